@@ -1,0 +1,50 @@
+# Antiphon. On a bare Debian/Ubuntu machine with Python 3.11+ and make:
+#   make demo    sets itself up and holds a real spoken conversation
+#   make test    sets itself up and runs every test
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+ARGS ?=
+
+.PHONY: help demo run test lint bench lock clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.runtime ## set up, then hold a real spoken phone call (no account, no key)
+	$(BIN)/antiphon demo $(ARGS)
+
+run: $(VENV)/.runtime ## set up, then serve
+	$(BIN)/antiphon serve $(ARGS)
+
+test: $(VENV)/.dev ## set up, then run every test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the pure-room test
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(VENV)/.runtime ## measure CPU, latency and capacity
+	$(BIN)/antiphon bench $(ARGS)
+
+lock: $(VENV)/.dev ## pin what is installed into the lock files
+	sh tools/lock.sh $(BIN)
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-output
+
+$(VENV)/bin/python:
+	sh tools/make-venv.sh "$(PYTHON)" "$(VENV)" "$(UV)"
+
+$(VENV)/.runtime: pyproject.toml requirements.lock | $(VENV)/bin/python
+	sh tools/install.sh "$(VENV)" "$(UV)" requirements.lock
+	touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock | $(VENV)/bin/python
+	sh tools/install.sh "$(VENV)" "$(UV)" requirements-dev.lock
+	touch $@ $(VENV)/.runtime

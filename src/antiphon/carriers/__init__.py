@@ -1,0 +1,1 @@
+"""Telephone companies. One folder each: ``wire`` (pure), ``webhook``, ``transport``, ``control``; one line in ``registry``."""

@@ -1,0 +1,177 @@
+"""Every number the conversation decides by, with its unit and its reason.
+
+Defaults are those of Vapi's ``startSpeakingPlan``, ``stopSpeakingPlan`` and ``messagePlan`` where it has them
+(named in brackets), so that an assistant moved from there behaves alike. Times are integer milliseconds. Speech and
+silence are measured in audio time, so a network stall is neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+ACKNOWLEDGEMENT_PHRASES: tuple[str, ...] = (
+    "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok", "sure",
+    "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "mm-hm", "mhm", "hmm", "gotcha", "ah", "yeah okay",
+    "yeah sure",
+)  # fmt: skip
+"""Said while listening: the caller wants the agent to go on [stopSpeakingPlan.acknowledgementPhrases]."""
+
+INTERRUPTION_PHRASES: tuple[str, ...] = (
+    "stop", "shut", "up", "enough", "quiet", "silence", "but", "dont", "not", "no", "hold", "wait", "cut", "pause", "nope",
+    "nah", "nevermind", "never", "bad", "actually",
+)  # fmt: skip
+"""One of these at the start of what is said takes the floor at once [stopSpeakingPlan.interruptionPhrases]."""
+
+TRAILING_WORDS: tuple[str, ...] = (
+    "and", "but", "or", "so", "because", "if", "when", "then", "that", "which", "the", "a", "an", "my", "your", "to", "of",
+    "for", "with", "at", "in", "on", "from", "by", "um", "uh", "er", "erm", "hmm", "like", "is", "are", "it's", "its", "i",
+    "i'm", "im", "we", "let", "about", "maybe", "well",
+)  # fmt: skip
+"""A turn that ends on one of these is hardly over: a conjunction, an article, a preposition or a filler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpointing:
+    """When has the caller finished?"""
+
+    mode: Literal["evidence", "fixed", "manual"] = "evidence"
+    """``evidence``: the wait follows from what was said; ``fixed``: always ``silence_ms`` (OpenAI's server_vad); ``manual``: push-to-talk,
+    the client commits the turn."""
+    silence_ms: int = 500
+    """``fixed``: silence that closes the turn [OpenAI server_vad.silence_duration_ms]."""
+    wait_ms: int = 400
+    """``evidence``: never close before this much silence; gives a slow starter the floor back [startSpeakingPlan.waitSeconds]."""
+    on_punctuation_ms: int = 100
+    """``evidence``: wait when the words are plainly complete [onPunctuationSeconds]. ``wait_ms`` still holds as the least."""
+    on_no_punctuation_ms: int = 1500
+    """``evidence``: wait when nothing says the sentence is complete [onNoPunctuationSeconds]."""
+    on_number_ms: int = 500
+    """``evidence``: wait after a number: people read digits in groups [onNumberSeconds]."""
+    max_wait_ms: int = 4000
+    """``evidence``: wait when the words are plainly incomplete (trailing "and", "um"); also the ceiling of every wait."""
+    rescore_every_ms: int = 100
+    """``evidence``: the silence is itself evidence, so the score is taken again this often while it lasts."""
+    final_timeout_ms: int = 1200
+    """After the turn would have closed: how long to wait for the recogniser's final words before using its partial ones."""
+    empty_turn_timeout_ms: int = 2000
+    """Speech that got no words at all is forgotten after this much silence."""
+    stall_grace_ms: int = 1500
+    """Audio that stops arriving cannot show silence. After the wait plus this on the session clock, the turn closes all the same."""
+    speculative_reply: bool = True
+    """Ask the model at the first silence, on the words so far; what it says is spoken only if the turn closes with the same words."""
+    speculate_after_ms: int = 200
+    """Silence before a speculative request: shorter pauses lie inside sentences, and each wrong guess is a paid request."""
+    max_speculations: int = 3
+    """Paid guesses a turn, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn:
+    """Should the agent stop because the caller makes a sound?"""
+
+    enabled: bool = True
+    """False: the agent finishes what it says; the caller's words are kept for the next turn."""
+    mode: Literal["hold", "immediate"] = "hold"
+    """``hold``: pause at the first sound, decide afterwards, resume if it was nothing. ``immediate``: cancel as soon as speech is sure
+    (where the client owns playback, OpenAI Realtime)."""
+    num_words: int = 0
+    """Words (other than acknowledgements) that confirm an interruption; 0 lets the voice itself confirm [stopSpeakingPlan.numWords]."""
+    voice_ms: int = 200
+    """Voice this long, with at least one word that is no acknowledgement, confirms when ``num_words`` is 0 [voiceSeconds]."""
+    voice_alone_ms: int = 1200
+    """Voice this long confirms even with no words yet: a recogniser may be slow, a caller who talks for a second is no cough."""
+    resume_after_ms: int = 300
+    """Silence after the sound with no words: resume. Together with the VAD's own hangover this stays under the 500 ms a listener
+    takes for a lost line."""
+    transcript_wait_ms: int = 500
+    """Silence after *speech* (not mere sound) before resuming: a recogniser needs this long for short words."""
+    max_hold_ms: int = 6000
+    """A hold never lasts longer than this on the session clock without being decided: then the agent resumes."""
+    backoff_ms: int = 1000
+    """After an interruption the agent does not speak again sooner [backoffSeconds]."""
+    debounce_ms: int = 500
+    """After an interruption no model request starts until this much silence: "wait … no … actually" is one turn and one request."""
+    acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
+    interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """How the agent's words leave."""
+
+    first_clause_chars: int = 24
+    """The first piece may end at a comma once it is this long: the sooner it is synthesised, the sooner the caller hears something."""
+    min_sentence_chars: int = 12
+    """Shorter sentences are joined to the next one; a voice sounds choppy otherwise."""
+    max_piece_chars: int = 240
+    """A piece is cut at a space here at the latest; some voices refuse longer text."""
+    end_call_phrases: tuple[str, ...] = ()
+    """Said by the agent, they end the call once spoken [endCallPhrases]."""
+    reply_timeout_ms: int = 8000
+    """A model that has sent nothing by then has failed."""
+    failure_message: str = "Sorry, I am having trouble right now. Could you say that again?"
+    """Spoken when a reply fails, so that a fault is never silence. Empty for none."""
+    max_consecutive_failures: int = 3
+    """After so many failed replies in a row the call ends politely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What to do when nobody speaks, and when to stop."""
+
+    idle_after_ms: int = 10_000
+    """Silence after the agent has finished before it prompts [messagePlan.idleTimeoutSeconds]. 0 for never."""
+    idle_messages: tuple[str, ...] = ()
+    """Spoken in turn [messagePlan.idleMessages]. Empty for none."""
+    idle_max_count: int = 3
+    """Prompts at most [idleMessageMaxSpokenCount]."""
+    idle_count_resets_on_speech: bool = False
+    """[idleMessageResetCountOnUserSpeechEnabled]"""
+    silence_timeout_ms: int = 30_000
+    """Silence from both sides that ends the call [silenceTimeoutSeconds]. 0 for never."""
+    silence_timeout_message: str = ""
+    """Spoken before such an end."""
+    no_audio_timeout_ms: int = 15_000
+    """No audio at all since the call began: the caller's side is broken. 0 for never."""
+    max_duration_ms: int = 600_000
+    """Hard cut, no goodbye [maxDurationSeconds]. 0 for never."""
+    max_duration_message: str = ""
+    """Spoken when the maximum is reached, where set: a courtesy Vapi does not have."""
+    goodbye_timeout_ms: int = 15_000
+    """A goodbye that has not been played by then is cut."""
+    end_call_message: str = ""
+    """Spoken when the assistant ends the call without words of its own [endCallMessage]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Who speaks first."""
+
+    mode: Literal["assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"] = (
+        "assistant-speaks-first"
+    )
+    """[firstMessageMode]"""
+    message: str = ""
+    """[firstMessage]"""
+    interruptible: bool = True
+    """[firstMessageInterruptionsEnabled]; Vapi's default is false, ours true: a caller who speaks must be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All of it. A plain value: logged with the call, replayed with it, replaced whole by ``PolicyChanged``."""
+
+    endpointing: Endpointing = field(default_factory=Endpointing)
+    barge_in: BargeIn = field(default_factory=BargeIn)
+    speaking: Speaking = field(default_factory=Speaking)
+    silence: Silence = field(default_factory=Silence)
+    greeting: Greeting = field(default_factory=Greeting)
+    reply_on_turn_end: bool = True
+    """False: a closed turn enters the history and the client asks for a reply itself [OpenAI create_response]."""
+    output: Literal["audio", "text"] = "audio"
+    """``text``: replies are written, not spoken."""
+    playback_owner: Literal["server", "client"] = "server"
+    """``client``: audio is handed over as it is made and the client says what was heard (OpenAI Realtime over WebSocket)."""
+    max_tool_steps: int = 6
+    """Replies in a row that may end in tool calls before the model is told to answer without them."""

@@ -1,0 +1,115 @@
+"""One exception tree, with a stable ``code`` on each leaf so callers never parse text.
+
+    AntiphonError
+    ├── ConfigurationError      a setting or an assistant file is wrong: names the field and what is allowed
+    ├── ProtocolError           the peer broke a wire protocol (their fault)
+    │   ├── MalformedMessage    this message cannot be read; the connection may go on
+    │   └── ProtocolViolation   the connection cannot go on; carries the close code
+    ├── AuthenticationError     signature, token or key wrong, expired or replayed
+    ├── ProviderError           a vendor or an engine failed
+    │   ├── ProviderTimeout     … by not answering in time
+    │   └── ProviderUnavailable … by not being reachable or not being installed
+    ├── CapacityError           the server is full or draining and takes no new call
+    └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
+"""
+
+from __future__ import annotations
+
+
+class AntiphonError(Exception):
+    """Base of everything Antiphon raises on purpose."""
+
+    code = "error"
+
+
+class ConfigurationError(AntiphonError):
+    """A setting is wrong. ``field`` is its dotted path; the text says what is allowed."""
+
+    code = "configuration"
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class ProtocolError(AntiphonError):
+    """The peer broke a wire protocol."""
+
+    code = "protocol"
+
+
+class MalformedMessage(ProtocolError):
+    """One message cannot be read. ``kind`` is a short stable label, used as a metric label; no content is kept."""
+
+    code = "malformed_message"
+
+    def __init__(self, kind: str, detail: str = "") -> None:
+        super().__init__(f"{kind}: {detail}" if detail else kind)
+        self.kind = kind
+
+
+class ProtocolViolation(ProtocolError):
+    """The connection must be closed with WebSocket ``close_code`` (RFC 6455 §7.4)."""
+
+    code = "protocol_violation"
+
+    def __init__(self, close_code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.close_code = close_code
+        self.reason = reason
+
+
+class AuthenticationError(AntiphonError):
+    """A signature, token or key is missing, wrong, expired or used before. ``reason`` is a short stable label."""
+
+    code = "authentication"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ProviderError(AntiphonError):
+    """A vendor or local engine failed. ``provider`` is its registry name."""
+
+    code = "provider"
+
+    def __init__(self, provider: str, problem: str) -> None:
+        super().__init__(f"{provider}: {problem}")
+        self.provider = provider
+        self.problem = problem
+
+
+class ProviderTimeout(ProviderError):
+    """The provider did not answer in time."""
+
+    code = "provider_timeout"
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider cannot be reached, or its engine is not installed (the text says which extra to install)."""
+
+    code = "provider_unavailable"
+
+
+class CapacityError(AntiphonError):
+    """No new call is taken. ``reason`` is ``full`` or ``draining``."""
+
+    code = "capacity"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class IllegalTransition(AntiphonError):
+    """A state machine was given an event its table does not list for its state: a bug of ours, never a no-op."""
+
+    code = "illegal_transition"
+
+    def __init__(self, machine: str, state: str, event: str) -> None:
+        super().__init__(f"{machine}: {event} is not possible in state {state}")
+        self.machine = machine
+        self.state = state
+        self.event = event

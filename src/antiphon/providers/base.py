@@ -1,0 +1,272 @@
+"""The five protocols every engine or vendor stands behind, and nothing more.
+
+To add one: implement the protocol in ``providers/<kind>/<name>.py``, add one line to ``registry.py``, and run the
+contract tests in ``tests/providers``. Providers never see conversations, turns or sessions; they are told what to do
+and answer through a callback (speech-to-text) or an async iterator (model, voice).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.vocabulary import AudioFormat, Message, ToolCall, ToolSpec, Usage, WordTiming
+
+
+class Lifecycle(Protocol):
+    """What the composition root calls on every provider once per process."""
+
+    async def start(self) -> None:
+        """Load models, start worker processes, open pools. Raises ProviderUnavailable when the engine is not installed."""
+        ...
+
+    async def close(self) -> None:
+        """Free everything within a few seconds. Safe to call twice."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- voice activity
+
+
+class VoiceActivityModel(Protocol):
+    """A voice-activity model run once for many calls. It keeps its own recurrent state per slot.
+
+    Not thread-safe: it belongs to the beat's thread.
+    """
+
+    rate_hz: int
+    """Sample rate the windows must have: 8000 or 16000."""
+    window_samples: int
+    """Samples a window holds: 256 at 8 kHz, 512 at 16 kHz (32 ms)."""
+
+    def resize(self, slots: int) -> None:
+        """Make room for slot numbers 0 … slots-1, keeping the state of those that exist."""
+        ...
+
+    def reset(self, slot: int) -> None:
+        """Forget what this slot has heard."""
+        ...
+
+    def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Speech probability 0…1 for each row.
+
+        ``slots`` has shape (n,), each slot number at most once; ``windows`` has shape (n, window_samples), float32 in −1…1.
+        Returns shape (n,).
+        """
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- speech to text
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """Words for one utterance. Partials may change; exactly one final (or failure) ends an utterance."""
+
+    utterance: int
+    """The number the session gave when it said ``begin``."""
+    text: str
+    final: bool
+    confidence: float | None = None
+    """0…1 where the engine knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionFailed:
+    """This utterance will get no words. The call goes on."""
+
+    utterance: int
+    problem: str
+
+
+TranscriptionEvent = Transcribed | TranscriptionFailed
+OnTranscription = Callable[[TranscriptionEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswers:
+    """What the assistant expects to hear next, so that a small recogniser can be exact.
+
+    With both fields empty the recogniser takes free dictation.
+    """
+
+    phrases: tuple[str, ...] = ()
+    """Whole answers, lower case, e.g. ``("yes", "no", "half past three")``."""
+    grammar: str = ""
+    """A JSGF grammar (one public rule). Wins over ``phrases`` where both are given."""
+
+
+class SpeechToTextStream(Protocol):
+    """One call's recogniser. Called on the event loop; no method may block or await; buffers are bounded."""
+
+    def begin(self, utterance: int) -> None:
+        """Speech has started; audio pushed from now on (pre-roll first) belongs to ``utterance``."""
+        ...
+
+    def push(self, audio: bytes) -> None:
+        """Audio in the stream's format. Outside ``begin``…``finish`` only where ``SpeechToText.continuous`` is true."""
+        ...
+
+    def finish(self, utterance: int) -> None:
+        """Speech has stopped: answer with a final (possibly empty) or a failure for ``utterance``."""
+        ...
+
+    def expect(self, answers: ExpectedAnswers) -> None:
+        """From the next ``begin`` on, these answers are likely."""
+        ...
+
+    def close(self) -> None:
+        """The call is over; no callback after this. Safe to call twice."""
+        ...
+
+
+class SpeechToText(Lifecycle, Protocol):
+    name: str
+    formats: tuple[AudioFormat, ...]
+    """What ``push`` takes, best first."""
+    continuous: bool
+    """True where the engine wants all audio, silence too; false where it wants speech only (with pre-roll)."""
+
+    def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> SpeechToTextStream:
+        """A recogniser for one call. ``on_event`` is called on the event loop. Raises ProviderError."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- language model
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a model may know of the call beyond its history."""
+
+    call_id: str
+    caller: str = ""
+    """The caller's number or name as the carrier gave it; may be empty."""
+    variables: dict[str, str] = field(default_factory=dict)
+    wall_ms: int = 0
+    """UTC ms when the call began (for "tomorrow")."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything a model needs for one reply. Models keep no state between requests: history is all there is."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    context: CallContext
+    options: dict[str, Any] = field(default_factory=dict)
+    """temperature, max_tokens, tool_choice … as the provider names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the reply's text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A complete tool call (arguments parsed)."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAnswersDelta:
+    """The model says what it expects to hear after this reply (only rule-based models do)."""
+
+    answers: ExpectedAnswers
+
+
+@dataclass(frozen=True, slots=True)
+class EndCallDelta:
+    """After this reply has been spoken the call shall end."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransferDelta:
+    """After this reply has been spoken the call shall go to ``destination`` (a number or SIP URI)."""
+
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageDelta:
+    usage: Usage
+
+
+ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | EndCallDelta | TransferDelta | UsageDelta
+
+
+class LanguageModel(Lifecycle, Protocol):
+    name: str
+
+    def stream(self, request: ModelRequest) -> AsyncIterator[ModelDelta]:
+        """The reply as it is made. Cancelled by closing the iterator. Raises ProviderError."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- text to speech
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    text: str
+    audio: AudioFormat
+    """The format wanted, one of ``TextToSpeech.formats``."""
+    voice: str = ""
+    """Provider's voice name; empty for its default."""
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechChunk:
+    """Audio in the requested format, a whole number of samples; ``words`` are those whose start lies in this chunk,
+    timed from the first sample of the whole piece of speech. Empty where the voice does not tell."""
+
+    audio: bytes
+    words: tuple[WordTiming, ...] = ()
+
+
+class TextToSpeech(Lifecycle, Protocol):
+    name: str
+    formats: tuple[AudioFormat, ...]
+    """What it can produce, best first. Every voice can do 8 kHz µ-law and 16-bit PCM at 8, 16 or 24 kHz, by resampling at its end."""
+
+    def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
+        """Speech for one piece of text, first chunk as early as possible. Cancelled by closing the iterator. Raises ProviderError."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- end of turn
+
+
+class TurnDetector(Lifecycle, Protocol):
+    name: str
+
+    async def probability(self, messages: Sequence[Message], transcript: str) -> float:
+        """How likely the caller has finished, 0…1, given the history and the words of the turn so far. Raises ProviderError."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- tools
+
+
+class ToolRunner(Protocol):
+    """Runs the tools an assistant offers: local functions, webhooks."""
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools offered."""
+        ...
+
+    async def run(self, call: ToolCall, context: CallContext) -> str:
+        """The tool's answer as text for the model. Cancelled at its deadline. Any exception counts as failed.
+
+        ``call.id`` is the idempotency key: the same id must not do the work twice.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""How a call's audio and control reach us: WebSocket, WebRTC, or memory in tests. One contract: ``base``."""

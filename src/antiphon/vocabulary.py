@@ -1,0 +1,139 @@
+"""The nouns every room shares: frozen, typed, free of behaviour that belongs to one room.
+
+Wire shapes (Twilio's, Vapi's, OpenAI's) never appear here; surfaces and carriers translate to and from these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class Encoding(StrEnum):
+    """How one audio sample is written."""
+
+    MULAW = "mulaw"
+    """G.711 µ-law, one byte a sample."""
+    ALAW = "alaw"
+    """G.711 A-law, one byte a sample."""
+    PCM16 = "pcm_s16le"
+    """Signed 16-bit little-endian linear PCM."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFormat:
+    """Mono audio as it stands on a wire: encoding and sample rate. Everything in Antiphon is mono."""
+
+    encoding: Encoding
+    rate_hz: int
+
+    @property
+    def bytes_per_sample(self) -> int:
+        return 2 if self.encoding is Encoding.PCM16 else 1
+
+    def bytes_for_ms(self, duration_ms: float) -> int:
+        """Bytes of ``duration_ms`` of audio, rounded down to a whole sample."""
+        return int(self.rate_hz * duration_ms / 1000) * self.bytes_per_sample
+
+    def ms_of(self, byte_count: int) -> float:
+        """How long ``byte_count`` bytes last, in milliseconds."""
+        return byte_count * 1000 / (self.rate_hz * self.bytes_per_sample)
+
+
+TELEPHONE = AudioFormat(Encoding.MULAW, 8000)
+"""What telephone carriers speak: G.711 µ-law at 8 kHz."""
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model asks for a tool. ``id`` is the model's own; ``arguments`` is a JSON object, not text."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered: text for the model. ``failed`` tells an error message from an answer."""
+
+    tool_call_id: str
+    name: str
+    content: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One entry of the history the model is shown.
+
+    ``content`` of an assistant message is what the caller *heard*, not what was generated.
+    """
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Set on assistant messages that asked for tools."""
+    tool_call_id: str | None = None
+    """Set on tool messages: which call this answers."""
+    interrupted: bool = False
+    """True on an assistant message that was cut short by the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model sees it, with the limits the conversation keeps."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+    """JSON Schema of the arguments."""
+    deadline_ms: int = 5000
+    """After this the call counts as failed and the model is told (requirement R20: 5 s at most before the caller hears something)."""
+    filler_after_ms: int = 2000
+    """After this the caller hears ``filler`` once."""
+    filler: str = "One moment, please."
+    asynchronous: bool = False
+    """Acknowledged to the model at once; the result is delivered when it comes."""
+    cancel_on_interruption: bool = False
+    """Whether a caller's interruption cancels the work. Off by default: on a phone, a booking half made is worse than one made late."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordTiming:
+    """One word inside a piece of synthesised speech, in milliseconds from that piece's first sample."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a provider says it used. Zero where it does not say."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    characters: int = 0
+    audio_ms: int = 0
+
+
+class EndReason(StrEnum):
+    """Why a call ended. Surfaces map these to their own protocol's names."""
+
+    CUSTOMER_ENDED = "customer-ended-call"
+    ASSISTANT_ENDED = "assistant-ended-call"
+    ASSISTANT_SAID_END_PHRASE = "assistant-said-end-call-phrase"
+    TRANSFERRED = "assistant-forwarded-call"
+    SILENCE_TIMED_OUT = "silence-timed-out"
+    EXCEEDED_MAX_DURATION = "exceeded-max-duration"
+    NO_CUSTOMER_AUDIO = "assistant-did-not-receive-customer-audio"
+    TRANSPORT_LOST = "transport-lost"
+    TRANSPORT_STALLED = "transport-stalled"
+    PROVIDER_FAILED = "provider-failed"
+    SERVER_SHUTDOWN = "worker-shutdown"
+    SERVER_DIED = "worker-died"
+    REFUSED = "refused"
