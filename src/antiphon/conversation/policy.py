@@ -12,7 +12,7 @@ from typing import Literal
 
 ACKNOWLEDGEMENT_PHRASES: tuple[str, ...] = (
     "i understand", "i see", "i got it", "i hear you", "im listening", "im with you", "right", "okay", "ok", "sure",
-    "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "mm-hm", "mhm", "hmm", "gotcha", "ah", "yeah okay",
+    "alright", "got it", "understood", "yeah", "yes", "uh-huh", "mm-hmm", "mhmm", "mm-hm", "mm", "mhm", "hmm", "gotcha", "ah", "yeah okay",
     "yeah sure",
 )  # fmt: skip
 """Said while listening: the caller wants the agent to go on [stopSpeakingPlan.acknowledgementPhrases]."""
@@ -51,7 +51,9 @@ class Endpointing:
     max_wait_ms: int = 4000
     """``evidence``: wait when the words are plainly incomplete (trailing "and", "um"); also the ceiling of every wait."""
     rescore_every_ms: int = 100
-    """``evidence``: the silence is itself evidence, so the score is taken again this often while it lasts."""
+    """``evidence``: a turn detector is asked again this often while the silence lasts."""
+    detector: bool = False
+    """Whether a semantic turn detector is there to be asked."""
     final_timeout_ms: int = 1200
     """After the turn would have closed: how long to wait for the recogniser's final words before using its partial ones."""
     empty_turn_timeout_ms: int = 2000
@@ -91,7 +93,8 @@ class BargeIn:
     backoff_ms: int = 1000
     """After an interruption the agent does not speak again sooner [backoffSeconds]."""
     debounce_ms: int = 500
-    """After an interruption no model request starts until this much silence: "wait … no … actually" is one turn and one request."""
+    """After an interruption, a bare "wait", "no", "actually" announces more: such a turn is not closed, and no model is asked, before this much
+    silence. So rapid repeats become one turn and one request."""
     acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
     interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES
 
@@ -148,14 +151,30 @@ class Silence:
 class Greeting:
     """Who speaks first."""
 
-    mode: Literal["assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"] = (
-        "assistant-speaks-first"
-    )
+    mode: Literal[
+        "assistant-speaks-first",
+        "assistant-speaks-first-with-model-generated-message",
+        "assistant-waits-for-user",
+    ] = "assistant-speaks-first"
     """[firstMessageMode]"""
     message: str = ""
     """[firstMessage]"""
     interruptible: bool = True
     """[firstMessageInterruptionsEnabled]; Vapi's default is false, ours true: a caller who speaks must be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keypad:
+    """Digits the caller types on the telephone."""
+
+    enabled: bool = True
+    """False: keys are ignored [keypadInputPlan.enabled; Vapi's default is false, ours true: a pressed key means something]."""
+    timeout_ms: int = 2000
+    """After the last digit, the digits are taken as a turn [keypadInputPlan.timeoutSeconds]."""
+    delimiters: str = "#"
+    """A key that ends the input at once and is not part of it; empty for none [keypadInputPlan.delimiters]."""
+    max_digits: int = 64
+    """More than this in one input is taken at once; bounds what a stuck key can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +186,14 @@ class Policy:
     speaking: Speaking = field(default_factory=Speaking)
     silence: Silence = field(default_factory=Silence)
     greeting: Greeting = field(default_factory=Greeting)
+    keypad: Keypad = field(default_factory=Keypad)
     reply_on_turn_end: bool = True
     """False: a closed turn enters the history and the client asks for a reply itself [OpenAI create_response]."""
     output: Literal["audio", "text"] = "audio"
     """``text``: replies are written, not spoken."""
     playback_owner: Literal["server", "client"] = "server"
     """``client``: audio is handed over as it is made and the client says what was heard (OpenAI Realtime over WebSocket)."""
+    late_tool_result_turns: int = 2
+    """A tool's answer that comes after its deadline still enters the history while the conversation is at most this many turns on."""
     max_tool_steps: int = 6
     """Replies in a row that may end in tool calls before the model is told to answer without them."""

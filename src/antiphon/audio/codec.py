@@ -1,0 +1,38 @@
+"""One door to the three encodings of ``vocabulary``: wire bytes to samples, samples to wire bytes, and silence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import g711, pcm
+from antiphon.vocabulary import AudioFormat, Encoding
+
+
+def decode(audio: bytes, encoding: Encoding) -> NDArray[np.int16]:
+    """Wire bytes as 16-bit samples. Raises MalformedMessage("odd_length") for half a PCM sample."""
+    if encoding is Encoding.PCM16:
+        return pcm.from_bytes(audio)
+    codes = np.frombuffer(audio, dtype=np.uint8)
+    return g711.mulaw_decode(codes) if encoding is Encoding.MULAW else g711.alaw_decode(codes)
+
+
+def decode_to_float(audio: bytes, encoding: Encoding) -> NDArray[np.float32]:
+    """Wire bytes as samples in −1…1. Raises MalformedMessage("odd_length") for half a PCM sample."""
+    if encoding is Encoding.PCM16:
+        return pcm.to_float(pcm.from_bytes(audio))
+    codes = np.frombuffer(audio, dtype=np.uint8)
+    return g711.mulaw_to_float(codes) if encoding is Encoding.MULAW else g711.alaw_to_float(codes)
+
+
+def encode(samples: NDArray[np.int16], encoding: Encoding) -> bytes:
+    """16-bit samples as wire bytes."""
+    if encoding is Encoding.PCM16:
+        return pcm.to_bytes(samples)
+    codes = g711.mulaw_encode(samples) if encoding is Encoding.MULAW else g711.alaw_encode(samples)
+    return codes.tobytes()
+
+
+def silence(audio: AudioFormat, samples: int) -> bytes:
+    """``samples`` samples of digital silence as wire bytes."""
+    return encode(np.zeros(samples, dtype=np.int16), audio.encoding)

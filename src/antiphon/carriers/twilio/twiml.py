@@ -1,0 +1,55 @@
+"""The few TwiML documents we answer with. Each ends in a terminating verb, so that no caller is left on a dead line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
+
+BUSY = "All our lines are busy right now. Please try again in a few minutes."
+APOLOGY = "We are sorry, something went wrong on our side. Please call again later."
+_NUMBER = re.compile(r"\+?[0-9]{3,20}\Z")
+_SIP = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+\Z")
+
+
+def connect_stream(url: str, parameters: Mapping[str, str], action_url: str, status_url: str) -> str:
+    """Join the call to our media socket at ``url``; when that closes, Twilio asks ``action_url`` what to do next."""
+    connect = Connect(action=action_url)
+    stream = connect.stream(url=url, status_callback=status_url)
+    for name, value in parameters.items():
+        stream.parameter(name=name, value=value)
+    response = VoiceResponse()
+    response.append(connect)
+    response.hangup()
+    return str(response)
+
+
+def farewell(text: str) -> str:
+    """Say ``text`` and hang up."""
+    response = VoiceResponse()
+    response.say(text)
+    response.hangup()
+    return str(response)
+
+
+def hang_up() -> str:
+    """End the call."""
+    response = VoiceResponse()
+    response.hangup()
+    return str(response)
+
+
+def dial(destination: str) -> str:
+    """Bridge the caller to a number or a SIP URI. Raises ValueError for anything else."""
+    dial_verb = Dial()
+    if _NUMBER.match(destination):
+        dial_verb.number(destination)
+    elif _SIP.match(destination):
+        dial_verb.sip(destination)
+    else:
+        raise ValueError("a destination is a telephone number or a SIP URI")
+    response = VoiceResponse()
+    response.append(dial_verb)
+    response.hangup()
+    return str(response)

@@ -1,0 +1,205 @@
+"""What Twilio asks over HTTP: what to do with a call, and what became of it.
+
+Every request is verified before anything else happens to it. A voice webhook always gets TwiML with status 200 once it is
+known to be Twilio's: an HTTP error would let the caller hear "an application error has occurred".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from antiphon.carriers.twilio import status, twiml
+from antiphon.carriers.twilio.settings import TwilioSettings
+from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
+from antiphon.carriers.twilio.token import Parties, StreamTokens, TokenClaims
+from antiphon.clock import Clock
+from antiphon.errors import AuthenticationError, CapacityError
+from antiphon.transports.base import CallAcceptor
+
+MAX_BODY_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 5.0
+_XML = "text/xml"
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallStatusChanged:
+    """News of a call, each at most once and only forward."""
+
+    call_sid: str
+    status: str
+    """Twilio's word: queued … in-progress, completed, busy, failed, no-answer, canceled."""
+    sip_response_code: str = ""
+
+
+OnCallStatus = Callable[[CallStatusChanged], None]
+
+
+class _Refused(Exception):
+    """The request is answered with this HTTP status and nothing more."""
+
+    def __init__(self, http_status: int) -> None:
+        self.http_status = http_status
+
+
+def routes(
+    settings: TwilioSettings,
+    acceptor: CallAcceptor,
+    tokens: StreamTokens,
+    clock: Clock,
+    on_call_status: OnCallStatus = lambda changed: None,
+) -> APIRouter:
+    """The carrier's HTTP routes, all under ``/twilio``."""
+    desk = _Desk(settings, acceptor, tokens, clock, on_call_status)
+    router = APIRouter(prefix="/twilio", include_in_schema=False)
+    both = ["GET", "POST"]
+    router.add_api_route("/voice", desk.voice, methods=both, response_model=None)
+    router.add_api_route("/voice/{assistant}", desk.voice, methods=both, response_model=None)
+    router.add_api_route("/after", desk.after, methods=both, response_model=None)
+    router.add_api_route("/stream-status", desk.stream_status, methods=["POST"], response_model=None)
+    router.add_api_route("/call-status", desk.call_status, methods=["POST"], response_model=None)
+    return router
+
+
+class _Desk:
+    """The handlers and what they share."""
+
+    def __init__(
+        self,
+        settings: TwilioSettings,
+        acceptor: CallAcceptor,
+        tokens: StreamTokens,
+        clock: Clock,
+        on_call_status: OnCallStatus,
+    ) -> None:
+        self._settings = settings
+        self._acceptor = acceptor
+        self._tokens = tokens
+        self._clock = clock
+        self._on_call_status = on_call_status
+        self._statuses = status.CallStatuses()
+        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
+        self._call_id_secret = settings.secret("call-id")
+
+    async def voice(self, request: Request) -> Response:
+        """A call has come in (or one we dialled was answered): which assistant, and where its media goes."""
+        try:
+            form = await self._verified(request)
+        except _Refused as refused:
+            return Response(status_code=refused.http_status)
+        call_sid = form.get("CallSid")
+        if not call_sid:
+            return Response(status_code=400)
+        try:
+            document = self._connect(request, form, call_sid)
+        except CapacityError as error:
+            _logger.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
+            document = twiml.farewell(twiml.BUSY)
+        except Exception as error:
+            # Ours to fix, but a caller is on the line now: they hear a sentence, not a carrier's error message.
+            _logger.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
+            document = twiml.farewell(twiml.APOLOGY)
+        return Response(document, media_type=_XML)
+
+    async def after(self, request: Request) -> Response:
+        """The media stream has ended, by us or by our death."""
+        try:
+            await self._verified(request)
+        except _Refused as refused:
+            return Response(status_code=refused.http_status)
+        return Response(twiml.hang_up(), media_type=_XML)
+
+    async def stream_status(self, request: Request) -> Response:
+        """The only place where a handshake that failed on Twilio's side shows."""
+        try:
+            form = await self._verified(request)
+        except _Refused as refused:
+            return Response(status_code=refused.http_status)
+        event = form.get("StreamEvent")
+        if event == "stream-error":
+            _logger.warning(
+                "twilio_stream_error", call_sid=form.get("CallSid")[:64], code=form.get("StreamErrorCode")[:16]
+            )
+        return Response(status_code=204)
+
+    async def call_status(self, request: Request) -> Response:
+        """Progress of a call. Duplicates and late ones change nothing."""
+        try:
+            form = await self._verified(request)
+        except _Refused as refused:
+            return Response(status_code=refused.http_status)
+        call_sid, call_status = form.get("CallSid"), form.get("CallStatus")
+        if not call_sid or not status.is_known(call_status):
+            return Response(status_code=400)
+        if self._statuses.observe(call_sid, call_status):
+            self._on_call_status(CallStatusChanged(call_sid, call_status, form.get("SipResponseCode")))
+        return Response(status_code=204)
+
+    def _connect(self, request: Request, form: Form, call_sid: str) -> str:
+        """TwiML with a fresh token. Safe to ask twice for one CallSid: the call id is the same, the token is not."""
+        self._acceptor.admit()
+        parties = Parties(form.get("From")[:256], form.get("To")[:256])
+        claims = TokenClaims(
+            call_id=self._call_id(request, call_sid),
+            assistant=request.path_params.get("assistant", self._settings.assistant),
+            call_sid=call_sid,
+            account_sid=form.get("AccountSid"),
+            direction="outbound" if form.get("Direction").startswith("outbound") else "inbound",
+        )
+        token = self._tokens.mint(claims, parties, self._clock.wall_ms())
+        base = f"{self._settings.base_url}/twilio"
+        return twiml.connect_stream(
+            self._settings.media_url,
+            {"token": token, "caller": parties.caller, "called": parties.called},
+            action_url=f"{base}/after",
+            status_url=f"{base}/stream-status",
+        )
+
+    def _call_id(self, request: Request, call_sid: str) -> str:
+        """For a call we dialled, the id it was dialled under (in the signed URL); else one derived from the CallSid by
+        a key, so that a webhook sent twice, to two processes even, names one call."""
+        dialled_as = request.query_params.get("call_id", "")
+        try:
+            return str(uuid.UUID(dialled_as))
+        except ValueError:
+            digest = hmac.new(self._call_id_secret, call_sid.encode(), hashlib.sha256).digest()
+            return str(uuid.UUID(bytes=digest[:16], version=4))
+
+    async def _verified(self, request: Request) -> Form:
+        signed = SignedRequest(
+            method=request.method,
+            raw_path=request.scope["raw_path"].decode("latin-1"),
+            raw_query=request.scope["query_string"].decode("latin-1"),
+            content_type=request.headers.get("content-type", ""),
+            body=await _body(request),
+            signature=request.headers.get("x-twilio-signature", ""),
+        )
+        try:
+            if self._settings.verify_signatures:
+                return self._verifier.verify(signed)
+            return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
+        except AuthenticationError as error:
+            _logger.warning("twilio_request_refused", path=request.url.path, reason=error.reason)
+            raise _Refused(403) from error
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body. Raises _Refused: 413 beyond the limit, 408 where it does not come."""
+    received = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > MAX_BODY_BYTES:
+                    raise _Refused(413)
+    except TimeoutError:
+        raise _Refused(408) from None
+    return bytes(received)

@@ -1,0 +1,384 @@
+"""The agent's side: replies and their voice, from the request to the model to the last word heard."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.reply import Reply, Step
+from antiphon.conversation.sentences import SentenceSplitter, without_flushes
+from antiphon.conversation.situation import Say, Situation
+from antiphon.conversation.state import Agent, AgentTrigger, User
+from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult
+
+
+class AgentSide:
+    """Acts on the situation's reply. At most one is live; what belongs to another is ignored by its number."""
+
+    def __init__(self, situation: Situation) -> None:
+        self._s = situation
+
+    # -------------------------------------------------------------------------------------- beginning a reply
+
+    def ask_model(self, turn: int, *, messages: tuple[Message, ...] = (), request: str = "") -> None:
+        """Start a reply that has the floor. ``messages`` defaults to the history."""
+        reply = self._begin(turn, request=request)
+        self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
+        self._s.emit(do.StartReply(reply.number, turn, 1, messages or self._s.history.messages(), request=request))
+
+    def guess(self, turn: int, text: str) -> None:
+        """Start a reply to words that may not be all of the turn."""
+        reply = self._begin(turn)
+        reply.speculative = True
+        reply.guessed_text = text
+        messages = (*self._s.history.messages(), Message("user", text))
+        self._s.emit(do.StartReply(reply.number, turn, 1, messages, speculative=True))
+
+    def drop_guess(self) -> None:
+        """The guess was wrong, or can no longer be right."""
+        if self._s.reply is not None and self._s.reply.speculative:
+            self._s.emit(do.CancelReply(self._s.reply.number))
+            self._s.reply = None
+
+    def adopt_guess(self) -> None:
+        """The turn closed with the very words guessed at: the reply gets the floor, with all it has so far."""
+        reply = self._s.reply
+        assert reply is not None and reply.speculative
+        reply.speculative = False
+        self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
+        self._s.emit(do.ReplyAdopted(reply.number, reply.turn))
+        pieces, reply.unspoken = reply.unspoken, []
+        for piece in pieces:
+            self._speak(reply, piece)
+        self.play_if_allowed()
+        for call in list(reply.step.calls):
+            self._run_tool(reply, call)
+        if reply.step.done:
+            self._go_on(reply)
+
+    def say(self, say: Say) -> None:
+        """Speak words of our own. The floor must be free."""
+        reply = self._begin(self._s.turn_count)
+        reply.kind = "say"
+        reply.interruptible = say.interruptible
+        reply.insists = not say.interruptible
+        reply.end_after = say.end_after
+        reply.idle_prompt = say.idle
+        reply.step.text = say.text
+        reply.step.done = True
+        self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
+        if self._s.policy.output == "audio":
+            for piece in reply.splitter.feed(say.text) + reply.splitter.flush():
+                self._speak(reply, piece)
+        self._go_on(reply)
+
+    def _begin(self, turn: int, *, request: str = "") -> Reply:
+        assert self._s.reply is None, "at most one reply is live"
+        self._s.reply_count += 1
+        self._s.reply = Reply(
+            self._s.reply_count,
+            turn,
+            SentenceSplitter(self._s.policy.speaking),
+            self._s.now_ms,
+            request=request,
+            insists=bool(request),
+        )
+        return self._s.reply
+
+    # -------------------------------------------------------------------------------------- the model answers
+
+    def _live(self, number: int) -> Reply | None:
+        reply = self._s.reply
+        return reply if reply is not None and reply.number == number else None
+
+    def reply_text(self, event: ev.ReplyText) -> None:
+        reply = self._live(event.reply)
+        if reply is None or reply.step.done:
+            return
+        if reply.first_token_ms is None:
+            reply.first_token_ms = self._s.now_ms
+        reply.step.text += event.text
+        if self._s.policy.output == "audio":
+            for piece in reply.splitter.feed(event.text):
+                self._speak(reply, piece)
+
+    def asked_for_tool(self, event: ev.ReplyAskedForTool) -> None:
+        reply = self._live(event.reply)
+        if (
+            reply is None
+            or reply.step.done
+            or any(call.id == event.call.id for step in reply.steps for call in step.calls)
+        ):
+            return
+        if reply.first_token_ms is None:
+            reply.first_token_ms = self._s.now_ms
+        reply.step.calls.append(event.call)
+        # What a guess asks for is not done before the guess has proved right: a tool cannot be taken back.
+        if not reply.speculative:
+            self._run_tool(reply, event.call)
+
+    def asked_to_end(self, event: ev.ReplyAskedToEnd) -> None:
+        if (reply := self._live(event.reply)) is not None:
+            reply.end_after = EndReason.ASSISTANT_ENDED
+
+    def asked_to_transfer(self, event: ev.ReplyAskedToTransfer) -> None:
+        if (reply := self._live(event.reply)) is not None:
+            reply.transfer_to = event.destination
+
+    def reply_done(self, event: ev.ReplyDone) -> None:
+        reply = self._live(event.reply)
+        if reply is None or reply.step.done:
+            return
+        reply.step.done = True
+        for piece in reply.splitter.flush():
+            self._speak(reply, piece)
+        if not reply.speculative:
+            self._go_on(reply)
+
+    def reply_failed(self, event: ev.ReplyFailed) -> None:
+        """A fault is never silence: what was said stands, and the caller is told. A failed guess is simply forgotten."""
+        reply = self._live(event.reply)
+        if reply is None or reply.speech_ended:
+            return
+        if reply.speculative:
+            self.drop_guess()
+            return
+        self._note_failure(reply)
+        self._abandon_tools(reply)
+        reply.step.done = True
+        apology = self._s.policy.speaking.failure_message
+        if self._s.policy.output == "audio":
+            for piece in [*reply.splitter.flush(), *([apology] if apology else [])]:
+                self._speak(reply, piece)
+        self._end_speech(reply)
+
+    def _note_failure(self, reply: Reply) -> None:
+        reply.failed = True
+        self._s.failures += 1
+        if self._s.failures >= self._s.policy.speaking.max_consecutive_failures:
+            reply.end_after = EndReason.PROVIDER_FAILED
+
+    # -------------------------------------------------------------------------------------- tools
+
+    def _run_tool(self, reply: Reply, call: ToolCall) -> None:
+        spec = self._s.tools.get(call.name)
+        if spec is None:
+            self._answer(reply, call, UNKNOWN_TOOL, failed=True)
+            return
+        waiting = 0 if spec.asynchronous else reply.number
+        if spec.asynchronous:
+            self._answer(reply, call, STARTED)
+        if self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms):
+            self._s.emit(do.RunTool(call, spec, reply.turn))
+
+    def _answer(self, reply: Reply, call: ToolCall, content: str, *, failed: bool = False) -> None:
+        for step in reply.steps:
+            if any(asked.id == call.id for asked in step.calls):
+                step.results[call.id] = ToolResult(call.id, call.name, content, failed)
+
+    def tool_answered(self, tool_call_id: str, content: str, *, failed: bool = False) -> None:
+        """A tool's answer goes to the reply that waits for it; a late one into the history, if the talk is still near."""
+        pending = self._s.tool_calls.finish(tool_call_id)
+        if pending is None:
+            return
+        reply = self._live(pending.reply) if pending.reply else None
+        for call_id in (pending.call.id, *pending.twins):
+            call = ToolCall(call_id, pending.call.name, pending.call.arguments)
+            if reply is not None:
+                self._answer(reply, call, content, failed=failed)
+            else:
+                self._late_answer(pending, call_id, content)
+        if reply is not None:
+            self._next_step_if_ready(reply)
+
+    def _late_answer(self, pending: PendingTool, call_id: str, content: str) -> None:
+        if self._s.turn_count - pending.turn > self._s.policy.late_tool_result_turns:
+            return
+        if pending.spec.asynchronous:
+            self._s.history.add(Message("system", f"Result of {pending.call.name}: {content}"), turn=self._s.turn_count)
+            if self._s.live and self._s.quiet:
+                self.ask_model(self._s.turn_count)
+        else:
+            self._s.history.correct_tool_result(call_id, content)
+
+    def tools_due(self) -> None:
+        """Deadlines and fillers."""
+        for pending in self._s.tool_calls.overdue(self._s.now_ms):
+            reply = self._s.reply
+            assert reply is not None, "only a live reply is waited for"
+            for call_id in (pending.call.id, *pending.twins):
+                self._answer(reply, ToolCall(call_id, pending.call.name), TIMED_OUT, failed=True)
+            self._next_step_if_ready(reply)
+        filler = self._s.tool_calls.filler_due(self._s.now_ms)
+        if filler is not None and self._s.reply is not None and self._s.policy.output == "audio":
+            self._speak(self._s.reply, filler)
+
+    def _abandon_tools(self, reply: Reply) -> None:
+        for pending in self._s.tool_calls.abandon(reply.number):
+            self._s.emit(do.CancelTool(pending.call.id))
+
+    # -------------------------------------------------------------------------------------- speaking
+
+    def _speak(self, reply: Reply, text: str) -> None:
+        if reply.speculative and reply.ledger.pieces:
+            reply.unspoken.append(text)  # the cost cap: only the first clause of a guess is turned into audio
+            return
+        piece = reply.ledger.ask(text, len(reply.steps))
+        self._s.emit(do.Speak(reply.number, piece, text))
+        self.play_if_allowed()
+
+    def play_if_allowed(self) -> None:
+        """Give the reply's audio the floor, once it has something to say and nobody else has the floor."""
+        reply = self._s.committed_reply
+        if reply is None or reply.may_play or not reply.ledger.pieces or self._s.agent.state is not Agent.THINKING:
+            return
+        if self._s.now_ms < self._s.not_before_ms and not reply.insists:
+            return
+        if self._s.user.state is not User.SILENT and not self._s.agent_insists:
+            return
+        reply.may_play = True
+        self._s.emit(do.StartPlayback(reply.number))
+
+    def _go_on(self, reply: Reply) -> None:
+        """The model has finished a step: wait for its tools, ask again with their answers, or let the speech end."""
+        if reply.step.calls:
+            self._next_step_if_ready(reply)
+        else:
+            self._end_speech(reply)
+
+    def _next_step_if_ready(self, reply: Reply) -> None:
+        if not reply.step.done or reply.step.waiting:
+            return
+        reply.steps.append(Step())
+        reply.started_ms = self._s.now_ms
+        reply.first_token_ms = None
+        number = len(reply.steps)
+        self._s.emit(
+            do.StartReply(
+                reply.number,
+                reply.turn,
+                number,
+                (*self._s.history.messages(), *reply.pending_messages()),
+                tools_allowed=number <= self._s.policy.max_tool_steps,
+                request=reply.request,
+            )
+        )
+
+    def _end_speech(self, reply: Reply) -> None:
+        if not reply.ledger.pieces:
+            self._close(reply, "failed" if reply.failed else "completed")
+            return
+        reply.speech_ended = True
+        self._s.emit(do.EndSpeech(reply.number))
+
+    def synthesized(self, event: ev.SpeechSynthesized) -> None:
+        if (reply := self._live(event.reply)) is not None:
+            reply.ledger.synthesized(event.piece, event.duration_ms, event.words, event.complete)
+
+    def synthesis_failed(self, event: ev.SynthesisFailed) -> None:
+        if (reply := self._live(event.reply)) is not None:
+            reply.ledger.synthesized(event.piece, 0, (), complete=True)
+
+    # -------------------------------------------------------------------------------------- playback
+
+    def playback_started(self, event: ev.PlaybackStarted) -> None:
+        reply = self._live(event.reply)
+        if reply is not None and reply.may_play and not reply.voice_started and self._s.agent.state is Agent.THINKING:
+            reply.voice_started = True
+            self._s.agent.fire(AgentTrigger.VOICE_STARTED)
+
+    def playback_reached(self, event: ev.PlaybackReached) -> None:
+        if (reply := self._live(event.reply)) is not None:
+            reply.heard_ms = max(event.heard_ms, 0)
+
+    def playback_finished(self, event: ev.PlaybackFinished) -> None:
+        reply = self._live(event.reply)
+        if reply is None or not reply.speech_ended or self._s.agent.state is Agent.HELD:
+            return
+        reply.heard_ms = event.heard_ms
+        if reply.ledger.duration_ms == 0:
+            # Not one piece could be voiced: for the caller this was silence, whatever the model wrote.
+            self._note_failure(reply)
+        self._close(reply, "failed" if reply.failed else "completed")
+
+    def hold(self) -> None:
+        """Silence at once; what was not heard is kept."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        self._s.agent.fire(AgentTrigger.HELD)
+        reply.held_since_ms = self._s.now_ms
+        if reply.may_play:
+            self._s.emit(do.HoldPlayback(reply.number))
+
+    def resume(self) -> None:
+        """It was no interruption."""
+        reply = self._s.committed_reply
+        assert reply is not None and reply.held_since_ms is not None
+        self._s.emit(do.InterruptionDismissed(reply.number, self._s.now_ms - reply.held_since_ms))
+        reply.held_since_ms = None
+        self._s.agent.fire(AgentTrigger.RESUMED_SPEAKING if reply.voice_started else AgentTrigger.RESUMED_THINKING)
+        if reply.may_play:
+            self._s.emit(do.ResumePlayback(reply.number))
+        self.play_if_allowed()
+
+    def interrupt(self, status: Literal["interrupted", "cancelled"] = "interrupted") -> Reply:
+        """The reply loses the floor. It must have been held first, so that what was heard is known."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        self._s.emit(do.CancelReply(reply.number))
+        if reply.may_play:
+            self._s.emit(do.StopPlayback(reply.number))
+        if status == "interrupted":
+            self._s.emit(do.InterruptionConfirmed(reply.number, reply.heard_ms))
+            if reply.voice_started:
+                self._s.not_before_ms = self._s.now_ms + self._s.policy.barge_in.backoff_ms
+        self._abandon_tools(reply)
+        self._close(reply, status)
+        return reply
+
+    def truncate(self, event: ev.PlaybackTruncated) -> None:
+        """The client knows better what was heard, of the live reply or of a past one."""
+        reply = self._live(event.reply)
+        if reply is not None:
+            reply.heard_ms = min(max(event.heard_ms, 0), reply.ledger.duration_ms)
+            reply.truncated_ms = reply.heard_ms
+            return
+        past = next((reply for reply in self._s.past_replies if reply.number == event.reply), None)
+        if past is None:
+            self._s.emit(do.RequestRefused("", "unknown_reply"))
+            return
+        past.heard_ms = min(max(event.heard_ms, 0), past.heard_ms)
+        for step in range(1, len(past.steps) + 1):
+            self._s.history.correct_heard(past.number, step, past.ledger.heard_text(past.heard_ms, step))
+        self._s.emit(do.ReplyCut(past.number, past.heard_text(past.heard_ms), past.heard_ms))
+
+    # -------------------------------------------------------------------------------------- the end of a reply
+
+    def _close(self, reply: Reply, status: do.ReplyStatus) -> None:
+        """The reply is over: its heard words enter the history, the floor is free."""
+        cut = status != "completed"
+        written = self._s.policy.output == "text"
+        if reply.truncated_ms is not None:
+            reply.heard_ms, cut = min(reply.heard_ms, reply.truncated_ms), True
+        for number, step in enumerate(reply.steps, start=1):
+            text = without_flushes(step.text) if written else reply.ledger.heard_text(reply.heard_ms, number)
+            for message in step.messages(text, interrupted=cut):
+                self._s.history.add(message, turn=reply.turn, reply=reply.number, step=number)
+        text = (
+            " ".join(without_flushes(step.text) for step in reply.steps)
+            if written
+            else reply.heard_text(reply.heard_ms)
+        )
+        self._s.agent.fire(AgentTrigger.REPLY_ENDED)
+        self._s.reply = None
+        self._s.just_closed = reply
+        self._s.past_replies.append(reply)
+        if status == "completed":
+            self._s.failures = 0
+        self._s.emit(do.ReplyClosed(reply.number, text, status, reply.heard_ms, cut and reply.ledger.estimated))
+        if reply.idle_prompt:
+            self._s.silence.last_prompt_ms = self._s.now_ms
+        else:
+            self._s.silence.activity(self._s.now_ms, by_caller=False, policy=self._s.policy.silence)

@@ -1,0 +1,408 @@
+"""The caller's side: sounds, speech, words and turns; and, while the agent is held, whether it was an interruption."""
+
+from __future__ import annotations
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.agent_side import AgentSide
+from antiphon.conversation.barge_in import Evidence, Verdict, judge, silence_to_resume_ms
+from antiphon.conversation.endpointing import INCOMPLETE, completeness, required_silence_ms
+from antiphon.conversation.situation import Situation
+from antiphon.conversation.state import Agent, User, UserTrigger
+from antiphon.conversation.turn import Turn
+from antiphon.conversation.words import same_words, strip_phrases, words_of
+from antiphon.vocabulary import Message
+
+
+class CallerSide:
+    """Acts on the situation's open turn. ``evaluate`` is asked after everything that could change a decision."""
+
+    def __init__(self, situation: Situation, agent: AgentSide) -> None:
+        self._s = situation
+        self._agent = agent
+        self._sounding = False
+        """Sound or speech is going on now."""
+        self._sound_silence_ms = 0
+        """Silence since a sound that was no speech."""
+        self._watched_ms = 0
+        self._last_turn: Turn | None = None
+        """The turn closed or dropped last: words that come late belong to it."""
+        self._last_was_dropped = False
+        self._committed = False
+        """The client has closed the turn itself; only its final words are waited for."""
+        self._interrupt_when_heard_is_known = False
+
+    # -------------------------------------------------------------------------------------- sounds and speech
+
+    def sound_started(self, _event: ev.SoundStarted) -> None:
+        if not self._listens:
+            return
+        self._sounding = True
+        self._hold_if_allowed()
+
+    def sound_faded(self, event: ev.SoundFaded) -> None:
+        if not self._listens:
+            return
+        self._sounding = False
+        self._sound_silence_ms = event.silence_ms
+
+    def speech_started(self, event: ev.SpeechStarted) -> None:
+        if not self._listens:
+            return
+        self._sounding = True
+        self._agent.drop_guess()
+        self._hold_if_allowed()
+        turn = self._open_turn()
+        turn.hear(event.utterance)
+        turn.voice_ms = 0
+        turn.silence_ms = 0
+        turn.waiting_for_final_since_ms = None
+        turn.detector = None
+        self._watched_ms = 0
+        if self._s.user.state is not User.SPEAKING:
+            self._s.user.fire(UserTrigger.SPEECH_STARTED)
+        self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
+        if self._s.policy.barge_in.mode == "immediate" and self._may_interrupt():
+            self.interrupt_now()
+
+    def speech_continued(self, event: ev.SpeechContinued) -> None:
+        if self._s.turn is not None:
+            self._s.turn.voice_ms = event.voice_ms
+
+    def speech_stopped(self, event: ev.SpeechStopped) -> None:
+        turn = self._s.turn
+        if turn is None or self._s.user.state is not User.SPEAKING:
+            return
+        self._sounding = False
+        turn.silence_ms = event.silence_ms
+        turn.silence_began_ms = self._s.now_ms - event.silence_ms
+        self._watched_ms = 0
+        self._s.user.fire(UserTrigger.SPEECH_STOPPED)
+        self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
+
+    def silence_reached(self, event: ev.SilenceReached) -> None:
+        if self._s.turn is not None and self._s.user.state is User.PAUSING:
+            self._s.turn.silence_ms = max(self._s.turn.silence_ms, event.silence_ms)
+        elif not self._sounding:
+            self._sound_silence_ms = max(self._sound_silence_ms, event.silence_ms)
+
+    @property
+    def _listens(self) -> bool:
+        """Push-to-talk hears no speech by itself; a call that is ending hears nobody."""
+        return self._s.live and self._s.policy.endpointing.mode != "manual"
+
+    def _open_turn(self) -> Turn:
+        if self._s.turn is None:
+            self._s.turn_count += 1
+            self._s.turn = Turn(self._s.turn_count, interrupting=self._s.agent.state is not Agent.IDLE)
+            self._s.turn.silence_began_ms = self._s.now_ms
+            self._watched_ms = 0
+            self._committed = False
+            self._s.emit(do.TurnOpened(self._s.turn.number))
+        return self._s.turn
+
+    # -------------------------------------------------------------------------------------- words
+
+    def transcript_changed(self, event: ev.TranscriptChanged) -> None:
+        turn = self._turn_of(event.utterance)
+        if turn is not None and not (utterance := turn.hear(event.utterance)).final:
+            utterance.text = event.text.strip()
+            turn.detector = None
+
+    def transcript_final(self, event: ev.TranscriptFinal) -> None:
+        turn = self._turn_of(event.utterance)
+        if turn is None:
+            self._late_words(event)
+            return
+        utterance = turn.hear(event.utterance)
+        if utterance.final:
+            return
+        utterance.text, utterance.final, utterance.complete = event.text.strip(), True, event.complete
+        turn.detector = None
+
+    def transcript_failed(self, event: ev.TranscriptFailed) -> None:
+        # What was guessed so far is all there will ever be.
+        if (turn := self._turn_of(event.utterance)) is not None:
+            turn.hear(event.utterance).final = True
+
+    def scored(self, event: ev.EndOfTurnScored) -> None:
+        if self._s.turn is not None and self._s.turn.number == event.turn:
+            self._s.turn.detector = event.probability
+
+    def _turn_of(self, utterance: int) -> Turn | None:
+        """The open turn, where this utterance belongs to it. With push-to-talk, words themselves open the turn."""
+        turn = self._s.turn
+        if turn is not None and (utterance in turn.utterances or self._s.policy.endpointing.mode == "manual"):
+            return turn
+        if turn is None and self._s.live and self._s.policy.endpointing.mode == "manual":
+            if self._last_turn is None or utterance not in self._last_turn.utterances:
+                return self._open_turn()
+        return None
+
+    def _late_words(self, event: ev.TranscriptFinal) -> None:
+        """Final words for a turn that is over: closed on partial words, or dropped for want of any."""
+        turn = self._last_turn
+        if turn is None or not self._s.live or self._s.turn is not None or event.utterance not in turn.utterances:
+            return
+        before = turn.text
+        turn.hear(event.utterance).text = event.text.strip()
+        turn.hear(event.utterance).final = True
+        if same_words(before, turn.text):
+            return
+        if self._last_was_dropped:
+            self._take_up_dropped_turn(turn)
+        elif self._s.history.correct_turn(turn.number, turn.text):
+            reply = self._s.committed_reply
+            if reply is not None and reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
+                if self._s.agent.state is Agent.THINKING:
+                    self._agent.interrupt("cancelled")
+                    self._agent.ask_model(turn.number)
+
+    def _take_up_dropped_turn(self, dropped: Turn) -> None:
+        """The agent went on because no words had come; now there are words that would have stopped it."""
+        telling = strip_phrases(words_of(dropped.text), self._s.policy.barge_in.acknowledgement_phrases)
+        if len(telling) < max(1, self._s.policy.barge_in.num_words):
+            return
+        self._last_turn = None
+        turn = self._open_turn()
+        turn.utterances = dropped.utterances
+        turn.silence_ms = dropped.silence_ms + self._s.now_ms - dropped.silence_began_ms
+        turn.silence_began_ms = dropped.silence_began_ms
+        if self._may_interrupt():
+            self.interrupt_now()
+        self._s.user.fire(UserTrigger.SPEECH_STARTED)
+        self._s.user.fire(UserTrigger.SPEECH_STOPPED)
+
+    # -------------------------------------------------------------------------------------- interruption
+
+    def _may_interrupt(self) -> bool:
+        """Whether the caller may take the floor from the live reply. Nobody has heard a reply that is still being thought:
+        then it is no interruption, the caller simply goes on."""
+        reply = self._s.committed_reply
+        if reply is None or not reply.interruptible or self._s.agent.state is Agent.HELD:
+            return False
+        return self._s.policy.barge_in.enabled or (reply.kind == "model" and not reply.voice_started)
+
+    def _hold_if_allowed(self) -> None:
+        if self._s.policy.barge_in.mode == "hold" and self._may_interrupt():
+            self._sound_silence_ms = 0
+            self._agent.hold()
+
+    def interrupt_now(self) -> None:
+        """End the live reply for certain (typed words, a client's command, late words). What was heard must be known first: so hold,
+        and go on when the mouth has answered."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        if self._s.agent.state is not Agent.HELD:
+            self._agent.hold()
+            if reply.may_play:
+                self._interrupt_when_heard_is_known = True
+                return
+        self._finish_interruption()
+
+    def playback_reached(self, event: ev.PlaybackReached) -> None:
+        self._agent.playback_reached(event)
+        if self._interrupt_when_heard_is_known and self._s.committed_reply is not None:
+            if self._s.committed_reply.number == event.reply:
+                self._finish_interruption()
+
+    @property
+    def interrupting(self) -> bool:
+        """Whether an interruption is decided and only waits for the mouth's answer."""
+        return self._interrupt_when_heard_is_known
+
+    def _finish_interruption(self) -> None:
+        self._interrupt_when_heard_is_known = False
+        reply = self._agent.interrupt()
+        if not reply.voice_started and not reply.asked_tools and self._s.turn is not None:
+            carried = self._s.history.take_back_turn(reply.turn)
+            if carried is not None:
+                self._s.turn.carried = carried
+                self._s.turn.interrupting = False
+                return
+        if self._s.turn is not None:
+            self._s.turn.interrupting = True
+
+    def _evidence(self) -> Evidence:
+        turn, reply = self._s.turn, self._s.committed_reply
+        assert reply is not None and reply.held_since_ms is not None
+        held_ms = self._s.now_ms - reply.held_since_ms
+        if turn is None:
+            return Evidence("", True, False, self._sounding, 0, self._sound_silence_ms, held_ms)
+        return Evidence(turn.text, turn.final, True, self._sounding, turn.voice_ms, turn.silence_ms, held_ms)
+
+    def _judge_hold(self) -> None:
+        evidence = self._evidence()
+        verdict = judge(evidence, self._s.policy.barge_in)
+        if verdict is Verdict.CONFIRM:
+            self._finish_interruption()
+        elif verdict is Verdict.RESUME:
+            self.drop_turn()
+            self._agent.resume()
+        elif not evidence.sounding:
+            self._watch(silence_to_resume_ms(evidence, self._s.policy.barge_in))
+
+    # -------------------------------------------------------------------------------------- the end of a turn
+
+    def evaluate(self) -> None:
+        """Decide what can be decided now."""
+        if self._s.agent.state is Agent.HELD and not self._interrupt_when_heard_is_known:
+            self._judge_hold()
+        turn = self._s.turn
+        if (
+            turn is None
+            or self._s.user.state is not User.PAUSING
+            or self._s.agent.state is not Agent.IDLE
+            or not self._s.live
+        ):
+            return
+        required = self._required_silence(turn)
+        if self._committed or (required is not None and turn.silence_ms >= required):
+            self._close_when_final(turn)
+            return
+        turn.waiting_for_final_since_ms = None
+        self._guess_if_worth_it(turn)
+        if required is not None:
+            self._watch_next(turn, required)
+
+    def _required_silence(self, turn: Turn) -> int | None:
+        policy = self._s.policy
+        required = required_silence_ms(
+            policy.endpointing,
+            turn.text,
+            detector=turn.evidence,
+            interrupting=turn.interrupting,
+            interruption_phrases=policy.barge_in.interruption_phrases,
+        )
+        if required is not None and turn.interrupting and self._only_announces(turn):
+            return max(required, policy.barge_in.debounce_ms)
+        return required
+
+    def _only_announces(self, turn: Turn) -> bool:
+        """A bare "wait", "no", "actually": more is coming."""
+        return not strip_phrases(words_of(turn.text), self._s.policy.barge_in.interruption_phrases)
+
+    def _watch_next(self, turn: Turn, required_ms: int) -> None:
+        endpointing = self._s.policy.endpointing
+        points = [required_ms]
+        if self._s.reply is None and endpointing.speculative_reply:
+            points.append(endpointing.speculate_after_ms)
+        if endpointing.detector and endpointing.mode == "evidence":
+            points.append((turn.silence_ms // endpointing.rescore_every_ms + 1) * endpointing.rescore_every_ms)
+            if turn.detector is None and turn.text:
+                self._s.emit(do.ScoreTurn(turn.number, turn.text, self._s.history.messages()))
+        self._watch(min(point for point in points if point > turn.silence_ms))
+
+    def _watch(self, silence_ms: int) -> None:
+        if silence_ms != self._watched_ms:
+            self._watched_ms = silence_ms
+            self._s.emit(do.WatchSilence(silence_ms))
+
+    def _guess_if_worth_it(self, turn: Turn) -> None:
+        """Ask the model early, on the words so far, unless they plainly are not all."""
+        policy = self._s.policy
+        guess = self._s.reply
+        if guess is not None and not same_words(guess.guessed_text, turn.text):
+            self._agent.drop_guess()
+        if (
+            self._s.reply is not None
+            or not policy.endpointing.speculative_reply
+            or not policy.reply_on_turn_end
+            or turn.silence_ms < policy.endpointing.speculate_after_ms
+            or turn.speculations >= policy.endpointing.max_speculations
+            or not words_of(turn.text)
+            or (turn.interrupting and self._only_announces(turn))
+            or completeness(turn.text, detector=turn.evidence) <= INCOMPLETE
+        ):
+            return
+        turn.speculations += 1
+        self._agent.guess(turn.number, turn.text)
+
+    def _close_when_final(self, turn: Turn) -> None:
+        if not turn.final:
+            if turn.waiting_for_final_since_ms is None:
+                turn.waiting_for_final_since_ms = self._s.now_ms
+            if self._s.now_ms - turn.waiting_for_final_since_ms < self._s.policy.endpointing.final_timeout_ms:
+                self._guess_if_worth_it(turn)
+                return
+        if words_of(turn.text):
+            self.close_turn(turn)
+        else:
+            self.drop_turn()
+
+    def close_turn(self, turn: Turn) -> None:
+        """The caller has finished: their words enter the history, the agent has the floor."""
+        text = turn.text
+        self._end_turn(dropped=False)
+        self._s.history.add(Message("user", text), turn=turn.number)
+        self._s.emit(do.TurnClosed(turn.number, text))
+        guess = self._s.reply
+        if not self._s.policy.reply_on_turn_end:
+            self._agent.drop_guess()
+        elif guess is not None and same_words(guess.guessed_text, text):
+            self._agent.adopt_guess()
+        else:
+            self._agent.drop_guess()
+            self._agent.ask_model(turn.number)
+
+    def drop_turn(self) -> None:
+        """It was no turn after all."""
+        turn = self._s.turn
+        if turn is None:
+            return
+        self._agent.drop_guess()
+        self._end_turn(dropped=True)
+        self._s.emit(do.TurnDropped(turn.number, turn.text))
+
+    def _end_turn(self, *, dropped: bool) -> None:
+        self._last_turn, self._last_was_dropped = self._s.turn, dropped
+        self._s.turn = None
+        self._committed = False
+        self._watched_ms = 0
+        if self._s.user.state is not User.SILENT:
+            self._s.user.fire(UserTrigger.TURN_ENDED)
+
+    # -------------------------------------------------------------------------------------- a client drives
+
+    def committed(self, event: ev.TurnCommitted) -> None:
+        """Push-to-talk is released: the turn is over as soon as its words are final."""
+        if not self._s.live:
+            return
+        if event.utterance == 0 and self._s.turn is None:
+            self._s.emit(do.RequestRefused("", "nothing_to_commit"))
+            return
+        turn = self._open_turn()
+        if event.utterance:
+            turn.hear(event.utterance)
+        self._committed = True
+        if self._s.user.state is User.SILENT:
+            self._s.user.fire(UserTrigger.SPEECH_STARTED)
+        if self._s.user.state is User.SPEAKING:
+            self._s.user.fire(UserTrigger.SPEECH_STOPPED)
+        self._sounding = False
+
+    # -------------------------------------------------------------------------------------- time
+
+    def deadline(self) -> int | None:
+        """When silence in the audio cannot be waited for any longer, on the session clock."""
+        turn, times = self._s.turn, []
+        reply = self._s.committed_reply
+        if self._s.agent.state is Agent.HELD and reply is not None and reply.held_since_ms is not None:
+            times.append(reply.held_since_ms + self._s.policy.barge_in.max_hold_ms)
+        if turn is not None and self._s.user.state is User.PAUSING and self._s.agent.state is Agent.IDLE:
+            if turn.waiting_for_final_since_ms is not None:
+                times.append(turn.waiting_for_final_since_ms + self._s.policy.endpointing.final_timeout_ms)
+            elif (required := self._required_silence(turn)) is not None:
+                times.append(turn.silence_began_ms + required + self._s.policy.endpointing.stall_grace_ms)
+        return min(times, default=None)
+
+    def due(self) -> None:
+        """Audio that stopped arriving shows no silence: after the wait and its grace, the session clock stands in for it."""
+        turn = self._s.turn
+        if turn is None or self._s.user.state is not User.PAUSING or turn.waiting_for_final_since_ms is not None:
+            return
+        required = self._required_silence(turn)
+        if required is not None and self._s.agent.state is Agent.IDLE:
+            waited_ms = self._s.now_ms - turn.silence_began_ms
+            if waited_ms >= required + self._s.policy.endpointing.stall_grace_ms:
+                turn.silence_ms = max(turn.silence_ms, required)

@@ -1,0 +1,321 @@
+"""Everything that can happen to a conversation: past tense, frozen, one closed union (``Event``). Do not subclass them.
+
+Three kinds of time, never mixed: ``now_ms`` (session clock) is handed to the machine beside the event; ``media_ms`` is a
+position in the caller's audio; ``heard_ms``, ``duration_ms`` are lengths of the agent's audio.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.conversation.policy import Policy
+from antiphon.vocabulary import EndReason, Message, ToolCall, WordTiming
+
+# ------------------------------------------------------------------------------------------------ the call
+
+
+@dataclass(frozen=True, slots=True)
+class CallConnected:
+    """Media flows both ways; the greeting may start."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallDropped:
+    """The far side is gone, or the process must let it go. Nothing can be said any more."""
+
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class EndRequested:
+    """Somebody with the right to (a surface, a tool, an operator) wants the call to end politely."""
+
+    reason: EndReason
+    message: str = ""
+    """Spoken first. Empty for the policy's ``end_call_message``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """New numbers from now on (OpenAI ``session.update``)."""
+
+    policy: Policy
+
+
+# ------------------------------------------------------------------------------------------------ hearing
+
+
+@dataclass(frozen=True, slots=True)
+class AudioArrived:
+    """The caller's first audio. Told once."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundStarted:
+    """Something that may be speech: the VAD's low threshold was crossed. Always precedes ``SpeechStarted``."""
+
+    media_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SoundFaded:
+    """The sound is over and never was speech. It ended at ``media_ms``; ``silence_ms`` of silence have passed since."""
+
+    media_ms: int
+    silence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """Speech for sure: the VAD's usual threshold was crossed. Utterances are numbered 1, 2, 3 …"""
+
+    utterance: int
+    media_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechContinued:
+    """Still speaking; ``voice_ms`` of voice in this utterance so far. Told often in its first second, seldom after."""
+
+    utterance: int
+    voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStopped:
+    """The VAD hears no more voice. Speech ended at ``media_ms``; ``silence_ms`` of silence have passed since (its hangover)."""
+
+    utterance: int
+    media_ms: int
+    silence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceReached:
+    """Silence in the caller's audio has lasted as long as ``WatchSilence`` asked for."""
+
+    silence_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptChanged:
+    """The recogniser's best guess so far for an utterance."""
+
+    utterance: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFinal:
+    """The recogniser's last word on an utterance; ``text`` may be empty. ``complete`` is how sure it is that this is a whole answer
+    (a grammar of expected answers matched), where it knows."""
+
+    utterance: int
+    text: str
+    complete: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFailed:
+    """The recogniser has nothing to say on this utterance and never will."""
+
+    utterance: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfTurnScored:
+    """A turn detector's answer for the open turn: probability that the caller has finished."""
+
+    turn: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfPressed:
+    digit: str
+
+
+# ------------------------------------------------------------------------------------------------ a client drives
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCommitted:
+    """The client says the caller has finished (push-to-talk)."""
+
+    utterance: int = 0
+    """The utterance whose words are still to come; 0 when no audio has been heard since the last turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDiscarded:
+    """The client throws away what the caller said since the last turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextReceived:
+    """The caller typed. Interrupts what is being said; ``reply`` false only adds it to the history."""
+
+    text: str
+    reply: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MessageAdded:
+    """A message from outside enters the history. ``reply`` true asks for a reply to it."""
+
+    message: Message
+    reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyRequested:
+    """The client wants a reply now to the history as it is [OpenAI response.create]. Refused (``RequestRefused``) while one is live."""
+
+    request: str = ""
+    """The client's own name for the request; handed on with ``StartReply``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCancelled:
+    """The client wants silence: cancel what is live [OpenAI response.cancel]. Refused while nothing is."""
+
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackTruncated:
+    """The client played only this much of a reply, live or past [OpenAI conversation.item.truncate]. Clamped to what there was."""
+
+    reply: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequested:
+    """Speak these words as the agent's own [Vapi say]."""
+
+    text: str
+    interruptible: bool = True
+    interrupts: bool = False
+    """Cut what is being said; otherwise wait for it to end."""
+    end_call_after: bool = False
+
+
+# ------------------------------------------------------------------------------------------------ the model
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyText:
+    """A piece of text from the model."""
+
+    reply: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAskedForTool:
+    reply: int
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAskedToEnd:
+    """Once this reply has been heard, the call shall end."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAskedToTransfer:
+    """Once this reply has been heard, the call shall go to ``destination``."""
+
+    reply: int
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """The model has said all it will say in this step."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyFailed:
+    """The model (and every fallback of it) failed."""
+
+    reply: int
+
+
+# ------------------------------------------------------------------------------------------------ the voice
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechSynthesized:
+    """What is known of a piece's audio: its length so far and its words. ``complete`` when no more will come."""
+
+    reply: int
+    piece: int
+    duration_ms: int
+    words: tuple[WordTiming, ...] = ()
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisFailed:
+    """This piece will not be heard (or no more of it)."""
+
+    reply: int
+    piece: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """The first audio of a reply has left for the caller."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackReached:
+    """``heard_ms`` of the reply have been played. Answers ``HoldPlayback``; may be told at any time."""
+
+    reply: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFinished:
+    """Everything of the reply was played."""
+
+    reply: int
+    heard_ms: int
+
+
+# ------------------------------------------------------------------------------------------------ tools
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    tool_call_id: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFailed:
+    """``problem`` is told to the model."""
+
+    tool_call_id: str
+    problem: str
+
+
+Event = (
+    CallConnected | CallDropped | EndRequested | PolicyChanged
+    | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
+    | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed
+    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | ReplyRequested | ReplyCancelled | PlaybackTruncated
+    | SayRequested
+    | ReplyText | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed
+    | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
+    | ToolFinished | ToolFailed
+)  # fmt: skip

@@ -1,0 +1,366 @@
+"""The conversation: one pure state machine. ``handle`` what happened, ``handle_timer`` when the deadline has passed, carry out
+``actions``, wait until ``deadline``.
+
+Every input must be followed by draining ``actions`` before the next input. The machine reads no clock, makes no choice by chance
+and does no I/O, so the same inputs at the same times always give the same actions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.agent_side import AgentSide
+from antiphon.conversation.caller_side import CallerSide
+from antiphon.conversation.keypad import KeypadInput
+from antiphon.conversation.policy import Policy
+from antiphon.conversation.silence import Due, SilenceKeeper
+from antiphon.conversation.situation import Say, Situation
+from antiphon.conversation.state import Agent, AgentTrigger, Call, CallTrigger, User, UserTrigger, forbidden
+from antiphon.conversation.words import words_of
+from antiphon.vocabulary import EndReason, Message, ToolSpec
+
+
+class Conversation:
+    """One call's conversation.
+
+    ``messages`` is what the model is shown before anything is said (the system prompt); ``tools`` what it may use.
+    """
+
+    def __init__(self, policy: Policy, messages: Iterable[Message] = (), tools: Iterable[ToolSpec] = ()) -> None:
+        self._s = Situation(policy, messages, tools)
+        self._agent = AgentSide(self._s)
+        self._caller = CallerSide(self._s, self._agent)
+        self._keypad = KeypadInput()
+        self._typed: list[ev.TextReceived] = []
+        """Typed words waiting until what was heard of the interrupted reply is known."""
+        self._requested: str | None = None
+        """A client's request for a reply, waiting until its committed turn has its words."""
+        self._end_reason: EndReason | None = None
+        self._goodbye_deadline_ms: int | None = None
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            ev.CallConnected: self._connected,
+            ev.CallDropped: lambda event: self._finish(event.reason),
+            ev.EndRequested: lambda event: self._begin_end(event.reason, event.message),
+            ev.PolicyChanged: self._policy_changed,
+            ev.AudioArrived: self._audio_arrived,
+            ev.SoundStarted: self._caller.sound_started,
+            ev.SoundFaded: self._caller.sound_faded,
+            ev.SpeechStarted: self._caller.speech_started,
+            ev.SpeechContinued: self._caller.speech_continued,
+            ev.SpeechStopped: self._caller.speech_stopped,
+            ev.SilenceReached: self._caller.silence_reached,
+            ev.TranscriptChanged: self._caller.transcript_changed,
+            ev.TranscriptFinal: self._caller.transcript_final,
+            ev.TranscriptFailed: self._caller.transcript_failed,
+            ev.EndOfTurnScored: self._caller.scored,
+            ev.DtmfPressed: self._dtmf_pressed,
+            ev.TurnCommitted: self._caller.committed,
+            ev.TurnDiscarded: lambda _event: self._caller.drop_turn(),
+            ev.TextReceived: self._text_received,
+            ev.MessageAdded: self._message_added,
+            ev.ReplyRequested: self._reply_requested,
+            ev.ReplyCancelled: self._reply_cancelled,
+            ev.PlaybackTruncated: self._agent.truncate,
+            ev.SayRequested: self._say_requested,
+            ev.ReplyText: self._agent.reply_text,
+            ev.ReplyAskedForTool: self._agent.asked_for_tool,
+            ev.ReplyAskedToEnd: self._agent.asked_to_end,
+            ev.ReplyAskedToTransfer: self._agent.asked_to_transfer,
+            ev.ReplyDone: self._agent.reply_done,
+            ev.ReplyFailed: self._agent.reply_failed,
+            ev.SpeechSynthesized: self._agent.synthesized,
+            ev.SynthesisFailed: self._agent.synthesis_failed,
+            ev.PlaybackStarted: self._agent.playback_started,
+            ev.PlaybackReached: self._caller.playback_reached,
+            ev.PlaybackFinished: self._agent.playback_finished,
+            ev.ToolFinished: lambda event: self._agent.tool_answered(event.tool_call_id, event.content),
+            ev.ToolFailed: lambda event: self._agent.tool_answered(event.tool_call_id, event.problem, failed=True),
+        }
+
+    # -------------------------------------------------------------------------------------- the four verbs
+
+    def handle(self, event: ev.Event, now_ms: int) -> None:
+        """Something happened. After the call has ended, nothing matters any more."""
+        self._s.now_ms = max(now_ms, self._s.now_ms)
+        if not self.ended:
+            self._handlers[type(event)](event)
+            self._settle()
+
+    def handle_timer(self, now_ms: int) -> None:
+        """The deadline has passed (or not: then nothing happens)."""
+        self._s.now_ms = max(now_ms, self._s.now_ms)
+        if not self.ended:
+            self._timers()
+            self._settle()
+
+    def actions(self) -> list[do.Action]:
+        """What to do now, in this order; each is given once."""
+        drained, self._s.outbox[:] = list(self._s.outbox), []
+        return drained
+
+    def deadline(self) -> int | None:
+        """When ``handle_timer`` must be called if nothing happens before; None for never."""
+        if self.ended or self._s.call.state is Call.CONNECTING:
+            return None
+        times = [
+            self._goodbye_deadline_ms,
+            self._caller.deadline(),
+            self._keypad.deadline(self._s.policy.keypad),
+        ]
+        reply = self._s.committed_reply
+        if reply is not None:
+            times.append(self._s.tool_calls.deadline())
+            if reply.first_token_ms is None and not reply.step.done:
+                times.append(reply.started_ms + self._s.policy.speaking.reply_timeout_ms)
+            if not reply.may_play and reply.ledger.pieces and self._s.agent.state is Agent.THINKING:
+                times.append(max(self._s.not_before_ms, self._s.now_ms + 1))
+        if self._s.live and (due := self._s.silence.next(self._s.policy.silence, quiet=self._quiet)) is not None:
+            times.append(due[0])
+        return min((time for time in times if time is not None), default=None)
+
+    # -------------------------------------------------------------------------------------- what can be asked of it
+
+    @property
+    def ended(self) -> bool:
+        return self._s.call.state is Call.ENDED
+
+    @property
+    def user(self) -> User:
+        return self._s.user.state
+
+    @property
+    def agent(self) -> Agent:
+        return self._s.agent.state
+
+    @property
+    def call(self) -> Call:
+        return self._s.call.state
+
+    @property
+    def policy(self) -> Policy:
+        return self._s.policy
+
+    def history(self) -> tuple[Message, ...]:
+        """The messages as the model would be shown them now."""
+        return self._s.history.messages()
+
+    @property
+    def _quiet(self) -> bool:
+        return self._s.quiet and not self._keypad.collecting and not self._s.says
+
+    # -------------------------------------------------------------------------------------- after every input
+
+    def _settle(self) -> None:
+        """Draw the consequences until nothing more follows, then check the joint rules."""
+        while True:
+            closed, self._s.just_closed = self._s.just_closed, None
+            if closed is not None and not self.ended:
+                self._after_reply(
+                    closed.end_after, closed.transfer_to, closed.heard_text(closed.heard_ms), closed.number
+                )
+            if self.ended:
+                break
+            self._caller.evaluate()
+            self._next_words()
+            if self._s.just_closed is None:
+                break
+        self._agent.play_if_allowed()
+        broken = forbidden(self.user, self.agent, self.call, agent_insists=self._s.agent_insists)
+        assert broken is None, broken
+
+    def _after_reply(self, end_after: EndReason | None, transfer_to: str, heard: str, _number: int) -> None:
+        if self._s.call.state is Call.ENDING:
+            if end_after is not None or not self._s.says:
+                self._finish(self._end_reason or EndReason.ASSISTANT_ENDED)
+            return
+        if transfer_to:
+            self._s.emit(do.TransferCall(transfer_to))
+            return
+        spoken = " ".join(words_of(heard))
+        phrases = (" ".join(words_of(phrase)) for phrase in self._s.policy.speaking.end_call_phrases)
+        if any(phrase and phrase in spoken for phrase in phrases):
+            end_after = EndReason.ASSISTANT_SAID_END_PHRASE
+        if end_after is EndReason.ASSISTANT_ENDED:
+            self._begin_end(end_after, "")
+        elif end_after is not None:
+            self._finish(end_after)
+
+    def _next_words(self) -> None:
+        """Typed words, a waiting request, or words of our own take the floor when it is free."""
+        if self._s.live and self._typed and not self._caller.interrupting:
+            typed, self._typed = self._typed, []
+            self._take_text(" ".join(event.text for event in typed), reply=any(event.reply for event in typed))
+        if self._requested is not None and self._s.turn is None and self._s.reply is None and self._s.live:
+            request, self._requested = self._requested, None
+            self._agent.ask_model(self._s.turn_count, request=request)
+        if self._s.says and self._s.reply is None and self._s.user.state is User.SILENT and not self.ended:
+            self._agent.say(self._s.says.popleft())
+
+    # -------------------------------------------------------------------------------------- the call
+
+    def _connected(self, _event: ev.CallConnected) -> None:
+        if self._s.call.state is not Call.CONNECTING:
+            return
+        self._s.call.fire(CallTrigger.CONNECTED)
+        now = self._s.now_ms
+        self._s.silence = SilenceKeeper(now, now, now)
+        greeting = self._s.policy.greeting
+        if greeting.mode == "assistant-speaks-first" and greeting.message:
+            self._agent.say(Say(greeting.message, interruptible=greeting.interruptible))
+        elif greeting.mode == "assistant-speaks-first-with-model-generated-message":
+            self._agent.ask_model(0)
+
+    def _audio_arrived(self, _event: ev.AudioArrived) -> None:
+        self._s.silence.audio_arrived = True
+
+    def _policy_changed(self, event: ev.PolicyChanged) -> None:
+        self._s.policy = event.policy
+
+    def _begin_end(self, reason: EndReason, message: str) -> None:
+        """Say goodbye, then end. What is being said is finished first; nobody is listened to any more."""
+        if not self._s.live:
+            if self._s.call.state is Call.CONNECTING:
+                self._finish(reason)
+            return
+        self._s.call.fire(CallTrigger.END_BEGAN)
+        self._end_reason = reason
+        self._goodbye_deadline_ms = self._s.now_ms + self._s.policy.silence.goodbye_timeout_ms
+        self._caller.drop_turn()
+        self._agent.drop_guess()
+        self._s.says.clear()
+        self._typed.clear()
+        goodbye = message or self._s.policy.silence.end_call_message
+        if goodbye:
+            self._s.says.append(Say(goodbye, interruptible=False, end_after=reason))
+        if self._s.agent.state is Agent.HELD:
+            self._agent.resume()
+        reply = self._s.committed_reply
+        if reply is not None and not reply.voice_started and reply.kind == "model":
+            self._agent.interrupt("cancelled")
+        elif reply is None and not goodbye:
+            self._finish(reason)
+
+    def _finish(self, reason: EndReason) -> None:
+        """End now."""
+        reply = self._s.reply
+        if reply is not None and reply.speculative:
+            self._agent.drop_guess()
+        elif reply is not None:
+            self._agent.interrupt("cancelled")
+        for pending in self._s.tool_calls.all():
+            self._s.emit(do.CancelTool(pending.call.id))
+        self._caller.drop_turn()
+        if self._s.user.state is not User.SILENT:  # pragma: no cover - dropping the turn silences the user
+            self._s.user.fire(UserTrigger.TURN_ENDED)
+        if self._s.agent.state is not Agent.IDLE:  # pragma: no cover - closing the reply idles the agent
+            self._s.agent.fire(AgentTrigger.REPLY_ENDED)
+        self._s.just_closed = None
+        self._s.call.fire(CallTrigger.ENDED)
+        self._s.emit(do.EndCall(reason))
+
+    # -------------------------------------------------------------------------------------- typed, pressed, commanded
+
+    def _dtmf_pressed(self, event: ev.DtmfPressed) -> None:
+        if not self._s.live or not self._s.policy.keypad.enabled:
+            return
+        self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
+        digits = self._keypad.press(event.digit, self._s.now_ms, self._s.policy.keypad)
+        if digits is not None:
+            self._text_received(ev.TextReceived(digits))
+
+    def _text_received(self, event: ev.TextReceived) -> None:
+        if not self._s.live or not event.text.strip():
+            return
+        self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
+        self._typed.append(event)
+        reply = self._s.committed_reply
+        if event.reply and reply is not None and reply.interruptible and not self._caller.interrupting:
+            self._caller.interrupt_now()
+
+    def _take_text(self, text: str, *, reply: bool) -> None:
+        """Typed words join the turn that is open, or are a turn of their own."""
+        self._agent.drop_guess()
+        if self._s.turn is not None:
+            turn = self._s.turn
+            turn.carried = f"{turn.carried} {text}".strip()
+            return
+        self._s.turn_count += 1
+        self._s.history.add(Message("user", text), turn=self._s.turn_count)
+        self._s.emit(do.TurnOpened(self._s.turn_count))
+        self._s.emit(do.TurnClosed(self._s.turn_count, text))
+        if reply and self._s.reply is None:
+            self._agent.ask_model(self._s.turn_count)
+
+    def _message_added(self, event: ev.MessageAdded) -> None:
+        self._s.history.add(event.message, turn=self._s.turn_count)
+        if event.reply and self._s.live and self._s.quiet:
+            self._agent.ask_model(self._s.turn_count)
+
+    def _reply_requested(self, event: ev.ReplyRequested) -> None:
+        if not self._s.live:
+            return
+        self._agent.drop_guess()
+        if self._s.reply is not None or self._requested is not None:
+            self._s.emit(do.RequestRefused(event.request, "reply_active"))
+        elif self._s.turn is not None and self._s.user.state is User.PAUSING:
+            self._requested = event.request
+        else:
+            self._agent.ask_model(self._s.turn_count, request=event.request)
+
+    def _reply_cancelled(self, event: ev.ReplyCancelled) -> None:
+        self._agent.drop_guess()
+        if self._s.committed_reply is None:
+            self._s.emit(do.RequestRefused(event.request, "no_reply_active"))
+        else:
+            self._caller.interrupt_now()
+
+    def _say_requested(self, event: ev.SayRequested) -> None:
+        if not self._s.live or not event.text.strip():
+            return
+        end_after = EndReason.ASSISTANT_ENDED if event.end_call_after else None
+        self._agent.drop_guess()
+        self._s.says.append(Say(event.text, event.interruptible, end_after))
+        if event.interrupts and self._s.committed_reply is not None and not self._caller.interrupting:
+            self._caller.interrupt_now()
+
+    # -------------------------------------------------------------------------------------- time
+
+    def _timers(self) -> None:
+        now, policy = self._s.now_ms, self._s.policy
+        if self._s.call.state is Call.CONNECTING:
+            return
+        if self._goodbye_deadline_ms is not None and self._goodbye_deadline_ms <= now:
+            self._finish(self._end_reason or EndReason.ASSISTANT_ENDED)
+            return
+        if self._s.live:
+            due = self._s.silence.next(policy.silence, quiet=self._quiet)
+            if due is not None and due[0] <= now:
+                self._silence_due(due[1])
+        if self.ended:
+            return
+        self._caller.due()
+        self._agent.tools_due()
+        if (digits := self._keypad.due(now, policy.keypad)) is not None:
+            self._text_received(ev.TextReceived(digits))
+        reply = self._s.committed_reply
+        if reply is not None and reply.first_token_ms is None and not reply.step.done:
+            if reply.started_ms + policy.speaking.reply_timeout_ms <= now:
+                self._agent.reply_failed(ev.ReplyFailed(reply.number))
+
+    def _silence_due(self, due: Due) -> None:
+        policy = self._s.policy.silence
+        if due is Due.IDLE_PROMPT:
+            message = policy.idle_messages[self._s.silence.prompts % len(policy.idle_messages)]
+            self._s.silence.prompted(self._s.now_ms)
+            self._s.says.append(Say(message, idle=True))
+        elif due is Due.SILENCE_TIMEOUT:
+            self._begin_end(EndReason.SILENCE_TIMED_OUT, policy.silence_timeout_message)
+        elif due is Due.NO_AUDIO:
+            self._finish(EndReason.NO_CUSTOMER_AUDIO)
+        elif policy.max_duration_message:
+            self._begin_end(EndReason.EXCEEDED_MAX_DURATION, policy.max_duration_message)
+        else:
+            self._finish(EndReason.EXCEEDED_MAX_DURATION)

@@ -1,0 +1,87 @@
+"""One reply of the agent: from the request to the model until the last word was heard, over any number of tool steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from antiphon.conversation.playback import PlaybackLedger
+from antiphon.conversation.sentences import SentenceSplitter, without_flushes
+from antiphon.conversation.tool_calls import NOT_YET
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult
+
+
+@dataclass(slots=True)
+class Step:
+    """One answer of the model inside a reply."""
+
+    text: str = ""
+    calls: list[ToolCall] = field(default_factory=list)
+    results: dict[str, ToolResult] = field(default_factory=dict)
+    done: bool = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a tool it asked for has not answered."""
+        return any(call.id not in self.results for call in self.calls)
+
+    def messages(self, content: str, *, interrupted: bool = False) -> list[Message]:
+        """What the history shows of it: the words in ``content``, the calls, and an answer to every call."""
+        messages: list[Message] = []
+        if content or self.calls:
+            messages.append(Message("assistant", content, tuple(self.calls), interrupted=interrupted))
+        for call in self.calls:
+            result = self.results.get(call.id)
+            messages.append(Message("tool", result.content if result else NOT_YET, tool_call_id=call.id))
+        return messages
+
+
+@dataclass(slots=True)
+class Reply:
+    """``kind`` tells words of the model from words of our own (greeting, prompt, goodbye)."""
+
+    number: int
+    turn: int
+    splitter: SentenceSplitter
+    started_ms: int
+    kind: Literal["model", "say"] = "model"
+    interruptible: bool = True
+    insists: bool = False
+    """It may sound while the caller speaks: it must not be interrupted, or the client asked for it in so many words."""
+    idle_prompt: bool = False
+    speculative: bool = False
+    guessed_text: str = ""
+    """The words of the turn a guess was made on."""
+    request: str = ""
+    steps: list[Step] = field(default_factory=lambda: [Step()])
+    ledger: PlaybackLedger = field(default_factory=PlaybackLedger)
+    unspoken: list[str] = field(default_factory=list)
+    """Pieces kept back while the reply is a guess."""
+    first_token_ms: int | None = None
+    may_play: bool = False
+    """``StartPlayback`` was asked for."""
+    voice_started: bool = False
+    speech_ended: bool = False
+    """``EndSpeech`` was asked for."""
+    failed: bool = False
+    held_since_ms: int | None = None
+    heard_ms: int = 0
+    truncated_ms: int | None = None
+    """What the client said was heard, where it said so while the reply was live."""
+    end_after: EndReason | None = None
+    transfer_to: str = ""
+
+    @property
+    def step(self) -> Step:
+        return self.steps[-1]
+
+    @property
+    def asked_tools(self) -> bool:
+        return any(step.calls for step in self.steps)
+
+    def pending_messages(self) -> list[Message]:
+        """What the model is shown of this reply when it is asked for the next step: its own words in full, not yet heard."""
+        return [message for step in self.steps for message in step.messages(without_flushes(step.text))]
+
+    def heard_text(self, heard_ms: int) -> str:
+        return self.ledger.heard_text(heard_ms)

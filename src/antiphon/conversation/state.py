@@ -1,0 +1,138 @@
+"""The three state machines and the rules that couple them.
+
+Rule 1: everything that may change a state is in these tables; nothing else changes one.
+Rule 2: a (state, trigger) pair that is not listed raises ``IllegalTransition``: it is a bug of ours, never a no-op.
+Rule 3: the machines are coupled by ``forbidden`` combinations, checked after every input, not by flags.
+
+``docs/turn-taking.md`` is generated from these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Generic, Literal, TypeVar
+
+from antiphon.conversation.actions import StateChanged
+from antiphon.errors import IllegalTransition
+
+
+class User(StrEnum):
+    SILENT = "silent"
+    """No open turn."""
+    SPEAKING = "speaking"
+    """Voice is heard."""
+    PAUSING = "pausing"
+    """Silence inside an open turn: the caller still holds the floor."""
+
+
+class UserTrigger(StrEnum):
+    SPEECH_STARTED = "speech started"
+    SPEECH_STOPPED = "speech stopped"
+    TURN_ENDED = "turn ended"
+    """Closed, dropped or discarded."""
+
+
+class Agent(StrEnum):
+    IDLE = "idle"
+    THINKING = "thinking"
+    """A reply has the floor and no sound yet."""
+    SPEAKING = "speaking"
+    HELD = "held"
+    """A reply has been silenced, until it is known whether the caller really interrupts."""
+
+
+class AgentTrigger(StrEnum):
+    REPLY_BEGAN = "reply began"
+    VOICE_STARTED = "voice started"
+    HELD = "held"
+    RESUMED_SPEAKING = "resumed speaking"
+    RESUMED_THINKING = "resumed thinking"
+    REPLY_ENDED = "reply ended"
+
+
+class Call(StrEnum):
+    CONNECTING = "connecting"
+    LIVE = "live"
+    ENDING = "ending"
+    """A goodbye is being said; nobody can take the floor."""
+    ENDED = "ended"
+
+
+class CallTrigger(StrEnum):
+    CONNECTED = "connected"
+    END_BEGAN = "end began"
+    ENDED = "ended"
+
+
+USER_TRANSITIONS: Mapping[tuple[User, UserTrigger], User] = {
+    (User.SILENT, UserTrigger.SPEECH_STARTED): User.SPEAKING,
+    (User.SPEAKING, UserTrigger.SPEECH_STOPPED): User.PAUSING,
+    (User.PAUSING, UserTrigger.SPEECH_STARTED): User.SPEAKING,
+    (User.PAUSING, UserTrigger.TURN_ENDED): User.SILENT,
+    (User.SPEAKING, UserTrigger.TURN_ENDED): User.SILENT,
+}
+
+AGENT_TRANSITIONS: Mapping[tuple[Agent, AgentTrigger], Agent] = {
+    (Agent.IDLE, AgentTrigger.REPLY_BEGAN): Agent.THINKING,
+    (Agent.THINKING, AgentTrigger.VOICE_STARTED): Agent.SPEAKING,
+    (Agent.THINKING, AgentTrigger.HELD): Agent.HELD,
+    (Agent.THINKING, AgentTrigger.REPLY_ENDED): Agent.IDLE,
+    (Agent.SPEAKING, AgentTrigger.HELD): Agent.HELD,
+    (Agent.SPEAKING, AgentTrigger.REPLY_ENDED): Agent.IDLE,
+    (Agent.HELD, AgentTrigger.RESUMED_SPEAKING): Agent.SPEAKING,
+    (Agent.HELD, AgentTrigger.RESUMED_THINKING): Agent.THINKING,
+    (Agent.HELD, AgentTrigger.REPLY_ENDED): Agent.IDLE,
+}
+
+CALL_TRANSITIONS: Mapping[tuple[Call, CallTrigger], Call] = {
+    (Call.CONNECTING, CallTrigger.CONNECTED): Call.LIVE,
+    (Call.CONNECTING, CallTrigger.ENDED): Call.ENDED,
+    (Call.LIVE, CallTrigger.END_BEGAN): Call.ENDING,
+    (Call.LIVE, CallTrigger.ENDED): Call.ENDED,
+    (Call.ENDING, CallTrigger.ENDED): Call.ENDED,
+}
+
+
+def forbidden(user: User, agent: Agent, call: Call, *, agent_insists: bool) -> str | None:
+    """The rule a combination breaks, or None.
+
+    ``agent_insists`` is true while the agent says something that must not be interrupted, or barge-in is off: then both may sound.
+    """
+    if agent is Agent.SPEAKING and user is not User.SILENT and not agent_insists:
+        return "the agent speaks while the caller holds the floor"
+    if call is Call.CONNECTING and (user is not User.SILENT or agent is not Agent.IDLE):
+        return "somebody speaks before the call is connected"
+    if call is Call.ENDED and (user is not User.SILENT or agent is not Agent.IDLE):
+        return "somebody speaks after the call has ended"
+    return None
+
+
+S = TypeVar("S", bound=StrEnum)
+T = TypeVar("T", bound=StrEnum)
+
+
+class Machine(Generic[S, T]):
+    """One state, changed only by ``fire``, every change reported through ``report`` in one form."""
+
+    def __init__(
+        self,
+        name: Literal["user", "agent", "call"],
+        transitions: Mapping[tuple[S, T], S],
+        initial: S,
+        report: Callable[[StateChanged], None],
+    ) -> None:
+        self.name = name
+        self.state = initial
+        self._transitions = transitions
+        self._report = report
+
+    def fire(self, trigger: T) -> None:
+        """Take the listed transition. Raises IllegalTransition where there is none."""
+        before = self.state
+        after = self._transitions.get((before, trigger))
+        if after is None:
+            raise IllegalTransition(self.name, before, trigger)
+        self.state = after
+        if after is not before:
+            self._report(StateChanged(self.name, str(before), str(after)))

@@ -1,0 +1,58 @@
+"""The caller's open turn: its utterances and their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Utterance:
+    """One stretch of speech. ``final`` when the recogniser has said its last word on it."""
+
+    text: str = ""
+    final: bool = False
+    complete: float | None = None
+
+
+@dataclass(slots=True)
+class Turn:
+    """From the first sound of speech until the machine closes or drops it."""
+
+    number: int
+    interrupting: bool = False
+    """It began by silencing the agent."""
+    carried: str = ""
+    """Words of the turn before, when the caller went on before anything was answered."""
+    utterances: dict[int, Utterance] = field(default_factory=dict)
+    detector: float | None = None
+    """A turn detector's latest score for exactly these words."""
+    speculations: int = 0
+    silence_began_ms: int = 0
+    """Session clock at the moment the present silence began."""
+    silence_ms: int = 0
+    """Silence known so far, in audio time."""
+    voice_ms: int = 0
+    """Voice in the present utterance."""
+    waiting_for_final_since_ms: int | None = None
+
+    @property
+    def text(self) -> str:
+        parts = [self.carried, *(utterance.text for utterance in self.utterances.values())]
+        return " ".join(part for part in parts if part)
+
+    @property
+    def final(self) -> bool:
+        """Whether every utterance has its final words."""
+        return all(utterance.final for utterance in self.utterances.values())
+
+    @property
+    def evidence(self) -> float | None:
+        """What a detector or a grammar says of the words so far: the last utterance's own score, else the detector's."""
+        last = next(reversed(self.utterances.values()), None)
+        if last is not None and last.complete is not None and last.final:
+            return last.complete
+        return self.detector
+
+    def hear(self, utterance: int) -> Utterance:
+        """The utterance of this number, new if need be."""
+        return self.utterances.setdefault(utterance, Utterance())

@@ -1,0 +1,86 @@
+"""Words as the conversation compares them: lower case, without the punctuation a recogniser may or may not write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+
+NUMBER_WORDS = frozenset(
+    [
+        "zero",
+        "oh",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
+        "twenty",
+        "thirty",
+        "forty",
+        "fifty",
+        "sixty",
+        "seventy",
+        "eighty",
+        "ninety",
+        "hundred",
+        "thousand",
+        "million",
+    ]
+)
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """``"Mm-hm, I'm here."`` → ``("mm-hm", "i'm", "here")``."""
+    return tuple(word.replace("’", "'") for word in _WORD.findall(text.lower()))
+
+
+def same_words(first: str, second: str) -> bool:
+    """Whether two transcripts say the same, whatever their punctuation and case."""
+    return words_of(first) == words_of(second)
+
+
+def is_number(word: str) -> bool:
+    return word in NUMBER_WORDS or word.isdigit()
+
+
+def _phrases(phrases: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    # "don't" and "dont" are one phrase: recognisers write either.
+    return tuple(tuple(word.replace("'", "") for word in words_of(phrase)) for phrase in phrases)
+
+
+def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...]) -> tuple[str, ...]:
+    """``words`` without any occurrence of the phrases, longest phrase first."""
+    plain = tuple(word.replace("'", "") for word in words)
+    wanted = sorted((phrase for phrase in _phrases(phrases) if phrase), key=len, reverse=True)
+    left: list[str] = []
+    at = 0
+    while at < len(plain):
+        match = next((phrase for phrase in wanted if plain[at : at + len(phrase)] == phrase), None)
+        if match is None:
+            left.append(words[at])
+            at += 1
+        else:
+            at += len(match)
+    return tuple(left)
+
+
+def starts_with_phrase(words: tuple[str, ...], phrases: tuple[str, ...]) -> bool:
+    """Whether the first words are one of the phrases."""
+    plain = tuple(word.replace("'", "") for word in words)
+    return any(phrase and plain[: len(phrase)] == phrase for phrase in _phrases(phrases))
