@@ -45,6 +45,7 @@ TELEPHONE = AudioFormat(Encoding.MULAW, 8000)
 """What telephone carriers speak: G.711 µ-law at 8 kHz."""
 
 Role = Literal["system", "user", "assistant", "tool"]
+ToolOutcome = Literal["answered", "failed", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Message:
     """Set on tool messages: which call this answers."""
     interrupted: bool = False
     """True on an assistant message that was cut short by the caller."""
+    tool_outcome: ToolOutcome = "answered"
+    """Of a tool message: whether ``content`` is the tool's answer, says that it failed, or stands in for one still to come."""
 
 
 @dataclass(frozen=True, slots=True)

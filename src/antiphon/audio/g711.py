@@ -36,7 +36,8 @@ def _mulaw_encode_table() -> NDArray[np.uint8]:
     biased = np.minimum(np.abs(sample), _MULAW_CLIP) + _MULAW_BIAS
     exponent = np.floor(np.log2(biased)).astype(np.int32) - 5
     code = exponent << 4 | (biased >> (exponent + 1) & 0x0F)
-    return (~np.where(sample < 0, code | 0x80, code)).astype(np.uint8)
+    signed: NDArray[np.int32] = np.where(sample < 0, code | 0x80, code)
+    return (signed ^ 0xFF).astype(np.uint8)
 
 
 def _alaw_decode_table() -> NDArray[np.int16]:

@@ -21,8 +21,9 @@ def mulaw_frame_levels(codes: NDArray[np.uint8], frame_samples: int = 160) -> ND
     calls, samples = codes.shape
     if samples % frame_samples:
         raise ValueError(f"{samples} samples are not a whole number of frames of {frame_samples}")
-    power = _MULAW_POWER[codes].reshape(calls, samples // frame_samples, frame_samples).mean(axis=2)
-    return np.float32(10) * np.log10(np.maximum(power, _SILENCE_POWER))
+    framed = _MULAW_POWER[codes].reshape(calls, samples // frame_samples, frame_samples)
+    levels_db: NDArray[np.float32] = 10 * np.log10(np.maximum(framed.mean(axis=2), _SILENCE_POWER))
+    return np.maximum(levels_db, np.float32(SILENCE_DBFS))  # the logarithm of _SILENCE_POWER rounds to a little less
 
 
 class NoiseFloor:
@@ -72,6 +73,6 @@ class NoiseFloor:
         before = np.where(starts_window, np.float32(np.inf), self._minima[slots, window])
         self._minima[slots, window] = np.minimum(before, frame_db)
         self._frames[slots] += 1
-        floor_db = np.clip(self._minima[slots].min(axis=1), self.LOWEST_DBFS, self.HIGHEST_DBFS)
+        floor_db: NDArray[np.float32] = np.clip(self._minima[slots].min(axis=1), self.LOWEST_DBFS, self.HIGHEST_DBFS)
         self.floor_db[slots] = floor_db
         return floor_db

@@ -43,7 +43,8 @@ def from_float(samples: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np
     The inverse of ``to_float`` for every int16.
     """
     limited = np.clip(samples, -1.0, (_FULL_SCALE - 1) / _FULL_SCALE)
-    return np.rint(np.nan_to_num(limited) * _FULL_SCALE).astype(np.int16)
+    rounded: NDArray[np.int16] = np.rint(np.nan_to_num(limited) * _FULL_SCALE).astype(np.int16)
+    return rounded
 
 
 def rms(samples: NDArray[np.int16] | NDArray[np.float32]) -> float:

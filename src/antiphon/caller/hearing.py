@@ -40,7 +40,7 @@ class Utterance:
     heard_to_ms: float
     """When its last audible sound ended (or will)."""
     cut: bool = False
-    """Whether ``clear`` ended it."""
+    """Whether ``clear`` or the end of the call cut it short."""
 
 
 class Hearing:
@@ -67,17 +67,21 @@ class Hearing:
     def cut(self, now_ms: float) -> None:
         """The server cleared the playout: what would have been heard later never was."""
         self.cuts_ms.append(now_ms)
+        self.end(now_ms)
+
+    def end(self, now_ms: float) -> None:
+        """Nothing is heard from ``now_ms`` on."""
         while self.utterances and self.utterances[-1].heard_from_ms >= now_ms:
             self.utterances.pop()
         if self.utterances and self.utterances[-1].heard_to_ms > now_ms:
             self.utterances[-1] = replace(self.utterances[-1], heard_to_ms=now_ms, cut=True)
 
-    def utterance_at(self, now_ms: float) -> Utterance | None:
-        """What the agent is saying at ``now_ms``."""
-        for utterance in reversed(self.utterances):
-            if utterance.heard_from_ms <= now_ms:
-                return utterance if now_ms < utterance.heard_to_ms else None
-        return None
+    def heard_after(self, since_ms: float) -> list[Utterance]:
+        """The utterances that last beyond ``since_ms``, in order."""
+        first = len(self.utterances)
+        while first and self.utterances[first - 1].heard_to_ms > since_ms:
+            first -= 1
+        return self.utterances[first:]
 
     def _sound(self, received_ms: float, from_ms: float, to_ms: float) -> None:
         last = self.utterances[-1] if self.utterances else None

@@ -116,18 +116,19 @@ class Playout:
         due, self._echoes = self._echoes, []
         return due
 
-    def heard(self, until_ms: float) -> bytes:
-        """What was heard from the beginning of the stream to ``until_ms``: µ-law, silence where nothing was played.
+    def heard(self, from_ms: float, to_ms: float) -> bytes:
+        """What was heard between two times of the stream: µ-law, silence where nothing was played.
 
         Needs ``keep_audio``.
         """
         if self._pieces is None:
             raise ValueError("this playout does not keep audio")
-        track = bytearray(SILENCE * max(0, round(until_ms * SAMPLES_PER_MS)))
+        origin = round(from_ms * SAMPLES_PER_MS)
+        track = bytearray(SILENCE * max(0, round(to_ms * SAMPLES_PER_MS) - origin))
         for start_ms, audio in self._pieces:
-            first = round(start_ms * SAMPLES_PER_MS)
-            audible = audio[: max(0, len(track) - first)]
-            track[first : first + len(audible)] = audible
+            first = round(start_ms * SAMPLES_PER_MS) - origin
+            inside = audio[max(0, -first) : max(0, len(track) - first)]
+            track[max(0, first) : max(0, first) + len(inside)] = inside
         return bytes(track)
 
     def _note_underrun(self, now_ms: float) -> None:

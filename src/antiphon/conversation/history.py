@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import Message, ToolOutcome
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class History:
 
     def take_back_turn(self, turn: int) -> str | None:
         """Remove the caller's words of ``turn`` if nothing came after them: the caller goes on speaking, so it was one turn."""
-        if self._entries and self._entries[-1].turn == turn and self._entries[-1].message.role == "user":
+        if turn and self._entries and self._entries[-1].turn == turn and self._entries[-1].message.role == "user":
             return self._entries.pop().message.content
         return None
 
@@ -51,10 +51,10 @@ class History:
                 return True
         return False
 
-    def correct_tool_result(self, tool_call_id: str, content: str) -> bool:
+    def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome) -> bool:
         """A tool answered after its place was taken by a stand-in."""
         for entry in reversed(self._entries):
             if entry.message.tool_call_id == tool_call_id:
-                entry.message = replace(entry.message, content=content)
+                entry.message = replace(entry.message, content=content, tool_outcome=outcome)
                 return True
         return False

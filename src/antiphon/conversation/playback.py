@@ -24,6 +24,9 @@ class Piece:
     """The model step it belongs to."""
     duration_ms: int = 0
     complete: bool = False
+    """All of the text has become audio."""
+    broken: bool = False
+    """The voice failed: no more audio will come, and not all of the text is in it."""
     words: tuple[WordTiming, ...] = ()
 
 
@@ -46,14 +49,15 @@ class PlaybackLedger:
             entry.words = words or entry.words
             entry.complete = entry.complete or complete
 
+    def failed(self, piece: int) -> None:
+        """No more of a piece will be made; what there is of it may still be heard."""
+        if 0 <= piece < len(self.pieces):
+            self.pieces[piece].broken = not self.pieces[piece].complete
+
     @property
     def duration_ms(self) -> int:
         """Audio made so far."""
         return sum(piece.duration_ms for piece in self.pieces)
-
-    @property
-    def all_complete(self) -> bool:
-        return all(piece.complete for piece in self.pieces)
 
     @property
     def estimated(self) -> bool:
@@ -73,7 +77,7 @@ class PlaybackLedger:
                 if text:
                     heard.append(text)
             start_ms += piece.duration_ms
-            if not piece.complete:
+            if not piece.complete and not piece.broken:
                 break
         return " ".join(heard)
 
@@ -83,7 +87,7 @@ def _heard_of(piece: Piece, played_ms: int) -> str:
         return piece.text if piece.duration_ms else ""
     if piece.words:
         heard = sum(1 for word in piece.words if (word.start_ms + word.end_ms) / 2 <= played_ms)
-        return _first_words(piece.text, heard, len(piece.words))
+        return _first_words(piece.text, heard, len(piece.words) if piece.complete else None)
     if piece.complete:
         share = played_ms / piece.duration_ms
     else:
@@ -91,10 +95,11 @@ def _heard_of(piece: Piece, played_ms: int) -> str:
     return _by_share(piece.text, share)
 
 
-def _first_words(text: str, heard: int, of: int) -> str:
-    """The first ``heard`` of the ``of`` words the voice counted. A voice may count "20%" as two: then by share."""
+def _first_words(text: str, heard: int, of: int | None) -> str:
+    """The first ``heard`` of the ``of`` words the voice counted; None while it is still counting. A voice may count "20%" as two: then
+    by share."""
     words = text.split()
-    if len(words) != of:
+    if of is not None and len(words) != of:
         heard = round(heard * len(words) / of)
     return " ".join(words[:heard])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from antiphon.conversation.actions import ReplyStatus
 from antiphon.conversation.playback import PlaybackLedger
 from antiphon.conversation.sentences import SentenceSplitter, without_flushes
 from antiphon.conversation.tool_calls import NOT_YET
-from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolOutcome, ToolResult
 
 
 @dataclass(slots=True)
@@ -18,6 +19,8 @@ class Step:
     text: str = ""
     calls: list[ToolCall] = field(default_factory=list)
     results: dict[str, ToolResult] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+    """Calls whose result so far only says that the work has begun."""
     done: bool = False
 
     @property
@@ -32,8 +35,15 @@ class Step:
             messages.append(Message("assistant", content, tuple(self.calls), interrupted=interrupted))
         for call in self.calls:
             result = self.results.get(call.id)
-            messages.append(Message("tool", result.content if result else NOT_YET, tool_call_id=call.id))
+            content = result.content if result else NOT_YET
+            messages.append(Message("tool", content, tool_call_id=call.id, tool_outcome=self._outcome(call.id)))
         return messages
+
+    def _outcome(self, call_id: str) -> ToolOutcome:
+        result = self.results.get(call_id)
+        if result is None or call_id in self.started:
+            return "pending"
+        return "failed" if result.failed else "answered"
 
 
 @dataclass(slots=True)
@@ -49,6 +59,8 @@ class Reply:
     insists: bool = False
     """It may sound while the caller speaks: it must not be interrupted, or the client asked for it in so many words."""
     idle_prompt: bool = False
+    written: bool = False
+    """Its words are read, not heard (``Policy.output`` when it began)."""
     speculative: bool = False
     guessed_text: str = ""
     """The words of the turn a guess was made on."""
@@ -65,11 +77,17 @@ class Reply:
     """``EndSpeech`` was asked for."""
     failed: bool = False
     held_since_ms: int | None = None
+    heard_known: bool = True
+    """False from ``HoldPlayback`` until the mouth has answered how much was heard."""
+    losing_floor: bool = False
+    """Its interruption is decided; only the mouth's answer is waited for."""
     heard_ms: int = 0
     truncated_ms: int | None = None
     """What the client said was heard, where it said so while the reply was live."""
     end_after: EndReason | None = None
     transfer_to: str = ""
+    status: ReplyStatus | None = None
+    """How it ended; None while it is live."""
 
     @property
     def step(self) -> Step:

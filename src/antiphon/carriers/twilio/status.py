@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-_RANKS = {"queued": 0, "initiated": 1, "ringing": 2, "in-progress": 3, "answered": 3}
+_RANKS = {"queued": 0, "initiated": 1, "ringing": 2, "in-progress": 3}
 _FINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 _FINAL_RANK = 4
 

@@ -24,6 +24,8 @@ import orjson
 from antiphon.errors import AuthenticationError, CapacityError
 from antiphon.transports.base import Direction
 
+TOKEN, CALLER, CALLED = "token", "caller", "called"
+"""Names of the ``<Parameter>`` elements."""
 MAX_TOKEN_CHARS = 480
 """Twilio allows 500 for a parameter's name and value."""
 _NONCE_BYTES = 16

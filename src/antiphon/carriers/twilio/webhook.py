@@ -14,12 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.requests import ClientDisconnect
 
 from antiphon.carriers.twilio import status, twiml
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
-from antiphon.carriers.twilio.token import Parties, StreamTokens, TokenClaims
+from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.clock import Clock
 from antiphon.errors import AuthenticationError, CapacityError
 from antiphon.transports.base import CallAcceptor
@@ -41,13 +42,6 @@ class CallStatusChanged:
 
 
 OnCallStatus = Callable[[CallStatusChanged], None]
-
-
-class _Refused(Exception):
-    """The request is answered with this HTTP status and nothing more."""
-
-    def __init__(self, http_status: int) -> None:
-        self.http_status = http_status
 
 
 def routes(
@@ -91,10 +85,7 @@ class _Desk:
 
     async def voice(self, request: Request) -> Response:
         """A call has come in (or one we dialled was answered): which assistant, and where its media goes."""
-        try:
-            form = await self._verified(request)
-        except _Refused as refused:
-            return Response(status_code=refused.http_status)
+        form = await self._verified(request)
         call_sid = form.get("CallSid")
         if not call_sid:
             return Response(status_code=400)
@@ -111,31 +102,21 @@ class _Desk:
 
     async def after(self, request: Request) -> Response:
         """The media stream has ended, by us or by our death."""
-        try:
-            await self._verified(request)
-        except _Refused as refused:
-            return Response(status_code=refused.http_status)
+        await self._verified(request)
         return Response(twiml.hang_up(), media_type=_XML)
 
     async def stream_status(self, request: Request) -> Response:
         """The only place where a handshake that failed on Twilio's side shows."""
-        try:
-            form = await self._verified(request)
-        except _Refused as refused:
-            return Response(status_code=refused.http_status)
-        event = form.get("StreamEvent")
-        if event == "stream-error":
+        form = await self._verified(request)
+        if form.get("StreamEvent") == "stream-error":
             _logger.warning(
-                "twilio_stream_error", call_sid=form.get("CallSid")[:64], code=form.get("StreamErrorCode")[:16]
+                "twilio_stream_error", call_sid=form.get("CallSid")[:64], error=form.get("StreamError")[:200]
             )
         return Response(status_code=204)
 
     async def call_status(self, request: Request) -> Response:
         """Progress of a call. Duplicates and late ones change nothing."""
-        try:
-            form = await self._verified(request)
-        except _Refused as refused:
-            return Response(status_code=refused.http_status)
+        form = await self._verified(request)
         call_sid, call_status = form.get("CallSid"), form.get("CallStatus")
         if not call_sid or not status.is_known(call_status):
             return Response(status_code=400)
@@ -156,9 +137,10 @@ class _Desk:
         )
         token = self._tokens.mint(claims, parties, self._clock.wall_ms())
         base = f"{self._settings.base_url}/twilio"
+        parameters = {TOKEN: token, CALLER: parties.caller, CALLED: parties.called}
         return twiml.connect_stream(
             self._settings.media_url,
-            {"token": token, "caller": parties.caller, "called": parties.called},
+            {name: value for name, value in parameters.items() if value},
             action_url=f"{base}/after",
             status_url=f"{base}/stream-status",
         )
@@ -174,32 +156,40 @@ class _Desk:
             return str(uuid.UUID(bytes=digest[:16], version=4))
 
     async def _verified(self, request: Request) -> Form:
+        """The request's fields. Raises HTTPException before anything of it is acted on, or its body logged."""
+        try:
+            return await self._verify(request)
+        except AuthenticationError as error:
+            path = request.scope["path"][:128]
+            _logger.warning("twilio_request_refused", path=path, reason=error.reason)
+            raise HTTPException(403) from error
+
+    async def _verify(self, request: Request) -> Form:
+        signature = request.headers.get("x-twilio-signature", "")
+        if self._settings.verify_signatures and not signature:
+            raise AuthenticationError("missing")  # not worth reading a body for
         signed = SignedRequest(
             method=request.method,
             raw_path=request.scope["raw_path"].decode("latin-1"),
             raw_query=request.scope["query_string"].decode("latin-1"),
             content_type=request.headers.get("content-type", ""),
             body=await _body(request),
-            signature=request.headers.get("x-twilio-signature", ""),
+            signature=signature,
         )
-        try:
-            if self._settings.verify_signatures:
-                return self._verifier.verify(signed)
-            return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
-        except AuthenticationError as error:
-            _logger.warning("twilio_request_refused", path=request.url.path, reason=error.reason)
-            raise _Refused(403) from error
+        if self._settings.verify_signatures:
+            return self._verifier.verify(signed)
+        return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body. Raises _Refused: 413 beyond the limit, 408 where it does not come."""
+    """The whole body. Raises HTTPException: 413 beyond the limit, 408 where it does not come."""
     received = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for chunk in request.stream():
                 received += chunk
                 if len(received) > MAX_BODY_BYTES:
-                    raise _Refused(413)
-    except TimeoutError:
-        raise _Refused(408) from None
+                    raise HTTPException(413)
+    except (TimeoutError, ClientDisconnect):
+        raise HTTPException(408) from None
     return bytes(received)

@@ -184,9 +184,7 @@ def _dtmf(message: dict[str, Any]) -> Dtmf:
 
 
 def _mark(message: dict[str, Any]) -> Mark:
-    return Mark(
-        _identifier(message, "streamSid"), _optional_number(message), _text(_object(message, "mark"), "name")
-    )
+    return Mark(_identifier(message, "streamSid"), _optional_number(message), _text(_object(message, "mark"), "name"))
 
 
 def _stop(message: dict[str, Any]) -> Stop:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""End-of-turn models: how likely the caller has finished, from the words alone."""

@@ -1,0 +1,133 @@
+"""Which media sockets become calls: signature and room at the handshake, the token at ``start``, one stream a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from antiphon.carriers.twilio.order import Anomalies
+from antiphon.carriers.twilio.settings import TwilioSettings
+from antiphon.carriers.twilio.signature import SignatureVerifier
+from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens
+from antiphon.carriers.twilio.transport import TwilioMediaListener
+from antiphon.carriers.twilio.wire import Start
+from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProtocolViolation
+from antiphon.transports.base import CallAcceptor, CallSink, CallStarted
+from antiphon.transports.watch import SocketWatch
+from antiphon.transports.socket import Refusal, UpgradeRequest
+from antiphon.vocabulary import TELEPHONE
+
+_logger = structlog.get_logger(__name__)
+
+
+class MediaGate:
+    """One per process; every Twilio media socket passes it twice."""
+
+    def __init__(
+        self, settings: TwilioSettings, acceptor: CallAcceptor, tokens: StreamTokens, watch: SocketWatch
+    ) -> None:
+        self._settings = settings
+        self._acceptor = acceptor
+        self._tokens = tokens
+        self._watch = watch
+        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
+        self._waiting: set[TwilioMediaListener] = set()
+        self._live: dict[str, TwilioMediaListener] = {}
+        self.anomalies = Anomalies()
+        """What went wrong on all media sockets so far, for the metrics."""
+
+    @property
+    def live_streams(self) -> int:
+        """Streams that are calls now."""
+        return len(self._live)
+
+    def on_upgrade(self, request: UpgradeRequest) -> TwilioMediaListener | Refusal:
+        """Answer a WebSocket handshake on the media path."""
+        if self._settings.verify_signatures:
+            try:
+                signature = request.headers.get("x-twilio-signature", "")
+                self._verifier.verify_handshake(request.path, request.query, signature)
+            except AuthenticationError as error:
+                return Refusal(403, error.reason)
+        if len(self._waiting) >= self._settings.max_waiting_sockets:
+            return Refusal(503, "too_many_waiting")
+        try:
+            self._acceptor.admit()
+        except CapacityError as error:
+            return Refusal(503, error.reason)
+        return TwilioMediaListener(self, self._watch)
+
+    def entered(self, listener: TwilioMediaListener) -> None:
+        """The handshake is done; the socket has yet to show a token."""
+        self._waiting.add(listener)
+
+    def left(self, listener: TwilioMediaListener) -> None:
+        """The connection is gone."""
+        self._waiting.discard(listener)
+
+    def ended(self, listener: TwilioMediaListener, call_sid: str) -> None:
+        """The stream is no call any more; another may come for the same CallSid. Safe to call twice."""
+        if self._live.get(call_sid) is listener:
+            del self._live[call_sid]
+
+    def begin(self, listener: TwilioMediaListener, start: Start) -> CallSink:
+        """Make the stream a call. Raises ProtocolViolation with the code to close the socket with."""
+        with _as_violation(start):
+            if start.audio != TELEPHONE:
+                raise ProtocolViolation(1003, "unsupported media format")
+            parameters = dict(start.parameters)
+            parties = Parties(parameters.pop(CALLER, ""), parameters.pop(CALLED, ""))
+            claims = self._tokens.verify(
+                parameters.pop(TOKEN, ""),
+                start.call_sid,
+                self._watch.clock.wall_ms(),
+                parties=parties,
+                account_sid=start.account_sid,
+            )
+            if start.call_sid in self._live:
+                raise ProtocolViolation(1008, "the call has a stream")
+            sink = self._acceptor.accept(
+                CallStarted(
+                    provider="twilio",
+                    call_id=claims.call_id,
+                    assistant=claims.assistant,
+                    provider_call_id=start.call_sid,
+                    stream_id=start.stream_sid,
+                    caller=parties.caller,
+                    called=parties.called,
+                    direction=claims.direction,
+                    parameters=parameters,
+                    format_in=TELEPHONE,
+                    format_out=TELEPHONE,
+                ),
+                listener,
+            )
+        self._waiting.discard(listener)
+        self._live[start.call_sid] = listener
+        _logger.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
+        return sink
+
+
+@contextmanager
+def _as_violation(start: Start) -> Iterator[None]:
+    """Every way a stream can fail to become a call, as a close code and one log line."""
+    try:
+        yield
+    except AuthenticationError as error:
+        _refused(start, error.reason)
+        raise ProtocolViolation(1008, "not authorized") from error
+    except CapacityError as error:
+        _refused(start, error.reason)
+        raise ProtocolViolation(1013, "no capacity") from error
+    except ConfigurationError as error:
+        _refused(start, error.code)
+        raise ProtocolViolation(1011, "not configured") from error
+    except ProtocolViolation as error:
+        _refused(start, error.reason)
+        raise
+
+
+def _refused(start: Start, reason: str) -> None:
+    _logger.warning("twilio_stream_refused", call_sid=start.call_sid, reason=reason)

@@ -1,0 +1,215 @@
+"""One Twilio media stream: what the carrier says goes to a ``CallSink``, what the session says goes to the carrier.
+
+    awaiting connected ──▶ awaiting start ──▶ live ──▶ closing (the base's)
+
+A message that makes no sense in its state is counted and ignored, except where going on would be unsafe: a second
+``start`` (1008), a ``stop`` before ``start`` (1000), no ``start`` within 5 s (1008), fifty binary frames (1003), a hundred
+unreadable messages in a row (1007).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+import structlog
+
+from antiphon.carriers.twilio import wire
+from antiphon.carriers.twilio.order import Anomalies, StreamOrder
+from antiphon.errors import MalformedMessage, ProtocolViolation
+from antiphon.transports.base import CallSink
+from antiphon.transports.listener import LostReason, MediaListener
+from antiphon.transports.watch import SocketWatch
+from antiphon.vocabulary import TELEPHONE
+
+if TYPE_CHECKING:
+    from antiphon.carriers.twilio.gate import MediaGate
+
+START_TIMEOUT_MS = 5000
+SILENCE_TIMEOUT_MS = 3000
+"""Twilio sends audio all the time; nothing for so long is a connection that is half open."""
+MAX_BINARY_FRAMES = 50
+MAX_MALFORMED_RUN = 100
+LARGEST_MEDIA_BYTES = 4000
+"""Audio in one message: half a second, well below what ``send_text`` takes."""
+_BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
+_logger = structlog.get_logger(__name__)
+
+
+class _State(Enum):
+    AWAITING_CONNECTED = auto()
+    AWAITING_START = auto()
+    LIVE = auto()
+
+
+class TwilioMediaListener(MediaListener):
+    """A media socket, and the ``CallTransport`` of the call on it."""
+
+    __slots__ = (
+        "_binary_frames",
+        "_call_sid",
+        "_gate",
+        "_malformed_run",
+        "_order",
+        "_outbound",
+        "_sink",
+        "_state",
+        "_stream_sid",
+        "anomalies",
+    )
+
+    marks = True
+    paced = True
+
+    def __init__(self, gate: MediaGate, watch: SocketWatch) -> None:
+        super().__init__(watch)
+        self.anomalies = Anomalies(gate.anomalies)
+        self._gate = gate
+        self._order = StreamOrder(self.anomalies)
+        self._state = _State.AWAITING_CONNECTED
+        self._sink: CallSink | None = None
+        self._outbound: wire.Outbound | None = None
+        self._stream_sid = ""
+        self._call_sid = ""
+        self._malformed_run = 0
+        self._binary_frames = 0
+
+    # What the session says (CallTransport; ``close`` and ``unsent_bytes`` are the base's).
+
+    def send_audio(self, audio: bytes) -> None:
+        if self._outbound is None:
+            return
+        if len(audio) <= LARGEST_MEDIA_BYTES:
+            self.send_text(self._outbound.media(audio))
+            return
+        for start in range(0, len(audio), LARGEST_MEDIA_BYTES):
+            self.send_text(self._outbound.media(audio[start : start + LARGEST_MEDIA_BYTES]))
+
+    def send_mark(self, name: str) -> None:
+        if self._outbound is not None:
+            self.send_text(self._outbound.mark(name))
+
+    def clear(self) -> None:
+        if self._outbound is not None:
+            self.send_text(self._outbound.clear)
+
+    # What the carrier says.
+
+    def text(self, payload: bytes) -> None:
+        try:
+            message = wire.parse(payload)
+        except MalformedMessage as error:
+            self._malformed(error)
+            return
+        self._malformed_run = 0
+        if type(message) is wire.Media:
+            self._on_media(message)
+        else:
+            self._on_event(message)
+
+    def binary(self, payload: bytes) -> None:
+        self.anomalies.count("binary_frame")
+        self._binary_frames += 1
+        if self._binary_frames >= MAX_BINARY_FRAMES:
+            self.violate(1003, "text messages only")
+
+    def _on_media(self, media: wire.Media) -> None:
+        if self._sink is None:
+            self.anomalies.count("before_start")
+        elif media.stream_sid != self._stream_sid:
+            self.anomalies.count("foreign_stream")
+        elif media.track != "inbound":
+            self.anomalies.count("foreign_track")
+        else:
+            audio = media.payload
+            media_ms = self._order.place(media.sequence, media.timestamp_ms, len(audio) / _BYTES_PER_MS)
+            if media_ms is not None:
+                self._sink.audio(audio, media_ms)
+
+    def _on_event(self, message: wire.Inbound) -> None:
+        match message:
+            case wire.Connected() if self._state is _State.AWAITING_CONNECTED:
+                self._state = _State.AWAITING_START
+            case wire.Start():
+                self._on_start(message)
+            case wire.Stop() if self._sink is None:
+                self.close()
+            case wire.Dtmf() | wire.Mark() | wire.Stop() if self._sink is not None:
+                if message.stream_sid == self._stream_sid:
+                    self._on_stream_event(self._sink, message)
+                else:
+                    self.anomalies.count("foreign_stream")
+            case wire.Unknown():
+                self.anomalies.count("unknown_event")
+            case wire.Connected():
+                self.anomalies.count("second_connected")
+            case _:
+                self.anomalies.count("before_start")
+
+    def _on_start(self, start: wire.Start) -> None:
+        if self._state is _State.AWAITING_CONNECTED:
+            self.anomalies.count("no_connected")  # some emulators leave it out, and nothing depends on it
+        elif self._state is not _State.AWAITING_START:
+            self.violate(1008, "second start")
+            return
+        self._order.note(start.sequence)
+        # Set before the session exists, so that it may speak at once.
+        self._stream_sid = start.stream_sid
+        self._call_sid = start.call_sid
+        self._outbound = wire.Outbound(start.stream_sid)
+        try:
+            sink = self._gate.begin(self, start)
+        except ProtocolViolation as violation:
+            self.violate(violation.close_code, violation.reason)
+            return
+        self._state = _State.LIVE
+        if self.closing:  # the session refused the call in the moment it saw it
+            self._gate.ended(self, start.call_sid)
+        else:
+            self._sink = sink
+
+    def _on_stream_event(self, sink: CallSink, message: wire.Dtmf | wire.Mark | wire.Stop) -> None:
+        is_new = self._order.note(message.sequence)
+        match message:
+            case wire.Mark():
+                # Delivered in any case: the playback ledger knows which marks it waits for.
+                sink.mark(message.name)
+            case wire.Dtmf():
+                if is_new:
+                    sink.dtmf(message.digit)
+            case wire.Stop():
+                self.finish("stop")
+
+    def _malformed(self, error: MalformedMessage) -> None:
+        self.anomalies.count(f"malformed_{error.kind}")
+        self._malformed_run += 1
+        if self._malformed_run >= MAX_MALFORMED_RUN:
+            self.violate(1007, "unreadable messages")
+
+    # The socket's life.
+
+    def opened(self) -> None:
+        self._gate.entered(self)
+
+    def tick(self, now_ms: int, silent_ms: int) -> None:
+        if self._sink is not None:
+            if silent_ms >= SILENCE_TIMEOUT_MS:
+                self.stall()
+        elif now_ms - self.opened_at_ms >= START_TIMEOUT_MS:
+            self.violate(1008, "no start")
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        self._sink = None
+        self._gate.ended(self, self._call_sid)
+        super().close(code, reason)
+
+    def lost(self, reason: LostReason) -> None:
+        sink, self._sink = self._sink, None
+        self._gate.ended(self, self._call_sid)
+        if sink is not None:
+            _logger.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
+            sink.closed(reason)
+
+    def gone(self) -> None:
+        self._gate.left(self)
+        _logger.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))

@@ -1,0 +1,94 @@
+"""Is what the caller's line carries our own voice coming back?
+
+Hybrids and loudspeakers return the agent's speech 100 to 700 ms late and 15 to 45 dB weaker; a voice-activity model takes it for a caller. The guard
+knows what was played and compares: only windows that the model takes for sound, and only while or shortly after the agent sounds, cost anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import codec
+from antiphon.audio.echo import EchoPath
+from antiphon.vocabulary import AudioFormat
+
+if TYPE_CHECKING:
+    from antiphon.clock import Clock
+    from antiphon.media.port import HearingCounters
+
+_REACH_MS = 900
+"""An echo later than this is not looked for."""
+_SEGMENT_MS = 128
+"""Inbound audio compared at a time: shorter is mistaken for any voiced speech, longer decides later."""
+
+
+class EchoGuard:
+    """One call's guard."""
+
+    clock: Clock
+
+    def __init__(self, format_in: AudioFormat, format_out: AudioFormat, counters: HearingCounters) -> None:
+        self._in = format_in
+        self._out = format_out
+        self._counters = counters
+        self._path = EchoPath()
+        self._heard = bytearray()
+        self._played = bytearray()
+        self._played_from_ms = 0
+        self._comparable = format_in.rate_hz == format_out.rate_hz == 8000  # browsers cancel their own echo
+
+    def hear(self, audio: bytes) -> None:
+        """The caller's audio, as it comes."""
+        if self._played:
+            self._heard += audio
+            excess = len(self._heard) - self._in.bytes_for_ms(2 * _SEGMENT_MS)
+            if excess > 0:
+                del self._heard[:excess]
+
+    def sound(self, audio: bytes, starts_ms: int) -> None:
+        """The agent's audio, sounding from ``starts_ms``."""
+        if not self._comparable:
+            return
+        self._forget_old(starts_ms)
+        if not self._played:
+            self._played_from_ms = starts_ms
+            self._heard.clear()
+        at = self._out.bytes_for_ms(starts_ms - self._played_from_ms)
+        if at > len(self._played):
+            self._played += codec.silence(self._out, (at - len(self._played)) // self._out.bytes_per_sample)
+        self._played += audio
+
+    def silenced(self, now_ms: int) -> None:
+        del self._played[self._out.bytes_for_ms(max(now_ms - self._played_from_ms, 0)) :]
+
+    def _forget_old(self, now_ms: int) -> None:
+        end_ms = self._played_from_ms + int(self._out.ms_of(len(self._played)))
+        if end_ms < now_ms - _REACH_MS:
+            self._played.clear()
+            return
+        old_ms = now_ms - 2 * _REACH_MS - self._played_from_ms
+        if old_ms > _REACH_MS:
+            cut = self._out.bytes_for_ms(old_ms)
+            del self._played[:cut]
+            self._played_from_ms += old_ms
+
+    def is_echo(self, _window: bytes) -> bool:
+        """Whether the latest audio is the agent's own."""
+        if not self._played:
+            return False
+        now_ms = self.clock.now_ms()
+        self._forget_old(now_ms)
+        until = self._out.bytes_for_ms(max(now_ms - self._played_from_ms, 0))
+        since = max(until - self._out.bytes_for_ms(_REACH_MS + _SEGMENT_MS), 0)
+        played = self._floats(bytes(self._played[since:until]), self._out)
+        heard = self._floats(bytes(self._heard[-self._in.bytes_for_ms(_SEGMENT_MS) :]), self._in)
+        if not played.size or not heard.size or self._path.match(heard, played) is None:
+            return False
+        self._counters.echo_windows += 1
+        return True
+
+    def _floats(self, audio: bytes, kind: AudioFormat) -> NDArray[np.float32]:
+        return codec.decode_to_float(audio, kind.encoding)

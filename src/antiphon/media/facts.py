@@ -1,0 +1,53 @@
+"""What the media plane tells the session about one call: facts, not audio."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class MediaListener(Protocol):
+    """Called on the event loop, inside the beat or the arrival of audio. Must not block, await or raise."""
+
+    def audio_arrived(self) -> None:
+        """The call's first audio is here."""
+        ...
+
+    def sound_started(self, media_ms: int) -> None:
+        """The VAD's low threshold was crossed; nothing is known yet."""
+        ...
+
+    def sound_faded(self, media_ms: int, silence_ms: int) -> None:
+        """The sound ended at ``media_ms`` without having been speech."""
+        ...
+
+    def speech_started(self, media_ms: int) -> None:
+        """The VAD's usual threshold was crossed, after ``sound_started``."""
+        ...
+
+    def speech_continued(self, voice_ms: int) -> None:
+        """Still speech."""
+        ...
+
+    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+        """Speech ended at ``media_ms``; ``silence_ms`` have passed since."""
+        ...
+
+    def silence_reached(self, silence_ms: int) -> None:
+        """As asked for with ``watch_silence``."""
+        ...
+
+    def playback_started(self, reply: int) -> None:
+        """The first audio of a reply has left."""
+        ...
+
+    def playback_finished(self, reply: int, heard_ms: int) -> None:
+        """Everything of a reply whose speech has ended was played."""
+        ...
+
+
+class AudioTap(Protocol):
+    """Somebody who wants the caller's audio as it comes, in order, gaps filled (a recogniser)."""
+
+    def hear(self, audio: bytes, media_ms: int) -> None:
+        """Audio in the call's inbound format; ``media_ms`` is the position of its first sample."""
+        ...

@@ -1,0 +1,249 @@
+"""The mouth of one call: paced playout with a small lead, hold and resume at the sample, and nothing from dead replies.
+
+Audio arrives as fast as a voice makes it and leaves in real time plus a lead. The reply's audio is kept until it has been heard, so that a hold
+can be taken back. One reply is in the mouth at a time; audio that names another one is dropped and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from antiphon.media.facts import MediaListener
+from antiphon.media.playhead import Playhead
+from antiphon.media.settings import PlayoutSettings
+from antiphon.transports.base import CallTransport
+from antiphon.vocabulary import AudioFormat
+
+_TRIM_MS = 4000
+"""Heard audio is let go in steps of this much; trimming every message would copy the rest each time."""
+_TRIM_MARGIN_MS = 1000
+_MAX_MARKS = 64
+
+
+@dataclass(slots=True)
+class MouthCounters:
+    """What went wrong, summed over the calls that share it."""
+
+    dropped_dead_ms: float = 0.0
+    """Audio of replies that were no longer alive."""
+    dropped_overflow_ms: float = 0.0
+    """Audio beyond the longest reply."""
+    late_marks: int = 0
+    """Replies whose end mark never came; the clock decided."""
+
+
+class Mouth:
+    """``now_ms`` everywhere is the session clock."""
+
+    def __init__(
+        self,
+        audio: AudioFormat,
+        transport: CallTransport,
+        listener: MediaListener,
+        settings: PlayoutSettings,
+        counters: MouthCounters,
+        on_sound: Callable[[bytes, int], None],
+        on_silenced: Callable[[int], None],
+    ) -> None:
+        """``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now will not."""
+        self._audio = audio
+        self._transport = transport
+        self._listener = listener
+        self._settings = settings
+        self._counters = counters
+        self._on_sound = on_sound
+        self._on_silenced = on_silenced
+        self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
+        self.reply = 0
+        """The reply in the mouth; 0 for none."""
+        self._speech = bytearray()
+        self._origin_ms = 0.0
+        """Position of the first byte of ``_speech``."""
+        self._playhead = Playhead()
+        self._open = False
+        self._held = False
+        self._ended = False
+        self._started = False
+        self._marks: dict[str, float] = {}
+        self._mark_serial = 0
+        self._next_mark_ms = 0.0
+        self._end_mark_sent = False
+
+    # ---------------------------------------------------------------------------------- from the session
+
+    def prepare(self, reply: int) -> None:
+        """A new reply will speak; whatever is left of the one before is gone."""
+        if reply == self.reply:
+            return
+        self.reply = reply
+        self._speech.clear()
+        self._origin_ms = 0.0
+        self._playhead.restart(0.0)
+        self._open = self._held = self._ended = self._started = self._end_mark_sent = False
+        self._marks.clear()
+        self._next_mark_ms = 0.0
+
+    def speak(self, reply: int, audio: bytes, now_ms: int) -> None:
+        """More of a reply's audio: whole samples in the outbound format."""
+        if reply != self.reply:
+            self._counters.dropped_dead_ms += self._audio.ms_of(len(audio))
+            return
+        room = int(self._settings.max_reply_ms * self._bytes_per_ms) - len(self._speech)
+        if len(audio) > room:
+            self._counters.dropped_overflow_ms += self._audio.ms_of(len(audio) - max(room, 0))
+            audio = audio[: max(room, 0)]
+        self._speech += audio
+        self.beat(now_ms)
+
+    def start(self, reply: int, now_ms: int) -> None:
+        """The reply may be heard."""
+        if reply == self.reply:
+            self._open = True
+            self.beat(now_ms)
+
+    def end_speech(self, reply: int, now_ms: int) -> None:
+        """No more audio will come; report when all of it was played."""
+        if reply == self.reply:
+            self._ended = True
+            self.beat(now_ms)
+
+    def hold(self, reply: int, now_ms: int) -> int:
+        """Silence now. Returns what was heard of the reply, in ms."""
+        if reply != self.reply:
+            return 0
+        heard_ms = self._playhead.heard_ms(now_ms)
+        if self._playhead.ahead_ms(now_ms) > 0 or self._marks:
+            self._transport.clear()
+            self._on_silenced(now_ms)
+        self._held = True
+        self._marks.clear()
+        self._end_mark_sent = False
+        self._playhead.restart(heard_ms)
+        return int(heard_ms)
+
+    def resume(self, reply: int, now_ms: int) -> None:
+        """Go on at the sample last heard."""
+        if reply == self.reply and self._held:
+            self._held = False
+            self._next_mark_ms = self._playhead.sent_ms
+            self.beat(now_ms)
+
+    def stop(self, reply: int, now_ms: int) -> None:
+        """Silence for good; the reply is dead."""
+        if reply == self.reply:
+            if not self._held:
+                self.hold(reply, now_ms)
+            self.prepare(0)
+
+    # ---------------------------------------------------------------------------------- from the far side
+
+    def marked(self, name: str, now_ms: int) -> bool:
+        """A mark came back. False for one that is not awaited (flushed by a clear, unknown, or twice)."""
+        position_ms = self._marks.pop(name, None)
+        if position_ms is None:
+            return False
+        self._playhead.marked(position_ms, now_ms)
+        if self._ended and not self._marks and self._end_mark_sent and self._unsent_bytes() == 0:
+            self._finish(int(position_ms))
+        return True
+
+    # ---------------------------------------------------------------------------------- from the beat
+
+    @property
+    def busy(self) -> bool:
+        """Whether the beat must look after this mouth."""
+        return self.reply != 0 and self._open and not self._held
+
+    def heard_ms(self, now_ms: int) -> int:
+        return int(self._playhead.heard_ms(now_ms))
+
+    def sounding_until_ms(self, now_ms: int) -> int | None:
+        """When the sound in flight will have ended; None when nothing is in flight."""
+        ahead = self._playhead.ahead_ms(now_ms)
+        return int(now_ms + ahead) if ahead > 0 else None
+
+    def beat(self, now_ms: int) -> None:
+        """Send what is due."""
+        if not self.busy:
+            return
+        unsent = self._unsent_bytes()
+        if unsent:
+            self._send_due(unsent, now_ms)
+        if self._ended and self._unsent_bytes() == 0:
+            self._look_for_end(now_ms)
+
+    def _unsent_bytes(self) -> int:
+        return len(self._speech) - self._offset(self._playhead.sent_ms)
+
+    def _offset(self, position_ms: float) -> int:
+        samples = round((position_ms - self._origin_ms) * self._audio.rate_hz / 1000)
+        return samples * self._audio.bytes_per_sample
+
+    def _send_due(self, unsent: int, now_ms: int) -> None:
+        settings = self._settings
+        message_ms = settings.message_ms if self._started else settings.first_message_ms
+        while unsent:
+            ahead_ms = self._playhead.ahead_ms(now_ms)
+            if self._transport.paced and ahead_ms + message_ms > settings.lead_ms:
+                return
+            # A short rest waits for company, unless the speech is over or the far side is about to run dry.
+            if not self._ended and unsent < settings.first_message_ms * self._bytes_per_ms and ahead_ms > message_ms:
+                return
+            size = min(unsent, self._audio.bytes_for_ms(message_ms))
+            at = self._offset(self._playhead.sent_ms)
+            self._send(bytes(self._speech[at : at + size]), now_ms)
+            unsent -= size
+            message_ms = settings.message_ms
+
+    def _send(self, audio: bytes, now_ms: int) -> None:
+        self._transport.send_audio(audio)
+        starts_ms = int(now_ms + self._playhead.ahead_ms(now_ms))
+        self._on_sound(audio, starts_ms)
+        self._playhead.sent(self._audio.ms_of(len(audio)), now_ms)
+        if not self._started:
+            self._started = True
+            self._listener.playback_started(self.reply)
+        if self._transport.marks and self._playhead.sent_ms >= self._next_mark_ms:
+            self._mark(now_ms)
+        self._trim(now_ms)
+
+    def _mark(self, now_ms: int) -> None:
+        self._mark_serial += 1
+        name = f"r{self.reply}:{self._playhead.sent_ms:.0f}ms:{self._mark_serial}"
+        if len(self._marks) >= _MAX_MARKS:
+            self._marks.pop(next(iter(self._marks)))
+        self._marks[name] = self._playhead.sent_ms
+        self._next_mark_ms = self._playhead.sent_ms + self._settings.mark_every_ms
+        self._transport.send_mark(name)
+
+    def _trim(self, now_ms: int) -> None:
+        # A late mark may set the playhead back by a second; that second must still be here.
+        gone_ms = self._playhead.heard_ms(now_ms) - _TRIM_MARGIN_MS
+        if gone_ms - self._origin_ms > _TRIM_MS:
+            cut = self._offset(gone_ms)
+            del self._speech[:cut]
+            self._origin_ms += self._audio.ms_of(cut)
+
+    def _look_for_end(self, now_ms: int) -> None:
+        """All has been sent: wait for the end mark, or for the clock where there are no marks or they fail."""
+        if not self._transport.paced:
+            self._finish(int(self._playhead.sent_ms))
+            return
+        heard_ms = self._playhead.heard_ms(now_ms)
+        if self._transport.marks and self._started:
+            if not self._end_mark_sent:
+                if not self._marks or next(reversed(self._marks.values())) != self._playhead.sent_ms:
+                    self._mark(now_ms)
+                self._end_mark_sent = True
+            late_ms = now_ms - self._playhead.due_at_ms(self._playhead.sent_ms)
+            if late_ms < self._settings.mark_timeout_ms:
+                return
+            self._counters.late_marks += 1
+        if heard_ms >= self._playhead.sent_ms:
+            self._finish(int(heard_ms))
+
+    def _finish(self, heard_ms: int) -> None:
+        reply = self.reply
+        self.prepare(0)
+        self._listener.playback_finished(reply, heard_ms)

@@ -1,0 +1,149 @@
+"""All calls of this process, on one beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import structlog
+
+from antiphon.audio import codec
+from antiphon.audio.resample import Resampler
+from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
+from antiphon.media.beat import Beat
+from antiphon.media.ears import Ears
+from antiphon.media.echo_guard import EchoGuard
+from antiphon.media.facts import MediaListener
+from antiphon.media.mouth import Mouth, MouthCounters
+from antiphon.media.port import HearingCounters, MediaPort
+from antiphon.media.recorder import Recorder, RecordingWriter
+from antiphon.media.settings import HearingSettings, PlayoutSettings
+from antiphon.providers.base import VoiceActivityModel
+from antiphon.transports.base import CallTransport
+from antiphon.vocabulary import AudioFormat, Encoding
+
+log = structlog.get_logger(__name__)
+
+
+class MediaPlane:
+    """Owns the beat, the ears and the recordings' thread."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        vad: Mapping[int, Callable[[], VoiceActivityModel]],
+        playout: PlayoutSettings | None = None,
+    ) -> None:
+        """``vad`` makes a voice-activity model for a sample rate; one is made per encoding and rate in use."""
+        self._clock = clock
+        self._vad = vad
+        self._playout = playout or PlayoutSettings()
+        self._ears: dict[tuple[Encoding, int], Ears] = {}
+        self._ports: set[MediaPort] = set()
+        self.beat = Beat(self.on_beat)
+        self.recordings = RecordingWriter()
+        self.hearing_counters = HearingCounters()
+        self.mouth_counters = MouthCounters()
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    def start(self) -> None:
+        """Start the beat. The common ears are made now, so that the first call does not wait for the model."""
+        if 8000 in self._vad:
+            self._ears_for(Encoding.MULAW, 8000)
+        self.recordings.start()
+        self.beat.start()
+
+    def close(self) -> None:
+        self.beat.stop()
+        for port in list(self._ports):
+            port.close()
+        self.recordings.close()
+
+    @property
+    def calls(self) -> int:
+        return len(self._ports)
+
+    def open(
+        self,
+        listener: MediaListener,
+        transport: CallTransport,
+        format_in: AudioFormat,
+        format_out: AudioFormat,
+        hearing: HearingSettings,
+        recording: Path | None = None,
+    ) -> MediaPort:
+        """A call's port. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the call goes on."""
+        ears, to_ears = self._hearing_for(format_in)
+        recorder = self._recorder(recording, format_in, format_out)
+        guard = EchoGuard(format_in, format_out, self.hearing_counters) if transport.paced else None
+
+        def on_sound(audio: bytes, starts_ms: int) -> None:
+            if recorder is not None:
+                recorder.sound(audio, starts_ms)
+            if guard is not None:
+                guard.sound(audio, starts_ms)
+
+        def on_silenced(now_ms: int) -> None:
+            if recorder is not None:
+                recorder.silenced(now_ms)
+            if guard is not None:
+                guard.silenced(now_ms)
+
+        if guard is not None:
+            guard.clock = self._clock
+        mouth = Mouth(format_out, transport, listener, self._playout, self.mouth_counters, on_sound, on_silenced)
+        port = MediaPort(
+            self, ears, listener, mouth, recorder, guard, format_in, hearing, self.hearing_counters, to_ears
+        )
+        self._ports.add(port)
+        return port
+
+    def forget(self, port: MediaPort) -> None:
+        self._ports.discard(port)
+
+    def on_beat(self) -> None:
+        """One beat: hear everybody, then let everybody speak."""
+        for ears in self._ears.values():
+            ears.beat()
+        now_ms = self._clock.now_ms()
+        for port in tuple(self._ports):
+            port.check_silence()
+            if port.mouth.busy:
+                port.mouth.beat(now_ms)
+
+    def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
+        key = (encoding, rate_hz)
+        if key not in self._ears:
+            self._ears[key] = Ears(encoding, self._vad[rate_hz]())
+        return self._ears[key]
+
+    def _hearing_for(self, audio: AudioFormat) -> tuple[Ears, Callable[[bytes], bytes] | None]:
+        """Never resample unless the model needs it: 8 and 16 kHz are heard as they are, other rates at 16 kHz."""
+        if audio.rate_hz in self._vad:
+            return self._ears_for(audio.encoding, audio.rate_hz), None
+        if 16000 not in self._vad or audio.rate_hz < 8000:
+            raise ConfigurationError(
+                "format_in", f"{audio.rate_hz} Hz cannot be heard; 8000, 16000, 24000 and 48000 can"
+            )
+        resampler = Resampler(audio.rate_hz, 16000)
+
+        def to_ears(payload: bytes) -> bytes:
+            return codec.encode(resampler.process(codec.decode(payload, audio.encoding)), Encoding.PCM16)
+
+        return self._ears_for(Encoding.PCM16, 16000), to_ears
+
+    def _recorder(self, path: Path | None, format_in: AudioFormat, format_out: AudioFormat) -> Recorder | None:
+        if path is None:
+            return None
+        if format_in != format_out:
+            log.warning("recording_skipped", reason="the two directions have different formats")
+            return None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return Recorder(path, format_in, self.recordings)
+        except OSError as error:
+            log.warning("recording_failed", problem=type(error).__name__)
+            return None

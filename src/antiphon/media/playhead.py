@@ -1,0 +1,70 @@
+"""How much of a reply has the caller heard? A paced clock says, carrier marks correct it.
+
+Audio sent at ``t`` starts to sound one network delay later, and a ``clear`` sent at ``t'`` takes effect one delay later too: so what is heard when
+the clear arrives is what a clock without any delay shows at ``t'``. Marks come back after the full round trip; they are late by it, always, and late
+by more only when the far side ran dry or stalled: then the clock is set back. (Twilio documents marks as sent when the audio before has been
+played, or at once after a clear; an echo after our clear means flushed, not heard.)
+"""
+
+from __future__ import annotations
+
+_LATE_MS = 60
+"""A mark later than the round trip by this much is a stall of the far side's playout, not jitter."""
+_FIRST_ROUND_TRIP_MS = 250
+"""Assumed until a mark has come back: longer would hide a stall, shorter would see one where there is none."""
+
+
+class Playhead:
+    """Positions in ms of one reply's audio. ``now_ms`` is the session clock."""
+
+    def __init__(self) -> None:
+        self._start_ms = 0
+        self._base_ms = 0.0
+        self._sent_ms = 0.0
+        self._running = False
+        self.round_trip_ms: int | None = None
+        """The shortest seen on this call."""
+
+    @property
+    def sent_ms(self) -> float:
+        return self._sent_ms
+
+    def restart(self, at_ms: float) -> None:
+        """Nothing is in flight; what is sent next continues at position ``at_ms``."""
+        self._base_ms = self._sent_ms = at_ms
+        self._running = False
+
+    def sent(self, duration_ms: float, now_ms: int) -> None:
+        """Audio has left. If all sent before has been heard, it starts to sound now."""
+        if not self._running or self.heard_ms(now_ms) >= self._sent_ms:
+            self._base_ms, self._start_ms, self._running = self._sent_ms, now_ms, True
+        self._sent_ms += duration_ms
+
+    def heard_ms(self, now_ms: int) -> float:
+        """What the caller has heard by now; never more than was sent."""
+        if not self._running:
+            return self._base_ms
+        return min(self._sent_ms, self._base_ms + max(now_ms - self._start_ms, 0))
+
+    def ahead_ms(self, now_ms: int) -> float:
+        """Audio sent and not heard yet."""
+        return self._sent_ms - self.heard_ms(now_ms)
+
+    def due_at_ms(self, position_ms: float) -> int:
+        """When ``position_ms`` will have been heard."""
+        return int(self._start_ms + position_ms - self._base_ms)
+
+    def marked(self, position_ms: float, now_ms: int) -> None:
+        """The far side says that ``position_ms`` was played."""
+        if not self._running or position_ms < self._base_ms:
+            return
+        behind_ms = now_ms - self.due_at_ms(position_ms)
+        if behind_ms < 0:
+            # Heard sooner than we thought possible: the clock was slow.
+            self._start_ms += behind_ms
+            behind_ms = 0
+        usual_ms = self.round_trip_ms if self.round_trip_ms is not None else _FIRST_ROUND_TRIP_MS
+        if behind_ms > usual_ms + _LATE_MS:
+            self._start_ms += behind_ms - usual_ms
+        else:
+            self.round_trip_ms = min(usual_ms, behind_ms)

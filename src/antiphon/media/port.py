@@ -1,0 +1,164 @@
+"""One call's door to the media plane: audio in (gaps filled, early media kept), audio out, silence watched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from antiphon.audio.concealment import Concealer
+from antiphon.media.ears import Ears
+from antiphon.media.echo_guard import EchoGuard
+from antiphon.media.facts import AudioTap, MediaListener
+from antiphon.media.mouth import Mouth
+from antiphon.media.recorder import Recorder
+from antiphon.media.settings import HearingSettings
+from antiphon.vocabulary import AudioFormat
+
+if TYPE_CHECKING:
+    from antiphon.media.plane import MediaPlane
+
+_GAP_TOLERANCE_MS = 15
+"""Carriers' timestamps jitter by a few ms; less than this is no hole."""
+
+
+@dataclass(slots=True)
+class HearingCounters:
+    """What went wrong on the way in, summed over the calls that share it."""
+
+    gaps: int = 0
+    concealed_ms: int = 0
+    jumps: int = 0
+    """Holes too long to fill, or time that ran backwards: the time base was moved."""
+    early_dropped_ms: float = 0.0
+    """Audio that came more than the early-media buffer before anybody listened."""
+    echo_windows: int = 0
+    """Windows of our own voice that were not taken for the caller's."""
+
+
+class MediaPort:
+    """Made by ``MediaPlane.open``. Everything is called on the event loop."""
+
+    def __init__(
+        self,
+        plane: MediaPlane,
+        ears: Ears,
+        listener: MediaListener,
+        mouth: Mouth,
+        recorder: Recorder | None,
+        echo_guard: EchoGuard | None,
+        audio: AudioFormat,
+        settings: HearingSettings,
+        counters: HearingCounters,
+        to_ears: Callable[[bytes], bytes] | None,
+    ) -> None:
+        self.mouth = mouth
+        self._plane = plane
+        self._ears = ears
+        self._listener = listener
+        self._recorder = recorder
+        self._echo_guard = echo_guard
+        self._audio = audio
+        self._settings = settings
+        self._counters = counters
+        self._to_ears = to_ears
+        self._slot = ears.open(listener, settings, echo_guard.is_echo if echo_guard is not None else None)
+        self._concealer = Concealer(audio, settings.max_gap_fill_ms)
+        self._samples = 0
+        self._offset_ms = 0.0
+        """Stream position minus our own: moved when the stream's time base jumps."""
+        self._tap: AudioTap | None = None
+        self._early = bytearray()
+        self._arrived = False
+        self._watch_ms: int | None = None
+        self._hears = True
+
+    # ---------------------------------------------------------------------------------- in
+
+    def listen(self, tap: AudioTap | None) -> None:
+        """From now on ``tap`` gets the caller's audio, beginning with what came early."""
+        self._tap = tap
+        early, self._early = bytes(self._early), bytearray()
+        if early:
+            self._take(early)
+
+    def audio(self, payload: bytes, media_ms: int | None) -> None:
+        """The caller's audio, as ``CallSink.audio``."""
+        if not self._arrived:
+            self._arrived = True
+            self._offset_ms = float(media_ms or 0)
+            self._listener.audio_arrived()
+        if self._tap is None:
+            self._keep_early(payload)
+            return
+        if media_ms is not None:
+            self._fill_gap(media_ms)
+        self._concealer.hear(payload)
+        self._take(payload)
+
+    def _keep_early(self, payload: bytes) -> None:
+        self._early += payload
+        excess = len(self._early) - self._audio.bytes_for_ms(self._settings.early_media_ms)
+        if excess > 0:
+            self._counters.early_dropped_ms += self._audio.ms_of(excess)
+            del self._early[:excess]
+
+    def _fill_gap(self, media_ms: int) -> None:
+        missing_ms = media_ms - self._offset_ms - self.media_ms
+        if abs(missing_ms) <= _GAP_TOLERANCE_MS:
+            return
+        if missing_ms < 0 or missing_ms > self._settings.max_gap_fill_ms:
+            # Time ran backwards, or so far forward that filling would invent a speech: what comes now simply follows.
+            self._counters.jumps += 1
+            self._offset_ms += missing_ms
+            return
+        self._counters.gaps += 1
+        self._counters.concealed_ms += int(missing_ms)
+        self._take(self._concealer.fill(int(missing_ms * self._audio.rate_hz / 1000)))
+
+    def _take(self, audio: bytes) -> None:
+        start_ms = int(self.media_ms)
+        self._samples += len(audio) // self._audio.bytes_per_sample
+        if self._recorder is not None:
+            self._recorder.hear(audio, self._plane.now_ms())
+        if self._echo_guard is not None:
+            self._echo_guard.hear(audio)
+        if self._hears:
+            self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
+        if self._tap is not None:
+            self._tap.hear(audio, start_ms)
+        self.check_silence()
+
+    @property
+    def media_ms(self) -> float:
+        """How much of the caller's audio there has been."""
+        return self._samples * 1000 / self._audio.rate_hz
+
+    def watch_silence(self, silence_ms: int) -> None:
+        """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
+        self._watch_ms = silence_ms
+
+    def check_silence(self) -> None:
+        if self._watch_ms is None:
+            return
+        silence_ms = self._ears.silence_ms(self._slot, int(self.media_ms))
+        if silence_ms is not None and silence_ms >= self._watch_ms:
+            self._watch_ms = None
+            self._listener.silence_reached(silence_ms)
+
+    def hear(self, settings: HearingSettings, *, enabled: bool = True) -> None:
+        """New thresholds; ``enabled`` false for push-to-talk, where no voice activity is looked for."""
+        self._settings = settings
+        self._hears = enabled
+        self._ears.configure(self._slot, settings)
+
+    # ---------------------------------------------------------------------------------- end
+
+    def close(self) -> None:
+        """Free the slot, finish the recording. Safe to call twice."""
+        if self._slot >= 0:
+            self._plane.forget(self)
+            self._ears.close(self._slot)
+            self._slot = -1
+            if self._recorder is not None:
+                self._recorder.close()

@@ -1,0 +1,141 @@
+"""The recording of one call, written as it happens: stereo, the caller left, the agent right, both as they were heard.
+
+The caller's audio is the time base. The agent's audio is laid where it sounds; what a barge-in cleared is taken out again, which is why a block
+goes to the file only once it can no longer change. Files are written by a thread of their own: a slow disk never delays the beat.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from pathlib import Path
+
+import structlog
+
+from antiphon.audio import codec
+from antiphon.audio.wav import WavTooLarge, WavWriter
+from antiphon.vocabulary import AudioFormat
+
+_BLOCK_MS = 1000
+_MAX_WAITING_BLOCKS = 4096
+"""Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
+
+log = structlog.get_logger(__name__)
+
+
+class RecordingWriter:
+    """The one thread that writes recordings."""
+
+    def __init__(self) -> None:
+        self._work: queue.Queue[tuple[WavWriter, bytes, bytes] | WavWriter | None] = queue.Queue(_MAX_WAITING_BLOCKS)
+        self._thread: threading.Thread | None = None
+        self.lost_blocks = 0
+        self.failed_files = 0
+
+    def start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="recording-writer", daemon=True)
+            self._thread.start()
+
+    def write(self, file: WavWriter, left: bytes, right: bytes) -> None:
+        """Take a block; never waits."""
+        try:
+            self._work.put_nowait((file, left, right))
+        except queue.Full:
+            self.lost_blocks += 1
+
+    def finish(self, file: WavWriter) -> None:
+        """Close a file after all its blocks."""
+        try:
+            self._work.put_nowait(file)
+        except queue.Full:
+            file.close()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Write what is waiting, then stop. Blocks for at most ``timeout_s``."""
+        if self._thread is not None:
+            self._work.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
+            self._thread = None
+
+    def _run(self) -> None:
+        while (item := self._work.get()) is not None:
+            try:
+                if isinstance(item, WavWriter):
+                    item.close()
+                else:
+                    file, left, right = item
+                    file.write_stereo(left, right)
+                    file.flush()
+            except (OSError, WavTooLarge, ValueError) as error:
+                self.failed_files += 1
+                log.warning("recording_failed", problem=type(error).__name__)
+
+
+class Recorder:
+    """One call's recording. Both sides are in ``audio``'s format."""
+
+    def __init__(self, path: Path, audio: AudioFormat, writer: RecordingWriter) -> None:
+        """Raises OSError where the file cannot be made."""
+        self._audio = audio
+        self._writer = writer
+        self._file = WavWriter(path, audio, channels=2)
+        self._silence = codec.silence(audio, 1)
+        self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
+        self._left = bytearray()
+        self._right = bytearray()
+        self._began_ms: int | None = None
+        """Session clock at the first byte of both sides still in memory."""
+        self._closed = False
+
+    def hear(self, audio: bytes, now_ms: int) -> None:
+        """The caller's audio, gaps filled."""
+        if self._closed:
+            return
+        if self._began_ms is None:
+            self._began_ms = now_ms - int(self._audio.ms_of(len(audio)))
+        self._left += audio
+        block = self._audio.bytes_for_ms(_BLOCK_MS)
+        # Two blocks in memory: the agent's lead reaches a quarter of a second ahead and may still be cleared.
+        while len(self._left) >= 2 * block:
+            self._flush(block)
+
+    def sound(self, audio: bytes, starts_ms: int) -> None:
+        """The agent's audio, sounding from ``starts_ms`` (session clock)."""
+        if self._closed:
+            return
+        if self._began_ms is None:
+            self._began_ms = starts_ms
+        at = self._offset(starts_ms)
+        if at > len(self._right):
+            self._right += self._silence * ((at - len(self._right)) // len(self._silence))
+        # Where clocks disagree by a few ms, sound follows sound without a gap.
+        self._right += audio
+
+    def silenced(self, now_ms: int) -> None:
+        """What was laid after ``now_ms`` will not sound."""
+        if self._began_ms is not None:
+            del self._right[self._offset(now_ms) :]
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._flush(max(len(self._left), len(self._right)))
+            self._writer.finish(self._file)
+
+    def _offset(self, at_ms: int) -> int:
+        assert self._began_ms is not None
+        samples = int(max(at_ms - self._began_ms, 0) * self._audio.rate_hz / 1000)
+        return samples * self._audio.bytes_per_sample
+
+    def _flush(self, size: int) -> None:
+        if not size:
+            return
+        left, right = bytes(self._left[:size]), bytes(self._right[:size])
+        del self._left[:size], self._right[:size]
+        pad = len(self._silence)
+        left += self._silence * ((size - len(left)) // pad)
+        right += self._silence * ((size - len(right)) // pad)
+        if self._began_ms is not None:
+            self._began_ms += round(size / self._bytes_per_ms)
+        self._writer.write(self._file, left, right)

@@ -1,0 +1,64 @@
+"""The workflow engine as a language model: no network, no key, no waiting. Its prompt is a workflow."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from antiphon.providers.base import (
+    CallContext,
+    EndCallDelta,
+    ExpectedAnswers,
+    ExpectedAnswersDelta,
+    ModelDelta,
+    ModelRequest,
+    TextDelta,
+    ToolCallDelta,
+    TransferDelta,
+)
+from antiphon.workflow import dates
+from antiphon.workflow.engine import Engine
+
+_CLAUSE = re.compile(r"[^.,;!?]*(?:[.,;!?]+(?=\s|$)|[.,;!?](?=\S)|$)\s*")
+
+
+class WorkflowModel:
+    """A LanguageModel that follows one workflow. Any number of calls may share it: it keeps nothing of them."""
+
+    name = "workflow"
+
+    def __init__(self, workflow: Mapping[str, Any]) -> None:
+        """Raises ConfigurationError naming the field of ``workflow`` that is wrong."""
+        self._engine = Engine(workflow, "model.workflow")
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    async def start(self) -> None:
+        # Half a second of imports, off the loop and before the first call rather than in it.
+        await asyncio.to_thread(dates.warm_up)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def opening_answers(self, context: CallContext) -> ExpectedAnswers:
+        """What the caller may say to the greeting, before any reply was asked for."""
+        return self._engine.expected(self._engine.state((), context, ()))
+
+    async def stream(self, request: ModelRequest) -> AsyncIterator[ModelDelta]:
+        """The words by clause, then what to do, then what to expect."""
+        state = self._engine.state(request.messages, request.context, (tool.name for tool in request.tools))
+        reply = self._engine.reply(state)
+        for clause in _CLAUSE.findall(reply.text):
+            if clause:
+                yield TextDelta(clause)
+        if reply.call is not None:
+            yield ToolCallDelta(reply.call)
+        yield ExpectedAnswersDelta(self._engine.expected(state))
+        if reply.transfer_to:
+            yield TransferDelta(reply.transfer_to)
+        if reply.ends_call:
+            yield EndCallDelta()

@@ -1,0 +1,229 @@
+"""pocketsphinx: US English speech to text with no account and no download, decoded in worker processes.
+
+With expected answers it is a small recogniser that is exact, and that says nothing (an empty final) to a cough or to other
+words; without, free dictation of modest quality. ``pocketsphinx_worker`` does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
+from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
+from antiphon.providers.worker import WorkerPool, WorkerStream
+from antiphon.providers.worker_frames import Frame
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
+
+NAME = "pocketsphinx"
+_ENGINE = "antiphon.providers.stt.pocketsphinx_worker:PocketsphinxEngine"
+_SEND_MS = 60
+"""Audio is handed over in pieces of this length: a third of the work of 20 ms frames. ``finish`` sends what is left at once."""
+
+log = structlog.get_logger(__name__)
+
+
+class PocketsphinxSpeechToText:
+    """Implements ``SpeechToText``."""
+
+    name = NAME
+    formats = (TELEPHONE, AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 8000))
+    continuous = False
+
+    def __init__(
+        self,
+        *,
+        processes: int = 1,
+        dictation_decoders: int = 3,
+        grammar_decoders: int = 24,
+        min_confidence: float = 0.5,
+        partial_every_ms: int = 200,
+        max_utterance_ms: int = 60_000,
+        final_timeout_ms: int = 5_000,
+    ) -> None:
+        """Decoders are per process and are built when first needed (``pocketsphinx_decoders`` says what they cost); an utterance
+        past the cap fails at once. Audio past ``max_utterance_ms`` is not heard. ``dictation_decoders=0`` never loads the
+        language model (90 MB less). Raises ConfigurationError.
+        """
+        if not 1 <= processes <= 64:
+            raise ConfigurationError("stt.processes", "must be 1 … 64")
+        if dictation_decoders < 0 or grammar_decoders < 0 or dictation_decoders + grammar_decoders == 0:
+            raise ConfigurationError("stt.dictation_decoders", "must not be negative, nor 0 together with grammar_decoders")
+        if not 0.0 <= min_confidence <= 1.0:
+            raise ConfigurationError("stt.min_confidence", "must be 0 … 1")
+        for field, value in (
+            ("partial_every_ms", partial_every_ms),
+            ("max_utterance_ms", max_utterance_ms),
+            ("final_timeout_ms", final_timeout_ms),
+        ):
+            if value <= 0:
+                raise ConfigurationError(f"stt.{field}", "must be positive")
+        self._max_utterance_ms = max_utterance_ms
+        self._final_timeout_ms = final_timeout_ms
+        options = {
+            "dictation_decoders": dictation_decoders,
+            "grammar_decoders": grammar_decoders,
+            "min_confidence": min_confidence,
+            "partial_every_ms": partial_every_ms,
+        }
+        self._pool = WorkerPool(NAME, _ENGINE, options, processes=processes)
+
+    async def start(self) -> None:
+        await self._pool.start()
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> PocketsphinxStream:
+        if audio not in self.formats:
+            raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
+        return PocketsphinxStream(
+            self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms
+        )
+
+
+class PocketsphinxStream:
+    """One call's recogniser. Implements ``SpeechToTextStream``.
+
+    When its process dies, the open utterance fails and the next ``begin`` goes to another process.
+    """
+
+    def __init__(
+        self,
+        pool: WorkerPool,
+        audio: AudioFormat,
+        answers: ExpectedAnswers,
+        on_event: OnTranscription,
+        max_utterance_ms: int,
+        final_timeout_ms: int,
+    ) -> None:
+        """Raises ProviderUnavailable while no process runs."""
+        self._pool = pool
+        self._audio = audio
+        self._answers = answers
+        self._on_event = on_event
+        self._max_bytes = audio.bytes_for_ms(max_utterance_ms)
+        self._send_bytes = audio.bytes_for_ms(_SEND_MS)
+        self._final_timeout_ms = final_timeout_ms
+        self._loop = asyncio.get_running_loop()
+        self._utterance: int | None = None
+        self._finishing = False
+        self._heard_bytes = 0
+        self._unsent = bytearray()
+        self._timeout: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._stream: WorkerStream | None = None
+        self._connect()
+
+    def begin(self, utterance: int) -> None:
+        if self._closed:
+            return
+        self._fail("another utterance began before this one was finished")
+        self._utterance, self._finishing = utterance, False
+        self._heard_bytes = 0
+        self._unsent.clear()
+        if self._stream is None:
+            try:
+                self._connect()
+            except ProviderUnavailable as unavailable:
+                self._fail(unavailable.problem)
+                return
+        self._send("begin", {"utterance": utterance})
+
+    def push(self, audio: bytes) -> None:
+        if self._utterance is None or self._finishing:
+            return
+        room = self._max_bytes - self._heard_bytes
+        if room <= 0:
+            return
+        self._heard_bytes += len(audio)
+        self._unsent += audio[:room]
+        if len(self._unsent) >= self._send_bytes:
+            self._send_audio()
+
+    def finish(self, utterance: int) -> None:
+        if utterance != self._utterance or self._finishing:
+            return  # it has failed already, or was superseded: both have been told
+        self._send_audio()
+        self._finishing = True
+        self._send("finish", {"utterance": utterance})
+        if self._utterance is not None:
+            self._timeout = self._loop.call_later(self._final_timeout_ms / 1000, self._time_out)
+
+    def expect(self, answers: ExpectedAnswers) -> None:
+        self._answers = answers
+        if self._stream is not None:
+            self._send("expect", {"phrases": answers.phrases, "grammar": answers.grammar})
+
+    def close(self) -> None:
+        self._closed = True
+        self._utterance = None
+        self._stop_timeout()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _connect(self) -> None:
+        self._stream = self._pool.open(self._receive, self._lose)
+        self._send("open", {"encoding": self._audio.encoding, "rate_hz": self._audio.rate_hz})
+        self.expect(self._answers)
+
+    def _send_audio(self) -> None:
+        if self._unsent:
+            audio = bytes(self._unsent)
+            self._unsent.clear()
+            self._send("audio", {}, audio)
+
+    def _send(self, kind: str, fields: dict[str, object], payload: bytes = b"") -> None:
+        if self._stream is not None and not self._stream.send(kind, fields, payload):
+            self._drop_stream("its worker process is too far behind")
+
+    def _receive(self, frame: Frame) -> None:
+        if frame.kind == "error":
+            self._drop_stream(frame.fields["problem"])
+            return
+        if frame.fields["utterance"] != self._utterance:
+            return  # of an utterance that was given up
+        if frame.kind == "failed":
+            self._fail(frame.fields["problem"])
+        elif frame.kind == "text":
+            heard = Transcribed(
+                self._utterance, frame.fields["text"], frame.fields["final"], frame.fields["confidence"]
+            )
+            if heard.final:
+                self._utterance = None
+                self._stop_timeout()
+            self._on_event(heard)
+
+    def _lose(self, problem: str) -> None:
+        self._stream = None
+        self._fail(problem)
+
+    def _drop_stream(self, problem: str) -> None:
+        """After a refused or failed frame the two sides no longer agree on what was heard: start afresh."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+        self._fail(problem)
+
+    def _time_out(self) -> None:
+        self._drop_stream(f"no answer within {self._final_timeout_ms} ms")
+
+    def _fail(self, problem: str) -> None:
+        """The one answer of the open utterance, if there is one."""
+        utterance, self._utterance = self._utterance, None
+        self._stop_timeout()
+        if utterance is not None:
+            log.warning("transcription_failed", provider=NAME, problem=problem)
+            # Later, not now: the session must not be called back from inside its own call.
+            self._loop.call_soon(self._tell, TranscriptionFailed(utterance, problem))
+
+    def _tell(self, event: TranscriptionFailed) -> None:
+        if not self._closed:
+            self._on_event(event)
+
+    def _stop_timeout(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None

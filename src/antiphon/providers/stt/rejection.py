@@ -1,0 +1,112 @@
+"""Was that one of the expected answers at all? A grammar always finds something; a cough is not a "no".
+
+Three measures, each cheap, taken on 16 kHz audio in the decoder's own frames of 10 ms:
+
+- *fit*: how far the words' sounds lie, per frame, under the best sound the model could have chosen (natural logarithm; 0 is
+  perfect). Right answers lie at −2…−5, other people's words forced into the grammar at −5…−9.
+- *voice*: every English word has a vowel, and a vowel has a pitch. Coughs, breath, clicks and line noise have none.
+- *coverage*: how much of what was voiced the words account for; otherwise seven seconds of talk with a "yes"-like sound
+  somewhere would be a "yes".
+
+Measured on slices of human speech (26 in grammar, 84 out of grammar) and 105 noises (bursts, cough-like double bursts,
+hum) at 8 kHz µ-law: 23 of 26 right, 1 of 84 foreign utterances and no unpitched noise accepted; a pure 440 Hz tone still is
+(3 of 105: real tones do not pass a voice-activity model). At 16 kHz 24, 0 and the tone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE_HZ = 16000
+FRAME_SAMPLES = 160
+_WINDOW_SAMPLES = 512
+_PITCH_LAGS = slice(RATE_HZ // 400, RATE_HZ // 70 + 1)
+_VOICED_CORRELATION = 0.6
+_AUDIBLE = 0.05
+"""Of the loudest window so far: −26 dB. Quieter than that, noise may look periodic."""
+
+MIN_VOICED_MS_PER_WORD = 50
+MIN_COVERAGE = 0.6
+FIT_OF_EVEN_ODDS = {8000: -5.3, 16000: -4.7}
+"""By the call's rate: the fit at which right and wrong answers are equally likely, seen on the clips above."""
+_FIT_SLOPE = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word of a hypothesis: first and last frame, and the sum of its frames' fits."""
+
+    text: str
+    first_frame: int
+    last_frame: int
+    total_fit: float
+
+    @property
+    def frames(self) -> int:
+        return self.last_frame - self.first_frame + 1
+
+
+def confidence(words: Sequence[HeardWord], rate_hz: int) -> float:
+    """0…1 from the mean fit of the words' frames; 0.5 where right and wrong are equally likely. 0 without words."""
+    frames = sum(word.frames for word in words)
+    if not frames:
+        return 0.0
+    fit = sum(word.total_fit for word in words) / frames
+    return 1.0 / (1.0 + math.exp(-_FIT_SLOPE * (fit - FIT_OF_EVEN_ODDS[rate_hz])))
+
+
+class Voicing:
+    """Which frames of one utterance are voiced, from the normalised autocorrelation of 32 ms windows."""
+
+    def __init__(self) -> None:
+        self._rest = np.empty(0, dtype=np.int16)
+        self._correlation: list[NDArray[np.float32]] = []
+        self._level: list[NDArray[np.float32]] = []
+
+    def push(self, samples: NDArray[np.int16]) -> None:
+        audio = np.concatenate((self._rest, samples))
+        count = (audio.size - _WINDOW_SAMPLES) // FRAME_SAMPLES + 1
+        if count <= 0:
+            self._rest = audio
+            return
+        windows = np.lib.stride_tricks.sliding_window_view(audio, _WINDOW_SAMPLES)[::FRAME_SAMPLES]
+        correlation, level = _periodicity(windows[:count])
+        self._correlation.append(correlation)
+        self._level.append(level)
+        self._rest = audio[count * FRAME_SAMPLES :]
+
+    def frames(self) -> NDArray[np.bool_]:
+        """Shape (frames heard so far,)."""
+        if not self._level:
+            return np.zeros(0, dtype=np.bool_)
+        level = np.concatenate(self._level)
+        voiced: NDArray[np.bool_] = (np.concatenate(self._correlation) > _VOICED_CORRELATION) & (
+            level > _AUDIBLE * level.max()
+        )
+        return voiced
+
+
+def spoken_by_a_voice(words: Sequence[HeardWord], voiced: NDArray[np.bool_]) -> bool:
+    """Whether the words sit on voiced sound, and leave little of it unexplained."""
+    inside = sum(int(voiced[word.first_frame : word.last_frame + 1].sum()) for word in words)
+    enough = inside * 10 >= MIN_VOICED_MS_PER_WORD * len(words)
+    return enough and inside >= MIN_COVERAGE * int(voiced.sum())
+
+
+def _periodicity(windows: NDArray[np.int16]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """For each row, the highest autocorrelation at a voice's pitch (70–400 Hz), 0…1, and the level. Shapes (n,)."""
+    centred = windows.astype(np.float32)
+    centred -= centred.mean(axis=1, keepdims=True)
+    spectrum = np.fft.rfft(centred, 2 * _WINDOW_SAMPLES)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[:, :_WINDOW_SAMPLES]
+    energy = np.maximum(correlation[:, :1], 1e-3)
+    # A longer lag overlaps less of the window; without this a low voice would count less.
+    overlap = 1.0 - np.arange(_WINDOW_SAMPLES) / _WINDOW_SAMPLES
+    best = (correlation / (energy * overlap))[:, _PITCH_LAGS].max(axis=1)
+    level = np.sqrt(energy[:, 0] / _WINDOW_SAMPLES)
+    return best.astype(np.float32), level.astype(np.float32)

@@ -1,0 +1,179 @@
+"""The event log of one call: every input with its time, and what the conversation answered.
+
+One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event, actions]``: an event is
+``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their number and a checksum are kept: they follow
+from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a process that died.
+
+The log holds what was said: it is data, kept where recordings are kept, never a log message.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from antiphon.conversation.actions import Action, StartReply
+from antiphon.conversation.events import Event
+from antiphon.conversation.policy import Policy
+from antiphon.errors import MalformedMessage
+from antiphon.vocabulary import Message, ToolSpec
+
+VERSION = 1
+_EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
+_HEADER_FIELDS = {
+    "policy": TypeAdapter(Policy),
+    "messages": TypeAdapter(list[Message]),
+    "tools": TypeAdapter(list[ToolSpec]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LogHeader:
+    """How a conversation was set up."""
+
+    call_id: str
+    assistant: str
+    wall_ms: int
+    """UTC at ``started_ms``."""
+    started_ms: int
+    """Session clock when the call began."""
+    policy: Policy
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...]
+    carrier: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Ids by which the carrier knows the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    now_ms: int
+    event: Event | None
+    actions: list[Any]
+    """As written: ``[name, fields]``."""
+
+
+def plain_action(action: Action) -> list[Any]:
+    """An action as the log writes it."""
+    if isinstance(action, StartReply):
+        text = orjson.dumps(action.messages)
+        fields = {
+            field.name: getattr(action, field.name) for field in dataclasses.fields(action) if field.name != "messages"
+        }
+        return ["StartReply", {**fields, "messages": len(action.messages), "checksum": zlib.crc32(text)}]
+    return [type(action).__name__, action]
+
+
+def encode_entry(now_ms: int, event: Event | None, actions: Sequence[Action]) -> bytes:
+    """One line, without its end."""
+    tagged = None if event is None else [type(event).__name__, event]
+    return orjson.dumps([now_ms, tagged, [plain_action(action) for action in actions]])
+
+
+class EventLogWriter:
+    """Appends to one call's log. Lines are kept until ``flush``, which the session manager calls twice a second for all calls."""
+
+    _MAX_LINES = 20_000
+    """Lines kept while the disk refuses them; then the oldest go."""
+
+    def __init__(self, path: Path, header: LogHeader) -> None:
+        """Raises OSError where the file cannot be made."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        self._lines: list[bytes] = [orjson.dumps({"version": VERSION, **_shallow(header)})]
+        self.flush()
+
+    def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
+        self._lines.append(encode_entry(now_ms, event, actions))
+        if len(self._lines) > self._MAX_LINES:
+            del self._lines[: self._MAX_LINES // 2]
+
+    def flush(self) -> None:
+        """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError."""
+        if self._lines:
+            data = b"\n".join(self._lines) + b"\n"
+            self._lines.clear()
+            os.write(self._file, data)
+
+    def close(self, reason: str) -> None:
+        self._lines.append(orjson.dumps({"ended": reason}))
+        try:
+            self.flush()
+        finally:
+            os.close(self._file)
+
+
+def _shallow(value: Any) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+@dataclass(frozen=True, slots=True)
+class EventLog:
+    """A log read back. ``ended`` is None where the process died; ``torn`` where its last line is not whole."""
+
+    header: LogHeader
+    entries: list[LogEntry]
+    ended: str | None
+    torn: bool
+
+
+def read_event_log(path: Path) -> EventLog:
+    """Raises OSError, MalformedMessage (with the line)."""
+    lines = path.read_bytes().split(b"\n")
+    torn = bool(lines.pop())
+    if not lines:
+        raise MalformedMessage("event_log", "the file is empty")
+    header = _read_header(lines[0])
+    entries: list[LogEntry] = []
+    ended: str | None = None
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            document = orjson.loads(line)
+            if isinstance(document, dict):
+                ended = str(document["ended"])
+                continue
+            now_ms, event, actions = document
+            entries.append(LogEntry(now_ms, None if event is None else read_event(event), actions))
+        except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, ValidationError) as error:
+            raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
+    return EventLog(header, entries, ended, torn)
+
+
+def read_event(tagged: Sequence[Any]) -> Event:
+    """``[name, fields]`` → event. Raises KeyError, ValidationError."""
+    name, fields = tagged
+    event: Event = _EVENTS[name].validate_python(fields)
+    return event
+
+
+def _read_header(line: bytes) -> LogHeader:
+    try:
+        fields = orjson.loads(line)
+        if fields.pop("version") != VERSION:
+            raise MalformedMessage("event_log", f"only version {VERSION} can be read")
+        for name, kind in _HEADER_FIELDS.items():
+            value = kind.validate_python(fields[name])
+            fields[name] = tuple(value) if isinstance(value, list) else value
+        return LogHeader(**fields)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise MalformedMessage("event_log", f"the header cannot be read ({type(error).__name__})") from None
+
+
+def unfinished_logs(folder: Path) -> Iterator[Path]:
+    """Logs of calls whose process died."""
+    for path in sorted(folder.glob("*.jsonl")):
+        with open(path, "rb") as file:
+            file.seek(max(path.stat().st_size - 200, 0))
+            tail = file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1]
+        if not tail.startswith(b'{"ended"'):
+            yield path

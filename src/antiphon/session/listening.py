@@ -1,0 +1,102 @@
+"""The caller's audio on its way to the recogniser, and the recogniser's words on their way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from antiphon.audio import codec
+from antiphon.audio.resample import Resampler
+from antiphon.conversation.events import Event, TranscriptChanged, TranscriptFailed, TranscriptFinal
+from antiphon.errors import ProviderError
+from antiphon.providers.base import (
+    ExpectedAnswers,
+    SpeechToText,
+    SpeechToTextStream,
+    Transcribed,
+    TranscriptionEvent,
+)
+from antiphon.vocabulary import AudioFormat, Encoding
+
+EXPECTED_ANSWER_COMPLETE = 0.95
+"""A whole expected answer was recognised: as good as a full stop."""
+
+log = structlog.get_logger(__name__)
+
+
+class Listening:
+    """One call's ``AudioTap``. Utterances are numbered here, in step with ``SpeechStarted``."""
+
+    def __init__(self, stt: SpeechToText, audio: AudioFormat, preroll_ms: int, feed: Callable[[Event], None]) -> None:
+        """Raises ProviderError when the recogniser cannot be opened."""
+        self._feed = feed
+        self._continuous = stt.continuous
+        self._format = audio if audio in stt.formats else stt.formats[0]
+        self._convert = None if self._format == audio else _converter(audio, self._format)
+        self._preroll = bytearray()
+        self._preroll_bytes = self._format.bytes_for_ms(preroll_ms)
+        self._expecting = False
+        self.utterance = 0
+        """The latest utterance's number."""
+        self._open = False
+        self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
+
+    def hear(self, audio: bytes, media_ms: int) -> None:
+        """Audio as it comes (``AudioTap``)."""
+        if self._convert is not None:
+            audio = self._convert(audio)
+        if self._open or self._continuous:
+            self._stt.push(audio)
+        else:
+            self._preroll += audio
+            excess = len(self._preroll) - self._preroll_bytes
+            if excess > 0:
+                del self._preroll[:excess]
+
+    def begin(self) -> int:
+        """Speech has started. Returns the new utterance's number."""
+        self.utterance += 1
+        self._open = True
+        self._stt.begin(self.utterance)
+        if self._preroll:
+            self._stt.push(bytes(self._preroll))
+            self._preroll.clear()
+        return self.utterance
+
+    def finish(self) -> int:
+        """Speech has stopped. Returns the utterance's number, 0 when none was open."""
+        if not self._open:
+            return 0
+        self._open = False
+        self._stt.finish(self.utterance)
+        return self.utterance
+
+    def expect(self, answers: ExpectedAnswers) -> None:
+        self._expecting = bool(answers.phrases or answers.grammar)
+        self._stt.expect(answers)
+
+    def close(self) -> None:
+        self._stt.close()
+
+    def _on_transcription(self, event: TranscriptionEvent) -> None:
+        if not isinstance(event, Transcribed):
+            log.warning("transcription_failed", utterance=event.utterance)
+            self._feed(TranscriptFailed(event.utterance))
+        elif event.final:
+            complete = EXPECTED_ANSWER_COMPLETE if self._expecting and event.text else None
+            self._feed(TranscriptFinal(event.utterance, event.text, complete))
+        else:
+            self._feed(TranscriptChanged(event.utterance, event.text))
+
+
+def _converter(source: AudioFormat, target: AudioFormat) -> Callable[[bytes], bytes]:
+    if target.encoding is not Encoding.PCM16 and target.rate_hz != source.rate_hz:
+        raise ProviderError("stt", f"no way from {source.rate_hz} Hz to {target.encoding} at {target.rate_hz} Hz")
+    resampler = Resampler(source.rate_hz, target.rate_hz) if source.rate_hz != target.rate_hz else None
+
+    def convert(audio: bytes) -> bytes:
+        samples = codec.decode(audio, source.encoding)
+        return codec.encode(samples if resampler is None else resampler.process(samples), target.encoding)
+
+    return convert

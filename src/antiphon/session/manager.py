@@ -1,0 +1,149 @@
+"""The live calls of this process: admission, limits, drain, and what a dead process left behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+import structlog
+
+from antiphon.clock import Clock
+from antiphon.errors import CapacityError, MalformedMessage
+from antiphon.media.plane import MediaPlane
+from antiphon.session.event_log import read_event_log, unfinished_logs
+from antiphon.session.observers import SessionObserver
+from antiphon.session.plan import SessionPlan
+from antiphon.session.session import Session
+from antiphon.transports.base import CallSink, CallStarted, CallTransport
+from antiphon.vocabulary import EndReason
+
+_FLUSH_S = 0.5
+"""Event logs reach the operating system this often: a killed process loses less than a second."""
+_CLOSE_S = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class SessionManager:
+    """A ``CallAcceptor``."""
+
+    def __init__(
+        self,
+        plane: MediaPlane,
+        clock: Clock,
+        plan_for: Callable[[CallStarted], SessionPlan],
+        observers: Sequence[SessionObserver],
+        max_calls: int,
+        overloaded: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``plan_for`` raises ConfigurationError when there is no such assistant. ``overloaded`` says that a new call would harm live ones."""
+        self._plane = plane
+        self._clock = clock
+        self._plan_for = plan_for
+        self._observers = observers
+        self._max_calls = max_calls
+        self._overloaded = overloaded
+        self._sessions: dict[str, Session] = {}
+        self._draining = False
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._flush_handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._flush_handle = asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
+
+    # ---------------------------------------------------------------------------------- CallAcceptor
+
+    def admit(self) -> None:
+        if self._draining:
+            raise CapacityError("draining")
+        if len(self._sessions) >= self._max_calls or self._overloaded():
+            raise CapacityError("full")
+
+    def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:
+        self.admit()
+        session = Session(
+            started, self._plan_for(started), transport, self._plane, self._clock, self._observers, self._closed
+        )
+        self._sessions[started.call_id] = session
+        self._empty.clear()
+        session.start()
+        return session
+
+    # ---------------------------------------------------------------------------------- live calls
+
+    @property
+    def live(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def draining(self) -> bool:
+        return self._draining
+
+    def find(self, call_id: str) -> Session | None:
+        return self._sessions.get(call_id)
+
+    def sessions(self) -> list[Session]:
+        return list(self._sessions.values())
+
+    def _closed(self, session: Session) -> None:
+        self._sessions.pop(session.call.call_id, None)
+        if not self._sessions:
+            self._empty.set()
+
+    def _flush(self) -> None:
+        for session in self._sessions.values():
+            session.flush()
+        self.start()
+
+    # ---------------------------------------------------------------------------------- ending
+
+    def drain(self) -> None:
+        """Take no new call; live ones go on."""
+        self._draining = True
+
+    async def close(self, grace_s: float) -> None:
+        """Drain: wait up to ``grace_s`` for calls to end by themselves, then end them."""
+        self.drain()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._empty.wait()
+        except TimeoutError:
+            log.info("drain_timeout", live=len(self._sessions))
+        left = self.sessions()
+        for session in left:
+            session.drop(EndReason.SERVER_SHUTDOWN)
+        if left:
+            await asyncio.gather(*(session.wait_closed(_CLOSE_S) for session in left))
+        if self._flush_handle is not None:
+            self._flush_handle.cancel()
+
+
+def close_dead_calls(folder: Path) -> list[tuple[str, str]]:
+    """Find logs of calls whose process died, write down that they ended and why. Returns ``(call_id, carrier's call id)`` of each."""
+    dead: list[tuple[str, str]] = []
+    for path in unfinished_logs(folder):
+        try:
+            event_log = read_event_log(path)
+        except (MalformedMessage, OSError) as error:
+            log.warning("dead_call_unreadable", problem=type(error).__name__)
+            continue
+        with open(path, "ab") as file:
+            if event_log.torn:
+                _cut_torn_line(path)
+            file.write(orjson.dumps({"ended": EndReason.SERVER_DIED}) + b"\n")
+        last_ms = event_log.entries[-1].now_ms if event_log.entries else event_log.header.started_ms
+        log.warning(
+            "dead_call_closed", call_id=event_log.header.call_id, reason=str(EndReason.SERVER_DIED),
+            lasted_ms=last_ms - event_log.header.started_ms,
+        )  # fmt: skip
+        dead.append((event_log.header.call_id, event_log.header.carrier.get("provider_call_id", "")))
+    return dead
+
+
+def _cut_torn_line(path: Path) -> None:
+    data = path.read_bytes()
+    with open(path, "r+b") as file:
+        file.truncate(data.rfind(b"\n") + 1)

@@ -1,0 +1,45 @@
+"""Everything a session needs, put together by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from antiphon.conversation.policy import Policy
+from antiphon.media.settings import HearingSettings
+from antiphon.providers.base import LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
+from antiphon.vocabulary import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """The engines of one call. Further ones in a tuple stand in when the first fails."""
+
+    stt: SpeechToText
+    models: tuple[LanguageModel, ...]
+    voices: tuple[TextToSpeech, ...]
+    tools: ToolRunner | None = None
+    turn_detector: TurnDetector | None = None
+    voice: str = ""
+    speed: float = 1.0
+    model_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """How one call shall be led."""
+
+    assistant: str
+    policy: Policy
+    messages: tuple[Message, ...]
+    engines: Engines
+    hearing: HearingSettings = field(default_factory=HearingSettings)
+    recording: Path | None = None
+    event_log: Path | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    transfer: Callable[[str, str], Awaitable[None]] | None = None
+    """``transfer(provider_call_id, destination)``; None where the transport cannot."""
+    hang_up: Callable[[str], Awaitable[None]] | None = None
+    """``hang_up(provider_call_id)``, for carriers that need telling besides the closed socket."""

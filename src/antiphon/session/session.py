@@ -1,0 +1,298 @@
+"""One call: its parts, what the conversation asks of them, and what they tell it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from antiphon.clock import Clock
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.machine import Conversation
+from antiphon.media.plane import MediaPlane
+from antiphon.providers.base import CallContext
+from antiphon.session.event_log import EventLogWriter, LogHeader
+from antiphon.session.listening import Listening
+from antiphon.session.observers import SessionObserver
+from antiphon.session.plan import SessionPlan
+from antiphon.session.pump import Pump
+from antiphon.session.speaking import Speaking
+from antiphon.session.thinking import Thinking
+from antiphon.session.tools import Tools
+from antiphon.transports.base import CallStarted, CallTransport
+from antiphon.vocabulary import EndReason, Usage
+
+_CARRIER_TIMEOUT_S = 12.0
+_CLOSE_REASONS = {
+    "stop": EndReason.CUSTOMER_ENDED,
+    "hangup": EndReason.CUSTOMER_ENDED,
+    "reset": EndReason.TRANSPORT_LOST,
+    "stalled": EndReason.TRANSPORT_STALLED,
+    "violation": EndReason.TRANSPORT_LOST,
+}
+
+log = structlog.get_logger(__name__)
+
+
+class Session:
+    """A ``CallSink`` for the transport, a ``MediaListener`` for the media plane, and the hands of the conversation."""
+
+    def __init__(
+        self,
+        call: CallStarted,
+        plan: SessionPlan,
+        transport: CallTransport,
+        plane: MediaPlane,
+        clock: Clock,
+        observers: Sequence[SessionObserver],
+        on_closed: Callable[[Session], None],
+    ) -> None:
+        """Raises ProviderError (the recogniser cannot be opened), ConfigurationError (the audio cannot be heard)."""
+        self.call = call
+        self.plan = plan
+        self.started_ms = clock.now_ms()
+        self.end_reason: EndReason | None = None
+        self._transport = transport
+        self._clock = clock
+        self._observers = observers
+        self._on_closed = on_closed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._transferring = False
+        engines = plan.engines
+        tools = engines.tools.specs() if engines.tools is not None else ()
+        context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
+        self.conversation = Conversation(plan.policy, plan.messages, tools)
+        self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
+        self._listening = Listening(engines.stt, call.format_in, plan.hearing.preroll_ms, self._pump.feed)
+        self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording)
+        self._thinking = Thinking(
+            engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect, self._spawn,
+            self._used, self._provider_failed,
+        )  # fmt: skip
+        self._speaking = Speaking(
+            engines.voices, engines.voice, engines.speed, call.format_out, self.port.mouth, clock, self._pump.feed,
+            self._spawn, self._spoke, self._provider_failed,
+        )  # fmt: skip
+        self._tools = Tools(engines.tools, context, self._pump.feed, self._spawn)
+        self._event_log = self._open_event_log(tools)
+        self._hands: dict[type, Callable[[Any], None]] = {
+            do.StartReply: self._thinking.start,
+            do.CancelReply: self._cancel_reply,
+            do.ReplyAdopted: lambda action: self._thinking.adopt(action.reply),
+            do.Speak: lambda action: self._speaking.speak(action.reply, action.piece, action.text),
+            do.EndSpeech: lambda action: self._speaking.end(action.reply),
+            do.StartPlayback: lambda action: self.port.mouth.start(action.reply, clock.now_ms()),
+            do.HoldPlayback: self._hold,
+            do.ResumePlayback: lambda action: self.port.mouth.resume(action.reply, clock.now_ms()),
+            do.StopPlayback: lambda action: self.port.mouth.stop(action.reply, clock.now_ms()),
+            do.WatchSilence: self._watch_silence,
+            do.ScoreTurn: self._score_turn,
+            do.RunTool: self._tools.run,
+            do.CancelTool: lambda action: self._tools.cancel(action.tool_call_id),
+            do.TransferCall: self._transfer,
+            do.EndCall: self._end,
+        }
+
+    def start(self) -> None:
+        """The media is live: listen, and let the greeting begin."""
+        for observer in self._observers:
+            observer.call_started(self.call, self.started_ms)
+        self.port.listen(self._listening)
+        self._pump.feed(ev.CallConnected())
+
+    def feed(self, event: ev.Event) -> None:
+        """An event from a surface: typed words, a command, a client's control."""
+        self._pump.feed(event)
+
+    # ---------------------------------------------------------------------------------- CallSink
+
+    def audio(self, payload: bytes, media_ms: int | None) -> None:
+        if self.end_reason is None:
+            self.port.audio(payload, media_ms)
+
+    def mark(self, name: str) -> None:
+        self.port.mouth.marked(name, self._clock.now_ms())
+
+    def dtmf(self, digit: str) -> None:
+        self._pump.feed(ev.DtmfPressed(digit))
+
+    def closed(self, reason: str) -> None:
+        self.drop(EndReason.TRANSFERRED if self._transferring else _CLOSE_REASONS[reason])
+
+    def drop(self, reason: EndReason) -> None:
+        """End at once; what was heard until now is noted first."""
+        if self.end_reason is None and not self.conversation.ended:
+            mouth = self.port.mouth
+            if mouth.reply:
+                self._speaking.report(mouth.reply)
+                self._pump.feed(ev.PlaybackReached(mouth.reply, mouth.heard_ms(self._clock.now_ms())))
+            self._pump.feed(ev.CallDropped(reason))
+
+    # ---------------------------------------------------------------------------------- MediaListener
+
+    def audio_arrived(self) -> None:
+        self._pump.feed(ev.AudioArrived())
+
+    def sound_started(self, media_ms: int) -> None:
+        self._pump.feed(ev.SoundStarted(media_ms))
+
+    def sound_faded(self, media_ms: int, silence_ms: int) -> None:
+        self._pump.feed(ev.SoundFaded(media_ms, silence_ms))
+
+    def speech_started(self, media_ms: int) -> None:
+        self._pump.feed(ev.SpeechStarted(self._listening.begin(), media_ms))
+
+    def speech_continued(self, voice_ms: int) -> None:
+        self._pump.feed(ev.SpeechContinued(self._listening.utterance, voice_ms))
+
+    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+        utterance = self._listening.utterance
+        self._pump.feed(ev.SpeechStopped(utterance, media_ms, silence_ms))
+        self._listening.finish()
+
+    def silence_reached(self, silence_ms: int) -> None:
+        self._pump.feed(ev.SilenceReached(silence_ms))
+
+    def playback_started(self, reply: int) -> None:
+        self._pump.feed(ev.PlaybackStarted(reply))
+
+    def playback_finished(self, reply: int, heard_ms: int) -> None:
+        self._pump.feed(ev.PlaybackFinished(reply, heard_ms))
+
+    # ---------------------------------------------------------------------------------- what the conversation asks
+
+    def _execute(self, action: do.Action) -> None:
+        hand = self._hands.get(type(action))
+        if hand is not None:  # facts have no hand; observers have seen them
+            hand(action)
+
+    def _hold(self, action: do.HoldPlayback) -> None:
+        heard_ms = self.port.mouth.hold(action.reply, self._clock.now_ms())
+        self._speaking.report(action.reply)
+        self._pump.feed(ev.PlaybackReached(action.reply, heard_ms))
+
+    def _cancel_reply(self, action: do.CancelReply) -> None:
+        self._thinking.cancel(action.reply)
+        self._speaking.cancel(action.reply)
+
+    def _watch_silence(self, action: do.WatchSilence) -> None:
+        self.port.watch_silence(action.silence_ms)
+
+    def _score_turn(self, action: do.ScoreTurn) -> None:
+        detector = self.plan.engines.turn_detector
+        if detector is None:
+            return
+
+        async def score() -> None:
+            try:
+                async with asyncio.timeout(2.0):
+                    probability = await detector.probability(action.messages, action.text)
+            except Exception as error:
+                log.warning("turn_detector_failed", provider=detector.name, problem=type(error).__name__)
+                self._provider_failed(detector.name, type(error).__name__)
+            else:
+                self._pump.feed(ev.EndOfTurnScored(action.turn, probability))
+
+        self._spawn(score(), name="score-turn")
+
+    def _transfer(self, action: do.TransferCall) -> None:
+        self._spawn(self._hand_over(action.destination), name="transfer")
+
+    async def _hand_over(self, destination: str) -> None:
+        if self.plan.transfer is not None:
+            self._transferring = True
+            try:
+                async with asyncio.timeout(_CARRIER_TIMEOUT_S):
+                    await self.plan.transfer(self.call.provider_call_id, destination)
+                return
+            except Exception as error:
+                log.warning("transfer_failed", call_id=self.call.call_id, problem=type(error).__name__)
+                self._transferring = False
+        self._pump.feed(
+            ev.SayRequested("I am sorry, nobody can take your call right now. Is there anything else I can do?")
+        )
+
+    def _end(self, action: do.EndCall) -> None:
+        """Free everything. The conversation has ended: nothing is fed any more."""
+        self.end_reason = action.reason
+        self._pump.stop()
+        self._listening.close()
+        self.port.close()
+        self._transport.close(1000, "ended")
+        for task in tuple(self._tasks):
+            task.cancel()
+        now_ms = self._clock.now_ms()
+        for observer in self._observers:
+            observer.call_ended(self.call.call_id, now_ms, action.reason)
+        if self._event_log is not None:
+            try:
+                self._event_log.close(action.reason)
+            except OSError as error:
+                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+            self._event_log = None
+        self._on_closed(self)
+
+    # ---------------------------------------------------------------------------------- bookkeeping
+
+    def flush(self) -> None:
+        """Hand the event log to the operating system."""
+        if self._event_log is not None:
+            try:
+                self._event_log.flush()
+            except OSError as error:
+                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+
+    async def wait_closed(self, timeout_s: float) -> None:
+        """Wait for this call's tasks to be gone, bounded."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks), timeout=timeout_s)
+
+    def _open_event_log(self, tools: Sequence[Any]) -> EventLogWriter | None:
+        if self.plan.event_log is None:
+            return None
+        header = LogHeader(
+            self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.plan.policy,
+            self.plan.messages, tuple(tools), {"provider": self.call.provider, "provider_call_id": self.call.provider_call_id},
+        )  # fmt: skip
+        try:
+            return EventLogWriter(self.plan.event_log, header)
+        except OSError as error:
+            log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+            return None
+
+    def _observe(self, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
+        if self._event_log is not None:
+            self._event_log.append(now_ms, event, actions)
+        for observer in self._observers:
+            observer.happened(self.call.call_id, now_ms, event, actions)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None and isinstance(fault, Exception):
+            self._fault(fault)
+
+    def _used(self, provider: str, usage: Usage) -> None:
+        for observer in self._observers:
+            observer.used(self.call.call_id, provider, usage)
+
+    def _spoke(self, provider: str, characters: int) -> None:
+        self._used(provider, Usage(characters=characters))
+
+    def _provider_failed(self, provider: str, code: str) -> None:
+        for observer in self._observers:
+            observer.provider_failed(self.call.call_id, provider, code)
+
+    def _fault(self, fault: Exception) -> None:
+        """A bug of ours. It ends this call and no other."""
+        log.error("session_fault", call_id=self.call.call_id, exc_info=fault)
+        if self.end_reason is None:
+            self._end(do.EndCall(EndReason.SERVER_DIED))

@@ -1,0 +1,138 @@
+"""``Speak`` → the voice → the mouth. Pieces of a reply are voiced one after the other, ahead of their playing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+import structlog
+
+from antiphon.clock import Clock
+from antiphon.conversation import events as ev
+from antiphon.errors import ProviderError, ProviderTimeout
+from antiphon.media.mouth import Mouth
+from antiphon.providers.base import SpeechRequest, TextToSpeech
+from antiphon.vocabulary import AudioFormat, WordTiming
+
+_CHUNK_TIMEOUT_S = 10.0
+"""A voice that sends nothing for this long has failed."""
+
+log = structlog.get_logger(__name__)
+
+
+class Speaking:
+    """One call's voice. At most one reply is voiced at a time."""
+
+    def __init__(
+        self,
+        voices: Sequence[TextToSpeech],
+        voice: str,
+        speed: float,
+        audio: AudioFormat,
+        mouth: Mouth,
+        clock: Clock,
+        feed: Callable[[ev.Event], None],
+        spawn: Callable[..., asyncio.Task[None]],
+        on_characters: Callable[[str, int], None],
+        on_failure: Callable[[str, str], None],
+    ) -> None:
+        self._voices = voices
+        self._voice = voice
+        self._speed = speed
+        self._audio = audio
+        self._mouth = mouth
+        self._clock = clock
+        self._feed = feed
+        self._spawn = spawn
+        self._on_characters = on_characters
+        self._on_failure = on_failure
+        self._reply = 0
+        self._pieces: deque[tuple[int, str]] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._piece = 0
+        self._spoken = 0
+        self._words: tuple[WordTiming, ...] = ()
+
+    def speak(self, reply: int, piece: int, text: str) -> None:
+        if reply != self._reply:
+            self.cancel(self._reply)
+            self._reply, self._ended = reply, False
+            self._mouth.prepare(reply)
+        self._pieces.append((piece, text))
+        if self._task is None:
+            self._task = self._spawn(self._voice_pieces(reply), name=f"voice-{reply}")
+
+    def end(self, reply: int) -> None:
+        """No more pieces will come."""
+        if reply == self._reply:
+            self._ended = True
+            if self._task is None:
+                self._mouth.end_speech(reply, self._clock.now_ms())
+
+    def cancel(self, reply: int) -> None:
+        if reply and reply == self._reply:
+            self._reply = 0
+            self._pieces.clear()
+            if self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def report(self, reply: int) -> None:
+        """Tell what is known of the piece being voiced; a cut is about to be made in it."""
+        if reply == self._reply and self._task is not None and self._spoken:
+            self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words, complete=False))
+
+    def _ms(self) -> int:
+        return round(self._audio.ms_of(self._spoken))
+
+    async def _voice_pieces(self, reply: int) -> None:
+        while self._pieces and reply == self._reply:
+            self._piece, text = self._pieces.popleft()
+            if await self._voice_piece(reply, text):
+                self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words))
+            else:
+                self._feed(ev.SynthesisFailed(reply, self._piece))
+            self._spoken = 0
+        if reply == self._reply:
+            self._task = None
+            if self._ended:
+                self._mouth.end_speech(reply, self._clock.now_ms())
+
+    async def _voice_piece(self, reply: int, text: str) -> bool:
+        """Voice one piece with the first voice that can. A voice that fails in the middle is not replaced: the words would be said twice."""
+        for voice in self._voices:
+            self._spoken, self._words = 0, ()
+            try:
+                await self._stream(reply, voice, text)
+            except ProviderError as error:
+                log.warning("voice_failed", provider=error.provider, code=error.code)
+                self._on_failure(error.provider, error.code)
+            except Exception as error:
+                log.error("voice_failed", provider=voice.name, code=type(error).__name__)
+                self._on_failure(voice.name, "exception")
+            else:
+                self._on_characters(voice.name, len(text))
+                return True
+            if self._spoken:
+                return True
+        return False
+
+    async def _stream(self, reply: int, voice: TextToSpeech, text: str) -> None:
+        stream = voice.synthesize(SpeechRequest(text, self._audio, self._voice, self._speed))
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(_CHUNK_TIMEOUT_S):
+                        chunk = await anext(stream)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise ProviderTimeout(voice.name, "the voice stopped speaking") from None
+                self._spoken += len(chunk.audio)
+                self._words += chunk.words
+                self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()

@@ -1,0 +1,140 @@
+"""``StartReply`` → the model's stream → events. One task per live reply; cancelled by number."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+import structlog
+
+from antiphon.conversation import events as ev
+from antiphon.conversation.actions import StartReply
+from antiphon.errors import ProviderError, ProviderTimeout
+from antiphon.providers.base import (
+    CallContext,
+    EndCallDelta,
+    ExpectedAnswers,
+    ExpectedAnswersDelta,
+    LanguageModel,
+    ModelDelta,
+    ModelRequest,
+    TextDelta,
+    ToolCallDelta,
+    TransferDelta,
+    UsageDelta,
+)
+from antiphon.vocabulary import ToolSpec, Usage
+
+_STALL_S = 15.0
+"""A model that has begun and then says nothing for this long has failed."""
+
+log = structlog.get_logger(__name__)
+
+
+class Thinking:
+    """One call's model."""
+
+    def __init__(
+        self,
+        models: Sequence[LanguageModel],
+        tools: tuple[ToolSpec, ...],
+        context: CallContext,
+        options: Mapping[str, Any],
+        feed: Callable[[ev.Event], None],
+        expect: Callable[[ExpectedAnswers], None],
+        spawn: Callable[..., asyncio.Task[None]],
+        on_usage: Callable[[str, Usage], None],
+        on_failure: Callable[[str, str], None],
+    ) -> None:
+        self._models = models
+        self._tools = tools
+        self._context = context
+        self._options = options
+        self._feed = feed
+        self._expect = expect
+        self._spawn = spawn
+        self._on_usage = on_usage
+        self._on_failure = on_failure
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._guess = 0
+        """The reply that is only a guess so far; 0 for none."""
+        self._guess_expects: ExpectedAnswers | None = None
+
+    def start(self, action: StartReply) -> None:
+        tools = self._tools if action.tools_allowed else ()
+        request = ModelRequest(action.messages, tools, self._context, dict(self._options))
+        self._guess = action.reply if action.speculative else 0
+        self._tasks[action.reply] = self._spawn(self._think(action.reply, request), name=f"reply-{action.reply}")
+
+    def cancel(self, reply: int) -> None:
+        if (task := self._tasks.pop(reply, None)) is not None:
+            task.cancel()
+
+    def adopt(self, reply: int) -> None:
+        """The reply is no guess any more: what it expects to hear holds from now on."""
+        if self._guess == reply:
+            self._guess = 0
+            if self._guess_expects is not None:
+                self._expect(self._guess_expects)
+        self._guess_expects = None
+
+    async def _think(self, reply: int, request: ModelRequest) -> None:
+        for model in self._models:
+            begun = False
+            try:
+                async with aclosing(_bounded(model, request)) as deltas:
+                    async for delta in deltas:
+                        begun = True
+                        self._take(reply, model.name, delta)
+            except ProviderError as error:
+                log.warning("model_failed", provider=error.provider, code=error.code)
+                self._on_failure(error.provider, error.code)
+            except Exception as error:
+                log.error("model_failed", provider=model.name, code=type(error).__name__)
+                self._on_failure(model.name, "exception")
+            else:
+                self._tasks.pop(reply, None)
+                self._feed(ev.ReplyDone(reply))
+                return
+            if begun:
+                break  # words have been said: another model would begin anew
+        self._tasks.pop(reply, None)
+        self._feed(ev.ReplyFailed(reply))
+
+    def _take(self, reply: int, provider: str, delta: ModelDelta) -> None:
+        if isinstance(delta, TextDelta):
+            if delta.text:
+                self._feed(ev.ReplyText(reply, delta.text))
+        elif isinstance(delta, ToolCallDelta):
+            self._feed(ev.ReplyAskedForTool(reply, delta.call))
+        elif isinstance(delta, ExpectedAnswersDelta):
+            if reply == self._guess:
+                self._guess_expects = delta.answers
+            else:
+                self._expect(delta.answers)
+        elif isinstance(delta, EndCallDelta):
+            self._feed(ev.ReplyAskedToEnd(reply))
+        elif isinstance(delta, TransferDelta):
+            self._feed(ev.ReplyAskedToTransfer(reply, delta.destination))
+        elif isinstance(delta, UsageDelta):
+            self._on_usage(provider, delta.usage)
+
+
+async def _bounded(model: LanguageModel, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
+    """The model's stream, each wait bounded. Closing it closes the model's."""
+    stream = model.stream(request)
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(_STALL_S):
+                    delta = await anext(stream)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise ProviderTimeout(model.name, "the model stopped answering") from None
+            yield delta
+    finally:
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()

@@ -1,0 +1,162 @@
+"""Where the time of each turn went: user stopped → turn closed → first token → first audio → heard."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import EndReason, Usage
+
+
+@dataclass(slots=True)
+class TurnTimes:
+    """Milliseconds since the call began; None for what did not happen."""
+
+    turn: int
+    text: str = ""
+    speech_ended_ms: int | None = None
+    """The caller's last sound, as the session clock had it when it was known."""
+    turn_closed_ms: int | None = None
+    reply: int | None = None
+    asked_ms: int | None = None
+    """The model was asked (before the turn closed, for a guess that proved right)."""
+    first_token_ms: int | None = None
+    first_audio_ms: int | None = None
+    reply_text: str = ""
+    interrupted: bool = False
+    speculative: bool = False
+
+
+@dataclass(slots=True)
+class CallTimeline:
+    call_id: str
+    provider_call_id: str
+    started_ms: int
+    wall_ms: int
+    turns: list[TurnTimes] = field(default_factory=list)
+    greeting: str = ""
+    held: int = 0
+    """Interruptions that were none: the agent went on."""
+    interrupted: int = 0
+    ended: str = ""
+    asked: dict[int, int] = field(default_factory=dict)
+    tokens: dict[int, int] = field(default_factory=dict)
+    speech_ended_ms: int | None = None
+
+    def of_reply(self, reply: int) -> TurnTimes | None:
+        return next((turn for turn in reversed(self.turns) if turn.reply == reply), None)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One object a turn, times on the session clock, as ``antiphon call`` reads them."""
+        return [self._row(turn) for turn in self.turns]
+
+    def _row(self, turn: TurnTimes) -> dict[str, Any]:
+        times = {
+            "user_stopped_ms": turn.speech_ended_ms,
+            "turn_closed_ms": turn.turn_closed_ms,
+            "first_token_ms": turn.first_token_ms,
+            "first_audio_ms": turn.first_audio_ms,
+        }
+        row: dict[str, Any] = {
+            name: at_ms + self.started_ms if at_ms is not None else None for name, at_ms in times.items()
+        }
+        if turn.speech_ended_ms is not None:
+            row["wall_ms"] = self.wall_ms + turn.speech_ended_ms
+        return {
+            "turn": turn.turn,
+            "heard": turn.text,
+            "text": turn.reply_text,
+            "interrupted": turn.interrupted,
+            "speculative": turn.speculative,
+            **row,
+        }
+
+
+class Timelines:
+    """A ``SessionObserver`` that keeps the timelines of live calls and of the last ones that ended."""
+
+    def __init__(self, wall_ms: int, now_ms: int, keep: int = 500, max_turns: int = 500) -> None:
+        """``wall_ms`` is UTC at ``now_ms``."""
+        self._wall_offset_ms = wall_ms - now_ms
+        self._keep = keep
+        self._max_turns = max_turns
+        self._calls: OrderedDict[str, CallTimeline] = OrderedDict()
+
+    def find(self, call_id: str) -> CallTimeline | None:
+        """By our id, or the carrier's."""
+        found = self._calls.get(call_id)
+        if found is None:
+            found = next((line for line in reversed(self._calls.values()) if line.provider_call_id == call_id), None)
+        return found
+
+    def call_started(self, call: CallStarted, now_ms: int) -> None:
+        self._calls[call.call_id] = CallTimeline(
+            call.call_id, call.provider_call_id, now_ms, now_ms + self._wall_offset_ms
+        )
+        while len(self._calls) > self._keep:
+            # The oldest that has ended goes; live calls are bounded by admission.
+            ended = next((key for key, line in self._calls.items() if line.ended), None)
+            if ended is None:
+                break
+            del self._calls[ended]
+
+    def happened(self, call_id: str, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
+        line = self._calls.get(call_id)
+        if line is None:
+            return
+        at_ms = now_ms - line.started_ms
+        if isinstance(event, ev.SpeechStopped):
+            line.speech_ended_ms = at_ms - event.silence_ms
+        elif isinstance(event, ev.ReplyText | ev.ReplyAskedForTool):
+            if event.reply not in line.tokens:
+                line.tokens[event.reply] = at_ms
+                if (turn := line.of_reply(event.reply)) is not None:
+                    turn.first_token_ms = at_ms
+        elif isinstance(event, ev.PlaybackStarted) and (turn := line.of_reply(event.reply)) is not None:
+            turn.first_audio_ms = at_ms
+        for action in actions:
+            self._act(line, at_ms, action)
+
+    def _act(self, line: CallTimeline, at_ms: int, action: do.Action) -> None:
+        if isinstance(action, do.StartReply) and action.step == 1:
+            line.asked = {action.reply: at_ms}
+            if not action.speculative:
+                self._answer(line, action.reply, action.turn, speculative=False)
+        elif isinstance(action, do.ReplyAdopted):
+            self._answer(line, action.reply, action.turn, speculative=True)
+        elif isinstance(action, do.TurnClosed):
+            if len(line.turns) < self._max_turns:
+                line.turns.append(TurnTimes(action.turn, action.text, line.speech_ended_ms, at_ms))
+        elif isinstance(action, do.ReplyClosed):
+            turn = line.of_reply(action.reply)
+            if turn is not None:
+                turn.reply_text, turn.interrupted = action.text, action.status == "interrupted"
+            elif not line.turns and not line.greeting:
+                line.greeting = action.text
+            line.tokens.pop(action.reply, None)
+        elif isinstance(action, do.InterruptionConfirmed):
+            line.interrupted += 1
+        elif isinstance(action, do.InterruptionDismissed):
+            line.held += 1
+
+    def _answer(self, line: CallTimeline, reply: int, turn_number: int, *, speculative: bool) -> None:
+        turn = next((turn for turn in reversed(line.turns) if turn.turn == turn_number), None)
+        if turn is not None:
+            turn.reply, turn.speculative = reply, speculative
+            turn.asked_ms = line.asked.get(reply)
+            turn.first_token_ms = line.tokens.get(reply)
+
+    def used(self, call_id: str, provider: str, usage: Usage) -> None:
+        """Not a matter of time."""
+
+    def provider_failed(self, call_id: str, provider: str, code: str) -> None:
+        """Shows as a turn without audio."""
+
+    def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
+        if (line := self._calls.get(call_id)) is not None:
+            line.ended = reason

@@ -1,0 +1,56 @@
+"""``RunTool`` → the tool's answer. The conversation keeps the deadline; work goes on after it, up to a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from antiphon.conversation import events as ev
+from antiphon.conversation.actions import RunTool
+from antiphon.providers.base import CallContext, ToolRunner
+
+_LONGEST_S = 120.0
+"""Work nobody waits for any more is given this long to deliver a late result."""
+
+log = structlog.get_logger(__name__)
+
+
+class Tools:
+    """One call's tools at work."""
+
+    def __init__(
+        self,
+        runner: ToolRunner | None,
+        context: CallContext,
+        feed: Callable[[ev.Event], None],
+        spawn: Callable[..., asyncio.Task[None]],
+    ) -> None:
+        self._runner = runner
+        self._context = context
+        self._feed = feed
+        self._spawn = spawn
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def run(self, action: RunTool) -> None:
+        self._tasks[action.call.id] = self._spawn(self._work(action), name=f"tool-{action.call.name}")
+
+    def cancel(self, tool_call_id: str) -> None:
+        if (task := self._tasks.pop(tool_call_id, None)) is not None:
+            task.cancel()
+
+    async def _work(self, action: RunTool) -> None:
+        assert self._runner is not None, "tools are only asked for where there is a runner"
+        try:
+            async with asyncio.timeout(_LONGEST_S):
+                content = await self._runner.run(action.call, self._context)
+        except TimeoutError:
+            outcome: ev.Event = ev.ToolFailed(action.call.id, "The tool did not answer.")
+        except Exception as error:
+            log.warning("tool_failed", tool=action.call.name, problem=type(error).__name__)
+            outcome = ev.ToolFailed(action.call.id, "The tool failed.")
+        else:
+            outcome = ev.ToolFinished(action.call.id, content)
+        self._tasks.pop(action.call.id, None)
+        self._feed(outcome)

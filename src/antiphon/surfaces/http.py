@@ -1,0 +1,67 @@
+"""What every surface shares: who may ask, how errors look, health, metrics, timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import ORJSONResponse
+
+from antiphon.errors import CapacityError
+from antiphon.session.manager import SessionManager
+from antiphon.session.timeline import Timelines
+from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.metrics import CallMetrics
+
+
+def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
+    """A dependency that lets nobody in without a private key (``Authorization: Bearer …``)."""
+
+    def check(request: Request) -> None:
+        if open_api:
+            return
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not keys.valid(key.strip()):
+            raise HTTPException(401, "A valid API key is needed: Authorization: Bearer <key> (antiphon keys create)")
+
+    return check
+
+
+def operations(
+    manager: SessionManager,
+    metrics: CallMetrics,
+    timelines: Timelines,
+    status: Callable[[], dict[str, Any]],
+    guard: Callable[[Request], None],
+) -> APIRouter:
+    """Health, readiness, metrics and the timelines of calls."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    def healthz() -> ORJSONResponse:
+        """Alive: the process answers, and says how it is."""
+        return ORJSONResponse({"status": "ok", **status()})
+
+    @router.get("/readyz")
+    def readyz() -> ORJSONResponse:
+        """Ready: a new call would be taken."""
+        try:
+            manager.admit()
+        except CapacityError as error:
+            return ORJSONResponse({"status": error.reason, "calls": manager.live}, status_code=503)
+        return ORJSONResponse({"status": "ready", "calls": manager.live})
+
+    @router.get("/metrics")
+    def prometheus() -> Response:
+        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @router.get("/calls/{call_id}/timeline", dependencies=[Depends(guard)])
+    def timeline(call_id: str) -> ORJSONResponse:
+        """Where the time of each turn went; by our call id or the carrier's."""
+        line = timelines.find(call_id)
+        if line is None:
+            raise HTTPException(404, "There is no such call")
+        return ORJSONResponse(line.rows())
+
+    return router

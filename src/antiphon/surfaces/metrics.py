@@ -1,0 +1,109 @@
+"""Prometheus metrics: a ``SessionObserver`` for what calls do, and gauges read when scraped for what the process is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.session.timeline import CallTimeline, TurnTimes
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import EndReason, Usage
+
+_SECONDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
+_HOLD_SECONDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0)
+
+
+class CallMetrics:
+    """Counts and times, summed over all calls. Labels are few and never hold anything a caller can choose."""
+
+    def __init__(self, find_timeline: Callable[[str], CallTimeline | None]) -> None:
+        self.registry = CollectorRegistry()
+        self._find_timeline = find_timeline
+        own = {"namespace": "antiphon", "registry": self.registry}
+        self._calls = Counter("calls", "Calls taken.", ["provider"], **own)  # type: ignore[arg-type]
+        self._ended = Counter("calls_ended", "Calls ended, by reason.", ["reason"], **own)  # type: ignore[arg-type]
+        self._turns = Counter("turns", "Turns of callers, by fate.", ["fate"], **own)  # type: ignore[arg-type]
+        self._barge_ins = Counter("barge_ins", "Holds of the agent: true interruptions and false ones.", ["kind"], **own)  # type: ignore[arg-type]
+        self._hold = Histogram("false_barge_in_hold_seconds", "How long the agent was held for nothing.", buckets=_HOLD_SECONDS, **own)  # type: ignore[arg-type]
+        self._stage = Histogram("turn_stage_seconds", "Latency of a turn, by stage, from the caller's last sound.", ["stage"], buckets=_SECONDS, **own)  # type: ignore[arg-type]
+        self._tools = Counter("tool_calls", "Tools run.", **own)  # type: ignore[arg-type]
+        self._replies = Counter("replies", "Replies, by how they ended.", ["status"], **own)  # type: ignore[arg-type]
+        self._vendor_errors = Counter("provider_errors", "Failures of engines and vendors.", ["provider", "code"], **own)  # type: ignore[arg-type]
+        self._characters = Counter("characters", "Characters spoken.", ["provider"], **own)  # type: ignore[arg-type]
+        self._tokens = Counter("tokens", "Tokens of models.", ["provider", "direction"], **own)  # type: ignore[arg-type]
+
+    def call_started(self, call: CallStarted, now_ms: int) -> None:
+        self._calls.labels(call.provider).inc()
+
+    def happened(self, call_id: str, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
+        if isinstance(event, ev.PlaybackStarted):
+            self._stages(call_id, event.reply)
+        for action in actions:
+            if isinstance(action, do.TurnClosed):
+                self._turns.labels("closed").inc()
+            elif isinstance(action, do.TurnDropped):
+                self._turns.labels("dropped").inc()
+            elif isinstance(action, do.InterruptionConfirmed):
+                self._barge_ins.labels("true").inc()
+            elif isinstance(action, do.InterruptionDismissed):
+                self._barge_ins.labels("false").inc()
+                self._hold.observe(action.held_ms / 1000)
+            elif isinstance(action, do.ReplyClosed):
+                self._replies.labels(action.status).inc()
+            elif isinstance(action, do.RunTool):
+                self._tools.inc()
+
+    def _stages(self, call_id: str, reply: int) -> None:
+        line = self._find_timeline(call_id)
+        turn = line.of_reply(reply) if line is not None else None
+        if turn is None or turn.speech_ended_ms is None:
+            return
+        for stage, at_ms in _stage_times(turn):
+            if at_ms is not None:
+                self._stage.labels(stage).observe(max(at_ms - turn.speech_ended_ms, 0) / 1000)
+
+    def used(self, call_id: str, provider: str, usage: Usage) -> None:
+        if usage.characters:
+            self._characters.labels(provider).inc(usage.characters)
+        for direction, tokens in (("in", usage.input_tokens), ("out", usage.output_tokens)):
+            if tokens:
+                self._tokens.labels(provider, direction).inc(tokens)
+
+    def provider_failed(self, call_id: str, provider: str, code: str) -> None:
+        self._vendor_errors.labels(provider, code).inc()
+
+    def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
+        self._ended.labels(str(reason)).inc()
+
+    def watch(self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]) -> None:
+        """Values read at each scrape: ``gauges`` as they are now, ``counters`` that only grow."""
+        self.registry.register(_Reader(gauges, counters))
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)
+
+
+def _stage_times(turn: TurnTimes) -> Iterable[tuple[str, int | None]]:
+    yield "turn_closed", turn.turn_closed_ms
+    yield "first_token", turn.first_token_ms
+    yield "first_audio", turn.first_audio_ms
+
+
+class _Reader(Collector):
+    def __init__(
+        self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self._gauges = gauges
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._gauges().items():
+            yield GaugeMetricFamily(f"antiphon_{name}", name.replace("_", " "), value=value)
+        for name, value in self._counters().items():
+            yield CounterMetricFamily(f"antiphon_{name}", name.replace("_", " "), value=value)

@@ -1,0 +1,65 @@
+"""What a tool answered: the fields of its JSON that the node keeps, as values that can be compared and said."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from antiphon.workflow import dates, templates, times
+from antiphon.workflow.slots import Raw, Value
+from antiphon.workflow.spec import ExtractionPlan, Property
+
+
+def read_object(content: str) -> dict[str, Any] | None:
+    """The JSON object a tool answered with, or None for anything else."""
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def extract(plan: ExtractionPlan, answer: Mapping[str, Any], today: dt.date) -> Iterator[tuple[str, Value]]:
+    """The variables ``plan`` makes of an answer: a missing field is empty, so that an earlier call's value does not stay."""
+    kept: dict[str, Value] = {}
+    for name, schema in plan.extraction_schema.properties.items():
+        kept[name] = _value(answer.get(name), schema, today)
+    yield from kept.items()
+    for alias in plan.aliases:
+        text = templates.render(alias.value, lambda name: str(_at(answer, name)) if _at(answer, name) is not None else "")
+        yield alias.key, Value(text, text)
+
+
+def _at(answer: Any, path: str) -> Any:
+    for part in path.split("."):
+        answer = answer.get(part) if isinstance(answer, Mapping) else None
+    return answer
+
+
+def _value(field: Any, schema: Property, today: dt.date) -> Value:
+    if isinstance(field, list):
+        items = [str(item) for item in field]
+        each = schema.items or Property()
+        return Value(tuple(items), _either([_say(item, each.format, today) for item in items]))
+    if field is None or isinstance(field, Mapping):
+        return Value("", "")
+    raw: Raw = field if isinstance(field, bool | int | float) else str(field)
+    return Value(raw, _say(str(field), schema.format, today))
+
+
+def _say(text: str, form: str, today: dt.date) -> str:
+    """Dates and times as they are spoken; a field that is not what its schema says is spoken as it is."""
+    try:
+        if form == "date":
+            return dates.spoken(dt.date.fromisoformat(text), today)
+        if form == "time":
+            return times.spoken(dt.time.fromisoformat(text))
+    except ValueError:
+        return text
+    return text
+
+
+def _either(items: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))

@@ -1,0 +1,46 @@
+"""The rule evaluator: a workflow, a history in, a reply out. Pure, and quick enough for the event loop."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from antiphon.providers.base import CallContext, ExpectedAnswers
+from antiphon.vocabulary import Message
+from antiphon.workflow.edges import open_slot
+from antiphon.workflow.expected import Situation, expected_answers
+from antiphon.workflow.fold import Fold
+from antiphon.workflow.graph import Graph, compile_workflow
+from antiphon.workflow.inputs import inputs
+from antiphon.workflow.replies import Reply, reply_at
+from antiphon.workflow.spec import WorkflowSpec
+from antiphon.workflow.state import State
+
+
+class Engine:
+    """Holds one workflow's conversations, all of them: there is no state but the histories it is handed."""
+
+    def __init__(self, workflow: Mapping[str, Any] | WorkflowSpec, path: str = "") -> None:
+        """``path`` is where the workflow stands in a larger document. Raises ConfigurationError naming the wrong field."""
+        self.graph: Graph = compile_workflow(workflow, path)
+        self._expected = lru_cache(maxsize=256)(lambda situation: expected_answers(self.graph, situation))
+
+    def state(self, messages: Sequence[Message], context: CallContext, tools: Iterable[str]) -> State:
+        """Where the conversation stands. ``tools`` are the names that may be called now."""
+        now = dt.datetime.fromtimestamp(context.wall_ms / 1000, self.graph.timezone).replace(tzinfo=None)
+        variables = {**context.variables, "customer.number": context.caller, "call.id": context.call_id}
+        return Fold(self.graph, now, variables, frozenset(tools)).run(inputs(messages))
+
+    def reply(self, state: State) -> Reply:
+        """What to say and do there."""
+        return reply_at(self.graph, state)
+
+    def expected(self, state: State) -> ExpectedAnswers:
+        """What the caller may say next, for a recogniser. Empty (free dictation) where anything may be said."""
+        slot = open_slot(self.graph, replace(state, node=state.listening_at))
+        known = tuple(sorted(name for name, _ in state.values if name in self.graph.slot))
+        confirming = slot is not None and state.value(slot.name) is not None
+        return self._expected(Situation(state.listening_at, slot.name if slot else "", confirming, known))

@@ -1,0 +1,259 @@
+"""The workflow as a pure fold over what happened: ``state = step(state, input)``. No clock, no memory between requests.
+
+Rule 1: the same history at the same ``now`` gives the same state, so speculative and cancelled replies cost nothing.
+Rule 2: words are understood at the node that listens. While a tool works, or after a goodbye, that is the last one that did.
+Rule 3: of the edges that hold, the one for a correction comes first, then those on variables in their order, then the one that the
+words fit best, then the one without a condition.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from antiphon.workflow import answers, edges, intents, templates
+from antiphon.workflow.calls import arguments_of, canonical, tool_name
+from antiphon.workflow.graph import Graph
+from antiphon.workflow.inputs import Answered, Called, Heard, Input, Spoke
+from antiphon.workflow.reading import Reading, read
+from antiphon.workflow.slots import Slot, Value, explain, problem
+from antiphon.workflow.spec import ConversationNode, Edge, ToolNode
+from antiphon.workflow.state import Prompt, State
+from antiphon.workflow.words import Token, tokenize
+
+SORRY_FAILED = "Sorry, that did not work."
+
+
+class Fold:
+    """Walks one workflow for one request."""
+
+    def __init__(self, graph: Graph, now: dt.datetime, variables: Mapping[str, str], tools: frozenset[str]) -> None:
+        """``now`` is the call's start in the workflow's time zone; ``tools`` are the names that may be called."""
+        self._graph = graph
+        self._now = now
+        self._tools = tools
+        self._variables = tuple((name, Value(text, text)) for name, text in sorted(variables.items()))
+
+    def start(self) -> State:
+        """Before anything has happened."""
+        return State(self._graph.start, self._graph.start, values=self._variables)
+
+    def run(self, happened: Sequence[Input]) -> State:
+        """Where the conversation stands after all of it."""
+        state = self.start()
+        for item in happened:
+            state = self.step(state, item)
+        return self._past_missing_tools(state)
+
+    def step(self, state: State, happened: Input) -> State:
+        """One input further."""
+        match happened:
+            case Heard(text):
+                return self._hear(replace(self._past_missing_tools(state), remarks=()), tokenize(text))
+            case Spoke():
+                return replace(state, heard=True)
+            case Called(call):
+                state = replace(state, calls=state.calls + 1)
+                if self._awaits_call(state, call.name):
+                    return replace(state, call_id=call.id, call_arguments=canonical(call.arguments))
+                return state
+            case Answered(call_id=call_id):
+                return self._answered(state, happened) if state.call_id == call_id else state
+
+    # ------------------------------------------------------------------------------------------------ hearing
+
+    def _hear(self, state: State, tokens: Sequence[Token]) -> State:
+        if not tokens:
+            return replace(state, prompt=Prompt.REPEAT)
+        if isinstance(self._graph.nodes[state.node], ConversationNode):
+            return self._hear_at(state, tokens) or self._missed(state)
+        if state.call_id:
+            return self._hear_while_tool_works(state, tokens)
+        # The words come before the tool was called, or after a goodbye: they may take back what led here.
+        back = self._forget_answers(replace(state, node=state.listening_at, prompt=Prompt.ASK))
+        return self._hear_at(back, tokens) or replace(state, prompt=Prompt.ENTER)
+
+    def _hear_at(self, state: State, tokens: Sequence[Token]) -> State | None:
+        """What the words do at the listening node; None when they mean nothing there."""
+        slot = edges.open_slot(self._graph, state)
+        reading = read(self._graph, state, tokens, slot, self._now)
+        spoken = edges.spoken(self._graph, state, tokens)
+        target, score = edges.global_node(self._graph, tokens)
+        if target and score > spoken.score and (reading.empty or score >= intents.PLAIN):
+            return self._enter(state, target)
+        if spoken.edge is None and reading.only_yes_or_no and (prompted := self._hear_about_talk(state, reading, tokens)):
+            return prompted
+        if spoken.edge is None and reading.reopened:
+            return self._reopen(state, reading.reopened)
+        if slot is not None and state.value(slot.name) is not None and not reading.changed:
+            return self._confirm(state, slot, reading, tokens)
+        if reading.given or reading.changed:
+            return self._take(state, reading, spoken.edge)
+        if spoken.edge is not None:
+            return self._advance(replace(state, misses=0), spoken.edge)
+        return self._after_any_words(state)
+
+    def _hear_about_talk(self, state: State, reading: Reading, tokens: Sequence[Token]) -> State | None:
+        """Words about the conversation itself, understood at every node."""
+        if intents.score(intents.START_OVER, tokens) >= intents.PLAIN:
+            return replace(self.start(), calls=state.calls)
+        if intents.score(intents.REPEAT, tokens) >= intents.PLAIN:
+            return replace(state, prompt=Prompt.REPEAT)
+        if intents.score(intents.HELP, tokens) >= intents.PLAIN:
+            return replace(state, prompt=Prompt.HELP)
+        if reading.empty and intents.score(intents.GREETING, tokens) >= intents.PLAIN:
+            return replace(state, prompt=Prompt.ASK)
+        return None
+
+    def _take(self, state: State, reading: Reading, edge: Edge | None) -> State:
+        """Keep the values that will do, say what is wrong with the others, and go on."""
+        read_values = (*reading.given, *reading.changed)
+        together = {**dict(state.values), **{slot.name: value for slot, value in read_values}}
+        kept = 0
+        for slot, value in read_values:
+            reason = problem(slot, value, together, self._now)
+            if reason:
+                state = state.saying(say(explain(slot, reason, value), state.having(slot.name, value)))
+                continue
+            kept += 1
+            is_new = state.value(slot.name) is None
+            state = state.having(slot.name, value)
+            if any(slot is changed for changed, _ in reading.changed):
+                state = state.saying(f"Okay, {value.spoken}.")
+            elif is_new:
+                state = state.saying(say(slot.options.acknowledge, state))
+        if not kept:
+            return self._missed(state, Prompt.ASK)
+        state = replace(self._drop_what_no_longer_fits(state), misses=0, prompt=Prompt.ASK)
+        return self._advance(state, edge, corrected=bool(reading.changed))
+
+    def _drop_what_no_longer_fits(self, state: State) -> State:
+        """A correction can spoil another value: nine o'clock is fine tomorrow and over today."""
+        values = dict(state.values)
+        for name, value in state.values:
+            slot = self._graph.slot.get(name)
+            if slot is not None and (reason := problem(slot, value, values, self._now)):
+                state = state.saying(say(explain(slot, reason, value), state)).without(name)
+        return state
+
+    def _confirm(self, state: State, slot: Slot, reading: Reading, tokens: Sequence[Token]) -> State | None:
+        """The answer to a slot's own confirmation question; None for neither yes nor no nor anything else."""
+        answer = intents.yes_or_no(tokens)
+        if answer is False:
+            return replace(state.without(slot.name), misses=0, prompt=Prompt.ASK)
+        if answer is None and reading.empty:
+            return None
+        if answer:
+            state = replace(state, confirmed=state.confirmed | {slot.name}, misses=0, prompt=Prompt.ASK)
+        rest = tuple((other, value) for other, value in reading.given if other is not slot)
+        return self._take(state, Reading(given=rest), None) if rest else self._advance(replace(state, prompt=Prompt.ASK), None)
+
+    def _reopen(self, state: State, reopened: Sequence[Slot]) -> State:
+        """Forget the values, and ask for the first of them where it is asked for."""
+        state = state.without(*(slot.name for slot in reopened))
+        return replace(self._enter(state, self._graph.asked_at[reopened[0].name]), prompt=Prompt.ASK)
+
+    def _after_any_words(self, state: State) -> State | None:
+        """A node that asks for no values is left by its plain edges once the caller has said anything."""
+        if self._graph.slots[state.node]:
+            return None
+        edge = edges.logical(self._graph, state) or edges.unconditional(self._graph, state)
+        return self._follow(state, edge) if edge is not None else None
+
+    def _missed(self, state: State, prompt: Prompt = Prompt.AGAIN) -> State:
+        """Not understood. After enough of it the fallback takes over: never silence, never for ever."""
+        misses, fallback = state.misses + 1, self._graph.fallback
+        if misses >= fallback.max_attempts and fallback.to and fallback.to != state.node:
+            return self._enter(state.saying(say(fallback.say, state)), fallback.to)
+        return replace(state, misses=misses, prompt=prompt)
+
+    # ------------------------------------------------------------------------------------------------ tools
+
+    def _awaits_call(self, state: State, tool: str) -> bool:
+        node = self._graph.nodes[state.node]
+        return isinstance(node, ToolNode) and not state.call_id and tool_name(node) == tool
+
+    def _past_missing_tools(self, state: State) -> State:
+        """A tool that nobody offers has failed before it is called."""
+        for _ in self._graph.nodes:
+            node = self._graph.nodes[state.node]
+            if not isinstance(node, ToolNode) or state.call_id or tool_name(node) in self._tools:
+                break
+            state = self._failed(state)
+        return state
+
+    def _hear_while_tool_works(self, state: State, tokens: Sequence[Token]) -> State:
+        """A correction is kept for when the tool has answered; a call that was made cannot be taken back."""
+        target, score = edges.global_node(self._graph, tokens)
+        if target and score >= intents.PLAIN:
+            return self._enter(state, target)
+        for slot, value in read(self._graph, state, tokens, None, self._now).changed:
+            if not problem(slot, value, dict(state.values), self._now):
+                state = state.having(slot.name, value).saying(f"Okay, {value.spoken}.")
+        return replace(state, prompt=Prompt.WAIT)
+
+    def _answered(self, state: State, answer: Answered) -> State:
+        node = self._graph.nodes[state.node]
+        if answer.outcome == "pending" or not isinstance(node, ToolNode):
+            return state
+        state = replace(state, call_id="", remarks=())
+        plan = node.variable_extraction_plan
+        fields = answers.read_object(answer.content)
+        wanted = bool(plan.extraction_schema.properties or plan.aliases)
+        if answer.outcome == "failed" or (wanted and fields is None) or "error" in (fields or {}):
+            return self._failed(state)
+        corrected = canonical(arguments_of(node, state)) != state.call_arguments
+        for name, value in answers.extract(plan, fields or {}, self._now.date()):
+            state = state.having(name, value)
+        return self._advance(state, None, corrected=corrected)
+
+    def _failed(self, state: State) -> State:
+        edge = edges.failed(self._graph, state)
+        if edge is not None:
+            return self._follow(state, edge)
+        return self._enter(state.saying(SORRY_FAILED), self._graph.fallback.to or state.listening_at)
+
+    # ------------------------------------------------------------------------------------------------ moving
+
+    def _advance(self, state: State, spoken: Edge | None, *, corrected: bool = False) -> State:
+        """Leave the node if an edge holds; ``spoken`` is the one the caller's words fit. Values still missing keep the others shut."""
+        edge = edges.corrected(self._graph, state) if corrected else None
+        if edge is None and (spoken is not None or edges.open_slot(self._graph, state) is None):
+            edge = edges.logical(self._graph, state) or spoken or self._always(state)
+        return self._follow(state, edge) if edge is not None else state
+
+    def _always(self, state: State) -> Edge | None:
+        """The edge without a condition, but for a node that asks for no value: it waits for words that one of its edges knows."""
+        listens = isinstance(self._graph.nodes[state.node], ConversationNode)
+        return None if listens and not self._graph.slots[state.node] else edges.unconditional(self._graph, state)
+
+    def _follow(self, state: State, edge: Edge) -> State:
+        return self._enter(state.saying(say(edge.say, state)).without(*edge.clear), edge.to)
+
+    def _enter(self, state: State, name: str) -> State:
+        """Arrive at a node. Nodes whose values are all known are passed through, each at most once, so that a circle ends."""
+        state = self._arrive(state, name)
+        for _ in self._graph.nodes:
+            if not self._graph.slots.get(state.node) or edges.open_slot(self._graph, state) is not None:
+                break
+            edge = edges.logical(self._graph, state) or edges.unconditional(self._graph, state)
+            if edge is None:
+                break
+            state = self._arrive(state.saying(say(edge.say, state)).without(*edge.clear), edge.to)
+        return state
+
+    def _arrive(self, state: State, name: str) -> State:
+        state = replace(state, node=name, misses=0, prompt=Prompt.ENTER, heard=False, call_id="")
+        if not isinstance(self._graph.nodes[name], ConversationNode):
+            return state
+        return self._forget_answers(replace(state, listening_at=name))
+
+    def _forget_answers(self, state: State) -> State:
+        """A question put again wants a new yes or no."""
+        return state.without(*(slot.name for slot in self._graph.slots[state.node] if slot.answers_one_question))
+
+
+def say(template: str, state: State) -> str:
+    """A template with its values as they are spoken."""
+    return templates.render(template, lambda name: value.spoken if (value := state.value(name)) else "")

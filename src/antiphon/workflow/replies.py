@@ -1,0 +1,89 @@
+"""What the agent says and does where a conversation stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.vocabulary import ToolCall
+from antiphon.workflow.calls import call_of
+from antiphon.workflow.edges import open_slot
+from antiphon.workflow.fold import say
+from antiphon.workflow.graph import Graph
+from antiphon.workflow.slots import Slot
+from antiphon.workflow.spec import ConversationNode, EndNode, ToolNode, TransferNode
+from antiphon.workflow.state import Prompt, State
+
+NOT_UNDERSTOOD = "Sorry, I did not understand."
+STILL_WORKING = "One moment please, I am still working on it."
+YES_OR_NO = "Please say yes or no."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: words, and at most one of a tool call, a transfer and the end of the call."""
+
+    text: str
+    call: ToolCall | None = None
+    transfer_to: str = ""
+    ends_call: bool = False
+
+
+def reply_at(graph: Graph, state: State) -> Reply:
+    """The reply to whatever led to ``state``."""
+    node = graph.nodes[state.node]
+    message = say(graph.first_message(node), state)
+    if isinstance(node, ToolNode):
+        if state.call_id:
+            return Reply(_join(*state.remarks, STILL_WORKING if state.prompt is Prompt.WAIT else ""))
+        return Reply(_join(*state.remarks, message or say(_spoken_at_start(node), state)), call=call_of(node, state))
+    if isinstance(node, TransferNode):
+        return Reply(_join(*state.remarks, message), transfer_to=say(node.destination, state))
+    if isinstance(node, EndNode):
+        return Reply(_join(*state.remarks, message), ends_call=True)
+    slot = open_slot(graph, state)
+    prompt = _without_question(node, message, state) if slot is None else _question(node, message, slot, state)
+    return Reply(_join(*state.remarks, *prompt))
+
+
+def _without_question(node: ConversationNode, message: str, state: State) -> tuple[str, ...]:
+    """A node that asks for no value."""
+    short = say(node.reprompt, state) or message
+    if not state.heard or state.prompt in (Prompt.ENTER, Prompt.REPEAT):
+        # What was to be said here has not reached the caller, or is wanted once more.
+        return (message or short or _generic_help(node, state),)
+    if state.prompt is Prompt.HELP:
+        return (say(node.help, state) or short,)
+    if state.prompt is Prompt.AGAIN:
+        return (NOT_UNDERSTOOD, *((say(node.help, state),) if state.misses > 1 else ()), short)
+    return (short,)
+
+
+def _generic_help(node: ConversationNode, state: State) -> str:
+    return say(node.help, state) or "How can I help you?"
+
+
+def _question(node: ConversationNode, message: str, slot: Slot, state: State) -> tuple[str, ...]:
+    """A node that asks for ``slot``, or for its confirmation."""
+    options, confirming = slot.options, state.value(slot.name) is not None
+    question = say(options.confirm if confirming else slot.ask, state)
+    if state.prompt is Prompt.ENTER:
+        return (message, question)
+    if state.prompt is Prompt.HELP:
+        return (say(options.help or node.help, state) or (YES_OR_NO if confirming else ""), question)
+    if state.prompt is Prompt.AGAIN:
+        if confirming:
+            return (NOT_UNDERSTOOD, YES_OR_NO, question)
+        reask = say(options.reask or node.reprompt, state)
+        helped = (say(options.help or node.help, state),) if state.misses > 1 else ()
+        return (reask, *helped) if reask else (NOT_UNDERSTOOD, *helped, question)
+    return (question,)
+
+
+def _spoken_at_start(node: ToolNode) -> str:
+    """The words Vapi's tools say when they start (``messages`` of type ``request-start``)."""
+    messages = node.tool.messages if node.tool else ()
+    return next((str(m.get("content", "")) for m in messages if m.get("type") == "request-start"), "")
+
+
+def _join(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -1,0 +1,317 @@
+"""A workflow as it is written: Vapi's JSON (retired there in August 2026) and what a caller needs when no language model reads it.
+
+Vapi's own fields are ``nodes`` (``conversation``, ``tool``, ``hangup``), ``edges``, ``globalPrompt``, ``messagePlan.firstMessage``,
+``variableExtractionPlan.schema`` and ``aliases``, ``globalNodePlan`` and the conditions ``ai``, ``logic`` and ``failed``. Ours are the
+nodes ``transfer`` and ``end``, the conditions ``examples`` and ``corrected``, ``say`` and ``clear`` on edges, ``x-slot`` in a
+schema, ``fallback`` and ``timezone``. A node's ``prompt`` is an instruction for a language model: the rule evaluator only speaks
+what the prompt quotes, and only where the node has no first message.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from antiphon.workflow import intents, logic, templates
+from antiphon.workflow.dates import WEEKDAYS
+from antiphon.workflow.validation import WireModel
+
+SlotKind = Literal["date", "time", "number", "digits", "phone", "name", "yes-no", "choice", "text"]
+Template = Annotated[str, Field(max_length=2000)]
+
+
+class SlotOptions(WireModel):
+    """``x-slot``: how to ask for one value, how to read it, and which values will do."""
+
+    type: SlotKind | None = None
+    """Follows from the schema where absent: its ``format``, ``enum`` and ``type``."""
+    label: str = ""
+    """What the value is called in speech ("day"): "change the day" refers to it. Defaults to the property's name."""
+    ask: Template = ""
+    reask: Template = ""
+    """Spoken instead of ``ask`` when the answer was not understood."""
+    help: Template = ""
+    acknowledge: Template = ""
+    """Spoken when the value has been understood for the first time."""
+    confirm: Template = ""
+    """A yes-or-no question that must be answered with yes before the value counts."""
+    invalid: dict[str, Template] = Field(default_factory=dict)
+    """What to say of a value that will not do, by reason: ``past``, ``too-far``, ``closed``, ``range``, ``length``."""
+    future: bool = False
+    """Dates: today at the earliest."""
+    max_days_ahead: int | None = Field(default=None, ge=0, le=3660)
+    weekdays: tuple[str, ...] = WEEKDAYS
+    """Dates: the weekdays that will do."""
+    opens: dt.time = dt.time(0)
+    closes: dt.time = dt.time(23, 59)
+    """Times: from and including ``opens`` to and including ``closes``."""
+    on: str = ""
+    """Times: the date slot this is a time of; a time of today must be yet to come."""
+    length: int | None = Field(default=None, ge=1, le=64)
+    """Digits: exactly so many."""
+    region: str = Field(default="US", pattern="^[A-Z]{2}$")
+    """Phones: whose national numbers are understood."""
+    given: tuple[str, ...] = ()
+    family: tuple[str, ...] = ()
+    """Names a recogniser should expect. Others are understood, too, if it hears them."""
+    synonyms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Choices: other ways to say each."""
+
+    @field_validator("weekdays")
+    @classmethod
+    def _known_weekdays(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        days = tuple(day.lower() for day in value)
+        if not days or not set(days) <= set(WEEKDAYS):
+            raise ValueError(f"allowed are {', '.join(WEEKDAYS)}, at least one")
+        return days
+
+    @field_validator("ask", "reask", "help", "acknowledge", "confirm")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        return templates.check(value)
+
+    @model_validator(mode="after")
+    def _hours(self) -> SlotOptions:
+        if self.opens >= self.closes:
+            raise ValueError("opens must be before closes")
+        return self
+
+
+class Property(WireModel):
+    """One property of a variable extraction schema."""
+
+    type: str = "string"
+    description: str = ""
+    format: str = ""
+    enum: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    items: Property | None = None
+    slot: SlotOptions = Field(default_factory=SlotOptions, alias="x-slot")
+
+
+class ExtractionSchema(WireModel):
+    properties: dict[str, Property] = Field(default_factory=dict)
+    required: tuple[str, ...] | None = None
+    """The values that are asked for; others are kept if volunteered. Absent: all are asked for."""
+
+
+class Alias(WireModel):
+    key: str
+    value: Template
+
+
+class ExtractionPlan(WireModel):
+    """On a conversation node the values to ask for; on a tool node the fields of its JSON answer to keep."""
+
+    extraction_schema: ExtractionSchema = Field(default_factory=ExtractionSchema, alias="schema")
+    aliases: tuple[Alias, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------------------------ conditions
+
+
+class ExamplesCondition(WireModel):
+    """The caller means what one of these phrases means, or what ``intent`` stands for."""
+
+    type: Literal["examples"]
+    phrases: tuple[str, ...] = ()
+    intent: str = ""
+
+    @model_validator(mode="after")
+    def _something_to_match(self) -> ExamplesCondition:
+        if self.intent and self.intent not in intents.BUILT_IN:
+            raise ValueError(f"intent must be one of {', '.join(intents.BUILT_IN)}")
+        if not self.phrases and not self.intent:
+            raise ValueError("phrases or an intent are needed")
+        return self
+
+    @property
+    def all_phrases(self) -> tuple[str, ...]:
+        return self.phrases + intents.BUILT_IN.get(self.intent, ())
+
+
+class AiCondition(WireModel):
+    """Written for a language model; see ``intents.score_prompt`` for what rules make of it."""
+
+    type: Literal["ai"]
+    prompt: str = Field(min_length=1, max_length=1000)
+
+
+class LogicCondition(WireModel):
+    """A comparison of variables (see ``logic``)."""
+
+    type: Literal["logic"]
+    liquid: str
+
+    @field_validator("liquid")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        logic.compile_expression(value)
+        return value
+
+
+class FailedCondition(WireModel):
+    """The tool of this node failed."""
+
+    type: Literal["failed"]
+
+
+class CorrectedCondition(WireModel):
+    """The caller has just changed a value given before."""
+
+    type: Literal["corrected"]
+
+
+Condition = Annotated[
+    ExamplesCondition | AiCondition | LogicCondition | FailedCondition | CorrectedCondition, Field(discriminator="type")
+]
+
+# ------------------------------------------------------------------------------------------------------------ nodes
+
+
+class MessagePlan(WireModel):
+    first_message: Template = ""
+
+    @field_validator("first_message")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        return templates.check(value)
+
+
+def _condition_tag(value: Any) -> str:
+    return "prompt" if isinstance(value, str) else "condition"
+
+
+class GlobalNodePlan(WireModel):
+    """A node that can be entered from everywhere."""
+
+    enabled: bool = False
+    enter_condition: Annotated[
+        Annotated[str, Tag("prompt")] | Annotated[ExamplesCondition | AiCondition, Tag("condition")],
+        Discriminator(_condition_tag),
+    ] = ""
+
+    @property
+    def condition(self) -> ExamplesCondition | AiCondition | None:
+        if not self.enabled or not self.enter_condition:
+            return None
+        if isinstance(self.enter_condition, str):
+            return AiCondition(type="ai", prompt=self.enter_condition)
+        return self.enter_condition
+
+
+class NodeBase(WireModel):
+    name: str = Field(min_length=1, max_length=80)
+    is_start: bool = False
+    message_plan: MessagePlan = Field(default_factory=MessagePlan)
+    global_node_plan: GlobalNodePlan = Field(default_factory=GlobalNodePlan)
+    variable_extraction_plan: ExtractionPlan = Field(default_factory=ExtractionPlan)
+
+
+class ConversationNode(NodeBase):
+    """Says something, then listens: for the values of its schema, for what its edges wait for."""
+
+    type: Literal["conversation"]
+    prompt: str = Field(default="", max_length=5000)
+    reprompt: Template = ""
+    """Ours: spoken when the answer was not understood."""
+    help: Template = ""
+    """Ours: what the caller may say here."""
+
+
+class ToolFunction(WireModel):
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ToolParameter(WireModel):
+    """A static argument; its value may name variables."""
+
+    key: str
+    value: Any = None
+
+
+class Tool(WireModel):
+    """A tool in Vapi's shape, as far as a workflow needs it."""
+
+    type: str
+    name: str = ""
+    function: ToolFunction | None = None
+    parameters: tuple[ToolParameter, ...] = ()
+    destinations: tuple[dict[str, Any], ...] = ()
+    messages: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def called(self) -> str:
+        """The name the model calls it by."""
+        return self.function.name if self.function else self.name or self.type
+
+
+class ToolNode(NodeBase):
+    """Calls a tool and goes on with what it answered. The types endCall and transferCall end the workflow."""
+
+    type: Literal["tool"]
+    tool: Tool | None = None
+    tool_id: str = ""
+
+    @model_validator(mode="after")
+    def _some_tool(self) -> ToolNode:
+        if self.tool is None and not self.tool_id:
+            raise ValueError("a tool or a toolId is needed")
+        return self
+
+
+class TransferNode(NodeBase):
+    """Ours: hands the caller over to a telephone number or SIP URI."""
+
+    type: Literal["transfer"]
+    destination: str = Field(min_length=1)
+
+
+class EndNode(NodeBase):
+    """Says goodbye and ends the call."""
+
+    type: Literal["end", "hangup"]
+
+
+Node = Annotated[ConversationNode | ToolNode | TransferNode | EndNode, Field(discriminator="type")]
+
+
+class Edge(WireModel):
+    from_: str = Field(alias="from")
+    to: str
+    condition: Condition | None = None
+    """None: always, once nothing more specific holds."""
+    say: Template = ""
+    """Ours: spoken on the way."""
+    clear: tuple[str, ...] = ()
+    """Ours: values to forget on the way."""
+
+    @field_validator("say")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        return templates.check(value)
+
+
+class Fallback(WireModel):
+    """What to do when the caller is not understood."""
+
+    max_attempts: int = Field(default=3, ge=1, le=10)
+    """After so many failures in a row at one question …"""
+    to: str = ""
+    """… go to this node (usually one that transfers to a person). Empty: keep asking."""
+    say: Template = ""
+
+
+class WorkflowSpec(WireModel):
+    name: str = Field(default="", max_length=80)
+    nodes: tuple[Node, ...] = Field(min_length=1)
+    edges: tuple[Edge, ...] = ()
+    global_prompt: str = Field(default="", max_length=5000)
+    fallback: Fallback = Field(default_factory=Fallback)
+    timezone: str = "UTC"
+    """IANA name: what "today" and "past" mean to this workflow."""

@@ -1,0 +1,173 @@
+"""Times of day as people say them: "three pm", "half past three", "quarter to nine", "ten thirty", "nine in the morning", "noon"."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from antiphon.workflow.found import Found, without_overlaps
+from antiphon.workflow.words import FILLERS, Token
+
+_PARTS_OF_DAY = {
+    ("in", "the", "morning"): False,
+    ("in", "the", "afternoon"): True,
+    ("in", "the", "evening"): True,
+    ("at", "night"): True,
+    ("this", "morning"): False,
+    ("this", "afternoon"): True,
+    ("this", "evening"): True,
+    ("am",): False,
+    ("pm",): True,
+}
+_NAMED = {"noon": dt.time(12), "midday": dt.time(12), "midnight": dt.time(0)}
+_FRACTIONS = {("half",): 30, ("quarter",): 15, ("a", "quarter"): 15}
+_PAST = ("past", "after")
+_TO = ("to", "till", "until", "before", "of")
+_AROUND_AN_ANSWER = FILLERS | frozenset(
+    "no yes wait actually sorry i said meant mean make it let's say maybe how about around about at by would rather instead the "
+    "it's that's is i'd for then change to not oh works good".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTime:
+    """A time as said: the hour may lack its half of the day."""
+
+    hour: int
+    """0…23; 1…12 where ``afternoon`` is None."""
+    minute: int
+    afternoon: bool | None = None
+    """None where nothing said whether it is before or after noon."""
+
+    def within(self, opens: dt.time, closes: dt.time) -> dt.time:
+        """The time of day meant. Where it was not said: the one in opening hours, else the one people mean (7…11 is morning)."""
+        if self.afternoon is None and 1 <= self.hour <= 12:
+            morning = dt.time(self.hour % 12, self.minute)
+            afternoon = dt.time(self.hour % 12 + 12, self.minute)
+            open_ones = [time for time in (morning, afternoon) if opens <= time <= closes]
+            if len(open_ones) == 1:
+                return open_ones[0]
+            return morning if 7 <= self.hour <= 11 else afternoon
+        if self.afternoon is None:
+            return dt.time(self.hour, self.minute)
+        return dt.time(self.hour % 12 + (12 if self.afternoon else 0), self.minute)
+
+
+def find(tokens: Sequence[Token]) -> list[Found[ClockTime]]:
+    """Every time of day named in ``tokens``. A bare number is one only where hardly anything else is said."""
+    found = [match for at in range(len(tokens)) if (match := _at(tokens, at)) is not None]
+    if not found and (match := _bare(tokens)) is not None:
+        found = [match]
+    return without_overlaps(found)
+
+
+def _at(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
+    named = _NAMED.get(tokens[at].text)
+    if named is not None:
+        return Found(at, at + 1, ClockTime(named.hour, named.minute, named.hour >= 12), True)
+    return _relative_to_hour(tokens, at) or _hour_and_minute(tokens, at)
+
+
+def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
+    """"half past three", "a quarter to nine", "ten past four", "twenty five minutes to six"."""
+    words = [token.text for token in tokens]
+    minutes, after = None, at
+    for fraction, value in _FRACTIONS.items():
+        if tuple(words[at : at + len(fraction)]) == fraction:
+            minutes, after = value, at + len(fraction)
+    if minutes is None:
+        number = tokens[at].number
+        if number is None or tokens[at].ordinal or not 1 <= number < 60:
+            return None
+        minutes, after = number, at + 1
+        after += after < len(words) and words[after] in ("minutes", "minute")
+    if after + 1 >= len(tokens) or words[after] not in (*_PAST, *_TO):
+        return None
+    hour, named = tokens[after + 1].number, _NAMED.get(words[after + 1])
+    if named is None and (hour is None or tokens[after + 1].ordinal or not 1 <= hour <= 12):
+        return None
+    afternoon, end = (named.hour >= 12, after + 2) if named else _part_of_day(words, after + 2)
+    hour = named.hour if named else hour or 0
+    if words[after] in _PAST:
+        return Found(at, end, ClockTime(hour, minutes, afternoon), True)
+    earlier = (hour - 1) % 12 or 12
+    # A quarter to noon is in the morning, a quarter to midnight at night: the hour before is in the other half of the day.
+    if hour % 12 == 0 and afternoon is not None:
+        afternoon = not afternoon
+    return Found(at, end, ClockTime(earlier, 60 - minutes, afternoon), True)
+
+
+def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
+    """"three", "three thirty", "nine oh five", "10:30", "fifteen hundred", each with "o'clock", "pm", "in the morning" …"""
+    hour = tokens[at].number
+    if hour is None or tokens[at].ordinal or (at and tokens[at - 1].text in ("/", "-")):
+        return None
+    minute, end, explicit = 0, at + 1, False
+    if hour >= 100:
+        hour, minute = divmod(hour, 100)
+        explicit = minute in (0, 30)
+    else:
+        minute, end, explicit = _minute(tokens, end)
+    if not (0 <= hour <= 23 and 0 <= minute < 60):
+        return None
+    words = [token.text for token in tokens]
+    if words[end : end + 1] in (["o'clock"], ["oclock"]):
+        end, explicit = end + 1, True
+    afternoon, after = _part_of_day(words, end)
+    explicit = explicit or after > end
+    if not explicit:
+        # "at three" is a time; a number alone may be anything.
+        is_time = 1 <= hour <= 12 and minute == 0 and at > 0 and words[at - 1] == "at" and _ends_there(tokens, end)
+        return Found(at, end, ClockTime(hour, minute, None), True) if is_time else None
+    if hour > 12 or hour == 0:
+        return Found(at, after, ClockTime(hour, minute, hour >= 12), True)
+    return Found(at, after, ClockTime(hour, minute, afternoon), True)
+
+
+def _minute(tokens: Sequence[Token], at: int) -> tuple[int, int, bool]:
+    """The minutes at ``at``, where they end, and whether there are any."""
+    words = [token.text for token in tokens[at : at + 2]]
+    if words[:1] in (["oh"], ["o"], [":"]) and len(words) == 2:
+        number = tokens[at + 1].number
+        if number is not None and (words[0] == ":" or number < 10) and not tokens[at + 1].ordinal:
+            return number, at + 2, True
+        return 0, at, False
+    if not words:
+        return 0, at, False
+    number = tokens[at].number
+    if number is not None and 10 <= number < 60 and not tokens[at].ordinal:
+        return number, at + 1, True
+    return 0, at, False
+
+
+def _ends_there(tokens: Sequence[Token], at: int) -> bool:
+    """Whether no number or unit follows ("at five main street" is no time, nor is "at three five five")."""
+    return at >= len(tokens) or (tokens[at].number is None and tokens[at].text not in (":", "/", "-", "street", "avenue", "road"))
+
+
+def _part_of_day(words: Sequence[str], at: int) -> tuple[bool | None, int]:
+    for part, afternoon in _PARTS_OF_DAY.items():
+        if tuple(words[at : at + len(part)]) == part:
+            return afternoon, at + len(part)
+    return None, at
+
+
+def _bare(tokens: Sequence[Token]) -> Found[ClockTime] | None:
+    """A lone number, with nothing but small words around it."""
+    numbers = [at for at, token in enumerate(tokens) if token.number is not None and not token.ordinal]
+    rest = [token.text for token in tokens if token.number is None]
+    if len(numbers) != 1 or not _AROUND_AN_ANSWER.issuperset(rest):
+        return None
+    hour = tokens[numbers[0]].number
+    if hour is None or not 1 <= hour <= 23:
+        return None
+    return Found(numbers[0], numbers[0] + 1, ClockTime(hour, 0, True if hour > 12 else None), False)
+
+
+def spoken(time: dt.time) -> str:
+    """As an agent says it: "3 pm", "3:30 pm", "noon"."""
+    if (time.hour, time.minute) in ((12, 0), (0, 0)):
+        return "noon" if time.hour else "midnight"
+    minute = f":{time.minute:02}" if time.minute else ""
+    return f"{time.hour % 12 or 12}{minute} {'pm' if time.hour >= 12 else 'am'}"

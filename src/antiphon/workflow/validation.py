@@ -1,0 +1,60 @@
+"""Turns a pydantic complaint into our ConfigurationError: the dotted field as the author wrote it, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from antiphon.errors import ConfigurationError
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class WireModel(BaseModel):
+    """A value in Vapi's JSON shape: camelCase on the wire, snake_case here, fields we do not know are kept as they came."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, allow_inf_nan=False
+    )
+
+
+def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
+    """Read ``data`` as ``model``. Raises ConfigurationError naming the first wrong field below ``path``."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise _configuration_error(error, data, path) from None
+
+
+def join(*parts: str | int) -> str:
+    """A dotted path from its non-empty parts."""
+    return ".".join(str(part) for part in parts if part != "")
+
+
+def _configuration_error(error: ValidationError, data: Any, path: str) -> ConfigurationError:
+    # The input is left out on purpose: prompts and numbers do not belong in an error that may be logged.
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    fields = [join(path, *_as_written(problem["loc"], data)) for problem in problems]
+    text = problems[0]["msg"].removeprefix("Value error, ")
+    text = text[:1].lower() + text[1:]
+    others = sorted(set(fields[1:]) - {fields[0]})
+    if others:
+        text += f" (also wrong: {', '.join(others[:5])})"
+    return ConfigurationError(fields[0] or "document", text)
+
+
+def _as_written(location: Sequence[str | int], data: Any) -> list[str | int]:
+    """The location without the union tags pydantic puts between the keys of the document."""
+    path: list[str | int] = []
+    for position, part in enumerate(location):
+        if isinstance(data, Mapping) and part in data:
+            data = data[part]
+        elif isinstance(data, Sequence) and not isinstance(data, str) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        elif position < len(location) - 1:
+            continue
+        path.append(part)
+    return path

@@ -1,0 +1,136 @@
+"""The stream token: row 6 of the conformance plan, without a socket."""
+
+from __future__ import annotations
+
+import pytest
+
+from antiphon.carriers.twilio.token import MAX_TOKEN_CHARS, Parties, SpentNonces, StreamTokens, TokenClaims
+from antiphon.errors import AuthenticationError, CapacityError
+
+SECRET = b"s" * 32
+NOW = 1_700_000_000_000
+CLAIMS = TokenClaims("0b0e4cf5-0000-4000-8000-000000000001", "reception", "CA" + "1" * 32, "AC1", "outbound")
+PARTIES = Parties("+15550001111", "+15550002222")
+
+
+def verify(
+    tokens: StreamTokens,
+    token: str,
+    *,
+    call_sid: str = CLAIMS.call_sid,
+    wall_ms: int = NOW,
+    parties: Parties = PARTIES,
+    account_sid: str = "AC1",
+) -> TokenClaims:
+    return tokens.verify(token, call_sid, wall_ms, parties, account_sid)
+
+
+def refusal(tokens: StreamTokens, token: str, **changes: object) -> str:
+    with pytest.raises(AuthenticationError) as raised:
+        verify(tokens, token, **changes)  # type: ignore[arg-type]
+    return raised.value.reason
+
+
+@pytest.fixture
+def tokens() -> StreamTokens:
+    return StreamTokens(SECRET)
+
+
+def test_says_what_was_minted(tokens: StreamTokens) -> None:
+    assert verify(tokens, tokens.mint(CLAIMS, PARTIES, NOW)) == CLAIMS
+
+
+def test_another_process_with_the_secret_can_verify(tokens: StreamTokens) -> None:
+    assert verify(StreamTokens(SECRET), tokens.mint(CLAIMS, PARTIES, NOW)) == CLAIMS
+
+
+def test_fits_a_twilio_parameter_with_its_name(tokens: StreamTokens) -> None:
+    token = tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 100, CLAIMS.call_sid, "AC" + "1" * 32), PARTIES, NOW)
+    assert len("token" + token) < 500
+
+
+def test_a_name_too_long_to_fit_is_refused_at_once(tokens: StreamTokens) -> None:
+    with pytest.raises(ValueError, match="too long"):
+        tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 400, CLAIMS.call_sid), PARTIES, NOW)
+
+
+def test_numbers_are_not_written_into_it(tokens: StreamTokens) -> None:
+    import base64
+
+    content = tokens.mint(CLAIMS, PARTIES, NOW).partition(".")[0]
+    assert b"5550001111" not in base64.urlsafe_b64decode(content + "==")
+
+
+def test_no_two_are_alike(tokens: StreamTokens) -> None:
+    assert tokens.mint(CLAIMS, PARTIES, NOW) != tokens.mint(CLAIMS, PARTIES, NOW)
+
+
+def test_once_only(tokens: StreamTokens) -> None:
+    token = tokens.mint(CLAIMS, PARTIES, NOW)
+    verify(tokens, token)
+    assert refusal(tokens, token) == "replayed"
+
+
+def test_expires_after_its_minute_and_not_before(tokens: StreamTokens) -> None:
+    token = tokens.mint(CLAIMS, PARTIES, NOW)
+    assert refusal(tokens, token, wall_ms=NOW + 60_000) == "expired"
+    assert verify(tokens, token, wall_ms=NOW + 59_999) == CLAIMS
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"call_sid": "CA2"}, "wrong_call"),
+        ({"account_sid": "AC2"}, "wrong_call"),
+        ({"account_sid": ""}, "wrong_call"),
+        ({"parties": Parties("+15550009999", PARTIES.called)}, "bad_signature"),
+        ({"parties": Parties(PARTIES.called, PARTIES.caller)}, "bad_signature"),
+        ({"parties": Parties(PARTIES.caller + PARTIES.called, "")}, "bad_signature"),
+        ({"parties": Parties()}, "bad_signature"),
+    ],
+)
+def test_bound_to_its_call(tokens: StreamTokens, changes: dict[str, object], reason: str) -> None:
+    token = tokens.mint(CLAIMS, PARTIES, NOW)
+    assert refusal(tokens, token, **changes) == reason
+    assert verify(tokens, token) == CLAIMS, "a refused attempt must not spend it"
+
+
+@pytest.mark.parametrize(
+    "token", ["x", ".", "a.b", "é.é", "a" * MAX_TOKEN_CHARS + ".b", "!!.!!", "\ud800.a", "YQ", "YQ.YQ"]
+)
+def test_nonsense(tokens: StreamTokens, token: str) -> None:
+    assert refusal(tokens, token) in ("malformed", "bad_signature")
+
+
+def test_missing(tokens: StreamTokens) -> None:
+    assert refusal(tokens, "") == "missing"
+
+
+def test_any_changed_character_breaks_it(tokens: StreamTokens) -> None:
+    token = tokens.mint(CLAIMS, PARTIES, NOW)
+    for place in range(len(token) - 1):  # the last character of unpadded base64 carries spare bits
+        changed = "A" if token[place] != "A" else "B"
+        forged = token[:place] + changed + token[place + 1 :]
+        assert refusal(tokens, forged) in ("bad_signature", "malformed")
+    assert verify(tokens, token) == CLAIMS
+
+
+def test_another_secret_does_not_verify(tokens: StreamTokens) -> None:
+    assert refusal(StreamTokens(b"t" * 32), tokens.mint(CLAIMS, PARTIES, NOW)) == "bad_signature"
+
+
+class TestSpentNonces:
+    def test_forgets_what_has_expired(self) -> None:
+        spent = SpentNonces(capacity=3)
+        for number in range(50):
+            assert spent.spend(f"n{number}", expires_wall_ms=number + 2, wall_ms=number)
+        assert len(spent) <= 3
+
+    def test_full_of_live_ones_it_refuses_instead_of_forgetting(self) -> None:
+        spent = SpentNonces(capacity=2)
+        assert spent.spend("a", 100, 0)
+        assert spent.spend("b", 100, 0)
+        with pytest.raises(CapacityError):
+            spent.spend("c", 100, 0)
+        assert not spent.spend("a", 100, 0)
+        assert spent.spend("c", 200, 100), "room again once they have expired"

@@ -1,0 +1,594 @@
+"""Media sockets on the server's own port: real uvicorn protocols, real TCP, both event loops."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+import uvicorn
+import uvloop
+from fastapi import FastAPI, WebSocket
+from uvicorn.server import ServerState
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Opcode
+
+from antiphon.clock import ManualClock
+from antiphon.transports import socket as media_socket
+from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
+from antiphon.transports.socket import MediaRoutes, Refusal, UpgradeRequest
+from antiphon.transports.watch import SocketWatch
+
+app = FastAPI()
+
+
+@app.get("/hello")
+async def hello() -> str:
+    return "hello"
+
+
+@app.websocket("/asgi")
+async def asgi_echo(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(await websocket.receive_text())
+    await websocket.close()
+
+
+class Echo(MediaListener):
+    """Sends every message back and remembers what happened."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.watch, server.limits)
+        self.received: list[bytes] = []
+        self.events: list[str] = []
+        self.changed = asyncio.Event()
+        self.echoes = True
+
+    def opened(self) -> None:
+        self._note("opened")
+
+    def text(self, payload: bytes) -> None:
+        self.received.append(payload)
+        if payload == b"fail":
+            raise RuntimeError("our bug")
+        if self.echoes:
+            self.send_text(payload)
+        self.changed.set()
+
+    def binary(self, payload: bytes) -> None:
+        self.received.append(payload)
+        if self.echoes:
+            self.send_binary(payload)
+        self.changed.set()
+
+    def lost(self, reason: LostReason) -> None:
+        self._note(f"lost {reason}")
+
+    def gone(self) -> None:
+        self._note("gone")
+
+    def _note(self, event: str) -> None:
+        self.events.append(event)
+        self.changed.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(3):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
+
+
+class Server:
+    """One listening port, and every media socket that opened on it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.watch = SocketWatch(self.clock)
+        self.routes = MediaRoutes()
+        self.requests: list[UpgradeRequest] = []
+        self.listeners: list[Echo] = []
+        self.limits = SocketLimits()
+        self.answer: Callable[[], MediaListener | Refusal] = self._echo
+        self.state = ServerState()
+        self.port = 0
+
+    def _echo(self) -> MediaListener:
+        self.listeners.append(Echo(self))
+        return self.listeners[-1]
+
+    def on_upgrade(self, request: UpgradeRequest) -> MediaListener | Refusal:
+        self.requests.append(request)
+        return self.answer()
+
+    def connect(self, path: str = "/media", **options: Any) -> connect:
+        options.setdefault("compression", None)
+        return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=2**20, **options)
+
+    def advance(self, by_ms: int) -> None:
+        self.clock.advance(by_ms)
+        self.watch.check(self.clock.now_ms())
+
+    async def idle(self) -> None:
+        """Until no connection is left, of any kind."""
+        async with asyncio.timeout(3):
+            while self.state.connections or len(self.watch):  # noqa: ASYNC110  # uvicorn has no event for it
+                await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[Server]:
+    server = Server()
+    server.routes.add("/media", server.on_upgrade)
+    config = uvicorn.Config(
+        app, http=media_socket.http_protocol(server.routes), ws="websockets-sansio", lifespan="off", log_level="error"
+    )
+    config.load()
+    factory: Any = config.http_protocol_class
+    listening = await asyncio.get_running_loop().create_server(
+        lambda: factory(config=config, server_state=server.state, app_state={}), "127.0.0.1", 0
+    )
+    server.port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server
+        await server.idle()
+    finally:
+        listening.close()
+        await listening.wait_closed()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with serving() as running:
+        yield running
+
+
+async def close_code(client: ClientConnection) -> int | None:
+    async with asyncio.timeout(3):
+        await client.wait_closed()
+    return client.close_code
+
+
+async def raw_request(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(request)
+        async with asyncio.timeout(3):
+            return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def handshake(path: str = "/media", **headers: str) -> bytes:
+    fields = {
+        "Host": "x",
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+    }
+    fields.update({name.replace("_", "-"): value for name, value in headers.items()})
+    lines = [f"GET {path} HTTP/1.1"] + [f"{name}: {value}" for name, value in fields.items() if value]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@asynccontextmanager
+async def raw_socket(server: Server) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A media socket whose frames we write ourselves."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(handshake())
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 101 ")
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with suppress(ConnectionError):  # the server was the first, which is what these tests are about
+            await writer.wait_closed()
+
+
+def masked(opcode: Opcode, data: bytes, *, fin: bool = True, rsv1: bool = False) -> bytes:
+    """A client's frame, correct or not, under a mask of zeros."""
+    first = opcode | (0x80 if fin else 0) | (0x40 if rsv1 else 0)
+    length = bytes([0x80 | len(data)]) if len(data) < 126 else struct.pack("!BH", 0xFE, len(data))
+    return bytes([first]) + length + bytes(4) + data
+
+
+async def read_close(reader: asyncio.StreamReader) -> int:
+    """The code of the close frame the server ends with; frames before it are skipped."""
+    async with asyncio.timeout(3):
+        while True:
+            first, length = await reader.readexactly(2)
+            if length == 126:
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+            payload = await reader.readexactly(length)
+            if first & 0x0F == Opcode.CLOSE:
+                return int.from_bytes(payload[:2], "big")
+
+
+async def echoes_on_media_paths() -> None:
+    async with serving() as server:
+        async with server.connect("/media/a%20b?x=1") as client:
+            await client.send("one")
+            assert await client.recv() == "one"
+            await client.send(b"two")
+            assert await client.recv() == b"two"
+            await client.send("x" * 60_000)
+            assert await client.recv() == "x" * 60_000
+        assert server.requests[0].path == "/media/a%20b"
+        assert server.requests[0].query == "x=1"
+        assert server.requests[0].headers["upgrade"] == "websocket"
+        await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost hangup", "gone"]
+
+
+async def everything_else_is_asgi() -> None:
+    async with serving() as server:
+        async with server.connect("/asgi") as client:
+            await client.send("through ASGI")
+            assert await client.recv() == "through ASGI"
+        answer = await raw_request(server.port, b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert answer.endswith(b'"hello"')
+        with pytest.raises(InvalidStatus):
+            async with server.connect("/mediafoo"):
+                pass
+        assert not server.requests
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("scenario", [echoes_on_media_paths, everything_else_is_asgi])
+def test_on_both_event_loops(
+    scenario: Callable[[], Awaitable[None]], new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(scenario())  # type: ignore[arg-type]
+
+
+class TestHandshake:
+    async def test_a_refusal_is_an_http_answer(self, server: Server) -> None:
+        server.answer = lambda: Refusal(403, "bad_signature")
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect():
+                pass
+        assert refused.value.response.status_code == 403
+        assert refused.value.response.body == b"bad_signature"
+
+    async def test_our_own_failure_is_a_500(self, server: Server) -> None:
+        def fail() -> Refusal:
+            raise RuntimeError("our bug")
+
+        server.answer = fail
+        with pytest.raises(InvalidStatus) as refused:
+            async with server.connect():
+                pass
+        assert refused.value.response.status_code == 500
+
+    async def test_a_browsers_connection_header(self, server: Server) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(handshake(Connection="keep-alive, Upgrade"))
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        writer.close()
+        await writer.wait_closed()
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Sec_WebSocket_Key": ""},
+            {"Sec_WebSocket_Key": "short"},
+            {"Sec_WebSocket_Key": "A" * 9000},
+            {"Sec_WebSocket_Key": "ÿÿÿÿ"},
+            {"Sec_WebSocket_Version": ""},
+            {"Sec_WebSocket_Version": "99"},
+        ],
+    )
+    async def test_a_broken_handshake_opens_nothing(self, server: Server, headers: dict[str, str]) -> None:
+        answer = await raw_request(server.port, handshake(**headers))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert all(not listener.events for listener in server.listeners)
+
+    async def test_compression_is_not_negotiated(self, server: Server) -> None:
+        async with server.connect(compression="deflate") as client:
+            assert client.response is not None
+            assert "Sec-WebSocket-Extensions" not in client.response.headers
+
+    async def test_a_head_that_does_not_end_is_cut(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(media_socket, "HEAD_TIMEOUT_S", 0.05)
+        assert await raw_request(server.port, handshake()[:-2]) == b""
+        assert not server.requests
+
+    async def test_socket_options(self, server: Server) -> None:
+        async with server.connect() as client:
+            await client.send("up")
+            await client.recv()
+            transport: Any = server.listeners[0]._transport
+            tcp = transport.underlying_transport.get_extra_info("socket")
+            assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert tcp.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5000
+            assert tcp.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 2 * media_socket.SEND_BUFFER_BYTES
+
+    async def test_uvicorn_counts_media_sockets(self, server: Server) -> None:
+        async with server.connect() as client:
+            await client.send("up")
+            await client.recv()
+            assert len(server.state.connections) == 1
+        await server.idle()
+
+
+class TestRoutes:
+    def test_longest_prefix_by_whole_segments(self) -> None:
+        routes = MediaRoutes()
+
+        def short(request: UpgradeRequest) -> Refusal:
+            return Refusal(403, "short")
+
+        def long(request: UpgradeRequest) -> Refusal:
+            return Refusal(403, "long")
+
+        routes.add("/a", short)
+        routes.add("/a/b", long)
+        found = [routes.find(path) for path in ("/a", "/a/x", "/a/b", "/a/b/c", "/ab", "/", "")]
+        assert found == [short, short, long, long, None, None, None]
+
+    @pytest.mark.parametrize("prefix", ["a", "/a/", "/", "/taken"])
+    def test_a_prefix_that_cannot_be(self, prefix: str) -> None:
+        routes = MediaRoutes()
+        routes.add("/taken", lambda request: Refusal(403, ""))
+        with pytest.raises(ValueError, match="not a free media path"):
+            routes.add(prefix, lambda request: Refusal(403, ""))
+
+
+class TestFrames:
+    """Row 17."""
+
+    async def test_fragmented_messages_are_put_together(self, server: Server) -> None:
+        async with server.connect() as client:
+            await client.send(["a", "b", "c"])
+            assert await client.recv() == "abc"
+            await client.send([b"a", b"", b"c"])
+            assert await client.recv() == b"ac"
+
+    async def test_a_fragmented_message_is_bounded(self, server: Server) -> None:
+        async with raw_socket(server) as (reader, writer):
+            writer.write(masked(Opcode.TEXT, b"x" * 60_000, fin=False))
+            writer.write(masked(Opcode.CONT, b"x" * 6_000, fin=False))
+            assert await read_close(reader) == 1009
+        assert server.listeners[0].received == []
+
+    async def test_one_frame_too_big(self, server: Server) -> None:
+        async with server.connect() as client:
+            await client.send("x" * (64 * 1024 + 1))
+            assert await close_code(client) == 1009
+        await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost violation", "gone"]
+
+    async def test_ten_megabytes_are_not_stored(self, server: Server) -> None:
+        async with raw_socket(server) as (reader, writer):
+            writer.write(struct.pack("!BBQ", 0x81, 0xFF, 10_000_000) + bytes(4))
+            await server.listeners[0].until(lambda: True)
+            assert await read_close(reader) == 1009
+            with suppress(ConnectionError):  # cut off on the way, as it should be
+                for _ in range(100):
+                    writer.write(bytes(100_000))
+                    await writer.drain()
+        await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost violation", "gone"]
+
+    @pytest.mark.parametrize(
+        "frames",
+        [
+            masked(Opcode.CONT, b"x"),
+            masked(Opcode.TEXT, b"x", fin=False) + masked(Opcode.TEXT, b"y"),
+            masked(Opcode.TEXT, b"x", rsv1=True),
+            masked(Opcode.PING, b"x", fin=False),
+            masked(Opcode.PING, b"x" * 126),
+            b"\x81\x01x",
+            b"\x83\x80\x00\x00\x00\x00",
+            masked(Opcode.CLOSE, b"x"),
+            masked(Opcode.CLOSE, struct.pack("!H", 999)),
+        ],
+    )
+    async def test_protocol_errors(self, server: Server, frames: bytes) -> None:
+        async with raw_socket(server) as (reader, writer):
+            writer.write(frames)
+            assert await read_close(reader) == 1002
+        await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events[1] == "lost violation"
+
+    async def test_pings_are_answered(self, server: Server) -> None:
+        async with server.connect() as client:
+            async with asyncio.timeout(3):
+                await (await client.ping(b"here?"))
+
+    async def test_a_flood_is_a_violation(self, server: Server) -> None:
+        server.limits = SocketLimits(max_frames_per_check=100)
+        async with server.connect() as client:
+            for _ in range(120):
+                await client.pong()
+            await client.send("after")
+            await client.recv()
+            server.advance(250)
+            assert await close_code(client) == 1008
+        assert server.listeners[0].events[1] == "lost violation"
+
+    async def test_a_ping_flood_from_a_peer_that_does_not_read_costs_no_memory(self, server: Server) -> None:
+        async with raw_socket(server) as (_, writer):
+            listener = server.listeners[0]
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            most_unsent = 0
+            for _ in range(40):
+                for _ in range(500):
+                    writer.write(masked(Opcode.PING, b"x" * 125))
+                await writer.drain()
+                most_unsent = max(most_unsent, listener.unsent_bytes())
+            writer.write(masked(Opcode.TEXT, b"end"))
+            await listener.until(lambda: listener.received == [b"end"])
+            assert most_unsent < 70_000
+
+
+class TestClosing:
+    async def test_ours(self, server: Server) -> None:
+        async with server.connect() as client:
+            listener = server.listeners[0]
+            listener.close(1001, "ü" * 100)
+            listener.close(1000)
+            listener.send_text(b"too late")
+            assert await close_code(client) == 1001
+            assert client.close_reason == "ü" * 61
+        await listener.until(lambda: "gone" in listener.events)
+        assert listener.events == ["opened", "gone"], "no news of what we did ourselves"
+        assert listener.unsent_bytes() == 0
+
+    @pytest.mark.parametrize("code", [1000, 1001, 3000, 4999])
+    async def test_theirs(self, server: Server, code: int) -> None:
+        async with server.connect() as client:
+            await client.close(code)
+            assert client.close_code == code
+        await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost hangup", "gone"]
+
+    async def test_theirs_without_a_code(self, server: Server) -> None:
+        async with raw_socket(server) as (reader, writer):
+            writer.write(masked(Opcode.CLOSE, b""))
+            assert await read_close(reader) == 1000
+
+    async def test_an_eof_without_a_handshake(self, server: Server) -> None:
+        async with raw_socket(server) as (_, writer):
+            writer.write_eof()
+            await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost reset", "gone"]
+
+    async def test_a_reset(self, server: Server) -> None:
+        async with raw_socket(server) as (_, writer):
+            tcp = writer.get_extra_info("socket")
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            await server.listeners[0].until(lambda: "gone" in server.listeners[0].events)
+        assert server.listeners[0].events == ["opened", "lost reset", "gone"]
+
+    async def test_a_peer_that_does_not_close_is_cut_after_a_second(self, server: Server) -> None:
+        async with raw_socket(server) as (reader, _):
+            listener = server.listeners[0]
+            listener.close()
+            assert await read_close(reader) == 1000
+            server.advance(999)
+            assert len(server.watch) == 1
+            server.advance(1)
+            await listener.until(lambda: "gone" in listener.events)
+        assert listener.events == ["opened", "gone"]
+
+    async def test_our_failure_ends_this_call_only(self, server: Server) -> None:
+        async with server.connect() as healthy, server.connect() as client:
+            await client.send("fail")
+            assert await close_code(client) == 1011
+            await healthy.send("still here")
+            assert await healthy.recv() == "still here"
+        await server.idle()
+        assert server.listeners[1].events == ["opened", "lost reset", "gone"]
+
+    async def test_a_failure_while_opening(self, server: Server) -> None:
+        class Failing(Echo):
+            def opened(self) -> None:
+                raise RuntimeError("our bug")
+
+        server.answer = lambda: Failing(server)
+        async with server.connect() as client:
+            assert await close_code(client) == 1011
+
+    async def test_a_failure_while_telling_the_owner(self, server: Server) -> None:
+        class Failing(Echo):
+            def lost(self, reason: LostReason) -> None:
+                raise RuntimeError("our second bug")
+
+        server.answer = lambda: Failing(server)
+        async with server.connect() as client:
+            await client.send("fail")
+            assert await close_code(client) in (1011, 1006)
+
+    async def test_a_failure_while_checking(self, server: Server) -> None:
+        class Failing(Echo):
+            def tick(self, now_ms: int, silent_ms: int) -> None:
+                raise RuntimeError("our bug")
+
+        server.answer = lambda: Failing(server)
+        async with server.connect() as client:
+            server.advance(250)
+            assert await close_code(client) == 1011
+
+
+class TestSlowReaders:
+    """Row 23."""
+
+    @asynccontextmanager
+    async def deaf(self, server: Server) -> AsyncIterator[Echo]:
+        async with raw_socket(server) as (_, writer):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            listener = server.listeners[0]
+            message = json.dumps({"payload": "x" * 8000}).encode()
+            while listener._paused_since_ms is None:
+                listener.send_text(message)
+            yield listener
+
+    async def test_too_much_unsent(self, server: Server) -> None:
+        async with self.deaf(server) as listener:
+            for _ in range(100):
+                listener.send_text(b"x" * 8000)
+                assert listener.unsent_bytes() <= 256 * 1024 + 8100
+            await listener.until(lambda: "gone" in listener.events)
+        assert listener.events == ["opened", "lost stalled", "gone"]
+
+    async def test_unsent_for_too_long(self, server: Server) -> None:
+        async with self.deaf(server) as listener:
+            server.advance(4999)
+            assert listener.events == ["opened"]
+            server.advance(1)
+            await listener.until(lambda: "gone" in listener.events)
+        assert listener.events == ["opened", "lost stalled", "gone"]
+
+    async def test_one_that_reads_again_is_forgiven(self, server: Server) -> None:
+        async with raw_socket(server) as (reader, writer):
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            listener = server.listeners[0]
+            while listener._paused_since_ms is None:
+                listener.send_text(b"x" * 8000)
+            server.advance(4000)
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            async with asyncio.timeout(3):
+                while listener._paused_since_ms is not None:
+                    await reader.read(65536)
+            server.advance(4000)
+            assert listener.events == ["opened"]
+
+
+class TestWatch:
+    async def test_its_own_timer(self) -> None:
+        class Once:
+            def __init__(self) -> None:
+                self.checked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+            def check(self, now_ms: int) -> None:
+                if not self.checked.done():
+                    self.checked.set_result(now_ms)
+
+            def fail_ours(self, error: Exception) -> None:
+                raise AssertionError("check does not fail")
+
+        watch, watched = SocketWatch(ManualClock(now_ms=42), interval_ms=1), Once()
+        watch.add(watched)
+        watch.start()
+        watch.start()
+        async with asyncio.timeout(3):
+            assert await watched.checked == 42
+        watch.stop()
+        watch.stop()
+        watch.discard(watched)
+        watch.discard(watched)
+        assert len(watch) == 0
