@@ -42,12 +42,17 @@ def tone(duration_ms: int) -> bytes:
 class Agent:
     """Greets, answers every silence after speech with a tone, and stops when spoken over."""
 
-    reply_ms: int = 400
-    greeting_ms: int = 200
+    reply_ms: int = 200
+    greeting_ms: int = 100
     patience_frames: int = 5
     received: list[dict[str, Any]] = field(default_factory=list)
     echoes: list[str] = field(default_factory=list)
     connections: int = 0
+    hang_up_after: int = 0
+    """Close the connection once so many marks have come back; 0: never."""
+    replies: Iterator[int] | None = None
+    """How long each reply is; ``reply_ms`` where not set."""
+    on_start: Callable[[ServerConnection, str], Awaitable[None]] | None = None
     _marks: int = 0
 
     async def __call__(self, connection: ServerConnection) -> None:
@@ -61,10 +66,14 @@ class Agent:
             match message["event"]:
                 case "start":
                     stream_sid = message["streamSid"]
+                    if self.on_start is not None:
+                        await self.on_start(connection, stream_sid)
                     playing += await self.say(connection, stream_sid, self.greeting_ms)
                 case "mark":
                     self.echoes.append(message["mark"]["name"])
                     playing -= 1
+                    if len(self.echoes) == self.hang_up_after:
+                        return
                 case "media" if is_audible(base64.b64decode(message["media"]["payload"])):
                     if playing and not speaking:
                         await connection.send(json.dumps({"event": "clear", "streamSid": stream_sid}))
@@ -73,7 +82,8 @@ class Agent:
                     quiet_frames += 1
                     if quiet_frames == self.patience_frames:
                         speaking = False
-                        playing += await self.say(connection, stream_sid, self.reply_ms)
+                        length_ms = next(self.replies) if self.replies is not None else self.reply_ms
+                        playing += await self.say(connection, stream_sid, length_ms)
                 case "dtmf":
                     playing += await self.say(connection, stream_sid, self.reply_ms)
                 case "stop":
@@ -169,7 +179,17 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def cued(duration_ms: int = 200, *, barge_in_ms: int | None = None, kind: str = "say", reply: bool = True) -> Cued:
+@pytest.fixture
+def agent() -> Agent:
+    return Agent()
+
+
+@pytest.fixture(name="cued")
+def cued_fixture() -> Callable[..., Cued]:
+    return cued
+
+
+def cued(duration_ms: int = 120, *, barge_in_ms: int | None = None, kind: str = "say", reply: bool = True) -> Cued:
     """A spoken line that is a tone."""
     line = Line(kind, "tone", expects_reply=reply)  # type: ignore[arg-type]
     if barge_in_ms is not None:
@@ -178,11 +198,11 @@ def cued(duration_ms: int = 200, *, barge_in_ms: int | None = None, kind: str = 
 
 
 @pytest.fixture
-def quick_plan() -> Iterator[Callable[..., CallPlan]]:
+def quick_plan() -> Callable[..., CallPlan]:
     """A plan of tones for a caller with little patience."""
 
     def plan(*lines: Cued, **settings: Any) -> CallPlan:
-        patience = Patience(agent_done_ms=320, greeting_ms=600, reply_ms=700, noise_ms=600)
-        return CallPlan(lines or (cued(),), patience=patience, **settings)
+        patience = Patience(agent_done_ms=140, greeting_ms=300, reply_ms=400, noise_ms=400)
+        return CallPlan(lines or (cued(),), **({"patience": patience} | settings))
 
-    yield plan
+    return plan

@@ -1,6 +1,7 @@
 """One clock for many callers: driven by hand, then by the real loop."""
 
 import asyncio
+from itertools import pairwise
 
 from antiphon.caller.beat import PHASES, STEP_MS, CallerBeat
 
@@ -30,7 +31,7 @@ async def test_every_caller_gets_a_frame_every_20_ms_spread_over_the_phases() ->
         beat.run_due()
         clock.now_ms += STEP_MS
     assert all(len(caller.ticks) == 4 for caller in callers)
-    assert all(later - earlier == 20 for caller in callers for earlier, later in zip(caller.ticks, caller.ticks[1:]))
+    assert all(later - earlier == 20 for caller in callers for earlier, later in pairwise(caller.ticks))
     assert len({caller.ticks[0] for caller in callers}) == PHASES
     assert beat.lateness.worst_ms == 0
     for caller in callers:

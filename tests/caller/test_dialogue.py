@@ -14,9 +14,7 @@ CLIP = make_clip(hum(), NOISE)
 
 
 def line(cue: Cue | None = None, kind: LineKind = "say", content: str = "hm", reply: bool = True) -> Cued:
-    return Cued(
-        Line(kind, content, cue or AgentDone(), reply), CLIP if kind in ("say", "wav", "noise") else None
-    )
+    return Cued(Line(kind, content, cue or AgentDone(), reply), CLIP if kind in ("say", "wav", "noise") else None)
 
 
 class Call:

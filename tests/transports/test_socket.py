@@ -592,3 +592,30 @@ class TestWatch:
         watch.discard(watched)
         watch.discard(watched)
         assert len(watch) == 0
+
+
+class TestShutdown:
+    async def test_uvicorn_waits_for_calls(self) -> None:
+        """A real server, told to stop, goes on until the last media socket has closed."""
+        clock, routes = ManualClock(), MediaRoutes()
+        server = Server()
+        server.watch = SocketWatch(clock)
+        routes.add("/media", server.on_upgrade)
+        config = uvicorn.Config(
+            app, http=media_socket.http_protocol(routes), port=0, lifespan="off", log_level="error", loop="none"
+        )
+        config.load()
+        running = uvicorn.Server(config)
+        running.lifespan = config.lifespan_class(config)
+        await running.startup()
+        server.port = running.servers[0].sockets[0].getsockname()[1]
+        async with server.connect() as client:
+            await client.send("up")
+            await client.recv()
+            stopping = asyncio.create_task(running.shutdown())
+            await asyncio.wait([stopping], timeout=0.15)
+            assert not stopping.done()
+            await client.send("still")
+            assert await client.recv() == "still"
+        async with asyncio.timeout(3):
+            await stopping

@@ -126,7 +126,7 @@ class Dialogue:
 
     def _is_due(self, cue: Cue, now_ms: float) -> bool:
         if isinstance(cue, After):
-            return now_ms >= self._free_ms + cue.delay_ms
+            return now_ms - FRAME_MS >= self._free_ms + cue.delay_ms  # the frame to be sent began 20 ms ago
         if isinstance(cue, BargeIn):
             heard_from_ms = self._answer_heard_from_ms()
             if heard_from_ms is not None and now_ms >= heard_from_ms + cue.into_ms:

@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 from picows import (
     WSCloseCode,
-    WSError,
     WSFrame,
     WSHandshakeError,
     WSListener,
@@ -19,7 +18,7 @@ from picows import (
     ws_connect,
 )
 
-from antiphon.caller.webhook import CallFailed
+from antiphon.caller.webhook import CallFailed, split_url
 
 CONNECT_TIMEOUT_S = 5.0
 MAX_MESSAGE_BYTES = 10 * 1024 * 1024
@@ -87,6 +86,7 @@ class MediaSocket(WSListener):
 
 async def open_media_socket(url: str, headers: dict[str, str], socket: MediaSocket) -> None:
     """Connect ``socket`` to ``url``. Raises CallFailed in the caller's own words."""
+    split_url(url, "ws", "wss")
     try:
         await ws_connect(
             lambda: socket,
@@ -100,8 +100,6 @@ async def open_media_socket(url: str, headers: dict[str, str], socket: MediaSock
         if error.response is not None:
             raise CallFailed(f"the server refused the media socket: HTTP {int(error.response.status)}") from error
         raise CallFailed("the server's answer to the media socket's handshake is not a WebSocket's") from error
-    except WSError as error:
-        raise CallFailed(f"the media URL cannot be used: {error}") from error
     except TimeoutError as error:
         raise CallFailed(f"the media socket did not open within {CONNECT_TIMEOUT_S:g} s") from error
     except OSError as error:

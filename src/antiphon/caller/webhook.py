@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from xml.etree import ElementTree
 
 import httpx
@@ -51,6 +51,19 @@ class Stream:
     """What Twilio would not have accepted."""
 
 
+def split_url(url: str, *schemes: str) -> SplitResult:
+    """The parts of ``url``. Raises CallFailed where its scheme is none of ``schemes``, or host or port make no sense."""
+    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError as error:
+        raise CallFailed(f"not a URL: {error}") from error
+    if not usable:
+        raise CallFailed(f"the URL must begin with {wanted} and a host")
+    return parts
+
+
 def new_stream_ids(account_sid: str) -> StreamIds:
     """Fresh random names for one call."""
     return StreamIds(account_sid, "CA" + secrets.token_hex(16), "MZ" + secrets.token_hex(16))
@@ -70,11 +83,19 @@ async def ask_webhook(client: httpx.AsyncClient, url: str, identity: Identity, i
         answer = read_twiml(twiml)
         if isinstance(answer, Stream):
             return answer
-        url = urljoin(url, answer)
+        url = _absolute(url, answer)
     raise CallFailed(f"the server redirected the call more than {MAX_REDIRECTS} times")
 
 
+def _absolute(base: str, url: str) -> str:
+    try:
+        return urljoin(base, url)
+    except ValueError as error:
+        raise CallFailed(f"the server redirected the call to what is not a URL: {error}") from error
+
+
 async def _post(client: httpx.AsyncClient, url: str, identity: Identity, ids: StreamIds) -> bytes:
+    split_url(url, "http", "https")
     form = {
         "AccountSid": identity.account_sid,
         "ApiVersion": "2010-04-01",
@@ -99,9 +120,7 @@ async def _post(client: httpx.AsyncClient, url: str, identity: Identity, ids: St
                 if len(body) > MAX_TWIML_BYTES:
                     raise CallFailed(f"the webhook's answer is longer than {MAX_TWIML_BYTES} bytes")
             return body
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise CallFailed(f"the webhook's URL cannot be used: {error}") from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise CallFailed(f"the webhook cannot be reached: {str(error) or type(error).__name__}") from error
 
 
@@ -147,8 +166,10 @@ def _read_stream(connect: ElementTree.Element) -> Stream:
     if stream is None:
         raise CallFailed("the TwiML's <Connect> has no <Stream>")
     url = stream.get("url", "").strip()
-    if urlsplit(url).scheme not in ("ws", "wss"):
-        raise CallFailed("the <Stream> URL must begin with wss://")
+    try:
+        split_url(url, "wss", "ws")
+    except CallFailed as error:
+        raise CallFailed(f"the TwiML's <Stream> cannot be opened: {error}") from error
     parameters = {each.get("name", ""): each.get("value", "") for each in stream.findall("Parameter")}
     return checked_stream(url, parameters)
 

@@ -7,10 +7,10 @@ from typing import Literal
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.reply import Reply, Step
-from antiphon.conversation.sentences import SentenceSplitter, without_flushes
+from antiphon.conversation.sentences import SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, AgentTrigger, User
-from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
+from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult
 
 
@@ -22,19 +22,35 @@ class AgentSide:
 
     # -------------------------------------------------------------------------------------- beginning a reply
 
-    def ask_model(self, turn: int, *, messages: tuple[Message, ...] = (), request: str = "") -> None:
-        """Start a reply that has the floor. ``messages`` defaults to the history."""
-        reply = self._begin(turn, request=request)
+    def ask_model(self, turn: int, *, request: str = "", insists: bool = False) -> None:
+        """Start a reply to the history that has the floor. ``insists`` where a client asked for it in so many words."""
+        reply = self._begin(turn)
+        reply.request, reply.insists = request, insists
+        self._s.unanswered = False
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
-        self._s.emit(do.StartReply(reply.number, turn, 1, messages or self._s.history.messages(), request=request))
+        self._ask(reply, self._s.history.messages())
 
     def guess(self, turn: int, text: str) -> None:
         """Start a reply to words that may not be all of the turn."""
         reply = self._begin(turn)
         reply.speculative = True
         reply.guessed_text = text
-        messages = (*self._s.history.messages(), Message("user", text))
-        self._s.emit(do.StartReply(reply.number, turn, 1, messages, speculative=True))
+        self._ask(reply, (*self._s.history.messages(), Message("user", text)))
+
+    def _ask(self, reply: Reply, messages: tuple[Message, ...]) -> None:
+        step = len(reply.steps)
+        reply.step.tools_allowed = step <= self._s.policy.max_tool_steps
+        self._s.emit(
+            do.StartReply(
+                reply.number,
+                reply.turn,
+                step,
+                messages,
+                speculative=reply.speculative,
+                tools_allowed=reply.step.tools_allowed,
+                request=reply.request,
+            )
+        )
 
     def drop_guess(self) -> None:
         """The guess was wrong, or can no longer be right."""
@@ -47,6 +63,7 @@ class AgentSide:
         reply = self._s.reply
         assert reply is not None and reply.speculative
         reply.speculative = False
+        self._s.unanswered = False
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
         self._s.emit(do.ReplyAdopted(reply.number, reply.turn))
         pieces, reply.unspoken = reply.unspoken, []
@@ -69,12 +86,11 @@ class AgentSide:
         reply.step.text = say.text
         reply.step.done = True
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
-        if self._s.policy.output == "audio":
-            for piece in reply.splitter.feed(say.text) + reply.splitter.flush():
-                self._speak(reply, piece)
+        for piece in reply.splitter.feed(say.text) + reply.splitter.flush():
+            self._speak(reply, piece)
         self._go_on(reply)
 
-    def _begin(self, turn: int, *, request: str = "") -> Reply:
+    def _begin(self, turn: int) -> Reply:
         assert self._s.reply is None, "at most one reply is live"
         self._s.reply_count += 1
         self._s.reply = Reply(
@@ -82,8 +98,7 @@ class AgentSide:
             turn,
             SentenceSplitter(self._s.policy.speaking),
             self._s.now_ms,
-            request=request,
-            insists=bool(request),
+            written=self._s.policy.output == "text",
         )
         return self._s.reply
 
@@ -100,9 +115,8 @@ class AgentSide:
         if reply.first_token_ms is None:
             reply.first_token_ms = self._s.now_ms
         reply.step.text += event.text
-        if self._s.policy.output == "audio":
-            for piece in reply.splitter.feed(event.text):
-                self._speak(reply, piece)
+        for piece in reply.splitter.feed(event.text):
+            self._speak(reply, piece)
 
     def asked_for_tool(self, event: ev.ReplyAskedForTool) -> None:
         reply = self._live(event.reply)
@@ -114,6 +128,10 @@ class AgentSide:
             return
         if reply.first_token_ms is None:
             reply.first_token_ms = self._s.now_ms
+        if not reply.step.tools_allowed:
+            # It was told to answer without: a model that cannot stop would keep the caller waiting for ever.
+            self.reply_failed(ev.ReplyFailed(reply.number))
+            return
         reply.step.calls.append(event.call)
         # What a guess asks for is not done before the guess has proved right: a tool cannot be taken back.
         if not reply.speculative:
@@ -149,9 +167,8 @@ class AgentSide:
         self._abandon_tools(reply)
         reply.step.done = True
         apology = self._s.policy.speaking.failure_message
-        if self._s.policy.output == "audio":
-            for piece in [*reply.splitter.flush(), *([apology] if apology else [])]:
-                self._speak(reply, piece)
+        for piece in [*reply.splitter.flush(), *([apology] if apology else [])]:
+            self._speak(reply, piece)
         self._end_speech(reply)
 
     def _note_failure(self, reply: Reply) -> None:
@@ -165,54 +182,55 @@ class AgentSide:
     def _run_tool(self, reply: Reply, call: ToolCall) -> None:
         spec = self._s.tools.get(call.name)
         if spec is None:
-            self._answer(reply, call, UNKNOWN_TOOL, failed=True)
+            self._answer(call.id, call.name, UNKNOWN_TOOL, failed=True)
             return
         waiting = 0 if spec.asynchronous else reply.number
         if spec.asynchronous:
-            self._answer(reply, call, STARTED)
+            self._answer(call.id, call.name, STARTED)
+            reply.step.started.add(call.id)
         if self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms):
             self._s.emit(do.RunTool(call, spec, reply.turn))
 
-    def _answer(self, reply: Reply, call: ToolCall, content: str, *, failed: bool = False) -> None:
-        for step in reply.steps:
-            if any(asked.id == call.id for asked in step.calls):
-                step.results[call.id] = ToolResult(call.id, call.name, content, failed)
+    def _answer(self, call_id: str, name: str, content: str, *, failed: bool = False) -> bool:
+        """Note an answer in the live reply; False where that did not ask for it."""
+        for step in self._s.reply.steps if self._s.reply is not None else ():
+            if any(asked.id == call_id for asked in step.calls):
+                step.results[call_id] = ToolResult(call_id, name, content, failed)
+                return True
+        return False
 
     def tool_answered(self, tool_call_id: str, content: str, *, failed: bool = False) -> None:
         """A tool's answer goes to the reply that waits for it; a late one into the history, if the talk is still near."""
         pending = self._s.tool_calls.finish(tool_call_id)
         if pending is None:
             return
-        reply = self._live(pending.reply) if pending.reply else None
-        for call_id in (pending.call.id, *pending.twins):
-            call = ToolCall(call_id, pending.call.name, pending.call.arguments)
-            if reply is not None:
-                self._answer(reply, call, content, failed=failed)
-            else:
-                self._late_answer(pending, call_id, content)
-        if reply is not None:
+        near = self._s.turn_count - pending.turn <= self._s.policy.late_tool_result_turns
+        if pending.spec.asynchronous:
+            if near:
+                self._tell_result(pending.call.name, content)
+            return
+        for call_id in pending.ids:
+            if not self._answer(call_id, pending.call.name, content, failed=failed) and near:
+                self._s.history.correct_tool_result(call_id, content, "failed" if failed else "answered")
+        if (reply := self._live(pending.reply)) is not None:
             self._next_step_if_ready(reply)
 
-    def _late_answer(self, pending: PendingTool, call_id: str, content: str) -> None:
-        if self._s.turn_count - pending.turn > self._s.policy.late_tool_result_turns:
-            return
-        if pending.spec.asynchronous:
-            self._s.history.add(Message("system", f"Result of {pending.call.name}: {content}"), turn=self._s.turn_count)
-            if self._s.live and self._s.quiet:
-                self.ask_model(self._s.turn_count)
-        else:
-            self._s.history.correct_tool_result(call_id, content)
+    def _tell_result(self, name: str, content: str) -> None:
+        """The result of work that nobody waits for: the model is told, and answers when the floor is free."""
+        self.drop_guess()
+        self._s.history.add(Message("system", f"Result of {name}: {content}"), turn=self._s.turn_count)
+        self._s.unanswered = True
 
     def tools_due(self) -> None:
         """Deadlines and fillers."""
         for pending in self._s.tool_calls.overdue(self._s.now_ms):
             reply = self._s.reply
             assert reply is not None, "only a live reply is waited for"
-            for call_id in (pending.call.id, *pending.twins):
-                self._answer(reply, ToolCall(call_id, pending.call.name), TIMED_OUT, failed=True)
+            for call_id in pending.ids:
+                self._answer(call_id, pending.call.name, TIMED_OUT, failed=True)
             self._next_step_if_ready(reply)
         filler = self._s.tool_calls.filler_due(self._s.now_ms)
-        if filler is not None and self._s.reply is not None and self._s.policy.output == "audio":
+        if filler is not None and self._s.reply is not None:
             self._speak(self._s.reply, filler)
 
     def _abandon_tools(self, reply: Reply) -> None:
@@ -222,6 +240,8 @@ class AgentSide:
     # -------------------------------------------------------------------------------------- speaking
 
     def _speak(self, reply: Reply, text: str) -> None:
+        if reply.written or reply.losing_floor:
+            return
         if reply.speculative and reply.ledger.pieces:
             reply.unspoken.append(text)  # the cost cap: only the first clause of a guess is turned into audio
             return
@@ -249,22 +269,13 @@ class AgentSide:
             self._end_speech(reply)
 
     def _next_step_if_ready(self, reply: Reply) -> None:
-        if not reply.step.done or reply.step.waiting:
+        if not reply.step.done or reply.step.waiting or reply.losing_floor:
             return
         reply.steps.append(Step())
         reply.started_ms = self._s.now_ms
         reply.first_token_ms = None
-        number = len(reply.steps)
-        self._s.emit(
-            do.StartReply(
-                reply.number,
-                reply.turn,
-                number,
-                (*self._s.history.messages(), *reply.pending_messages()),
-                tools_allowed=number <= self._s.policy.max_tool_steps,
-                request=reply.request,
-            )
-        )
+        self._s.unanswered = False
+        self._ask(reply, (*self._s.history.messages(), *reply.pending_messages()))
 
     def _end_speech(self, reply: Reply) -> None:
         if not reply.ledger.pieces:
@@ -279,29 +290,38 @@ class AgentSide:
 
     def synthesis_failed(self, event: ev.SynthesisFailed) -> None:
         if (reply := self._live(event.reply)) is not None:
-            reply.ledger.synthesized(event.piece, 0, (), complete=True)
+            reply.ledger.failed(event.piece)
 
     # -------------------------------------------------------------------------------------- playback
 
     def playback_started(self, event: ev.PlaybackStarted) -> None:
         reply = self._live(event.reply)
-        if reply is not None and reply.may_play and not reply.voice_started and self._s.agent.state is Agent.THINKING:
+        if reply is not None and reply.may_play and not reply.voice_started:
             reply.voice_started = True
-            self._s.agent.fire(AgentTrigger.VOICE_STARTED)
+            if self._s.agent.state is Agent.THINKING:  # not while held: the first sound left just before the hold
+                self._s.agent.fire(AgentTrigger.VOICE_STARTED)
 
     def playback_reached(self, event: ev.PlaybackReached) -> None:
         if (reply := self._live(event.reply)) is not None:
             reply.heard_ms = max(event.heard_ms, 0)
+            reply.heard_known = True
 
     def playback_finished(self, event: ev.PlaybackFinished) -> None:
         reply = self._live(event.reply)
-        if reply is None or not reply.speech_ended or self._s.agent.state is Agent.HELD:
+        if reply is None or not reply.speech_ended:
             return
-        reply.heard_ms = event.heard_ms
+        reply.heard_ms = max(event.heard_ms, 0)
         if reply.ledger.duration_ms == 0:
             # Not one piece could be voiced: for the caller this was silence, whatever the model wrote.
             self._note_failure(reply)
+            self._apologize_for(reply)
         self._close(reply, "failed" if reply.failed else "completed")
+
+    def _apologize_for(self, reply: Reply) -> None:
+        """Queue the apology for a reply nobody could hear, unless the call goes elsewhere now."""
+        apology = self._s.policy.speaking.failure_message
+        if apology and self._s.live and reply.end_after is None and not reply.transfer_to:
+            self._s.says.appendleft(Say(apology))
 
     def hold(self) -> None:
         """Silence at once; what was not heard is kept."""
@@ -310,6 +330,7 @@ class AgentSide:
         self._s.agent.fire(AgentTrigger.HELD)
         reply.held_since_ms = self._s.now_ms
         if reply.may_play:
+            reply.heard_known = False
             self._s.emit(do.HoldPlayback(reply.number))
 
     def resume(self) -> None:
@@ -342,42 +363,37 @@ class AgentSide:
         """The client knows better what was heard, of the live reply or of a past one."""
         reply = self._live(event.reply)
         if reply is not None:
-            reply.heard_ms = min(max(event.heard_ms, 0), reply.ledger.duration_ms)
-            reply.truncated_ms = reply.heard_ms
+            reply.heard_ms = reply.truncated_ms = max(event.heard_ms, 0)
             return
         past = next((reply for reply in self._s.past_replies if reply.number == event.reply), None)
-        if past is None:
+        if past is None or past.written:
             self._s.emit(do.RequestRefused("", "unknown_reply"))
             return
-        past.heard_ms = min(max(event.heard_ms, 0), past.heard_ms)
-        for step in range(1, len(past.steps) + 1):
-            self._s.history.correct_heard(past.number, step, past.ledger.heard_text(past.heard_ms, step))
-        self._s.emit(do.ReplyCut(past.number, past.heard_text(past.heard_ms), past.heard_ms))
+        if event.heard_ms < past.heard_ms:
+            past.heard_ms = max(event.heard_ms, 0)
+            for step in range(1, len(past.steps) + 1):
+                self._s.history.correct_heard(past.number, step, past.reached(step))
+        self._s.emit(do.ReplyCut(past.number, past.text, past.heard_ms))
 
     # -------------------------------------------------------------------------------------- the end of a reply
 
     def _close(self, reply: Reply, status: do.ReplyStatus) -> None:
         """The reply is over: its heard words enter the history, the floor is free."""
-        cut = status != "completed"
-        written = self._s.policy.output == "text"
+        cut = status in ("interrupted", "cancelled")
         if reply.truncated_ms is not None:
-            reply.heard_ms, cut = min(reply.heard_ms, reply.truncated_ms), True
+            cut = cut or reply.truncated_ms < reply.heard_ms
+            reply.heard_ms = min(reply.heard_ms, reply.truncated_ms, reply.ledger.duration_ms)
+        reply.status = status
         for number, step in enumerate(reply.steps, start=1):
-            text = without_flushes(step.text) if written else reply.ledger.heard_text(reply.heard_ms, number)
-            for message in step.messages(text, interrupted=cut):
+            for message in step.messages(reply.reached(number), interrupted=cut):
                 self._s.history.add(message, turn=reply.turn, reply=reply.number, step=number)
-        text = (
-            " ".join(without_flushes(step.text) for step in reply.steps)
-            if written
-            else reply.heard_text(reply.heard_ms)
-        )
         self._s.agent.fire(AgentTrigger.REPLY_ENDED)
         self._s.reply = None
         self._s.just_closed = reply
         self._s.past_replies.append(reply)
         if status == "completed":
             self._s.failures = 0
-        self._s.emit(do.ReplyClosed(reply.number, text, status, reply.heard_ms, cut and reply.ledger.estimated))
+        self._s.emit(do.ReplyClosed(reply.number, reply.text, status, reply.heard_ms, cut and reply.ledger.estimated))
         if reply.idle_prompt:
             self._s.silence.last_prompt_ms = self._s.now_ms
         else:

@@ -128,6 +128,8 @@ class EndOfTurnScored:
 
     turn: int
     probability: float
+    text: str = ""
+    """The words it was asked about (``ScoreTurn.text``); a score for other words than the turn has now is not used. Empty where not told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Step:
     results: dict[str, ToolResult] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
     """Calls whose result so far only says that the work has begun."""
+    tools_allowed: bool = True
     done: bool = False
 
     @property
@@ -101,5 +102,13 @@ class Reply:
         """What the model is shown of this reply when it is asked for the next step: its own words in full, not yet heard."""
         return [message for step in self.steps for message in step.messages(without_flushes(step.text))]
 
-    def heard_text(self, heard_ms: int) -> str:
-        return self.ledger.heard_text(heard_ms)
+    def reached(self, step: int) -> str:
+        """The words of one step that got to the caller: heard, or written in text mode."""
+        if self.written:
+            return without_flushes(self.steps[step - 1].text)
+        return self.ledger.heard_text(self.heard_ms, step)
+
+    @property
+    def text(self) -> str:
+        """All its words that got to the caller."""
+        return " ".join(text for step in range(1, len(self.steps) + 1) if (text := self.reached(step)))

@@ -10,8 +10,8 @@ import re
 
 from antiphon.conversation.policy import Speaking
 
-FLUSH = "<flush />"
-_FLUSH = re.compile(r"<flush\s*/?>")
+_FLUSH = re.compile(r"<flush ?/?>")
+_HALF_A_FLUSH = re.compile(r"<(f|fl|flu|flus|flush|flush ?/?)?")
 _SENTENCE_ENDS = ".!?…。！？\n"
 _CLAUSE_ENDS = ",;:—–"
 _CLOSERS = "\"'”’)]"
@@ -92,7 +92,7 @@ class SentenceSplitter:
     def _half_a_flush(self) -> int:
         """How many characters at the end may be the beginning of a ``<flush />``."""
         at = self._pending.rfind("<")
-        return len(self._pending) - at if at >= 0 and FLUSH.startswith(self._pending[at:]) else 0
+        return len(self._pending) - at if at >= 0 and _HALF_A_FLUSH.fullmatch(self._pending, at) else 0
 
     def _next_cut(self, end: int) -> int | None:
         text = self._pending

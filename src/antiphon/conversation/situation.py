@@ -67,6 +67,8 @@ class Situation:
         self.silence = SilenceKeeper(0, 0, 0)
         self.not_before_ms = 0
         """The agent does not begin to speak before this (back-off after an interruption)."""
+        self.unanswered = False
+        """Something entered the history that wants a reply, and the floor was not free."""
         self.failures = 0
         """Replies in a row that failed."""
 

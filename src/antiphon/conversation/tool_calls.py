@@ -26,6 +26,10 @@ class PendingTool:
     """Ids of identical calls asked for while this one runs; they get its answer."""
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        return (self.call.id, *self.twins)
+
+    @property
     def deadline_ms(self) -> int:
         return self.started_ms + self.spec.deadline_ms
 

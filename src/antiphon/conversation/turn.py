@@ -26,6 +26,10 @@ class Turn:
     utterances: dict[int, Utterance] = field(default_factory=dict)
     detector: float | None = None
     """A turn detector's latest score for exactly these words."""
+    detector_asked_at_ms: int | None = None
+    """Silence at which it was last asked about exactly these words."""
+    detector_busy: bool = False
+    """It has been asked and has not answered."""
     speculations: int = 0
     silence_began_ms: int = 0
     """Session clock at the moment the present silence began."""
@@ -52,6 +56,11 @@ class Turn:
         if last is not None and last.complete is not None and last.final:
             return last.complete
         return self.detector
+
+    def words_changed(self) -> None:
+        """What was said of the words before does not hold for these."""
+        self.detector = self.detector_asked_at_ms = None
+        self.detector_busy = False
 
     def hear(self, utterance: int) -> Utterance:
         """The utterance of this number, new if need be."""

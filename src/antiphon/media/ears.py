@@ -6,7 +6,6 @@ Per-call state stands in arrays, one element a slot. Silence and speech are meas
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,17 @@ from numpy.typing import NDArray
 from antiphon.audio import codec
 from antiphon.media.facts import MediaListener
 from antiphon.media.settings import HearingSettings
+from antiphon.media.slots import NEVER, HearingSlots
 from antiphon.providers.base import VoiceActivityModel
 from antiphon.vocabulary import Encoding
 
 _QUIET, _SOUND, _SPEECH = 0, 1, 2
-_NEVER = np.iinfo(np.int64).max
 _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
 _FLOOR_MARGIN_DB = 9.0
 """A frame this much over the background is voice as far as the end of speech is concerned."""
 _LOWEST_VOICE_DBFS = -55.0
+_HANGOVER_WINDOWS = 3
 _FRAMES_A_WINDOW = 4
 """Loudness is looked at in 8 ms frames: finer than the model's window, so that the end of speech is known better than to 32 ms."""
 _FLOOR_WINDOWS = 64
@@ -40,6 +40,7 @@ class Ears:
         self._window_bytes = model.window_samples * self._sample_bytes
         self._window_ms = model.window_samples * 1000 // model.rate_hz
         self._frame_ms = self._window_ms // _FRAMES_A_WINDOW
+        self._slots = HearingSlots()
         self._pending: list[bytearray] = []
         self._listeners: list[MediaListener | None] = []
         self._vetoes: list[Callable[[bytes], bool] | None] = []
@@ -49,45 +50,7 @@ class Ears:
     def _grow(self, slots: int) -> None:
         before = len(self._pending)
         self._model.resize(slots)
-
-        def wider(name: str, fill: float, dtype: type) -> None:
-            grown: NDArray[Any] = np.full(slots, fill, dtype=dtype)
-            if before:
-                grown[:before] = getattr(self, name)
-            setattr(self, name, grown)
-
-        self._phase: NDArray[np.int8]
-        self._heard_ms: NDArray[np.int64]
-        self._began_ms: NDArray[np.int64]
-        self._voice_end_ms: NDArray[np.int64]
-        self._loud_end_ms: NDArray[np.int64]
-        self._report_ms: NDArray[np.int64]
-        self._floor_db: NDArray[np.float32]
-        self._floor_next_db: NDArray[np.float32]
-        self._floor_windows: NDArray[np.int64]
-        self._sound_at: NDArray[np.float32]
-        self._speech_at: NDArray[np.float32]
-        self._release_at: NDArray[np.float32]
-        self._stop_ms: NDArray[np.int64]
-        self._fade_ms: NDArray[np.int64]
-        self._dense_every_ms: NDArray[np.int64]
-        self._dense_ms: NDArray[np.int64]
-        wider("_phase", _QUIET, np.int8)
-        for name in (
-            "_heard_ms",
-            "_began_ms",
-            "_voice_end_ms",
-            "_loud_end_ms",
-            "_floor_windows",
-            "_stop_ms",
-            "_fade_ms",
-        ):
-            wider(name, 0, np.int64)
-        for name in ("_dense_every_ms", "_dense_ms"):
-            wider(name, 0, np.int64)
-        wider("_report_ms", _NEVER, np.int64)
-        for name in ("_floor_db", "_floor_next_db", "_sound_at", "_speech_at", "_release_at"):
-            wider(name, 0.0, np.float32)
+        self._slots.grow(slots)
         self._pending += [bytearray() for _ in range(before, slots)]
         self._listeners += [None] * (slots - before)
         self._vetoes += [None] * (slots - before)
@@ -105,22 +68,13 @@ class Ears:
         self._model.reset(slot)
         self._listeners[slot] = listener
         self._vetoes[slot] = veto
-        self._phase[slot] = _QUIET
-        for array in (self._heard_ms, self._began_ms, self._voice_end_ms, self._loud_end_ms, self._floor_windows):
-            array[slot] = 0
-        self._report_ms[slot] = _NEVER
-        self._floor_db[slot] = self._floor_next_db[slot] = 0.0
+        self._slots.clear(slot)
         self.configure(slot, settings)
         return slot
 
     def configure(self, slot: int, settings: HearingSettings) -> None:
-        self._sound_at[slot] = settings.sound_threshold
-        self._speech_at[slot] = settings.speech_threshold
-        self._release_at[slot] = settings.release_threshold
-        self._stop_ms[slot] = settings.stop_after_ms
-        self._fade_ms[slot] = settings.fade_after_ms
-        self._dense_every_ms[slot] = settings.continued_every_ms
-        self._dense_ms[slot] = settings.continued_dense_ms
+        """New thresholds for a call."""
+        self._slots.configure(slot, settings)
 
     def close(self, slot: int) -> None:
         self._listeners[slot] = None
@@ -134,9 +88,9 @@ class Ears:
 
     def silence_ms(self, slot: int, media_ms: int) -> int | None:
         """Silence since sound or speech ended, given that ``media_ms`` of audio have arrived; None while it goes on or before any."""
-        if self._phase[slot] != _QUIET or self._voice_end_ms[slot] == 0:
+        if self._slots.phase[slot] != _QUIET or self._slots.voice_end_ms[slot] < 0:
             return None
-        return int(media_ms - self._voice_end_ms[slot])
+        return int(media_ms - self._slots.voice_end_ms[slot])
 
     @property
     def calls(self) -> int:
@@ -166,7 +120,7 @@ class Ears:
         self._decide(slots, speech)
 
     def _veto_echo(self, slots: NDArray[np.intp], speech: NDArray[np.float32], raw: list[bytes]) -> None:
-        for row in np.flatnonzero(speech >= np.minimum(self._sound_at[slots], self._release_at[slots])):
+        for row in np.flatnonzero(speech >= np.minimum(self._slots.sound_at[slots], self._slots.release_at[slots])):
             veto = self._vetoes[slots[row]]
             if veto is not None and veto(raw[row]):
                 speech[row] = 0.0
@@ -177,44 +131,43 @@ class Ears:
         level_db = (10 * np.log10(np.einsum("cfs,cfs->cf", frames, frames) / frames.shape[2] + 1e-9)).astype(np.float32)
         quietest = level_db.min(axis=1)
         # Minimum statistics over two alternating spans: the floor is never younger than two seconds, and costs two numbers a call.
-        counted = self._floor_windows[slots]
+        counted = self._slots.floor_windows[slots]
         turn_over = counted % _FLOOR_WINDOWS == 0
-        self._floor_db[slots] = np.where(turn_over & (counted > 0), self._floor_next_db[slots], self._floor_db[slots])
-        self._floor_next_db[slots] = np.where(turn_over, quietest, np.minimum(self._floor_next_db[slots], quietest))
-        self._floor_db[slots] = np.minimum(self._floor_db[slots], quietest)
-        self._floor_windows[slots] = counted + 1
-        loud = level_db > np.maximum(self._floor_db[slots] + _FLOOR_MARGIN_DB, _LOWEST_VOICE_DBFS)[:, None]
+        self._slots.floor_db[slots] = np.where(
+            turn_over & (counted > 0), self._slots.floor_next_db[slots], self._slots.floor_db[slots]
+        )
+        self._slots.floor_next_db[slots] = np.where(
+            turn_over, quietest, np.minimum(self._slots.floor_next_db[slots], quietest)
+        )
+        self._slots.floor_db[slots] = np.minimum(self._slots.floor_db[slots], quietest)
+        self._slots.floor_windows[slots] = counted + 1
+        loud = level_db > np.maximum(self._slots.floor_db[slots] + _FLOOR_MARGIN_DB, _LOWEST_VOICE_DBFS)[:, None]
         any_loud = loud.any(axis=1)
         last_loud = _FRAMES_A_WINDOW - np.argmax(loud[:, ::-1], axis=1)
-        ends = self._heard_ms[slots] + last_loud * self._frame_ms
-        self._loud_end_ms[slots] = np.where(any_loud, ends, self._loud_end_ms[slots])
-        self._heard_ms[slots] += self._window_ms
+        ends = self._slots.heard_ms[slots] + last_loud * self._frame_ms
+        self._slots.loud_end_ms[slots] = np.where(any_loud, ends, self._slots.loud_end_ms[slots])
+        self._slots.heard_ms[slots] += self._window_ms
 
     def _decide(self, slots: NDArray[np.intp], speech: NDArray[np.float32]) -> None:
         """Hysteresis for all; only the calls where something changed cost Python."""
-        phase = self._phase[slots]
-        heard_ms = self._heard_ms[slots]
-        low = np.where(phase == _SPEECH, self._release_at[slots], self._sound_at[slots])
+        phase = self._slots.phase[slots]
+        heard_ms = self._slots.heard_ms[slots]
+        low = np.where(phase == _SPEECH, self._slots.release_at[slots], self._slots.sound_at[slots])
         sounding = speech >= low
-        self._voice_end_ms[slots] = np.where(
-            sounding,
-            heard_ms,
-            # The model hangs on for a window or three after the voice has ended; loudness knows better, but not by more than that.
-            np.where(
-                phase == _QUIET,
-                self._voice_end_ms[slots],
-                np.minimum(
-                    self._voice_end_ms[slots],
-                    np.maximum(self._loud_end_ms[slots], self._voice_end_ms[slots] - 3 * self._window_ms),
-                ),
-            ),
+        self._slots.model_end_ms[slots] = np.where(sounding, heard_ms, self._slots.model_end_ms[slots])
+        # The model hangs on for a window or three after the voice has ended; loudness knows better, but not by more than that.
+        model_end_ms = self._slots.model_end_ms[slots]
+        earliest_ms = np.maximum(self._slots.loud_end_ms[slots], model_end_ms - _HANGOVER_WINDOWS * self._window_ms)
+        voice_end_ms = np.where(sounding, heard_ms, np.minimum(model_end_ms, earliest_ms))
+        self._slots.voice_end_ms[slots] = np.where(
+            sounding | (phase != _QUIET), voice_end_ms, self._slots.voice_end_ms[slots]
         )
-        silent_ms = heard_ms - self._voice_end_ms[slots]
+        silent_ms = heard_ms - self._slots.voice_end_ms[slots]
         begins = sounding & (phase == _QUIET)
-        becomes_speech = (speech >= self._speech_at[slots]) & (phase != _SPEECH)
-        stops = ~sounding & (phase == _SPEECH) & (silent_ms >= self._stop_ms[slots])
-        fades = ~sounding & (phase == _SOUND) & (silent_ms >= self._fade_ms[slots])
-        continues = sounding & (phase == _SPEECH) & (heard_ms >= self._report_ms[slots])
+        becomes_speech = (speech >= self._slots.speech_at[slots]) & (phase != _SPEECH)
+        stops = ~sounding & (phase == _SPEECH) & (silent_ms >= self._slots.stop_ms[slots])
+        fades = ~sounding & (phase == _SOUND) & (silent_ms >= self._slots.fade_ms[slots])
+        continues = sounding & (phase == _SPEECH) & (heard_ms >= self._slots.report_ms[slots])
         for row in np.flatnonzero(begins | becomes_speech | stops | fades | continues):
             self._tell(
                 int(slots[row]), bool(begins[row]), bool(becomes_speech[row]), bool(stops[row]), bool(fades[row])
@@ -224,23 +177,23 @@ class Ears:
         listener = self._listeners[slot]
         if listener is None:
             return
-        heard_ms = int(self._heard_ms[slot])
+        heard_ms = int(self._slots.heard_ms[slot])
         if begins:
-            self._phase[slot] = _SOUND
-            self._began_ms[slot] = heard_ms - self._window_ms
-            listener.sound_started(int(self._began_ms[slot]))
+            self._slots.phase[slot] = _SOUND
+            self._slots.began_ms[slot] = heard_ms - self._window_ms
+            listener.sound_started(int(self._slots.began_ms[slot]))
         if becomes_speech:
-            self._phase[slot] = _SPEECH
-            self._report_ms[slot] = heard_ms + self._dense_every_ms[slot]
-            listener.speech_started(int(self._began_ms[slot]))
+            self._slots.phase[slot] = _SPEECH
+            self._slots.report_ms[slot] = heard_ms + self._slots.dense_every_ms[slot]
+            listener.speech_started(int(self._slots.began_ms[slot]))
         elif stops or fades:
-            self._phase[slot] = _QUIET
-            self._report_ms[slot] = _NEVER
-            ended_ms = int(self._voice_end_ms[slot])
+            self._slots.phase[slot] = _QUIET
+            self._slots.report_ms[slot] = NEVER
+            ended_ms = int(self._slots.voice_end_ms[slot])
             tell = listener.speech_stopped if stops else listener.sound_faded
             tell(ended_ms, heard_ms - ended_ms)
         elif not begins:
-            voice_ms = heard_ms - int(self._began_ms[slot])
-            every_ms = int(self._dense_every_ms[slot]) if voice_ms < self._dense_ms[slot] else 1000
-            self._report_ms[slot] = heard_ms + every_ms
+            voice_ms = heard_ms - int(self._slots.began_ms[slot])
+            every_ms = int(self._slots.dense_every_ms[slot]) if voice_ms < self._slots.dense_ms[slot] else 1000
+            self._slots.report_ms[slot] = heard_ms + every_ms
             listener.speech_continued(voice_ms)

@@ -28,7 +28,9 @@ def extract(plan: ExtractionPlan, answer: Mapping[str, Any], today: dt.date) -> 
         kept[name] = _value(answer.get(name), schema, today)
     yield from kept.items()
     for alias in plan.aliases:
-        text = templates.render(alias.value, lambda name: str(_at(answer, name)) if _at(answer, name) is not None else "")
+        text = templates.render(
+            alias.value, lambda name: str(_at(answer, name)) if _at(answer, name) is not None else ""
+        )
         yield alias.key, Value(text, text)
 
 

@@ -17,10 +17,36 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
 )  # fmt: skip
-_SHORT_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "apr": 4, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "sept": 9, "oct": 10, "nov": 11, "dec": 12}
+_SHORT_MONTHS = {
+    "jan": 1,
+    "feb": 2,
+    "mar": 3,
+    "apr": 4,
+    "jun": 6,
+    "jul": 7,
+    "aug": 8,
+    "sep": 9,
+    "sept": 9,
+    "oct": 10,
+    "nov": 11,
+    "dec": 12,
+}
 _MONTH_NUMBER = {name: at + 1 for at, name in enumerate(MONTHS)} | _SHORT_MONTHS
 _WEEK = dt.timedelta(days=7)
-_AROUND_A_TYPED_DATE = FILLERS | {"on", "for", "the", "i", "would", "make", "it", "let's", "say", "maybe", "how", "about"}
+_AROUND_A_TYPED_DATE = FILLERS | {
+    "on",
+    "for",
+    "the",
+    "i",
+    "would",
+    "make",
+    "it",
+    "let's",
+    "say",
+    "maybe",
+    "how",
+    "about",
+}
 
 
 def find(tokens: Sequence[Token], today: dt.date) -> list[Found[dt.date]]:
@@ -91,7 +117,7 @@ class _Reader:
         return None
 
     def _weekday(self, at: int) -> Found[dt.date] | None:
-        """"wednesday", "this wednesday", "next wednesday" (the one of next week), "wednesday the thirteenth [of may]"."""
+        """ "wednesday", "this wednesday", "next wednesday" (the one of next week), "wednesday the thirteenth [of may]"."""
         if self._words[at] not in WEEKDAYS:
             return None
         day, before, start = WEEKDAYS.index(self._words[at]), self._words[at - 1] if at else "", at
@@ -120,14 +146,14 @@ class _Reader:
         return self._day_of_month_named(at) or self._month_then_day(at) or self._day_alone(at)
 
     def _week_from(self, at: int) -> Found[dt.date] | None:
-        """"a week from friday", "a week on friday", "a week from today"."""
+        """ "a week from friday", "a week on friday", "a week from today"."""
         if not (self._says(at, "week", "from") or self._says(at, "week", "on")) or at + 2 >= len(self._words):
             return None
         later = self._weekday(at + 2) or self._relative(at + 2)
         return Found(at, later.end, later.value + _WEEK, True) if later else None
 
     def _day_of_month_named(self, at: int) -> Found[dt.date] | None:
-        """"third of may", "3 may", "3rd may 2027"."""
+        """ "third of may", "3 may", "3rd may 2027"."""
         day = _day_number(self._tokens[at])
         month_at = at + 2 if self._says(at + 1, "of") else at + 1
         if day is None or month_at >= len(self._words) or self._words[month_at] not in _MONTH_NUMBER:
@@ -135,7 +161,7 @@ class _Reader:
         return self._dated(at, month_at + 1, _MONTH_NUMBER[self._words[month_at]], day)
 
     def _month_then_day(self, at: int) -> Found[dt.date] | None:
-        """"may third", "may the third", "may 3 2027"."""
+        """ "may third", "may the third", "may 3 2027"."""
         if self._words[at] not in _MONTH_NUMBER:
             return None
         day_at = at + 2 if self._says(at + 1, "the") else at + 1
@@ -144,7 +170,7 @@ class _Reader:
         return self._dated(at, day_at + 1, _MONTH_NUMBER[self._words[at]], day) if day else None
 
     def _day_of_some_month(self, at: int) -> Found[dt.date] | None:
-        """"the third": of this month, or of the next that has one."""
+        """ "the third": of this month, or of the next that has one."""
         return self._day_alone(at) if self._says(at - 1, "the") and at else None
 
     def _day_alone(self, at: int) -> Found[dt.date] | None:
@@ -160,7 +186,7 @@ class _Reader:
         return None
 
     def _in_a_while(self, at: int) -> Found[dt.date] | None:
-        """"in three days", "in a week", "two weeks from today"."""
+        """ "in three days", "in a week", "two weeks from today"."""
         token = self._tokens[at]
         count = 1 if token.text in ("a", "one") else token.number
         unit = self._token(at + 1)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from antiphon.workflow import intents
 from antiphon.workflow.graph import Graph
 from antiphon.workflow.slots import Slot
-from antiphon.workflow.spec import AiCondition, CorrectedCondition, Edge, ExamplesCondition, FailedCondition, LogicCondition
+from antiphon.workflow.spec import (
+    AiCondition,
+    CorrectedCondition,
+    Edge,
+    ExamplesCondition,
+    FailedCondition,
+    LogicCondition,
+)
 from antiphon.workflow.state import State
 from antiphon.workflow.words import Token
 

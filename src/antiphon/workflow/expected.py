@@ -38,7 +38,12 @@ class Situation:
 def expected_answers(graph: Graph, situation: Situation) -> ExpectedAnswers:
     """Empty (free dictation) where the question is open to any words."""
     asked = graph.slot.get(situation.asked)
-    if asked is not None and not situation.confirming and asked.kind != "yes-no" and not value_rule(asked, asked=True)[0]:
+    if (
+        asked is not None
+        and not situation.confirming
+        and asked.kind != "yes-no"
+        and not value_rule(asked, asked=True)[0]
+    ):
         return ExpectedAnswers()
     conditions = [edge.condition for edge in graph.edges[situation.node]]
     if asked is None and not any(isinstance(condition, ExamplesCondition) for condition in conditions):
@@ -54,7 +59,9 @@ def _grammar(graph: Graph, situation: Situation) -> str:
         rules["value"] = values
         turns.append("[ <leading> ] <value> [ <closing> ]")
     if _is_yes_or_no(graph, situation):
-        rules["yes-or-no"] = alternatives((*intents.YES, *intents.NO, "no thank you", "no thanks", "yes it is", "no it isn't"))
+        rules["yes-or-no"] = alternatives(
+            (*intents.YES, *intents.NO, "no thank you", "no thanks", "yes it is", "no it isn't")
+        )
         turns.append("<yes-or-no> [ <closing> ]")
     if edge_phrases := alternatives(_edge_phrases(graph, situation)):
         rules["wish"] = edge_phrases

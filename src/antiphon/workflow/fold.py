@@ -50,7 +50,8 @@ class Fold:
         """One input further."""
         match happened:
             case Heard(text):
-                return self._hear(replace(self._past_missing_tools(state), remarks=()), tokenize(text))
+                state = replace(self._past_missing_tools(state), remarks=(), changed=())
+                return self._hear(state, tokenize(text))
             case Spoke():
                 return replace(state, heard=True)
             case Called(call):
@@ -82,7 +83,11 @@ class Fold:
         target, score = edges.global_node(self._graph, tokens)
         if target and score > spoken.score and (reading.empty or score >= intents.PLAIN):
             return self._enter(state, target)
-        if spoken.edge is None and reading.only_yes_or_no and (prompted := self._hear_about_talk(state, reading, tokens)):
+        if (
+            spoken.edge is None
+            and reading.only_yes_or_no
+            and (prompted := self._hear_about_talk(state, reading, tokens))
+        ):
             return prompted
         if spoken.edge is None and reading.reopened:
             return self._reopen(state, reading.reopened)
@@ -120,7 +125,7 @@ class Fold:
             is_new = state.value(slot.name) is None
             state = state.having(slot.name, value)
             if any(slot is changed for changed, _ in reading.changed):
-                state = state.saying(f"Okay, {value.spoken}.")
+                state = replace(state, changed=(*state.changed, slot.name))
             elif is_new:
                 state = state.saying(say(slot.options.acknowledge, state))
         if not kept:
@@ -147,7 +152,11 @@ class Fold:
         if answer:
             state = replace(state, confirmed=state.confirmed | {slot.name}, misses=0, prompt=Prompt.ASK)
         rest = tuple((other, value) for other, value in reading.given if other is not slot)
-        return self._take(state, Reading(given=rest), None) if rest else self._advance(replace(state, prompt=Prompt.ASK), None)
+        return (
+            self._take(state, Reading(given=rest), None)
+            if rest
+            else self._advance(replace(state, prompt=Prompt.ASK), None)
+        )
 
     def _reopen(self, state: State, reopened: Sequence[Slot]) -> State:
         """Forget the values, and ask for the first of them where it is asked for."""
@@ -190,14 +199,14 @@ class Fold:
             return self._enter(state, target)
         for slot, value in read(self._graph, state, tokens, None, self._now).changed:
             if not problem(slot, value, dict(state.values), self._now):
-                state = state.having(slot.name, value).saying(f"Okay, {value.spoken}.")
+                state = replace(state.having(slot.name, value), changed=(*state.changed, slot.name))
         return replace(state, prompt=Prompt.WAIT)
 
     def _answered(self, state: State, answer: Answered) -> State:
         node = self._graph.nodes[state.node]
         if answer.outcome == "pending" or not isinstance(node, ToolNode):
             return state
-        state = replace(state, call_id="", remarks=())
+        state = replace(state, call_id="", remarks=(), changed=())
         plan = node.variable_extraction_plan
         fields = answers.read_object(answer.content)
         wanted = bool(plan.extraction_schema.properties or plan.aliases)

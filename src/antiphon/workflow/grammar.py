@@ -20,9 +20,7 @@ _UNITS = "one | two | three | four | five | six | seven | eight | nine"
 _TEENS = "ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen"
 _TENS = "twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety"
 _ORDINAL_UNITS = "first | second | third | fourth | fifth | sixth | seventh | eighth | ninth"
-_ORDINAL_TEENS = (
-    "tenth | eleventh | twelfth | thirteenth | fourteenth | fifteenth | sixteenth | seventeenth | eighteenth | nineteenth"
-)
+_ORDINAL_TEENS = "tenth | eleventh | twelfth | thirteenth | fourteenth | fifteenth | sixteenth | seventeenth | eighteenth | nineteenth"
 
 COMMON_RULES: dict[str, str] = {
     "weekday": " | ".join(WEEKDAYS),

@@ -102,7 +102,9 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
 def _nodes_by_name(spec: WorkflowSpec, path: str) -> dict[str, Node]:
     for at, node in enumerate(spec.nodes):
         if any(other.name == node.name for other in spec.nodes[:at]):
-            raise ConfigurationError(join(path, "nodes", at, "name"), f"{node.name!r} is taken by another node; names must differ")
+            raise ConfigurationError(
+                join(path, "nodes", at, "name"), f"{node.name!r} is taken by another node; names must differ"
+            )
     return {node.name: _as_ours(node) for node in spec.nodes}
 
 
@@ -110,7 +112,12 @@ def _as_ours(node: Node) -> Node:
     """Vapi's tool nodes of type endCall and transferCall are ends and transfers."""
     if not isinstance(node, ToolNode) or node.tool is None:
         return node
-    common = {"name": node.name, "isStart": node.is_start, "messagePlan": node.message_plan, "globalNodePlan": node.global_node_plan}
+    common = {
+        "name": node.name,
+        "isStart": node.is_start,
+        "messagePlan": node.message_plan,
+        "globalNodePlan": node.global_node_plan,
+    }
     if node.tool.type == "endCall":
         return EndNode.model_validate({"type": "end", **common})
     if node.tool.type == "transferCall" and node.tool.destinations:
@@ -118,14 +125,18 @@ def _as_ours(node: Node) -> Node:
         destination = str(first.get("number") or first.get("sipUri") or "")
         if destination:
             message = {"firstMessage": node.message_plan.first_message or str(first.get("message", ""))}
-            return TransferNode.model_validate({"type": "transfer", "destination": destination, **common, "messagePlan": message})
+            return TransferNode.model_validate(
+                {"type": "transfer", "destination": destination, **common, "messagePlan": message}
+            )
     return node
 
 
 def _start(spec: WorkflowSpec, path: str) -> str:
     starts = [node.name for node in spec.nodes if node.is_start]
     if len(starts) > 1:
-        raise ConfigurationError(join(path, "nodes"), f"one node may have isStart, not {len(starts)}: {', '.join(starts)}")
+        raise ConfigurationError(
+            join(path, "nodes"), f"one node may have isStart, not {len(starts)}: {', '.join(starts)}"
+        )
     first = starts[0] if starts else spec.nodes[0].name
     node = next(node for node in spec.nodes if node.name == first)
     if not isinstance(node, ConversationNode):
@@ -144,7 +155,8 @@ def _check_edges(spec: WorkflowSpec, nodes: Mapping[str, Node], slots: Mapping[s
         unknown = [name for name in edge.clear if name not in slots]
         if unknown:
             raise ConfigurationError(
-                join(path, "edges", at, "clear"), f"no node asks for {', '.join(unknown)}; there are {', '.join(slots) or 'no slots'}"
+                join(path, "edges", at, "clear"),
+                f"no node asks for {', '.join(unknown)}; there are {', '.join(slots) or 'no slots'}",
             )
     if spec.fallback.to:
         check(spec.fallback.to, "fallback", "to")
@@ -160,4 +172,6 @@ def _timezone(name: str, path: str) -> tzinfo:
     try:
         return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(path, f"{name!r} is no IANA time zone known to this machine, like Europe/London") from None
+        raise ConfigurationError(
+            path, f"{name!r} is no IANA time zone known to this machine, like Europe/London"
+        ) from None

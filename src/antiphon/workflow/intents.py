@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from antiphon.workflow.words import FILLERS, Token, find_phrase, texts, tokenize
@@ -17,11 +18,12 @@ MATCHES = 0.5
 PLAIN = 0.75
 """From here on it is meant even though something else was said, too."""
 
-NEGATIONS = frozenset("not don't dont never didn't won't can't isn't wasn't".split())
-_STOP_WORDS = FILLERS | frozenset(
-    "a an the i i'm i'd i'll you me my we our it it's is are am be to of for on in at with and or do does did can could "
-    "would will want need get got have has had this that there some any if about from as by".split()
-)
+NEGATIONS = frozenset(("not", "don't", "dont", "never", "didn't", "won't", "can't", "isn't", "wasn't"))
+_STOP_WORDS = FILLERS | frozenset((
+    "a", "an", "the", "i", "i'm", "i'd", "i'll", "you", "me", "my", "we", "our", "it", "it's", "is", "are", "am", "be", "to",
+    "of", "for", "on", "in", "at", "with", "and", "or", "do", "does", "did", "can", "could", "would", "will", "want", "need",
+    "get", "got", "have", "has", "had", "this", "that", "there", "some", "any", "if", "about", "from", "as", "by",
+))  # fmt: skip
 
 YES = (
     "yes", "yeah", "yep", "yup", "sure", "correct", "right", "that's right", "that is right", "that's correct", "that is correct",
@@ -31,7 +33,14 @@ YES = (
 NO = (
     "no", "nope", "nah", "not", "wrong", "incorrect", "never", "don't", "that's wrong", "that is wrong", "not right", "not correct",
 )  # fmt: skip
-_YES_IN_SPITE_OF_A_NO = ("no problem", "no that's right", "no that's correct", "no that's fine", "no worries", "why not")
+_YES_IN_SPITE_OF_A_NO = (
+    "no problem",
+    "no that's right",
+    "no that's correct",
+    "no that's fine",
+    "no worries",
+    "why not",
+)
 
 HUMAN = (
     "operator", "human", "representative", "receptionist", "real person", "speak to a person", "talk to a person",
@@ -56,7 +65,14 @@ GREETING = (
     "hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening", "are you there",
     "hello are you there", "can you hear me", "anybody there",
 )  # fmt: skip
-START_OVER = ("start over", "start again", "from the beginning", "begin again", "let's start over", "forget it start over")
+START_OVER = (
+    "start over",
+    "start again",
+    "from the beginning",
+    "begin again",
+    "let's start over",
+    "forget it start over",
+)
 
 BUILT_IN: dict[str, tuple[str, ...]] = {
     "yes": YES, "no": NO, "human": HUMAN, "goodbye": GOODBYE, "repeat": REPEAT, "help": HELP, "greeting": GREETING,
@@ -65,39 +81,46 @@ BUILT_IN: dict[str, tuple[str, ...]] = {
 """Meanings an assistant file may name instead of listing phrases."""
 
 
-def score(phrases: Iterable[str], tokens: Sequence[Token]) -> float:
-    """How well the best of ``phrases`` fits what was said, 0…1."""
-    words = texts(tokens)
-    return max((_score_one(phrase, words) for phrase in phrases), default=0.0)
+@dataclass(frozen=True, slots=True)
+class _Phrase:
+    """An example made ready."""
+
+    words: tuple[str, ...]
+    telling: frozenset[str]
+    """Stems of the words that say something; a phrase that has only one is not judged by it."""
+    negated: bool
 
 
 @lru_cache(maxsize=4096)
-def _phrase_words(phrase: str) -> tuple[str, ...]:
-    return texts(tokenize(phrase))
+def _phrase(text: str) -> _Phrase:
+    words = texts(tokenize(text))
+    return _Phrase(words, frozenset(map(stem, words)) - _STOP_WORDS, not NEGATIONS.isdisjoint(words))
 
 
-def _score_one(phrase: str, words: tuple[str, ...]) -> float:
-    example = _phrase_words(phrase)
-    if not example or not words:
+def score(phrases: Iterable[str], tokens: Sequence[Token]) -> float:
+    """How well the best of ``phrases`` fits what was said, 0…1."""
+    words = texts(tokens)
+    stems = frozenset(map(stem, words))
+    negated = not NEGATIONS.isdisjoint(words)
+    return max((_score_one(_phrase(text), words, stems, negated) for text in phrases), default=0.0)
+
+
+def _score_one(phrase: _Phrase, words: tuple[str, ...], stems: frozenset[str], negated: bool) -> float:
+    if not phrase.words or not words:
         return 0.0
-    core = tuple(word for word in words if word in example or word not in FILLERS)
-    if example in (words, core):
+    if phrase.words == words:
         return 1.0
-    negated = bool(NEGATIONS.intersection(words)) and not NEGATIONS.intersection(example)
-    if find_phrase(example, words) >= 0:
+    if find_phrase(phrase.words, words) >= 0:
+        core = tuple(word for word in words if word in phrase.words or word not in FILLERS)
+        if core == phrase.words:
+            return 1.0
         # A phrase of several words is telling wherever it stands; a single word less so, the more words surround it.
-        value = 0.6 + 0.4 * len(example) / max(len(core), len(example)) if len(example) == 1 else 0.9
+        value = 0.6 + 0.4 / len(core) if len(phrase.words) == 1 else 0.9
+    elif len(phrase.telling) >= 2:
+        value = 0.7 * len(phrase.telling & stems) / len(phrase.telling)
     else:
-        value = 0.7 * _overlap(example, words)
-    return value / 2 if negated else value
-
-
-def _overlap(example: tuple[str, ...], words: tuple[str, ...]) -> float:
-    """Share of the example's telling words that were said; 0 where it has fewer than two (one word proves little)."""
-    telling = {stem(word) for word in example} - _STOP_WORDS
-    if len(telling) < 2:
         return 0.0
-    return len(telling & {stem(word) for word in words}) / len(telling)
+    return value / 2 if negated and not phrase.negated else value
 
 
 def stem(word: str) -> str:
@@ -113,7 +136,7 @@ def yes_or_no(tokens: Sequence[Token]) -> bool | None:
     words = texts(tokens)
 
     def said(phrases: Iterable[str]) -> bool:
-        return any(find_phrase(_phrase_words(phrase), words) >= 0 for phrase in phrases)
+        return any(find_phrase(_phrase(phrase).words, words) >= 0 for phrase in phrases)
 
     if said(_YES_IN_SPITE_OF_A_NO):
         return True
@@ -125,14 +148,16 @@ def yes_or_no(tokens: Sequence[Token]) -> bool | None:
 # ---------------------------------------------------------------------------------- conditions written for a language model
 
 _QUOTED = re.compile(r"\"([^\"]+)\"|“([^”]+)”|(?<![a-z])'([^']+)'(?![a-z])", re.IGNORECASE)
-_ABOUT_THE_CALLER = frozenset(
-    stem(word)
-    for word in "user users caller customer client person they their he she says say said asks ask asked wants want wanted "
-    "wishes would like likes needs need if when whether then given has have provided provides states mentions mention "
-    "indicates expresses tries trying go going something anything their into not".split()
+_ABOUT_THE_CALLER = frozenset(map(stem, (
+    "user", "users", "caller", "customer", "client", "person", "they", "their", "he", "she", "says", "say", "said", "asks",
+    "ask", "asked", "wants", "want", "wanted", "wishes", "would", "like", "likes", "needs", "need", "if", "when", "whether",
+    "then", "given", "has", "have", "provided", "provides", "states", "mentions", "mention", "indicates", "expresses", "tries",
+    "trying", "go", "going", "something", "anything", "into", "not",
+)))  # fmt: skip
+_AGREES = frozenset(map(stem, ("confirms", "confirmed", "agrees", "agreed", "accepts", "accepted", "approves", "yes")))
+_REFUSES = frozenset(
+    map(stem, ("declines", "declined", "refuses", "refused", "rejects", "rejected", "disagrees", "denies", "no"))
 )
-_AGREES = frozenset(stem(word) for word in "confirms confirmed agrees agreed accepts accepted approves yes".split())
-_REFUSES = frozenset(stem(word) for word in "declines declined refuses refused rejects rejected disagrees denies no".split())
 
 
 def score_prompt(prompt: str, tokens: Sequence[Token]) -> float:

@@ -11,28 +11,44 @@ from antiphon.workflow.words import FILLERS, Token
 
 MAX_WORDS = 4
 
-_SURE = (("my", "name", "is"), ("my", "name's"), ("the", "name", "is"), ("the", "name's"), ("name", "is"), ("i", "am", "called"))
+_SURE = (
+    ("my", "name", "is"),
+    ("my", "name's"),
+    ("the", "name", "is"),
+    ("the", "name's"),
+    ("name", "is"),
+    ("i", "am", "called"),
+)
 """After these comes a name, whatever was asked."""
-_LIKELY = (("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("call", "me"), ("under",), ("that's",), ("i", "said"))
+_LIKELY = (
+    ("this", "is"),
+    ("it", "is"),
+    ("it's",),
+    ("i'm",),
+    ("i", "am"),
+    ("call", "me"),
+    ("under",),
+    ("that's",),
+    ("i", "said"),
+)
 """After these comes a name if one was asked for or is being corrected."""
 
-_NO_NAMES = (
-    FILLERS
-    | NEGATIONS
-    | frozenset(WEEKDAYS)
-    | frozenset(
-        "a an the and or but if then so that this these those it it's its he she they we you i i'm i'd i'll i've me my your our is "
-        "are am was were be been do does did done can could would will should may might must have has had get got go going want "
-        "need like make made take say said meant mean tell ask call calling called speak speaking talk talking help wait no nope "
-        "nah yes yep yup sure correct right wrong fine good great perfect here there now later today tomorrow yesterday morning "
-        "afternoon evening night noon midday midnight week day days time date number name appointment appointments book booking "
-        "cancel change instead actually sorry rather please thanks for to at on in of off from with by about under not what when "
-        "where who whom which why how much many any some all none nothing something anything someone somebody person human "
-        "operator agent representative receptionist again repeat goodbye bye am pm o'clock past quarter half next last first "
-        "also too very really just only maybe perhaps doing it'll that's there's what's let's lets up down out over back "
-        "line phone hold stop start".split()
-    )
-)
+_NO_NAMES = FILLERS | NEGATIONS | frozenset(WEEKDAYS) | frozenset((
+    "a", "an", "the", "and", "or", "but", "if", "then", "so", "that", "this", "these", "those", "it", "it's", "its", "he",
+    "she", "they", "we", "you", "i", "i'm", "i'd", "i'll", "i've", "me", "my", "your", "our", "is", "are", "am", "was", "were",
+    "be", "been", "do", "does", "did", "done", "can", "could", "would", "will", "should", "may", "might", "must", "have", "has",
+    "had", "get", "got", "go", "going", "want", "need", "like", "make", "made", "take", "say", "said", "meant", "mean", "tell",
+    "ask", "call", "calling", "called", "speak", "speaking", "talk", "talking", "help", "wait", "no", "nope", "nah", "yes",
+    "yep", "yup", "sure", "correct", "right", "wrong", "fine", "good", "great", "perfect", "here", "there", "now", "later",
+    "today", "tomorrow", "yesterday", "morning", "afternoon", "evening", "night", "noon", "midday", "midnight", "week", "day",
+    "days", "time", "date", "number", "name", "appointment", "appointments", "book", "booking", "cancel", "change", "instead",
+    "actually", "sorry", "rather", "please", "thanks", "for", "to", "at", "on", "in", "of", "off", "from", "with", "by",
+    "about", "under", "not", "what", "when", "where", "who", "whom", "which", "why", "how", "much", "many", "any", "some",
+    "all", "none", "nothing", "something", "anything", "someone", "somebody", "person", "human", "operator", "agent",
+    "representative", "receptionist", "again", "repeat", "goodbye", "bye", "pm", "o'clock", "past", "quarter", "half", "next",
+    "last", "first", "also", "too", "very", "really", "just", "only", "maybe", "perhaps", "doing", "it'll", "that's", "there's",
+    "what's", "let's", "lets", "up", "down", "out", "over", "back", "line", "phone", "hold", "stop", "start",
+))  # fmt: skip
 
 
 def find(tokens: Sequence[Token]) -> list[Found[str]]:
@@ -68,7 +84,22 @@ def _may_be_name(token: Token) -> bool:
 
 def _bare(tokens: Sequence[Token]) -> Found[str] | None:
     start, end = 0, len(tokens)
-    edge = FILLERS | {"yes", "no", "oh", "wait", "actually", "sorry", "speaking", "here", "instead", "for", "it's", "sure", "make", "it"}
+    edge = FILLERS | {
+        "yes",
+        "no",
+        "oh",
+        "wait",
+        "actually",
+        "sorry",
+        "speaking",
+        "here",
+        "instead",
+        "for",
+        "it's",
+        "sure",
+        "make",
+        "it",
+    }
     while start < end and tokens[start].text in edge:
         start += 1
     while end > start and tokens[end - 1].text in edge:
@@ -85,5 +116,5 @@ def _title(tokens: Sequence[Token]) -> str:
 
 
 def _capitals(word: str) -> str:
-    """"o'brien" to "O'Brien"; a recogniser's words have no capitals."""
+    """ "o'brien" to "O'Brien"; a recogniser's words have no capitals."""
     return "'".join(part if part == "s" else part.capitalize() for part in word.split("'"))

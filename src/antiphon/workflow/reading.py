@@ -22,9 +22,22 @@ _CORRECTING = (
     ("no",), ("actually",), ("wait",), ("sorry",), ("instead",), ("rather",), ("i", "said"), ("i", "meant"), ("i", "mean"),
     ("make", "it"), ("change",), ("correction",), ("not",),
 )  # fmt: skip
-_TURNING_DOWN = (("not",), ("not", "on"), ("not", "at"), ("isn't",), ("instead", "of"), ("rather", "than"), ("not", "the"))
+_TURNING_DOWN = (
+    ("not",),
+    ("not", "on"),
+    ("not", "at"),
+    ("isn't",),
+    ("instead", "of"),
+    ("rather", "than"),
+    ("not", "the"),
+)
 _REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "correct", "incorrect")
-_KIND_LABELS = {"date": ("day", "date"), "time": ("time", "hour"), "name": ("name",), "phone": ("number", "phone number")}
+_KIND_LABELS = {
+    "date": ("day", "date"),
+    "time": ("time", "hour"),
+    "name": ("name",),
+    "phone": ("number", "phone number"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,9 @@ def read(graph: Graph, state: State, tokens: Sequence[Token], asked: Slot | None
     correcting = any(find_phrase(marker, texts(tokens)) >= 0 for marker in _CORRECTING)
     answers: list[tuple[Slot, Found[Value]]] = []
     for slot in _in_reading_order(graph, asked):
-        found = [item for item in slots.find(slot, tokens, now) if _free(item, answers) and not _turned_down(item, tokens)]
+        found = [
+            item for item in slots.find(slot, tokens, now) if _free(item, answers) and not _turned_down(item, tokens)
+        ]
         explicit = [item for item in found if item.explicit]
         if slot is asked:
             candidates = explicit or found
@@ -63,7 +78,8 @@ def read(graph: Graph, state: State, tokens: Sequence[Token], asked: Slot | None
             answers.append((slot, candidates[-1]))
     if correcting and not answers:
         answers = _vague_correction(graph, state, tokens, now)
-    given, changed = [], []
+    given: list[tuple[Slot, Value]] = []
+    changed: list[tuple[Slot, Value]] = []
     for slot, item in answers:
         before = state.value(slot.name)
         # What a yes-or-no question was answered with before is no value that could be corrected.
@@ -72,11 +88,10 @@ def read(graph: Graph, state: State, tokens: Sequence[Token], asked: Slot | None
     if changed:
         # "yes but make it wednesday": the yes was to a question that is no longer the same.
         given = [(slot, value) for slot, value in given if not slot.answers_one_question]
-    if not given and not changed or all(slot.answers_one_question for slot, _ in given) and not changed:
-        reopened = _reopened(graph, state, tokens)
-        if reopened:
-            return Reading(reopened=reopened)
-    return Reading(tuple(given), tuple(changed))
+    reading = Reading(tuple(given), tuple(changed))
+    if reading.only_yes_or_no and (reopened := _reopened(graph, state, tokens)):
+        return Reading(reopened=reopened)
+    return reading
 
 
 def _in_reading_order(graph: Graph, asked: Slot | None) -> list[Slot]:
@@ -106,7 +121,7 @@ def _turned_down(item: Found[Value], tokens: Sequence[Token]) -> bool:
 def _vague_correction(
     graph: Graph, state: State, tokens: Sequence[Token], now: dt.datetime
 ) -> list[tuple[Slot, Found[Value]]]:
-    """"no i said three": the latest value that these words could be meant for."""
+    """ "no i said three": the latest value that these words could be meant for."""
     for name, _ in reversed(state.values):
         slot = graph.slot.get(name)
         if slot is None or slot.kind in ("yes-no", "text"):
@@ -118,11 +133,13 @@ def _vague_correction(
 
 
 def _reopened(graph: Graph, state: State, tokens: Sequence[Token]) -> tuple[Slot, ...]:
-    """"can we change the day", "the time is wrong": known values named by their label."""
+    """ "can we change the day", "the time is wrong": known values named by their label."""
     words = texts(tokens)
     if not any(word in words for word in _REOPENING):
         return ()
-    known = [graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question]
+    known = [
+        graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
+    ]
     return tuple(slot for slot in known if any(find_phrase(label.split(), words) >= 0 for label in labels(slot)))
 
 

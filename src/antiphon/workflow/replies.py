@@ -34,15 +34,15 @@ def reply_at(graph: Graph, state: State) -> Reply:
     message = say(graph.first_message(node), state)
     if isinstance(node, ToolNode):
         if state.call_id:
-            return Reply(_join(*state.remarks, STILL_WORKING if state.prompt is Prompt.WAIT else ""))
-        return Reply(_join(*state.remarks, message or say(_spoken_at_start(node), state)), call=call_of(node, state))
+            return Reply(_text(state, STILL_WORKING if state.prompt is Prompt.WAIT else ""))
+        return Reply(_text(state, message or say(_spoken_at_start(node), state)), call=call_of(node, state))
     if isinstance(node, TransferNode):
-        return Reply(_join(*state.remarks, message), transfer_to=say(node.destination, state))
+        return Reply(_text(state, message), transfer_to=say(node.destination, state))
     if isinstance(node, EndNode):
-        return Reply(_join(*state.remarks, message), ends_call=True)
+        return Reply(_text(state, message), ends_call=True)
     slot = open_slot(graph, state)
     prompt = _without_question(node, message, state) if slot is None else _question(node, message, slot, state)
-    return Reply(_join(*state.remarks, *prompt))
+    return Reply(_text(state, *prompt))
 
 
 def _without_question(node: ConversationNode, message: str, state: State) -> tuple[str, ...]:
@@ -85,5 +85,10 @@ def _spoken_at_start(node: ToolNode) -> str:
     return next((str(m.get("content", "")) for m in messages if m.get("type") == "request-start"), "")
 
 
-def _join(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)
+def _text(state: State, *prompt: str) -> str:
+    """Acknowledgement, remarks, prompt. A corrected value is named, unless the prompt names it anyway."""
+    asked = " ".join(sentence for sentence in prompt if sentence)
+    values = [value.spoken for name in state.changed if (value := state.value(name)) is not None]
+    unnamed = [spoken for spoken in values if spoken not in asked]
+    acknowledgement = f"Okay, {' and '.join(unnamed)}." if unnamed else "Okay." if values else ""
+    return " ".join(sentence for sentence in (acknowledgement, *state.remarks, asked) if sentence)

@@ -58,7 +58,13 @@ def _kind_of(name: str, schema: Property) -> SlotKind:
         return schema.slot.type
     if schema.enum:
         return "choice"
-    by_format: dict[str, SlotKind] = {"date": "date", "time": "time", "phone": "phone", "digits": "digits", "name": "name"}
+    by_format: dict[str, SlotKind] = {
+        "date": "date",
+        "time": "time",
+        "phone": "phone",
+        "digits": "digits",
+        "name": "name",
+    }
     if schema.format in by_format:
         return by_format[schema.format]
     by_type: dict[str, SlotKind] = {"boolean": "yes-no", "number": "number", "integer": "number"}
@@ -100,7 +106,9 @@ def _numbers(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Foun
 
 
 def _digits(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    return [_as_value(item, Value(item.value, numbers.spoken_digits(item.value))) for item in numbers.find_digits(tokens)]
+    return [
+        _as_value(item, Value(item.value, numbers.spoken_digits(item.value))) for item in numbers.find_digits(tokens)
+    ]
 
 
 def _phones(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
@@ -172,7 +180,7 @@ def problem(slot: Slot, value: Value, values: Mapping[str, Value], now: dt.datet
             return "too-far"
         return "" if dates.WEEKDAYS[date.weekday()] in options.weekdays else "closed"
     if slot.kind == "time":
-        time, on = dt.time.fromisoformat(str(raw)), values.get(options.on)
+        time, on = dt.time.fromisoformat(str(raw)), values.get(options.on_date)
         if not options.opens <= time <= options.closes:
             return "closed"
         return "past" if on is not None and on.raw == now.date().isoformat() and time <= now.time() else ""

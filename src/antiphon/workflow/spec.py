@@ -47,7 +47,7 @@ class SlotOptions(WireModel):
     opens: dt.time = dt.time(0)
     closes: dt.time = dt.time(23, 59)
     """Times: from and including ``opens`` to and including ``closes``."""
-    on: str = ""
+    on_date: str = ""
     """Times: the date slot this is a time of; a time of today must be yet to come."""
     length: int | None = Field(default=None, ge=1, le=64)
     """Digits: exactly so many."""

@@ -33,6 +33,8 @@ class State:
     prompt: Prompt = Prompt.ENTER
     remarks: tuple[str, ...] = ()
     """Sentences said before the prompt: acknowledgements, what is wrong with a value, what an edge says."""
+    changed: tuple[str, ...] = ()
+    """Slots whose value the caller has just corrected: to be acknowledged."""
     heard: bool = False
     """Whether the caller has heard anything of this node."""
     calls: int = 0

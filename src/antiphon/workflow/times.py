@@ -24,10 +24,11 @@ _NAMED = {"noon": dt.time(12), "midday": dt.time(12), "midnight": dt.time(0)}
 _FRACTIONS = {("half",): 30, ("quarter",): 15, ("a", "quarter"): 15}
 _PAST = ("past", "after")
 _TO = ("to", "till", "until", "before", "of")
-_AROUND_AN_ANSWER = FILLERS | frozenset(
-    "no yes wait actually sorry i said meant mean make it let's say maybe how about around about at by would rather instead the "
-    "it's that's is i'd for then change to not oh works good".split()
-)
+_AROUND_AN_ANSWER = FILLERS | frozenset((
+    "no", "yes", "wait", "actually", "sorry", "i", "said", "meant", "mean", "make", "it", "let's", "say", "maybe", "how",
+    "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
+    "to", "not", "oh", "works", "good",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _at(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
 
 
 def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
-    """"half past three", "a quarter to nine", "ten past four", "twenty five minutes to six"."""
+    """ "half past three", "a quarter to nine", "ten past four", "twenty five minutes to six"."""
     words = [token.text for token in tokens]
     minutes, after = None, at
     for fraction, value in _FRACTIONS.items():
@@ -99,7 +100,7 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
 
 
 def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
-    """"three", "three thirty", "nine oh five", "10:30", "fifteen hundred", each with "o'clock", "pm", "in the morning" …"""
+    """ "three", "three thirty", "nine oh five", "10:30", "fifteen hundred", each with "o'clock", "pm", "in the morning" …"""
     hour = tokens[at].number
     if hour is None or tokens[at].ordinal or (at and tokens[at - 1].text in ("/", "-")):
         return None
@@ -143,7 +144,9 @@ def _minute(tokens: Sequence[Token], at: int) -> tuple[int, int, bool]:
 
 def _ends_there(tokens: Sequence[Token], at: int) -> bool:
     """Whether no number or unit follows ("at five main street" is no time, nor is "at three five five")."""
-    return at >= len(tokens) or (tokens[at].number is None and tokens[at].text not in (":", "/", "-", "street", "avenue", "road"))
+    return at >= len(tokens) or (
+        tokens[at].number is None and tokens[at].text not in (":", "/", "-", "street", "avenue", "road")
+    )
 
 
 def _part_of_day(words: Sequence[str], at: int) -> tuple[bool | None, int]:

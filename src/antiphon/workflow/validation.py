@@ -27,6 +27,9 @@ def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
         return model.model_validate(data)
     except ValidationError as error:
         raise _configuration_error(error, data, path) from None
+    except ConfigurationError as error:
+        # A part that is checked by more than its shape (a workflow inside an assistant) has named its own field.
+        raise ConfigurationError(join(path, error.field), error.problem) from None
 
 
 def join(*parts: str | int) -> str:
@@ -50,11 +53,10 @@ def _as_written(location: Sequence[str | int], data: Any) -> list[str | int]:
     """The location without the union tags pydantic puts between the keys of the document."""
     path: list[str | int] = []
     for position, part in enumerate(location):
-        if isinstance(data, Mapping) and part in data:
-            data = data[part]
-        elif isinstance(data, Sequence) and not isinstance(data, str) and isinstance(part, int) and part < len(data):
-            data = data[part]
-        elif position < len(location) - 1:
+        inside = isinstance(data, Mapping) and part in data
+        inside = inside or (isinstance(data, list | tuple) and isinstance(part, int) and part < len(data))
+        if not inside and position < len(location) - 1:
             continue
+        data = data[part] if inside else None
         path.append(part)
     return path

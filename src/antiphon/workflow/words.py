@@ -17,14 +17,13 @@ MAX_CHARS = 1000
 """More than a minute of speech; the rest of a longer text is not read."""
 
 _MERIDIEM = re.compile(r"\b([ap])\.? ?m\b\.?", re.IGNORECASE)
-_PIECE = re.compile(
-    r"\d{1,18}(?:st|nd|rd|th)\b|\d{1,18}|[^\W\d_]+(?:'[^\W\d_]+)*|(?<=\d)[:/-](?=\d)", re.IGNORECASE
-)
+_PIECE = re.compile(r"\d{1,18}(?:st|nd|rd|th)\b|\d{1,18}|[^\W\d_]+(?:'[^\W\d_]+)*|(?<=\d)[:/-](?=\d)", re.IGNORECASE)
 _ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
 
-FILLERS = frozenset(
-    "um uh er erm hmm ah oh eh well so please okay ok yeah like just you know hi hello hey thanks thank".split()
-)
+FILLERS = frozenset((
+    "um", "uh", "er", "erm", "hmm", "ah", "oh", "eh", "well", "so", "please", "okay", "ok", "yeah", "like", "just", "you",
+    "know", "hi", "hello", "hey", "thanks", "thank",
+))  # fmt: skip
 """Words that may stand around an answer without changing it."""
 
 
@@ -40,7 +39,7 @@ class Token:
     ordinal: bool = False
 
 
-class _Piece(text_to_num.Token):
+class _Piece(text_to_num.Token):  # type: ignore[misc]  # the package has no types
     """What ``text_to_num`` wants to see of a word."""
 
     def __init__(self, text: str) -> None:
@@ -87,5 +86,7 @@ def texts(tokens: Sequence[Token]) -> tuple[str, ...]:
 
 def find_phrase(phrase: Sequence[str], words: Sequence[str]) -> int:
     """Where ``phrase`` stands in ``words`` as a whole, or −1."""
-    size = len(phrase)
-    return next((at for at in range(len(words) - size + 1) if tuple(words[at : at + size]) == tuple(phrase)), -1)
+    if not phrase or phrase[0] not in words:
+        return -1
+    size, phrase = len(phrase), tuple(phrase)
+    return next((at for at in range(len(words) - size + 1) if tuple(words[at : at + size]) == phrase), -1)

@@ -22,7 +22,8 @@ class HttpxClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not type
     def __init__(self, base_url: str, timeout_ms: int) -> None:
         super().__init__(logging.getLogger(__name__), is_async=True, timeout=timeout_ms / 1000)
         self._base_url = base_url.rstrip("/")
-        self._client = httpx.AsyncClient(timeout=timeout_ms / 1000, follow_redirects=False)
+        # Made when first needed: reading the certificate store takes 60 ms, and many servers never dial.
+        self._client: httpx.AsyncClient | None = None
 
     async def request(
         self,
@@ -36,6 +37,8 @@ class HttpxClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not type
         allow_redirects: bool = False,
     ) -> Response:
         """One request, not retried here: only the caller knows what may be repeated."""
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=self.timeout)
         answer = await self._client.request(
             method,
             self._base_url + url.removeprefix(API_HOST),
@@ -48,5 +51,7 @@ class HttpxClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not type
         return Response(answer.status_code, answer.text, answer.headers)
 
     async def close(self) -> None:
-        """Close the pool."""
-        await self._client.aclose()
+        """Close the pool. Safe to call twice."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None

@@ -17,11 +17,14 @@ import pocketsphinx
 from pocketsphinx import Decoder, NGramModel
 
 from antiphon.errors import ProviderError
+from antiphon.providers.stt.channel import TYPICAL, ChannelMean
 from antiphon.providers.stt.phrases import Grammar
 from antiphon.providers.stt.pronunciation import Pronunciations
-from antiphon.providers.stt.rejection import HeardWord
+from antiphon.providers.stt.rejection import RATE_HZ, HeardWord
 
 _NAME = "pocketsphinx"
+REHEAR_MS = 1200
+
 _SEARCH = "answers"
 _SCORE_UNIT = 1024.0
 """The engine keeps acoustic scores shifted right by 10 bits (SENSCR_SHIFT)."""
@@ -31,8 +34,6 @@ _NO_SUCH_WORD = -500_000_000
 _COMMON = {
     # Faint deterministic noise keeps digital silence from being minus infinity in the log spectrum.
     **{"dither": True, "seed": 1, "loglevel": "FATAL"},
-    # Looking phones ahead over 100 ms prunes early: half the work in dictation, and slightly fewer errors.
-    **{"pl_window": 10},
 }
 _GRAMMAR = {
     # Every word costs, or breath before the answer becomes a short word; noise fillers cost less than a word.
@@ -45,6 +46,8 @@ _GRAMMAR = {
 _DICTATION = {
     # One pass: the flat second one costs 150 ms after the speech and lost words here. The caps double the speed again.
     **{"fwdflat": False, "maxhmmpf": 3000, "maxwpf": 10},
+    # Looking phones ahead over 100 ms prunes early, and loses no words. Best path over the lattice: nothing gained either.
+    **{"pl_window": 10, "bestpath": False},
 }
 
 
@@ -57,28 +60,54 @@ class Hypothesis:
 
 
 class Recogniser:
-    """One decoder, ready for one kind of answer (``grammar`` None: dictation)."""
+    """One decoder, ready for one kind of answer (``grammar`` None: dictation).
+
+    The first ``REHEAR_MS`` of an utterance (all of a shorter one) are heard twice: by then its channel is known. In a
+    grammar that costs 25 ms at most and got 50 of 50 variants of the card clips right instead of 45.
+    """
 
     def __init__(self, decoder: Decoder, grammar: Grammar | None) -> None:
         self.grammar = grammar
+        self.channel = TYPICAL[RATE_HZ]
+        """After ``end``: what the utterance has taught about the channel."""
         self._decoder = decoder
+        self._opening: bytearray | None = None  # the utterance so far, until it has been heard again
 
-    def begin(self, cepstral_mean: str) -> None:
-        """Start an utterance on a channel whose mean spectrum is known."""
-        self._decoder.set_cmn(cepstral_mean)
-        self._decoder.start_utt()
+    def begin(self, channel: ChannelMean) -> None:
+        self.channel = channel
+        self._opening = bytearray()
+        self._start()
 
     def hear(self, pcm: bytes) -> None:
         """16-bit PCM at 16 kHz."""
         self._decoder.process_raw(pcm, False, False)
+        if self._opening is not None:
+            self._opening += pcm
+            if len(self._opening) >= REHEAR_MS * RATE_HZ // 1000 * 2:
+                self._hear_again()
 
     def end(self) -> None:
+        if self._opening:
+            self._hear_again()
+        self._opening = None
         self._decoder.end_utt()
 
-    def cepstral_mean(self) -> str:
-        """What the utterance has taught about the channel."""
-        mean: str = self._decoder.get_cmn(False)
-        return mean
+    def abandon(self) -> None:
+        """End an utterance whose words nobody wants."""
+        self._opening = None
+        self._decoder.end_utt()
+
+    def _start(self) -> None:
+        self._decoder.set_cmn(str(self.channel))
+        self._decoder.start_utt()
+
+    def _hear_again(self) -> None:
+        frames = self._decoder.n_frames()
+        self.channel = self.channel.learned(ChannelMean.parse(self._decoder.get_cmn(True)), frames)
+        opening, self._opening = self._opening, None
+        self._decoder.end_utt()
+        self._start()
+        self._decoder.process_raw(bytes(opening or b""), False, False)
 
     def hypothesis(self) -> Hypothesis:
         best = self._decoder.hyp()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from antiphon.audio import codec
 from antiphon.errors import AntiphonError, ProviderError
+from antiphon.providers.stt.channel import TYPICAL
 from antiphon.providers.stt.phrases import Grammar, grammar_of_jsgf, grammar_of_phrases, spoken_words
 from antiphon.providers.stt.pocketsphinx_decoders import Hypothesis, Recogniser, RecogniserPool
 from antiphon.providers.stt.rejection import RATE_HZ, Voicing, confidence, spoken_by_a_voice
@@ -24,21 +25,13 @@ from antiphon.vocabulary import Encoding
 if TYPE_CHECKING:
     from antiphon.providers.worker_process import Link
 
-_TYPICAL_CEPSTRAL_MEAN = {
-    # Where a call starts before it has taught us its own channel; measured on the human clips. Worth 12 points of word
-    # error in the first utterance of a telephone call.
-    8000: "49,9.5,-11,13,-3,-9,12,-17,6,2,-8,9,-4",
-    16000: "50,-2,1,1,-6,3,-4,-0.5,-4,0,0,0,1",
-}
-
-
 class Call:
     """One stream: its format, its channel, what it expects, and at most one open utterance."""
 
     def __init__(self, encoding: Encoding, rate_hz: int) -> None:
         self.encoding = encoding
         self.rate_hz = rate_hz
-        self.cepstral_mean = _TYPICAL_CEPSTRAL_MEAN[rate_hz]
+        self.channel = TYPICAL[rate_hz]
         self.grammar: Grammar | None = None
         self.problem = ""
         """Why the expected answers cannot be recognised."""
@@ -57,7 +50,7 @@ class Utterance:
         self._upsampler = WidebandUpsampler() if call.rate_hz != RATE_HZ else None
         self._voicing = Voicing()
         self._untold_samples = 0
-        recogniser.begin(call.cepstral_mean)
+        recogniser.begin(call.channel)
 
     def hear(self, audio: bytes) -> None:
         samples: NDArray[np.int16] = codec.decode(audio, self._call.encoding)
@@ -172,7 +165,7 @@ class PocketsphinxEngine:
         utterance.recogniser.end()
         text, sure = utterance.accepted(utterance.recogniser.hypothesis(), self._min_confidence)
         if text:  # a cough teaches nothing about the channel
-            call.cepstral_mean = utterance.recogniser.cepstral_mean()
+            call.channel = utterance.recogniser.channel
         call.utterance = None
         self._pool.give_back(utterance.recogniser)
         link.send(_text(frame.stream, utterance.number, text, sure, final=True))
@@ -184,7 +177,7 @@ class PocketsphinxEngine:
             return
         broken = True
         try:
-            utterance.recogniser.end()
+            utterance.recogniser.abandon()
             broken = False
         finally:
             self._pool.give_back(utterance.recogniser, broken=broken)

@@ -1,0 +1,186 @@
+"""The composition root: builds every room from ``Settings``; nothing else knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from antiphon import __version__
+from antiphon.assistants.loader import AssistantLibrary
+from antiphon.assistants.policy import policy_of
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.carriers import registry as carriers
+from antiphon.carriers.twilio.settings import TwilioSettings
+from antiphon.clock import Clock, SystemClock
+from antiphon.config import Settings
+from antiphon.engines import EngineRoom
+from antiphon.media.plane import MediaPlane
+from antiphon.media.settings import HearingSettings
+from antiphon.providers.vad.silero import SileroModel
+from antiphon.session.manager import SessionManager, close_dead_calls
+from antiphon.session.plan import SessionPlan
+from antiphon.session.timeline import Timelines
+from antiphon.surfaces import http
+from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.metrics import CallMetrics
+from antiphon.transports.base import CallStarted
+from antiphon.transports.socket import MediaRoutes
+from antiphon.transports.watch import SocketWatch
+
+log = structlog.get_logger(__name__)
+
+_LAG_LIMIT_MS = 40.0
+"""The beat this late at the 90th percentile of the last second: a new call would make it worse for all."""
+
+
+class Antiphon:
+    """One process: its rooms, and the ASGI application in front of them."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        """Raises ConfigurationError."""
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock()
+        self.library = AssistantLibrary([settings.assistants_dir] if settings.assistants_dir else [])
+        self.engines = EngineRoom(settings)
+        self.plane = MediaPlane(self.clock, {rate: lambda rate=rate: SileroModel(rate) for rate in (8000, 16000)})
+        self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
+        self.metrics = CallMetrics(self.timelines.find)
+        self.manager = SessionManager(
+            self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls, self._overloaded
+        )
+        self.keys = ApiKeys(settings.data_dir / "keys.json")
+        self.watch = SocketWatch(self.clock)
+        self.media_routes = MediaRoutes()
+        self.twilio = carriers.build("twilio", self._twilio_settings(), self.manager, self.watch)
+        self.twilio.add_media_routes(self.media_routes)
+        self.metrics.watch(self._gauges, self._counters)
+        self.asgi = self._build_asgi()
+
+    # ---------------------------------------------------------------------------------- life
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything started; on the way out, calls are drained and everything is freed."""
+        self._check_assistant()
+        for call_id, _provider_call_id in close_dead_calls(self.calls_dir) if self.calls_dir.is_dir() else []:
+            log.info("call_recovered", call_id=call_id)
+        await self.engines.start()
+        self.plane.start()
+        self.manager.start()
+        self.watch.start()
+        try:
+            yield
+        finally:
+            await self.manager.close(self.settings.drain_s)
+            self.watch.stop()
+            self.plane.close()
+            await self.twilio.close()
+            await self.engines.close()
+
+    @property
+    def calls_dir(self) -> Path:
+        return self.settings.data_dir / "calls"
+
+    def _check_assistant(self) -> None:
+        """The default assistant must be there and make sense before the first call does."""
+        self.engines.prepare(self.library.load(self.settings.assistant))
+
+    # ---------------------------------------------------------------------------------- calls
+
+    def _plan(self, call: CallStarted) -> SessionPlan:
+        spec = self.library.load(call.assistant if call.assistant != "default" else self.settings.assistant)
+        recording = self.settings.record_calls and spec.records
+        keep_log = self.settings.keep_event_logs
+        return SessionPlan(
+            assistant=spec.name,
+            policy=policy_of(spec),
+            messages=spec.messages(),
+            engines=self.engines.for_assistant(spec),
+            hearing=self._hearing(spec),
+            recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
+            event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
+            variables=dict(call.parameters),
+            transfer=self.twilio.control.transfer if self.settings.twilio.account_sid else None,
+            hang_up=self.twilio.control.hang_up if self.settings.twilio.account_sid else None,
+        )
+
+    def _hearing(self, _spec: AssistantSpec) -> HearingSettings:
+        hearing = self.settings.hearing
+        return HearingSettings(sound_threshold=hearing.sound_threshold, speech_threshold=hearing.speech_threshold)
+
+    def _overloaded(self) -> bool:
+        recent = sorted(list(self.plane.beat.lateness_ms)[-50:])
+        return len(recent) == 50 and recent[45] > _LAG_LIMIT_MS
+
+    def _twilio_settings(self) -> TwilioSettings:
+        twilio = self.settings.twilio
+        return TwilioSettings(
+            public_url=self.settings.base_url,
+            auth_token=twilio.auth_token.get_secret_value(),
+            account_sid=twilio.account_sid,
+            verify_signatures=twilio.verify_signatures,
+            assistant=self.settings.assistant,
+            rest_base_url=twilio.rest_base_url,
+            token_secret=self._token_secret(),
+        )
+
+    def _token_secret(self) -> str:
+        """The configured secret, or one made once and kept where only we can read it."""
+        configured = self.settings.token_secret.get_secret_value()
+        if configured:
+            return configured
+        path = self.settings.data_dir / "token.secret"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text()
+
+    # ---------------------------------------------------------------------------------- what can be seen
+
+    def _build_asgi(self) -> FastAPI:
+        app = FastAPI(title="Antiphon", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+        guard = http.require_key(self.keys, open_api=self.settings.open_api)
+        app.include_router(http.operations(self.manager, self.metrics, self.timelines, self._status, guard))
+        app.include_router(self.twilio.router)
+        return app
+
+    def _status(self) -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "calls": self.manager.live,
+            "draining": self.manager.draining,
+            "beats": self.plane.beat.beats,
+            "tasks": len(asyncio.all_tasks()),
+        }
+
+    def _gauges(self) -> Mapping[str, float]:
+        late = sorted(self.plane.beat.lateness_ms)
+        return {
+            "live_calls": self.manager.live,
+            "media_sockets": len(self.watch),
+            "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
+        }
+
+    def _counters(self) -> Mapping[str, float]:
+        hearing, mouth = self.plane.hearing_counters, self.plane.mouth_counters
+        return {
+            "beats": self.plane.beat.beats,
+            "late_beats_skipped": self.plane.beat.skipped,
+            "audio_gaps": hearing.gaps,
+            "audio_concealed_seconds": hearing.concealed_ms / 1000,
+            "audio_time_jumps": hearing.jumps,
+            "early_audio_dropped_seconds": hearing.early_dropped_ms / 1000,
+            "echo_windows": hearing.echo_windows,
+            "dead_reply_audio_dropped_seconds": mouth.dropped_dead_ms / 1000,
+            "overlong_reply_audio_dropped_seconds": mouth.dropped_overflow_ms / 1000,
+            "marks_missing": mouth.late_marks,
+            "recording_blocks_lost": self.plane.recordings.lost_blocks,
+        }

@@ -1,0 +1,124 @@
+"""Reads assistants from YAML and JSON, and finds them by name in folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.errors import ConfigurationError
+from antiphon.workflow.validation import join
+
+MAX_BYTES = 1_000_000
+_ENDINGS = (".yaml", ".yml", ".json")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def load(path: Path, variables: Mapping[str, str] | None = None) -> AssistantSpec:
+    """The assistant in a file. Raises ConfigurationError naming the file or the field."""
+    document = _read(path)
+    model = document.get("model")
+    if isinstance(model, dict) and isinstance(model.get("workflow"), str):
+        document = {**document, "model": {**model, "workflow": _read(_beside(path, model["workflow"]))}}
+    return build(document, variables)
+
+
+def build(data: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> AssistantSpec:
+    """The assistant in a document. ``${NAME}`` stands for one of ``variables`` (never for the environment), ``${NAME:-default}`` for one
+    that may be missing. Raises ConfigurationError."""
+    return parse_assistant(_filled(dict(data), variables or {}, ""))
+
+
+def package_library() -> Path:
+    """The folder of the assistants that ship with Antiphon."""
+    return Path(str(files("antiphon.assistants"))) / "library"
+
+
+class AssistantLibrary:
+    """Assistants by name: ``front-desk`` is ``front-desk.yaml`` in the first folder that has one, the package's own folder last."""
+
+    def __init__(self, folders: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> None:
+        self._folders = (*folders, package_library())
+        self._variables = dict(variables or {})
+
+    def load(self, name: str) -> AssistantSpec:
+        """Read afresh, so that an edited file counts from the next call on. Raises ConfigurationError."""
+        path = self._find(name)
+        if path is None:
+            raise ConfigurationError(
+                "assistant", f"there is no assistant of this name; there are {', '.join(self.names()) or 'none'}"
+            )
+        return load(path, self._variables)
+
+    def names(self) -> list[str]:
+        """All of them, in order."""
+        return sorted({path.stem for folder in self._folders for path in _assistant_files(folder)})
+
+    def _find(self, name: str) -> Path | None:
+        # The name comes from a URL or a webhook: it is a name, never a path.
+        if not _NAME.fullmatch(name):
+            return None
+        for folder in self._folders:
+            for ending in _ENDINGS:
+                path = folder / f"{name}{ending}"
+                if path.is_file() and path.resolve().parent == folder.resolve():
+                    return path
+        return None
+
+
+def _assistant_files(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (path for path in folder.iterdir() if path.suffix in _ENDINGS and _NAME.fullmatch(path.stem))
+
+
+def _beside(path: Path, name: str) -> Path:
+    """A file in the same folder or below it."""
+    folder = path.resolve().parent
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder):
+        raise ConfigurationError("model.workflow", "the file must lie in the assistant's folder")
+    return target
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigurationError(path.name, f"larger than {MAX_BYTES} bytes")
+        # Every JSON document is YAML, too.
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(path.name, f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(path.name, "is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise ConfigurationError(path.name, f"is not YAML or JSON{where}") from None
+    if not isinstance(document, dict):
+        raise ConfigurationError(path.name, "must hold one object")
+    return document
+
+
+def _filled(value: Any, variables: Mapping[str, str], path: str) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda match: _variable(match, variables, path), value)
+    if isinstance(value, dict):
+        return {key: _filled(item, variables, join(path, str(key))) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, variables, join(path, at)) for at, item in enumerate(value)]
+    return value
+
+
+def _variable(match: re.Match[str], variables: Mapping[str, str], path: str) -> str:
+    name, default = match.group(1), match.group(2)
+    if name in variables:
+        return variables[name]
+    if default is None:
+        raise ConfigurationError(path or "document", f"variable {name} is not set, and has no default")
+    return default

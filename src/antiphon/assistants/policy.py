@@ -1,0 +1,92 @@
+"""An assistant's plans as the numbers the conversation decides by: seconds become milliseconds, what was not said keeps its default."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
+
+PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
+
+
+def policy_of(spec: AssistantSpec) -> Policy:
+    """The policy of a call that this assistant takes."""
+    return Policy(
+        endpointing=_endpointing(spec),
+        barge_in=_barge_in(spec),
+        speaking=_with(Speaking(), end_call_phrases=_lower(spec.end_call_phrases)),
+        silence=_silence(spec),
+        greeting=_greeting(spec),
+        keypad=_with(
+            Keypad(),
+            enabled=spec.keypad_input_plan.enabled,
+            timeout_ms=_ms(spec.keypad_input_plan.timeout_seconds),
+            delimiters=spec.keypad_input_plan.delimiters,
+        ),
+    )
+
+
+def _endpointing(spec: AssistantSpec) -> Endpointing:
+    plan = spec.start_speaking_plan
+    waits = plan.transcription_endpointing_plan
+    wait_seconds = plan.wait_seconds if plan.wait_seconds is not None else spec.response_delay_seconds
+    return _with(
+        Endpointing(),
+        wait_ms=_ms(wait_seconds),
+        on_punctuation_ms=_ms(waits.on_punctuation_seconds),
+        on_no_punctuation_ms=_ms(waits.on_no_punctuation_seconds),
+        on_number_ms=_ms(waits.on_number_seconds),
+        # A wait longer than the ceiling would be cut by it: whoever asks for five seconds gets them.
+        max_wait_ms=max(Endpointing().max_wait_ms, _ms(wait_seconds) or 0),
+    )
+
+
+def _barge_in(spec: AssistantSpec) -> BargeIn:
+    plan = spec.stop_speaking_plan
+    return _with(
+        BargeIn(),
+        num_words=plan.num_words if plan.num_words is not None else spec.num_words_to_interrupt_assistant,
+        voice_ms=_ms(plan.voice_seconds),
+        backoff_ms=_ms(plan.backoff_seconds),
+        acknowledgement_phrases=_lower(plan.acknowledgement_phrases),
+        interruption_phrases=_lower(plan.interruption_phrases),
+    )
+
+
+def _silence(spec: AssistantSpec) -> Silence:
+    plan = spec.message_plan
+    return _with(
+        Silence(),
+        idle_after_ms=_ms(plan.idle_timeout_seconds),
+        idle_messages=plan.idle_messages,
+        idle_max_count=plan.idle_message_max_spoken_count,
+        idle_count_resets_on_speech=plan.idle_message_reset_count_on_user_speech_enabled,
+        silence_timeout_ms=_ms(spec.silence_timeout_seconds),
+        silence_timeout_message=plan.silence_timeout_message,
+        max_duration_ms=_ms(spec.max_duration_seconds),
+        end_call_message=spec.end_call_message,
+    )
+
+
+def _greeting(spec: AssistantSpec) -> Greeting:
+    return _with(
+        Greeting(),
+        mode=spec.first_message_mode,
+        message=spec.first_message,
+        interruptible=spec.first_message_interruptions_enabled,
+    )
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _lower(phrases: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if phrases is None else tuple(phrase.lower() for phrase in phrases)
+
+
+def _with(part: PartT, **said: Any) -> PartT:
+    """The part with what was said; ``None`` keeps the default."""
+    return replace(part, **{name: value for name, value in said.items() if value is not None})

@@ -1,0 +1,208 @@
+"""An assistant in Vapi's shape: camelCase on the wire, every field optional, unknown and legacy fields kept as they came.
+
+Ranges and defaults are those of Vapi's CreateAssistantDTO (reference/vapi.md §3). A field left out stays ``None`` here, so that what was
+said and what is merely the default can be told apart; ``policy`` knows the defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from antiphon.errors import ConfigurationError
+from antiphon.vocabulary import Message
+from antiphon.workflow.graph import compile_workflow
+from antiphon.workflow.validation import WireModel, parse
+
+Message1000 = Annotated[str, Field(max_length=1000)]
+Phrase = Annotated[str, Field(max_length=240)]
+FirstMessageMode = Literal[
+    "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
+]
+
+
+class ServerSpec(WireModel):
+    """Where an application's webhook listens."""
+
+    url: str = Field(pattern=r"^https?://")
+    timeout_seconds: float = Field(default=20, ge=1, le=300)
+    secret: str = ""
+    headers: dict[str, str] = Field(default_factory=dict)
+
+
+class FunctionSpec(WireModel):
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    description: str = Field(default="", max_length=1000)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class ToolMessage(WireModel):
+    """What is said while a tool works."""
+
+    type: str
+    content: str = ""
+    timing_milliseconds: int | None = Field(default=None, ge=100, le=120_000)
+
+
+class ToolDefinition(WireModel):
+    """A tool in Vapi's shape. One without a server is run here, if it is registered here."""
+
+    type: str
+    function: FunctionSpec | None = None
+    server: ServerSpec | None = None
+    asynchronous: bool = Field(default=False, alias="async")
+    messages: tuple[ToolMessage, ...] = ()
+
+    @model_validator(mode="after")
+    def _functions_are_described(self) -> ToolDefinition:
+        if self.type == "function" and self.function is None:
+            raise ValueError("a tool of type function needs function.name")
+        return self
+
+
+class PromptMessage(WireModel):
+    role: Literal["system", "user", "assistant"]
+    content: str = ""
+
+
+class ModelSpec(WireModel):
+    """Which language model, and what it is told. ``provider`` is a name of the registry."""
+
+    provider: str = Field(min_length=1)
+    model: str = ""
+    url: str = ""
+    messages: tuple[PromptMessage, ...] = ()
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=50, le=10_000)
+    workflow: dict[str, Any] | None = None
+    """The workflow of provider ``workflow``."""
+    tools: tuple[ToolDefinition, ...] = ()
+    tool_ids: tuple[str, ...] = ()
+    system_prompt: str = ""
+    """Legacy: the system message as a plain field."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Ours: whatever else the provider takes."""
+
+    @field_validator("workflow")
+    @classmethod
+    def _workflow_holds_together(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            compile_workflow(value, "model.workflow")
+        return value
+
+
+class VoiceSpec(WireModel):
+    provider: str = Field(min_length=1)
+    voice_id: str = ""
+    speed: float | None = Field(default=None, ge=0.25, le=2)
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class TranscriberSpec(WireModel):
+    provider: str = Field(min_length=1)
+    model: str = ""
+    language: str = ""
+    endpointing: int | None = Field(default=None, ge=10, le=500)
+    """Milliseconds of silence after which the *transcriber* calls a transcript final. When a turn is over, ``startSpeakingPlan`` says."""
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class TranscriptionEndpointingPlan(WireModel):
+    on_punctuation_seconds: float | None = Field(default=None, ge=0, le=3)
+    on_no_punctuation_seconds: float | None = Field(default=None, ge=0, le=3)
+    on_number_seconds: float | None = Field(default=None, ge=0, le=3)
+
+
+class StartSpeakingPlan(WireModel):
+    wait_seconds: float | None = Field(default=None, ge=0, le=5)
+    transcription_endpointing_plan: TranscriptionEndpointingPlan = Field(default_factory=TranscriptionEndpointingPlan)
+    smart_endpointing_plan: dict[str, Any] | None = None
+    custom_endpointing_rules: tuple[dict[str, Any], ...] = ()
+
+
+class StopSpeakingPlan(WireModel):
+    num_words: int | None = Field(default=None, ge=0, le=10)
+    voice_seconds: float | None = Field(default=None, ge=0, le=0.5)
+    backoff_seconds: float | None = Field(default=None, ge=0, le=10)
+    acknowledgement_phrases: tuple[Phrase, ...] | None = None
+    interruption_phrases: tuple[Phrase, ...] | None = None
+
+
+class MessagePlan(WireModel):
+    """Legacy at Vapi, still sent by many configurations."""
+
+    idle_messages: tuple[Message1000, ...] | None = None
+    idle_timeout_seconds: float | None = Field(default=None, ge=5, le=60)
+    idle_message_max_spoken_count: int | None = Field(default=None, ge=1, le=10)
+    idle_message_reset_count_on_user_speech_enabled: bool | None = None
+    silence_timeout_message: Message1000 | None = None
+
+
+class KeypadInputPlan(WireModel):
+    enabled: bool | None = None
+    timeout_seconds: float | None = Field(default=None, ge=0, le=10)
+    delimiters: Literal["#", "*", ""] | None = None
+
+
+class ArtifactPlan(WireModel):
+    recording_enabled: bool | None = None
+
+
+class AssistantSpec(WireModel):
+    """The whole of it."""
+
+    name: str = Field(default="", max_length=40)
+    first_message: str | None = None
+    first_message_mode: FirstMessageMode = "assistant-speaks-first"
+    first_message_interruptions_enabled: bool | None = None
+    model: ModelSpec | None = None
+    voice: VoiceSpec | None = None
+    transcriber: TranscriberSpec | None = None
+    start_speaking_plan: StartSpeakingPlan = Field(default_factory=StartSpeakingPlan)
+    stop_speaking_plan: StopSpeakingPlan = Field(default_factory=StopSpeakingPlan)
+    message_plan: MessagePlan = Field(default_factory=MessagePlan)
+    keypad_input_plan: KeypadInputPlan = Field(default_factory=KeypadInputPlan)
+    silence_timeout_seconds: float | None = Field(default=None, ge=10, le=3600)
+    max_duration_seconds: float | None = Field(default=None, ge=10, le=43_200)
+    end_call_message: Message1000 | None = None
+    end_call_phrases: tuple[Phrase, ...] | None = None
+    artifact_plan: ArtifactPlan = Field(default_factory=ArtifactPlan)
+    server: ServerSpec | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    # Legacy fields that still come in: mapped, never refused.
+    recording_enabled: bool | None = None
+    num_words_to_interrupt_assistant: int | None = Field(default=None, ge=0, le=10)
+    response_delay_seconds: float | None = Field(default=None, ge=0, le=5)
+    server_url: str = ""
+    server_url_secret: str = ""
+
+    @property
+    def records(self) -> bool:
+        """Whether the call is recorded: by default yes, as at Vapi."""
+        if self.artifact_plan.recording_enabled is not None:
+            return self.artifact_plan.recording_enabled
+        return self.recording_enabled is not False
+
+    def messages(self) -> tuple[Message, ...]:
+        """What the history begins with: the model's messages, or the legacy system prompt."""
+        if self.model is None:
+            return ()
+        written = tuple(Message(message.role, message.content) for message in self.model.messages if message.content)
+        return written or ((Message("system", self.model.system_prompt),) if self.model.system_prompt else ())
+
+    @property
+    def webhook(self) -> ServerSpec | None:
+        """Where events go, the legacy fields included."""
+        if self.server is not None or not self.server_url:
+            return self.server
+        return ServerSpec(url=self.server_url, secret=self.server_url_secret)
+
+
+def parse_assistant(data: Mapping[str, Any], path: str = "") -> AssistantSpec:
+    """Read an assistant. ``path`` is where it stands in a larger document. Raises ConfigurationError naming the wrong field."""
+    if not isinstance(data, Mapping):
+        raise ConfigurationError(path or "document", "an assistant must be an object")
+    return parse(AssistantSpec, data, path)

@@ -1,0 +1,229 @@
+"""The ears with a model that says what a test wants, so that every fact can be told in advance."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.audio import g711
+from antiphon.media.ears import Ears
+from antiphon.media.settings import HearingSettings
+from antiphon.vocabulary import Encoding
+
+WINDOW_MS = 32
+
+
+class LoudnessModel:
+    """Takes the level of a window's last sample for the probability of speech: 0.8 loud is 0.8 sure."""
+
+    rate_hz = 8000
+    window_samples = 256
+
+    def __init__(self) -> None:
+        self.resets: list[int] = []
+        self.batches: list[int] = []
+        self.slots = 0
+
+    def resize(self, slots: int) -> None:
+        self.slots = slots
+
+    def reset(self, slot: int) -> None:
+        self.resets.append(slot)
+
+    def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.batches.append(len(slots))
+        assert len(set(slots.tolist())) == len(slots)
+        return np.abs(windows).max(axis=1).astype(np.float32)
+
+
+class Facts:
+    """What was told, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int] | tuple[str, int, int]] = []
+
+    def audio_arrived(self) -> None: ...
+    def sound_started(self, media_ms: int) -> None:
+        self.told.append(("sound", media_ms))
+
+    def sound_faded(self, media_ms: int, silence_ms: int) -> None:
+        self.told.append(("faded", media_ms, silence_ms))
+
+    def speech_started(self, media_ms: int) -> None:
+        self.told.append(("speech", media_ms))
+
+    def speech_continued(self, voice_ms: int) -> None:
+        self.told.append(("continued", voice_ms))
+
+    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+        self.told.append(("stopped", media_ms, silence_ms))
+
+    def silence_reached(self, silence_ms: int) -> None: ...
+    def playback_started(self, reply: int) -> None: ...
+    def playback_finished(self, reply: int, heard_ms: int) -> None: ...
+
+
+def window(level: float) -> bytes:
+    """32 ms of µ-law at one level."""
+    return g711.mulaw_encode(np.full(256, round(level * 32767), dtype=np.int16)).tobytes()
+
+
+def hear(levels: list[float], settings: HearingSettings | None = None) -> list[tuple[str, int] | tuple[str, int, int]]:
+    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=2), Facts()
+    slot = ears.open(facts, settings or HearingSettings())
+    for level in levels:
+        ears.feed(slot, window(level))
+        ears.beat()
+    return facts.told
+
+
+def only(
+    told: list[tuple[str, int] | tuple[str, int, int]], *kinds: str
+) -> list[tuple[str, int] | tuple[str, int, int]]:
+    return [fact for fact in told if fact[0] in kinds]
+
+
+def test_silence_tells_nothing() -> None:
+    assert hear([0.0] * 50) == []
+
+
+def test_a_faint_sound_is_a_sound_and_fades() -> None:
+    assert hear([0, 0.2, 0.2, 0, 0, 0, 0]) == [("sound", 32), ("faded", 96, 96)]
+
+
+def test_speech_is_a_sound_first() -> None:
+    told = hear([0, 0.2, 0.9, 0.9, 0, 0, 0, 0, 0])
+    assert only(told, "sound", "speech", "stopped") == [("sound", 32), ("speech", 32), ("stopped", 128, 128)]
+
+
+def test_speech_at_once_is_told_as_sound_and_speech() -> None:
+    assert only(hear([0.9]), "sound", "speech") == [("sound", 0), ("speech", 0)]
+
+
+def test_a_short_pause_does_not_end_speech() -> None:
+    told = hear([0.9, 0.9, 0, 0, 0, 0.9, 0.9, 0, 0, 0, 0])
+    assert only(told, "stopped") == [("stopped", 224, 128)]
+
+
+def test_a_weak_vowel_does_not_end_speech() -> None:
+    told = hear([0.9, *[0.4] * 20, 0, 0, 0, 0, 0])
+    assert only(told, "stopped") == [("stopped", 21 * 32, 128)]
+
+
+def test_speech_is_told_to_go_on_often_at_first_and_seldom_later() -> None:
+    told = only(hear([0.9] * 150), "continued")
+    voices = [fact[1] for fact in told]
+    early = [voice for voice in voices if voice <= 1600]
+    assert all(64 <= later - earlier <= 96 for earlier, later in zip(early, early[1:], strict=False))
+    late = [voice for voice in voices if voice > 1800]
+    assert len(late) <= 3
+    assert all(later - earlier >= 1000 for earlier, later in zip(late, late[1:], strict=False))
+
+
+class SlowModel(LoudnessModel):
+    """Hangs on to speech for three windows, as recurrent models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: list[float] = []
+
+    def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        now = super().infer(slots, windows)
+        self._last.append(float(now[0]))
+        return np.array([max(self._last[-4:])], dtype=np.float32)
+
+
+def test_the_end_of_speech_is_where_it_was_last_loud_not_where_the_model_lets_go() -> None:
+    ears, facts = Ears(Encoding.MULAW, SlowModel(), slots=1), Facts()
+    slot = ears.open(facts, HearingSettings())
+    for level in [0.0] * 4 + [0.9] * 6 + [0.0] * 12:
+        ears.feed(slot, window(level))
+        ears.beat()
+    assert only(facts.told, "stopped")[0][1] == 10 * WINDOW_MS
+
+
+def test_a_burst_after_a_stall_is_heard_within_a_few_beats() -> None:
+    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+    slot = ears.open(facts, HearingSettings())
+    ears.feed(slot, window(0.9) * 40 + window(0.0) * 20)
+    for _ in range(8):
+        ears.beat()
+    assert only(facts.told, "speech", "stopped") == [("speech", 0), ("stopped", 1280, 128)]
+
+
+def test_any_cutting_of_the_stream_gives_the_same_facts() -> None:
+    audio = b"".join(window(level) for level in [0, 0.2, 0.9, 0.9, 0.9, 0, 0, 0, 0, 0, 0.9, 0, 0, 0, 0, 0])
+    outcomes = []
+    for size in (1, 80, 160, 255, 256, 1096, 4096):
+        ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+        slot = ears.open(facts, HearingSettings())
+        for at in range(0, len(audio), size):
+            ears.feed(slot, audio[at : at + size])
+            ears.beat()
+        ears.beat()
+        ears.beat()
+        outcomes.append(facts.told)
+    assert all(outcome == outcomes[0] for outcome in outcomes)
+
+
+def test_calls_are_heard_in_one_batch_and_do_not_hear_each_other() -> None:
+    model = LoudnessModel()
+    ears = Ears(Encoding.MULAW, model, slots=2)
+    facts = [Facts() for _ in range(5)]
+    slots = [ears.open(fact, HearingSettings()) for fact in facts]
+    assert len(set(slots)) == 5, "room is made for more calls than there was room for"
+    for _ in range(3):
+        for number, slot in enumerate(slots):
+            ears.feed(slot, window(0.9 if number == 3 else 0.0))
+        ears.beat()
+    assert model.batches == [5, 5, 5]
+    assert [bool(fact.told) for fact in facts] == [False, False, False, True, False]
+
+
+def test_a_slot_is_clean_when_it_is_used_again() -> None:
+    model = LoudnessModel()
+    ears = Ears(Encoding.MULAW, model, slots=1)
+    first = ears.open(Facts(), HearingSettings())
+    ears.feed(first, window(0.9) * 3 + b"\xff" * 100)
+    ears.beat()
+    ears.close(first)
+    facts = Facts()
+    second = ears.open(facts, HearingSettings())
+    assert second == first
+    assert model.resets == [first, first]
+    for _ in range(6):
+        ears.feed(second, window(0.0))
+        ears.beat()
+    assert facts.told == []
+    assert ears.calls == 1
+
+
+def test_our_own_echo_is_no_sound() -> None:
+    ears, facts, asked = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts(), []
+
+    def veto(audio: bytes) -> bool:
+        asked.append(len(audio))
+        return True
+
+    slot = ears.open(facts, HearingSettings(), veto)
+    for level in [0, 0.9, 0.9, 0]:
+        ears.feed(slot, window(level))
+        ears.beat()
+    assert facts.told == []
+    assert asked == [256, 256], "the guard is asked only about what sounds like speech"
+
+
+@pytest.mark.parametrize("levels", [[0.9, 0.9], [0.2]])
+def test_silence_is_measured_only_after_sound(levels: list[float]) -> None:
+    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+    slot = ears.open(facts, HearingSettings())
+    assert ears.silence_ms(slot, 1000) is None
+    for level in levels:
+        ears.feed(slot, window(level))
+        ears.beat()
+    assert ears.silence_ms(slot, 1000) is None, "it is still going on"
+    for _ in range(5):
+        ears.feed(slot, window(0.0))
+        ears.beat()
+    assert ears.silence_ms(slot, 1000) == 1000 - len(levels) * 32
