@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.vad.silero import SileroModel
+from antiphon.providers.base import CallContext
+from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
 from antiphon.session.timeline import Timelines
@@ -49,7 +51,7 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         self.library = AssistantLibrary([settings.assistants_dir] if settings.assistants_dir else [])
         self.engines = EngineRoom(settings)
-        self.plane = MediaPlane(self.clock, {rate: lambda rate=rate: SileroModel(rate) for rate in (8000, 16000)})
+        self.plane = MediaPlane(self.clock, {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)})
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
         self.manager = SessionManager(
@@ -95,18 +97,23 @@ class Antiphon:
     # ---------------------------------------------------------------------------------- calls
 
     def _plan(self, call: CallStarted) -> SessionPlan:
-        spec = self.library.load(call.assistant if call.assistant != "default" else self.settings.assistant)
+        name = call.assistant or self.settings.assistant
+        spec = self.library.load(name)
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
+        engines = self.engines.for_assistant(spec)
+        variables = dict(call.parameters)
+        context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
         return SessionPlan(
-            assistant=spec.name,
+            assistant=name,
             policy=policy_of(spec),
             messages=spec.messages(),
-            engines=self.engines.for_assistant(spec),
+            engines=engines,
+            opening=self.engines.opening_answers(engines, context),
             hearing=self._hearing(spec),
             recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
             event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
-            variables=dict(call.parameters),
+            variables=variables,
             transfer=self.twilio.control.transfer if self.settings.twilio.account_sid else None,
             hang_up=self.twilio.control.hang_up if self.settings.twilio.account_sid else None,
         )

@@ -1,16 +1,16 @@
 """One exception tree, with a stable ``code`` on each leaf so callers never parse text.
 
-    AntiphonError
-    ├── ConfigurationError      a setting or an assistant file is wrong: names the field and what is allowed
-    ├── ProtocolError           the peer broke a wire protocol (their fault)
-    │   ├── MalformedMessage    this message cannot be read; the connection may go on
-    │   └── ProtocolViolation   the connection cannot go on; carries the close code
-    ├── AuthenticationError     signature, token or key wrong, expired or replayed
-    ├── ProviderError           a vendor or an engine failed
-    │   ├── ProviderTimeout     … by not answering in time
-    │   └── ProviderUnavailable … by not being reachable or not being installed
-    ├── CapacityError           the server is full or draining and takes no new call
-    └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
+AntiphonError
+├── ConfigurationError      a setting or an assistant file is wrong: names the field and what is allowed
+├── ProtocolError           the peer broke a wire protocol (their fault)
+│   ├── MalformedMessage    this message cannot be read; the connection may go on
+│   └── ProtocolViolation   the connection cannot go on; carries the close code
+├── AuthenticationError     signature, token or key wrong, expired or replayed
+├── ProviderError           a vendor or an engine failed
+│   ├── ProviderTimeout     … by not answering in time
+│   └── ProviderUnavailable … by not being reachable or not being installed
+├── CapacityError           the server is full or draining and takes no new call
+└── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
 """
 
 from __future__ import annotations

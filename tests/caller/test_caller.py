@@ -15,8 +15,8 @@ from antiphon.audio.wav import read_wav
 from antiphon.caller import caller as module
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
-from antiphon.caller.dialogue import Cued, Patience
-from antiphon.caller.hearing import UTTERANCE_GAP_MS, Utterance
+from antiphon.caller.dialogue import Cued
+from antiphon.caller.hearing import Utterance
 from antiphon.caller.impairment import Impairment, Stall
 from antiphon.caller.measure import Spoken
 from antiphon.caller.script import Line
@@ -148,8 +148,7 @@ async def test_an_observer_is_told_who_speaks(
 ) -> None:
     witness = Witness()
     async with media_server(agent) as media_url:
-        patience = Patience(agent_done_ms=UTTERANCE_GAP_MS + 40)
-        plan = quick_plan(cued(), media_url=media_url, keep_audio=keep_audio, patience=patience)
+        plan = quick_plan(cued(), media_url=media_url, keep_audio=keep_audio)
         report = await place(plan, client, observer=witness)
     assert witness.events == [report.record.call_sid, 100, "tone", 200]
 
@@ -246,10 +245,12 @@ async def test_an_agent_may_hang_up_when_all_is_said(
     agent: Any, cued: Any, quick_plan: Any, media_server: Any, client: httpx.AsyncClient
 ) -> None:
     agent.hang_up_after = 2
+    witness = Witness()
     async with media_server(agent) as media_url:
-        report = await place(quick_plan(cued(), media_url=media_url), client)
+        report = await place(quick_plan(cued(), media_url=media_url), client, observer=witness)
     assert not report.failed
     assert agent.received[-1]["event"] != "stop"
+    assert witness.events[-1] == 200
 
 
 async def test_nonsense_is_counted_and_survived(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -96,7 +97,9 @@ class Caller:
         self._plan = plan
         self._beat = beat
         self._observer = observer
-        self._hearing = Hearing()
+        # What the caller takes for the end of the agent's speech cannot lie within an utterance.
+        self._gap_ms = min(UTTERANCE_GAP_MS, plan.patience.agent_done_ms)
+        self._hearing = Hearing(self._gap_ms)
         self._playout = Playout(keep_audio=plan.keep_audio)
         self._dialogue = Dialogue(plan.lines, plan.patience, plan.noise, self._hearing)
         self._spacing = Spacing()
@@ -238,21 +241,22 @@ class Caller:
             self._socket.send(message)
 
     def _tell(self, observer: Observer, now_ms: float) -> None:
-        if len(self._dialogue.spoken) > self._told_spoken:
-            observer.caller_speaks(self._dialogue.spoken[self._told_spoken])
+        for utterance in self._hearing.utterances[self._told_utterances :]:
+            # Only what is certainly over: a ``clear`` can still undo what lies ahead.
+            if now_ms < utterance.heard_to_ms + self._gap_ms:
+                break
+            self._told_utterances += 1
+            span_ms = (utterance.heard_from_ms, utterance.heard_to_ms)
+            observer.agent_spoke(utterance, self._playout.heard(*span_ms) if self._plan.keep_audio else b"")
+        for spoken in self._dialogue.spoken[self._told_spoken :]:
             self._told_spoken += 1
-        utterances = self._hearing.utterances
-        # Only what is certainly over: a ``clear`` can still undo what lies ahead.
-        if len(utterances) > self._told_utterances:
-            utterance = utterances[self._told_utterances]
-            if now_ms >= utterance.heard_to_ms + UTTERANCE_GAP_MS:
-                self._told_utterances += 1
-                span = (utterance.heard_from_ms, utterance.heard_to_ms)
-                observer.agent_spoke(utterance, self._playout.heard(*span) if self._plan.keep_audio else b"")
+            observer.caller_speaks(spoken)
 
     def _record(self, stream: Stream, problem: str, duration_ms: float) -> CallRecord:
         self._playout.advance(duration_ms)
         self._hearing.end(duration_ms)
+        if self._observer is not None:
+            self._tell(self._observer, math.inf)
         links = [path.link for path in (self._up, self._down) if path is not None]
         return CallRecord(
             number=self._number,

@@ -31,7 +31,7 @@ def is_audible(block: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """The agent speaking, without a pause of ``UTTERANCE_GAP_MS``."""
+    """The agent speaking, without a long pause."""
 
     received_ms: float
     """When the message with its first audible sound arrived."""
@@ -46,7 +46,9 @@ class Utterance:
 class Hearing:
     """The agent's utterances on one call, in order."""
 
-    def __init__(self) -> None:
+    def __init__(self, gap_ms: float = UTTERANCE_GAP_MS) -> None:
+        """``gap_ms``: the pause that parts two utterances."""
+        self._gap_ms = gap_ms
         self.utterances: list[Utterance] = []
         self.cuts_ms: list[float] = []
         """When the server sent ``clear``."""
@@ -85,7 +87,7 @@ class Hearing:
 
     def _sound(self, received_ms: float, from_ms: float, to_ms: float) -> None:
         last = self.utterances[-1] if self.utterances else None
-        if last is None or last.cut or from_ms - last.heard_to_ms >= UTTERANCE_GAP_MS:
+        if last is None or last.cut or from_ms - last.heard_to_ms >= self._gap_ms:
             self.utterances.append(Utterance(received_ms, from_ms, to_ms))
         else:
             self.utterances[-1] = replace(last, heard_to_ms=to_ms)

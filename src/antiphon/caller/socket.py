@@ -36,6 +36,9 @@ class MediaSocket(WSListener):
         self._on_closed = on_closed
         self._transport: WSTransport | None = None
         self._fragments = bytearray()
+        self._skipping = False
+        self.opened = False
+        """Whether the connection was ever up."""
 
     def send(self, message: bytes) -> None:
         """Send a text message; after the end of the connection, nothing."""
@@ -54,6 +57,7 @@ class MediaSocket(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self.opened = True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT and frame.fin:
@@ -73,15 +77,17 @@ class MediaSocket(WSListener):
         self._on_closed("the connection was lost" if received is None else f"close code {int(received.code.value)}")
 
     def _join(self, frame: WSFrame) -> None:
-        if len(self._fragments) + frame.payload_size > MAX_MESSAGE_BYTES:
+        if not self._skipping and len(self._fragments) + frame.payload_size > MAX_MESSAGE_BYTES:
             self.faults["too_long"] += 1
-            self._fragments.clear()
-            return
-        self._fragments += frame.get_payload_as_bytes()
+            self._skipping = True
+        if not self._skipping:
+            self._fragments += frame.get_payload_as_bytes()
         if frame.fin:
-            whole = bytes(self._fragments)
+            whole, skipped = bytes(self._fragments), self._skipping
             self._fragments.clear()
-            self._on_text(whole)
+            self._skipping = False
+            if not skipped:
+                self._on_text(whole)
 
 
 async def open_media_socket(url: str, headers: dict[str, str], socket: MediaSocket) -> None:
@@ -104,3 +110,6 @@ async def open_media_socket(url: str, headers: dict[str, str], socket: MediaSock
         raise CallFailed(f"the media socket did not open within {CONNECT_TIMEOUT_S:g} s") from error
     except OSError as error:
         raise CallFailed(f"the media socket cannot be reached: {error.strerror or error}") from error
+    if not socket.opened:
+        # picows returns without a word when the peer closes instead of answering.
+        raise CallFailed("the server hung up instead of opening the media socket")

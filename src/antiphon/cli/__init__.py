@@ -1,1 +1,37 @@
-"""TODO."""
+"""``antiphon …``: one file per command, each thin."""
+
+from __future__ import annotations
+
+import typer
+
+from antiphon import __version__
+from antiphon.cli.call import call
+from antiphon.cli.demo import demo
+from antiphon.cli.keys import keys
+from antiphon.cli.replay import replay
+from antiphon.cli.serve import serve
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command()(serve)
+app.command()(demo)
+app.command()(call)
+app.command()(replay)
+app.add_typer(keys, name="keys")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"antiphon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """A self-hosted server for real-time voice agents."""
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -80,7 +80,8 @@ class StopPlayback:
 
 @dataclass(frozen=True, slots=True)
 class WatchSilence:
-    """Tell ``SilenceReached`` when the caller's audio has been silent this long since speech (or sound) ended. Replaces the watch before it."""
+    """Tell ``SilenceReached`` when the caller's audio has been silent this long since speech (or sound) ended. Replaces the
+    watch before it."""
 
     silence_ms: int
 

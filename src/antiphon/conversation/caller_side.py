@@ -7,6 +7,7 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Evidence, Verdict, judge, silence_to_resume_ms
 from antiphon.conversation.endpointing import INCOMPLETE, completeness, required_silence_ms
+from antiphon.conversation.reply import Reply
 from antiphon.conversation.situation import Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
 from antiphon.conversation.turn import Turn
@@ -28,9 +29,10 @@ class CallerSide:
         self._last_turn: Turn | None = None
         """The turn closed or dropped last: words that come late belong to it."""
         self._last_was_dropped = False
+        self._ended_through = 0
+        """The newest utterance of any turn that has ended."""
         self._committed = False
         """The client has closed the turn itself; only its final words are waited for."""
-        self._interrupt_when_heard_is_known = False
 
     # -------------------------------------------------------------------------------------- sounds and speech
 
@@ -38,11 +40,10 @@ class CallerSide:
         if not self._listens:
             return
         self._sounding = True
+        self._watched_ms = 0
         self._hold_if_allowed()
 
     def sound_faded(self, event: ev.SoundFaded) -> None:
-        if not self._listens:
-            return
         self._sounding = False
         self._sound_silence_ms = event.silence_ms
 
@@ -57,8 +58,9 @@ class CallerSide:
         turn.voice_ms = 0
         turn.silence_ms = 0
         turn.waiting_for_final_since_ms = None
-        turn.detector = None
+        turn.words_changed()
         self._watched_ms = 0
+        self._committed = False
         if self._s.user.state is not User.SPEAKING:
             self._s.user.fire(UserTrigger.SPEECH_STARTED)
         self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
@@ -70,10 +72,11 @@ class CallerSide:
             self._s.turn.voice_ms = event.voice_ms
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
+        self._sounding = False
+        self._sound_silence_ms = event.silence_ms
         turn = self._s.turn
         if turn is None or self._s.user.state is not User.SPEAKING:
             return
-        self._sounding = False
         turn.silence_ms = event.silence_ms
         turn.silence_began_ms = self._s.now_ms - event.silence_ms
         self._watched_ms = 0
@@ -107,7 +110,7 @@ class CallerSide:
         turn = self._turn_of(event.utterance)
         if turn is not None and not (utterance := turn.hear(event.utterance)).final:
             utterance.text = event.text.strip()
-            turn.detector = None
+            turn.words_changed()
 
     def transcript_final(self, event: ev.TranscriptFinal) -> None:
         turn = self._turn_of(event.utterance)
@@ -118,7 +121,7 @@ class CallerSide:
         if utterance.final:
             return
         utterance.text, utterance.final, utterance.complete = event.text.strip(), True, event.complete
-        turn.detector = None
+        turn.words_changed()
 
     def transcript_failed(self, event: ev.TranscriptFailed) -> None:
         # What was guessed so far is all there will ever be.
@@ -126,23 +129,24 @@ class CallerSide:
             turn.hear(event.utterance).final = True
 
     def scored(self, event: ev.EndOfTurnScored) -> None:
-        if self._s.turn is not None and self._s.turn.number == event.turn:
-            self._s.turn.detector = event.probability
+        turn = self._s.turn
+        if turn is not None and turn.number == event.turn and (not event.text or same_words(event.text, turn.text)):
+            turn.detector, turn.detector_busy = event.probability, False
 
     def _turn_of(self, utterance: int) -> Turn | None:
         """The open turn, where this utterance belongs to it. With push-to-talk, words themselves open the turn."""
         turn = self._s.turn
-        if turn is not None and (utterance in turn.utterances or self._s.policy.endpointing.mode == "manual"):
+        if turn is not None and utterance in turn.utterances:
             return turn
-        if turn is None and self._s.live and self._s.policy.endpointing.mode == "manual":
-            if self._last_turn is None or utterance not in self._last_turn.utterances:
-                return self._open_turn()
-        return None
+        pushed_to_talk = self._s.live and self._s.policy.endpointing.mode == "manual"
+        return self._open_turn() if pushed_to_talk and utterance > self._ended_through else None
 
     def _late_words(self, event: ev.TranscriptFinal) -> None:
         """Final words for a turn that is over: closed on partial words, or dropped for want of any."""
         turn = self._last_turn
         if turn is None or not self._s.live or self._s.turn is not None or event.utterance not in turn.utterances:
+            return
+        if not words_of(event.text):
             return
         before = turn.text
         turn.hear(event.utterance).text = event.text.strip()
@@ -166,8 +170,11 @@ class CallerSide:
         self._last_turn = None
         turn = self._open_turn()
         turn.utterances = dropped.utterances
-        turn.silence_ms = dropped.silence_ms + self._s.now_ms - dropped.silence_began_ms
+        turn.voice_ms = dropped.voice_ms
+        turn.silence_ms = max(dropped.silence_ms, self._s.now_ms - dropped.silence_began_ms)
         turn.silence_began_ms = dropped.silence_began_ms
+        # With push-to-talk the client has committed these words already.
+        self._committed = self._s.policy.endpointing.mode == "manual"
         if self._may_interrupt():
             self.interrupt_now()
         self._s.user.fire(UserTrigger.SPEECH_STARTED)
@@ -188,40 +195,44 @@ class CallerSide:
             self._sound_silence_ms = 0
             self._agent.hold()
 
+    def policy_changed(self) -> None:
+        """Barge-in was switched on while both were sounding: the caller has the floor from now on."""
+        if self._s.user.state is User.SILENT or self._s.agent_insists or not self._may_interrupt():
+            return
+        if self._s.policy.barge_in.mode == "hold":
+            self._agent.hold()
+        else:
+            self.interrupt_now()
+
     def interrupt_now(self) -> None:
-        """End the live reply for certain (typed words, a client's command, late words). What was heard must be known first: so hold,
-        and go on when the mouth has answered."""
+        """End the live reply for certain. What was heard of it must be known first: so hold, and go on when the mouth has answered."""
         reply = self._s.committed_reply
         assert reply is not None
         if self._s.agent.state is not Agent.HELD:
             self._agent.hold()
-            if reply.may_play:
-                self._interrupt_when_heard_is_known = True
-                return
-        self._finish_interruption()
-
-    def playback_reached(self, event: ev.PlaybackReached) -> None:
-        self._agent.playback_reached(event)
-        if self._interrupt_when_heard_is_known and self._s.committed_reply is not None:
-            if self._s.committed_reply.number == event.reply:
-                self._finish_interruption()
+        reply.losing_floor = True
 
     @property
     def interrupting(self) -> bool:
         """Whether an interruption is decided and only waits for the mouth's answer."""
-        return self._interrupt_when_heard_is_known
+        reply = self._s.committed_reply
+        return reply is not None and reply.losing_floor
 
-    def _finish_interruption(self) -> None:
-        self._interrupt_when_heard_is_known = False
-        reply = self._agent.interrupt()
-        if not reply.voice_started and not reply.asked_tools and self._s.turn is not None:
-            carried = self._s.history.take_back_turn(reply.turn)
-            if carried is not None:
-                self._s.turn.carried = carried
-                self._s.turn.interrupting = False
-                return
-        if self._s.turn is not None:
-            self._s.turn.interrupting = True
+    def _finish_interruption(self, reply: Reply) -> None:
+        assert reply.held_since_ms is not None
+        # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
+        if not reply.heard_known and self._s.now_ms - reply.held_since_ms < self._s.policy.barge_in.max_hold_ms:
+            return
+        self._agent.interrupt()
+        turn = self._s.turn
+        if turn is None:
+            return
+        turn.interrupting = True
+        if reply.kind == "model" and not reply.voice_started and not reply.asked_tools:
+            before = self._s.history.take_back_turn(reply.turn)
+            if before is not None:
+                turn.carried = f"{before} {turn.carried}".strip()
+                turn.interrupting = False
 
     def _evidence(self) -> Evidence:
         turn, reply = self._s.turn, self._s.committed_reply
@@ -235,7 +246,7 @@ class CallerSide:
         evidence = self._evidence()
         verdict = judge(evidence, self._s.policy.barge_in)
         if verdict is Verdict.CONFIRM:
-            self._finish_interruption()
+            self.interrupt_now()
         elif verdict is Verdict.RESUME:
             self.drop_turn()
             self._agent.resume()
@@ -246,8 +257,11 @@ class CallerSide:
 
     def evaluate(self) -> None:
         """Decide what can be decided now."""
-        if self._s.agent.state is Agent.HELD and not self._interrupt_when_heard_is_known:
+        if self._s.agent.state is Agent.HELD and not self.interrupting:
             self._judge_hold()
+        reply = self._s.committed_reply
+        if reply is not None and reply.losing_floor:
+            self._finish_interruption(reply)
         turn = self._s.turn
         if (
             turn is None
@@ -288,10 +302,18 @@ class CallerSide:
         if self._s.reply is None and endpointing.speculative_reply:
             points.append(endpointing.speculate_after_ms)
         if endpointing.detector and endpointing.mode == "evidence":
-            points.append((turn.silence_ms // endpointing.rescore_every_ms + 1) * endpointing.rescore_every_ms)
-            if turn.detector is None and turn.text:
-                self._s.emit(do.ScoreTurn(turn.number, turn.text, self._s.history.messages()))
+            every_ms = max(endpointing.rescore_every_ms, 1)
+            points.append((turn.silence_ms // every_ms + 1) * every_ms)
+            self._score_if_due(turn, every_ms)
         self._watch(min(point for point in points if point > turn.silence_ms))
+
+    def _score_if_due(self, turn: Turn, every_ms: int) -> None:
+        asked_at_ms = turn.detector_asked_at_ms
+        if not words_of(turn.text) or turn.detector_busy:
+            return
+        if asked_at_ms is None or turn.silence_ms - asked_at_ms >= every_ms:
+            turn.detector_asked_at_ms, turn.detector_busy = turn.silence_ms, True
+            self._s.emit(do.ScoreTurn(turn.number, turn.text, self._s.history.messages()))
 
     def _watch(self, silence_ms: int) -> None:
         if silence_ms != self._watched_ms:
@@ -333,7 +355,7 @@ class CallerSide:
     def close_turn(self, turn: Turn) -> None:
         """The caller has finished: their words enter the history, the agent has the floor."""
         text = turn.text
-        self._end_turn(dropped=False)
+        self._end_turn(turn, dropped=False)
         self._s.history.add(Message("user", text), turn=turn.number)
         self._s.emit(do.TurnClosed(turn.number, text))
         guess = self._s.reply
@@ -351,11 +373,22 @@ class CallerSide:
         if turn is None:
             return
         self._agent.drop_guess()
-        self._end_turn(dropped=True)
+        self._end_turn(turn, dropped=True)
+        if turn.carried:
+            # These words were a turn of their own before: they still stand, and nobody has answered them.
+            self._s.history.add(Message("user", turn.carried), turn=turn.number)
+            self._s.unanswered = self._s.unanswered or self._s.policy.reply_on_turn_end
+            turn.carried = ""
         self._s.emit(do.TurnDropped(turn.number, turn.text))
 
-    def _end_turn(self, *, dropped: bool) -> None:
-        self._last_turn, self._last_was_dropped = self._s.turn, dropped
+    def discarded(self, _event: ev.TurnDiscarded) -> None:
+        """The client throws the turn away, words that are still to come too."""
+        self.drop_turn()
+        self._last_turn = None
+
+    def _end_turn(self, turn: Turn, *, dropped: bool) -> None:
+        self._last_turn, self._last_was_dropped = turn, dropped
+        self._ended_through = max(self._ended_through, *turn.utterances, 0)
         self._s.turn = None
         self._committed = False
         self._watched_ms = 0
@@ -380,6 +413,9 @@ class CallerSide:
         if self._s.user.state is User.SPEAKING:
             self._s.user.fire(UserTrigger.SPEECH_STOPPED)
         self._sounding = False
+        reply = self._s.committed_reply
+        if reply is not None and reply.interruptible and not self._s.agent_insists:
+            self.interrupt_now()
 
     # -------------------------------------------------------------------------------------- time
 

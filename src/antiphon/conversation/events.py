@@ -129,7 +129,8 @@ class EndOfTurnScored:
     turn: int
     probability: float
     text: str = ""
-    """The words it was asked about (``ScoreTurn.text``); a score for other words than the turn has now is not used. Empty where not told."""
+    """The words it was asked about (``ScoreTurn.text``): a score for other words than the turn has by now is not used. Empty for
+    the words as they are."""
 
 
 @dataclass(frozen=True, slots=True)

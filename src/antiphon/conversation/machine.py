@@ -16,9 +16,10 @@ from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.caller_side import CallerSide
 from antiphon.conversation.keypad import KeypadInput
 from antiphon.conversation.policy import Policy
+from antiphon.conversation.reply import Reply
 from antiphon.conversation.silence import Due, SilenceKeeper
 from antiphon.conversation.situation import Say, Situation
-from antiphon.conversation.state import Agent, AgentTrigger, Call, CallTrigger, User, UserTrigger, forbidden
+from antiphon.conversation.state import Agent, Call, CallTrigger, User, forbidden
 from antiphon.conversation.words import words_of
 from antiphon.vocabulary import EndReason, Message, ToolSpec
 
@@ -38,7 +39,8 @@ class Conversation:
         """Typed words waiting until what was heard of the interrupted reply is known."""
         self._requested: str | None = None
         """A client's request for a reply, waiting until its committed turn has its words."""
-        self._end_reason: EndReason | None = None
+        self._end_reason = EndReason.ASSISTANT_ENDED
+        """Why the call ends, once it is ending."""
         self._goodbye_deadline_ms: int | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             ev.CallConnected: self._connected,
@@ -58,7 +60,7 @@ class Conversation:
             ev.EndOfTurnScored: self._caller.scored,
             ev.DtmfPressed: self._dtmf_pressed,
             ev.TurnCommitted: self._caller.committed,
-            ev.TurnDiscarded: lambda _event: self._caller.drop_turn(),
+            ev.TurnDiscarded: self._caller.discarded,
             ev.TextReceived: self._text_received,
             ev.MessageAdded: self._message_added,
             ev.ReplyRequested: self._reply_requested,
@@ -74,7 +76,7 @@ class Conversation:
             ev.SpeechSynthesized: self._agent.synthesized,
             ev.SynthesisFailed: self._agent.synthesis_failed,
             ev.PlaybackStarted: self._agent.playback_started,
-            ev.PlaybackReached: self._caller.playback_reached,
+            ev.PlaybackReached: self._agent.playback_reached,
             ev.PlaybackFinished: self._agent.playback_finished,
             ev.ToolFinished: lambda event: self._agent.tool_answered(event.tool_call_id, event.content),
             ev.ToolFailed: lambda event: self._agent.tool_answered(event.tool_call_id, event.problem, failed=True),
@@ -116,7 +118,7 @@ class Conversation:
             if reply.first_token_ms is None and not reply.step.done:
                 times.append(reply.started_ms + self._s.policy.speaking.reply_timeout_ms)
             if not reply.may_play and reply.ledger.pieces and self._s.agent.state is Agent.THINKING:
-                times.append(max(self._s.not_before_ms, self._s.now_ms + 1))
+                times.append(self._s.not_before_ms)
         if self._s.live and (due := self._s.silence.next(self._s.policy.silence, quiet=self._quiet)) is not None:
             times.append(due[0])
         return min((time for time in times if time is not None), default=None)
@@ -158,9 +160,7 @@ class Conversation:
         while True:
             closed, self._s.just_closed = self._s.just_closed, None
             if closed is not None and not self.ended:
-                self._after_reply(
-                    closed.end_after, closed.transfer_to, closed.heard_text(closed.heard_ms), closed.number
-                )
+                self._after_reply(closed)
             if self.ended:
                 break
             self._caller.evaluate()
@@ -171,32 +171,42 @@ class Conversation:
         broken = forbidden(self.user, self.agent, self.call, agent_insists=self._s.agent_insists)
         assert broken is None, broken
 
-    def _after_reply(self, end_after: EndReason | None, transfer_to: str, heard: str, _number: int) -> None:
+    def _after_reply(self, reply: Reply) -> None:
+        """What a reply entails once it is over: the end of the call, or its transfer."""
         if self._s.call.state is Call.ENDING:
-            if end_after is not None or not self._s.says:
-                self._finish(self._end_reason or EndReason.ASSISTANT_ENDED)
+            if not self._s.says:
+                self._finish(self._end_reason)
             return
-        if transfer_to:
-            self._s.emit(do.TransferCall(transfer_to))
-            return
-        spoken = " ".join(words_of(heard))
+        # Whoever cuts a goodbye short has something to say: the model is asked again, and decides anew.
+        decided = reply.kind == "say" or reply.status in ("completed", "failed")
+        if decided and reply.transfer_to:
+            self._s.emit(do.TransferCall(reply.transfer_to))
+        elif self._says_end_phrase(reply.text):
+            self._finish(EndReason.ASSISTANT_SAID_END_PHRASE)
+        elif decided and reply.end_after is EndReason.ASSISTANT_ENDED and not reply.text:
+            self._begin_end(reply.end_after, "")
+        elif decided and reply.end_after is not None:
+            self._finish(reply.end_after)
+
+    def _says_end_phrase(self, text: str) -> bool:
+        spoken = f" {' '.join(words_of(text))} "
         phrases = (" ".join(words_of(phrase)) for phrase in self._s.policy.speaking.end_call_phrases)
-        if any(phrase and phrase in spoken for phrase in phrases):
-            end_after = EndReason.ASSISTANT_SAID_END_PHRASE
-        if end_after is EndReason.ASSISTANT_ENDED:
-            self._begin_end(end_after, "")
-        elif end_after is not None:
-            self._finish(end_after)
+        return any(phrase and f" {phrase} " in spoken for phrase in phrases)
 
     def _next_words(self) -> None:
         """Typed words, a waiting request, or words of our own take the floor when it is free."""
         if self._s.live and self._typed and not self._caller.interrupting:
             typed, self._typed = self._typed, []
             self._take_text(" ".join(event.text for event in typed), reply=any(event.reply for event in typed))
-        if self._requested is not None and self._s.turn is None and self._s.reply is None and self._s.live:
+        if self._s.live and self._requested is not None and self._s.turn is None:
             request, self._requested = self._requested, None
-            self._agent.ask_model(self._s.turn_count, request=request)
-        if self._s.says and self._s.reply is None and self._s.user.state is User.SILENT and not self.ended:
+            if self._s.reply is None:
+                self._agent.ask_model(self._s.turn_count, request=request, insists=True)
+            else:  # the turn has been answered without being asked for
+                self._s.emit(do.RequestRefused(request, "reply_active"))
+        if self._s.live and self._s.unanswered and self._s.quiet:
+            self._agent.ask_model(self._s.turn_count)
+        if self._s.says and self._s.reply is None and self._s.user.state is User.SILENT:
             self._agent.say(self._s.says.popleft())
 
     # -------------------------------------------------------------------------------------- the call
@@ -206,7 +216,7 @@ class Conversation:
             return
         self._s.call.fire(CallTrigger.CONNECTED)
         now = self._s.now_ms
-        self._s.silence = SilenceKeeper(now, now, now)
+        self._s.silence = SilenceKeeper(now, now, now, audio_arrived=self._s.silence.audio_arrived)
         greeting = self._s.policy.greeting
         if greeting.mode == "assistant-speaks-first" and greeting.message:
             self._agent.say(Say(greeting.message, interruptible=greeting.interruptible))
@@ -218,6 +228,7 @@ class Conversation:
 
     def _policy_changed(self, event: ev.PolicyChanged) -> None:
         self._s.policy = event.policy
+        self._caller.policy_changed()
 
     def _begin_end(self, reason: EndReason, message: str) -> None:
         """Say goodbye, then end. What is being said is finished first; nobody is listened to any more."""
@@ -235,9 +246,9 @@ class Conversation:
         goodbye = message or self._s.policy.silence.end_call_message
         if goodbye:
             self._s.says.append(Say(goodbye, interruptible=False, end_after=reason))
-        if self._s.agent.state is Agent.HELD:
-            self._agent.resume()
         reply = self._s.committed_reply
+        if reply is not None and self._s.agent.state is Agent.HELD and not reply.losing_floor:
+            self._agent.resume()
         if reply is not None and not reply.voice_started and reply.kind == "model":
             self._agent.interrupt("cancelled")
         elif reply is None and not goodbye:
@@ -253,10 +264,6 @@ class Conversation:
         for pending in self._s.tool_calls.all():
             self._s.emit(do.CancelTool(pending.call.id))
         self._caller.drop_turn()
-        if self._s.user.state is not User.SILENT:  # pragma: no cover - dropping the turn silences the user
-            self._s.user.fire(UserTrigger.TURN_ENDED)
-        if self._s.agent.state is not Agent.IDLE:  # pragma: no cover - closing the reply idles the agent
-            self._s.agent.fire(AgentTrigger.REPLY_ENDED)
         self._s.just_closed = None
         self._s.call.fire(CallTrigger.ENDED)
         self._s.emit(do.EndCall(reason))
@@ -291,13 +298,12 @@ class Conversation:
         self._s.history.add(Message("user", text), turn=self._s.turn_count)
         self._s.emit(do.TurnOpened(self._s.turn_count))
         self._s.emit(do.TurnClosed(self._s.turn_count, text))
-        if reply and self._s.reply is None:
-            self._agent.ask_model(self._s.turn_count)
+        self._s.unanswered = self._s.unanswered or reply
 
     def _message_added(self, event: ev.MessageAdded) -> None:
+        self._agent.drop_guess()
         self._s.history.add(event.message, turn=self._s.turn_count)
-        if event.reply and self._s.live and self._s.quiet:
-            self._agent.ask_model(self._s.turn_count)
+        self._s.unanswered = self._s.unanswered or (event.reply and self._s.live)
 
     def _reply_requested(self, event: ev.ReplyRequested) -> None:
         if not self._s.live:
@@ -308,7 +314,7 @@ class Conversation:
         elif self._s.turn is not None and self._s.user.state is User.PAUSING:
             self._requested = event.request
         else:
-            self._agent.ask_model(self._s.turn_count, request=event.request)
+            self._agent.ask_model(self._s.turn_count, request=event.request, insists=True)
 
     def _reply_cancelled(self, event: ev.ReplyCancelled) -> None:
         self._agent.drop_guess()
@@ -333,7 +339,7 @@ class Conversation:
         if self._s.call.state is Call.CONNECTING:
             return
         if self._goodbye_deadline_ms is not None and self._goodbye_deadline_ms <= now:
-            self._finish(self._end_reason or EndReason.ASSISTANT_ENDED)
+            self._finish(self._end_reason)
             return
         if self._s.live:
             due = self._s.silence.next(policy.silence, quiet=self._quiet)

@@ -93,8 +93,8 @@ class BargeIn:
     backoff_ms: int = 1000
     """After an interruption the agent does not speak again sooner [backoffSeconds]."""
     debounce_ms: int = 500
-    """After an interruption, a bare "wait", "no", "actually" announces more: such a turn is not closed, and no model is asked, before this much
-    silence. So rapid repeats become one turn and one request."""
+    """After an interruption, a bare "wait", "no", "actually" announces more: such a turn is not closed, and no model is asked, before
+    this much silence. So rapid repeats become one turn and one request."""
     acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
     interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES
 

@@ -78,7 +78,9 @@ class EspeakLibrary:
             self._library = ctypes.CDLL(espeakng_loader.get_library_path())
             data_path = espeakng_loader.get_data_path()
         except (ImportError, OSError, RuntimeError) as missing:
-            raise ProviderUnavailable(_NAME, "the espeakng-loader package is not installed for this platform") from missing
+            raise ProviderUnavailable(
+                _NAME, "the espeakng-loader package is not installed for this platform"
+            ) from missing
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._library.espeak_Synth.argtypes = (
             *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),

@@ -28,7 +28,7 @@ from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
-_HEADER_FIELDS = {
+_HEADER_FIELDS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
     "messages": TypeAdapter(list[Message]),
     "tools": TypeAdapter(list[ToolSpec]),

@@ -9,7 +9,7 @@ from typing import Any
 
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
+from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
 from antiphon.vocabulary import Message
 
 
@@ -38,6 +38,8 @@ class SessionPlan:
     hearing: HearingSettings = field(default_factory=HearingSettings)
     recording: Path | None = None
     event_log: Path | None = None
+    opening: ExpectedAnswers = field(default_factory=ExpectedAnswers)
+    """What the caller may say to the greeting."""
     variables: Mapping[str, str] = field(default_factory=dict)
     transfer: Callable[[str, str], Awaitable[None]] | None = None
     """``transfer(provider_call_id, destination)``; None where the transport cannot."""

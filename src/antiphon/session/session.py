@@ -100,6 +100,7 @@ class Session:
         """The media is live: listen, and let the greeting begin."""
         for observer in self._observers:
             observer.call_started(self.call, self.started_ms)
+        self._listening.expect(self.plan.opening)
         self.port.listen(self._listening)
         self._pump.feed(ev.CallConnected())
 

@@ -39,12 +39,12 @@ def operations(
     router = APIRouter()
 
     @router.get("/healthz")
-    def healthz() -> ORJSONResponse:
+    async def healthz() -> ORJSONResponse:
         """Alive: the process answers, and says how it is."""
         return ORJSONResponse({"status": "ok", **status()})
 
     @router.get("/readyz")
-    def readyz() -> ORJSONResponse:
+    async def readyz() -> ORJSONResponse:
         """Ready: a new call would be taken."""
         try:
             manager.admit()
@@ -53,11 +53,11 @@ def operations(
         return ORJSONResponse({"status": "ready", "calls": manager.live})
 
     @router.get("/metrics")
-    def prometheus() -> Response:
+    async def prometheus() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @router.get("/calls/{call_id}/timeline", dependencies=[Depends(guard)])
-    def timeline(call_id: str) -> ORJSONResponse:
+    async def timeline(call_id: str) -> ORJSONResponse:
         """Where the time of each turn went; by our call id or the carrier's."""
         line = timelines.find(call_id)
         if line is None:

@@ -36,19 +36,19 @@ class ApiKeys:
         """A new key. The secret is returned once and never again. Raises OSError."""
         secret = f"sk_antiphon_{secrets.token_urlsafe(32)}"
         record = KeyRecord(f"key_{secrets.token_hex(6)}", name, _digest(secret), wall_ms)
-        self._write([*self.list(), record])
+        self._write([*self.records(), record])
         return record, secret
 
     def revoke(self, key_id: str) -> bool:
         """Whether there was such a key."""
-        records = self.list()
+        records = self.records()
         left = [record for record in records if record.id != key_id]
         if len(left) == len(records):
             return False
         self._write(left)
         return True
 
-    def list(self) -> list[KeyRecord]:
+    def records(self) -> list[KeyRecord]:
         """Raises ConfigurationError where the file cannot be understood."""
         try:
             stat = self._path.stat()
@@ -67,7 +67,7 @@ class ApiKeys:
         """Every key is compared, each in constant time."""
         digest = _digest(secret)
         found = False
-        for record in self.list():
+        for record in self.records():
             found |= hmac.compare_digest(record.sha256, digest)
         return found
 

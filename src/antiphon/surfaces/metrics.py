@@ -24,18 +24,31 @@ class CallMetrics:
     def __init__(self, find_timeline: Callable[[str], CallTimeline | None]) -> None:
         self.registry = CollectorRegistry()
         self._find_timeline = find_timeline
-        own = {"namespace": "antiphon", "registry": self.registry}
-        self._calls = Counter("calls", "Calls taken.", ["provider"], **own)  # type: ignore[arg-type]
-        self._ended = Counter("calls_ended", "Calls ended, by reason.", ["reason"], **own)  # type: ignore[arg-type]
-        self._turns = Counter("turns", "Turns of callers, by fate.", ["fate"], **own)  # type: ignore[arg-type]
-        self._barge_ins = Counter("barge_ins", "Holds of the agent: true interruptions and false ones.", ["kind"], **own)  # type: ignore[arg-type]
-        self._hold = Histogram("false_barge_in_hold_seconds", "How long the agent was held for nothing.", buckets=_HOLD_SECONDS, **own)  # type: ignore[arg-type]
-        self._stage = Histogram("turn_stage_seconds", "Latency of a turn, by stage, from the caller's last sound.", ["stage"], buckets=_SECONDS, **own)  # type: ignore[arg-type]
-        self._tools = Counter("tool_calls", "Tools run.", **own)  # type: ignore[arg-type]
-        self._replies = Counter("replies", "Replies, by how they ended.", ["status"], **own)  # type: ignore[arg-type]
-        self._vendor_errors = Counter("provider_errors", "Failures of engines and vendors.", ["provider", "code"], **own)  # type: ignore[arg-type]
-        self._characters = Counter("characters", "Characters spoken.", ["provider"], **own)  # type: ignore[arg-type]
-        self._tokens = Counter("tokens", "Tokens of models.", ["provider", "direction"], **own)  # type: ignore[arg-type]
+        self._calls = self._counter("calls", "Calls taken.", "provider")
+        self._ended = self._counter("calls_ended", "Calls ended, by reason.", "reason")
+        self._turns = self._counter("turns", "Turns of callers, by fate.", "fate")
+        self._barge_ins = self._counter("barge_ins", "Holds of the agent: true interruptions and false ones.", "kind")
+        self._tools = self._counter("tool_calls", "Tools run.")
+        self._replies = self._counter("replies", "Replies, by how they ended.", "status")
+        self._vendor_errors = self._counter("provider_errors", "Failures of engines and vendors.", "provider", "code")
+        self._characters = self._counter("characters", "Characters spoken.", "provider")
+        self._tokens = self._counter("tokens", "Tokens of models.", "provider", "direction")
+        self._hold = Histogram(
+            "antiphon_false_barge_in_hold_seconds",
+            "How long the agent was held for nothing.",
+            buckets=_HOLD_SECONDS,
+            registry=self.registry,
+        )
+        self._stage = Histogram(
+            "antiphon_turn_stage_seconds",
+            "Latency of a turn, by stage, from the caller's last sound.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"antiphon_{name}", text, labels, registry=self.registry)
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         self._calls.labels(call.provider).inc()
@@ -96,9 +109,7 @@ def _stage_times(turn: TurnTimes) -> Iterable[tuple[str, int | None]]:
 
 
 class _Reader(Collector):
-    def __init__(
-        self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]
-    ) -> None:
+    def __init__(self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]) -> None:
         self._gauges = gauges
         self._counters = counters
 

@@ -48,8 +48,7 @@ def _digits(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:
         return "", at + 1
     if token.number is None or token.ordinal:
         return None
-    # Written digits keep their leading zeros.
-    return (token.text if token.text.isdecimal() else str(token.number)), at + 1
+    return token.digits, at + 1
 
 
 def find_phones(tokens: Sequence[Token], region: str) -> list[Found[str]]:

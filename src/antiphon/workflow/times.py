@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
 from antiphon.workflow.words import FILLERS, Token
 
@@ -29,6 +30,9 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
     "to", "not", "oh", "works", "good",
 ))  # fmt: skip
+_AFTER_AN_HOUR = _AROUND_AN_ANSWER | frozenset(
+    (*WEEKDAYS, "on", "today", "tomorrow", "next", "this", "my", "and", "if", "would")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +147,8 @@ def _minute(tokens: Sequence[Token], at: int) -> tuple[int, int, bool]:
 
 
 def _ends_there(tokens: Sequence[Token], at: int) -> bool:
-    """Whether no number or unit follows ("at five main street" is no time, nor is "at three five five")."""
-    return at >= len(tokens) or (
-        tokens[at].number is None and tokens[at].text not in (":", "/", "-", "street", "avenue", "road")
-    )
+    """Whether nothing follows that the number could belong to ("at five main street", "at three five five")."""
+    return at >= len(tokens) or tokens[at].text in _AFTER_AN_HOUR
 
 
 def _part_of_day(words: Sequence[str], at: int) -> tuple[bool | None, int]:

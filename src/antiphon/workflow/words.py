@@ -37,6 +37,8 @@ class Token:
     """As written, with its capitals."""
     number: int | None = None
     ordinal: bool = False
+    digits: str = ""
+    """The number's digits as they would be typed: "zero seven" is 07."""
 
 
 class _Piece(text_to_num.Token):  # type: ignore[misc]  # the package has no types
@@ -65,7 +67,8 @@ def tokenize(text: str) -> tuple[Token, ...]:
         tokens += [_token(raw[at]) for at in range(position, found.start)]
         words, written = " ".join(pieces[found.start : found.end]), " ".join(raw[found.start : found.end])
         whole = float(found.value).is_integer()
-        tokens.append(Token(words, written, int(found.value) if whole else None, bool(found.is_ordinal)))
+        ordinal, digits = bool(found.is_ordinal), "".join(filter(str.isdecimal, found.text))
+        tokens.append(Token(words, written, int(found.value) if whole else None, ordinal, digits))
         position = found.end
     tokens += [_token(piece) for piece in raw[position:]]
     return tuple(tokens)
@@ -73,9 +76,10 @@ def tokenize(text: str) -> tuple[Token, ...]:
 
 def _token(raw: str) -> Token:
     text = raw.lower()
-    if text[0].isdigit():
+    if text[0].isdecimal():
         ordinal = text.endswith(_ORDINAL_ENDINGS)
-        return Token(text, raw, int(text[:-2] if ordinal else text), ordinal)
+        digits = text[:-2] if ordinal else text
+        return Token(text, raw, int(digits), ordinal, digits)
     return Token(text, raw)
 
 

@@ -103,7 +103,7 @@ async def answering(api: RestApi) -> AsyncIterator[str]:
         "127.0.0.1",
         0,
     )
-    yield "http://127.0.0.1:{}".format(listening.sockets[0].getsockname()[1])
+    yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     api.released.set()
     await asyncio.gather(*state.tasks)
     listening.close()

@@ -11,8 +11,8 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.token import StreamTokens
 from antiphon.carriers.twilio.webhook import OnCallStatus
 from antiphon.transports.base import CallAcceptor
-from antiphon.transports.watch import SocketWatch
 from antiphon.transports.socket import MediaRoutes
+from antiphon.transports.watch import SocketWatch
 
 
 class TwilioCarrier:

@@ -14,6 +14,8 @@ PRIOR_FRAMES = 120
 
 _ENGINE_PRIOR_FRAMES = 500
 """What the engine itself takes a mean it is given to be worth (CMN_WIN)."""
+_ENGINE_WINDOW_FRAMES = 800
+"""From here on the engine forgets (CMN_WIN_HWM): its mean is then a good one as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class ChannelMean:
         too much weight for one short utterance; the frames' sum is recovered from it and weighed anew.
         """
         engine_frames = _ENGINE_PRIOR_FRAMES + frames
+        if engine_frames >= _ENGINE_WINDOW_FRAMES:
+            return engine_mean
         total_frames = PRIOR_FRAMES + frames
         return ChannelMean(
             tuple(

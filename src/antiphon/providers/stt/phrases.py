@@ -76,5 +76,5 @@ def grammar_of_jsgf(jsgf: str) -> Grammar:
     text = _HEADER.sub(" ", _COMMENT.sub(" ", jsgf))
     if re.search(r"\bimport\s*<", text):
         raise ConfigurationError("answers.grammar", "import is not supported")
-    words = {word: None for word in _NOT_WORDS.sub(" ", text).split()}
+    words = dict.fromkeys(_NOT_WORDS.sub(" ", text).split())
     return Grammar(jsgf, tuple(words))

@@ -34,7 +34,7 @@ class PocketsphinxSpeechToText:
     def __init__(
         self,
         *,
-        processes: int = 1,
+        workers: int = 1,
         dictation_decoders: int = 3,
         grammar_decoders: int = 24,
         min_confidence: float = 0.5,
@@ -42,14 +42,16 @@ class PocketsphinxSpeechToText:
         max_utterance_ms: int = 60_000,
         final_timeout_ms: int = 5_000,
     ) -> None:
-        """Decoders are per process and are built when first needed (``pocketsphinx_decoders`` says what they cost); an utterance
+        """``workers`` are processes. Decoders are per process, and are built when first needed (``pocketsphinx_decoders`` says what they cost); an utterance
         past the cap fails at once. Audio past ``max_utterance_ms`` is not heard. ``dictation_decoders=0`` never loads the
         language model (90 MB less). Raises ConfigurationError.
         """
-        if not 1 <= processes <= 64:
-            raise ConfigurationError("stt.processes", "must be 1 … 64")
+        if not 1 <= workers <= 64:
+            raise ConfigurationError("stt.workers", "must be 1 … 64")
         if dictation_decoders < 0 or grammar_decoders < 0 or dictation_decoders + grammar_decoders == 0:
-            raise ConfigurationError("stt.dictation_decoders", "must not be negative, nor 0 together with grammar_decoders")
+            raise ConfigurationError(
+                "stt.dictation_decoders", "must not be negative, nor 0 together with grammar_decoders"
+            )
         if not 0.0 <= min_confidence <= 1.0:
             raise ConfigurationError("stt.min_confidence", "must be 0 … 1")
         for field, value in (
@@ -67,7 +69,7 @@ class PocketsphinxSpeechToText:
             "min_confidence": min_confidence,
             "partial_every_ms": partial_every_ms,
         }
-        self._pool = WorkerPool(NAME, _ENGINE, options, processes=processes)
+        self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers)
 
     async def start(self) -> None:
         await self._pool.start()
@@ -78,9 +80,7 @@ class PocketsphinxSpeechToText:
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> PocketsphinxStream:
         if audio not in self.formats:
             raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
-        return PocketsphinxStream(
-            self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms
-        )
+        return PocketsphinxStream(self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms)
 
 
 class PocketsphinxStream:
@@ -183,14 +183,13 @@ class PocketsphinxStream:
         if frame.kind == "error":
             self._drop_stream(frame.fields["problem"])
             return
-        if frame.fields["utterance"] != self._utterance:
+        utterance = self._utterance
+        if utterance is None or frame.fields["utterance"] != utterance:
             return  # of an utterance that was given up
         if frame.kind == "failed":
             self._fail(frame.fields["problem"])
         elif frame.kind == "text":
-            heard = Transcribed(
-                self._utterance, frame.fields["text"], frame.fields["final"], frame.fields["confidence"]
-            )
+            heard = Transcribed(utterance, frame.fields["text"], frame.fields["final"], frame.fields["confidence"])
             if heard.final:
                 self._utterance = None
                 self._stop_timeout()

@@ -17,13 +17,14 @@ from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers.stt.channel import TYPICAL
 from antiphon.providers.stt.phrases import Grammar, grammar_of_jsgf, grammar_of_phrases, spoken_words
 from antiphon.providers.stt.pocketsphinx_decoders import Hypothesis, Recogniser, RecogniserPool
-from antiphon.providers.stt.rejection import RATE_HZ, Voicing, confidence, spoken_by_a_voice
+from antiphon.providers.stt.rejection import RATE_HZ, Voicing, confidence, explains_the_voice, has_voice
 from antiphon.providers.stt.wideband import WidebandUpsampler
 from antiphon.providers.worker_frames import Frame
 from antiphon.vocabulary import Encoding
 
 if TYPE_CHECKING:
     from antiphon.providers.worker_process import Link
+
 
 class Call:
     """One stream: its format, its channel, what it expects, and at most one open utterance."""
@@ -68,15 +69,13 @@ class Utterance:
         return True
 
     def accepted(self, hypothesis: Hypothesis, min_confidence: float) -> tuple[str, float]:
-        """Text and confidence, the text empty where nobody said it. Dictation is judged by voice only: it has words for everything."""
+        """Text and confidence; the text empty where nobody said it."""
         sure = confidence(hypothesis.words, self._call.rate_hz)
         grammar = self.recogniser.grammar
-        if not hypothesis.words or (grammar is not None and sure < min_confidence):
-            return "", sure
-        voiced = self._voicing.frames()
         if grammar is None:
-            return (hypothesis.text if spoken_by_a_voice(hypothesis.words[:1], voiced[voiced]) else ""), sure
-        if not spoken_by_a_voice(hypothesis.words, voiced):
+            # Dictation has words for everything, so how well they fit tells nothing: only a voice is asked for.
+            return (hypothesis.text if has_voice(self._voicing.frames()) else ""), sure
+        if sure < min_confidence or not explains_the_voice(hypothesis.words, self._voicing.frames()):
             return "", sure
         return grammar.written(hypothesis.text), sure
 

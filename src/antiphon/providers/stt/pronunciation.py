@@ -16,17 +16,19 @@ from pathlib import Path
 LETTER_TO_SOUND_TIMEOUT_S = 5.0
 MAX_LEARNED_WORDS = 10_000
 
+_TABLE = """
+p P   b B   t T   t# T   t2 T   d D   k K   x K   g G   tS CH   dZ JH   f F   v V   T TH   D DH   s S   z Z   S SH   Z ZH   h HH
+m M   n N   n- AH+N   N NG   l L   r R   r- R   w W   j Y   ? -   ; -
+a AE   aa AE   a# AH   A: AA   0 AA   V AH   @ AH   @2 AH   @- AH   @L AH+L   E EH   I IH   I2 IH   I# IH   i IY   i: IY
+U UH   u: UW   O: AO   O2 AO   3 ER   3: ER   eI EY   aI AY   OI OY   aU AW   oU OW
+A@ AA+R   o@ AO+R   O@ AO+R   e@ EH+R   i@ IY+AH   i@3 IH+R   U@ UH+R   aI3 AY+ER   aI@ AY+AH
+"""
+"""espeak-ng's en-us phoneme mnemonics (without stress) and the ARPAbet phones each stands for ("-": none). Checked against 6,000
+words of the dictionary: each maps to what stands there most often."""
+
+_FIELDS = _TABLE.split()
 _PHONES = {
-    # espeak-ng's en-us phoneme mnemonics (stress marks removed) to ARPAbet. Checked against 6,000 words of the dictionary: each
-    # maps to what stands there most often.
-    **{"p": "P", "b": "B", "t": "T", "t#": "T", "t2": "T", "d": "D", "k": "K", "x": "K", "g": "G", "tS": "CH", "dZ": "JH"},
-    **{"f": "F", "v": "V", "T": "TH", "D": "DH", "s": "S", "z": "Z", "S": "SH", "Z": "ZH", "h": "HH", "?": ""},
-    **{"m": "M", "n": "N", "n-": "AH N", "N": "NG", "l": "L", "r": "R", "r-": "R", "w": "W", "j": "Y", ";": ""},
-    **{"a": "AE", "aa": "AE", "a#": "AH", "A:": "AA", "0": "AA", "V": "AH", "@": "AH", "@2": "AH", "@-": "AH", "@L": "AH L"},
-    **{"E": "EH", "I": "IH", "I2": "IH", "I#": "IH", "i": "IY", "i:": "IY", "U": "UH", "u:": "UW", "O:": "AO", "O2": "AO"},
-    **{"3": "ER", "3:": "ER", "eI": "EY", "aI": "AY", "OI": "OY", "aU": "AW", "oU": "OW"},
-    **{"A@": "AA R", "o@": "AO R", "O@": "AO R", "e@": "EH R", "i@": "IY AH", "i@3": "IH R", "U@": "UH R"},
-    **{"aI3": "AY ER", "aI@": "AY AH"},
+    mnemonic: phones.strip("-").replace("+", " ") for mnemonic, phones in zip(_FIELDS[::2], _FIELDS[1::2], strict=True)
 }
 _STRESS = "',%="
 

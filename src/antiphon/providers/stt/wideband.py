@@ -30,4 +30,5 @@ class WidebandUpsampler:
         delayed = np.concatenate((self._late, samples))
         self._late = delayed[samples.size :]
         wide[::2] += delayed[: samples.size] * np.float32(2.0 * IMAGE_GAIN)
-        return np.clip(np.rint(wide), -32768, 32767).astype(np.int16)
+        saturated: NDArray[np.int16] = np.clip(np.rint(wide), -32768, 32767).astype(np.int16)
+        return saturated

@@ -1,0 +1,196 @@
+"""``antiphon demo``: a real spoken phone call on this machine, with no account and no key.
+
+The server runs in a process of its own, as in earnest; a simulated caller rings it up over the real Twilio protocol, cuts the agent
+short once and coughs once, and what came of it is checked and shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from antiphon.caller.caller import CallPlan
+from antiphon.caller.clips import LineNoise
+from antiphon.caller.script import read_script
+from antiphon.caller.webhook import Identity
+from antiphon.cli.call import Job, run_job
+from antiphon.errors import AntiphonError, ProviderUnavailable
+from antiphon.session.event_log import EventLog, read_event_log
+from antiphon.session.replay import replay
+
+_START_TIMEOUT_S = 60.0
+_LINE_NOISE_DBFS = -55.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One thing the demo must show."""
+
+    what: str
+    shown: bool
+    detail: str
+
+
+def demo(
+    output: Annotated[Path, typer.Option(help="Where the recording and the event log go")] = Path("demo-output"),
+    serve: Annotated[bool, typer.Option("--serve", help="Leave the server up afterwards")] = False,
+    port: Annotated[int, typer.Option(help="Port of the server, 0 for any")] = 0,
+) -> None:
+    """Hold a real spoken conversation on this machine and show what happened. Exit 0 when all of it worked."""
+    console, errors = Console(), Console(stderr=True)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            worked = runner.run(_demo(console, output, port or _free_port(), stay=serve))
+    except KeyboardInterrupt:
+        raise typer.Exit(0 if serve else 130) from None
+    except (AntiphonError, OSError) as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise typer.Exit(1) from error
+    if not worked:
+        raise typer.Exit(1)
+
+
+async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> bool:
+    output.mkdir(parents=True, exist_ok=True)
+    data_dir = output / "server"
+    before = set(data_dir.glob("calls/*.jsonl"))
+    token = secrets.token_hex(16)
+    url = f"http://127.0.0.1:{port}"
+    async with _server(port, data_dir, token):
+        console.print(f"The server answers at [bold]{url}[/]. A caller rings …\n")
+        failed = await run_job(_call(f"{url}/twilio/voice", url, token, output / "heard-by-the-caller.wav"), console)
+        log_path = await _new_log(data_dir, before)
+        log = read_event_log(log_path)
+        outcomes = [Outcome("every turn was answered", not failed, ""), *_outcomes(log)]
+        _show(console, outcomes)
+        console.print(f"\nWhat the caller heard: [bold]{output / 'heard-by-the-caller.wav'}[/] (caller left, agent right)")
+        console.print(f"The server's recording: [bold]{log_path.with_suffix('.wav')}[/]")
+        console.print(f"The event log:          [bold]{log_path}[/]  (antiphon replay {log_path})")
+        if stay:
+            console.print(f"\nThe server stays up: antiphon call {url}/twilio/voice --auth-token {token} --say 'hello'")
+            await asyncio.Event().wait()
+    return all(outcome.shown for outcome in outcomes)
+
+
+def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
+    return Job(
+        plan=CallPlan(
+            lines=(),
+            webhook_url=webhook,
+            identity=Identity(auth_token=token),
+            noise=LineNoise(_LINE_NOISE_DBFS, 0),
+            keep_audio=True,
+        ),
+        lines=read_script(Path(str(files("antiphon.caller"))) / "scripts" / "front-desk.yaml"),
+        calls=1,
+        stagger_ms=0,
+        voice="en-gb",
+        transcribe=False,
+        api_url=url,
+        api_key="",
+        recording=recording,
+        json=False,
+    )
+
+
+def _outcomes(log: EventLog) -> list[Outcome]:
+    actions: list[tuple[str, dict[str, Any]]] = [
+        (name, fields) for entry in log.entries for name, fields in entry.actions
+    ]
+    cut = [fields for name, fields in actions if name == "InterruptionConfirmed"]
+    held = [fields for name, fields in actions if name == "InterruptionDismissed"]
+    booked = [fields for name, fields in actions if name == "RunTool"]
+    difference = replay(log)
+    return [
+        Outcome("the interruption took the floor", bool(cut), f"the greeting was cut after {cut[0]['heard_ms']} ms" if cut else ""),
+        Outcome("the cough did not", bool(held), f"held for {held[0]['held_ms']} ms, then went on" if held else ""),
+        Outcome("the appointment was booked", bool(booked), _booking(booked)),
+        Outcome("the call ended by itself", log.ended == "assistant-ended-call", log.ended or "it did not end"),
+        Outcome("the event log replays", difference is None, "identical" if difference is None else "different"),
+    ]
+
+
+def _booking(booked: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in booked[-1]["call"]["arguments"].items()) if booked else ""
+
+
+def _show(console: Console, outcomes: list[Outcome]) -> None:
+    table = Table(show_header=False, title="What it showed", title_justify="left")
+    for outcome in outcomes:
+        mark = "[green]yes[/]" if outcome.shown else "[bold red]no[/]"
+        table.add_row(outcome.what, mark, escape(outcome.detail))
+    console.print(table)
+
+
+async def _new_log(data_dir: Path, before: set[Path]) -> Path:
+    """The call's event log, once it has its end. Raises ProviderUnavailable where there is none."""
+    deadline = asyncio.get_running_loop().time() + 10
+    while asyncio.get_running_loop().time() < deadline:
+        for path in set(data_dir.glob("calls/*.jsonl")) - before:
+            if b'{"ended"' in path.read_bytes()[-200:]:
+                return path
+        await asyncio.sleep(0.1)
+    raise ProviderUnavailable("demo", "the call left no complete event log")
+
+
+@asynccontextmanager
+async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
+    settings = {
+        "ANTIPHON_HOST": "127.0.0.1",
+        "ANTIPHON_PORT": str(port),
+        "ANTIPHON_ASSISTANT": "front-desk",
+        "ANTIPHON_DATA_DIR": str(data_dir),
+        "ANTIPHON_TWILIO__AUTH_TOKEN": token,
+        "ANTIPHON_OPEN_API": "true",
+        "ANTIPHON_LOG_LEVEL": "warning",
+        "ANTIPHON_DRAIN_S": "1",
+    }
+    server = subprocess.Popen([sys.executable, "-m", "antiphon", "serve"], env={**os.environ, **settings})
+    try:
+        await _wait_ready(server, f"http://127.0.0.1:{port}/readyz")
+        yield
+    finally:
+        server.terminate()
+        try:
+            await asyncio.to_thread(server.wait, 15)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+async def _wait_ready(server: subprocess.Popen[bytes], url: str) -> None:
+    deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
+    async with httpx.AsyncClient() as client:
+        while asyncio.get_running_loop().time() < deadline:
+            if server.poll() is not None:
+                raise ProviderUnavailable("server", f"it stopped at once with exit status {server.returncode}")
+            try:
+                if (await client.get(url)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+    raise ProviderUnavailable("server", "it was not ready in time")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,93 @@
+"""``antiphon replay``: run a call again from its event log, and ask what another policy would have changed."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.session.event_log import EventLog, read_event_log
+from antiphon.session.replay import Difference, TurnOutcome, changed_policy, outcomes
+from antiphon.session.replay import replay as run_again
+
+_SHOWN = 20
+
+
+def replay(
+    log: Annotated[Path, typer.Argument(help="An event log: <call id>.jsonl")],
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="policy.path=value: what would have changed? (repeat)")
+    ] = None,
+) -> None:
+    """Re-run a call and say "identical", or show the first difference (exit 1). With --set, compare policies turn by turn."""
+    out, errors = Console(), Console(stderr=True)
+    try:
+        event_log = read_event_log(log)
+        difference = run_again(event_log)
+        _say_how_it_ended(out, event_log)
+        if difference is not None:
+            _show(out, difference)
+            raise typer.Exit(1)
+        out.print(f"[bold green]identical[/]: {len(event_log.entries)} inputs gave the same actions")
+        if set_:
+            _compare(out, event_log, _settings(set_))
+    except (AntiphonError, OSError) as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise typer.Exit(2) from error
+
+
+def _settings(assignments: list[str]) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise ConfigurationError("--set", f"{assignment}: write path=value, e.g. policy.endpointing.wait_ms=300")
+        settings[path] = value
+    return settings
+
+
+def _say_how_it_ended(out: Console, log: EventLog) -> None:
+    if log.ended is None:
+        out.print("[yellow]This log has no end: its process died.[/]" + (" Its last line is torn." if log.torn else ""))
+    else:
+        out.print(f"The call ended: {escape(log.ended)}")
+
+
+def _show(out: Console, difference: Difference) -> None:
+    out.print(
+        f"[bold red]different[/] at input {difference.entry} ({difference.event}, {difference.now_ms} ms into the call)"
+    )
+    table = Table("logged", "replayed")
+    for logged, replayed in zip_longest(difference.logged[:_SHOWN], difference.replayed[:_SHOWN], fillvalue=""):
+        table.add_row(escape(orjson.dumps(logged).decode()), escape(orjson.dumps(replayed).decode()))
+    out.print(table)
+
+
+def _compare(out: Console, log: EventLog, settings: dict[str, str]) -> None:
+    before = outcomes(log, log.header.policy)
+    after = outcomes(log, changed_policy(log.header.policy, settings))
+    table = Table("turn", "as it was", "as it would have been", title="What would have changed")
+    changed = 0
+    for was, would in zip_longest(before, after):
+        if was != would:
+            changed += 1
+            table.add_row(str((was or would).turn if was or would else ""), _told(was), _told(would))
+    if changed:
+        out.print(table)
+    out.print(f"{changed} of {max(len(before), len(after))} turns would have gone differently")
+
+
+def _told(outcome: TurnOutcome | None) -> str:
+    if outcome is None:
+        return "–"
+    words = escape(outcome.text) or "(no words)"
+    cut = f", cut reply {outcome.interrupted_reply}" if outcome.interrupted_reply is not None else ""
+    asked = f", {len(outcome.replies)} model requests" if len(outcome.replies) != 1 else ""
+    return f"{outcome.fate} at {outcome.closed_ms / 1000:.2f} s: “{words}”{cut}{asked}"
