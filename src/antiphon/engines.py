@@ -24,7 +24,7 @@ from antiphon.vocabulary import ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
-_DEFAULTS = {"stt": "pocketsphinx", "tts": "espeak", "llm": "workflow"}
+_DEFAULTS: dict[registry.Kind, str] = {"stt": "pocketsphinx", "tts": "espeak", "llm": "workflow"}
 
 
 class OfferedTools:
@@ -98,7 +98,7 @@ class EngineRoom:
         model = engines.models[0]
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
 
-    def _engine(self, kind: str, name: str, options: Mapping[str, Any]) -> Any:
+    def _engine(self, kind: registry.Kind, name: str, options: Mapping[str, Any]) -> Any:
         name = name or _DEFAULTS[kind]
         # Workers are the machine's matter, not the assistant's.
         given = {"workers": self._workers[kind], **options} if name in ("pocketsphinx", "espeak") else dict(options)

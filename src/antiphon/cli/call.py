@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlunsplit
 
 import httpx
 import orjson
@@ -33,7 +33,7 @@ from antiphon.caller.switchboard import MAX_CALLS, place_calls
 from antiphon.caller.timeline import fetch_timeline, with_stages
 from antiphon.caller.transcript import AgentWords, RecognisedWords, ServerWords, Transcript
 from antiphon.caller.voice import DEFAULT_VOICE, Voice, prepare
-from antiphon.caller.webhook import Identity
+from antiphon.caller.webhook import CallFailed, Identity, split_url
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.base import SpeechToText, TextToSpeech
@@ -126,14 +126,14 @@ def call(
             stagger_ms=stagger_ms,
             voice=voice,
             transcribe=transcribe,
-            api_url=api_url or _origin(url or media_url),
+            api_url=api_url or _origin(url, media_url),
             api_key=api_key,
             recording=record,
             json=json,
         )
         _check(job, mixed=script is not None and bool(say or wav or dtmf or barge_in_at))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            failed = runner.run(_run(job, Console()))
+            failed = runner.run(run_job(job, Console()))
     except ConfigurationError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(EXIT_USAGE) from error
@@ -148,10 +148,6 @@ def _check(job: Job, *, mixed: bool) -> None:
     plan = job.plan
     if bool(plan.webhook_url) == bool(plan.media_url):
         raise ConfigurationError("url", "give either the webhook's URL or --media-url")
-    if plan.webhook_url and urlsplit(plan.webhook_url).scheme not in ("http", "https"):
-        raise ConfigurationError("url", "must begin with http:// or https://")
-    if plan.media_url and urlsplit(plan.media_url).scheme not in ("ws", "wss"):
-        raise ConfigurationError("media_url", "must begin with ws:// or wss://")
     if plan.webhook_url and plan.parameters:
         raise ConfigurationError("param", "only with --media-url: a webhook gives its own parameters")
     if mixed:
@@ -183,14 +179,20 @@ def _stalls(given: list[str]) -> tuple[Stall, ...]:
     return tuple(stalls)
 
 
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, "", "", ""))
+def _origin(url: str, media_url: str) -> str:
+    """Scheme and host where a server's other pages are, if its URLs make sense; with neither, nothing."""
+    for field, given, schemes in (("url", url, ("http", "https")), ("media_url", media_url, ("ws", "wss"))):
+        if given:
+            try:
+                parts = split_url(given, *schemes)
+            except CallFailed as error:
+                raise ConfigurationError(field, str(error)) from error
+            return urlunsplit((parts.scheme.replace("ws", "http"), parts.netloc, "", "", ""))
+    return ""
 
 
-async def _run(job: Job, console: Console) -> bool:
-    """Place the calls and report. Returns whether any failed."""
+async def run_job(job: Job, console: Console) -> bool:
+    """Place the calls and report on ``console`` (or as JSON). Returns whether any failed. Raises AntiphonError, OSError."""
     async with AsyncExitStack() as stack:
         plan = replace(job.plan, lines=await _prepare(job))
         limits = httpx.Limits(max_connections=64)

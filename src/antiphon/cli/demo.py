@@ -29,6 +29,7 @@ from rich.table import Table
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.script import read_script
+from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
 from antiphon.errors import AntiphonError, ProviderUnavailable
@@ -101,7 +102,7 @@ def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
         lines=read_script(Path(str(files("antiphon.caller"))) / "scripts" / "front-desk.yaml"),
         calls=1,
         stagger_ms=0,
-        voice="en-gb",
+        voice=DEFAULT_VOICE,
         transcribe=False,
         api_url=url,
         api_key="",

@@ -87,6 +87,11 @@ class WatchSilence:
 
 
 @dataclass(frozen=True, slots=True)
+class FinishTranscript:
+    """The turn would close now: the recogniser shall say its last word on what it has heard."""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreTurn:
     """Ask the turn detector, if there is one, about the open turn (``EndOfTurnScored``)."""
 
@@ -213,7 +218,7 @@ class RequestRefused:
 
 Action = (
     StartReply | CancelReply | Speak | EndSpeech | StartPlayback | HoldPlayback | ResumePlayback | StopPlayback
-    | WatchSilence | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
+    | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

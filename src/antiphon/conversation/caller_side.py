@@ -344,6 +344,7 @@ class CallerSide:
         if not turn.final:
             if turn.waiting_for_final_since_ms is None:
                 turn.waiting_for_final_since_ms = self._s.now_ms
+                self._s.emit(do.FinishTranscript())
             if self._s.now_ms - turn.waiting_for_final_since_ms < self._s.policy.endpointing.final_timeout_ms:
                 self._guess_if_worth_it(turn)
                 return
@@ -392,6 +393,7 @@ class CallerSide:
         self._s.turn = None
         self._committed = False
         self._watched_ms = 0
+        self._s.silence.activity(self._s.now_ms, by_caller=False, policy=self._s.policy.silence)
         if self._s.user.state is not User.SILENT:
             self._s.user.fire(UserTrigger.TURN_ENDED)
 
@@ -404,6 +406,7 @@ class CallerSide:
         if event.utterance == 0 and self._s.turn is None:
             self._s.emit(do.RequestRefused("", "nothing_to_commit"))
             return
+        self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
         turn = self._open_turn()
         if event.utterance:
             turn.hear(event.utterance)

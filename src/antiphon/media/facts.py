@@ -36,6 +36,10 @@ class MediaListener(Protocol):
         """As asked for with ``watch_silence``."""
         ...
 
+    def utterance_ended(self) -> None:
+        """As asked for with ``watch_utterance_end``."""
+        ...
+
     def playback_started(self, reply: int) -> None:
         """The first audio of a reply has left."""
         ...

@@ -71,6 +71,7 @@ class MediaPort:
         self._early = bytearray()
         self._arrived = False
         self._watch_ms: int | None = None
+        self._utterance_end_ms: int | None = None
         self._hears = True
 
     # ---------------------------------------------------------------------------------- in
@@ -101,6 +102,7 @@ class MediaPort:
         excess = len(self._early) - self._audio.bytes_for_ms(self._settings.early_media_ms)
         if excess > 0:
             self._counters.early_dropped_ms += self._audio.ms_of(excess)
+            self._offset_ms += self._audio.ms_of(excess)
             del self._early[:excess]
 
     def _fill_gap(self, media_ms: int) -> None:
@@ -138,11 +140,20 @@ class MediaPort:
         """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
         self._watch_ms = silence_ms
 
+    def watch_utterance_end(self, silence_ms: int | None) -> None:
+        """Tell ``utterance_ended`` once the silence is this long; None for no more."""
+        self._utterance_end_ms = silence_ms
+
     def check_silence(self) -> None:
-        if self._watch_ms is None:
+        if self._watch_ms is None and self._utterance_end_ms is None:
             return
         silence_ms = self._ears.silence_ms(self._slot, int(self.media_ms))
-        if silence_ms is not None and silence_ms >= self._watch_ms:
+        if silence_ms is None:
+            return
+        if self._utterance_end_ms is not None and silence_ms >= self._utterance_end_ms:
+            self._utterance_end_ms = None
+            self._listener.utterance_ended()
+        if self._watch_ms is not None and silence_ms >= self._watch_ms:
             self._watch_ms = None
             self._listener.silence_reached(silence_ms)
 

@@ -17,7 +17,10 @@ class HearingSettings:
     release_threshold: float = 0.35
     """Below this, speech pauses: lower than the threshold to start, so that a weak vowel does not end it."""
     stop_after_ms: int = 128
-    """Silence that ends a stretch of speech for the recogniser. Stop consonants are silent for up to 100 ms."""
+    """Silence that ends a stretch of speech. Stop consonants are silent for up to 100 ms."""
+    utterance_end_ms: int = 320
+    """Silence after which the recogniser is asked for its last word at the latest. "Three … p m" is one utterance: cut in two, neither half is an answer that a
+    grammar knows."""
     fade_after_ms: int = 96
     """Silence that ends a sound which never was speech."""
     preroll_ms: int = 400

@@ -19,7 +19,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import cast, Any
 
 import orjson
 import structlog
@@ -103,7 +103,7 @@ class WorkerPool:
 
     def open(self, on_frame: OnFrame, on_lost: OnLost) -> WorkerStream:
         """A stream on the process that has the fewest. Raises ProviderUnavailable while none is up."""
-        alive = [worker.connection for worker in self._workers if worker.connection is not None]
+        alive = [live for worker in self._workers if (live := worker.connection) is not None and not live.lost.done()]
         if not alive:
             raise ProviderUnavailable(self._name, "its worker process is not running")
         return min(alive, key=lambda connection: len(connection.streams)).open(on_frame, on_lost)
@@ -163,14 +163,18 @@ class _Worker:
                 live = None
 
     async def _watch(self, live: _Connection) -> None:
-        """Until the connection is lost. Pings tell an engine that hangs from one that has nothing to say."""
-        loop = asyncio.get_running_loop()
-        while not live.lost.done():
+        """Until the connection is lost. Pings tell an engine that hangs from one that has nothing to say.
+
+        Unanswered pings are counted, not seconds: when it was our own loop that stood still, that is one ping.
+        """
+        unanswered = 0
+        while not live.lost.done() and unanswered * self._ping_every_s < self._hung_after_s:
+            live.answered = False
             live.send(Frame(0, "ping"))
             await asyncio.wait((live.lost,), timeout=self._ping_every_s)
-            if loop.time() - live.answered_s > self._hung_after_s:
-                log.error("worker_hung", provider=self._name)
-                return
+            unanswered = 0 if live.answered else unanswered + 1
+        if not live.lost.done():
+            log.error("worker_hung", provider=self._name)
 
     async def _spawn(self) -> _Connection:
         """Start a process and wait until its engine is ready. Raises ProviderUnavailable, leaving nothing behind."""
@@ -221,9 +225,8 @@ class _Connection(asyncio.Protocol):
         self.ready: asyncio.Future[str] = loop.create_future()
         """What keeps the engine from running; empty where nothing does."""
         self.lost: asyncio.Future[None] = loop.create_future()
-        self.answered_s = loop.time()
-        """When a frame last came from the process, in the loop's time."""
-        self._loop = loop
+        self.answered = False
+        """Set by whatever comes from the process."""
         self._process = process
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
@@ -260,11 +263,12 @@ class _Connection(asyncio.Protocol):
         await self.lost
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        # uvloop's transports are no subclasses of asyncio.Transport, though they do all of it.
+        transport = cast(asyncio.Transport, transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.answered_s = self._loop.time()
+        self.answered = True
         try:
             for frame in self._reader.feed(data):
                 self._receive(frame)

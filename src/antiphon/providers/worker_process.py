@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from antiphon.errors import AntiphonError
+from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers.worker_frames import Frame, FrameReader, encode
 
 _READ_BYTES = 256 * 1024
@@ -91,6 +91,8 @@ def serve(engine: Engine, link: Link) -> None:
 
 def _describe(failure: Exception) -> str:
     """Our own errors speak; of a foreign one only the type is told, because its text may hold the caller's words."""
+    if isinstance(failure, ProviderError):
+        return failure.problem  # the provider's name is put in front again at the other end
     return str(failure) if isinstance(failure, AntiphonError) else f"the engine raised {type(failure).__name__}"
 
 

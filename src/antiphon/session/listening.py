@@ -55,7 +55,9 @@ class Listening:
                 del self._preroll[:excess]
 
     def begin(self) -> int:
-        """Speech has started. Returns the new utterance's number."""
+        """Speech has started, or goes on after a short pause. Returns the utterance's number."""
+        if self._open:
+            return self.utterance
         self.utterance += 1
         self._open = True
         self._stt.begin(self.utterance)
@@ -64,13 +66,11 @@ class Listening:
             self._preroll.clear()
         return self.utterance
 
-    def finish(self) -> int:
-        """Speech has stopped. Returns the utterance's number, 0 when none was open."""
-        if not self._open:
-            return 0
-        self._open = False
-        self._stt.finish(self.utterance)
-        return self.utterance
+    def finish(self) -> None:
+        """The utterance is over: the recogniser shall say its last word on it."""
+        if self._open:
+            self._open = False
+            self._stt.finish(self.utterance)
 
     def expect(self, answers: ExpectedAnswers) -> None:
         self._expecting = bool(answers.phrases or answers.grammar)

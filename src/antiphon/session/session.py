@@ -26,6 +26,8 @@ from antiphon.transports.base import CallStarted, CallTransport
 from antiphon.vocabulary import EndReason, Usage
 
 _CARRIER_TIMEOUT_S = 12.0
+_RECOGNISER_MS = 150
+"""What a recogniser typically takes from being asked to its last word."""
 _CLOSE_REASONS = {
     "stop": EndReason.CUSTOMER_ENDED,
     "hangup": EndReason.CUSTOMER_ENDED,
@@ -89,6 +91,7 @@ class Session:
             do.ResumePlayback: lambda action: self.port.mouth.resume(action.reply, clock.now_ms()),
             do.StopPlayback: lambda action: self.port.mouth.stop(action.reply, clock.now_ms()),
             do.WatchSilence: self._watch_silence,
+            do.FinishTranscript: lambda _action: self._listening.finish(),
             do.ScoreTurn: self._score_turn,
             do.RunTool: self._tools.run,
             do.CancelTool: lambda action: self._tools.cancel(action.tool_call_id),
@@ -144,14 +147,23 @@ class Session:
         self._pump.feed(ev.SoundFaded(media_ms, silence_ms))
 
     def speech_started(self, media_ms: int) -> None:
+        self.port.watch_utterance_end(None)
         self._pump.feed(ev.SpeechStarted(self._listening.begin(), media_ms))
 
     def speech_continued(self, voice_ms: int) -> None:
         self._pump.feed(ev.SpeechContinued(self._listening.utterance, voice_ms))
 
     def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
-        utterance = self._listening.utterance
-        self._pump.feed(ev.SpeechStopped(utterance, media_ms, silence_ms))
+        self.port.watch_utterance_end(self._utterance_end_ms())
+        self._pump.feed(ev.SpeechStopped(self._listening.utterance, media_ms, silence_ms))
+
+    def _utterance_end_ms(self) -> int:
+        """Early enough that the recogniser's last word is there when the turn could close, late enough not to cut an answer in two."""
+        endpointing, hearing = self.conversation.policy.endpointing, self.plan.hearing
+        closes_ms = endpointing.silence_ms if endpointing.mode == "fixed" else endpointing.wait_ms
+        return max(hearing.stop_after_ms, min(hearing.utterance_end_ms, closes_ms - _RECOGNISER_MS))
+
+    def utterance_ended(self) -> None:
         self._listening.finish()
 
     def silence_reached(self, silence_ms: int) -> None:

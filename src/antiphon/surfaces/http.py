@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import ORJSONResponse
 
 from antiphon.errors import CapacityError
 from antiphon.session.manager import SessionManager
 from antiphon.session.timeline import Timelines
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+
+
+def _json(content: Any, status_code: int = 200) -> Response:
+    return Response(orjson.dumps(content), status_code, media_type="application/json")
 
 
 def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
@@ -39,29 +43,29 @@ def operations(
     router = APIRouter()
 
     @router.get("/healthz")
-    async def healthz() -> ORJSONResponse:
+    async def healthz() -> Response:
         """Alive: the process answers, and says how it is."""
-        return ORJSONResponse({"status": "ok", **status()})
+        return _json({"status": "ok", **status()})
 
     @router.get("/readyz")
-    async def readyz() -> ORJSONResponse:
+    async def readyz() -> Response:
         """Ready: a new call would be taken."""
         try:
             manager.admit()
         except CapacityError as error:
-            return ORJSONResponse({"status": error.reason, "calls": manager.live}, status_code=503)
-        return ORJSONResponse({"status": "ready", "calls": manager.live})
+            return _json({"status": error.reason, "calls": manager.live}, status_code=503)
+        return _json({"status": "ready", "calls": manager.live})
 
     @router.get("/metrics")
     async def prometheus() -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     @router.get("/calls/{call_id}/timeline", dependencies=[Depends(guard)])
-    async def timeline(call_id: str) -> ORJSONResponse:
+    async def timeline(call_id: str) -> Response:
         """Where the time of each turn went; by our call id or the carrier's."""
         line = timelines.find(call_id)
         if line is None:
             raise HTTPException(404, "There is no such call")
-        return ORJSONResponse(line.rows())
+        return _json(line.rows())
 
     return router

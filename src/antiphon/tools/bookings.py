@@ -17,8 +17,10 @@ CREATE TABLE IF NOT EXISTS appointments (
     date TEXT NOT NULL,
     time TEXT NOT NULL,
     name TEXT NOT NULL,
-    call TEXT NOT NULL UNIQUE,
-    UNIQUE (date, time)
+    call TEXT NOT NULL,
+    tool_call TEXT NOT NULL,
+    UNIQUE (date, time),
+    UNIQUE (call, tool_call)
 ) STRICT
 """
 
@@ -59,13 +61,11 @@ class Bookings:
         Answers ``{"booked": true, "reference": "7"}``, or ``{"booked": false, "free": ["15:30", "16:00"]}``. The same tool call made
         twice, by whatever process, books once. ``replaces`` is the reference of an appointment of the same call to give up for this one.
         """
-        key = f"{context.call_id}/{call.id}"
+        key = (context.call_id, call.id)
         with self._lock:
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                answer = self._book(
-                    date, time.replace(second=0, microsecond=0, tzinfo=None), name, key, context.call_id, replaces
-                )
+                answer = self._book(date, time.replace(second=0, microsecond=0, tzinfo=None), name, key, replaces)
             except BaseException:
                 self._database.execute("ROLLBACK")
                 raise
@@ -77,21 +77,23 @@ class Bookings:
         with self._lock:
             return self._database.execute("SELECT date, time, name FROM appointments ORDER BY date, time").fetchall()
 
-    def _book(self, date: dt.date, time: dt.time, name: str, key: str, call_id: str, replaces: str) -> dict[str, Any]:
-        done = self._database.execute("SELECT reference FROM appointments WHERE call = ?", (key,)).fetchone()
+    def _book(self, date: dt.date, time: dt.time, name: str, key: tuple[str, str], replaces: str) -> dict[str, Any]:
+        """``key`` is (call, tool call)."""
+        done = self._database.execute(
+            "SELECT reference FROM appointments WHERE call = ? AND tool_call = ?", key
+        ).fetchone()
         if done is not None:
             return {"booked": True, "reference": str(done[0])}
         times = self._times()
-        taken = self._taken(date, except_for=(replaces, call_id))
+        # A reference comes from the model: it may give up an appointment made in this call, and no other.
+        given_up = (replaces, key[0])
+        taken = self._taken(date, except_for=given_up)
         if time not in times or time in taken:
             return {"booked": False, "free": self._nearest([free for free in times if free not in taken], time)}
-        # A reference comes from the model: it may give up an appointment made in this call, and no other.
-        self._database.execute(
-            "DELETE FROM appointments WHERE reference = ? AND call LIKE ? || '/%'", (replaces, call_id)
-        )
+        self._database.execute("DELETE FROM appointments WHERE reference = ? AND call = ?", given_up)
         cursor = self._database.execute(
-            "INSERT INTO appointments (date, time, name, call) VALUES (?, ?, ?, ?)",
-            (date.isoformat(), time.isoformat("minutes"), name, key),
+            "INSERT INTO appointments (date, time, name, call, tool_call) VALUES (?, ?, ?, ?, ?)",
+            (date.isoformat(), time.isoformat("minutes"), name, *key),
         )
         return {"booked": True, "reference": str(cursor.lastrowid)}
 
@@ -103,7 +105,7 @@ class Bookings:
 
     def _taken(self, date: dt.date, *, except_for: tuple[str, str]) -> set[dt.time]:
         rows = self._database.execute(
-            "SELECT time FROM appointments WHERE date = ? AND NOT (reference = ? AND call LIKE ? || '/%')",
+            "SELECT time FROM appointments WHERE date = ? AND NOT (reference = ? AND call = ?)",
             (date.isoformat(), *except_for),
         )
         return {dt.time.fromisoformat(row[0]) for row in rows}

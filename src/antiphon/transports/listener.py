@@ -202,9 +202,11 @@ class MediaListener(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._watch.discard(self)
         try:
-            # picows closes by itself on a broken frame (1002, 1009); it has then sent a close frame that we did not.
-            self._tell_lost("violation" if transport.is_close_frame_sent else "reset")
-            self.gone()
+            try:
+                # picows closes by itself on a broken frame (1002, 1009): it has then sent a close frame that we did not.
+                self._tell_lost("violation" if transport.is_close_frame_sent else "reset")
+            finally:
+                self.gone()
         except Exception as error:
             _logger.exception("media_socket_teardown_failed", error_type=type(error).__name__)
 

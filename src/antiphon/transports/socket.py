@@ -150,10 +150,7 @@ class _MediaAwareProtocol(HttpToolsProtocol):
         _tune(self.transport.get_extra_info("socket"))
         protocol = _MediaProtocol(listener, self.server_state)
         protocol.connection_made(self.transport)
-        # uvloop chooses between its two ways of reading when reading starts, so it is made to start again.
-        self.transport.pause_reading()
         self.transport.set_protocol(protocol)
-        self.transport.resume_reading()
         protocol.receive_head(_handshake(headers))
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -218,10 +215,7 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
         super().buffer_updated(nbytes)
         if self.transport.is_close_frame_sent and not self._own_listener.closing:
             # picows found a broken or oversized frame. It hangs up in 10 ms, and until then would store all that comes.
-            tcp = self.transport.underlying_transport
-            tcp.pause_reading()
-            tcp.set_protocol(_Discarding(self))
-            tcp.resume_reading()
+            self.transport.underlying_transport.set_protocol(_Discarding(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)

@@ -2,8 +2,8 @@
 
 Rule 1: the same history at the same ``now`` gives the same state, so speculative and cancelled replies cost nothing.
 Rule 2: words are understood at the node that listens. While a tool works, or after a goodbye, that is the last one that did.
-Rule 3: of the edges that hold, the one for a correction comes first, then those on variables in their order, then the one that the
-words fit best, then the one without a condition.
+Rule 3: of the edges that hold, the one for a correction comes first, then the one that the words fit best, then those on variables
+in their order, then the one without a condition.
 """
 
 from __future__ import annotations
@@ -130,17 +130,20 @@ class Fold:
                 state = state.saying(say(slot.options.acknowledge, state))
         if not kept:
             return self._missed(state, Prompt.ASK)
-        state = replace(self._drop_what_no_longer_fits(state), misses=0, prompt=Prompt.ASK)
+        state = replace(state, misses=0, prompt=Prompt.ASK)
+        spoilt = self._spoilt(state)
+        if spoilt is not None:
+            return self._reopen(state.saying(say(explain(*spoilt), state)), [spoilt[0]])
         return self._advance(state, edge, corrected=bool(reading.changed))
 
-    def _drop_what_no_longer_fits(self, state: State) -> State:
-        """A correction can spoil another value: nine o'clock is fine tomorrow and over today."""
+    def _spoilt(self, state: State) -> tuple[Slot, str, Value] | None:
+        """A value that will no longer do, and why: nine o'clock is fine tomorrow, and over today."""
         values = dict(state.values)
         for name, value in state.values:
             slot = self._graph.slot.get(name)
             if slot is not None and (reason := problem(slot, value, values, self._now)):
-                state = state.saying(say(explain(slot, reason, value), state)).without(name)
-        return state
+                return slot, reason, value
+        return None
 
     def _confirm(self, state: State, slot: Slot, reading: Reading, tokens: Sequence[Token]) -> State | None:
         """The answer to a slot's own confirmation question; None for neither yes nor no nor anything else."""
@@ -229,7 +232,7 @@ class Fold:
         """Leave the node if an edge holds; ``spoken`` is the one the caller's words fit. Values still missing keep the others shut."""
         edge = edges.corrected(self._graph, state) if corrected else None
         if edge is None and (spoken is not None or edges.open_slot(self._graph, state) is None):
-            edge = edges.logical(self._graph, state) or spoken or self._always(state)
+            edge = spoken or edges.logical(self._graph, state) or self._always(state)
         return self._follow(state, edge) if edge is not None else state
 
     def _always(self, state: State) -> Edge | None:

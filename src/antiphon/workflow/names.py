@@ -35,19 +35,20 @@ _LIKELY = (
 
 _NO_NAMES = FILLERS | NEGATIONS | frozenset(WEEKDAYS) | frozenset((
     "a", "an", "the", "and", "or", "but", "if", "then", "so", "that", "this", "these", "those", "it", "it's", "its", "he",
-    "she", "they", "we", "you", "i", "i'm", "i'd", "i'll", "i've", "me", "my", "your", "our", "is", "are", "am", "was", "were",
-    "be", "been", "do", "does", "did", "done", "can", "could", "would", "will", "should", "may", "might", "must", "have", "has",
-    "had", "get", "got", "go", "going", "want", "need", "like", "make", "made", "take", "say", "said", "meant", "mean", "tell",
-    "ask", "call", "calling", "called", "speak", "speaking", "talk", "talking", "help", "wait", "no", "nope", "nah", "yes",
-    "yep", "yup", "sure", "correct", "right", "wrong", "fine", "good", "great", "perfect", "here", "there", "now", "later",
-    "today", "tomorrow", "yesterday", "morning", "afternoon", "evening", "night", "noon", "midday", "midnight", "week", "day",
-    "days", "time", "date", "number", "name", "appointment", "appointments", "book", "booking", "cancel", "change", "instead",
-    "actually", "sorry", "rather", "please", "thanks", "for", "to", "at", "on", "in", "of", "off", "from", "with", "by",
-    "about", "under", "not", "what", "when", "where", "who", "whom", "which", "why", "how", "much", "many", "any", "some",
-    "all", "none", "nothing", "something", "anything", "someone", "somebody", "person", "human", "operator", "agent",
-    "representative", "receptionist", "again", "repeat", "goodbye", "bye", "pm", "o'clock", "past", "quarter", "half", "next",
-    "last", "first", "also", "too", "very", "really", "just", "only", "maybe", "perhaps", "doing", "it'll", "that's", "there's",
-    "what's", "let's", "lets", "up", "down", "out", "over", "back", "line", "phone", "hold", "stop", "start",
+    "she", "they", "we", "you", "i", "i'm", "i'd", "i'll", "i've", "me", "my", "your", "our", "is", "are", "am", "was",
+    "were", "be", "been", "do", "does", "did", "done", "can", "could", "would", "will", "should", "may", "might", "must",
+    "have", "has", "had", "get", "got", "go", "going", "want", "need", "like", "make", "made", "take", "say", "said", "meant",
+    "mean", "tell", "ask", "call", "calling", "called", "speak", "speaking", "talk", "talking", "help", "wait", "no", "nope",
+    "nah", "yes", "yep", "yup", "sure", "correct", "right", "wrong", "fine", "good", "great", "perfect", "here", "there",
+    "now", "later", "today", "tomorrow", "yesterday", "morning", "afternoon", "evening", "night", "noon", "midday",
+    "midnight", "week", "day", "days", "time", "date", "number", "name", "appointment", "appointments", "book", "booking",
+    "cancel", "change", "instead", "actually", "sorry", "rather", "please", "thanks", "for", "to", "at", "on", "in", "of",
+    "off", "from", "with", "by", "about", "under", "not", "what", "when", "where", "who", "whom", "which", "why", "how",
+    "much", "many", "any", "some", "all", "none", "nothing", "something", "anything", "someone", "somebody", "person",
+    "human", "operator", "agent", "representative", "receptionist", "again", "repeat", "goodbye", "bye", "pm", "o'clock",
+    "past", "quarter", "half", "next", "last", "first", "also", "too", "very", "really", "just", "only", "maybe", "perhaps",
+    "doing", "it'll", "that's", "there's", "what's", "let's", "lets", "up", "down", "out", "over", "back", "line", "phone",
+    "incorrect", "bad", "false", "different", "other", "another", "late", "early", "better", "worse", "hold", "stop", "start",
 ))  # fmt: skip
 
 

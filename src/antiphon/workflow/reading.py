@@ -76,8 +76,8 @@ def read(graph: Graph, state: State, tokens: Sequence[Token], asked: Slot | None
             candidates = explicit if slot.kind in VOLUNTEERED else []
         if candidates:
             answers.append((slot, candidates[-1]))
-    if correcting and not answers:
-        answers = _vague_correction(graph, state, tokens, now)
+    if correcting and all(slot.answers_one_question for slot, _ in answers):
+        answers += _vague_correction(graph, state, tokens, now)
     given: list[tuple[Slot, Value]] = []
     changed: list[tuple[Slot, Value]] = []
     for slot, item in answers:
@@ -127,6 +127,10 @@ def _vague_correction(
         if slot is None or slot.kind in ("yes-no", "text"):
             continue
         found = [item for item in slots.find(slot, tokens, now) if not _turned_down(item, tokens)]
+        # A name must be introduced ("no it's jon"): else every odd word after a "no" would be one.
+        found = [
+            item for item in found if slot.kind != "name" or item.end - item.start > len(str(item.value.raw).split())
+        ]
         if found:
             return [(slot, found[-1])]
     return []

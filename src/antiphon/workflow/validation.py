@@ -40,7 +40,9 @@ def join(*parts: str | int) -> str:
 def _configuration_error(error: ValidationError, data: Any, path: str) -> ConfigurationError:
     # The input is left out on purpose: prompts and numbers do not belong in an error that may be logged.
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    fields = [join(path, *_as_written(problem["loc"], data)) for problem in problems]
+    fields = [
+        join(path, *_as_written(problem["loc"], data, missing=problem["type"] == "missing")) for problem in problems
+    ]
     text = problems[0]["msg"].removeprefix("Value error, ")
     text = text[:1].lower() + text[1:]
     others = sorted(set(fields[1:]) - {fields[0]})
@@ -49,13 +51,13 @@ def _configuration_error(error: ValidationError, data: Any, path: str) -> Config
     return ConfigurationError(fields[0] or "document", text)
 
 
-def _as_written(location: Sequence[str | int], data: Any) -> list[str | int]:
-    """The location without the union tags pydantic puts between the keys of the document."""
+def _as_written(location: Sequence[str | int], data: Any, *, missing: bool) -> list[str | int]:
+    """The location without the union tags pydantic puts between the keys of the document. Only a missing field is not in it."""
     path: list[str | int] = []
     for position, part in enumerate(location):
         inside = isinstance(data, Mapping) and part in data
         inside = inside or (isinstance(data, list | tuple) and isinstance(part, int) and part < len(data))
-        if not inside and position < len(location) - 1:
+        if not inside and not (missing and position == len(location) - 1):
             continue
         data = data[part] if inside else None
         path.append(part)

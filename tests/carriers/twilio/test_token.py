@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
+from antiphon.carriers.twilio import token as token_module
 from antiphon.carriers.twilio.token import MAX_TOKEN_CHARS, Parties, SpentNonces, StreamTokens, TokenClaims
 from antiphon.errors import AuthenticationError, CapacityError
 
@@ -55,8 +58,6 @@ def test_a_name_too_long_to_fit_is_refused_at_once(tokens: StreamTokens) -> None
 
 
 def test_numbers_are_not_written_into_it(tokens: StreamTokens) -> None:
-    import base64
-
     content = tokens.mint(CLAIMS, PARTIES, NOW).partition(".")[0]
     assert b"5550001111" not in base64.urlsafe_b64decode(content + "==")
 
@@ -113,6 +114,13 @@ def test_any_changed_character_breaks_it(tokens: StreamTokens) -> None:
         forged = token[:place] + changed + token[place + 1 :]
         assert refusal(tokens, forged) in ("bad_signature", "malformed")
     assert verify(tokens, token) == CLAIMS
+
+
+def test_one_of_another_version_of_ourselves(tokens: StreamTokens, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as newer:
+        newer.setattr(token_module, "_VERSION", 2)
+        minted = tokens.mint(CLAIMS, PARTIES, NOW)
+    assert refusal(tokens, minted) == "malformed"
 
 
 def test_another_secret_does_not_verify(tokens: StreamTokens) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 import xml.etree.ElementTree as ET
@@ -42,7 +43,7 @@ class TestVoice:
     async def test_asked_twice_it_names_one_call_with_two_tokens(self, twilio: Any) -> None:
         first, second = await twilio.ring("CA7"), await twilio.ring("CA7")
         assert first["token"] != second["token"]
-        ids = set()
+        ids: set[tuple[int, str]] = set()
         for parameters in (first, second):
             async with twilio.socket("CA7") as stream:
                 await stream.connected()
@@ -149,8 +150,6 @@ class TestSignatures:
 
     async def test_a_body_that_does_not_come(self, twilio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", 0.05)
-        import asyncio
-
         reader, writer = await asyncio.open_connection("127.0.0.1", twilio.port)
         writer.write(b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: x\r\nContent-Length: 9\r\n\r\na")
         async with asyncio.timeout(3):

@@ -226,7 +226,15 @@ class TestWhatTwilioShouldNotSend:
 
     @pytest.mark.parametrize("sid", ["", "a" * 65, 'MZ"', "MZ\n", "M Z", "MZ\u0000", "é", "MZ1\n"])
     def test_bad_identifiers(self, sid: str) -> None:
-        assert kind_of(media(streamSid=sid)) == "bad_identifier"
+        assert kind_of(start(streamSid=sid)) == "bad_identifier"
+        assert kind_of({"event": "stop", "streamSid": sid}) == "bad_identifier"
+
+    @pytest.mark.parametrize("field", ["streamSid", "track"])
+    @pytest.mark.parametrize(
+        ("value", "kind"), [(None, "missing_field"), (7, "mistyped_field"), ([], "mistyped_field")]
+    )
+    def test_media_with_a_field_of_another_type(self, field: str, value: object, kind: str) -> None:
+        assert kind_of(media(**{field: value})) == kind
 
     @pytest.mark.parametrize("parameters", [[], "token", {"token": 1}, {"token": None}, {"token": {"a": "b"}}])
     def test_bad_parameters(self, parameters: object) -> None:

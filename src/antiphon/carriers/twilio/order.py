@@ -63,6 +63,13 @@ class StreamOrder:
 
     def place(self, sequence: int, timestamp_ms: int, duration_ms: float) -> int | None:
         """The stream position of this audio, or None where it is to be dropped."""
+        if sequence == self._sequence + 1 and timestamp_ms + self._shift_ms == self._end_ms:  # nearly always
+            self._sequence = sequence
+            self._outdated_run = 0
+            self._timestamp_ms = timestamp_ms
+            position_ms = self._end_ms
+            self._end_ms = position_ms + duration_ms
+            return round(position_ms)
         advances = timestamp_ms > self._timestamp_ms
         if sequence > self._sequence:
             if sequence > self._sequence + 1:

@@ -138,11 +138,17 @@ def _media(message: dict[str, Any]) -> Media:
         raise MalformedMessage("bad_base64") from None
     if not audio:
         raise MalformedMessage("empty_payload")
+    stream_sid = message.get("streamSid")
+    if type(stream_sid) is not str:
+        raise _absent(stream_sid, "streamSid")
+    track = body.get("track", "inbound")
+    if track != "inbound" and type(track) is not str:
+        raise _absent(track, "media.track")
     return Media(
-        _identifier(message, "streamSid"),
+        stream_sid,  # only ever compared with that of ``start``, which was checked
         _number(message.get("sequenceNumber"), "sequenceNumber"),
         _number(body.get("timestamp"), "media.timestamp"),
-        _text(body, "track", "inbound"),
+        track,
         audio,
     )
 

@@ -42,9 +42,9 @@ class PocketsphinxSpeechToText:
         max_utterance_ms: int = 60_000,
         final_timeout_ms: int = 5_000,
     ) -> None:
-        """``workers`` are processes. Decoders are per process, and are built when first needed (``pocketsphinx_decoders`` says what they cost); an utterance
-        past the cap fails at once. Audio past ``max_utterance_ms`` is not heard. ``dictation_decoders=0`` never loads the
-        language model (90 MB less). Raises ConfigurationError.
+        """``workers`` are processes; decoders are per process. They are built when first needed (``pocketsphinx_decoders`` says
+        what they cost), and an utterance past the cap fails at once. ``dictation_decoders=0`` never loads the language model
+        (90 MB less). Audio past ``max_utterance_ms`` is not heard. Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("stt.workers", "must be 1 … 64")

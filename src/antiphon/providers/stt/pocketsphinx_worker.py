@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import codec
-from antiphon.errors import AntiphonError, ProviderError
+from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.stt.channel import TYPICAL
 from antiphon.providers.stt.phrases import Grammar, grammar_of_jsgf, grammar_of_phrases, spoken_words
 from antiphon.providers.stt.pocketsphinx_decoders import Hypothesis, Recogniser, RecogniserPool
@@ -122,7 +122,9 @@ class PocketsphinxEngine:
         try:
             call.grammar = self._compile(phrases, jsgf)
             self._pool.give_back(self._pool.take(call.grammar))
-        except AntiphonError as failure:
+        except ProviderError as failure:
+            call.problem = failure.problem
+        except ConfigurationError as failure:
             call.problem = str(failure)
 
     def _compile(self, phrases: list[str], jsgf: str) -> Grammar:
@@ -140,8 +142,8 @@ class PocketsphinxEngine:
             if call.problem:
                 raise ProviderError("pocketsphinx", call.problem)
             recogniser = self._pool.take(call.grammar)
-        except AntiphonError as failure:
-            link.send(Frame(frame.stream, "failed", {"utterance": number, "problem": str(failure)}))
+        except ProviderError as failure:
+            link.send(Frame(frame.stream, "failed", {"utterance": number, "problem": failure.problem}))
             return
         call.utterance = Utterance(number, call, recogniser)
 

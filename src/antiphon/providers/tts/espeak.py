@@ -56,11 +56,15 @@ class EspeakTextToSpeech:
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
         """Text is text (no SSML). Text with nothing to pronounce gives no audio."""
         if request.audio not in self.formats:
-            raise ProviderError(NAME, f"audio format {request.audio.encoding} at {request.audio.rate_hz} Hz is not supported")
+            raise ProviderError(
+                NAME, f"audio format {request.audio.encoding} at {request.audio.rate_hz} Hz is not supported"
+            )
         if len(request.text) > MAX_TEXT_CHARACTERS:
             raise ProviderError(NAME, f"text is longer than {MAX_TEXT_CHARACTERS} characters")
         if not math.isfinite(request.speed) or request.speed <= 0:
             raise ProviderError(NAME, "speed must be positive")
+        if not request.text.strip():
+            return
         pieces: asyncio.Queue[Frame] = asyncio.Queue()  # bounded by the text's length
         stream = self._pool.open(
             pieces.put_nowait, lambda problem: pieces.put_nowait(Frame(0, "error", {"problem": problem}))

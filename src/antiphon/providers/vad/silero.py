@@ -25,7 +25,7 @@ _CONTEXT_SAMPLES = {8000: 32, 16000: 64}
 """How much of the window before the model wants to see again, in front of the new one."""
 
 
-class SileroVad:
+class SileroVoiceActivity:
     """Recurrent state and context by slot, in arrays. Implements ``VoiceActivityModel``."""
 
     def __init__(self, rate_hz: int = 8000, slots: int = 0) -> None:

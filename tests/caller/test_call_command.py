@@ -1,0 +1,121 @@
+"""``antiphon call`` from the command line, against real servers."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+import typer
+from click.testing import Result
+from typer.testing import CliRunner
+
+from antiphon.audio.wav import read_wav, write_wav
+from antiphon.cli.call import call
+
+QUICK = ["--agent-done-ms", "140", "--greeting-ms", "300", "--reply-timeout-ms", "400"]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    samples = np.rint(8000 * np.sin(2 * np.pi * 300 * np.arange(960) / 8000)).astype(np.int16)
+    write_wav(tmp_path / "clip.wav", samples, 8000)
+    return tmp_path / "clip.wav"
+
+
+async def antiphon_call(*arguments: object) -> Result:
+    """Run the command in a thread of its own: it brings its own event loop."""
+    app = typer.Typer()
+    app.command()(call)
+    return await asyncio.to_thread(CliRunner().invoke, app, [str(each) for each in arguments])
+
+
+async def test_an_answered_call_is_a_success(agent: Any, media_server: Any, clip: Path, tmp_path: Path) -> None:
+    async with media_server(agent) as url:
+        result = await antiphon_call("--media-url", url, "--wav", clip, "--record", tmp_path / "call.wav", *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "caller  (wav" in result.output
+    assert "1 turn, every one answered" in result.output
+    samples, _ = read_wav(tmp_path / "call.wav")
+    assert samples.shape[1] == 2
+
+
+async def test_an_unanswered_turn_is_a_failure(media_server: Any, clip: Path) -> None:
+    async def drain(connection: Any) -> None:
+        async for _ in connection:
+            pass
+
+    async with media_server(drain) as url:
+        result = await antiphon_call("--media-url", url, "--wav", clip, *QUICK)
+    assert result.exit_code == 1
+    assert "1 unanswered" in result.output
+
+
+async def test_machines_get_json_with_the_server_s_own_times(
+    agent: Any, media_server: Any, http_server: Any, clip: Path
+) -> None:
+    requests = []
+
+    def answer(request: Any) -> tuple[int, bytes]:
+        if request.method == "POST":
+            twiml = f'<Response><Connect><Stream url="{media_url}?x=1"/></Connect></Response>'
+            return 200, twiml.encode()
+        requests.append(request)
+        return 401, b""
+
+    async with media_server(agent) as media_url, http_server(answer) as origin:
+        result = await antiphon_call(
+            f"{origin}/voice", "--wav", clip, "--json", "--calls", 2, "--api-key", "k", "--noise-dbfs", -55, *QUICK
+        )
+    assert result.exit_code == 0, result.output
+    document = orjson.loads(result.stdout)
+    assert document["summary"]["calls"] == 2
+    assert [each["note"] for each in document["calls"]] == [
+        "the server keeps its timeline for those with a key (--api-key)"
+    ] * 2
+    assert "query string" in document["calls"][0]["warnings"][0]
+    assert {request.headers["authorization"] for request in requests} == {"Bearer k"}
+
+
+async def test_a_refused_call_is_a_failure(http_server: Any, clip: Path) -> None:
+    async with http_server(lambda request: (403, b"")) as origin:
+        result = await antiphon_call(origin, "--wav", clip, "--auth-token", "wrong")
+    assert result.exit_code == 1
+    assert "is the auth token the server's?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([], "give either the webhook's URL or --media-url"),
+        (["http://a/b", "--media-url", "ws://a/b", "--dtmf", "1"], "give either"),
+        (["http://a/b"], "nothing to do"),
+        (["ws://a/b", "--dtmf", "1"], "url: the URL must begin with http:// or https://"),
+        (["--media-url", "http://a/b", "--dtmf", "1"], "media_url: the URL must begin with ws:// or wss://"),
+        (["http://a:99999/b", "--dtmf", "1"], "url: not a URL"),
+        (["http://[", "--dtmf", "1"], "url: not a URL"),
+        (["http://a/b", "--dtmf", "x"], "dtmf"),
+        (["http://a/b", "--dtmf", "1", "--param", "a=b"], "param: only with --media-url"),
+        (["--media-url", "ws://a/b", "--dtmf", "1", "--param", "a"], "NAME=VALUE"),
+        (["http://a/b", "--dtmf", "1", "--stall", "soon"], "stall: must be AT:DURATION"),
+        (["http://a/b", "--dtmf", "1", "--stall", "5:0"], "stall"),
+        (["http://a/b", "--dtmf", "1", "--loss", "2"], "loss: must be between"),
+        (["http://a/b", "--dtmf", "1", "--noise-dbfs", "0"], "noise_dbfs"),
+        (["http://a/b", "--dtmf", "1", "--calls", "2", "--transcribe"], "for one call"),
+        (["http://a/b", "--script", "absent.yaml"], "absent.yaml"),
+        (["http://a/b", "--wav", "absent.wav"], "absent.wav"),
+        (["http://a/b", "--dtmf", "1", "--calls", "0"], "Invalid value"),
+    ],
+)
+async def test_mistakes_are_usage_errors(arguments: list[str], text: str) -> None:
+    result = await antiphon_call(*arguments)
+    assert result.exit_code == 2
+    assert text in " ".join(result.output.split())
+
+
+async def test_a_script_stands_alone(tmp_path: Path) -> None:
+    (tmp_path / "script.yaml").write_text("lines: [{say: Hello}]")
+    result = await antiphon_call("http://a/b", "--script", tmp_path / "script.yaml", "--dtmf", "1")
+    assert result.exit_code == 2
+    assert "cannot be combined" in " ".join(result.output.split())

@@ -1,0 +1,238 @@
+"""A call's door: gaps filled, early media kept, silence watched, recording aligned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.audio import g711
+from antiphon.audio.wav import read_wav
+from antiphon.clock import ManualClock
+from antiphon.errors import ConfigurationError
+from antiphon.media.plane import MediaPlane
+from antiphon.media.port import MediaPort
+from antiphon.media.settings import HearingSettings
+from antiphon.transports.memory import memory_pair
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
+
+
+class LoudnessModel:
+    """Loud is speech."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self.rate_hz = rate_hz
+        self.window_samples = rate_hz * 32 // 1000
+
+    def resize(self, slots: int) -> None: ...
+    def reset(self, slot: int) -> None: ...
+    def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.abs(windows).max(axis=1).astype(np.float32)
+
+
+class Tap:
+    def __init__(self) -> None:
+        self.audio = b""
+        self.starts: list[int] = []
+
+    def hear(self, audio: bytes, media_ms: int) -> None:
+        self.audio += audio
+        self.starts.append(media_ms)
+
+
+class Facts:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    def audio_arrived(self) -> None:
+        self.told.append(("arrived", 0))
+
+    def sound_started(self, media_ms: int) -> None: ...
+    def sound_faded(self, media_ms: int, silence_ms: int) -> None: ...
+    def speech_started(self, media_ms: int) -> None:
+        self.told.append(("speech", media_ms))
+
+    def speech_continued(self, voice_ms: int) -> None: ...
+    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+        self.told.append(("stopped", silence_ms))
+
+    def silence_reached(self, silence_ms: int) -> None:
+        self.told.append(("silence", silence_ms))
+
+    def utterance_ended(self) -> None: ...
+
+    def playback_started(self, reply: int) -> None: ...
+    def playback_finished(self, reply: int, heard_ms: int) -> None:
+        self.told.append(("finished", heard_ms))
+
+
+class Rig:
+    def __init__(self, recording: Path | None = None, audio: AudioFormat = TELEPHONE) -> None:
+        self.clock = ManualClock(5000)
+        self.plane = MediaPlane(self.clock, {8000: lambda: LoudnessModel(8000), 16000: lambda: LoudnessModel(16000)})
+        self.facts = Facts()
+        self.transport, self.phone, self.wire = memory_pair(self.clock, TELEPHONE)
+        self.port: MediaPort = self.plane.open(self.facts, self.transport, audio, audio, HearingSettings(), recording)
+        self.phone.connect(self)
+        self.tap = Tap()
+
+    def audio(self, payload: bytes, media_ms: int | None) -> None:
+        self.port.audio(payload, media_ms)
+
+    def mark(self, name: str) -> None:
+        self.port.mouth.marked(name, self.clock.now_ms())
+
+    def dtmf(self, digit: str) -> None: ...
+    def closed(self, reason: str) -> None: ...
+
+    def run(self, for_ms: int, level: float = 0.0) -> None:
+        """The caller makes this much sound."""
+        for _ in range(for_ms // 20):
+            self.wire.advance(20)
+            self.phone.say(tone(20, level))
+            self.wire.advance(0)
+            self.plane.on_beat()
+
+
+def tone(duration_ms: int, level: float) -> bytes:
+    return g711.mulaw_encode(np.full(duration_ms * 8, round(level * 32767), dtype=np.int16)).tobytes()
+
+
+def test_the_tap_gets_the_audio_sample_for_sample() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    said = bytes(range(256)) * 10
+    for at in range(0, len(said), 137):
+        rig.port.audio(said[at : at + 137], None)
+    assert rig.tap.audio == said
+    assert rig.tap.starts[1] == 137 // 8
+
+
+def test_audio_before_anybody_listens_is_kept_half_a_second() -> None:
+    rig = Rig()
+    for number in range(40):
+        rig.port.audio(bytes([number]) * 160, number * 20)
+    rig.port.listen(rig.tap)
+    assert rig.tap.audio == b"".join(bytes([number]) * 160 for number in range(15, 40))
+    assert rig.plane.hearing_counters.early_dropped_ms == 300
+    rig.port.audio(bytes([40]) * 160, 40 * 20)
+    assert rig.tap.audio.endswith(bytes([39]) * 160 + bytes([40]) * 160), "the early loss is not filled as a gap again"
+
+
+def test_a_hole_is_filled_and_counted() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.audio(tone(20, 0.5), 0)
+    rig.port.audio(tone(20, 0.5), 100)
+    assert len(rig.tap.audio) == 120 * 8
+    assert rig.plane.hearing_counters.gaps == 1
+    assert rig.plane.hearing_counters.concealed_ms == 80
+
+
+@pytest.mark.parametrize(("jump_to", "jumps"), [(6000, 1), (0, 1), (35, 0)])
+def test_time_that_jumps_moves_the_base_and_invents_nothing(jump_to: int, jumps: int) -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    for number in range(2):
+        rig.port.audio(tone(20, 0.1), number * 20)
+    rig.port.audio(tone(20, 0.1), jump_to)
+    rig.port.audio(tone(20, 0.1), jump_to + 20)
+    assert len(rig.tap.audio) == 80 * 8
+    assert rig.plane.hearing_counters.jumps == jumps
+
+
+def test_a_stream_that_does_not_begin_at_zero_has_no_hole() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.audio(tone(20, 0.1), 700)
+    rig.port.audio(tone(20, 0.1), 720)
+    assert len(rig.tap.audio) == 40 * 8
+
+
+def test_silence_is_told_when_it_has_lasted() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.run(200, 0.9)
+    rig.run(200)
+    rig.port.watch_silence(400)
+    rig.run(180)
+    assert ("silence", 400) not in rig.facts.told
+    rig.run(60)
+    [told] = [fact for fact in rig.facts.told if fact[0] == "silence"]
+    assert 400 <= told[1] <= 420
+    rig.run(400)
+    assert len([fact for fact in rig.facts.told if fact[0] == "silence"]) == 1, "told once"
+
+
+def test_audio_arrival_is_told_once() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.run(100)
+    assert rig.facts.told.count(("arrived", 0)) == 1
+
+
+def test_push_to_talk_hears_no_speech() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.hear(HearingSettings(), enabled=False)
+    rig.run(500, 0.9)
+    assert [fact for fact in rig.facts.told if fact[0] == "speech"] == []
+    assert len(rig.tap.audio) == 500 * 8
+
+
+def test_wideband_audio_is_heard_at_16_khz() -> None:
+    rig = Rig(audio=AudioFormat(Encoding.PCM16, 24000))
+    rig.port.listen(rig.tap)
+    loud = np.full(480, 30000, dtype=np.int16).tobytes()
+    for number in range(20):
+        rig.port.audio(loud, number * 20)
+        rig.plane.on_beat()
+    assert [fact[0] for fact in rig.facts.told] == ["arrived", "speech"]
+
+
+def test_a_rate_nobody_can_hear_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="format_in"):
+        Rig(audio=AudioFormat(Encoding.PCM16, 4000))
+
+
+def test_a_closed_port_frees_its_slot_and_may_be_closed_again() -> None:
+    rig = Rig()
+    assert rig.plane.calls == 1
+    rig.port.close()
+    rig.port.close()
+    assert rig.plane.calls == 0
+
+
+def test_the_recording_holds_both_sides_as_they_were_heard(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    rig = Rig(recording=path)
+    rig.plane.recordings.start()
+    rig.port.listen(rig.tap)
+    rig.run(1000, 0.25)
+    rig.port.mouth.prepare(1)
+    rig.port.mouth.speak(1, tone(1500, 0.5), rig.clock.now_ms())
+    rig.port.mouth.start(1, rig.clock.now_ms())
+    rig.run(600, 0.25)
+    heard_ms = rig.port.mouth.hold(1, rig.clock.now_ms())
+    rig.run(2400, 0.25)
+    rig.port.close()
+    rig.plane.recordings.close()
+    samples, rate_hz = read_wav(path)
+    assert rate_hz == 8000
+    assert abs(len(samples) / 8 - 4000) <= 40
+    caller, agent = samples[:, 0] / 32768, samples[:, 1] / 32768
+    assert np.mean(np.abs(caller - 0.25) < 0.02) > 0.99
+    loud = np.flatnonzero(agent > 0.4)
+    assert abs(loud[0] / 8 - 1000) <= 40
+    assert abs(len(loud) / 8 - heard_ms) <= 40, "what was cleared is not in the recording"
+
+
+def test_a_recording_that_cannot_be_made_does_not_harm_the_call(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    rig = Rig(recording=blocker / "call.wav")
+    rig.port.listen(rig.tap)
+    rig.run(100, 0.5)
+    assert len(rig.tap.audio) == 800

@@ -1,0 +1,50 @@
+"""Engines for the worker tests: one that does what it is told, also the bad things engines do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from antiphon.errors import ProviderError
+from antiphon.providers.worker_frames import Frame
+
+if TYPE_CHECKING:
+    from antiphon.providers.worker_process import Link
+
+
+class Obedient:
+    """Answers ``echo``; ``raise``, ``refuse``, ``crash``, ``hang``, ``garbage`` and ``long`` do what they say."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        if options.get("broken"):
+            raise RuntimeError("text that must not be shown")
+        self._options = options
+
+    def warm(self) -> None:
+        print("engines print")
+        sys.stderr.write("and complain\n")
+
+    def handle(self, frame: Frame, link: Link) -> None:
+        if frame.kind == "echo":
+            link.send(Frame(frame.stream, "echo", {"process": os.getpid(), **frame.fields}, frame.payload))
+        elif frame.kind == "raise":
+            raise ValueError("the caller's words")
+        elif frame.kind == "refuse":
+            raise ProviderError("obedient", "no")
+        elif frame.kind == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        elif frame.kind == "hang":
+            time.sleep(60)
+        elif frame.kind == "garbage":
+            link.send(Frame(frame.stream, "before"))
+            os.write(int(sys.argv[1]), b"\xff" * 8)
+        elif frame.kind == "long":
+            pieces = 0
+            while not link.closing(frame.stream):
+                pieces += 1
+                link.send(Frame(frame.stream, "piece", {"number": pieces}))
+                time.sleep(0.001)

@@ -1,0 +1,283 @@
+"""pocketsphinx in its worker process: the contract, people's speech, and what is not an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from antiphon.audio import g711
+from antiphon.audio.resample import resample
+from antiphon.errors import ConfigurationError
+from antiphon.providers.base import ExpectedAnswers, SpeechToText, Transcribed, TranscriptionFailed
+from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
+from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
+
+WIDE = AudioFormat(Encoding.PCM16, 16000)
+FORMATS = pytest.mark.parametrize("audio", [TELEPHONE, WIDE], ids=["mulaw-8k", "pcm-16k"])
+
+CARDS = ExpectedAnswers(
+    grammar="""#JSGF V1.0; grammar cards;
+    public <cards> = <card>+;
+    <card> = <rank> [of <suit>];
+    <rank> = ace | two | three | four | five | six | seven | eight | nine | ten | jack | queen | king;
+    <suit> = clubs | hearts | spades | diamonds;"""
+)
+CARD_CLIPS = {
+    "cards-001.wav": "ten of clubs",
+    "cards-002.wav": "four queen of clubs",
+    "cards-003.wav": "seven of clubs",
+    "cards-004.wav": "five five",
+    "cards-005.wav": "eight of spades four of clubs seven of hearts",
+}
+COMMANDS = ExpectedAnswers(phrases=("Go forward, ten meters!", "stop", "turn left", "go back"))
+BOOKING = ExpectedAnswers(phrases=("yes", "no", "half past three", "tomorrow", "cancel my appointment"))
+
+Clip = Callable[[str], NDArray[np.int16]]
+
+
+def wire(samples: NDArray[np.int16], audio: AudioFormat) -> bytes:
+    """16 kHz samples as the call would bring them."""
+    if audio == TELEPHONE:
+        return g711.mulaw_encode(resample(samples, 16000, 8000)).tobytes()
+    return samples.tobytes()
+
+
+class Call:
+    """One call to the engine, whose caller speaks in 20 ms frames."""
+
+    def __init__(self, stt: SpeechToText, audio: AudioFormat, answers: ExpectedAnswers) -> None:
+        self.ear = Ear()
+        self.stream = stt.open(audio, answers, self.ear)
+        self._audio = audio
+        self._said = 0
+
+    async def says(self, samples: NDArray[np.int16]) -> Transcribed:
+        self._said += 1
+        self.stream.begin(self._said)
+        speech = wire(samples, self._audio)
+        frame_bytes = self._audio.bytes_for_ms(20)
+        for start in range(0, len(speech), frame_bytes):
+            self.stream.push(speech[start : start + frame_bytes])
+        self.stream.finish(self._said)
+        answers = await self.ear.wait_for(self._said)
+        final = answers[-1]
+        assert isinstance(final, Transcribed), final
+        return final
+
+
+@pytest.fixture
+async def stt() -> AsyncIterator[PocketsphinxSpeechToText]:
+    """Grammars only: the language model is not loaded."""
+    engine = PocketsphinxSpeechToText(dictation_decoders=0)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+class TestContract(SpeechToTextContract):
+    pass
+
+
+@pytest.mark.speech
+@FORMATS
+async def test_people_naming_cards(stt: PocketsphinxSpeechToText, clip: Clip, audio: AudioFormat) -> None:
+    call = Call(stt, audio, CARDS)
+    heard = {name: (await call.says(clip(name))).text for name in CARD_CLIPS}
+    assert heard == CARD_CLIPS
+
+
+@pytest.mark.speech
+@FORMATS
+async def test_an_expected_phrase_comes_back_as_written_and_partials_come_first(
+    stt: PocketsphinxSpeechToText, clip: Clip, audio: AudioFormat
+) -> None:
+    call = Call(stt, audio, COMMANDS)
+    final = await call.says(clip("goforward.wav"))
+    assert final.text == "Go forward, ten meters!"
+    assert final.confidence is not None
+    assert final.confidence > 0.7
+    assert call.ear.partials
+    assert call.ear.events[-1] is final
+
+
+@pytest.mark.speech
+@FORMATS
+async def test_other_words_are_not_taken_for_an_answer(
+    stt: PocketsphinxSpeechToText, clip: Clip, audio: AudioFormat
+) -> None:
+    call = Call(stt, audio, BOOKING)
+    for name in ("cards-001.wav", "cards-003.wav", "goforward.wav", "librivox-0880.wav"):
+        assert (await call.says(clip(name))).text == ""
+    assert call.ear.partials == []
+
+
+def bursts(noise: Callable[[int, float], NDArray[np.float32]], length_ms: int, dbfs: float) -> NDArray[np.int16]:
+    """Two dying bursts over line noise: what a cough is to a recogniser."""
+    line = noise(16000, -55.0)
+    decay = np.exp(-4 * np.linspace(0, 1, 16 * length_ms, dtype=np.float32))
+    for start, gain in ((3200, 1.0), (9000, 0.5)):
+        line[start : start + decay.size] += noise(decay.size, dbfs) * decay * gain
+    return (np.clip(line, -1, 1) * 32767).astype(np.int16)
+
+
+@FORMATS
+async def test_a_cough_is_no_answer(
+    stt: PocketsphinxSpeechToText, noise: Callable[[int, float], NDArray[np.float32]], audio: AudioFormat
+) -> None:
+    call = Call(stt, audio, ExpectedAnswers(phrases=("yes", "no", "five", "stop")))
+    for length_ms in (60, 120, 250):
+        for dbfs in (-30.0, -10.0):
+            assert (await call.says(bursts(noise, length_ms, dbfs))).text == ""
+    assert call.ear.partials == []
+
+
+@pytest.mark.speech
+async def test_new_answers_are_expected_from_the_next_utterance_on(stt: PocketsphinxSpeechToText, clip: Clip) -> None:
+    call = Call(stt, TELEPHONE, BOOKING)
+    assert (await call.says(clip("cards-004.wav"))).text == ""
+    call.stream.expect(CARDS)
+    assert (await call.says(clip("cards-004.wav"))).text == "five five"
+
+
+@pytest.mark.speech
+async def test_a_name_the_dictionary_lacks_can_be_expected(stt: PocketsphinxSpeechToText, clip: Clip) -> None:
+    answers = ExpectedAnswers(phrases=("goforwerd ten meterz", "zork", "stop"))
+    final = await Call(stt, WIDE, answers).says(clip("goforward.wav"))
+    assert final.text == "goforwerd ten meterz"
+
+
+@pytest.mark.speech
+@FORMATS
+async def test_dictation(clip: Clip, audio: AudioFormat) -> None:
+    engine = PocketsphinxSpeechToText(dictation_decoders=1)
+    await engine.start()
+    try:
+        call = Call(engine, audio, ExpectedAnswers())
+        final = await call.says(clip("goforward.wav"))
+        assert final.text == "go forward ten meters"
+        assert len(call.ear.partials) >= 2
+        assert (await call.says((np.random.default_rng(1).standard_normal(8000) * 300).astype(np.int16))).text == ""
+    finally:
+        await engine.close()
+
+
+async def test_past_the_cap_an_utterance_fails_at_once_and_later_ones_work() -> None:
+    engine = PocketsphinxSpeechToText(dictation_decoders=0, grammar_decoders=1)
+    await engine.start()
+    try:
+        first, second = Ear(), Ear()
+        one = engine.open(TELEPHONE, ANSWERS, first)
+        two = engine.open(TELEPHONE, ANSWERS, second)
+        one.begin(1)
+        two.begin(1)
+        (failure,) = await second.wait_for(1)
+        assert isinstance(failure, TranscriptionFailed)
+        assert "in use" in failure.problem
+        one.finish(1)
+        await first.wait_for(1)
+        two.begin(2)
+        two.finish(2)
+        assert isinstance((await second.wait_for(2))[-1], Transcribed)
+    finally:
+        await engine.close()
+
+
+async def test_dictation_without_decoders_for_it_fails_the_utterance(stt: PocketsphinxSpeechToText) -> None:
+    ear = Ear()
+    stream = stt.open(TELEPHONE, ExpectedAnswers(), ear)
+    stream.begin(1)
+    (failure,) = await ear.wait_for(1)
+    assert isinstance(failure, TranscriptionFailed)
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    ("answers", "problem"),
+    [
+        (ExpectedAnswers(grammar="#JSGF V1.0; grammar g; public <a> = yes | ;;"), "syntax"),
+        (ExpectedAnswers(grammar="no grammar at all"), "syntax"),
+        (ExpectedAnswers(grammar="import <x.y>; public <a> = yes;"), "import"),
+        (ExpectedAnswers(phrases=("???",)), "pronounced"),
+    ],
+)
+async def test_answers_that_cannot_be_recognised_fail_utterances_not_the_call(
+    stt: PocketsphinxSpeechToText, answers: ExpectedAnswers, problem: str
+) -> None:
+    ear = Ear()
+    stream = stt.open(TELEPHONE, answers, ear)
+    stream.begin(1)
+    stream.finish(1)
+    (failure,) = await ear.wait_for(1)
+    assert isinstance(failure, TranscriptionFailed)
+    assert problem in failure.problem
+    stream.expect(ANSWERS)
+    stream.begin(2)
+    stream.finish(2)
+    assert isinstance((await ear.wait_for(2))[-1], Transcribed)
+    stream.close()
+
+
+async def test_half_a_sample_fails_the_utterance_and_the_call_goes_on(stt: PocketsphinxSpeechToText) -> None:
+    ear = Ear()
+    stream = stt.open(WIDE, ANSWERS, ear)
+    stream.begin(1)
+    stream.push(b"\0" * 3)
+    stream.finish(1)
+    (failure,) = await ear.wait_for(1)
+    assert isinstance(failure, TranscriptionFailed)
+    stream.begin(2)
+    stream.finish(2)
+    assert isinstance((await ear.wait_for(2))[-1], Transcribed)
+    stream.close()
+
+
+async def test_a_crash_fails_the_open_utterance_and_the_next_one_is_heard(stt: PocketsphinxSpeechToText) -> None:
+    ear = Ear()
+    stream = stt.open(TELEPHONE, ANSWERS, ear)
+    stream.begin(1)
+    for worker in stt._pool._workers:
+        assert worker.connection is not None
+        worker.connection._process.kill()
+    (failure,) = await ear.wait_for(1)
+    assert isinstance(failure, TranscriptionFailed)
+    utterance = 1
+    async with asyncio.timeout(20):
+        while not isinstance(ear.answers[-1], Transcribed):  # until a new process is up, utterances fail at once
+            utterance += 1
+            stream.begin(utterance)
+            stream.finish(utterance)
+            await ear.wait_for(utterance)
+    stream.close()
+
+
+async def test_audio_past_the_longest_utterance_is_not_heard(stt: PocketsphinxSpeechToText) -> None:
+    stream = stt.open(TELEPHONE, ANSWERS, Ear())
+    stream._max_bytes = 100
+    stream.begin(1)
+    stream.push(bytes(90))
+    stream.push(bytes(90))
+    stream.push(bytes(90))
+    assert len(stream._unsent) == 100
+    stream.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"workers": 0},
+        {"dictation_decoders": -1},
+        {"dictation_decoders": 0, "grammar_decoders": 0},
+        {"min_confidence": 1.5},
+        {"partial_every_ms": 0},
+        {"max_utterance_ms": 0},
+        {"final_timeout_ms": -1},
+    ],
+)
+def test_bad_options(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError):
+        PocketsphinxSpeechToText(**options)  # type: ignore[arg-type]
