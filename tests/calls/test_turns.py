@@ -39,7 +39,8 @@ def test_a_turn_is_answered_and_the_history_holds_what_was_heard() -> None:
 
 @pytest.mark.parametrize("final_delay_ms", [0, 60, 120])
 def test_the_answer_comes_as_soon_as_the_engines_allow(final_delay_ms: int) -> None:
-    call = Call(hears=["hello"], answers=["Hello."], first_token_ms=100, final_delay_ms=final_delay_ms)
+    policy = Policy(endpointing=Endpointing(mode="fixed", silence_ms=300, speculative_reply=False))
+    call = Call(hears=["hello"], answers=["Hello."], final_delay_ms=final_delay_ms, policy=policy)
 
     async def talk(call: Call) -> None:
         await call.wait(200)

@@ -440,6 +440,8 @@ class CallDriver:
         return self
 
 
-def connected(policy: Policy | None = None, *, tools: Sequence[ToolSpec] = (), voice: Voice | None = None) -> CallDriver:
+def connected(
+    policy: Policy | None = None, *, tools: Sequence[ToolSpec] = (), voice: Voice | None = None
+) -> CallDriver:
     """A call that is live."""
     return CallDriver(policy, tools=tools, voice=voice).connects()

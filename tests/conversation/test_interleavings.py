@@ -43,7 +43,16 @@ WORDS = st.sampled_from(
     ["", "stop", "mm-hm", "yeah", "i want a pizza", "i want a pizza please.", "no", "and", "seven", "wait no actually", "Goodbye."]
 )  # fmt: skip
 ANSWERS = st.sampled_from(
-    ["Fine.", "Let me see, ", "I will look that up for you now. ", "Your order is number 7.", "<flush />", "bye", " and then", "…"]
+    [
+        "Fine.",
+        "Let me see, ",
+        "I will look that up for you now. ",
+        "Your order is number 7.",
+        "<flush />",
+        "bye",
+        " and then",
+        "…",
+    ]
 )
 SOON = st.sampled_from([0, 1, 20, 100, 199, 200, 300, 500, 1000, 1500, 4000])
 
@@ -53,7 +62,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @initialize(
         policy=st.sampled_from(sorted(POLICIES)), times=st.booleans(), start_ms=st.sampled_from([0, 5_000_000]),
-        connected=st.booleans(),
+        connected=st.sampled_from([True, True, True, False]),
     )  # fmt: skip
     def begins(self, policy: str, times: bool, start_ms: int, connected: bool) -> None:
         setup = (Message("system", "You are kind."), Message("user", "before"))
@@ -100,6 +109,7 @@ class Interleavings(RuleBasedStateMachine):
     def speech_starts(self) -> None:
         self.call.speech_starts()
 
+    @precondition(lambda self: self.call.utterance > 0)
     @rule(voice_ms=st.sampled_from([100, 200, 1200]))
     def speech_goes_on(self, voice_ms: int) -> None:
         self.call.happens(ev.SpeechContinued(self.call.utterance, voice_ms))
@@ -135,27 +145,32 @@ class Interleavings(RuleBasedStateMachine):
                 call.model_asks_for(tool, f"twin-{self.tool_ids}", of="x")
         call.model_says(answer).passes(playing_ms)
 
+    @precondition(lambda self: self.call.utterance > 0)
     @rule(words=WORDS)
     def late_words(self, words: str) -> None:
         """For whatever was said last, open or over."""
         self.call.final(words)
 
+    @precondition(lambda self: self.call.utterance > 0)
     @rule(words=WORDS, back=st.integers(0, 2))
     def partial(self, words: str, back: int) -> None:
         self.call.happens(ev.TranscriptChanged(self.call.utterance - back, words))
 
+    @precondition(lambda self: self.call.utterance > 0)
     @rule(words=WORDS, back=st.integers(-1, 2), complete=st.sampled_from([None, 0.2, 0.95]))
     def final(self, words: str, back: int, complete: float | None) -> None:
         self.call.happens(ev.TranscriptFinal(self.call.utterance - back, words, complete))
 
+    @precondition(lambda self: self.call.utterance > 0)
     @rule(back=st.integers(0, 2))
     def no_transcript(self, back: int) -> None:
         self.call.happens(ev.TranscriptFailed(self.call.utterance - back))
 
+    @precondition(lambda self: self.call.all(do.ScoreTurn))
     @rule(probability=st.sampled_from([0.0, 0.5, 0.9]), told=st.booleans())
     def detector_answers(self, probability: float, told: bool) -> None:
-        if asked := self.call.all(do.ScoreTurn):
-            self.call.happens(ev.EndOfTurnScored(asked[-1].turn, probability, asked[-1].text if told else ""))
+        asked = self.call.all(do.ScoreTurn)[-1]
+        self.call.happens(ev.EndOfTurnScored(asked.turn, probability, asked.text if told else ""))
 
     @rule(words=WORDS, reply=st.booleans())
     def types(self, words: str, reply: bool) -> None:
@@ -167,6 +182,9 @@ class Interleavings(RuleBasedStateMachine):
 
     # -------------------------------------------------------------------------------------- the client
 
+    @precondition(
+        lambda self: self.call.conversation.policy.endpointing.mode == "manual" or len(self.call.log) % 4 == 3
+    )
     @rule(with_audio=st.booleans())
     def commits(self, with_audio: bool) -> None:
         if with_audio:
@@ -181,10 +199,12 @@ class Interleavings(RuleBasedStateMachine):
     def requests(self, request: str) -> None:
         self.call.happens(ev.ReplyRequested(request))
 
+    @precondition(lambda self: self.call.conversation.agent != "idle" or len(self.call.log) % 4 == 2)
     @rule()
     def cancels(self) -> None:
         self.call.happens(ev.ReplyCancelled("c1"))
 
+    @precondition(lambda self: self.call.mouth or self.call.all(do.ReplyClosed))
     @rule(back=st.integers(-1, 3), heard_ms=st.sampled_from([-5, 0, 400, 1500, 100_000]))
     def truncates(self, back: int, heard_ms: int) -> None:
         newest = self.call.mouth.reply if self.call.mouth else len(self.call.all(do.ReplyClosed))
@@ -200,11 +220,12 @@ class Interleavings(RuleBasedStateMachine):
     def message_added(self, role: str, reply: bool) -> None:
         self.call.happens(ev.MessageAdded(Message(role, "A message."), reply))  # type: ignore[arg-type]
 
-    @rule(policy=st.sampled_from([None, None, None, *sorted(POLICIES)]))
-    def policy_changes(self, policy: str | None) -> None:
-        if policy is not None:
-            self.call.policy_is(POLICIES[policy])
+    @precondition(lambda self: len(self.call.log) % 4 == 0)
+    @rule(policy=st.sampled_from(sorted(POLICIES)))
+    def policy_changes(self, policy: str) -> None:
+        self.call.policy_is(POLICIES[policy])
 
+    @precondition(lambda self: len(self.call.log) % 4 == 1)
     @rule(enabled=st.sampled_from([True, True, False]))
     def barge_in_is_switched(self, enabled: bool) -> None:
         policy = self.call.conversation.policy
@@ -214,42 +235,51 @@ class Interleavings(RuleBasedStateMachine):
 
     def _a_reply(self, back: int) -> int:
         """The last reply asked for; one before; one that never was."""
-        asked = self.call.all(do.StartReply)
-        return asked[-1].reply - back if asked else 1
+        return self.call.asked.reply - back
 
+    @precondition(lambda self: self.call.all(do.StartReply))
     @rule(text=ANSWERS, back=st.sampled_from([0, 0, 0, 1, -1]))
     def model_says(self, text: str, back: int) -> None:
         self.call.happens(ev.ReplyText(self._a_reply(back), text))
 
+    @precondition(lambda self: self.call.all(do.StartReply))
     @rule(back=st.sampled_from([0, 0, 0, 1, -1]))
     def model_is_done(self, back: int) -> None:
         self.call.happens(ev.ReplyDone(self._a_reply(back)))
 
+    @precondition(lambda self: self.call.all(do.StartReply))
     @rule(text=ANSWERS)
     def model_answers(self, text: str) -> None:
-        if self.call.all(do.StartReply):
-            self.call.model_says(text)
+        self.call.model_says(text)
 
+    @precondition(lambda self: self.call.all(do.StartReply))
     @rule(back=st.sampled_from([0, 0, 1, -1]))
     def model_fails(self, back: int) -> None:
         self.call.happens(ev.ReplyFailed(self._a_reply(back)))
 
-    @rule(name=st.sampled_from(["look_up", "charge", "search", "unheard of"]), of=st.sampled_from(["x", "y"]), fresh=st.booleans())
+    @precondition(lambda self: self.call.all(do.StartReply))
+    @rule(
+        name=st.sampled_from(["look_up", "charge", "search", "unheard of"]),
+        of=st.sampled_from(["x", "y"]),
+        fresh=st.booleans(),
+    )
     def model_asks_for_tool(self, name: str, of: str, fresh: bool) -> None:
         self.tool_ids += fresh
         call = ToolCall(f"{name}-{of}-{self.tool_ids}", name, {"of": of})
         self.call.happens(ev.ReplyAskedForTool(self._a_reply(0), call))
 
+    @precondition(lambda self: self.call.all(do.StartReply))
     @rule(transfer=st.sampled_from([False, False, True]))
     def model_asks_to_leave(self, transfer: bool) -> None:
         reply = self._a_reply(0)
         self.call.happens(ev.ReplyAskedToTransfer(reply, "+15550100") if transfer else ev.ReplyAskedToEnd(reply))
 
+    @precondition(lambda self: self.call.all(do.RunTool))
     @rule(pick=st.integers(0, 5), fails=st.booleans())
     def tool_answers(self, pick: int, fails: bool) -> None:
-        if run := self.call.all(do.RunTool):
-            call_id = run[pick % len(run)].call.id
-            self.call.happens(ev.ToolFailed(call_id, "no luck") if fails else ev.ToolFinished(call_id, "42"))
+        run = self.call.all(do.RunTool)
+        call_id = run[pick % len(run)].call.id
+        self.call.happens(ev.ToolFailed(call_id, "no luck") if fails else ev.ToolFinished(call_id, "42"))
 
     # -------------------------------------------------------------------------------------- the voice and the mouth
 

@@ -121,9 +121,7 @@ class Witness:
 
     # -------------------------------------------------------------------------------------- history
 
-    def _check_history(
-        self, conversation: Conversation, closed: Sequence[do.ReplyClosed], spoken_before: int
-    ) -> None:
+    def _check_history(self, conversation: Conversation, closed: Sequence[do.ReplyClosed], spoken_before: int) -> None:
         messages = conversation.history()
         spoken = [message for message in messages if message.role == "assistant"]
         self._assistant_messages = len(spoken)

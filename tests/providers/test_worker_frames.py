@@ -13,7 +13,9 @@ frames = st.builds(
     Frame,
     stream=st.integers(0, 2**31),
     kind=st.text(max_size=10),
-    fields=st.dictionaries(st.text(max_size=5), st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=10), st.booleans())),
+    fields=st.dictionaries(
+        st.text(max_size=5), st.one_of(st.integers(-(2**53), 2**53), st.text(max_size=10), st.booleans())
+    ),
     payload=st.binary(max_size=200),
 )
 

@@ -19,7 +19,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from typing import cast, Any
+from typing import Any, cast
 
 import orjson
 import structlog

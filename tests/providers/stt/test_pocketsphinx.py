@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
 
 from antiphon.audio import g711
 from antiphon.audio.resample import resample
@@ -15,7 +16,6 @@ from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, SpeechToText, Transcribed, TranscriptionFailed
 from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
-from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
 
 WIDE = AudioFormat(Encoding.PCM16, 16000)
 FORMATS = pytest.mark.parametrize("audio", [TELEPHONE, WIDE], ids=["mulaw-8k", "pcm-16k"])

@@ -44,7 +44,13 @@ def test_without_espeak_unknown_words_stay_unknown(known: Pronunciations, monkey
 
 @pytest.mark.parametrize(
     ("mnemonics", "phones"),
-    [("h_@_l_'oU", "HH AH L OW"), ("f_'o@_t#_i t_'u:", "F AO R T IY T UW"), ("k_@_n_'?", "K AH N"), ("q_!", ""), ("", "")],
+    [
+        ("h_@_l_'oU", "HH AH L OW"),
+        ("f_'o@_t#_i t_'u:", "F AO R T IY T UW"),
+        ("k_@_n_'?", "K AH N"),
+        ("q_!", ""),
+        ("", ""),
+    ],
 )
 def test_mnemonics_to_arpabet(mnemonics: str, phones: str) -> None:
     assert arpabet(mnemonics) == phones

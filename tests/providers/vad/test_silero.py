@@ -33,7 +33,8 @@ def babble(calls: int, windows: int, model: SileroVoiceActivity) -> NDArray[np.f
     """Different sound in every call, loud enough to move the model's state. Shape (calls, windows, window_samples)."""
     time_s = np.arange(windows * model.window_samples) / model.rate_hz
     voices = [
-        sum(np.sin(2 * np.pi * (110 + 17 * call) * n * time_s) / n for n in range(1, 12)) * (1 + np.sin(2 * np.pi * 3 * time_s))
+        sum(np.sin(2 * np.pi * (110 + 17 * call) * n * time_s) / n for n in range(1, 12))
+        * (1 + np.sin(2 * np.pi * 3 * time_s))
         for call in range(calls)
     ]
     return (np.array(voices) * 0.05).astype(np.float32).reshape(calls, windows, model.window_samples)

@@ -59,7 +59,8 @@ def confidence(words: Sequence[HeardWord], rate_hz: int) -> float:
     if not frames:
         return 0.0
     fit = sum(word.total_fit for word in words) / frames
-    return 1.0 / (1.0 + math.exp(-_FIT_SLOPE * (fit - FIT_OF_EVEN_ODDS[rate_hz])))
+    # The logistic function, written so that no fit, however bad, overflows.
+    return 0.5 + 0.5 * math.tanh(_FIT_SLOPE / 2 * (fit - FIT_OF_EVEN_ODDS[rate_hz]))
 
 
 class Voicing:

@@ -1,0 +1,63 @@
+"""Engines by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import get_args
+
+import pytest
+
+from antiphon.errors import ConfigurationError
+from antiphon.providers import registry
+from antiphon.providers.scripted import ScriptedSpeechToText
+from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
+
+KINDS: tuple[registry.Kind, ...] = get_args(registry.Kind)
+
+
+def test_options_reach_the_engine() -> None:
+    engine = registry.create("stt", "scripted", {"transcripts": ["yes"], "final_delay_ms": 5})
+    assert isinstance(engine, ScriptedSpeechToText)
+
+
+def test_the_platforms_names_mean_the_embedded_engines() -> None:
+    assert isinstance(registry.create("stt", "vapi"), PocketsphinxSpeechToText)
+    assert registry.resolve("tts", "custom-voice") == "espeak"
+    assert registry.resolve("llm", "custom-llm") == "workflow"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_name_is_told_what_there_is(kind: registry.Kind) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        registry.create(kind, "nonesuch")
+    assert all(name in str(error.value) for name in registry.names(kind))
+
+
+@pytest.mark.parametrize(
+    ("options", "field"), [({"final_delay": 5}, "stt.final_delay"), ({"final_delay_ms": "soon"}, "stt")]
+)
+def test_an_option_that_does_not_fit(options: dict[str, object], field: str) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        registry.create("stt", "scripted", options)
+    assert error.value.field == field
+
+
+def test_every_line_of_the_table_leads_somewhere() -> None:
+    needed = {"workflow": {"workflow": {}}}
+    for kind in KINDS:
+        for name in registry.names(kind):
+            own = registry.resolve(kind, name)
+            try:
+                registry.create(kind, name, needed.get(own, {}))
+            except ConfigurationError as error:
+                assert own == "workflow", error  # an empty workflow is refused by the engine itself
+
+
+def test_looking_at_the_table_loads_no_engine() -> None:
+    code = (
+        "import sys; import antiphon.providers.registry as r; r.names('stt');"
+        "print([m for m in ('onnxruntime', 'pocketsphinx', 'espeakng_loader', 'numpy') if m in sys.modules])"
+    )
+    answer = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
