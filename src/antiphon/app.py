@@ -73,11 +73,11 @@ class Antiphon:
         self._check_assistant()
         for call_id, _provider_call_id in close_dead_calls(self.calls_dir) if self.calls_dir.is_dir() else []:
             log.info("call_recovered", call_id=call_id)
-        await self.engines.start()
-        self.plane.start()
-        self.manager.start()
-        self.watch.start()
         try:
+            await self.engines.start()
+            self.plane.start()
+            self.manager.start()
+            self.watch.start()
             yield
         finally:
             await self.manager.close(self.settings.drain_s)

@@ -16,7 +16,7 @@ from antiphon.errors import ConfigurationError
 
 
 class Twilio(BaseModel, extra="forbid"):
-    """The Twilio account. Without an auth token, phone calls are refused unless signatures are off."""
+    """The Twilio account. Without an auth token the server does not start, unless signatures are off."""
 
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -19,15 +21,16 @@ log = structlog.get_logger(__name__)
 
 
 def open_socket(settings: Settings) -> socket.socket:
-    """The listening socket, bound before anything else so that a taken port is said at once. Raises OSError."""
+    """The listening socket, bound before anything else so that a taken port is said at once. Raises OSError naming the address."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        problem = error.strerror or type(error).__name__
+        raise OSError(error.errno, f"cannot listen on {settings.host}, port {settings.port}: {problem}") from None
     listener.set_inheritable(True)
     return listener
 
@@ -35,9 +38,41 @@ def open_socket(settings: Settings) -> socket.socket:
 class _Server(uvicorn.Server):
     """Draining calls comes before closing connections: uvicorn would wait for media sockets that wait for their calls."""
 
-    def __init__(self, config: uvicorn.Config, antiphon: Antiphon) -> None:
-        super().__init__(config)
+    def __init__(self, antiphon: Antiphon, *, takes_signals: bool) -> None:
+        super().__init__(
+            uvicorn.Config(
+                antiphon.asgi,
+                http=http_protocol(antiphon.media_routes),
+                ws="websockets-sansio",
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=10,
+            )
+        )
         self._antiphon = antiphon
+        self._takes_signals = takes_signals
+        self._hurry: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, this one does not raise the signal anew once it has served: SIGTERM would kill the process before its
+        engines and files were closed, and with the wrong exit status."""
+        signals = (signal.SIGINT, signal.SIGTERM) if self._takes_signals else ()
+        loop = asyncio.get_running_loop()
+        for number in signals:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal drains, the second one ends the calls that are left."""
+        if self.should_exit and self._hurry is None:
+            self._hurry = asyncio.get_running_loop().create_task(self._antiphon.manager.close(0), name="hurry")
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._antiphon.manager.close(self._antiphon.settings.drain_s)
@@ -47,53 +82,40 @@ class _Server(uvicorn.Server):
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Antiphon]:
     """A server that answers on ``settings.host:port`` while the block runs. Raises ConfigurationError, OSError, ProviderUnavailable."""
-    listener = open_socket(settings)
-    if settings.port == 0:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    antiphon = Antiphon(settings)
-    server = _uvicorn(antiphon)
-    async with antiphon.running():
-        task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
-        try:
-            while not server.started:
-                if task.done():
-                    task.result()
-                    raise RuntimeError("the server stopped before it had started")
-                await asyncio.sleep(0.01)
-            yield antiphon
-        finally:
-            server.should_exit = True
-            await task
+    with open_socket(settings) as listener:
+        antiphon = Antiphon(_at_port_of(listener, settings))
+        server = _Server(antiphon, takes_signals=False)
+        async with antiphon.running():
+            task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
+            try:
+                while not server.started:
+                    if task.done():
+                        task.result()
+                        raise RuntimeError("the server stopped before it had started")
+                    await asyncio.sleep(0.01)
+                yield antiphon
+            finally:
+                server.should_exit = True
+                await task
 
 
 async def serve_forever(settings: Settings) -> None:
-    """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end). Raises as ``serving``."""
-    listener = open_socket(settings)
-    if settings.port == 0:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    antiphon = Antiphon(settings)
-    async with antiphon.running():
-        # What was loaded lives as long as the process: no collection need look at it again (a peer's loop lag fell from 129 to 4 ms by it).
-        gc.collect()
-        gc.freeze()
-        log.info(
-            "listening",
-            address=f"http://{settings.host}:{settings.port}",
-            voice_webhook=f"{settings.base_url}/twilio/voice",
-        )
-        await _uvicorn(antiphon).serve(sockets=[listener])
+    """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). Raises as ``serving``."""
+    with open_socket(settings) as listener:
+        settings = _at_port_of(listener, settings)
+        antiphon = Antiphon(settings)
+        async with antiphon.running():
+            # What was loaded lives as long as the process: no collection need look at it again (a peer's loop lag fell from 129 to 4 ms by it).
+            gc.collect()
+            gc.freeze()
+            log.info(
+                "listening",
+                address=f"http://{settings.host}:{settings.port}",
+                voice_webhook=f"{settings.base_url}/twilio/voice",
+            )
+            await _Server(antiphon, takes_signals=True).serve(sockets=[listener])
 
 
-def _uvicorn(antiphon: Antiphon) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            antiphon.asgi,
-            http=http_protocol(antiphon.media_routes),
-            ws="websockets-sansio",
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=10,
-        ),
-        antiphon,
-    )
+def _at_port_of(listener: socket.socket, settings: Settings) -> Settings:
+    """Port 0 lets the system choose: the settings with what it chose."""
+    return settings if settings.port else settings.model_copy(update={"port": listener.getsockname()[1]})

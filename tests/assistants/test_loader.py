@@ -106,9 +106,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
         AssistantLibrary([folder]).load("linked")
 
 
-def test_an_edited_file_counts_from_the_next_call_on(tmp_path: Path) -> None:
+def test_an_edited_file_counts_from_the_next_call_on_and_only_that_is_read_again(tmp_path: Path) -> None:
     library = AssistantLibrary([tmp_path])
-    write(tmp_path, "a.yaml", "name: before")
-    assert library.load("a").name == "before"
-    write(tmp_path, "a.yaml", "name: after")
-    assert library.load("a").name == "after"
+    write(tmp_path, "flow.yaml", "nodes: [{type: conversation, name: before}]\n")
+    write(tmp_path, "a.yaml", "model: {provider: workflow, workflow: flow.yaml}\n")
+    first = library.load("a")
+    assert library.load("a") is first
+    write(tmp_path, "flow.yaml", "nodes: [{type: conversation, name: afterwards}]\n")
+    changed = library.load("a").model
+    assert changed is not None and changed.workflow is not None
+    assert changed.workflow["nodes"][0]["name"] == "afterwards"
+    write(tmp_path, "a.yaml", "name: no workflow now")
+    assert library.load("a").name == "no workflow now"

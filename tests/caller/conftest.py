@@ -29,6 +29,9 @@ from antiphon.caller.script import BargeIn, Line
 TOKEN = "the-account-s-token"
 
 
+HASTY = Patience(agent_done_ms=140, greeting_ms=200, reply_ms=300)
+
+
 def tone_pcm(duration_ms: int, frequency_hz: float = 440.0) -> np.ndarray[Any, np.dtype[np.int16]]:
     t = np.arange(8 * duration_ms) / 8000
     return np.rint(8000 * np.sin(2 * np.pi * frequency_hz * t)).astype(np.int16)
@@ -184,6 +187,12 @@ def agent() -> Agent:
     return Agent()
 
 
+@pytest.fixture
+def hasty() -> Patience:
+    """For servers that are known never to greet or to answer."""
+    return HASTY
+
+
 @pytest.fixture(name="cued")
 def cued_fixture() -> Callable[..., Cued]:
     return cued
@@ -199,10 +208,13 @@ def cued(duration_ms: int = 120, *, barge_in_ms: int | None = None, kind: str = 
 
 @pytest.fixture
 def quick_plan() -> Callable[..., CallPlan]:
-    """A plan of tones for a caller with little patience."""
+    """A plan of tones for a caller who takes a short silence for the end of speech.
+
+    It waits long for what must come, so that a busy machine fails no test; what must not come is waited for with ``HASTY``.
+    """
 
     def plan(*lines: Cued, **settings: Any) -> CallPlan:
-        patience = Patience(agent_done_ms=140, greeting_ms=300, reply_ms=400, noise_ms=400)
+        patience = Patience(agent_done_ms=140, greeting_ms=2000, reply_ms=2000, noise_ms=400)
         return CallPlan(lines or (cued(),), **({"patience": patience} | settings))
 
     return plan

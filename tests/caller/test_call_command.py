@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from antiphon.audio.wav import read_wav, write_wav
 from antiphon.cli.call import call
 
-QUICK = ["--agent-done-ms", "140", "--greeting-ms", "300", "--reply-timeout-ms", "400"]
+QUICK = ["--agent-done-ms", "140"]
+HASTY = [*QUICK, "--greeting-ms", "200", "--reply-timeout-ms", "300"]
 
 
 @pytest.fixture
@@ -41,13 +42,30 @@ async def test_an_answered_call_is_a_success(agent: Any, media_server: Any, clip
     assert samples.shape[1] == 2
 
 
+@pytest.mark.speech
+async def test_the_caller_has_a_voice_and_an_ear(agent: Any, media_server: Any) -> None:
+    async with media_server(agent) as url:
+        result = await antiphon_call("--media-url", url, "--say", "Hello there", "--transcribe", *QUICK)
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert ["caller", "Hello", "there"] in lines
+    assert sum(line[:1] == ["agent"] for line in lines) == 2  # the greeting and the answer, whatever a tone sounds like
+
+
+async def test_an_engine_that_does_not_start_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(call.__globals__, "ENGINE_START_S", 0.0)  # the package attribute is the function
+    result = await antiphon_call("http://127.0.0.1:1/voice", "--say", "Hello")
+    assert result.exit_code == 1
+    assert "did not start within" in " ".join(result.output.split())
+
+
 async def test_an_unanswered_turn_is_a_failure(media_server: Any, clip: Path) -> None:
     async def drain(connection: Any) -> None:
         async for _ in connection:
             pass
 
     async with media_server(drain) as url:
-        result = await antiphon_call("--media-url", url, "--wav", clip, *QUICK)
+        result = await antiphon_call("--media-url", url, "--wav", clip, *HASTY)
     assert result.exit_code == 1
     assert "1 unanswered" in result.output
 

@@ -135,3 +135,9 @@ def test_the_waterfall_is_in_proportion() -> None:
     turn = replace(answered_call().turns[0], response_ms=155.0, heard_ms=310.0, stages=Stages(0, 100, 3100))
     assert waterfall(turn, 310) == "c·········t····▶···············a"
     assert waterfall(replace(turn, stages=None), 620) == "·······▶·······●"
+
+
+def test_a_call_that_was_refused_has_a_reason_and_no_turns() -> None:
+    text = shown(broken_call(1))
+    assert "✗ the server refused the media socket: HTTP 403" in text
+    assert "after the user stopped" not in text

@@ -81,7 +81,7 @@ async def test_the_server_s_words_are_printed_as_they_grow(http_server: Any, cli
         rows[0]["text"] = "Hello. What can I do?"
         transcript.caller_speaks(Spoken("say", "A table, please", 0, 1, True))
         transcript.caller_speaks(Spoken("noise", "cough", 0, 1, False))
-        rows.append({"turn": 2, "text": "Certainly."})
+        rows += [{"turn": 2, "text": "Certainly."}, {"turn": 3, "text": ""}]
         await words.close()
     assert page.lines == [
         ("agent", "Hello."),

@@ -25,7 +25,7 @@ class Obedient:
         self._options = options
 
     def warm(self) -> None:
-        print("engines print")
+        sys.stdout.write("engines print\n")
         sys.stderr.write("and complain\n")
 
     def handle(self, frame: Frame, link: Link) -> None:

@@ -43,15 +43,21 @@ def test_an_option_that_does_not_fit(options: dict[str, object], field: str) -> 
     assert error.value.field == field
 
 
-def test_every_line_of_the_table_leads_somewhere() -> None:
-    needed = {"workflow": {"workflow": {}}}
-    for kind in KINDS:
-        for name in registry.names(kind):
-            own = registry.resolve(kind, name)
-            try:
-                registry.create(kind, name, needed.get(own, {}))
-            except ConfigurationError as error:
-                assert own == "workflow", error  # an empty workflow is refused by the engine itself
+MINIMAL: dict[str, dict[str, object]] = {"workflow": {"workflow": {}}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_line_of_the_table_leads_somewhere(kind: registry.Kind) -> None:
+    for name in registry.names(kind):
+        options = MINIMAL.get(registry.resolve(kind, name), {})
+        try:
+            engine = registry.create(kind, name, options)
+        except ConfigurationError as error:
+            # The engine was reached and found its own options wanting.
+            if not error.field.startswith("model.workflow"):
+                raise
+        else:
+            assert engine.rate_hz if kind == "vad" else engine.name
 
 
 def test_looking_at_the_table_loads_no_engine() -> None:

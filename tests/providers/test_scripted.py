@@ -86,7 +86,7 @@ async def test_partials_grow_with_the_audio() -> None:
     stream.begin(1)
     for _ in range(25):
         stream.push(bytes(160))
-    assert ear.partials == ["utterance", "utterance number"]
+    assert ear.partials == ["utterance", "utterance number", "utterance number 0"]
     stream.finish(1)
     assert (await ear.wait_for(1))[0] == Transcribed(1, "utterance number 0", True, 1.0)
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from antiphon.workflow.answers import extract, read_object
+from antiphon.workflow.schema import ExtractionPlan
 from antiphon.workflow.slots import Value
-from antiphon.workflow.spec import ExtractionPlan
 from antiphon.workflow.validation import parse
 
 TODAY = dt.date(2026, 5, 12)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from antiphon.workflow import slots
+from antiphon.workflow.schema import Property
 from antiphon.workflow.slots import Slot, Value, slot_of
-from antiphon.workflow.spec import Property
 from antiphon.workflow.validation import parse
 from antiphon.workflow.words import tokenize
 

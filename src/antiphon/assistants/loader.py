@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 def load(path: Path, variables: Mapping[str, str] | None = None) -> AssistantSpec:
     """The assistant in a file. Raises ConfigurationError naming the file or the field."""
-    document = _read(path)
-    model = document.get("model")
-    if isinstance(model, dict) and isinstance(model.get("workflow"), str):
-        document = {**document, "model": {**model, "workflow": _read(_beside(path, model["workflow"]))}}
+    document, _ = _read_whole(path)
     return build(document, variables)
 
 
@@ -40,21 +38,34 @@ def package_library() -> Path:
     return Path(str(files("antiphon.assistants"))) / "library"
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    stamps: Mapping[Path, tuple[int, int]]
+    """Of each file it was read from, taken before it was read: an edit in between shows next time."""
+    spec: AssistantSpec
+
+
 class AssistantLibrary:
     """Assistants by name: ``front-desk`` is ``front-desk.yaml`` in the first folder that has one, the package's own folder last."""
 
     def __init__(self, folders: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> None:
         self._folders = (*folders, package_library())
         self._variables = dict(variables or {})
+        self._loaded: dict[Path, _Loaded] = {}
 
     def load(self, name: str) -> AssistantSpec:
-        """Read afresh, so that an edited file counts from the next call on. Raises ConfigurationError."""
+        """The assistant as its file is now. Unchanged files are not read again: that would take some 30 ms of the event loop a call.
+        Raises ConfigurationError."""
         path = self._find(name)
         if path is None:
             raise ConfigurationError(
                 "assistant", f"there is no assistant of this name; there are {', '.join(self.names()) or 'none'}"
             )
-        return load(path, self._variables)
+        known = self._loaded.get(path)
+        if known is None or any(_stamp(file) != stamp for file, stamp in known.stamps.items()):
+            document, stamps = _read_whole(path)
+            known = self._loaded[path] = _Loaded(stamps, build(document, self._variables))
+        return known.spec
 
     def names(self) -> list[str]:
         """All of them, in order."""
@@ -75,6 +86,27 @@ class AssistantLibrary:
 def _assistant_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
         yield from (path for path in folder.iterdir() if path.suffix in _ENDINGS and _NAME.fullmatch(path.stem))
+
+
+def _read_whole(path: Path) -> tuple[dict[str, Any], dict[Path, tuple[int, int]]]:
+    """An assistant's document with its workflow in place, and the stamps of the files it was read from."""
+    stamps = {path: _stamp(path)}
+    document = _read(path)
+    model = document.get("model")
+    if isinstance(model, dict) and isinstance(model.get("workflow"), str):
+        beside = _beside(path, model["workflow"])
+        stamps[beside] = _stamp(beside)
+        document = {**document, "model": {**model, "workflow": _read(beside)}}
+    return document, stamps
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does; zeros when it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_mtime_ns, status.st_size
 
 
 def _beside(path: Path, name: str) -> Path:

@@ -39,7 +39,6 @@ from antiphon.caller.webhook import (
 from antiphon.caller.wire import (
     CONNECTED,
     FRAME_MS,
-    Clear,
     Mark,
     Media,
     ServerMessage,
@@ -215,19 +214,18 @@ class Caller:
 
     def _take(self, message: ServerMessage) -> None:
         now_ms = self._now_ms()
-        match message:
-            case Media(audio):
-                self._media_messages += 1
-                self._spacing.arrived(now_ms, len(audio) / 8)
-                heard_ms = self._playout.receive(audio, now_ms)
-                if heard_ms is not None:
-                    self._hearing.feed(audio, received_ms=now_ms, heard_ms=heard_ms)
-            case Mark(name):
-                self._playout.mark(name, now_ms)
-            case Clear():
-                self._spacing.interrupted()
-                self._playout.clear(now_ms)
-                self._hearing.cut(now_ms)
+        if isinstance(message, Media):
+            self._media_messages += 1
+            self._spacing.arrived(now_ms, len(message.audio) / 8)
+            heard_ms = self._playout.receive(message.audio, now_ms)
+            if heard_ms is not None:
+                self._hearing.feed(message.audio, received_ms=now_ms, heard_ms=heard_ms)
+        elif isinstance(message, Mark):
+            self._playout.mark(message.name, now_ms)
+        else:
+            self._spacing.interrupted()
+            self._playout.clear(now_ms)
+            self._hearing.cut(now_ms)
         self._echo_marks()
 
     def _echo_marks(self) -> None:

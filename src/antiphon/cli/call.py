@@ -34,12 +34,13 @@ from antiphon.caller.timeline import fetch_timeline, with_stages
 from antiphon.caller.transcript import AgentWords, RecognisedWords, ServerWords, Transcript
 from antiphon.caller.voice import DEFAULT_VOICE, Voice, prepare
 from antiphon.caller.webhook import CallFailed, Identity, split_url
-from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
-from antiphon.providers.base import SpeechToText, TextToSpeech
+from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
 
 STT_ENGINE = "pocketsphinx"
 TTS_ENGINE = "espeak"
+ENGINE_START_S = 30.0
 
 _NOBODY = Identity()
 
@@ -220,11 +221,19 @@ async def _prepare(job: Job) -> tuple[Cued, ...]:
     if not any(line.kind == "say" for line in job.lines):
         return await prepare(job.lines, job.plan.noise, None)
     engine: TextToSpeech = registry.create("tts", TTS_ENGINE, {})
-    await engine.start()
     try:
+        await _start(engine, TTS_ENGINE)
         return await prepare(job.lines, job.plan.noise, Voice(engine, job.voice))
     finally:
         await engine.close()
+
+
+async def _start(engine: Lifecycle, name: str) -> None:
+    try:
+        async with asyncio.timeout(ENGINE_START_S):
+            await engine.start()
+    except TimeoutError as error:
+        raise ProviderTimeout(name, f"it did not start within {ENGINE_START_S:g} s") from error
 
 
 async def _agent_words(job: Job, console: Console, client: httpx.AsyncClient, stack: AsyncExitStack) -> AgentWords:
@@ -232,7 +241,7 @@ async def _agent_words(job: Job, console: Console, client: httpx.AsyncClient, st
         return ServerWords(_show(console), client, job.api_url, job.api_key)
     engine: SpeechToText = registry.create("stt", STT_ENGINE, {})
     stack.push_async_callback(engine.close)
-    await engine.start()
+    await _start(engine, STT_ENGINE)
     return RecognisedWords(_show(console), engine)
 
 

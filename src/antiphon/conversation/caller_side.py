@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
@@ -204,26 +206,27 @@ class CallerSide:
         else:
             self.interrupt_now()
 
-    def interrupt_now(self) -> None:
+    def interrupt_now(self, status: Literal["interrupted", "cancelled"] = "interrupted") -> None:
         """End the live reply for certain. What was heard of it must be known first: so hold, and go on when the mouth has answered."""
         reply = self._s.committed_reply
         assert reply is not None
         if self._s.agent.state is not Agent.HELD:
             self._agent.hold()
-        reply.losing_floor = True
+        reply.losing_floor = status
 
     @property
     def interrupting(self) -> bool:
         """Whether an interruption is decided and only waits for the mouth's answer."""
         reply = self._s.committed_reply
-        return reply is not None and reply.losing_floor
+        return reply is not None and reply.losing_floor is not None
 
     def _finish_interruption(self, reply: Reply) -> None:
         assert reply.held_since_ms is not None
         # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
         if not reply.heard_known and self._s.now_ms - reply.held_since_ms < self._s.policy.barge_in.max_hold_ms:
             return
-        self._agent.interrupt()
+        assert reply.losing_floor is not None
+        self._agent.interrupt(reply.losing_floor)
         turn = self._s.turn
         if turn is None:
             return
@@ -260,7 +263,7 @@ class CallerSide:
         if self._s.agent.state is Agent.HELD and not self.interrupting:
             self._judge_hold()
         reply = self._s.committed_reply
-        if reply is not None and reply.losing_floor:
+        if reply is not None and reply.losing_floor is not None:
             self._finish_interruption(reply)
         turn = self._s.turn
         if (
@@ -271,6 +274,8 @@ class CallerSide:
         ):
             return
         required = self._required_silence(turn)
+        if required is not None:
+            self._allow_for_stall(turn, required)
         if self._committed or (required is not None and turn.silence_ms >= required):
             self._close_when_final(turn)
             return
@@ -278,6 +283,11 @@ class CallerSide:
         self._guess_if_worth_it(turn)
         if required is not None:
             self._watch_next(turn, required)
+
+    def _allow_for_stall(self, turn: Turn, required_ms: int) -> None:
+        """Audio that stopped arriving shows no silence: after the wait and its grace, the session clock stands in for it."""
+        if self._s.now_ms - turn.silence_began_ms >= required_ms + self._s.policy.endpointing.stall_grace_ms:
+            turn.silence_ms = max(turn.silence_ms, required_ms)
 
     def _required_silence(self, turn: Turn) -> int | None:
         policy = self._s.policy
@@ -382,10 +392,11 @@ class CallerSide:
             turn.carried = ""
         self._s.emit(do.TurnDropped(turn.number, turn.text))
 
-    def discarded(self, _event: ev.TurnDiscarded) -> None:
+    def discarded(self, event: ev.TurnDiscarded) -> None:
         """The client throws the turn away, words that are still to come too."""
         self.drop_turn()
         self._last_turn = None
+        self._ended_through = max(self._ended_through, event.utterance)
 
     def _end_turn(self, turn: Turn, *, dropped: bool) -> None:
         self._last_turn, self._last_was_dropped = turn, dropped
@@ -434,14 +445,3 @@ class CallerSide:
             elif (required := self._required_silence(turn)) is not None:
                 times.append(turn.silence_began_ms + required + self._s.policy.endpointing.stall_grace_ms)
         return min(times, default=None)
-
-    def due(self) -> None:
-        """Audio that stopped arriving shows no silence: after the wait and its grace, the session clock stands in for it."""
-        turn = self._s.turn
-        if turn is None or self._s.user.state is not User.PAUSING or turn.waiting_for_final_since_ms is not None:
-            return
-        required = self._required_silence(turn)
-        if required is not None and self._s.agent.state is Agent.IDLE:
-            waited_ms = self._s.now_ms - turn.silence_began_ms
-            if waited_ms >= required + self._s.policy.endpointing.stall_grace_ms:
-                turn.silence_ms = max(turn.silence_ms, required)

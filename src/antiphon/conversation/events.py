@@ -153,6 +153,9 @@ class TurnCommitted:
 class TurnDiscarded:
     """The client throws away what the caller said since the last turn."""
 
+    utterance: int = 0
+    """The latest utterance thrown away; words that still come for it are ignored."""
+
 
 @dataclass(frozen=True, slots=True)
 class TextReceived:

@@ -163,6 +163,7 @@ class Conversation:
                 self._after_reply(closed)
             if self.ended:
                 break
+            self._take_typed()
             self._caller.evaluate()
             self._next_words()
             if self._s.just_closed is None:
@@ -193,11 +194,13 @@ class Conversation:
         phrases = (" ".join(words_of(phrase)) for phrase in self._s.policy.speaking.end_call_phrases)
         return any(phrase and f" {phrase} " in spoken for phrase in phrases)
 
-    def _next_words(self) -> None:
-        """Typed words, a waiting request, or words of our own take the floor when it is free."""
+    def _take_typed(self) -> None:
         if self._s.live and self._typed and not self._caller.interrupting:
             typed, self._typed = self._typed, []
             self._take_text(" ".join(event.text for event in typed), reply=any(event.reply for event in typed))
+
+    def _next_words(self) -> None:
+        """A waiting request, something unanswered, or words of our own take the floor when it is free."""
         if self._s.live and self._requested is not None and self._s.turn is None:
             request, self._requested = self._requested, None
             if self._s.reply is None:
@@ -321,7 +324,7 @@ class Conversation:
         if self._s.committed_reply is None:
             self._s.emit(do.RequestRefused(event.request, "no_reply_active"))
         else:
-            self._caller.interrupt_now()
+            self._caller.interrupt_now("cancelled")
 
     def _say_requested(self, event: ev.SayRequested) -> None:
         if not self._s.live or not event.text.strip():
@@ -347,7 +350,6 @@ class Conversation:
                 self._silence_due(due[1])
         if self.ended:
             return
-        self._caller.due()
         self._agent.tools_due()
         if (digits := self._keypad.due(now, policy.keypad)) is not None:
             self._text_received(ev.TextReceived(digits))

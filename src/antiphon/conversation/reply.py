@@ -80,8 +80,8 @@ class Reply:
     held_since_ms: int | None = None
     heard_known: bool = True
     """False from ``HoldPlayback`` until the mouth has answered how much was heard."""
-    losing_floor: bool = False
-    """Its interruption is decided; only the mouth's answer is waited for."""
+    losing_floor: Literal["interrupted", "cancelled"] | None = None
+    """Its end is decided, and how it will be called; only the mouth's answer is waited for."""
     heard_ms: int = 0
     truncated_ms: int | None = None
     """What the client said was heard, where it said so while the reply was live."""

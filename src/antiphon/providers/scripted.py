@@ -214,15 +214,19 @@ class ScriptedLanguageModel(_Ready):
 
     def _bursts(self, text: str) -> Iterator[tuple[str, float]]:
         """Pieces of text, and how long each takes to be made."""
-        tokens = re.findall(r"\s*\S+\s*", text)
-        if not tokens:
-            return
         interval_ms = self._token_interval_ms
-        size = max(1, math.ceil(SHORTEST_WAIT_MS / interval_ms)) if interval_ms else len(tokens)
-        yield tokens[0], interval_ms * min(size, len(tokens) - 1)
-        for start in range(1, len(tokens), size):
-            following = len(tokens) - start - size
-            yield "".join(tokens[start : start + size]), interval_ms * min(size, max(0, following))
+        if not interval_ms:
+            if text:
+                yield text, 0
+            return
+        tokens = re.findall(r"\s*\S+\s*", text)
+        size = max(1, math.ceil(SHORTEST_WAIT_MS / interval_ms))
+        start = 0
+        while start < len(tokens):
+            # The first token goes alone: how soon it comes is what a caller notices.
+            end = start + size if start else 1
+            yield "".join(tokens[start:end]), interval_ms * min(size, max(0, len(tokens) - end))
+            start = end
 
 
 def _turns(messages: Sequence[Message]) -> int:

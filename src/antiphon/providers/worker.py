@@ -19,6 +19,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import orjson
@@ -137,7 +138,7 @@ class _Worker:
         with contextlib.suppress(asyncio.CancelledError):
             await self._supervision
         self._supervision = None
-        if self.connection is not None:  # cancelled before its first step, the supervision has ended nothing
+        if self.connection is not None:  # the supervision was cancelled before its first step, or while ending it
             connection, self.connection = self.connection, None
             await connection.end()
 
@@ -150,8 +151,9 @@ class _Worker:
                 try:
                     await self._watch(live)
                 finally:
-                    self.connection = None
+                    # Until it has ended it stays where ``close`` finds it, should we be cancelled here.
                     await live.end()
+                    self.connection = None
                 if loop.time() - born_s >= HEALTHY_AFTER_S:
                     delay_s = FIRST_DELAY_S
             log.warning("worker_restarting", provider=self._name, delay_s=delay_s)
@@ -197,6 +199,7 @@ class _Worker:
 async def _connect(engine: str, options: str) -> _Connection:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
+    process: asyncio.subprocess.Process | None = None
     try:
         process = await asyncio.create_subprocess_exec(
             # -P: an engine's process must not import what happens to lie in the working directory.
@@ -207,9 +210,12 @@ async def _connect(engine: str, options: str) -> _Connection:
             stderr=asyncio.subprocess.DEVNULL,
         )
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_unix_connection(lambda: _Connection(process), sock=ours)
+        _, connection = await loop.create_unix_connection(partial(_Connection, process), sock=ours)
     except BaseException:
-        ours.close()  # where the process runs already, it ends by this
+        ours.close()
+        if process is not None:
+            process.kill()
+            await process.wait()
         raise
     finally:
         theirs.close()

@@ -40,12 +40,16 @@ class Listening:
         self.utterance = 0
         """The latest utterance's number."""
         self._open = False
+        self.manual = False
+        """Push-to-talk: whatever the caller sends is meant, so an utterance begins with the first audio after the last one was committed."""
         self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
 
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio as it comes (``AudioTap``)."""
         if self._convert is not None:
             audio = self._convert(audio)
+        if self.manual:
+            self.begin()
         if self._open or self._continuous:
             self._stt.push(audio)
         else:
@@ -53,6 +57,11 @@ class Listening:
             excess = len(self._preroll) - self._preroll_bytes
             if excess > 0:
                 del self._preroll[:excess]
+
+    @property
+    def open_utterance(self) -> int:
+        """The utterance that is being heard; 0 for none."""
+        return self.utterance if self._open else 0
 
     def begin(self) -> int:
         """Speech has started, or goes on after a short pause. Returns the utterance's number."""

@@ -81,7 +81,6 @@ class _TurnKeeper:
     def __init__(self, started_ms: int) -> None:
         self._started_ms = started_ms
         self._turns: dict[int, dict[str, Any]] = {}
-        self._cut: int | None = None
 
     def note(self, now_ms: int, actions: list[Any]) -> None:
         for action in actions:

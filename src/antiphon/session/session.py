@@ -12,6 +12,8 @@ from antiphon.clock import Clock
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
+from antiphon.errors import ConfigurationError
+from antiphon.conversation.policy import Policy
 from antiphon.media.plane import MediaPlane
 from antiphon.providers.base import CallContext
 from antiphon.session.event_log import EventLogWriter, LogHeader
@@ -69,7 +71,11 @@ class Session:
         self.conversation = Conversation(plan.policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         self._listening = Listening(engines.stt, call.format_in, plan.hearing.preroll_ms, self._pump.feed)
-        self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording)
+        try:
+            self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording)
+        except ConfigurationError:
+            self._listening.close()
+            raise
         self._thinking = Thinking(
             engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect, self._spawn,
             self._used, self._provider_failed,
@@ -104,12 +110,31 @@ class Session:
         for observer in self._observers:
             observer.call_started(self.call, self.started_ms)
         self._listening.expect(self.plan.opening)
+        self._hear_as(self.plan.policy)
         self.port.listen(self._listening)
         self._pump.feed(ev.CallConnected())
 
     def feed(self, event: ev.Event) -> None:
         """An event from a surface: typed words, a command, a client's control."""
         self._pump.feed(event)
+
+    def change_policy(self, policy: Policy) -> None:
+        """Other numbers, or another way of taking turns, from now on."""
+        self._hear_as(policy)
+        self._pump.feed(ev.PolicyChanged(policy))
+
+    def commit_turn(self) -> None:
+        """The client says that the caller has finished (push-to-talk)."""
+        self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
+
+    def discard_turn(self) -> None:
+        """The client throws away what was heard since the last turn."""
+        self._listening.finish()
+        self._pump.feed(ev.TurnDiscarded(self._listening.utterance))
+
+    def _hear_as(self, policy: Policy) -> None:
+        self._listening.manual = policy.endpointing.mode == "manual"
+        self.port.hear(self.plan.hearing, enabled=not self._listening.manual)
 
     # ---------------------------------------------------------------------------------- CallSink
 

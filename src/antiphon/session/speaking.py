@@ -74,6 +74,7 @@ class Speaking:
     def cancel(self, reply: int) -> None:
         if reply and reply == self._reply:
             self._reply = 0
+            self._spoken, self._words = 0, ()
             self._pieces.clear()
             if self._task is not None:
                 self._task.cancel()

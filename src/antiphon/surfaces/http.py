@@ -27,7 +27,11 @@ def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not keys.valid(key.strip()):
-            raise HTTPException(401, "A valid API key is needed: Authorization: Bearer <key> (antiphon keys create)")
+            raise HTTPException(
+                401,
+                "A valid API key is needed: Authorization: Bearer <key> (antiphon keys create)",
+                {"WWW-Authenticate": "Bearer"},
+            )
 
     return check
 

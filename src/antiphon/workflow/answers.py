@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from antiphon.workflow import dates, templates, times
+from antiphon.workflow.schema import ExtractionPlan, Property
 from antiphon.workflow.slots import Raw, Value
-from antiphon.workflow.spec import ExtractionPlan, Property
 
 
 def read_object(content: str) -> dict[str, Any] | None:

@@ -92,9 +92,10 @@ def _values(graph: Graph, situation: Situation, rules: dict[str, str]) -> str:
             names[name] = None
         if body:
             rules[name] = body
-    if "date" in names and "time" in names:
-        names = {"day-and-time": None, **{name: None for name in names if name not in ("date", "time")}}
-        rules["day-and-time"] = "<date> [ <time> ] | <time> [ <date> ]"
+    day = "date" if "date" in names else "near-day"
+    if day in names and "time" in names:
+        names = {"day-and-time": None, **{name: None for name in names if name not in (day, "time")}}
+        rules["day-and-time"] = f"<{day}> [ <time> ] | <time> [ <{day}> ]"
     return " | ".join(f"<{name}>" for name in names)
 
 

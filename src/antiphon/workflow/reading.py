@@ -23,15 +23,9 @@ _CORRECTING = (
     ("make", "it"), ("change",), ("correction",), ("not",),
 )  # fmt: skip
 _TURNING_DOWN = (
-    ("not",),
-    ("not", "on"),
-    ("not", "at"),
-    ("isn't",),
-    ("instead", "of"),
-    ("rather", "than"),
-    ("not", "the"),
-)
-_REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "correct", "incorrect")
+    ("not",), ("not", "on"), ("not", "at"), ("not", "the"), ("isn't",), ("instead", "of"), ("rather", "than"),
+)  # fmt: skip
+_REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "incorrect")
 _KIND_LABELS = {
     "date": ("day", "date"),
     "time": ("time", "hour"),

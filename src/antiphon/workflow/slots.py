@@ -9,7 +9,7 @@ from typing import Any
 
 from antiphon.workflow import choices, dates, intents, names, numbers, times
 from antiphon.workflow.found import Found
-from antiphon.workflow.spec import Property, SlotKind, SlotOptions
+from antiphon.workflow.schema import Property, SlotKind, SlotOptions
 from antiphon.workflow.words import FILLERS, Token, texts
 
 Raw = str | int | float | bool | tuple[str, ...]

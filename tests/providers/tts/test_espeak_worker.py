@@ -44,3 +44,17 @@ def test_a_pause_belongs_to_no_word() -> None:
     shaper.add(np.zeros(NATIVE_HZ, dtype=np.int16), [word(0, 0), end, word(5, 11025)])
     _, words = shaper.finish()
     assert words == [["one.", 0, 226], ["two", 500, 1000]]
+
+
+def test_words_the_engine_says_as_one_share_its_time() -> None:
+    shaper = SpeechShaper("out of the way", NATIVE_HZ, Encoding.PCM16, 8000)
+    shaper.add(np.zeros(NATIVE_HZ, dtype=np.int16), [word(0, 0), word(4, 2205), word(11, 13230)])
+    _, words = shaper.finish()
+    assert words == [["out", 0, 100], ["of", 100, 300], ["the", 300, 600], ["way", 600, 1000]]
+
+
+def test_signs_nobody_pronounces_stay_with_the_word_before() -> None:
+    shaper = SpeechShaper("wait - no ...", NATIVE_HZ, Encoding.PCM16, 8000)
+    shaper.add(np.zeros(NATIVE_HZ, dtype=np.int16), [word(0, 0), word(7, 11025)])
+    _, words = shaper.finish()
+    assert words == [["wait -", 0, 500], ["no ...", 500, 1000]]

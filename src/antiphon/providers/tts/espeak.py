@@ -36,9 +36,9 @@ class EspeakTextToSpeech:
     )
 
     def __init__(self, *, workers: int = 1, voice: str = "en-us", piece_timeout_ms: int = 5_000) -> None:
-        """``voice`` is an espeak-ng language or voice, perhaps with a variant: ``en-us``, ``en-gb+f3``. ``workers`` are processes.
+        """``voice`` is an espeak-ng language or voice, perhaps with a variant: ``en-us``, ``en+f3`` (British), ``de``.
 
-        Raises ConfigurationError.
+        ``workers`` are processes. Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("tts.workers", "must be 1 … 64")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,24 +33,29 @@ KNEE = 0.5
 CEILING = 0.7
 """Peaks between the knee and full scale are bent to stay under −3 dBFS (0.708)."""
 
-_WORD = re.compile(r"\S+")
+_WORD = re.compile(r"\S+(?:\s+[^\w\s]+(?=\s|$))*")
+"""What stands between blanks, with the dashes and other signs after it that nobody pronounces."""
 
 
 @dataclass(slots=True)
-class _OpenWord:
-    text: str
+class _Span:
+    """A stretch of speech that began with a word; it may turn out to hold several."""
+
+    first_token: int
     start_sample: int
+    end_sample: int | None = None
+    """Known early only where a pause follows."""
 
 
 class SpeechShaper:
     """One speech: native samples in; out, pieces in the format asked for, each with the words that start in it.
 
-    Audio is held back up to the start of the word being spoken, because a word's end is known only when the next one starts.
+    Audio is held back from the start of the word being spoken on, because a word's end is known only when the next one starts.
     """
 
     def __init__(self, text: str, native_hz: int, encoding: Encoding, rate_hz: int) -> None:
         self._tokens = [(match.start(), match.group()) for match in _WORD.finditer(text)]
-        self._spoken_tokens = 0
+        self._span: _Span | None = None
         self._native_hz = native_hz
         self._encoding = encoding
         self._resampler = Resampler(native_hz, rate_hz)
@@ -57,7 +63,6 @@ class SpeechShaper:
         self._skip = round(self._resampler.delay_ms * rate_hz / 1000)
         self._pending = np.empty(0, dtype=np.int16)
         self._given_samples = 0  # native
-        self._open: _OpenWord | None = None
         self._words: list[list[Any]] = []
 
     def add(self, audio: NDArray[np.int16], events: list[SynthesisEvent]) -> None:
@@ -65,14 +70,14 @@ class SpeechShaper:
         for event in events:
             if event.kind == EventKind.WORD:
                 self._start_word(event)
-            elif event.kind == EventKind.END:
-                self._end_word(event.sample)
+            elif event.kind == EventKind.END and self._span is not None and self._span.end_sample is None:
+                self._span.end_sample = event.sample
 
     def take(self) -> tuple[bytes, list[list[Any]]]:
         """What can be given out now: audio, and ``[text, start_ms, end_ms]`` of its words. Often nothing."""
         end = self._given_samples + self._pending.size
-        if self._open is not None:
-            end = min(end, self._open.start_sample)
+        if self._span is not None:
+            end = min(end, self._span.start_sample)
         count = max(0, end - self._given_samples)
         ready, self._pending = self._pending[:count], self._pending[count:]
         self._given_samples += count
@@ -80,26 +85,32 @@ class SpeechShaper:
 
     def finish(self) -> tuple[bytes, list[list[Any]]]:
         """The rest."""
-        self._end_word(self._given_samples + self._pending.size)
+        self._close_span(len(self._tokens), self._given_samples + self._pending.size)
         audio, words = self.take()
         tail, _ = self._shape(self._resampler.flush())
         return audio + tail, words
 
     def _start_word(self, event: SynthesisEvent) -> None:
-        """The library cuts finer than text does ("42" is three events, "isn't" two): a word here is what stands between blanks."""
-        token = self._spoken_tokens
-        while token < len(self._tokens) and self._tokens[token][0] <= event.text_position:
-            token += 1
-        if token == self._spoken_tokens:
-            return  # still inside the word that is open
-        self._end_word(event.sample)
-        self._spoken_tokens = token
-        self._open = _OpenWord(self._tokens[token - 1][1], event.sample)
+        """The engine cuts finer than the text ("42" is three events, "isn't" two) and coarser ("of the" is one)."""
+        token = sum(start <= event.text_position for start, _ in self._tokens) - 1
+        if token < 0 or (self._span is not None and token <= self._span.first_token):
+            return
+        self._close_span(token, event.sample)
+        self._span = _Span(token, event.sample)
 
-    def _end_word(self, sample: int) -> None:
-        if self._open is not None:
-            word, self._open = self._open, None
-            self._words.append([word.text, self._ms(word.start_sample), self._ms(sample)])
+    def _close_span(self, next_token: int, next_sample: int) -> None:
+        """Share the span's time among its words by their letters."""
+        span, self._span = self._span, None
+        if span is None:
+            return
+        texts = [text for _, text in self._tokens[span.first_token : next_token]]
+        letters = list(accumulate(map(len, texts), initial=0))
+        end_sample = next_sample if span.end_sample is None else span.end_sample
+        for text, before, after in zip(texts, letters, letters[1:], strict=False):
+            bounds = (
+                span.start_sample + (end_sample - span.start_sample) * part // letters[-1] for part in (before, after)
+            )
+            self._words.append([text, *map(self._ms, bounds)])
 
     def _ms(self, sample: int) -> int:
         return sample * 1000 // self._native_hz
