@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from antiphon.errors import ConfigurationError
+
+_DEFAULT_FILE = "antiphon.toml"
 
 
 class Twilio(BaseModel, extra="forbid"):
@@ -84,7 +92,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = Path(os.environ.get("ANTIPHON_CONFIG", "antiphon.toml"))
+        path = Path(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE))
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
 
     @property
@@ -95,14 +103,31 @@ class Settings(BaseSettings):
 def read_settings(**overrides: object) -> Settings:
     """The settings. Raises ConfigurationError naming the field and what is allowed."""
     _refuse_unknown_variables()
+    named = os.environ.get("ANTIPHON_CONFIG")
+    if named is not None and not Path(named).is_file():
+        raise ConfigurationError("ANTIPHON_CONFIG", f"there is no file {named}")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigurationError(field, first["msg"].removeprefix("Value error, ")) from None
+        raise ConfigurationError(field, _problem(first["type"], first["msg"], first["loc"])) from None
+    except SettingsError:
+        # Its text names no variable and may hold the value.
+        raise ConfigurationError(
+            "ANTIPHON_*", f"{_GROUPS} are groups: set their fields, as in ANTIPHON_TWILIO__AUTH_TOKEN"
+        ) from None
     except (OSError, ValueError) as error:
-        raise ConfigurationError("antiphon.toml", str(error)) from None
+        raise ConfigurationError(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE), str(error)) from None
+
+
+def _problem(kind: str, message: str, place: tuple[int | str, ...]) -> str:
+    """What is wrong, and what is allowed. Never the value: it may be a secret."""
+    if kind != "extra_forbidden":
+        return message.removeprefix("Value error, ")
+    model = Settings.model_fields[str(place[0])].annotation if len(place) > 1 else Settings
+    assert isinstance(model, type) and issubclass(model, BaseModel), "only groups have fields of their own"
+    return f"there is no such setting; there are {', '.join(sorted(model.model_fields))}"
 
 
 def _refuse_unknown_variables() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -17,10 +20,12 @@ from antiphon.surfaces.keys import ApiKeys
 keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
-def _keys() -> ApiKeys:
+@contextmanager
+def _keys() -> Iterator[ApiKeys]:
+    """The installation's keys; what goes wrong with them is said, and ends the command."""
     try:
-        return ApiKeys(read_settings().data_dir / "keys.json")
-    except AntiphonError as error:
+        yield ApiKeys(read_settings().data_dir / "keys.json")
+    except (AntiphonError, OSError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(2) from error
 
@@ -28,7 +33,8 @@ def _keys() -> ApiKeys:
 @keys.command()
 def create(name: Annotated[str, typer.Argument(help="What the key is for")] = "default") -> None:
     """Make a key. It is shown once."""
-    record, secret = _keys().create(name, SystemClock().wall_ms())
+    with _keys() as kept:
+        record, secret = kept.create(name, SystemClock().wall_ms())
     Console(stderr=True).print(f"Key {record.id} ({escape(name)}), shown this once:")
     typer.echo(secret)
 
@@ -37,7 +43,9 @@ def create(name: Annotated[str, typer.Argument(help="What the key is for")] = "d
 def list_() -> None:
     """Show the keys there are (never the keys themselves)."""
     table = Table("id", "name", "made")
-    for record in _keys().records():
+    with _keys() as kept:
+        records = kept.records()
+    for record in records:
         table.add_row(record.id, escape(record.name), _day(record.created_wall_ms))
     Console().print(table)
 
@@ -45,12 +53,12 @@ def list_() -> None:
 @keys.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `antiphon keys list` shows it")]) -> None:
     """Make a key worthless, at once."""
-    if not _keys().revoke(key_id):
+    with _keys() as kept:
+        revoked = kept.revoke(key_id)
+    if not revoked:
         Console(stderr=True).print(f"[bold red]Error:[/] there is no key {escape(key_id)}")
         raise typer.Exit(1)
 
 
 def _day(wall_ms: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")

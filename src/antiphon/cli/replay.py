@@ -57,7 +57,8 @@ def _say_how_it_ended(out: Console, log: EventLog) -> None:
     if log.ended is None:
         out.print("[yellow]This log has no end: its process died.[/]" + (" Its last line is torn." if log.torn else ""))
     else:
-        out.print(f"The call ended: {escape(log.ended)}")
+        lost = f" [yellow]({log.lost} inputs before that could not be written)[/]" if log.lost else ""
+        out.print(f"The call ended: {escape(log.ended)}{lost}")
 
 
 def _show(out: Console, difference: Difference) -> None:

@@ -2,7 +2,8 @@
 
 One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event, actions]``: an event is
 ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their number and a checksum are kept: they follow
-from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a process that died.
+from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a process that died, or to a live call: whoever writes a log holds
+a lock on it, which the system lets go of when the process dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
 """
@@ -10,6 +11,7 @@ The log holds what was said: it is data, kept where recordings are kept, never a
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ from antiphon.errors import MalformedMessage
 from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
+_NEWLINE = ord(b"\n")
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
 _HEADER_FIELDS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
@@ -81,33 +84,60 @@ class EventLogWriter:
     """Appends to one call's log. Lines are kept until ``flush``, which the session manager calls twice a second for all calls."""
 
     _MAX_LINES = 20_000
-    """Lines kept while the disk refuses them; then the oldest go."""
+    """Lines kept while the disk refuses them. Then the log breaks off: its beginning can still be replayed, a log with a hole cannot."""
 
     def __init__(self, path: Path, header: LogHeader) -> None:
         """Raises OSError where the file cannot be made."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._lines: list[bytes] = [orjson.dumps({"version": VERSION, **_shallow(header)})]
-        self.flush()
+        self._rest = b""
+        """What the disk has not taken of a line it took the beginning of."""
+        self._lost = 0
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.flush()
+        except OSError:
+            os.close(self._file)
+            raise
 
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
-        self._lines.append(encode_entry(now_ms, event, actions))
-        if len(self._lines) > self._MAX_LINES:
-            del self._lines[: self._MAX_LINES // 2]
+        """Never raises: what cannot be written (a number of more than 64 bits from a model) breaks the log off, not the call."""
+        if self._lost or len(self._lines) >= self._MAX_LINES:
+            self._lost += 1
+            return
+        try:
+            self._lines.append(encode_entry(now_ms, event, actions))
+        except orjson.JSONEncodeError:
+            self._lost += 1
 
     def flush(self) -> None:
-        """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError."""
-        if self._lines:
-            data = b"\n".join(self._lines) + b"\n"
-            self._lines.clear()
-            os.write(self._file, data)
+        """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError; then they are kept for the
+        next time."""
+        data = self._rest + b"".join(line + b"\n" for line in self._lines)
+        taken = 0
+        try:
+            while taken < len(data):
+                taken += os.write(self._file, data[taken:])
+        finally:
+            left = data[taken:]
+            begun = data[taken - 1] != _NEWLINE if taken else bool(self._rest)
+            # JSON has no line end inside a line, so the lines are what they were.
+            self._rest, left = _cut_after_line(left) if begun else (b"", left)
+            self._lines = left.splitlines()
 
     def close(self, reason: str) -> None:
-        self._lines.append(orjson.dumps({"ended": reason}))
+        """Write the end. Raises OSError where the disk does not take it; the file is closed all the same."""
+        self._lines.append(orjson.dumps({"ended": reason, **({"lost": self._lost} if self._lost else {})}))
         try:
             self.flush()
         finally:
             os.close(self._file)
+
+
+def _cut_after_line(data: bytes) -> tuple[bytes, bytes]:
+    end = data.index(b"\n") + 1
+    return data[:end], data[end:]
 
 
 def _shallow(value: Any) -> dict[str, Any]:
@@ -125,6 +155,8 @@ class EventLog:
     entries: list[LogEntry]
     ended: str | None
     torn: bool
+    lost: int = 0
+    """Inputs after the last entry that could not be written."""
 
 
 def read_event_log(path: Path) -> EventLog:
@@ -136,17 +168,24 @@ def read_event_log(path: Path) -> EventLog:
     header = _read_header(lines[0])
     entries: list[LogEntry] = []
     ended: str | None = None
+    lost = 0
     for number, line in enumerate(lines[1:], start=2):
         try:
             document = orjson.loads(line)
             if isinstance(document, dict):
-                ended = str(document["ended"])
+                ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
-            now_ms, event, actions = document
-            entries.append(LogEntry(now_ms, None if event is None else read_event(event), actions))
+            entries.append(_read_entry(document))
         except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, ValidationError) as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
-    return EventLog(header, entries, ended, torn)
+    return EventLog(header, entries, ended, torn, lost)
+
+
+def _read_entry(document: Any) -> LogEntry:
+    now_ms, event, actions = document
+    if not isinstance(now_ms, int) or not isinstance(actions, list):
+        raise TypeError("an entry is [now_ms, event, actions]")
+    return LogEntry(now_ms, None if event is None else read_event(event), actions)
 
 
 def read_event(tagged: Sequence[Any]) -> Event:
@@ -170,10 +209,18 @@ def _read_header(line: bytes) -> LogHeader:
 
 
 def unfinished_logs(folder: Path) -> Iterator[Path]:
-    """Logs of calls whose process died."""
+    """Logs of calls whose process died. Those of calls that live, in this process or another, are not among them."""
     for path in sorted(folder.glob("*.jsonl")):
         with open(path, "rb") as file:
             file.seek(max(path.stat().st_size - 200, 0))
             tail = file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1]
-        if not tail.startswith(b'{"ended"'):
-            yield path
+            if not tail.startswith(b'{"ended"') and _nobody_writes(file.fileno()):
+                yield path
+
+
+def _nobody_writes(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

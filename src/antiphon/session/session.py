@@ -12,8 +12,8 @@ from antiphon.clock import Clock
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
-from antiphon.errors import ConfigurationError
 from antiphon.conversation.policy import Policy
+from antiphon.errors import ConfigurationError
 from antiphon.media.plane import MediaPlane
 from antiphon.providers.base import CallContext
 from antiphon.session.event_log import EventLogWriter, LogHeader
