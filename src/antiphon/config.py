@@ -112,10 +112,9 @@ def read_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "settings"
         raise ConfigurationError(field, _problem(first["type"], first["msg"], first["loc"])) from None
-    except SettingsError:
-        # Its text names no variable and may hold the value.
+    except SettingsError as error:
         raise ConfigurationError(
-            "ANTIPHON_*", f"{_GROUPS} are groups: set their fields, as in ANTIPHON_TWILIO__AUTH_TOKEN"
+            "ANTIPHON_*", f"{error}; fields of a group are written ANTIPHON_TWILIO__AUTH_TOKEN"
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE), str(error)) from None

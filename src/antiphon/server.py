@@ -105,7 +105,8 @@ async def serve_forever(settings: Settings) -> None:
         settings = _at_port_of(listener, settings)
         antiphon = Antiphon(settings)
         async with antiphon.running():
-            # What was loaded lives as long as the process: no collection need look at it again (a peer's loop lag fell from 129 to 4 ms by it).
+            # What was loaded lives as long as the process: no collection need look at it again (a peer's loop lag fell from
+            # 129 to 4 ms by it).
             gc.collect()
             gc.freeze()
             log.info(

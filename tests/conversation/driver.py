@@ -119,6 +119,8 @@ class CallDriver:
         self.mouth: Mouth | None = None
         self.mouth_answers = True
         """False: ``HoldPlayback`` is carried out but not answered."""
+        self.mouth_tells_start = True
+        """False: the first sound of a reply is not told."""
         self.pieces: dict[int, list[tuple[str, int]]] = {}
         """What of each reply became audio: text and length."""
         self.utterance = 0
@@ -204,7 +206,7 @@ class CallDriver:
         return self.mouth
 
     def _start_if_audible(self, mouth: Mouth) -> None:
-        if mouth.audible and mouth.made_ms and not mouth.started:
+        if mouth.audible and mouth.made_ms and not mouth.started and self.mouth_tells_start:
             mouth.started = True
             self._inbox.append(ev.PlaybackStarted(mouth.reply))
 
@@ -423,6 +425,9 @@ class CallDriver:
     def said(self) -> list[tuple[str, str]]:
         """The history as pairs of role and words."""
         return [(message.role, message.content) for message in self.conversation.history()]
+
+    def only_said_by_caller(self) -> list[str]:
+        return [words for role, words in self.said() if role == "user"]
 
     @property
     def states(self) -> tuple[str, str, str]:

@@ -30,7 +30,7 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[WorkerPool]:
-    pool = WorkerPool("obedient", OBEDIENT)
+    pool = WorkerPool("obedient", OBEDIENT, close_within_s=0.2)
     await pool.start()
     yield pool
     await pool.close()
@@ -125,7 +125,7 @@ async def test_every_stream_of_a_lost_process_is_told_and_the_next_one_works(poo
 
 
 async def test_a_process_that_hangs_is_replaced() -> None:
-    pool = WorkerPool("obedient", OBEDIENT, ping_every_s=0.05, hung_after_s=0.2)
+    pool = WorkerPool("obedient", OBEDIENT, ping_every_s=0.05, hung_after_s=0.2, close_within_s=0.2)
     await pool.start()
     caller = Caller(pool)
     first = await caller.process()

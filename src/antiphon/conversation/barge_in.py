@@ -43,7 +43,7 @@ class Evidence:
 def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
     """Confirm, resume or wait. The rules are tried in this order."""
     words = words_of(evidence.text)
-    telling = strip_phrases(words, policy.acknowledgement_phrases)
+    telling = strip_phrases(words, policy.acknowledgement_phrases, unfinished=not evidence.text_final)
     if starts_with_phrase(words, policy.interruption_phrases):
         return Verdict.CONFIRM
     if telling and _enough(len(telling), evidence, policy):

@@ -110,9 +110,8 @@ class CallerSide:
 
     def transcript_changed(self, event: ev.TranscriptChanged) -> None:
         turn = self._turn_of(event.utterance)
-        if turn is not None and not (utterance := turn.hear(event.utterance)).final:
-            utterance.text = event.text.strip()
-            turn.words_changed()
+        if turn is not None and not turn.hear(event.utterance).final:
+            self._hear_words(turn, event.utterance, event.text)
 
     def transcript_final(self, event: ev.TranscriptFinal) -> None:
         turn = self._turn_of(event.utterance)
@@ -122,8 +121,14 @@ class CallerSide:
         utterance = turn.hear(event.utterance)
         if utterance.final:
             return
-        utterance.text, utterance.final, utterance.complete = event.text.strip(), True, event.complete
-        turn.words_changed()
+        utterance.final, utterance.complete = True, event.complete
+        self._hear_words(turn, event.utterance, event.text)
+
+    def _hear_words(self, turn: Turn, utterance: int, text: str) -> None:
+        before = turn.text
+        turn.hear(utterance).text = text.strip()
+        if not same_words(before, turn.text):
+            turn.words_changed()
 
     def transcript_failed(self, event: ev.TranscriptFailed) -> None:
         # What was guessed so far is all there will ever be.

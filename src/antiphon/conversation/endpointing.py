@@ -70,7 +70,7 @@ def wait_for(probability: float, policy: Endpointing) -> int:
             share = (probability - left) / (right - left)
             wait = left_ms + share * (right_ms - left_ms)
             break
-    return int(min(max(wait, policy.wait_ms), max(policy.max_wait_ms, policy.wait_ms)))
+    return round(min(max(wait, policy.wait_ms), max(policy.max_wait_ms, policy.wait_ms)))
 
 
 def required_silence_ms(

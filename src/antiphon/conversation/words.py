@@ -64,14 +64,17 @@ def _phrases(phrases: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(word.replace("'", "") for word in words_of(phrase)) for phrase in phrases)
 
 
-def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...]) -> tuple[str, ...]:
-    """``words`` without any occurrence of the phrases, longest phrase first."""
+def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...], *, unfinished: bool = False) -> tuple[str, ...]:
+    """``words`` without any occurrence of the phrases, longest phrase first. Where more words may follow (``unfinished``), last words that
+    are the beginning of a phrase are left out too: "I" may become "I see"."""
     plain = tuple(word.replace("'", "") for word in words)
     wanted = sorted((phrase for phrase in _phrases(phrases) if phrase), key=len, reverse=True)
     left: list[str] = []
     at = 0
     while at < len(plain):
         match = next((phrase for phrase in wanted if plain[at : at + len(phrase)] == phrase), None)
+        if match is None and unfinished and any(phrase[: len(plain) - at] == plain[at:] for phrase in wanted):
+            break
         if match is None:
             left.append(words[at])
             at += 1

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -30,10 +32,12 @@ from antiphon.providers.worker_frames import Frame, FrameReader, encode
 
 MAX_UNSENT_BYTES = 1024 * 1024
 READY_TIMEOUT_S = 20.0
-CLOSE_TIMEOUT_S = 2.0
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 30.0
 HEALTHY_AFTER_S = 60.0
+
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""One process is one core: threads of numpy's own would wait for each other on products of a few thousand numbers."""
 
 OnFrame = Callable[[Frame], None]
 OnLost = Callable[[str], None]
@@ -86,13 +90,13 @@ class WorkerPool:
         processes: int = 1,
         ping_every_s: float = 5.0,
         hung_after_s: float = 20.0,
+        close_within_s: float = 2.0,
     ) -> None:
         """``name`` is the provider's registry name, for errors and logs."""
         self._name = name
-        self._workers = [
-            _Worker(name, engine, orjson.dumps(dict(options or {})).decode(), ping_every_s, hung_after_s)
-            for _ in range(processes)
-        ]
+        limits = _Limits(ping_every_s, hung_after_s, close_within_s)
+        encoded = orjson.dumps(dict(options or {})).decode()
+        self._workers = [_Worker(name, engine, encoded, limits) for _ in range(processes)]
 
     async def start(self) -> None:
         """Start every process and wait until each is ready. Raises ProviderUnavailable, with none left running."""
@@ -114,17 +118,23 @@ class WorkerPool:
         await asyncio.gather(*(worker.close() for worker in self._workers))
 
 
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    ping_every_s: float
+    hung_after_s: float
+    close_within_s: float
+
+
 class _Worker:
     """One process, started again whenever it ends before ``close``."""
 
-    def __init__(self, name: str, engine: str, options: str, ping_every_s: float, hung_after_s: float) -> None:
+    def __init__(self, name: str, engine: str, options: str, limits: _Limits) -> None:
         self.connection: _Connection | None = None
         """None while no process is ready."""
         self._name = name
         self._engine = engine
         self._options = options
-        self._ping_every_s = ping_every_s
-        self._hung_after_s = hung_after_s
+        self._limits = limits
         self._supervision: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -140,7 +150,7 @@ class _Worker:
         self._supervision = None
         if self.connection is not None:  # the supervision was cancelled before its first step, or while ending it
             connection, self.connection = self.connection, None
-            await connection.end()
+            await connection.end(self._limits.close_within_s)
 
     async def _supervise(self, live: _Connection | None) -> None:
         loop = asyncio.get_running_loop()
@@ -152,7 +162,7 @@ class _Worker:
                     await self._watch(live)
                 finally:
                     # Until it has ended it stays where ``close`` finds it, should we be cancelled here.
-                    await live.end()
+                    await live.end(self._limits.close_within_s)
                     self.connection = None
                 if loop.time() - born_s >= HEALTHY_AFTER_S:
                     delay_s = FIRST_DELAY_S
@@ -169,11 +179,12 @@ class _Worker:
 
         Unanswered pings are counted, not seconds: when it was our own loop that stood still, that is one ping.
         """
+        limits = self._limits
         unanswered = 0
-        while not live.lost.done() and unanswered * self._ping_every_s < self._hung_after_s:
+        while not live.lost.done() and unanswered * limits.ping_every_s < limits.hung_after_s:
             live.answered = False
             live.send(Frame(0, "ping"))
-            await asyncio.wait((live.lost,), timeout=self._ping_every_s)
+            await asyncio.wait((live.lost,), timeout=limits.ping_every_s)
             unanswered = 0 if live.answered else unanswered + 1
         if not live.lost.done():
             log.error("worker_hung", provider=self._name)
@@ -187,10 +198,10 @@ class _Worker:
         except TimeoutError:
             problem = f"its worker process was not ready within {READY_TIMEOUT_S:.0f} s"
         except BaseException:
-            await connection.end()
+            await connection.end(self._limits.close_within_s)
             raise
         if problem:
-            await connection.end()
+            await connection.end(self._limits.close_within_s)
             raise ProviderUnavailable(self._name, problem)
         self.connection = connection
         return connection
@@ -208,6 +219,7 @@ async def _connect(engine: str, options: str) -> _Connection:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD},
         )
         loop = asyncio.get_running_loop()
         _, connection = await loop.create_unix_connection(partial(_Connection, process), sock=ours)
@@ -256,12 +268,12 @@ class _Connection(asyncio.Protocol):
         if self.streams.pop(stream, None) is not None and self._transport is not None:
             self._transport.write(encode(Frame(stream, "close")))
 
-    async def end(self) -> None:
-        """Close the socket; give the process ``CLOSE_TIMEOUT_S`` to see it; kill it otherwise."""
+    async def end(self, within_s: float) -> None:
+        """Close the socket; give the process ``within_s`` to see it; kill it otherwise. Safe to call twice."""
         if self._transport is not None:
             self._transport.abort()
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 await self._process.wait()
         except TimeoutError:
             self._process.kill()

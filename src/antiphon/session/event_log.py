@@ -1,9 +1,9 @@
 """The event log of one call: every input with its time, and what the conversation answered.
 
-One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event, actions]``: an event is
-``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their number and a checksum are kept: they follow
-from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a process that died, or to a live call: whoever writes a log holds
-a lock on it, which the system lets go of when the process dies.
+One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event,
+actions]``: an event is ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their
+number and a checksum are kept: they follow from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a
+process that died, or to a live call: whoever writes a log holds a lock on it, which the system lets go of when the process dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
 """
@@ -112,8 +112,8 @@ class EventLogWriter:
             self._lost += 1
 
     def flush(self) -> None:
-        """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError; then they are kept for the
-        next time."""
+        """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError; what was not
+        written is kept for the next time."""
         data = self._rest + b"".join(line + b"\n" for line in self._lines)
         taken = 0
         try:

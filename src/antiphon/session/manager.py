@@ -38,7 +38,8 @@ class SessionManager:
         max_calls: int,
         overloaded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """``plan_for`` raises ConfigurationError when there is no such assistant. ``overloaded`` says that a new call would harm live ones."""
+        """``plan_for`` raises ConfigurationError when there is no such assistant. ``overloaded`` says that a new call would harm
+        live ones."""
         self._plane = plane
         self._clock = clock
         self._plan_for = plan_for

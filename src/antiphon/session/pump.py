@@ -1,8 +1,8 @@
 """The only code that touches a conversation.
 
-The loop to know: take one input, feed the machine, drain and carry out every action without awaiting, append to the event log, and only then take
-the next input. Inputs that arise while actions are carried out wait in the inbox. There is no task and no queue hop: a fact found in the media beat
-has its ``clear`` on the wire before that beat is over.
+The loop to know: take one input, feed the machine, append to the event log, carry out every action without awaiting, and only
+then take the next input. Inputs that arise while actions are carried out wait in the inbox. There is no task and no queue hop: a
+fact found in the media beat has its ``clear`` on the wire before that beat is over.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Pump:
         observe: Observe,
         on_fault: Callable[[Exception], None],
     ) -> None:
-        """``observe(now_ms, event, actions)`` sees every input (None for a timer) before its actions are carried out. ``on_fault`` is told of an exception,
-        which is a bug of ours: the pump has stopped by then."""
+        """``observe(now_ms, event, actions)`` sees every input (None for a timer) before its actions are carried out. ``on_fault`` is
+        told of an exception, which is a bug of ours: the pump has stopped by then."""
         self._conversation = conversation
         self._clock = clock
         self._execute = execute

@@ -118,7 +118,8 @@ class _TurnKeeper:
 
 
 def changed_policy(policy: Policy, settings: Mapping[str, str]) -> Policy:
-    """``{"endpointing.silence_ms": "300"}`` applied. A leading ``policy.`` is allowed. Raises ConfigurationError naming the field and what is there."""
+    """``{"endpointing.silence_ms": "300"}`` applied. A leading ``policy.`` is allowed. Raises ConfigurationError naming the field
+    and what is there."""
     document = orjson.loads(orjson.dumps(policy))
     for path, text in settings.items():
         names = path.removeprefix("policy.").split(".")

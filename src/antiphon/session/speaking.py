@@ -102,7 +102,8 @@ class Speaking:
                 self._mouth.end_speech(reply, self._clock.now_ms())
 
     async def _voice_piece(self, reply: int, text: str) -> bool:
-        """Voice one piece with the first voice that can. A voice that fails in the middle is not replaced: the words would be said twice."""
+        """Voice one piece with the first voice that can. A voice that fails in the middle is not replaced: the words would be said
+        twice."""
         for voice in self._voices:
             self._spoken, self._words = 0, ()
             try:

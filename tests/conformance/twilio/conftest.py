@@ -1,0 +1,47 @@
+"""One whole server for each test, and the voices of callers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.twilio import speech
+from tests.conformance.twilio.attentive import AttentiveSpeechToText, AttentiveStream
+from tests.conformance.twilio.server import Server, serve_here
+from tests.conformance.twilio.speech import Said
+
+from antiphon.providers import registry
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_but_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ANTIPHON_CONFIG", str(tmp_path / "antiphon.toml"))
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with serve_here(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cards() -> dict[str, Said]:
+    """Names of playing cards, by people where there are recordings."""
+    return speech.recordings() or speech.synthetic()
+
+
+@pytest.fixture(scope="session")
+def ten(cards: dict[str, Said]) -> Said:
+    """ "Ten of clubs": 0.7 s of speech."""
+    return cards["cards-001"]
+
+
+@pytest.fixture
+def attentive(monkeypatch: pytest.MonkeyPatch) -> list[AttentiveStream]:
+    """What a recogniser hears that listens all the time (``transcriber={"provider": "attentive"}``): one stream a call."""
+    monkeypatch.setitem(
+        registry._PROVIDERS["stt"], "attentive", f"{AttentiveSpeechToText.__module__}:AttentiveSpeechToText"
+    )
+    monkeypatch.setattr(AttentiveSpeechToText, "streams", [])
+    return AttentiveSpeechToText.streams

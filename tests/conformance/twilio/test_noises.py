@@ -1,0 +1,113 @@
+"""Sounds that are no interruption: the agent goes on at the sample the caller last heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tests.conformance.twilio.phone import Phone
+from tests.conformance.twilio.server import Server, actions
+from tests.conformance.twilio.speech import Said, noise
+
+from antiphon.audio.g711 import mulaw_decode, mulaw_encode
+from antiphon.caller.clips import Clip
+from antiphon.providers.scripted_hum import endless, hum
+from antiphon.vocabulary import TELEPHONE
+
+REPLY = "The shop is open from nine to five on every day but Sunday."
+REPLY_MS = len(REPLY) * 40
+SEAM_MS = 12
+"""What two clocks of whole milliseconds and a message's way between two sockets of one busy machine may be apart."""
+
+
+def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
+    """How much was said twice (or, negative, lost) between one stretch and the next. Raises where a stretch is no part of ``whole``."""
+    seams = []
+    at = 0
+    for stretch in stretches:
+        reach = 100 * 8
+        # The voice repeats itself: only what lies near the end of the stretch before can be its continuation.
+        found = whole.find(stretch, max(0, at - reach), at + reach + len(stretch))
+        assert found >= 0, "something was heard that the agent did not say there"
+        if stretches[0] is not stretch:
+            seams.append((at - found) / 8)
+        at = found + len(stretch)
+    assert len(whole) - at <= SEAM_MS * 8, "the end was not heard"
+    return seams
+
+
+async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phone:
+    """A reply with ``clip`` in the middle of it, heard to its end."""
+    phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears]))
+    await phone.until_hears(700)
+    phone.say(clip)
+    await phone.until_quiet(1200)
+    await phone.hang_up()
+    return phone
+
+
+async def test_cough_slam_and_mm_hm_lose_nothing_and_repeat_nothing(server: Server) -> None:
+    whole = endless(hum(TELEPHONE), 0, REPLY_MS * 8)
+    noises = {"cough": "", "slam": "", "hum": "mm-hm"}
+    phones = await asyncio.gather(*(spoken_over(server, name, noise(name), hears) for name, hears in noises.items()))
+    for name, phone in zip(noises, phones, strict=True):
+        log = await server.log(phone.ids.call_sid)
+        seams = seams_ms(phone.stretches(), whole)
+        holds = [fields["held_ms"] for fields in actions(log, "InterruptionDismissed")]
+        print(f"{name}: held {holds} ms, seams {seams} ms, silence {gaps_ms(phone)} ms")
+        assert all(abs(seam) <= SEAM_MS for seam in seams), name
+        assert not actions(log, "InterruptionConfirmed"), name
+        (closed,) = actions(log, "ReplyClosed")
+        assert (closed["text"], closed["status"]) == (REPLY, "completed")
+        assert abs(closed["heard_ms"] - REPLY_MS) <= 1
+    assert any(len(phone.stretches()) > 1 for phone in phones), "at least one of these noises holds the agent"
+
+
+def gaps_ms(phone: Phone) -> list[int]:
+    ended = phone.playout.stretches
+    return [round(after.start_ms - before.end_ms) for before, after in zip(ended, ended[1:], strict=False)]
+
+
+@pytest.mark.speech
+async def test_our_own_voice_coming_back_is_nobody(server: Server) -> None:
+    """A loudspeaker returns what it plays 250 ms later at −20 dB."""
+    phone = await server.call(
+        server.assistant("a", greeting=f"{REPLY} Would you like to come by tomorrow?", voice={"provider": "espeak"})
+    )
+
+    def with_echo(frame: bytes, now_ms: float) -> bytes:
+        played = phone.playout.heard(now_ms - 250 - len(frame) / 8, now_ms - 250)
+        mixed = _pcm(frame) + 0.1 * _pcm(played)
+        return mulaw_encode(np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)).tobytes()
+
+    phone.transform = with_echo
+    await phone.until(lambda: phone.received, within_s=8)
+    await phone.until_quiet(1500, within_s=15)
+    await phone.hang_up()
+    log = await server.log(phone.ids.call_sid)
+    held = actions(log, "HoldPlayback")
+    print(f"echo: {len(held)} holds, {server.app.plane.hearing_counters.echo_windows} windows recognised as echo")
+    assert server.app.plane.hearing_counters.echo_windows > 0, "the echo was loud enough to be taken for speech"
+    assert not actions(log, "InterruptionConfirmed")
+    assert not actions(log, "TurnClosed")
+    (closed,) = actions(log, "ReplyClosed")
+    assert closed["status"] == "completed"
+    assert closed["text"].startswith(REPLY)
+    assert abs(len(phone.heard()) / 8 - closed["heard_ms"]) <= SEAM_MS
+
+
+def _pcm(mulaw: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return mulaw_decode(np.frombuffer(mulaw, dtype=np.uint8)).astype(np.float64)
+
+
+@pytest.mark.parametrize("word", ["okay", "yeah"])
+async def test_acknowledgements_in_words_do_not_stop_the_agent(server: Server, ten: Said, word: str) -> None:
+    """The sound is a person's speech, the words are only listening."""
+    phone = await spoken_over(server, word, ten.clip, word)
+    log = await server.log(phone.ids.call_sid)
+    assert actions(log, "InterruptionDismissed")
+    assert not actions(log, "InterruptionConfirmed")
+    assert all(abs(seam) <= SEAM_MS for seam in seams_ms(phone.stretches(), endless(hum(TELEPHONE), 0, REPLY_MS * 8)))
+    assert [closed["text"] for closed in actions(log, "ReplyClosed")] == [REPLY]

@@ -1,0 +1,220 @@
+"""When has the caller finished? (requirements R11, R14)"""
+
+from __future__ import annotations
+
+import pytest
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.policy import Endpointing, Policy, Silence
+from antiphon.vocabulary import Message
+from tests.conversation.driver import CallDriver, connected
+
+PATIENT = Endpointing(speculative_reply=False)
+DETECTED = Endpointing(speculative_reply=False, detector=True)
+
+
+def listening(endpointing: Endpointing = PATIENT, **policy: object) -> CallDriver:
+    return connected(Policy(endpointing=endpointing, **policy))  # type: ignore[arg-type]
+
+
+def closed_after(call: CallDriver) -> int:
+    """Silence at which the turn was closed."""
+    silent_since_ms = call.ears.silent_since_ms
+    call.passes(10_000)
+    (closed_ms,) = call.times(do.TurnClosed)
+    return closed_ms - silent_since_ms
+
+
+@pytest.mark.parametrize(
+    ("said", "silence_ms"),
+    [("I want a pizza.", 400), ("I want a pizza", 1500), ("I want a pizza and", 3000), ("it is five five five", 500)],
+)
+def test_the_wait_follows_what_was_said(said: str, silence_ms: int) -> None:
+    assert closed_after(listening().caller_speaks(said)) == silence_ms
+
+
+def test_a_fixed_silence_knows_no_words() -> None:
+    fixed = Endpointing(mode="fixed", silence_ms=300, speculative_reply=False)
+    assert closed_after(listening(fixed).caller_speaks("I want a pizza and")) == 300
+
+
+def test_a_pause_inside_a_sentence_is_one_turn_and_one_request() -> None:
+    call = listening().caller_speaks("I want a").passes(900).caller_speaks("large pizza.").passes(2000)
+    assert call.only(do.StartReply).messages == (Message("user", "I want a large pizza."),)
+    assert call.only(do.TurnClosed) == do.TurnClosed(1, "I want a large pizza.")
+
+
+def test_a_recogniser_that_knows_the_answer_is_whole_closes_at_once() -> None:
+    call = listening().caller_speaks("half past three", final_after_ms=None).final("half past three", complete=0.95)
+    assert closed_after(call) == 400
+
+
+def test_only_final_words_start_a_reply() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(700)
+    assert call.all(do.FinishTranscript) and not call.all(do.StartReply)
+    call.final("I want a pizza.")
+    assert call.only(do.TurnClosed).text == "I want a pizza."
+
+
+def test_a_final_that_never_comes_is_waited_for_1200_ms_and_no_longer() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None)
+    assert closed_after(call) == 400 + 1200
+    assert call.asked.messages[-1].content == "I want a pizza."
+
+
+def test_words_that_come_final_too_late_correct_the_turn_and_ask_again_while_nothing_was_said() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(1600)
+    call.passes(300).final("I want two pizzas.")
+    assert call.said() == [("user", "I want two pizzas.")]
+    first, second = call.all(do.StartReply)
+    assert do.CancelReply(first.reply) in call.all(do.CancelReply)
+    assert second.messages == (Message("user", "I want two pizzas."),)
+
+
+def test_once_the_answer_is_heard_late_words_only_correct_the_history() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(1600).model_says("One pizza, then.")
+    call.passes(300).final("I want two pizzas.")
+    assert call.said() == [("user", "I want two pizzas.")]
+    assert len(call.all(do.StartReply)) == 1 and not call.all(do.CancelReply)
+
+
+@pytest.mark.parametrize("late", ["i want a pizza", "", "…"])
+def test_late_words_that_say_nothing_new_change_nothing(late: str) -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(1700).final(late)
+    assert call.said() == [("user", "I want a pizza.")]
+    assert len(call.all(do.StartReply)) == 1
+
+
+def test_late_partial_words_are_not_looked_at() -> None:
+    call = listening().caller_speaks("I want a pizza.").passes(800).partial("I want a pizza with").passes(5000)
+    assert call.said() == [("user", "I want a pizza.")]
+    assert call.states[1] == "silent"
+
+
+def test_words_for_another_turn_are_not_looked_at() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None)
+    call.final("somebody else", utterance=7)
+    assert call.passes(3000).only_said_by_caller() == ["I want a pizza."]
+
+
+def test_late_words_do_not_mix_with_a_turn_that_has_begun() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(1700).model_says("Sure.")
+    call.passes(2000).speech_starts().final("I want two pizzas.", utterance=1)
+    assert call.only_said_by_caller() == ["I want a pizza."]
+
+
+def test_partial_words_after_the_final_ones_are_stale() -> None:
+    call = listening().caller_speaks("I want a pizza.").partial("I want").final("I want")
+    assert call.passes(1000).only_said_by_caller() == ["I want a pizza."]
+
+
+def test_speech_that_got_no_words_is_forgotten_without_a_reply() -> None:
+    call = listening().caller_speaks("", 400, final_after_ms=100).passes(1799)
+    assert call.states[1] == "pausing"
+    assert call.passes(1000).only(do.TurnDropped) == do.TurnDropped(1, "")
+    assert not call.all(do.StartReply) and call.said() == []
+
+
+def test_transcripts_that_never_come_leave_a_call_that_goes_on() -> None:
+    call = listening().caller_speaks("hello?", final_after_ms=None, partials=False).passes(5000)
+    assert call.states == ("live", "silent", "idle")
+    assert call.times(do.TurnDropped) == [call.ears.silent_since_ms + 2000 + 1200]
+    assert call.caller_speaks("Hello?").passes(500).asked.turn == 2
+
+
+def test_a_recogniser_that_fails_leaves_what_it_guessed() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).happens(ev.TranscriptFailed(1)).passes(500)
+    assert call.only_said_by_caller() == ["I want a pizza."]
+    call.happens(ev.TranscriptFailed(9))
+
+
+def test_audio_that_stops_arriving_closes_the_turn_after_its_grace() -> None:
+    call = listening().caller_speaks("I want a pizza.")
+    call.ears.stalled = True
+    assert closed_after(call) == 400 + 1500
+
+
+def test_words_that_change_while_the_final_ones_are_awaited_change_the_wait() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(400).partial("I want a pizza and")
+    assert call.passes(1300).states[1] == "pausing"
+    call.passes(3000)
+    assert call.times(do.TurnClosed) == [call.ears.silent_since_ms + 3000 + 1200]
+
+
+def test_a_closed_turn_waits_for_the_client_where_it_asks_itself() -> None:
+    call = listening(Endpointing(), reply_on_turn_end=False).caller_speaks("I want a pizza.").passes(500)
+    assert call.said() == [("user", "I want a pizza.")] and not call.all(do.StartReply)
+    call.happens(ev.ReplyRequested("mine"))
+    assert (call.asked.turn, call.asked.request) == (1, "mine")
+
+
+# ------------------------------------------------------------------------------------------------ a turn detector
+
+
+def test_a_detector_is_asked_about_the_words_at_the_first_silence() -> None:
+    call = listening(DETECTED).caller_speaks("I want a pizza")
+    assert call.only(do.ScoreTurn) == do.ScoreTurn(1, "I want a pizza", ())
+    call.happens(ev.EndOfTurnScored(1, 1.0, "I want a pizza"))
+    assert closed_after(call) == 400
+
+
+def test_it_is_asked_again_while_the_silence_lasts_and_never_twice_at_once() -> None:
+    call = listening(DETECTED).caller_speaks("I want a pizza")
+    call.passes(500)
+    assert len(call.all(do.ScoreTurn)) == 1, "it has not answered yet"
+    silent_since_ms = call.ears.silent_since_ms
+    for _ in range(4):
+        call.happens(ev.EndOfTurnScored(1, 0.3, "I want a pizza")).passes(100)
+    assert [at - silent_since_ms for at in call.times(do.ScoreTurn)] == [100, 600, 700, 800, 900]
+
+
+def test_a_score_for_other_words_is_not_used() -> None:
+    call = listening(DETECTED).caller_speaks("I want", final_after_ms=None).partial("I want a pizza")
+    assert [asked.text for asked in call.all(do.ScoreTurn)] == ["I want", "I want a pizza"]
+    call.happens(ev.EndOfTurnScored(1, 1.0, "I want")).happens(ev.EndOfTurnScored(7, 1.0, "I want a pizza"))
+    call.final("I want a pizza")
+    assert closed_after(call) == 1500
+
+
+def test_a_score_that_does_not_name_its_words_counts_for_those_there_are() -> None:
+    call = listening(DETECTED).caller_speaks("I want a pizza").happens(ev.EndOfTurnScored(1, 1.0))
+    assert closed_after(call) == 400
+
+
+def test_a_detector_that_never_answers_costs_nothing() -> None:
+    assert closed_after(listening(DETECTED).caller_speaks("I want a pizza.")) == 400
+
+
+# ------------------------------------------------------------------------------------------------ silence in the call
+
+
+def test_prompts_are_spoken_in_turn_and_then_the_call_ends() -> None:
+    silence = Silence(idle_after_ms=4000, idle_messages=("Still there?", "Hello?"), silence_timeout_message="Goodbye.")
+    call = listening(silence=silence).passes(120_000)
+    prompts = [words for _, words in call.said()]
+    assert prompts == ["Still there?", "Hello?", "Still there?", "Goodbye."]
+    assert call.times(do.StartPlayback)[:2] == [4000, 4000 + 12 * 50 + 4000]
+    assert str(call.only(do.EndCall).reason) == "silence-timed-out"
+
+
+def test_a_silent_line_without_words_of_ours_just_ends() -> None:
+    call = listening().passes(29_999)
+    assert not call.conversation.ended
+    assert call.passes(1).conversation.ended
+
+
+def test_whoever_speaks_is_not_prompted() -> None:
+    call = listening(silence=Silence(idle_after_ms=1000, idle_messages=("Still there?",)))
+    call.passes(900).caller_speaks("I was just thinking about it and", 2000).passes(300)
+    assert call.said() == []
+
+
+def test_a_line_without_any_audio_ends() -> None:
+    call = CallDriver(Policy()).happens(ev.CallConnected()).passes(15_000)
+    assert str(call.only(do.EndCall).reason) == "assistant-did-not-receive-customer-audio"
+
+
+def test_audio_that_came_before_the_connection_counts() -> None:
+    call = CallDriver(Policy()).happens(ev.AudioArrived(), ev.CallConnected()).passes(15_000)
+    assert not call.conversation.ended

@@ -1,0 +1,278 @@
+"""A caller makes a sound while the agent speaks (requirements R12, R13, R14)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from antiphon.conversation import actions as do
+from antiphon.conversation import events as ev
+from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Policy, Speaking
+from antiphon.vocabulary import Message
+from tests.conversation.driver import CallDriver, Voice, connected
+
+LONG = "We are open from Monday to Friday and on the first Saturday of every month."
+
+
+def speaking(policy: Policy | None = None, *, voice: Voice | None = None, heard_ms: int = 1000) -> CallDriver:
+    """The agent has been heard for ``heard_ms`` of a long sentence."""
+    call = connected(policy, voice=voice).agent_says(LONG).passes(heard_ms)
+    assert call.states == ("live", "silent", "speaking")
+    call.since()
+    return call
+
+
+def test_the_first_sound_silences_the_agent_at_once() -> None:
+    call = speaking().caller_sounds()
+    assert call.since()[:2] == [do.StateChanged("agent", "speaking", "held"), do.HoldPlayback(1)]
+
+
+def test_a_cough_resumes_from_the_very_sample_that_was_heard_last() -> None:
+    call = speaking(heard_ms=1000).coughs(for_ms=200)
+    assert call.mouth is not None and call.mouth.heard_ms == 1000
+    coughed_ms = call.now_ms
+    call.passes(1000)
+    (resumed_ms,) = call.times(do.ResumePlayback)
+    assert resumed_ms - coughed_ms <= 500, "a listener takes a longer pause for a lost line"
+    assert call.only(do.InterruptionDismissed).held_ms == 500
+    call.passes(len(LONG) * 50)
+    assert call.said()[-1] == ("assistant", LONG), "not a word was lost"
+    assert not call.all(do.InterruptionConfirmed) and len(call.all(do.StartReply)) == 1
+
+
+def test_the_second_cough_is_forgiven_like_the_first() -> None:
+    call = speaking()
+    for _ in range(3):
+        call.coughs().passes(400)
+        assert call.states == ("live", "silent", "speaking")
+
+
+def test_a_long_noise_that_never_becomes_speech_does_not_hold_the_agent_for_ever() -> None:
+    call = speaking().caller_sounds().passes(5999)
+    assert call.conversation.agent == "held"
+    assert call.passes(1).conversation.agent == "speaking"
+
+
+@pytest.mark.parametrize("said", ["mm-hm", "Yeah, okay.", "I see"])
+def test_an_acknowledgement_resumes_and_is_no_turn(said: str) -> None:
+    call = speaking().caller_speaks(said, 400).passes(400)
+    assert call.states == ("live", "silent", "speaking")
+    assert call.only(do.InterruptionDismissed).reply == 1
+    assert call.only(do.TurnDropped) == do.TurnDropped(2, said)
+    assert [role for role, _ in call.said()] == ["user"]
+
+
+def test_stop_ends_the_reply_with_its_first_partial_words() -> None:
+    call = speaking(heard_ms=1000).speech_starts().passes(60).partial("stop")
+    assert call.only(do.InterruptionConfirmed) == do.InterruptionConfirmed(1, 1000)
+    assert call.states == ("live", "speaking", "idle")
+    assert call.said()[-1] == ("assistant", "We are open from Monday")
+    assert call.conversation.history()[-1].interrupted
+
+
+def test_words_confirm_once_there_is_voice_behind_them() -> None:
+    call = speaking().speech_starts().passes(100).partial("tuesday")
+    assert call.conversation.agent == "held"
+    call.passes(100).happens(ev.SpeechContinued(call.utterance, 200))
+    assert call.conversation.agent == "idle"
+
+
+def test_voice_alone_confirms_after_1200_ms() -> None:
+    call = speaking().speech_starts()
+    for voice_ms in range(100, 1200, 100):
+        call.passes(100).happens(ev.SpeechContinued(call.utterance, voice_ms))
+    assert call.conversation.agent == "held"
+    call.passes(100).happens(ev.SpeechContinued(call.utterance, 1200))
+    assert call.conversation.agent == "idle"
+
+
+def test_with_a_number_of_words_one_word_is_not_enough() -> None:
+    policy = Policy(barge_in=BargeIn(num_words=2))
+    assert speaking(policy).caller_speaks("tuesday").passes(400).conversation.agent == "speaking"
+    assert speaking(policy).caller_speaks("on tuesday").conversation.agent == "idle"
+
+
+def test_speech_that_gets_no_words_in_time_resumes() -> None:
+    call = speaking().caller_speaks("hrm", 300, final_after_ms=None, partials=False).passes(399)
+    assert call.conversation.agent == "held"
+    assert call.passes(1).conversation.agent == "speaking"
+
+
+def test_words_that_come_after_all_still_take_the_floor() -> None:
+    call = speaking().caller_speaks("on tuesday please", 300, final_after_ms=None, partials=False).passes(700)
+    assert call.conversation.agent == "speaking"
+    call.final("On Tuesday please.")
+    assert call.only(do.InterruptionConfirmed).reply == 1
+    assert call.passes(200).only_said_by_caller() == ["Tell me something.", "On Tuesday please."]
+
+
+def test_an_acknowledgement_that_comes_late_changes_nothing() -> None:
+    call = speaking().caller_speaks("yeah", 300, final_after_ms=None, partials=False).passes(700).final("Yeah.")
+    assert call.states == ("live", "silent", "speaking")
+
+
+def test_spam_interruptions_are_one_turn_and_one_request_that_is_not_cancelled() -> None:
+    call = speaking()
+    for words in ("wait", "no", "actually"):
+        call.caller_speaks(words, 200).passes(150)
+    call.caller_speaks("make it tuesday.", 500).passes(2000).model_says("Tuesday it is.")
+    requests = [asked for asked in call.all(do.StartReply) if asked.turn == 2]
+    assert len(requests) == 1
+    assert do.CancelReply(requests[0].reply) not in call.all(do.CancelReply)
+    assert call.only_said_by_caller() == ["Tell me something.", "wait no actually make it tuesday."]
+    assert len(call.all(do.InterruptionConfirmed)) == 1
+
+
+def test_after_an_interruption_the_agent_waits_before_it_speaks_again() -> None:
+    call = speaking().speech_starts().passes(50).partial("stop")
+    stopped_ms = call.now_ms
+    call.passes(100).speech_stops().final("Stop it.").passes(450).model_says("All right.")
+    assert call.conversation.agent == "thinking" and call.now_ms < stopped_ms + 1000
+    call.passes(2000)
+    assert call.times(do.StartPlayback)[-1] == stopped_ms + 1000
+
+
+def test_late_partial_words_never_start_a_second_reply_nor_overlap() -> None:
+    call = speaking().caller_speaks("stop talking now.").passes(500)
+    closed = call.only_said_by_caller()
+    call.passes(400).partial("stop talking now please").passes(3000)
+    assert call.only_said_by_caller() == closed
+    assert [asked.turn for asked in call.all(do.StartReply)] == [1, 2]
+
+
+def test_the_greeting_is_interrupted_at_its_first_syllable() -> None:
+    call = connected(Policy(greeting=Greeting(message=LONG))).passes(40).speech_starts().passes(80).partial("wait")
+    assert call.said() == []
+    assert call.only(do.ReplyClosed) == do.ReplyClosed(1, "", "interrupted", 40)
+
+
+def test_a_greeting_that_must_be_heard_is_and_the_caller_is_answered_after_it() -> None:
+    call = connected(Policy(greeting=Greeting(message=LONG, interruptible=False))).passes(300)
+    call.caller_speaks("Book a table.").passes(1000)
+    assert call.states == ("live", "pausing", "speaking")
+    assert not call.all(do.HoldPlayback) and not call.all(do.StartReply)
+    call.passes(len(LONG) * 50).passes(500)
+    assert call.said() == [("assistant", LONG), ("user", "Book a table.")]
+    assert call.asked.turn == 1
+
+
+def test_with_barge_in_off_the_agent_finishes_and_the_words_are_kept() -> None:
+    call = speaking(Policy(barge_in=BargeIn(enabled=False))).caller_speaks("And on Sunday?").passes(5000)
+    assert call.said()[1:] == [("assistant", LONG), ("user", "And on Sunday?")]
+
+
+def test_a_reply_nobody_has_heard_yet_is_merged_into_one_turn_when_the_caller_goes_on() -> None:
+    for enabled in (True, False):
+        call = connected(Policy(barge_in=BargeIn(enabled=enabled), endpointing=Endpointing(speculative_reply=False)))
+        call.caller_speaks("I want a pizza.").passes(500)
+        assert call.conversation.agent == "thinking"
+        call.passes(200).caller_speaks("With olives.").passes(500)
+        assert call.only_said_by_caller() == ["I want a pizza. With olives."]
+        assert call.asked.messages == (Message("user", "I want a pizza. With olives."),)
+        assert len(call.all(do.CancelReply)) == 1
+
+
+def test_a_sound_while_the_agent_thinks_delays_nothing_but_its_voice() -> None:
+    call = connected().caller_speaks("I want a pizza.").passes(500).caller_sounds().model_says("Which one?")
+    assert not call.all(do.StartPlayback)
+    call.passes(200).sound_fades().passes(200)
+    assert call.only(do.StartPlayback).reply == 1
+    assert call.states == ("live", "silent", "speaking")
+
+
+def test_where_the_client_owns_playback_certain_speech_cancels_at_once() -> None:
+    call = speaking(Policy(barge_in=BargeIn(mode="immediate")))
+    assert call.caller_sounds().conversation.agent == "speaking"
+    call.speech_starts()
+    assert call.only(do.InterruptionConfirmed) == do.InterruptionConfirmed(1, 1000)
+    assert call.states == ("live", "speaking", "idle")
+
+
+def test_an_interruption_waits_until_the_mouth_has_told_what_was_heard() -> None:
+    call = speaking(heard_ms=1000)
+    call.mouth_answers = False
+    call.speech_starts().passes(30).partial("stop")
+    assert call.conversation.agent == "held" and not call.all(do.CancelReply)
+    call.happens(ev.PlaybackReached(1, 1000))
+    assert call.only(do.InterruptionConfirmed).heard_ms == 1000
+    assert call.said()[-1] == ("assistant", "We are open from Monday")
+
+
+def test_a_mouth_that_never_answers_does_not_keep_the_caller_waiting() -> None:
+    call = speaking()
+    call.mouth_answers = False
+    call.speech_starts().passes(30).partial("stop").passes(6000)
+    assert call.conversation.agent == "idle"
+    assert call.only(do.InterruptionConfirmed).heard_ms == 0
+
+
+def test_a_decided_interruption_does_not_outlive_its_reply() -> None:
+    call = speaking()
+    call.mouth_answers = False
+    call.happens(ev.ReplyCancelled()).happens(ev.PlaybackFinished(1, len(LONG) * 50))
+    assert call.only(do.ReplyClosed).status == "completed"
+    call.mouth_answers = True
+    call.agent_says(LONG).passes(500).happens(ev.PlaybackReached(2, 500))
+    assert call.conversation.agent == "speaking"
+
+
+def test_a_reply_that_was_over_when_it_was_held_is_over() -> None:
+    call = speaking()
+    call.caller_sounds().happens(ev.PlaybackFinished(1, len(LONG) * 50))
+    assert call.states == ("live", "silent", "idle")
+    assert call.only(do.ReplyClosed) == do.ReplyClosed(1, LONG, "completed", len(LONG) * 50)
+
+
+def test_the_first_sound_of_a_reply_may_be_told_after_its_hold() -> None:
+    call = connected().caller_speaks("Go on.").passes(400)
+    call.mouth_tells_start = False
+    call.model_says(LONG).caller_sounds().happens(ev.PlaybackStarted(1))
+    assert call.conversation.agent == "held"
+    assert call.passes(200).sound_fades().passes(300).conversation.agent == "speaking"
+
+
+def test_the_caller_speaks_on_after_the_noise_and_is_heard() -> None:
+    call = speaking().caller_sounds().passes(100).speech_starts().happens(ev.TurnDiscarded())
+    assert call.conversation.agent == "held"
+    call.passes(100).speech_stops().passes(300)
+    assert call.conversation.agent == "speaking", "discarded speech is over when it is over"
+
+
+def test_barge_in_switched_on_while_both_sound_gives_the_caller_the_floor() -> None:
+    off = Policy(barge_in=BargeIn(enabled=False))
+    call = speaking(off).speech_starts()
+    assert call.states == ("live", "speaking", "speaking")
+    call.policy_is(Policy())
+    assert call.states == ("live", "speaking", "held")
+    call = speaking(off).speech_starts().policy_is(Policy(barge_in=BargeIn(mode="immediate")))
+    assert call.states == ("live", "speaking", "idle")
+
+
+def test_switching_voice_activity_off_while_held_resolves_the_hold() -> None:
+    call = speaking().caller_sounds().policy_is(Policy(endpointing=Endpointing(mode="manual")))
+    call.passes(200).sound_fades().passes(300)
+    assert call.conversation.agent == "speaking"
+
+
+def test_whoever_cuts_a_goodbye_short_is_not_hung_up_on() -> None:
+    call = connected().caller_speaks("That is all.").passes(400)
+    call.model_says("Goodbye and thank you for calling us today.", done=False)
+    call.happens(ev.ReplyAskedToEnd(1), ev.ReplyDone(1)).passes(700)
+    call.caller_speaks("wait one more thing.").passes(1000)
+    assert call.states == ("live", "silent", "thinking")
+
+
+def test_an_end_phrase_that_was_cut_before_it_was_heard_ends_nothing() -> None:
+    policy = Policy(speaking=Speaking(end_call_phrases=("good night",)))
+    call = speaking(policy, heard_ms=500)
+    call.speech_starts().passes(50).partial("stop")
+    assert not call.conversation.ended
+
+
+def test_text_heard_is_an_estimate_where_the_voice_tells_no_words() -> None:
+    call = speaking(voice=Voice(word_times=False)).speech_starts().passes(50).partial("stop")
+    closed = call.only(do.ReplyClosed)
+    assert closed.estimated and closed.text == "We are open from Monday"
+    exact = speaking().speech_starts().passes(50).partial("stop").only(do.ReplyClosed)
+    assert replace(closed, estimated=False) == exact

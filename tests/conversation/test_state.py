@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import pytest
+
+from antiphon.conversation.actions import StateChanged
+from antiphon.conversation.state import (
+    AGENT_TRANSITIONS,
+    CALL_TRANSITIONS,
+    USER_TRANSITIONS,
+    Agent,
+    AgentTrigger,
+    Call,
+    CallTrigger,
+    Machine,
+    User,
+    UserTrigger,
+    forbidden,
+)
+from antiphon.errors import IllegalTransition
+
+TABLES: list[tuple[Any, type[StrEnum], type[StrEnum], Mapping[Any, Any]]] = [
+    ("user", User, UserTrigger, USER_TRANSITIONS),
+    ("agent", Agent, AgentTrigger, AGENT_TRANSITIONS),
+    ("call", Call, CallTrigger, CALL_TRANSITIONS),
+]
+EVERY_PAIR = [
+    (name, table, state, trigger)
+    for name, states, triggers, table in TABLES
+    for state, trigger in itertools.product(states, triggers)
+]
+
+
+@pytest.mark.parametrize(("name", "table", "state", "trigger"), EVERY_PAIR)
+def test_a_pair_is_in_the_table_or_raises(name: Any, table: Mapping[Any, Any], state: Any, trigger: Any) -> None:
+    reported: list[StateChanged] = []
+    machine: Machine[Any, Any] = Machine(name, table, state, reported.append)
+    after = table.get((state, trigger))
+    if after is None:
+        with pytest.raises(IllegalTransition) as caught:
+            machine.fire(trigger)
+        assert (caught.value.machine, caught.value.state, caught.value.event) == (name, state, trigger)
+        assert machine.state is state and not reported
+    else:
+        machine.fire(trigger)
+        assert machine.state is after
+        assert reported == ([] if after is state else [StateChanged(name, str(state), str(after))])
+
+
+@pytest.mark.parametrize(("name", "states", "triggers", "table"), TABLES)
+def test_every_state_can_be_reached_and_left_for_its_end(
+    name: str, states: type[StrEnum], triggers: type[StrEnum], table: Mapping[Any, Any]
+) -> None:
+    first = next(iter(states))
+    reached = {first}
+    while more := {after for (before, _), after in table.items() if before in reached} - reached:
+        reached |= more
+    assert reached == set(states)
+    assert {trigger for _, trigger in table} == set(triggers), "no trigger is idle"
+    ends = {"user": User.SILENT, "agent": Agent.IDLE, "call": Call.ENDED}
+    for state in states:
+        ways = {after for (before, _), after in table.items() if before is state}
+        assert state is Call.ENDED or ends[name] in ways or ways, state
+
+
+@pytest.mark.parametrize(
+    ("user", "agent", "call", "insists", "allowed"),
+    [
+        (User.SILENT, Agent.SPEAKING, Call.LIVE, False, True),
+        (User.SPEAKING, Agent.SPEAKING, Call.LIVE, False, False),
+        (User.PAUSING, Agent.SPEAKING, Call.LIVE, False, False),
+        (User.SPEAKING, Agent.SPEAKING, Call.LIVE, True, True),
+        (User.SPEAKING, Agent.HELD, Call.LIVE, False, True),
+        (User.SILENT, Agent.IDLE, Call.CONNECTING, False, True),
+        (User.SILENT, Agent.THINKING, Call.CONNECTING, False, False),
+        (User.SPEAKING, Agent.IDLE, Call.CONNECTING, False, False),
+        (User.SILENT, Agent.SPEAKING, Call.ENDING, False, True),
+        (User.SILENT, Agent.IDLE, Call.ENDED, False, True),
+        (User.SILENT, Agent.HELD, Call.ENDED, False, False),
+        (User.PAUSING, Agent.IDLE, Call.ENDED, False, False),
+    ],
+)
+def test_the_joint_rules(user: User, agent: Agent, call: Call, insists: bool, allowed: bool) -> None:
+    assert (forbidden(user, agent, call, agent_insists=insists) is None) is allowed

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from antiphon.conversation.turn import Turn
+
+
+def test_the_words_of_a_turn_are_those_of_its_utterances_in_order() -> None:
+    turn = Turn(1, carried="I want")
+    turn.hear(4).text = "a pizza"
+    turn.hear(5)
+    turn.hear(6).text = "please"
+    assert turn.text == "I want a pizza please"
+    assert turn.hear(4).text == "a pizza"
+
+
+def test_a_turn_is_final_when_every_utterance_is() -> None:
+    turn = Turn(1)
+    turn.hear(1).final = True
+    turn.hear(2)
+    assert not turn.final
+    turn.hear(2).final = True
+    assert turn.final
+
+
+def test_a_grammar_knows_better_than_a_detector_and_only_of_the_last_words() -> None:
+    turn = Turn(1, detector=0.4)
+    assert turn.evidence == 0.4
+    first = turn.hear(1)
+    first.complete, first.final = 0.95, True
+    assert turn.evidence == 0.95
+    turn.hear(2)
+    assert turn.evidence == 0.4
+
+
+def test_a_score_does_not_outlive_the_words_it_was_for() -> None:
+    turn = Turn(1, detector=0.4, detector_asked_at_ms=200, detector_busy=True)
+    turn.words_changed()
+    assert (turn.detector, turn.detector_asked_at_ms, turn.detector_busy) == (None, None, False)

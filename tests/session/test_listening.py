@@ -1,0 +1,182 @@
+"""The caller's audio on its way to the recogniser: numbered utterances, pre-roll first, in a format the engine takes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from antiphon.audio import codec
+from antiphon.conversation import events as ev
+from antiphon.errors import ProviderError
+from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
+from antiphon.session.listening import EXPECTED_ANSWER_COMPLETE, Listening
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
+
+PCM8, PCM16 = AudioFormat(Encoding.PCM16, 8000), AudioFormat(Encoding.PCM16, 16000)
+PREROLL_MS = 100
+
+
+class Recogniser:
+    """Keeps what it is told. Both the engine and the stream of its one call."""
+
+    name = "notes"
+
+    def __init__(self, *formats: AudioFormat, continuous: bool = False) -> None:
+        self.formats = formats or (TELEPHONE,)
+        self.continuous = continuous
+        self.told: list[tuple[str, object]] = []
+        self.opened: AudioFormat | None = None
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+
+    def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> Stream:
+        self.opened = audio
+        self.say = on_event
+        return Stream(self.told)
+
+    def heard(self, utterance: int) -> bytes:
+        """What was pushed between ``begin`` and ``finish`` of an utterance."""
+        at = self.told.index(("begin", utterance)) + 1
+        audio = b""
+        while at < len(self.told) and self.told[at][0] == "push":
+            audio += self.told[at][1]  # type: ignore[operator]
+            at += 1
+        return audio
+
+
+class Stream:
+    def __init__(self, told: list[tuple[str, object]]) -> None:
+        self.told = told
+
+    def begin(self, utterance: int) -> None:
+        self.told.append(("begin", utterance))
+
+    def push(self, audio: bytes) -> None:
+        self.told.append(("push", audio))
+
+    def finish(self, utterance: int) -> None:
+        self.told.append(("finish", utterance))
+
+    def expect(self, answers: ExpectedAnswers) -> None:
+        self.told.append(("expect", answers))
+
+    def close(self) -> None:
+        self.told.append(("close", None))
+
+
+def listening(recogniser: Recogniser, audio: AudioFormat = TELEPHONE) -> tuple[Listening, list[ev.Event]]:
+    fed: list[ev.Event] = []
+    return Listening(recogniser, audio, PREROLL_MS, fed.append), fed
+
+
+def frame(number: int) -> bytes:
+    return bytes([number]) * 160
+
+
+def test_the_preroll_goes_first_and_no_sample_is_lost_or_doubled() -> None:
+    recogniser = Recogniser()
+    ears, _ = listening(recogniser)
+    for number in range(20):
+        ears.hear(frame(number), number * 20)
+    assert recogniser.told == [], "nothing is pushed before speech"
+    ears.begin()
+    ears.hear(frame(20), 400)
+    ears.finish()
+    assert recogniser.heard(1) == b"".join(map(frame, range(15, 21)))
+    assert recogniser.told[-1] == ("finish", 1)
+
+
+def test_between_utterances_the_preroll_gathers_anew() -> None:
+    recogniser = Recogniser()
+    ears, _ = listening(recogniser)
+    ears.begin()
+    ears.hear(frame(1), 0)
+    ears.finish()
+    ears.hear(frame(2), 20)
+    ears.begin()
+    assert recogniser.heard(1) == frame(1)
+    assert recogniser.heard(2) == frame(2)
+
+
+def test_utterances_are_numbered_and_a_short_pause_makes_no_new_one() -> None:
+    recogniser = Recogniser()
+    ears, _ = listening(recogniser)
+    assert (ears.begin(), ears.begin()) == (1, 1)
+    ears.finish()
+    ears.finish()
+    assert ears.begin() == 2
+    assert [told for told in recogniser.told if told[0] != "push"] == [("begin", 1), ("finish", 1), ("begin", 2)]
+
+
+def test_an_engine_that_wants_everything_gets_everything_once() -> None:
+    recogniser = Recogniser(continuous=True)
+    ears, _ = listening(recogniser)
+    for number in range(4):
+        if number == 2:
+            ears.begin()
+        ears.hear(frame(number), number * 20)
+    assert b"".join(audio for kind, audio in recogniser.told if kind == "push") == b"".join(map(frame, range(4)))  # type: ignore[misc]
+
+
+def test_a_format_the_engine_takes_is_passed_on_untouched() -> None:
+    recogniser = Recogniser(PCM16, TELEPHONE)
+    ears, _ = listening(recogniser)
+    ears.begin()
+    ears.hear(frame(7), 0)
+    assert recogniser.opened == TELEPHONE
+    assert recogniser.heard(1) == frame(7)
+
+
+def test_another_encoding_is_converted_sample_for_sample() -> None:
+    recogniser = Recogniser(PCM8)
+    ears, _ = listening(recogniser)
+    ears.begin()
+    said = bytes(range(256))
+    ears.hear(said, 0)
+    assert recogniser.heard(1) == codec.encode(codec.decode(said, Encoding.MULAW), Encoding.PCM16)
+
+
+def test_another_rate_is_resampled_and_keeps_its_length_and_loudness() -> None:
+    recogniser = Recogniser(PCM16)
+    ears, _ = listening(recogniser, PCM8)
+    ears.begin()
+    tone = (8000 * np.sin(2 * np.pi * 440 * np.arange(8000) / 8000)).astype(np.int16)
+    for start in range(0, 8000, 160):
+        ears.hear(tone[start : start + 160].tobytes(), start // 8)
+    heard = np.frombuffer(recogniser.heard(1), dtype=np.int16).astype(float)
+    assert abs(len(heard) - 16000) <= 16000 * 0.02, "a delay of a few ms is all that is missing"
+    assert abs(heard[2000:14000].std() / tone.astype(float).std() - 1) < 0.02
+
+
+def test_a_format_there_is_no_way_to_is_refused() -> None:
+    with pytest.raises(ProviderError, match="no way"):
+        listening(Recogniser(TELEPHONE), PCM16)
+
+
+def test_words_come_back_as_events() -> None:
+    recogniser = Recogniser()
+    ears, fed = listening(recogniser)
+    ears.begin()
+    recogniser.say(Transcribed(1, "hel", final=False))
+    recogniser.say(Transcribed(1, "hello", final=True))
+    recogniser.say(TranscriptionFailed(2, "the engine is gone"))
+    assert fed == [ev.TranscriptChanged(1, "hel"), ev.TranscriptFinal(1, "hello"), ev.TranscriptFailed(2)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "text", "complete"),
+    [
+        (ExpectedAnswers(("yes", "no")), "yes", EXPECTED_ANSWER_COMPLETE),
+        (ExpectedAnswers(grammar="#JSGF V1.0;"), "yes", EXPECTED_ANSWER_COMPLETE),
+        (ExpectedAnswers(("yes", "no")), "", None),
+        (ExpectedAnswers(), "yes", None),
+    ],
+)
+def test_an_expected_answer_counts_as_complete(answers: ExpectedAnswers, text: str, complete: float | None) -> None:
+    recogniser = Recogniser()
+    ears, fed = listening(recogniser)
+    ears.expect(answers)
+    recogniser.say(Transcribed(1, text, final=True))
+    assert fed == [ev.TranscriptFinal(1, text, complete)]
+    assert recogniser.told == [("expect", answers)]
