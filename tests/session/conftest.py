@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,16 @@ def header() -> LogHeader:
 
 
 @pytest.fixture(scope="module")
-def call_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def call_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a call with an acknowledgement, an interruption, a question and a key in it: ``call-1.jsonl`` and ``call-1.wav``."""
     folder = tmp_path_factory.mktemp("calls")
-    call = Call(greeting=LONG, hears=["hm", "wait stop", "what is the price"], answers=["It costs ten."], folder=folder)
+    call = Call(greeting=LONG, hears=["mm-hm", "wait stop what is the price"], answers=["It costs ten."], folder=folder)
 
     async def talk(call: Call) -> None:
         await call.wait(1000)
         await call.sound(250)
-        await call.wait(900)
-        await call.sound(500)
-        await call.wait(700)
-        await call.sound(900)
+        await call.wait(1200)
+        await call.sound(700)
         await call.until_replies(2)
         call.phone.press("4")
         await call.until_replies(3)
@@ -62,4 +60,4 @@ def call_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         await call.wait(50)
 
     call.run(talk)
-    yield folder
+    return folder

@@ -89,7 +89,7 @@ def test_a_log_without_an_end_replays_as_far_as_it_goes(log: EventLog) -> None:
 def test_outcomes_under_its_own_policy_tell_the_turns_as_they_were(log: EventLog) -> None:
     turns = outcomes(log, log.header.policy)
     assert [(turn.fate, turn.text) for turn in turns] == [
-        ("dropped", "hm"),
+        ("dropped", "mm-hm"),
         ("answered", "wait stop what is the price"),
         ("answered", "4"),
     ]
@@ -107,17 +107,18 @@ def test_a_longer_wait_closes_the_turn_later(log: EventLog) -> None:
     assert would.closed_ms > was.closed_ms
 
 
+TIMID = {"barge_in.num_words": "9", "barge_in.voice_alone_ms": "9000", "barge_in.interruption_phrases": "[]"}
+
+
 def test_a_barge_in_that_needs_more_words_is_none(log: EventLog) -> None:
-    would = outcomes(
-        log, changed_policy(log.header.policy, {"barge_in.num_words": "9", "barge_in.voice_alone_ms": "9000"})
-    )
-    assert all(turn.interrupted_reply is None for turn in would)
+    would = outcomes(log, changed_policy(log.header.policy, TIMID))
+    assert would[1].interrupted_reply is None
 
 
 def test_changes_of_policy_in_the_log_do_not_undo_the_one_that_is_tried(log: EventLog) -> None:
     entries = list(log.entries)
     entries.insert(1, dataclasses.replace(entries[0], event=ev.PolicyChanged(log.header.policy), actions=[]))
-    tried = changed_policy(log.header.policy, {"barge_in.num_words": "9", "barge_in.voice_alone_ms": "9000"})
+    tried = changed_policy(log.header.policy, TIMID)
     assert outcomes(dataclasses.replace(log, entries=entries), tried) == outcomes(log, tried)
 
 

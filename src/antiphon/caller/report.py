@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -13,6 +14,8 @@ from antiphon.caller.summary import CallReport, Spread, Summary
 
 NOT_KNOWN = "–"
 WATERFALL_WIDTH = 32
+_NARROW_WATERFALL = 14
+_WIDE = 110
 _MANY = 3
 """Up to so many calls are shown turn by turn."""
 
@@ -30,24 +33,28 @@ def print_report(console: Console, reports: Sequence[CallReport], summary: Summa
 
 def _print_call(console: Console, report: CallReport) -> None:
     if report.turns:
-        console.print(turn_table(report))
+        console.print(turn_table(report, console.width))
+        for turn in report.turns:
+            if said := remark(turn):
+                console.print(f"  {turn.number}: {said}")
     for warning in (*report.record.warnings, *([report.note] if report.note else [])):
         console.print(f"[yellow]![/] {escape(warning)}")
 
 
-def turn_table(report: CallReport) -> Table:
-    """One row per line of the caller; times in milliseconds after the user stopped."""
+def turn_table(report: CallReport, columns: int) -> Table:
+    """One row per line of the caller; times in milliseconds after the user stopped. ``columns`` is the terminal's width."""
     title = f"Call {report.record.number}: milliseconds after the user stopped"
-    table = Table(title=title, title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("the caller", max_width=36, overflow="ellipsis", no_wrap=True)
-    for heading in ("turn closed", "first token", "first audio", "received", "heard"):
-        table.add_column(heading, justify="right")
+    # Eighty columns is what a terminal has by default: there the bar is short and the words are cut.
+    wide = columns >= _WIDE
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1), pad_edge=False)
+    table.add_column("#", justify="right", min_width=1, no_wrap=True)
+    table.add_column("the caller", max_width=36 if wide else 17, overflow="ellipsis", no_wrap=True)
+    for heading in ("turn\nclosed", "first\ntoken", "first\naudio", "recv", "heard"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("waterfall", no_wrap=True)
-    table.add_column("")
     longest_ms = max((turn.heard_ms or 0.0 for turn in report.turns), default=0.0)
     for turn in report.turns:
-        stages = turn.stages
+        stages = turn.stages if turn.noise is None else None
         table.add_row(
             str(turn.number),
             escape(f"{turn.spoken.kind}: {turn.spoken.content}"),
@@ -56,13 +63,12 @@ def turn_table(report: CallReport) -> Table:
             _ms(stages.first_audio_ms if stages else None),
             _ms(turn.response_ms),
             _ms(turn.heard_ms),
-            waterfall(turn, longest_ms),
-            remark(turn),
+            waterfall(turn, longest_ms, WATERFALL_WIDTH if wide else _NARROW_WATERFALL),
         )
     return table
 
 
-def waterfall(turn: Turn, longest_ms: float) -> str:
+def waterfall(turn: Turn, longest_ms: float, width: int = WATERFALL_WIDTH) -> str:
     """The wait for one answer as a bar: ``c`` turn closed, ``t`` first token, ``a`` first audio, ``▶`` received, ``●`` heard.
 
     The server's times count from when *it* noticed the end, so they stand a little early.
@@ -71,7 +77,7 @@ def waterfall(turn: Turn, longest_ms: float) -> str:
         return ""
 
     def place(at_ms: float) -> int:
-        return min(WATERFALL_WIDTH - 1, max(0, int(at_ms / longest_ms * (WATERFALL_WIDTH - 1))))
+        return min(width - 1, max(0, int(at_ms / longest_ms * (width - 1))))
 
     bar = ["·"] * (place(turn.heard_ms) + 1)
     stages = turn.stages

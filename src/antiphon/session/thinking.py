@@ -66,6 +66,7 @@ class Thinking:
         tools = self._tools if action.tools_allowed else ()
         request = ModelRequest(action.messages, tools, self._context, dict(self._options))
         self._guess = action.reply if action.speculative else 0
+        self._guess_expects = None  # what a guess before this one expected was never said
         self._tasks[action.reply] = self._spawn(self._think(action.reply, request), name=f"reply-{action.reply}")
 
     def cancel(self, reply: int) -> None:

@@ -82,6 +82,7 @@ class Phone:
         self._origin_ms = 0.0
         self._frames: list[bytes] = []
         self._frames_sent = 0
+        self._ticked_ms = 0.0
         self._changed = asyncio.Event()
 
     # ---------------------------------------------------------------------------------- life
@@ -172,7 +173,7 @@ class Phone:
 
     def say(self, *clips: Clip) -> float:
         """Speak, from the next frame on. Returns when the last sound of it will have been, in ms."""
-        began_ms = self.now_ms + FRAME_MS * (len(self._frames) - 1)
+        began_ms = self._ticked_ms + FRAME_MS * len(self._frames)
         for clip in clips:
             self._frames += clip.frames
         before_ms = sum(clip.duration_ms for clip in clips[:-1])
@@ -204,6 +205,7 @@ class Phone:
     def tick(self, now_ms: float) -> None:
         """A frame of 20 ms is complete (called by the beat)."""
         now_ms -= self._origin_ms
+        self._ticked_ms = now_ms
         frame = self._frames.pop(0) if self._frames else LINE_NOISE.frames[self._frames_sent % 50]
         if self.sends_frames:
             audio = binascii.a2b_base64(frame)

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ class Server:
         await phone.until_hears(100)
         return phone
 
-    async def converse(self, url: str, *lines: Cued, number: int = 1, **plan: Any) -> CallReport:
+    async def converse(self, url: str, *lines: Cued, number: int = 1, **changes: Any) -> CallReport:
         """A whole call by script."""
         patience = Patience(agent_done_ms=400, greeting_ms=2000, reply_ms=4000, noise_ms=1200)
         call = CallPlan(
@@ -120,7 +120,7 @@ class Server:
             limit_ms=30_000,
             keep_audio=True,
         )
-        return report_on(await Caller(_with(call, plan), self.beat, number=number).call(self.http))
+        return report_on(await Caller(replace(call, **changes), self.beat, number=number).call(self.http))
 
     def log_path(self, call_sid: str) -> Path | None:
         """The event log of a call, by the carrier's id."""
@@ -155,12 +155,6 @@ class Server:
             await asyncio.sleep(0.01)
 
 
-def _with(plan: CallPlan, changes: dict[str, Any]) -> CallPlan:
-    from dataclasses import replace
-
-    return replace(plan, **changes)
-
-
 def undisturbed(phone: Phone) -> None:
     """Nothing of the agent's long speech on this call came late, was cut or is missing."""
     assert not phone.closed.is_set(), phone.close_reason
@@ -178,8 +172,8 @@ def actions(log: EventLog, kind: str) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def serve_here(folder: Path, **settings: Any) -> AsyncIterator[Server]:
-    """A server on this event loop. Every telephone is hung up at the end."""
+async def serve_here(folder: Path, *, default: dict[str, Any] | None = None, **settings: Any) -> AsyncIterator[Server]:
+    """A server on this event loop; ``default`` is its assistant (see ``scripted``). Every telephone is hung up at the end."""
     (folder / "assistants").mkdir(exist_ok=True)
     twilio = settings.pop("twilio", None) or Twilio(auth_token=SecretStr(AUTH_TOKEN))
     given: dict[str, Any] = {
@@ -194,7 +188,7 @@ async def serve_here(folder: Path, **settings: Any) -> AsyncIterator[Server]:
     }
     async with httpx.AsyncClient(timeout=5) as http:
         server = Server("", folder, http, CallerBeat())
-        server.assistant("default", greeting="Hello.")
+        server.assistant("default", **(default or {"greeting": "Hello."}))
         async with serving(Settings(**{**given, **settings})) as antiphon:
             server.antiphon = antiphon
             server.url = f"http://127.0.0.1:{antiphon.settings.port}"

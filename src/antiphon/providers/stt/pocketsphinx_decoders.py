@@ -51,7 +51,7 @@ _GRAMMAR = {
 _DICTATION = {
     # One pass: the flat second one costs 150 ms after the speech and lost words here. The caps double the speed again.
     "fwdflat": False,
-    "maxhmmpf": 3000,
+    "maxhmmpf": 2000,
     "maxwpf": 10,
     # Looking phones ahead over 100 ms prunes early, and loses no words. Best path over the lattice: nothing gained either.
     "pl_window": 10,

@@ -1,0 +1,106 @@
+"""Row 13: the caller speaks while the agent does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+import pytest
+from tests.conformance.twilio.figures import show, spread
+from tests.conformance.twilio.phone import Phone
+from tests.conformance.twilio.server import Server, actions
+from tests.conformance.twilio.speech import Said
+
+from antiphon.caller.lateness import percentile
+from antiphon.vocabulary import WordTiming
+
+GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday and holidays."
+MS_PER_CHARACTER = 50
+ANSWER = "Very well."
+TOLERANCE_MS = 25
+"""Two whole-millisecond clocks, and a message's way between two sockets of one busy machine."""
+
+
+async def interrupt(server: Server, said: Said, into_ms: float) -> tuple[Phone, float]:
+    """A call whose greeting is cut short by ``said``; and when that was acoustically loud first (ms since the stream began)."""
+    name = f"i{into_ms:.0f}-{said.words.replace(' ', '-')}"[:40]
+    url = server.assistant(
+        name, greeting=GREETING, ms_per_character=MS_PER_CHARACTER, hears=["Wait a minute please."], answers=[ANSWER]
+    )
+    phone = await server.call(url)
+    await phone.until_hears(into_ms)
+    onset_ms = phone.say(said.clip) - said.clip.offset_ms + said.clip.onset_ms
+    await phone.until(lambda: not phone.speaking)
+    await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=6)
+    await phone.until_quiet(100)
+    await phone.hang_up()
+    return phone, onset_ms
+
+
+def words_heard(heard_ms: float) -> str:
+    """The greeting's words whose middle was heard, by the voice's own word times."""
+    words, at = [], 0
+    for word in GREETING.split():
+        at = GREETING.index(word, at)
+        timing = WordTiming(word, at * MS_PER_CHARACTER, (at + len(word)) * MS_PER_CHARACTER)
+        if (timing.start_ms + timing.end_ms) / 2 <= heard_ms:
+            words.append(word)
+        at += len(word)
+    return " ".join(words)
+
+
+async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_heard(
+    server: Server, cards: dict[str, Said]
+) -> None:
+    short = [said for said in cards.values() if said.clip.duration_ms < 2000]
+    phones = await asyncio.gather(*(interrupt(server, said, into_ms) for said in short for into_ms in (700, 910)))
+    for phone, _ in phones:
+        (cut_ms,) = phone.clears_ms
+        log = await server.log(phone.ids.call_sid)
+        (confirmed,) = actions(log, "InterruptionConfirmed")
+        closed, answer = actions(log, "ReplyClosed")
+        # Not one frame of the old reply after ``clear``; what comes next belongs to the new one.
+        after = [message for message in phone.received if message.at_ms > cut_ms and message.event != "clear"]
+        assert after
+        names = [json.loads(message.text)["mark"]["name"] for message in after if message.event == "mark"]
+        assert names
+        assert all(name.startswith(f"r{answer['reply']}:") for name in names)
+        # ``clear`` stands where the greeting ends, and the answer begins only after the caller has ended.
+        greeting, said = phone.stretches()
+        assert len(said) == len(ANSWER) * MS_PER_CHARACTER * 8
+        assert len(greeting) / 8 == pytest.approx(confirmed["heard_ms"], abs=TOLERANCE_MS)
+        # Marks that the ``clear`` flushed came back at once, and were not taken for hearing.
+        assert closed["status"] == "interrupted"
+        assert not closed["estimated"]
+        heard_ms = len(greeting) / 8
+        assert closed["text"] in {
+            words_heard(heard_ms - TOLERANCE_MS),
+            words_heard(heard_ms),
+            words_heard(heard_ms + TOLERANCE_MS),
+        }
+        assert len(phone.heard()) / 8 < len(GREETING) * MS_PER_CHARACTER
+
+
+async def test_row_13_speech_is_answered_with_silence_quickly(server: Server, cards: dict[str, Said]) -> None:
+    """From the acoustic onset of a person's voice to the ``clear``, and to silence on the line."""
+    calls = await asyncio.gather(
+        *(interrupt(server, said, 600 + 230 * number) for number, said in enumerate([*cards.values(), *cards.values()]))
+    )
+    clears = [phone.clears_ms[0] - onset_ms for phone, onset_ms in calls]
+    silences = [_silent_ms(phone, phone.clears_ms[0]) - onset_ms for phone, onset_ms in calls]
+    show(f"onset to clear {spread(clears)}; onset to silence {spread(silences)}")
+    for figures in (clears, silences):
+        assert _percentile(figures, 0.5) <= 200
+        assert _percentile(figures, 0.95) <= 400
+        assert min(figures) > 0, "the agent was cut before the caller had made a sound"
+
+
+def _silent_ms(phone: Phone, cut_ms: float) -> float:
+    return max(stretch.end_ms for stretch in phone.playout.stretches if stretch.start_ms < cut_ms)
+
+
+def _percentile(figures: Sequence[float], share: float) -> float:
+    value = percentile(figures, share)
+    assert value is not None
+    return value
