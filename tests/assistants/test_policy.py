@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pytest
+
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import parse_assistant
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
+from antiphon.errors import ConfigurationError
 
 
 def test_what_was_not_said_keeps_its_default() -> None:
@@ -77,3 +80,24 @@ def test_legacy_fields_count_where_the_plans_are_silent() -> None:
 def test_a_wait_beyond_the_ceiling_lifts_the_ceiling() -> None:
     endpointing = policy_of(parse_assistant({"startSpeakingPlan": {"waitSeconds": 5}})).endpointing
     assert endpointing.max_wait_ms == endpointing.wait_ms == 5000
+
+
+def test_numbers_without_a_plan_of_their_own_can_be_said_directly() -> None:
+    policy = policy_of(parse_assistant({"policy": {"endpointing": {"mode": "fixed", "silence_ms": 200}}}))
+    assert (policy.endpointing.mode, policy.endpointing.silence_ms) == ("fixed", 200)
+    assert policy.barge_in == Policy().barge_in
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"endpoint": {}}, "policy.endpoint"),
+        ({"endpointing": {"silence": 3}}, "policy.endpointing.silence"),
+        ({"endpointing": {"mode": "psychic"}}, "policy.endpointing.mode"),
+        ({"endpointing": 5}, "policy.endpointing"),
+    ],
+)
+def test_a_wrong_number_is_named(said: dict[str, object], field: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        policy_of(parse_assistant({"policy": said}))
+    assert caught.value.field.startswith(field)

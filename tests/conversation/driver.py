@@ -59,6 +59,8 @@ class Mouth:
     ended: bool = False
     started: bool = False
     finished: bool = False
+    awaited: int = 0
+    """Pieces the voice has not answered."""
 
     def play_until(self, now_ms: int) -> None:
         if self.audible:
@@ -72,7 +74,9 @@ class Mouth:
     @property
     def done_ms(self) -> int | None:
         """When everything will have been played, as things stand."""
-        return self.at_ms + self.made_ms - self.heard_ms if self.audible and self.ended and not self.finished else None
+        if not self.audible or not self.ended or self.finished or self.awaited:
+            return None
+        return self.at_ms + self.made_ms - self.heard_ms
 
 
 @dataclass(slots=True)
@@ -212,15 +216,18 @@ class CallDriver:
 
     def _voice(self, action: do.Speak) -> None:
         mouth = self._mouth_for(action.reply)
+        pieces = self.pieces.setdefault(action.reply, [])
         if self.voice.silent:
+            mouth.awaited += 1
+            pieces.append((action.text, 0))
             return
         if self.voice.fails:
-            self.pieces.setdefault(action.reply, []).append((action.text, 0))
+            pieces.append((action.text, 0))
             self._inbox.append(ev.SynthesisFailed(action.reply, action.piece))
             return
         mouth.play_until(self.now_ms)
         length_ms = len(action.text) * self.voice.ms_per_char
-        self.pieces.setdefault(action.reply, []).append((action.text, length_ms))
+        pieces.append((action.text, length_ms))
         mouth.made_ms += length_ms
         words = self.voice.words(action.text) if self.voice.word_times else ()
         self._inbox.append(ev.SpeechSynthesized(action.reply, action.piece, length_ms, words))
@@ -234,6 +241,15 @@ class CallDriver:
         if speaking and self.conversation.user is not User.SILENT:
             assert self.mouth is not None
             assert self.mouth.reply in self._insisting or not self.conversation.policy.barge_in.enabled
+
+    def voice_gives_up(self) -> CallDriver:
+        """The session's own timeouts: what the voice never answered has failed."""
+        mouth = self.mouth
+        if mouth is not None and mouth.awaited:
+            mouth.awaited = 0
+            lost = [number for number, (_, length_ms) in enumerate(self.pieces[mouth.reply]) if not length_ms]
+            self.happens(*(ev.SynthesisFailed(mouth.reply, piece) for piece in lost))
+        return self
 
     def words_heard(self, reply: int, heard_ms: int) -> str:
         """This test's own account: the words whose middle had been played."""

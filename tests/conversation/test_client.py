@@ -154,7 +154,7 @@ def test_a_cancel_ends_what_is_live_and_is_refused_where_nothing_is() -> None:
 
 def test_a_cancelled_thought_leaves_the_callers_words() -> None:
     call = connected().types("When are you open?").happens(ev.ReplyCancelled())
-    assert call.only(do.ReplyClosed) == do.ReplyClosed(1, "", "interrupted")
+    assert call.only(do.ReplyClosed) == do.ReplyClosed(1, "", "cancelled")
     assert call.said() == [("user", "When are you open?")]
 
 
@@ -164,9 +164,9 @@ def test_a_cancelled_thought_leaves_the_callers_words() -> None:
 def test_a_live_reply_is_cut_to_what_the_client_played() -> None:
     call = talking().happens(ev.PlaybackTruncated(1, 500), ev.ReplyCancelled())
     assert call.only(do.ReplyClosed).heard_ms == 500
-    assert call.said()[-1] == ("assistant", "We are")
+    assert call.said()[-1] == ("assistant", "We are open")
     whole = talking(heard_ms=100).happens(ev.PlaybackTruncated(1, 500)).passes(5000)
-    assert whole.said()[-1] == ("assistant", "We are") and whole.conversation.history()[-1].interrupted
+    assert whole.said()[-1] == ("assistant", "We are open") and whole.conversation.history()[-1].interrupted
 
 
 def test_a_live_reply_is_not_cut_beyond_what_there_was() -> None:
@@ -177,8 +177,8 @@ def test_a_live_reply_is_not_cut_beyond_what_there_was() -> None:
 
 def test_a_past_reply_is_corrected_in_the_history() -> None:
     call = talking().passes(5000).happens(ev.PlaybackTruncated(1, 500))
-    assert call.only(do.ReplyCut) == do.ReplyCut(1, "We are", 500)
-    assert call.conversation.history()[-1] == Message("assistant", "We are", interrupted=True)
+    assert call.only(do.ReplyCut) == do.ReplyCut(1, "We are open", 500)
+    assert call.conversation.history()[-1] == Message("assistant", "We are open", interrupted=True)
     call.happens(ev.PlaybackTruncated(1, -10))
     assert call.all(do.ReplyCut)[-1] == do.ReplyCut(1, "", 0)
 
@@ -237,7 +237,7 @@ def test_typed_words_survive_a_turn_that_is_discarded_and_are_answered() -> None
 def test_typed_words_for_the_history_only() -> None:
     call = talking().types("A note.", reply=False).types("  ")
     assert call.conversation.agent == "speaking"
-    assert call.passes(5000).said()[1:] == [("user", "A note."), ("assistant", LONG)]
+    assert call.passes(5000).said()[1:] == [("assistant", LONG), ("user", "A note.")]
     assert len(call.all(do.StartReply)) == 1
 
 
@@ -245,7 +245,7 @@ def test_typed_words_during_an_announcement_are_answered_after_it() -> None:
     call = connected().happens(ev.SayRequested("This call is recorded.", interruptible=False)).types("Hi")
     assert not call.all(do.StartReply)
     call.passes(2000)
-    assert call.asked.messages[-2:] == (Message("user", "Hi"), Message("assistant", "This call is recorded."))
+    assert call.asked.messages[-2:] == (Message("assistant", "This call is recorded."), Message("user", "Hi"))
 
 
 @pytest.mark.parametrize("reply", [True, False])

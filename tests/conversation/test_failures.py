@@ -30,7 +30,8 @@ def test_what_was_said_before_the_failure_stands() -> None:
 
 
 def test_a_model_that_sends_nothing_in_time_has_failed() -> None:
-    call = thinking().passes(7999)
+    call = thinking()
+    call.at(call.times(do.StartReply)[0] + 7999)
     assert not call.all(do.Speak)
     assert call.passes(1).only(do.Speak).text == SORRY
     call.model_says("Too late.").passes(9000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from tests.calls.rig import Call
 from tests.session.conftest import LONG
 
@@ -91,8 +92,6 @@ def test_an_interrupted_answer_and_a_greeting_are_told_apart() -> None:
 
 
 def test_rows_are_what_the_simulated_caller_reads() -> None:
-    import orjson
-
     call = Call(hears=["hello"], answers=["Hello."])
 
     async def talk(call: Call) -> None:
@@ -104,7 +103,7 @@ def test_rows_are_what_the_simulated_caller_reads() -> None:
     [row] = rows_of(call)
     [read] = read_rows(orjson.dumps([row]))
     assert (read.turn, read.text, read.first_audio_ms) == (1, "Hello.", row["first_audio_ms"])
-    assert read.stages.turn_closed_ms == row["turn_closed_ms"] - row["user_stopped_ms"]
+    assert read.stages.closed_ms == row["turn_closed_ms"] - row["user_stopped_ms"]
 
 
 def test_a_call_is_found_by_our_id_and_the_carriers() -> None:

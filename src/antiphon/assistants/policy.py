@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
+from antiphon.errors import ConfigurationError
 
 PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
 
+_POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
+
 
 def policy_of(spec: AssistantSpec) -> Policy:
-    """The policy of a call that this assistant takes."""
-    return Policy(
+    """The policy of a call that this assistant takes. Raises ConfigurationError naming the field of ``policy`` that is wrong."""
+    planned = Policy(
         endpointing=_endpointing(spec),
         barge_in=_barge_in(spec),
         speaking=_with(Speaking(), end_call_phrases=_lower(spec.end_call_phrases)),
@@ -26,6 +32,26 @@ def policy_of(spec: AssistantSpec) -> Policy:
             delimiters=spec.keypad_input_plan.delimiters,
         ),
     )
+    return _overridden(planned, spec.policy) if spec.policy else planned
+
+
+def _overridden(planned: Policy, said: Mapping[str, Any]) -> Policy:
+    document = asdict(planned)
+    for name, value in said.items():
+        if name not in document:
+            raise ConfigurationError(f"policy.{name}", f"there is no such policy; there are {', '.join(document)}")
+        if isinstance(value, Mapping) and isinstance(document[name], dict):
+            unknown = [inner for inner in value if inner not in document[name]]
+            if unknown:
+                raise ConfigurationError(f"policy.{name}.{unknown[0]}", f"there are {', '.join(document[name])}")
+            document[name] |= value
+        else:
+            document[name] = value
+    try:
+        return _POLICY.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigurationError(".".join(("policy", *map(str, first["loc"]))), first["msg"]) from None
 
 
 def _endpointing(spec: AssistantSpec) -> Endpointing:

@@ -171,6 +171,9 @@ class AssistantSpec(WireModel):
     artifact_plan: ArtifactPlan = Field(default_factory=ArtifactPlan)
     server: ServerSpec | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    policy: dict[str, Any] = Field(default_factory=dict)
+    """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed, silence_ms: 200}}``.
+    They win over the plans."""
 
     # Legacy fields that still come in: mapped, never refused.
     recording_enabled: bool | None = None

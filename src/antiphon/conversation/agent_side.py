@@ -218,7 +218,7 @@ class AgentSide:
     def _tell_result(self, name: str, content: str) -> None:
         """The result of work that nobody waits for: the model is told, and answers when the floor is free."""
         self.drop_guess()
-        self._s.history.add(Message("system", f"Result of {name}: {content}"), turn=self._s.turn_count)
+        self._s.note(Message("system", f"Result of {name}: {content}"))
         self._s.unanswered = True
 
     def tools_due(self) -> None:
@@ -387,6 +387,8 @@ class AgentSide:
         for number, step in enumerate(reply.steps, start=1):
             for message in step.messages(reply.reached(number), interrupted=cut):
                 self._s.history.add(message, turn=reply.turn, reply=reply.number, step=number)
+        for message, turn in reply.notes:
+            self._s.history.add(message, turn=turn)
         self._s.agent.fire(AgentTrigger.REPLY_ENDED)
         self._s.reply = None
         self._s.just_closed = reply

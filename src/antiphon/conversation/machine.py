@@ -165,7 +165,8 @@ class Conversation:
                 break
             self._take_typed()
             self._caller.evaluate()
-            self._next_words()
+            if self._s.just_closed is None:
+                self._next_words()
             if self._s.just_closed is None:
                 break
         self._agent.play_if_allowed()
@@ -298,14 +299,14 @@ class Conversation:
             turn.carried = f"{turn.carried} {text}".strip()
             return
         self._s.turn_count += 1
-        self._s.history.add(Message("user", text), turn=self._s.turn_count)
+        self._s.note(Message("user", text))
         self._s.emit(do.TurnOpened(self._s.turn_count))
         self._s.emit(do.TurnClosed(self._s.turn_count, text))
         self._s.unanswered = self._s.unanswered or reply
 
     def _message_added(self, event: ev.MessageAdded) -> None:
         self._agent.drop_guess()
-        self._s.history.add(event.message, turn=self._s.turn_count)
+        self._s.note(event.message)
         self._s.unanswered = self._s.unanswered or (event.reply and self._s.live)
 
     def _reply_requested(self, event: ev.ReplyRequested) -> None:

@@ -70,6 +70,8 @@ class Reply:
     ledger: PlaybackLedger = field(default_factory=PlaybackLedger)
     unspoken: list[str] = field(default_factory=list)
     """Pieces kept back while the reply is a guess."""
+    notes: list[tuple[Message, int]] = field(default_factory=list)
+    """Messages that came while it was live, with their turns: they follow it in the history."""
     first_token_ms: int | None = None
     may_play: bool = False
     """``StartPlayback`` was asked for."""
@@ -99,8 +101,10 @@ class Reply:
         return any(step.calls for step in self.steps)
 
     def pending_messages(self) -> list[Message]:
-        """What the model is shown of this reply when it is asked for the next step: its own words in full, not yet heard."""
-        return [message for step in self.steps for message in step.messages(without_flushes(step.text))]
+        """What the model is shown of this reply when it is asked for the next step: its own words in full, not yet heard, and what came
+        meanwhile."""
+        own = [message for step in self.steps for message in step.messages(without_flushes(step.text))]
+        return own + [message for message, _ in self.notes]
 
     def reached(self, step: int) -> str:
         """The words of one step that got to the caller: heard, or written in text mode."""

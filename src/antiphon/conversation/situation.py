@@ -75,6 +75,13 @@ class Situation:
     def emit(self, action: Action) -> None:
         self.outbox.append(action)
 
+    def note(self, message: Message) -> None:
+        """A message from outside enters the history: after the words that are being said, which were begun before it."""
+        if (reply := self.committed_reply) is not None:
+            reply.notes.append((message, self.turn_count))
+        else:
+            self.history.add(message, turn=self.turn_count)
+
     @property
     def live(self) -> bool:
         """Whether anybody may take the floor."""

@@ -249,7 +249,12 @@ class Phone:
         ended = list(self.playout.stretches)
         if self.playout.playing is not None:
             ended.append(self.playout.playing)
-        return [self.playout.heard(each.start_ms, min(each.end_ms, self.now_ms)) for each in ended]
+        return [self._played(each.start_ms, min(each.end_ms, self.now_ms)) for each in ended]
+
+    def _played(self, from_ms: float, to_ms: float) -> bytes:
+        # Whole samples only: of the sample in which a ``clear`` fell, nothing was heard.
+        samples = math.floor((to_ms - from_ms) * SAMPLES_PER_MS)
+        return self.playout.heard(from_ms, from_ms + samples / SAMPLES_PER_MS)
 
     def _on_text(self, text: bytes) -> None:
         now_ms = self.now_ms

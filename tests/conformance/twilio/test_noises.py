@@ -19,7 +19,7 @@ from antiphon.caller.clips import Clip
 from antiphon.providers.scripted_hum import endless, hum
 from antiphon.vocabulary import TELEPHONE
 
-REPLY = "The shop is open from nine to five on every day but Sunday."
+REPLY = "The shop is open from nine to five every day."
 REPLY_MS = len(REPLY) * 40
 SEAM_MS = 12
 """What two clocks of whole milliseconds and a message's way between two sockets of one busy machine may be apart."""
@@ -33,9 +33,6 @@ def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
         reach = 100 * 8
         # The voice repeats itself: only what lies near the end of the stretch before can be its continuation.
         found = whole.find(stretch, max(0, at - reach), at + reach + len(stretch))
-        if found < 0:
-            n = next(i for i,(a,b) in enumerate(zip(stretch, whole)) if a!=b)
-            print("DEBUG", len(stretches), len(stretch), len(whole), "prefix", n, whole.find(stretch[n:n+800]), stretch[n-5:n+400].hex())
         assert found >= 0, "something was heard that the agent did not say there"
         if stretches[0] is not stretch:
             seams.append((at - found) / 8)
@@ -49,7 +46,7 @@ async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phon
     phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears]))
     await phone.until_hears(700)
     phone.say(clip)
-    await phone.until_quiet(1200)
+    await phone.until_quiet(1000)
     await phone.hang_up()
     return phone
 
@@ -79,8 +76,7 @@ def gaps_ms(phone: Phone) -> list[int]:
 @pytest.mark.speech
 async def test_our_own_voice_coming_back_is_nobody(tmp_path: Path) -> None:
     """A loudspeaker returns what it plays 250 ms later at −20 dB."""
-    said = f"{REPLY} Would you like to come by tomorrow?"
-    async with serve_here(tmp_path, default={"greeting": said, "voice": {"provider": "espeak"}}) as server:
+    async with serve_here(tmp_path, default={"greeting": REPLY, "voice": {"provider": "espeak"}}) as server:
         await _talk_to_itself(server)
 
 
@@ -94,7 +90,7 @@ async def _talk_to_itself(server: Server) -> None:
 
     phone.transform = with_echo
     await phone.until(lambda: phone.received, within_s=8)
-    await phone.until_quiet(1500, within_s=15)
+    await phone.until_quiet(1000, within_s=15)
     await phone.hang_up()
     log = await server.log(phone.ids.call_sid)
     held = actions(log, "HoldPlayback")
@@ -104,7 +100,7 @@ async def _talk_to_itself(server: Server) -> None:
     assert not actions(log, "TurnClosed")
     (closed,) = actions(log, "ReplyClosed")
     assert closed["status"] == "completed"
-    assert closed["text"].startswith(REPLY)
+    assert closed["text"] == REPLY
     assert abs(len(phone.heard()) / 8 - closed["heard_ms"]) <= SEAM_MS
 
 
@@ -112,10 +108,9 @@ def _pcm(mulaw: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return mulaw_decode(np.frombuffer(mulaw, dtype=np.uint8)).astype(np.float64)
 
 
-@pytest.mark.parametrize("word", ["okay", "yeah"])
-async def test_acknowledgements_in_words_do_not_stop_the_agent(server: Server, ten: Said, word: str) -> None:
+async def test_acknowledgements_in_words_do_not_stop_the_agent(server: Server, ten: Said) -> None:
     """The sound is a person's speech, the words are only listening."""
-    phone = await spoken_over(server, word, ten.clip, word)
+    phone = await spoken_over(server, "a", ten.clip, "okay yeah")
     log = await server.log(phone.ids.call_sid)
     assert actions(log, "InterruptionDismissed")
     assert not actions(log, "InterruptionConfirmed")

@@ -1,0 +1,66 @@
+"""A real server process is killed in the middle of a call: what is on the disk must be worth having."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import struct
+from pathlib import Path
+
+import numpy as np
+from tests.serving import line, place_call, server_process, write_assistant
+
+from antiphon.audio.wav import read_wav
+from antiphon.session.event_log import read_event_log
+from antiphon.session.manager import close_dead_calls
+from antiphon.session.replay import replay
+from antiphon.vocabulary import EndReason
+
+LONG_GREETING = "This is a long story about the marmalade of my grandmother. " * 5
+
+
+async def test_a_call_survives_the_death_of_its_process(tmp_path: Path) -> None:
+    write_assistant(tmp_path / "assistants", LONG_GREETING)
+    async with server_process(tmp_path) as server:
+        call = asyncio.create_task(place_call(server.url, line(barge_in_ms=20_000)))
+        await asyncio.sleep(4)
+        server.signal(signal.SIGKILL)
+        status, _ = await server.ended(5)
+        report = await asyncio.wait_for(call, 10)
+    assert status == -signal.SIGKILL
+    assert report.record.problem, "the caller noticed"
+    [log_path] = (tmp_path / "data" / "calls").glob("*.jsonl")
+
+    log = read_event_log(log_path)
+    assert log.ended is None
+    assert replay(log) is None
+    [(call_id, provider_call_id)] = close_dead_calls(log_path.parent)
+    assert call_id == log_path.stem
+    assert provider_call_id == report.record.call_sid
+    closed = read_event_log(log_path)
+    assert (closed.ended, closed.torn) == (EndReason.SERVER_DIED, False)
+    assert closed.entries == log.entries
+
+    recording = log_path.with_suffix(".wav")
+    samples, rate_hz = read_wav(recording)
+    assert rate_hz == 8000
+    assert len(samples) / 8 >= 1000, "all but the blocks that could still have changed"
+    assert np.abs(samples[:, 1]).max() > 3000, "the agent's voice is on the right"
+    assert independently_read(recording) == (7, 2, 8000, len(samples))
+
+
+def independently_read(path: Path) -> tuple[int, int, int, int]:
+    """Format tag (7 is µ-law, which Python's ``wave`` refuses), channels, rate and frames, by the letter of the RIFF format."""
+    body = path.read_bytes()
+    assert body[:4] == b"RIFF"
+    assert body[8:12] == b"WAVE"
+    assert struct.unpack_from("<I", body, 4)[0] == len(body) - 8
+    chunks = {}
+    at = 12
+    while at < len(body):
+        name, size = struct.unpack_from("<4sI", body, at)
+        chunks[name] = body[at + 8 : at + 8 + size]
+        assert len(chunks[name]) == size
+        at += 8 + size + size % 2
+    tag, channels, rate_hz, _, frame_bytes = struct.unpack_from("<HHIIH", chunks[b"fmt "])
+    return tag, channels, rate_hz, len(chunks[b"data"]) // frame_bytes
