@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tests.conversation.witness import Witness
+
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Endpointing, Policy
 from antiphon.conversation.state import Agent, User
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec, WordTiming
-from tests.conversation.witness import Witness
 
 STOP_HANGOVER_MS = 100
 """Silence after which the ears say that speech, or a sound, is over."""

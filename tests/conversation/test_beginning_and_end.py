@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.conversation.driver import CallDriver, Voice, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Greeting, Keypad, Policy, Silence, Speaking
 from antiphon.vocabulary import EndReason, Message, ToolSpec
-from tests.conversation.driver import CallDriver, Voice, connected
 
 HELLO = Greeting(message="Hello, how can I help?")
 TALKATIVE = "We are open from Monday to Friday and on the first Saturday of every month."

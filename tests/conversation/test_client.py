@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.conversation.driver import CallDriver, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
 from antiphon.vocabulary import Message
-from tests.conversation.driver import CallDriver, connected
 
 PUSH = Policy(endpointing=Endpointing(mode="manual"))
 REALTIME = Policy(endpointing=Endpointing(mode="manual"), reply_on_turn_end=False)
@@ -82,6 +82,12 @@ def test_a_discarded_turn_does_not_come_back() -> None:
     assert call.only(do.TurnDropped).turn == 1
     call.happens(ev.TurnDiscarded()).final("I want a pizza.")
     assert call.said() == [] and call.states == ("live", "silent", "idle")
+
+
+def test_words_that_were_never_committed_can_be_discarded() -> None:
+    call = connected(PUSH).happens(ev.TranscriptChanged(1, "I want"), ev.TurnDiscarded())
+    assert call.only(do.TurnDropped) == do.TurnDropped(1, "I want")
+    assert not [change for change in call.all(do.StateChanged) if change.machine == "user"]
 
 
 def test_a_client_may_commit_where_the_server_listens() -> None:

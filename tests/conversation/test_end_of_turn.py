@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.conversation.driver import CallDriver, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy, Silence
 from antiphon.vocabulary import Message
-from tests.conversation.driver import CallDriver, connected
 
 PATIENT = Endpointing(speculative_reply=False)
 DETECTED = Endpointing(speculative_reply=False, detector=True)
@@ -77,6 +77,13 @@ def test_once_the_answer_is_heard_late_words_only_correct_the_history() -> None:
     call.passes(300).final("I want two pizzas.")
     assert call.said() == [("user", "I want two pizzas.")]
     assert len(call.all(do.StartReply)) == 1 and not call.all(do.CancelReply)
+
+
+def test_while_a_sound_holds_the_agent_late_words_only_correct_the_history() -> None:
+    call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(1600).caller_sounds()
+    call.final("I want two pizzas.")
+    assert call.said() == [("user", "I want two pizzas.")]
+    assert call.states[2] == "held" and len(call.all(do.StartReply)) == 1
 
 
 @pytest.mark.parametrize("late", ["i want a pizza", "", "…"])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.conversation.driver import CallDriver, Voice, connected
+
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy, Speaking
 from antiphon.vocabulary import ToolSpec
-from tests.conversation.driver import CallDriver, Voice, connected
 
 SORRY = Speaking().failure_message
 QUIETLY = Policy(endpointing=Endpointing(speculative_reply=False))

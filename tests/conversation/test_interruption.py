@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.conversation.driver import CallDriver, Voice, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Policy, Speaking
 from antiphon.vocabulary import Message
-from tests.conversation.driver import CallDriver, Voice, connected
 
 LONG = "We are open from Monday to Friday and on the first Saturday of every month."
 

@@ -101,14 +101,11 @@ def test_what_cannot_be_spoken_is_no_piece() -> None:
     assert pieces_of("…", " ?! ", "\n") == []
 
 
-def test_a_long_rest_is_cut_at_the_end_too() -> None:
-    splitter = SentenceSplitter(Speaking(max_piece_chars=10))
-    assert splitter.feed("a<flush />") == ["a"]
-    splitter.feed("bcd efg")
-    assert splitter.flush() == ["bcd efg"]
-    splitter.feed("<flushbcd efg hij"[:6])
-    splitter.feed("bcd efg hijk")
-    assert all(len(piece) <= 10 for piece in splitter.flush())
+def test_half_a_flush_that_never_became_one_is_spoken_and_still_cut_to_size() -> None:
+    assert pieces_of("bcd efg h<flus", policy=Speaking(max_piece_chars=10, first_clause_chars=99)) == [
+        "bcd efg",
+        "h<flus",
+    ]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.conversation.driver import CallDriver, connected
+
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy
 from antiphon.vocabulary import Message, ToolSpec
-from tests.conversation.driver import CallDriver, connected
 
 LONG = "We are open from Monday to Friday. On Saturday we are open until noon. On Sunday we rest."
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from tests.conversation.driver import CallDriver, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy
 from antiphon.conversation.tool_calls import NOT_YET, STARTED, TIMED_OUT, UNKNOWN_TOOL
 from antiphon.vocabulary import Message, ToolCall, ToolSpec
-from tests.conversation.driver import CallDriver, connected
 
 LOOK_UP = ToolSpec("look_up")
 BOOK = ToolSpec("book", filler="", cancel_on_interruption=True)

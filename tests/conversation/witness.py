@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -19,6 +20,13 @@ LEGAL_MOVES = {
     "agent": {(str(before), str(after)) for (before, _), after in AGENT_TRANSITIONS.items()},
     "call": {(str(before), str(after)) for (before, _), after in CALL_TRANSITIONS.items()},
 }
+OBSERVABLE = {
+    ("connecting", "silent", "idle"),
+    *itertools.product(["live"], ["silent", "speaking", "pausing"], ["idle", "thinking", "speaking", "held"]),
+    *itertools.product(["ending"], ["silent"], ["thinking", "speaking", "held"]),
+    ("ended", "silent", "idle"),
+}
+"""Call, user, agent, as they stand between two inputs. A call that is ending always has a goodbye to say, else it has ended."""
 
 
 class Witness:
@@ -54,6 +62,7 @@ class Witness:
         assert self.ended == conversation.ended
         assert not self.ended or not actions or isinstance(actions[-1], do.EndCall), "the end is the last action"
         assert (conversation.user, conversation.agent, conversation.call) == tuple(self._states.values())
+        assert (conversation.call, conversation.user, conversation.agent) in OBSERVABLE
         self._check_history(conversation, closed, spoken_before)
 
     def _note(self, event: ev.Event | None) -> None:

@@ -228,3 +228,14 @@ def test_silence_is_measured_only_after_sound(levels: list[float]) -> None:
         ears.feed(slot, window(0.0))
         ears.beat()
     assert ears.silence_ms(slot, 1000) == 1000 - len(levels) * 32
+
+
+def test_the_model_forgets_while_nothing_sounds_and_only_then() -> None:
+    model = LoudnessModel()
+    ears = Ears(Encoding.MULAW, model, slots=1)
+    slot = ears.open(Facts(), HearingSettings())
+    model.resets.clear()
+    for level in [0.9] * 40 + [0.0] * 40:
+        ears.feed(slot, window(level))
+        ears.beat()
+    assert len(model.resets) == 2

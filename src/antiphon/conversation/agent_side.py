@@ -256,8 +256,8 @@ class AgentSide:
             return
         if self._s.now_ms < self._s.not_before_ms and not reply.insists:
             return
-        if self._s.user.state is not User.SILENT and not self._s.agent_insists:
-            return
+        floor_is_free = self._s.user.state is User.SILENT or self._s.agent_insists
+        assert floor_is_free, "while the caller has the floor, a reply insists, is held, or is over"
         reply.may_play = True
         self._s.emit(do.StartPlayback(reply.number))
 

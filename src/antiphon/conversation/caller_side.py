@@ -162,12 +162,13 @@ class CallerSide:
             return
         if self._last_was_dropped:
             self._take_up_dropped_turn(turn)
-        elif self._s.history.correct_turn(turn.number, turn.text):
-            reply = self._s.committed_reply
-            if reply is not None and reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
-                if self._s.agent.state is Agent.THINKING:
-                    self._agent.interrupt("cancelled")
-                    self._agent.ask_model(turn.number)
+            return
+        self._s.history.correct_turn(turn.number, turn.text)
+        reply = self._s.committed_reply
+        if reply is not None and reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
+            if self._s.agent.state is Agent.THINKING:
+                self._agent.interrupt("cancelled")
+                self._agent.ask_model(turn.number)
 
     def _take_up_dropped_turn(self, dropped: Turn) -> None:
         """The agent went on because no words had come; now there are words that would have stopped it."""

@@ -35,26 +35,23 @@ class History:
             return self._entries.pop().message.content
         return None
 
-    def correct_turn(self, turn: int, text: str) -> bool:
+    def correct_turn(self, turn: int, text: str) -> None:
         """The recogniser's last word on a turn differs from what was used."""
         for entry in reversed(self._entries):
             if entry.turn == turn and entry.message.role == "user":
                 entry.message = replace(entry.message, content=text)
-                return True
-        return False
+                return
 
-    def correct_heard(self, reply: int, step: int, text: str) -> bool:
+    def correct_heard(self, reply: int, step: int, text: str) -> None:
         """Less of a reply was heard than stands here."""
         for entry in self._entries:
             if entry.reply == reply and entry.step == step and entry.message.role == "assistant":
                 entry.message = replace(entry.message, content=text, interrupted=True)
-                return True
-        return False
+                return
 
-    def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome) -> bool:
+    def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome) -> None:
         """A tool answered after its place was taken by a stand-in."""
         for entry in reversed(self._entries):
             if entry.message.tool_call_id == tool_call_id:
                 entry.message = replace(entry.message, content=content, tool_outcome=outcome)
-                return True
-        return False
+                return

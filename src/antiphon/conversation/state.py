@@ -134,5 +134,4 @@ class Machine(Generic[S, T]):
         if after is None:
             raise IllegalTransition(self.name, before, trigger)
         self.state = after
-        if after is not before:
-            self._report(StateChanged(self.name, str(before), str(after)))
+        self._report(StateChanged(self.name, str(before), str(after)))

@@ -37,6 +37,8 @@ class HearingSlots:
     """Where the line was last clearly louder than its background."""
     voice_end_ms: NDArray[np.int64] = field(default_factory=_times)
     """Where sound or speech last ended, by both; −1 before any."""
+    quiet_windows: NDArray[np.int64] = field(default_factory=_times)
+    """Windows in a row without a sound."""
     report_ms: NDArray[np.int64] = field(default_factory=_times)
     """When to report next that speech goes on."""
     floor_db: NDArray[np.float32] = field(default_factory=_levels)

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from antiphon.errors import CapacityError
+from antiphon.errors import CapacityError, ConfigurationError
 from antiphon.session.manager import SessionManager
 from antiphon.session.timeline import Timelines
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+
+log = structlog.get_logger(__name__)
 
 
 def _json(content: Any, status_code: int = 200) -> Response:
@@ -26,7 +29,12 @@ def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
         if open_api:
             return
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not keys.valid(key.strip()):
+        try:
+            valid = scheme.lower() == "bearer" and keys.valid(key.strip())
+        except (ConfigurationError, OSError) as error:
+            log.error("keys_unreadable", problem=type(error).__name__)
+            raise HTTPException(503, "keys.json cannot be read; nobody is let in") from None
+        if not valid:
             raise HTTPException(
                 401,
                 "A valid API key is needed: Authorization: Bearer <key> (antiphon keys create)",

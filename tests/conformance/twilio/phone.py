@@ -240,6 +240,13 @@ class Phone:
 
         await self.until(reached, within_s)
 
+    @property
+    def heard_ms(self) -> float:
+        """How much was played."""
+        playing = self.playout.playing
+        present_ms = self.now_ms - playing.start_ms if playing is not None else 0.0
+        return sum(each.end_ms - each.start_ms for each in self.playout.stretches) + present_ms
+
     def heard(self) -> bytes:
         """All that was played, as µ-law, without the silence between."""
         return b"".join(self.stretches())

@@ -26,7 +26,7 @@ CARDS = {
     "cards-005": "eight of spades four of clubs seven of hearts",
 }
 LINE_NOISE = LineNoise(-55.0)
-_MARGIN_MS = 60
+_TAIL_MS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,6 @@ def noise(name: str) -> Clip:
 
 def _trimmed(words: str, pcm: Pcm) -> Said:
     onset_ms, offset_ms = loud_span_ms(pcm)
-    first, last = max(0, int(onset_ms) - _MARGIN_MS), int(offset_ms) + _MARGIN_MS
-    cut = pcm[first * 8 : last * 8]
+    # Breath and room before the onset would be heard by a good ear: with them, an agent may fall silent before the caller speaks.
+    cut = pcm[int(onset_ms) * 8 : (int(offset_ms) + _TAIL_MS) * 8]
     return Said(words, cut, make_clip(cut, LINE_NOISE))

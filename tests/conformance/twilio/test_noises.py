@@ -46,7 +46,8 @@ async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phon
     phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears]))
     await phone.until_hears(700)
     phone.say(clip)
-    await phone.until_quiet(1000)
+    await phone.until(lambda: phone.heard_ms >= REPLY_MS - 2 * SEAM_MS, within_s=8)
+    await phone.until_quiet(200)
     await phone.hang_up()
     return phone
 

@@ -1,0 +1,138 @@
+"""What operators ask over HTTP, of a real server that has taken a real call."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+from tests.serving import GREETING, line, place_call, running_server, settings_for
+
+from antiphon.surfaces.keys import ApiKeys
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def test_a_call_shows_in_health_metrics_and_its_timeline(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running_server(settings) as (antiphon, client):
+        keys = ApiKeys(settings.data_dir / "keys.json")
+        _, secret = keys.create("test", 0)
+        call = asyncio.create_task(place_call(antiphon.settings.base_url, line()))
+        await _until_live(client)
+        assert (await client.get("/readyz")).json() == {"status": "ready", "calls": 1}
+        report = await call
+        assert not report.failed, report.record.problem
+
+        health = (await client.get("/healthz")).json()
+        assert (health["status"], health["draining"]) == ("ok", False)
+        assert health["beats"] > 50
+
+        rows = (await client.get(f"/calls/{report.record.call_sid}/timeline", headers=bearer(secret))).json()
+        [log] = (settings.data_dir / "calls").glob("*.jsonl")
+        assert (await client.get(f"/calls/{log.stem}/timeline", headers=bearer(secret))).json() == rows
+        [row] = rows
+        assert (row["turn"], row["heard"], row["text"]) == (
+            1,
+            "what is the price of marmalade",
+            "It costs eleven crowns.",
+        )
+        assert row["user_stopped_ms"] < row["turn_closed_ms"] <= row["first_audio_ms"]
+
+        metrics = await client.get("/metrics")
+        _check_metrics(metrics)
+        assert b"marmalade" not in metrics.content
+        assert GREETING.encode() not in metrics.content
+
+
+async def _until_live(client: httpx.AsyncClient) -> None:
+    for _ in range(200):
+        if (await client.get("/healthz")).json()["calls"]:
+            return
+    raise AssertionError("no call came")
+
+
+def _check_metrics(answer: httpx.Response) -> None:
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["antiphon_calls_total", "twilio"] == 1
+    assert samples["antiphon_turns_total", "closed"] == 1
+    for stage in ("turn_closed", "first_token", "first_audio"):
+        assert samples["antiphon_turn_stage_seconds_count", stage] == 1
+    assert samples["antiphon_beats_total",] > 50
+    for name in (
+        "antiphon_live_calls", "antiphon_beat_lateness_p99_seconds", "antiphon_late_beats_skipped_total", "antiphon_audio_gaps_total",
+        "antiphon_early_audio_dropped_seconds_total", "antiphon_dead_reply_audio_dropped_seconds_total",
+        "antiphon_overlong_reply_audio_dropped_seconds_total", "antiphon_recording_blocks_lost_total",
+    ):  # fmt: skip
+        assert (name,) in samples
+    families = {family.name for family in text_string_to_metric_families(answer.text)}
+    assert {"antiphon_barge_ins", "antiphon_provider_errors", "antiphon_false_barge_in_hold_seconds"} <= families
+
+
+async def test_keys_open_timelines_while_they_are_valid(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running_server(settings) as (_, client):
+        url = "/calls/CA0/timeline"
+        refused = await client.get(url)
+        assert refused.status_code == 401
+        assert refused.headers["www-authenticate"] == "Bearer"
+        assert "antiphon keys create" in refused.json()["detail"]
+        for header in ("", "Bearer", "Bearer wrong", "Basic wrong", "wrong"):
+            assert (await client.get(url, headers={"Authorization": header})).status_code == 401
+
+        keys = ApiKeys(settings.data_dir / "keys.json")
+        record, secret = keys.create("made while the server runs", 0)
+        assert (await client.get(url, headers=bearer(secret))).status_code == 404
+        assert (await client.get(url, headers={"Authorization": f"bearer  {secret} "})).status_code == 404
+        assert (await client.get(url, headers={"Authorization": f"Basic {secret}"})).status_code == 401
+        keys.revoke(record.id)
+        assert (await client.get(url, headers=bearer(secret))).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+async def test_what_a_supervisor_asks_needs_no_key(tmp_path: Path, path: str) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_an_open_api_needs_no_key(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path, open_api=True)) as (_, client):
+        assert (await client.get("/calls/CA0/timeline")).status_code == 404
+
+
+async def test_a_draining_server_is_alive_and_not_ready(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        antiphon.manager.drain()
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()) == (503, {"status": "draining", "calls": 0})
+        health = await client.get("/healthz")
+        assert (health.status_code, health.json()["draining"]) == (200, True)
+
+
+async def test_a_broken_key_file_lets_nobody_in_and_is_logged(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running_server(settings) as (_, client):
+        (settings.data_dir / "keys.json").write_bytes(orjson.dumps({"not": "keys"}))
+        with structlog.testing.capture_logs() as logs:
+            refused = await client.get("/calls/CA0/timeline", headers=bearer("anything"))
+        assert refused.status_code == 503
+        assert "keys.json" in refused.json()["detail"]
+        assert [entry["event"] for entry in logs] == ["keys_unreadable"]
+
+
+async def test_unknown_paths_and_methods_are_refused(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        assert (await client.get("/nothing")).status_code == 404
+        assert (await client.post("/healthz")).status_code == 405
+        assert (await client.get("/openapi.json")).status_code == 404

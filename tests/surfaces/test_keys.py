@@ -1,0 +1,68 @@
+"""API keys: kept as hashes, shown once, good and worthless at once."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import orjson
+import pytest
+
+from antiphon.errors import ConfigurationError
+from antiphon.surfaces.keys import ApiKeys
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "keys.json"
+
+
+def test_a_key_is_valid_and_nothing_like_it_is(path: Path) -> None:
+    keys = ApiKeys(path)
+    _, secret = keys.create("laptop", 1_700_000_000_000)
+    assert keys.valid(secret)
+    for other in ("", secret[:-1], secret + "x", secret.upper(), "sk_antiphon_", "ünïcode"):
+        assert not keys.valid(other)
+
+
+def test_the_file_holds_no_key_and_is_its_owners_alone(path: Path) -> None:
+    record, secret = ApiKeys(path).create("laptop", 1_700_000_000_000)
+    assert secret.removeprefix("sk_antiphon_") not in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    [kept] = orjson.loads(path.read_bytes())
+    assert (kept["id"], kept["name"], kept["created_wall_ms"]) == (record.id, "laptop", 1_700_000_000_000)
+
+
+def test_one_process_sees_at_once_what_another_has_made_or_revoked(path: Path) -> None:
+    server, command = ApiKeys(path), ApiKeys(path)
+    assert server.records() == []
+    first, first_secret = command.create("first", 1)
+    assert server.valid(first_secret)
+    _, second_secret = command.create("second", 2)
+    assert server.valid(second_secret)
+    assert command.revoke(first.id)
+    assert not server.valid(first_secret)
+    assert server.valid(second_secret)
+    assert [record.name for record in server.records()] == ["second"]
+
+
+def test_revoking_what_is_not_there_says_so(path: Path) -> None:
+    keys = ApiKeys(path)
+    keys.create("laptop", 1)
+    before = path.read_bytes()
+    assert not keys.revoke("key_unknown")
+    assert path.read_bytes() == before
+
+
+def test_keys_differ_and_so_do_their_ids(path: Path) -> None:
+    keys = ApiKeys(path)
+    made = [keys.create("same name", 1) for _ in range(5)]
+    assert len({secret for _, secret in made}) == len({record.id for record, _ in made}) == 5
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b"7", b'[{"id": "x"}]', b'["x"]', b'{"id": "x"}'])
+def test_a_file_that_cannot_be_understood_is_named(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"keys\.json"):
+        ApiKeys(path).valid("anything")

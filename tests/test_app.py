@@ -1,0 +1,188 @@
+"""The whole server: what stops it from starting, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
+
+from antiphon.app import Antiphon
+from antiphon.clock import ManualClock
+from antiphon.config import Twilio
+from antiphon.errors import ConfigurationError
+from antiphon.server import open_socket, serving
+from antiphon.session.event_log import read_event_log
+from antiphon.session.replay import replay
+
+# ------------------------------------------------------------------------------------------------ what stops the start
+
+
+async def test_an_assistant_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"assistant: .*there are .*scripted"):
+        async with serving(settings_for(tmp_path, assistant="nobody")):
+            raise AssertionError("it answers calls")
+
+
+async def test_an_assistant_that_makes_no_sense_stops_the_start(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    (tmp_path / "assistants" / "scripted.yaml").write_text("model: { provider: scripted, temperature: hot }")
+    with pytest.raises(ConfigurationError, match=r"model\.temperature"):
+        async with serving(settings):
+            raise AssertionError("it answers calls")
+
+
+async def test_an_engine_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    (tmp_path / "assistants" / "scripted.yaml").write_text("model: { provider: hal }")
+    with pytest.raises(ConfigurationError, match=r"no provider 'hal'; there are workflow, scripted"):
+        async with serving(settings):
+            raise AssertionError("it answers calls")
+
+
+def test_phone_calls_without_an_auth_token_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"twilio\.auth_token: is needed"):
+        Antiphon(settings_for(tmp_path, port=8080, twilio=Twilio()))
+
+
+async def test_a_taken_port_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1, port {port}: Address already in use"):
+            async with serving(settings_for(tmp_path, port=port)):
+                raise AssertionError("it answers calls")
+
+
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1, port"):
+        open_socket(settings_for(tmp_path, host="192.0.2.1", port=8080))
+
+
+async def test_what_failed_to_start_leaves_the_port_free(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(ConfigurationError):
+        async with serving(settings_for(tmp_path, port=port, assistant="nobody")):
+            raise AssertionError("it answers calls")
+    async with running_server(settings_for(tmp_path, port=port)) as (_, client):
+        assert (await client.get("/readyz")).status_code == 200
+
+
+# ------------------------------------------------------------------------------------------------ while it runs
+
+
+def test_the_secret_of_media_urls_is_made_once_and_kept_to_its_owner(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, port=8080)
+    path = settings.data_dir / "token.secret"
+    Antiphon(settings, ManualClock())
+    made = path.read_text()
+    assert len(made) == 64
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    Antiphon(settings, ManualClock())
+    assert path.read_text() == made
+
+
+async def test_a_call_for_an_assistant_that_is_not_there_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        (tmp_path / "assistants" / "scripted.yaml").unlink()
+        report = await place_call(antiphon.settings.base_url, line())
+        assert report.failed
+        assert antiphon.manager.live == antiphon.plane.calls == 0
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_calls_beyond_the_limit_are_refused_politely(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path, max_calls=1)) as (antiphon, _):
+        first = asyncio.create_task(place_call(antiphon.settings.base_url, line()))
+        for _ in range(500):
+            if antiphon.manager.live:
+                break
+            await asyncio.sleep(0.01)
+        second = await place_call(antiphon.settings.base_url, line())
+        assert second.failed
+        assert "<Connect>" not in second.record.problem
+        assert not (await first).failed
+
+
+# ------------------------------------------------------------------------------------------------ how it stops
+
+
+async def test_sigterm_lets_a_live_call_end_and_exits_with_0(tmp_path: Path) -> None:
+    async with server_process(tmp_path, {"ANTIPHON_DRAIN_S": "10"}) as server:
+        call = asyncio.create_task(place_call(server.url, line()))
+        await _until_live(server.url)
+        server.signal(signal.SIGTERM)
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            await _until(client, "/readyz", 503)
+        report = await call
+        status, errors = await server.ended(3)
+    assert not report.failed, "the caller was answered to the end"
+    assert status == 0, errors
+    _check_log(tmp_path, ended="customer-ended-call")
+
+
+async def test_a_drain_has_an_end_and_the_calls_left_have_a_reason(tmp_path: Path) -> None:
+    async with server_process(tmp_path, {"ANTIPHON_DRAIN_S": "0.3"}) as server:
+        call = asyncio.create_task(place_call(server.url, line(barge_in_ms=20_000)))
+        await _until_live(server.url)
+        server.signal(signal.SIGTERM)
+        status, errors = await server.ended(3)
+        await call
+    assert status == 0, errors
+    assert "drain_timeout" in [json.loads(each)["event"] for each in errors.splitlines()]
+    _check_log(tmp_path, ended="worker-shutdown")
+
+
+async def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
+    async with server_process(tmp_path, {"ANTIPHON_DRAIN_S": "600"}) as server:
+        call = asyncio.create_task(place_call(server.url, line(barge_in_ms=20_000)))
+        await _until_live(server.url)
+        server.signal(signal.SIGINT)
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            await _until(client, "/readyz", 503)
+        server.signal(signal.SIGINT)
+        status, errors = await server.ended(3)
+        await call
+    assert status == 0, errors
+    _check_log(tmp_path, ended="worker-shutdown")
+
+
+def _check_log(folder: Path, ended: str) -> None:
+    [path] = (folder / "data" / "calls").glob("*.jsonl")
+    log = read_event_log(path)
+    assert log.ended == ended
+    assert replay(log) is None
+
+
+async def _until_live(url: str) -> None:
+    async with httpx.AsyncClient(base_url=url) as client:
+        for _ in range(500):
+            if (await client.get("/healthz")).json()["calls"]:
+                return
+    raise AssertionError("no call came")
+
+
+async def _until(client: httpx.AsyncClient, path: str, status: int) -> None:
+    for _ in range(500):
+        if (await client.get(path)).status_code == status:
+            return
+    raise AssertionError(f"{path} never answered {status}")
+
+
+async def test_a_start_that_fails_exits_with_2_and_one_clear_line(tmp_path: Path) -> None:
+    process = await start_serve(tmp_path, {"ANTIPHON_ASSISTANT": "nobody", "ANTIPHON_PORT": "0"})
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    said = " ".join(errors.decode().split())
+    assert process.returncode == 2
+    assert said.startswith("Error: assistant: there is no assistant of this name; there are")
+    assert "Traceback" not in said
+    assert TOKEN not in said

@@ -1,0 +1,140 @@
+"""Settings: where they come from, what is refused, and that no secret shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from antiphon.config import Settings, read_settings
+from antiphon.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variables, no file."""
+    for name in [name for name in os.environ if name.upper().startswith("ANTIPHON_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str, name: str = "antiphon.toml") -> Path:
+    path = Path(name).absolute()
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_defaults_are_those_of_one_machine_with_everything_shut() -> None:
+    settings = read_settings()
+    assert (settings.host, settings.port, settings.assistant) == ("127.0.0.1", 8080, "front-desk")
+    assert settings.twilio.verify_signatures
+    assert not settings.open_api
+    assert settings.base_url == "http://127.0.0.1:8080"
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file_over_the_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write('port = 1001\nhost = "10.0.0.1"\nassistant = "from-file"\nmax_calls = 7\n')
+    monkeypatch.setenv("ANTIPHON_PORT", "1002")
+    monkeypatch.setenv("ANTIPHON_HOST", "10.0.0.2")
+    settings = read_settings(port=1003)
+    assert (settings.port, settings.host, settings.assistant, settings.max_calls) == (1003, "10.0.0.2", "from-file", 7)
+    assert settings.drain_s == 30
+
+
+def test_groups_are_merged_field_by_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    write('[twilio]\naccount_sid = "AC1"\nauth_token = "from-file"\n[hearing]\nsound_threshold = 0.2\n')
+    monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "from-environment")
+    settings = read_settings()
+    assert settings.twilio.account_sid == "AC1"
+    assert settings.twilio.auth_token.get_secret_value() == "from-environment"
+    assert settings.hearing.sound_threshold == 0.2
+    assert settings.hearing.speech_threshold == 0.5
+
+
+def test_the_file_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_CONFIG", str(write("port = 1234", "other.toml")))
+    assert read_settings().port == 1234
+
+
+def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_CONFIG", "nowhere.toml")
+    with pytest.raises(ConfigurationError, match=r"ANTIPHON_CONFIG: there is no file nowhere\.toml"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "says"),
+    [
+        ("PORT", "99999", "port", "65535"),
+        ("PORT", "http", "port", "integer"),
+        ("LOG_LEVEL", "loud", "log_level", "'debug', 'info', 'warning' or 'error'"),
+        ("RECORD_CALLS", "perhaps", "record_calls", "boolean"),
+        ("MAX_CALLS", "0", "max_calls", "greater than or equal to 1"),
+        ("DRAIN_S", "-1", "drain_s", "greater than or equal to 0"),
+        ("PUBLIC_URL", "voice.example.com", "public_url", "must begin with http:// or https://"),
+        ("HEARING__SOUND_THRESHOLD", "1.5", "hearing.sound_threshold", "less than 1"),
+        ("TWILIO__VERIFY_SIGNATURES", "perhaps", "twilio.verify_signatures", "boolean"),
+        ("TWILIO__AUTH_TOKN", "x", "twilio.auth_tokn", "there are account_sid, auth_token, rest_base_url, verify_signatures"),
+        ("TWILIO", "not json", "ANTIPHON_*", "ANTIPHON_TWILIO__AUTH_TOKEN"),
+        ("AUTH_TOKEN", "x", "ANTIPHON_AUTH_TOKEN", "there is no such setting; there are ANTIPHON_API_KEY, ANTIPHON_ASSISTANT"),
+    ],
+)  # fmt: skip
+def test_a_wrong_variable_names_the_field_and_what_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, says: str
+) -> None:
+    monkeypatch.setenv(f"ANTIPHON_{name}", value)
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+    assert caught.value.field == field
+    assert says in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "says"),
+    [
+        ("prot = 80", "prot", "there is no such setting; there are assistant, assistants_dir"),
+        ("[twilio]\nsid = 'AC'", "twilio.sid", "there are account_sid"),
+        ("port = 'http'", "port", "integer"),
+        ("port = ", "antiphon.toml", "Invalid value"),
+    ],
+)
+def test_a_wrong_file_names_the_field_and_what_is_allowed(text: str, field: str, says: str) -> None:
+    write(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+    assert caught.value.field == field
+    assert says in caught.value.problem
+
+
+def test_variables_of_the_command_line_are_no_settings_and_no_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_API_KEY", "sk_antiphon_x")
+    assert "sk_antiphon_x" not in repr(read_settings())
+
+
+def test_no_secret_shows_in_text_or_in_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "swordfish")
+    monkeypatch.setenv("ANTIPHON_TOKEN_SECRET", "marlin")
+    settings = read_settings()
+    shown = f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
+    assert "swordfish" not in shown
+    assert "marlin" not in shown
+    monkeypatch.setenv("ANTIPHON_TWILIO__TOKEN", "hammerhead")
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+    assert "hammerhead" not in str(caught.value)
+    monkeypatch.delenv("ANTIPHON_TWILIO__TOKEN")
+    monkeypatch.setenv("ANTIPHON_TWILIO", "hammerhead")
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings()
+    assert "hammerhead" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "base_url"),
+    [("", "http://127.0.0.1:8080"), ("https://voice.example.com/", "https://voice.example.com")],
+)
+def test_where_carriers_reach_us(public_url: str, base_url: str) -> None:
+    assert Settings(public_url=public_url).base_url == base_url
