@@ -94,7 +94,7 @@ async def test_keys_open_timelines_while_they_are_valid(tmp_path: Path) -> None:
         keys = ApiKeys(settings.data_dir / "keys.json")
         record, secret = keys.create("made while the server runs", 0)
         assert (await client.get(url, headers=bearer(secret))).status_code == 404
-        assert (await client.get(url, headers={"Authorization": f"bearer  {secret} "})).status_code == 404
+        assert (await client.get(url, headers={"Authorization": f"bearer  {secret}"})).status_code == 404
         assert (await client.get(url, headers={"Authorization": f"Basic {secret}"})).status_code == 401
         keys.revoke(record.id)
         assert (await client.get(url, headers=bearer(secret))).status_code == 401

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
@@ -59,16 +59,19 @@ def is_number(word: str) -> bool:
     return word in NUMBER_WORDS or word.isdigit()
 
 
-def _phrases(phrases: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+@lru_cache(maxsize=64)
+def _phrases(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The phrases as words, longest first. Kept, since a policy's phrases are asked about for every window of a hold."""
     # "don't" and "dont" are one phrase: recognisers write either.
-    return tuple(tuple(word.replace("'", "") for word in words_of(phrase)) for phrase in phrases)
+    split = (tuple(word.replace("'", "") for word in words_of(phrase)) for phrase in phrases)
+    return tuple(sorted((words for words in split if words), key=len, reverse=True))
 
 
 def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...], *, unfinished: bool = False) -> tuple[str, ...]:
     """``words`` without any occurrence of the phrases, longest phrase first. Where more words may follow (``unfinished``), last words that
     are the beginning of a phrase are left out too: "I" may become "I see"."""
     plain = tuple(word.replace("'", "") for word in words)
-    wanted = sorted((phrase for phrase in _phrases(phrases) if phrase), key=len, reverse=True)
+    wanted = _phrases(phrases)
     left: list[str] = []
     at = 0
     while at < len(plain):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import codec
-from antiphon.audio.echo import EchoPath
+from antiphon.audio.echo import MAX_RELATIVE_LEVEL_DB, EchoPath
 from antiphon.vocabulary import AudioFormat
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _REACH_MS = 900
 """An echo later than this is not looked for."""
+_DENIALS = 3
+"""Windows in a row that are no echo make the sound a voice: 96 ms is where the search has become sure."""
+_PAUSE_MS = 70
 _SEGMENT_MS = 128
 """Inbound audio compared at a time: shorter is mistaken for any voiced speech, longer decides later."""
 
@@ -38,10 +41,14 @@ class EchoGuard:
         self._heard = bytearray()
         self._played = bytearray()
         self._played_from_ms = 0
+        self._heard_bytes = 0
+        self._asked_at = 0
+        self._denials = 0
         self._comparable = format_in.rate_hz == format_out.rate_hz == 8000  # browsers cancel their own echo
 
     def hear(self, audio: bytes) -> None:
         """The caller's audio, as it comes."""
+        self._heard_bytes += len(audio)
         if self._played:
             self._heard += audio
             excess = len(self._heard) - self._in.bytes_for_ms(2 * _SEGMENT_MS)
@@ -77,7 +84,7 @@ class EchoGuard:
 
     def is_echo(self, _window: bytes) -> bool:
         """Whether the latest audio is the agent's own."""
-        if not self._played:
+        if not self._played or self._is_known_voice():
             return False
         now_ms = self.clock.now_ms()
         self._forget_old(now_ms)
@@ -85,10 +92,30 @@ class EchoGuard:
         since = max(until - self._out.bytes_for_ms(_REACH_MS + _SEGMENT_MS), 0)
         played = self._floats(bytes(self._played[since:until]), self._out)
         heard = self._floats(bytes(self._heard[-self._in.bytes_for_ms(_SEGMENT_MS) :]), self._in)
-        if not played.size or not heard.size or self._path.match(heard, played) is None:
+        if not _may_be_echo(heard, played) or self._path.match(heard, played) is None:
+            self._denials += 1
             return False
+        self._denials = 0
         self._counters.echo_windows += 1
         return True
 
+    def _is_known_voice(self) -> bool:
+        """Whether this sound has been found to be somebody else's; it is not asked about again until there has been a pause."""
+        if self._heard_bytes - self._asked_at > self._in.bytes_for_ms(_PAUSE_MS):
+            self._denials = 0
+        self._asked_at = self._heard_bytes
+        return self._denials >= _DENIALS
+
     def _floats(self, audio: bytes, kind: AudioFormat) -> NDArray[np.float32]:
         return codec.decode_to_float(audio, kind.encoding)
+
+
+def _may_be_echo(heard: NDArray[np.float32], played: NDArray[np.float32]) -> bool:
+    """Whether the search is worth its cost: an echo is weaker than anything it could be the echo of. A caller who speaks up hardly ever is,
+    so that a barge-in costs two sums instead of two transforms."""
+    if played.size < heard.size or not heard.size:
+        return False
+    stretches = played[: played.size - played.size % heard.size].reshape(-1, heard.size)
+    loudest = float(np.einsum("sn,sn->s", stretches, stretches).max())
+    # Stretches do not lie as the echo does: the one it came from may be louder than any of ours by a factor of two.
+    return float(heard @ heard) <= 2 * loudest * 10 ** (MAX_RELATIVE_LEVEL_DB / 10)

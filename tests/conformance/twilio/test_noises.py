@@ -95,7 +95,9 @@ async def _talk_to_itself(server: Server) -> None:
     await phone.hang_up()
     log = await server.log(phone.ids.call_sid)
     held = actions(log, "HoldPlayback")
-    show(f"echo: {len(held)} holds, {server.app.plane.hearing_counters.echo_windows} windows recognised as echo")
+    show(
+        f"echo: {len(held)} holds, silences {gaps_ms(phone)} ms, {server.app.plane.hearing_counters.echo_windows} windows known as echo"
+    )
     assert server.app.plane.hearing_counters.echo_windows > 0, "the echo was loud enough to be taken for speech"
     assert not actions(log, "InterruptionConfirmed")
     assert not actions(log, "TurnClosed")

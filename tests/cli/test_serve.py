@@ -1,0 +1,94 @@
+"""``antiphon serve`` from the command line: which settings win, and mistakes. How it serves and stops: ``tests/test_app.py``."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import antiphon
+from antiphon import server
+from antiphon.cli import app
+from antiphon.config import Settings
+from antiphon.observability import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANTIPHON_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "the-account-s-token")
+    # Logging is the process's, and this process is pytest's.
+    monkeypatch.setattr("antiphon.cli.serve.configure_logging", lambda level, form: None)
+
+
+def serve(*arguments: str) -> tuple[Result, str]:
+    result = CliRunner().invoke(app, ["serve", *arguments], env={"COLUMNS": "200"})
+    return result, " ".join(result.output.split())
+
+
+def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[Settings] = []
+
+    async def keep(settings: Settings) -> None:
+        served.append(settings)
+
+    monkeypatch.setattr(server, "serve_forever", keep)
+    monkeypatch.setenv("ANTIPHON_HOST", "10.0.0.1")
+    monkeypatch.setenv("ANTIPHON_PORT", "1001")
+    result, said = serve("--port", "1002", "--assistant", "somebody")
+    assert result.exit_code == 0, said
+    assert (served[0].host, served[0].port, served[0].assistant) == ("10.0.0.1", 1002, "somebody")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "problem"),
+    [
+        ("ANTIPHON_PORT", "many", "Error: port:"),
+        ("ANTIPHON_PROT", "80", "Error: ANTIPHON_PROT: there is no such setting"),
+        ("ANTIPHON_TWILIO__AUTH_TOKEN", "", "Error: twilio.auth_token: is needed to verify signatures"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exits_with_2(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    result, said = serve()
+    assert result.exit_code == 2
+    assert problem in said
+    assert "Traceback" not in said
+
+
+def test_a_taken_port_exits_with_2() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result, said = serve("--port", str(port))
+    assert result.exit_code == 2
+    assert f"cannot listen on 127.0.0.1, port {port}" in said
+
+
+def test_the_version_is_the_packages() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output.strip() == f"antiphon {antiphon.__version__}"
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_logs_go_to_standard_error_from_their_level_up(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    import structlog
+
+    try:
+        configure_logging("warning", form)  # type: ignore[arg-type]
+        log = structlog.get_logger("test")
+        log.info("not_shown")
+        log.warning("shown", call_id="a")
+    finally:
+        structlog.reset_defaults()
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "not_shown" not in captured.err
+    assert "shown" in captured.err
+    assert ('"call_id": "a"' if form == "json" else "call_id=a") in captured.err

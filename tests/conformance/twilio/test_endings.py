@@ -1,0 +1,176 @@
+"""Rows 21 to 23: every way in which a media socket can end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.conformance.twilio.phone import Phone, eventually
+from tests.conformance.twilio.server import Server, serve_in_child, undisturbed
+from tests.conformance.twilio.speech import Said
+
+from antiphon.transports import socket as media_socket
+
+Ending = Callable[[Phone], None]
+
+
+def stop_then_close(phone: Phone) -> None:
+    phone.send(phone.uplink.stop())
+    phone.drop()
+
+
+def stop_twice(phone: Phone) -> None:
+    phone.send(phone.uplink.stop())
+    phone.send(phone.uplink.stop())
+
+
+def stop_then_media(phone: Phone) -> None:
+    phone.send(phone.uplink.stop())
+    for _ in range(20):
+        phone.send_audio(b"\xff" * 160)
+
+
+class TestRow21:
+    """Orderly endings: everything is freed within half a second, and told once."""
+
+    @pytest.mark.parametrize("ending", [stop_then_close, stop_twice, stop_then_media, Phone.drop])
+    @pytest.mark.parametrize("moment", ["before audio", "while it speaks", "while it thinks"])
+    async def test_row_21_an_ended_call_leaves_nothing(
+        self, server: Server, ten: Said, ending: Ending, moment: str
+    ) -> None:
+        await server.status()  # opens what the HTTP client needs
+        tasks, files = len(asyncio.all_tasks()), len(os.listdir("/proc/self/fd"))
+        url = server.assistant(
+            "a",
+            greeting="" if moment == "while it thinks" else "and so on " * 50,
+            hears=["Ten of clubs."],
+            answers=["Never said."],
+            first_token_ms=60_000,
+            transcriber=None,
+        )
+        if moment == "before audio":
+            phone = await server.rings(url)
+            phone.send('{"event":"connected"}')
+            phone.send(phone.uplink.start(phone.stream.parameters))
+            await eventually(lambda: server.app.manager.live == 1)
+        else:
+            phone = await server.call(url)
+            if moment == "while it speaks":
+                await phone.until_hears(100)
+            else:
+                phone.say(ten.clip)
+                await phone.until(lambda: any(task.get_name().startswith("reply-") for task in asyncio.all_tasks()))
+        began_s = time.monotonic()
+        ending(phone)
+        await eventually(lambda: server.app.manager.live == 0, 0.5)
+        log = await server.log(phone.ids.call_sid, 0.5)
+        assert log.ended == "customer-ended-call"
+        await eventually(lambda: phone.closed.is_set() and len(server.app.watch) == 0, 0.5)
+        await eventually(lambda: len(asyncio.all_tasks()) <= tasks, 0.5)
+        await eventually(lambda: len(os.listdir("/proc/self/fd")) <= files, 0.5)
+        assert time.monotonic() - began_s < 0.5
+        metrics = server.app.metrics.text().decode()
+        assert 'antiphon_calls_ended_total{reason="customer-ended-call"} 1.0' in metrics
+
+
+class TestRow22:
+    """Abrupt endings."""
+
+    async def test_row_22_a_reset_in_the_middle_of_a_word(self, server: Server, ten: Said) -> None:
+        other = await server.bystander()
+        phone = await server.call(server.assistant("a", greeting="Hello.", hears=["Ten of clubs."]))
+        phone.say(ten.clip)
+        await phone.until(lambda: phone.now_ms > 500)
+        began_s = time.monotonic()
+        phone.reset()
+        await eventually(lambda: server.app.manager.live == 1, 1)
+        log = await server.log(phone.ids.call_sid, 1)
+        assert time.monotonic() - began_s < 1
+        assert log.ended == "transport-lost"
+        undisturbed(other)
+
+    async def test_row_22_half_open(self, server: Server) -> None:
+        """Neither a frame nor an end comes any more, and nothing that we send is read."""
+        other = await server.bystander()
+        phone = await server.call(server.assistant("a", greeting="and so on " * 50))
+        await phone.until_hears(100)
+        began_s = time.monotonic()
+        phone.sends_frames = False
+        phone.stop_reading()
+        await eventually(lambda: server.app.manager.live == 1, 6)
+        assert 2.9 < time.monotonic() - began_s < 4
+        log = await server.log(phone.ids.call_sid)
+        assert log.ended == "transport-stalled"
+        phone.reset()
+        undisturbed(other)
+
+    async def test_row_22_sigterm_refuses_new_calls_and_lets_live_ones_end(self, tmp_path: Path) -> None:
+        async with serve_in_child(tmp_path, DRAIN_S="2") as (server, child):
+            ending, staying = await asyncio.gather(
+                server.call(
+                    server.assistant("short", greeting="Goodbye.", endCallPhrases=["goodbye"], ms_per_character=100)
+                ),
+                server.call(server.assistant("long", greeting="and so on " * 50)),
+            )
+            await staying.until_hears(100)
+            os.kill(child.pid, signal.SIGTERM)
+            began_s = time.monotonic()
+            await asyncio.sleep(0)
+            refusal = await self._refusal(server)
+            await ending.until(ending.closed.is_set)
+            await staying.until(staying.closed.is_set)
+            assert 1.9 < time.monotonic() - began_s < 4
+            assert refusal in ("busy", "not listening")
+            assert await child.end() == 0
+            ended = {phone: (await server.log(phone.ids.call_sid)).ended for phone in (ending, staying)}
+            assert ended == {ending: "assistant-said-end-call-phrase", staying: "worker-shutdown"}
+            assert ending.heard_ms >= 750
+
+    async def _refusal(self, server: Server) -> str:
+        """How a new caller is told that no call is taken: what the webhook says once the signal has arrived."""
+        deadline_s = time.monotonic() + 1
+        while time.monotonic() < deadline_s:
+            phone = Phone(server.beat)
+            try:
+                await phone.ring(server.http, f"{server.url}/twilio/voice")
+            except httpx.TransportError:
+                return "not listening"
+            except Exception as refused:
+                return (
+                    "busy" if "busy" in str(refused) else "not listening" if "reached" in str(refused) else str(refused)
+                )
+        return "taken"
+
+
+async def test_row_23_a_caller_that_does_not_read_is_let_go_and_harms_nobody(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Smaller buffers than the system's, so that they are full after seconds, not minutes.
+    monkeypatch.setattr(media_socket, "SEND_BUFFER_BYTES", 4608)
+    other = await server.bystander()
+    phone = await server.call(server.assistant("a", greeting="and so on " * 200), receive_buffer=2304)
+    await phone.until_hears(100)
+    session = next(each for each in server.app.manager.sessions() if each.call.provider_call_id == phone.ids.call_sid)
+    rss_kib, unsent_bytes = _rss_kib(), 0
+    phone.stop_reading()
+    began_s = time.monotonic()
+    while session.end_reason is None:
+        unsent_bytes = max(unsent_bytes, session._transport.unsent_bytes())
+        assert time.monotonic() - began_s < 15
+        await asyncio.sleep(0.02)
+    assert (await server.log(phone.ids.call_sid)).ended == "transport-stalled"
+    assert 0 < unsent_bytes < 128 * 1024
+    assert _rss_kib() - rss_kib < 4096
+    undisturbed(other)
+    phone.reset()
+
+
+def _rss_kib() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
