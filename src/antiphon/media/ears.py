@@ -121,7 +121,9 @@ class Ears:
         self._decide(slots, speech)
 
     def _veto_echo(self, slots: NDArray[np.intp], speech: NDArray[np.float32], raw: list[bytes]) -> None:
-        for row in np.flatnonzero(speech >= np.minimum(self._slots.sound_at[slots], self._slots.release_at[slots])):
+        """Ask about what would begin a sound, or make it speech. Speech that has been let through is somebody's voice: it is not asked about again."""
+        undecided = (self._slots.phase[slots] != _SPEECH) & (speech >= self._slots.sound_at[slots])
+        for row in np.flatnonzero(undecided):
             veto = self._vetoes[slots[row]]
             if veto is not None and veto(raw[row]):
                 speech[row] = 0.0

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 _REACH_MS = 900
 """An echo later than this is not looked for."""
-_DENIALS = 3
-"""Windows in a row that are no echo make the sound a voice: 96 ms is where the search has become sure."""
-_PAUSE_MS = 70
 _SEGMENT_MS = 128
 """Inbound audio compared at a time: shorter is mistaken for any voiced speech, longer decides later."""
 
@@ -41,14 +38,10 @@ class EchoGuard:
         self._heard = bytearray()
         self._played = bytearray()
         self._played_from_ms = 0
-        self._heard_bytes = 0
-        self._asked_at = 0
-        self._denials = 0
         self._comparable = format_in.rate_hz == format_out.rate_hz == 8000  # browsers cancel their own echo
 
     def hear(self, audio: bytes) -> None:
         """The caller's audio, as it comes."""
-        self._heard_bytes += len(audio)
         if self._played:
             self._heard += audio
             excess = len(self._heard) - self._in.bytes_for_ms(2 * _SEGMENT_MS)
@@ -84,7 +77,7 @@ class EchoGuard:
 
     def is_echo(self, _window: bytes) -> bool:
         """Whether the latest audio is the agent's own."""
-        if not self._played or self._is_known_voice():
+        if not self._played:
             return False
         now_ms = self.clock.now_ms()
         self._forget_old(now_ms)
@@ -93,18 +86,9 @@ class EchoGuard:
         played = self._floats(bytes(self._played[since:until]), self._out)
         heard = self._floats(bytes(self._heard[-self._in.bytes_for_ms(_SEGMENT_MS) :]), self._in)
         if not _may_be_echo(heard, played) or self._path.match(heard, played) is None:
-            self._denials += 1
             return False
-        self._denials = 0
         self._counters.echo_windows += 1
         return True
-
-    def _is_known_voice(self) -> bool:
-        """Whether this sound has been found to be somebody else's; it is not asked about again until there has been a pause."""
-        if self._heard_bytes - self._asked_at > self._in.bytes_for_ms(_PAUSE_MS):
-            self._denials = 0
-        self._asked_at = self._heard_bytes
-        return self._denials >= _DENIALS
 
     def _floats(self, audio: bytes, kind: AudioFormat) -> NDArray[np.float32]:
         return codec.decode_to_float(audio, kind.encoding)
