@@ -109,6 +109,8 @@ async def serve_forever(settings: Settings) -> None:
             # 129 to 4 ms by it).
             gc.collect()
             gc.freeze()
+            # Whoever reads the line below may connect at once: connections wait here until uvicorn takes them.
+            listener.listen()
             log.info(
                 "listening",
                 address=f"http://{settings.host}:{settings.port}",

@@ -6,12 +6,14 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import Result
 from typer.testing import CliRunner
 
 import antiphon
 from antiphon import server
 from antiphon.cli import app
+from antiphon.cli.serve import serve as command
 from antiphon.config import Settings
 from antiphon.observability import configure_logging
 
@@ -21,8 +23,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANTIPHON_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "the-account-s-token")
-    # Logging is the process's, and this process is pytest's.
-    monkeypatch.setattr("antiphon.cli.serve.configure_logging", lambda level, form: None)
+    # Logging is the process's, and this process is pytest's. (The package's attribute ``serve`` is the function.)
+    monkeypatch.setitem(command.__globals__, "configure_logging", lambda level, form: None)
 
 
 def serve(*arguments: str) -> tuple[Result, str]:
@@ -78,8 +80,6 @@ def test_the_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_logs_go_to_standard_error_from_their_level_up(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import structlog
-
     try:
         configure_logging("warning", form)  # type: ignore[arg-type]
         log = structlog.get_logger("test")

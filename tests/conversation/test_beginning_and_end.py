@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.conversation.driver import CallDriver, Voice, connected
+from tests.conversation.driver import CallDriver, connected
+from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev

@@ -130,6 +130,25 @@ def test_a_request_is_carried_through_the_steps_of_its_reply() -> None:
     assert (call.asked.step, call.asked.request) == (2, "r1")
 
 
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_reply_the_client_asked_for_is_not_cut_by_its_next_commit(waiting: bool) -> None:
+    call = connected(REALTIME)
+    if waiting:
+        call.happens(ev.TurnCommitted(1), ev.ReplyRequested("r1"), ev.TranscriptFinal(1, "I want a pizza"))
+    else:
+        call.happens(ev.ReplyRequested("r1"))
+    call.model_says(LONG).passes(1000).happens(ev.TurnCommitted(2), ev.TranscriptFinal(2, "And wine"))
+    assert call.states == ("live", "pausing", "speaking")
+    assert call.passes(5000).only_said_by_caller()[-1] == "And wine"
+
+
+def test_a_cancel_drops_the_guess_and_leaves_the_turn() -> None:
+    call = connected().caller_speaks("When are you open?").passes(100).happens(ev.ReplyCancelled("c1"))
+    assert call.only(do.CancelReply).reply == 1
+    assert call.only(do.RequestRefused) == do.RequestRefused("c1", "no_reply_active")
+    assert call.passes(300).only(do.TurnClosed).text == "When are you open?"
+
+
 def test_one_reply_at_a_time() -> None:
     call = connected(REALTIME).happens(ev.ReplyRequested("r1"), ev.ReplyRequested("r2"))
     assert call.only(do.RequestRefused) == do.RequestRefused("r2", "reply_active")

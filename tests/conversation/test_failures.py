@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.conversation.driver import CallDriver, Voice, connected
+from tests.conversation.driver import CallDriver, connected
+from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev

@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from tests.conversation.driver import CallDriver, Voice
+from tests.conversation.driver import CallDriver
+from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.conversation.driver import CallDriver, Voice, connected
+from tests.conversation.driver import CallDriver, connected
+from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
@@ -124,6 +125,12 @@ def test_spam_interruptions_are_one_turn_and_one_request_that_is_not_cancelled()
     assert len(call.all(do.InterruptionConfirmed)) == 1
 
 
+def test_a_bare_wait_is_given_half_a_second_even_where_the_silence_is_fixed() -> None:
+    fixed = Policy(endpointing=Endpointing(mode="fixed", silence_ms=300, speculative_reply=False))
+    call = speaking(fixed).caller_speaks("wait", 300).passes(1000)
+    assert call.times(do.TurnClosed)[-1] == call.ears.silent_since_ms + 500
+
+
 def test_after_an_interruption_the_agent_waits_before_it_speaks_again() -> None:
     call = speaking().speech_starts().passes(50).partial("stop")
     stopped_ms = call.now_ms
@@ -171,6 +178,12 @@ def test_a_reply_nobody_has_heard_yet_is_merged_into_one_turn_when_the_caller_go
         assert call.only_said_by_caller() == ["I want a pizza. With olives."]
         assert call.asked.messages == (Message("user", "I want a pizza. With olives."),)
         assert len(call.all(do.CancelReply)) == 1
+
+
+def test_words_typed_meanwhile_follow_those_that_were_taken_back() -> None:
+    call = connected().caller_speaks("I want a pizza.").passes(500).speech_starts().types("number 12", reply=False)
+    call.partial("stop").passes(300).speech_stops().final("no make it 14.").passes(500)
+    assert call.only_said_by_caller() == ["I want a pizza. number 12 no make it 14."]
 
 
 def test_a_sound_while_the_agent_thinks_delays_nothing_but_its_voice() -> None:
@@ -261,6 +274,14 @@ def test_whoever_cuts_a_goodbye_short_is_not_hung_up_on() -> None:
     call.happens(ev.ReplyAskedToEnd(1), ev.ReplyDone(1)).passes(700)
     call.caller_speaks("wait one more thing.").passes(1000)
     assert call.states == ("live", "silent", "thinking")
+
+
+def test_whoever_cuts_the_words_before_a_transfer_short_is_not_transferred() -> None:
+    call = connected().caller_speaks("A human, please.").passes(400)
+    call.model_says("One moment, I will connect you now.", done=False)
+    call.happens(ev.ReplyAskedToTransfer(1, "+15550100"), ev.ReplyDone(1)).passes(700)
+    call.caller_speaks("wait one more thing.").passes(1000)
+    assert not call.all(do.TransferCall)
 
 
 def test_an_end_phrase_that_was_cut_before_it_was_heard_ends_nothing() -> None:

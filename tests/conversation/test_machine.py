@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import get_args
 
 import pytest
-from tests.conversation.driver import CallDriver, Voice, connected
+from tests.conversation.driver import CallDriver, connected
 from tests.conversation.witness import OBSERVABLE
+from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,3 +89,31 @@ def test_every_state_can_be_reached_and_left_for_its_end(
 )
 def test_the_joint_rules(user: User, agent: Agent, call: Call, insists: bool, allowed: bool) -> None:
     assert (forbidden(user, agent, call, agent_insists=insists) is None) is allowed
+
+
+# ------------------------------------------------------------------------------------------------ the documentation
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+DRAW = CHECKOUT / "tools" / "draw_states.py"
+
+
+def draw(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(DRAW), *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_diagrams_in_the_documentation_are_those_of_the_tables() -> None:
+    assert draw("--check").returncode == 0
+
+
+def test_diagrams_that_are_out_of_date_are_found_and_drawn_anew(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    right = (CHECKOUT / "docs" / "turn-taking.md").read_text(encoding="utf-8")
+    page.write_text(right.replace("silent --> speaking", "silent --> shouting"), encoding="utf-8")
+    assert draw("--check", "--page", str(page)).returncode == 1
+    assert draw("--page", str(page)).returncode == 0
+    assert page.read_text(encoding="utf-8") == right
+    page.write_text("no diagrams here", encoding="utf-8")
+    missing = draw("--page", str(page))
+    assert missing.returncode == 1 and "one place for each" in missing.stderr

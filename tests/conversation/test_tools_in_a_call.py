@@ -109,6 +109,13 @@ def test_a_tool_past_its_deadline_counts_as_failed_and_the_call_goes_on() -> Non
     assert call.asked.messages[-1] == Message("tool", TIMED_OUT, tool_call_id="call-1", tool_outcome="failed")
 
 
+def test_each_step_has_the_time_of_a_reply() -> None:
+    call = thinking().model_asks_for("look_up").model_is_done().passes(4000).tool_answers("nine")
+    call.passes(7999)
+    assert [spoken.text for spoken in call.all(do.Speak)] == [LOOK_UP.filler]
+    assert len(call.passes(1).all(do.Speak)) == 2
+
+
 def test_an_answer_after_the_deadline_still_enters_the_live_reply_and_the_history() -> None:
     call = thinking().model_asks_for("look_up").model_is_done().passes(5000).tool_answers("nine")
     call.model_says("It takes longer.").passes(3000)

@@ -1,18 +1,24 @@
-"""A real server process is killed in the middle of a call: what is on the disk must be worth having."""
+"""What a dead process leaves: a real server is killed in the middle of a call, and logs without an end are closed."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
+import structlog
 from tests.serving import line, place_call, server_process, write_assistant
+from tests.session.conftest import log_header
 
 from antiphon.audio.wav import read_wav
 from antiphon.clock import SystemClock
-from antiphon.session.event_log import read_event_log
+from antiphon.conversation import events as ev
+from antiphon.session.event_log import EventLogWriter, encode_entry, read_event_log
 from antiphon.session.manager import close_dead_calls
 from antiphon.session.replay import replay
 from antiphon.vocabulary import EndReason
@@ -68,3 +74,54 @@ def independently_read(path: Path) -> tuple[int, int, int, int]:
         at += 8 + size + size % 2
     tag, channels, rate_hz, _, frame_bytes = struct.unpack_from("<HHIIH", chunks[b"fmt "])
     return tag, channels, rate_hz, len(chunks[b"data"]) // frame_bytes
+
+
+# ------------------------------------------------------------------------------------------------ what a dead process left
+
+
+def dead_log(folder: Path, name: str, torn: bytes = b"") -> Path:
+    """The log of a call whose process died, its last line torn."""
+    path = folder / f"{name}.jsonl"
+    header = replace(log_header(), call_id=name, carrier={"provider_call_id": f"CA-{name}"})
+    writer = EventLogWriter(path, header)
+    writer.append(10_000, ev.CallConnected(), [])
+    writer.append(12_500, ev.DtmfPressed("1"), [])
+    writer.flush()
+    os.close(writer._file)
+    with open(path, "ab") as file:
+        file.write(torn)
+    return path
+
+
+@pytest.mark.parametrize("torn", [b"", encode_entry(13_000, ev.DtmfPressed("2"), [])[:20]])
+def test_a_dead_call_is_closed_with_its_reason_and_a_torn_line_cut(tmp_path: Path, torn: bytes) -> None:
+    path = dead_log(tmp_path, "dead", torn)
+    with structlog.testing.capture_logs() as logs:
+        assert close_dead_calls(tmp_path) == [("dead", "CA-dead")]
+    log = read_event_log(path)
+    assert (log.ended, log.torn) == (EndReason.SERVER_DIED, False)
+    assert [entry.now_ms for entry in log.entries] == [10_000, 12_500]
+    assert logs == [
+        {"event": "dead_call_closed", "call_id": "dead", "reason": "worker-died", "lasted_ms": 2500, "log_level": "warning"}
+    ]  # fmt: skip
+
+
+def test_a_dead_call_is_closed_once_and_a_live_one_never(tmp_path: Path) -> None:
+    dead_log(tmp_path, "dead")
+    live = EventLogWriter(tmp_path / "live.jsonl", log_header())
+    live.append(10_000, ev.CallConnected(), [])
+    assert [call_id for call_id, _ in close_dead_calls(tmp_path)] == ["dead"]
+    assert close_dead_calls(tmp_path) == []
+    live.close("done")
+    assert close_dead_calls(tmp_path) == []
+    assert read_event_log(tmp_path / "live.jsonl").ended == "done"
+
+
+def test_a_log_that_cannot_be_read_is_told_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "broken.jsonl").write_bytes(b"not a log\n")
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    dead_log(tmp_path, "dead")
+    with structlog.testing.capture_logs() as logs:
+        assert [call_id for call_id, _ in close_dead_calls(tmp_path)] == ["dead"]
+    assert [entry["event"] for entry in logs].count("dead_call_unreadable") == 2
+    assert (tmp_path / "broken.jsonl").read_bytes() == b"not a log\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import structlog
 from tests.calls.rig import LoudnessModel, Watcher
 from tests.calls.virtual import run_virtually
-from tests.session.conftest import LONG, log_header
+from tests.session.conftest import LONG
 
 from antiphon.clock import ManualClock
 from antiphon.conversation import actions as do
@@ -22,8 +21,8 @@ from antiphon.conversation.policy import Greeting, Policy
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.media.plane import MediaPlane
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
-from antiphon.session.event_log import EventLogWriter, encode_entry, read_event_log
-from antiphon.session.manager import SessionManager, close_dead_calls
+from antiphon.session.event_log import read_event_log
+from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.replay import replay
 from antiphon.transports.base import CallStarted
@@ -279,54 +278,3 @@ def test_a_log_that_cannot_be_made_does_not_harm_the_call(tmp_path: Path) -> Non
     with structlog.testing.capture_logs() as logs:
         building.run(main)
     assert "event_log_failed" in [entry["event"] for entry in logs]
-
-
-# ------------------------------------------------------------------------------------------------ what a dead process left
-
-
-def dead_log(folder: Path, name: str, torn: bytes = b"") -> Path:
-    """The log of a call whose process died, its last line torn."""
-    path = folder / f"{name}.jsonl"
-    header = replace(log_header(), call_id=name, carrier={"provider_call_id": f"CA-{name}"})
-    writer = EventLogWriter(path, header)
-    writer.append(10_000, ev.CallConnected(), [])
-    writer.append(12_500, ev.DtmfPressed("1"), [])
-    writer.flush()
-    os.close(writer._file)
-    with open(path, "ab") as file:
-        file.write(torn)
-    return path
-
-
-@pytest.mark.parametrize("torn", [b"", encode_entry(13_000, ev.DtmfPressed("2"), [])[:20]])
-def test_a_dead_call_is_closed_with_its_reason_and_a_torn_line_cut(tmp_path: Path, torn: bytes) -> None:
-    path = dead_log(tmp_path, "dead", torn)
-    with structlog.testing.capture_logs() as logs:
-        assert close_dead_calls(tmp_path) == [("dead", "CA-dead")]
-    log = read_event_log(path)
-    assert (log.ended, log.torn) == (EndReason.SERVER_DIED, False)
-    assert [entry.now_ms for entry in log.entries] == [10_000, 12_500]
-    assert logs == [
-        {"event": "dead_call_closed", "call_id": "dead", "reason": "worker-died", "lasted_ms": 2500, "log_level": "warning"}
-    ]  # fmt: skip
-
-
-def test_a_dead_call_is_closed_once_and_a_live_one_never(tmp_path: Path) -> None:
-    dead_log(tmp_path, "dead")
-    live = EventLogWriter(tmp_path / "live.jsonl", log_header())
-    live.append(10_000, ev.CallConnected(), [])
-    assert [call_id for call_id, _ in close_dead_calls(tmp_path)] == ["dead"]
-    assert close_dead_calls(tmp_path) == []
-    live.close("done")
-    assert close_dead_calls(tmp_path) == []
-    assert read_event_log(tmp_path / "live.jsonl").ended == "done"
-
-
-def test_a_log_that_cannot_be_read_is_told_and_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "broken.jsonl").write_bytes(b"not a log\n")
-    (tmp_path / "empty.jsonl").write_bytes(b"")
-    dead_log(tmp_path, "dead")
-    with structlog.testing.capture_logs() as logs:
-        assert [call_id for call_id, _ in close_dead_calls(tmp_path)] == ["dead"]
-    assert [entry["event"] for entry in logs].count("dead_call_unreadable") == 2
-    assert (tmp_path / "broken.jsonl").read_bytes() == b"not a log\n"

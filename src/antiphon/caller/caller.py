@@ -141,6 +141,10 @@ class Caller:
             await self._hang_up()
         return self._record(stream, problem, duration_ms)
 
+    def hang_up(self) -> None:
+        """End the call now, whatever is unsaid: ``call`` returns its record (if its stream is not open yet, as soon as it is)."""
+        self._end("")
+
     def tick(self, now_ms: float) -> None:
         """A frame of 20 ms is complete: send it, and play what was received. ``now_ms`` is the beat's clock."""
         now_ms -= self._origin_ms

@@ -1,10 +1,17 @@
 """``antiphon …``: one file per command, each thin."""
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import os
+
+# Before numpy is loaded: the beat is one thread, and its matrix products are too small to be worth more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import typer
 
 from antiphon import __version__
+from antiphon.cli.bench import bench
 from antiphon.cli.call import call
 from antiphon.cli.demo import demo
 from antiphon.cli.keys import keys
@@ -16,6 +23,7 @@ app.command()(serve)
 app.command()(demo)
 app.command()(call)
 app.command()(replay)
+app.command()(bench)
 app.add_typer(keys, name="keys")
 
 

@@ -75,7 +75,6 @@ class CallerSide:
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
         self._sounding = False
-        self._sound_silence_ms = event.silence_ms
         turn = self._s.turn
         if turn is None or self._s.user.state is not User.SPEAKING:
             return
@@ -179,7 +178,7 @@ class CallerSide:
         turn = self._open_turn()
         turn.utterances = dropped.utterances
         turn.voice_ms = dropped.voice_ms
-        turn.silence_ms = max(dropped.silence_ms, self._s.now_ms - dropped.silence_began_ms)
+        turn.silence_ms = dropped.silence_ms
         turn.silence_began_ms = dropped.silence_began_ms
         # With push-to-talk the client has committed these words already.
         self._committed = self._s.policy.endpointing.mode == "manual"

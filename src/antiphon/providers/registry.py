@@ -14,6 +14,7 @@ Kind = Literal["vad", "stt", "llm", "tts", "turn"]
 _PROVIDERS: dict[Kind, dict[str, str]] = {
     "vad": {
         "silero": "antiphon.providers.vad.silero:SileroVoiceActivity",
+        "silero-onnx": "antiphon.providers.vad.silero_onnx:SileroOnnx",
     },
     "stt": {
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",

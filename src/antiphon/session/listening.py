@@ -41,7 +41,8 @@ class Listening:
         """The latest utterance's number."""
         self._open = False
         self.manual = False
-        """Push-to-talk: whatever the caller sends is meant, so an utterance begins with the first audio after the last one was committed."""
+        """Push-to-talk: whatever the caller sends is meant, so an utterance begins with the first audio after the last one was
+        committed."""
         self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
 
     def hear(self, audio: bytes, media_ms: int) -> None:

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.conformance.twilio import speech
+from tests.conformance.twilio import attentive as attentive_stt
+from tests.conformance.twilio import fixed_model, speech
 from tests.conformance.twilio.attentive import AttentiveSpeechToText, AttentiveStream
 from tests.conformance.twilio.server import Server, serve_here
 from tests.conformance.twilio.speech import Said
@@ -40,8 +41,12 @@ def ten(cards: dict[str, Said]) -> Said:
 @pytest.fixture
 def attentive(monkeypatch: pytest.MonkeyPatch) -> list[AttentiveStream]:
     """What a recogniser hears that listens all the time (``transcriber={"provider": "attentive"}``): one stream a call."""
-    monkeypatch.setitem(
-        registry._PROVIDERS["stt"], "attentive", f"{AttentiveSpeechToText.__module__}:AttentiveSpeechToText"
-    )
+    monkeypatch.setitem(registry._PROVIDERS["stt"], "attentive", f"{attentive_stt.__name__}:AttentiveSpeechToText")
     monkeypatch.setattr(AttentiveSpeechToText, "streams", [])
     return AttentiveSpeechToText.streams
+
+
+@pytest.fixture
+def _fixed_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``model={"provider": "fixed", "options": {…}}``."""
+    monkeypatch.setitem(registry._PROVIDERS["llm"], "fixed", f"{fixed_model.__name__}:FixedModel")

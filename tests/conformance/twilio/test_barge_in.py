@@ -22,20 +22,25 @@ TOLERANCE_MS = 25
 """Two whole-millisecond clocks, and a message's way between two sockets of one busy machine."""
 
 
-async def interrupt(server: Server, said: Said, into_ms: float) -> tuple[Phone, float]:
-    """A call whose greeting is cut short by ``said``; and when that was acoustically loud first (ms since the stream began)."""
-    name = f"i{into_ms:.0f}-{said.words.replace(' ', '-')}"[:40]
+async def speak_over(server: Server, said: Said, into_ms: float) -> tuple[Phone, float]:
+    """A call whose greeting is cut by ``said``; and when that was acoustically loud first (ms since the stream began)."""
     url = server.assistant(
-        name, greeting=GREETING, ms_per_character=MS_PER_CHARACTER, hears=["Wait a minute please."], answers=[ANSWER]
+        "a", greeting=GREETING, ms_per_character=MS_PER_CHARACTER, hears=["Wait a minute please."], answers=[ANSWER]
     )
     phone = await server.call(url)
     await phone.until_hears(into_ms)
     onset_ms = phone.say(said.clip) - said.clip.offset_ms + said.clip.onset_ms
-    await phone.until(lambda: not phone.speaking)
+    await phone.until(lambda: phone.clears_ms)
+    return phone, onset_ms
+
+
+async def interrupt(server: Server, said: Said, into_ms: float) -> Phone:
+    """The same, until the answer to it has been heard."""
+    phone, _ = await speak_over(server, said, into_ms)
     await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=6)
     await phone.until_quiet(100)
     await phone.hang_up()
-    return phone, onset_ms
+    return phone
 
 
 def words_heard(heard_ms: float) -> str:
@@ -55,7 +60,7 @@ async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_he
 ) -> None:
     short = [said for said in cards.values() if said.clip.duration_ms < 2000]
     phones = await asyncio.gather(*(interrupt(server, said, into_ms) for said in short for into_ms in (700, 910)))
-    for phone, _ in phones:
+    for phone in phones:
         (cut_ms,) = phone.clears_ms
         log = await server.log(phone.ids.call_sid)
         (confirmed,) = actions(log, "InterruptionConfirmed")
@@ -84,9 +89,8 @@ async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_he
 
 async def test_row_13_speech_is_answered_with_silence_quickly(server: Server, cards: dict[str, Said]) -> None:
     """From the acoustic onset of a person's voice to the ``clear``, and to silence on the line."""
-    calls = await asyncio.gather(
-        *(interrupt(server, said, 600 + 230 * number) for number, said in enumerate([*cards.values(), *cards.values()]))
-    )
+    voices = [*cards.values(), *cards.values()]
+    calls = await asyncio.gather(*(speak_over(server, said, 600 + 110 * number) for number, said in enumerate(voices)))
     clears = [phone.clears_ms[0] - onset_ms for phone, onset_ms in calls]
     silences = [_silent_ms(phone, phone.clears_ms[0]) - onset_ms for phone, onset_ms in calls]
     show(f"onset to clear {spread(clears)}; onset to silence {spread(silences)}")

@@ -39,8 +39,18 @@ def stop_then_media(phone: Phone) -> None:
 class TestRow21:
     """Orderly endings: everything is freed within half a second, and told once."""
 
-    @pytest.mark.parametrize("ending", [stop_then_close, stop_twice, stop_then_media, Phone.drop])
-    @pytest.mark.parametrize("moment", ["before audio", "while it speaks", "while it thinks"])
+    @pytest.mark.parametrize(
+        ("ending", "moment"),
+        [
+            (stop_then_close, "before audio"),
+            (stop_then_close, "while it speaks"),
+            (stop_then_close, "while it thinks"),
+            (stop_twice, "while it speaks"),
+            (stop_then_media, "while it speaks"),
+            (Phone.drop, "while it speaks"),
+            (Phone.drop, "while it thinks"),
+        ],
+    )
     async def test_row_21_an_ended_call_leaves_nothing(
         self, server: Server, ten: Said, ending: Ending, moment: str
     ) -> None:
@@ -52,7 +62,6 @@ class TestRow21:
             hears=["Ten of clubs."],
             answers=["Never said."],
             first_token_ms=60_000,
-            transcriber=None,
         )
         if moment == "before audio":
             phone = await server.rings(url)
@@ -111,7 +120,7 @@ class TestRow22:
         undisturbed(other)
 
     async def test_row_22_sigterm_refuses_new_calls_and_lets_live_ones_end(self, tmp_path: Path) -> None:
-        async with serve_in_child(tmp_path, DRAIN_S="2") as (server, child):
+        async with serve_in_child(tmp_path, DRAIN_S="1.2") as (server, child):
             ending, staying = await asyncio.gather(
                 server.call(
                     server.assistant("short", greeting="Goodbye.", endCallPhrases=["goodbye"], ms_per_character=100)
@@ -125,7 +134,7 @@ class TestRow22:
             refusal = await self._refusal(server)
             await ending.until(ending.closed.is_set)
             await staying.until(staying.closed.is_set)
-            assert 1.9 < time.monotonic() - began_s < 4
+            assert 1.1 < time.monotonic() - began_s < 3
             assert refusal in ("busy", "not listening")
             assert await child.end() == 0
             ended = {phone: (await server.log(phone.ids.call_sid)).ended for phone in (ending, staying)}
@@ -164,7 +173,8 @@ async def test_row_23_a_caller_that_does_not_read_is_let_go_and_harms_nobody(
         unsent_bytes = max(unsent_bytes, session._transport.unsent_bytes())
         assert time.monotonic() - began_s < 15
         await asyncio.sleep(0.02)
-    assert (await server.log(phone.ids.call_sid)).ended == "transport-stalled"
+    # Our own five seconds or the kernel's TCP_USER_TIMEOUT of five seconds: whichever comes first.
+    assert (await server.log(phone.ids.call_sid)).ended in ("transport-stalled", "transport-lost")
     assert 0 < unsent_bytes < 128 * 1024
     assert _rss_kib() - rss_kib < 4096
     undisturbed(other)

@@ -25,7 +25,14 @@ def test_nothing_heard_nothing_learned() -> None:
 
 def test_after_three_seconds_the_engine_is_believed() -> None:
     prior, engine = ChannelMean((40.0,)), ChannelMean((20.0,))
-    assert prior.learned(engine, 300) == engine
+    assert prior.learned(engine, 300) == ChannelMean(engine.coefficients, 300)
+
+
+def test_a_channel_settles_after_three_seconds_of_its_own() -> None:
+    channel = TYPICAL[8000]
+    for settled in (False, False, True):
+        channel = channel.learned(channel, 120)
+        assert channel.settled is settled
 
 
 def test_the_engines_notation() -> None:

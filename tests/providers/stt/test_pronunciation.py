@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,17 @@ def test_every_variant_of_a_word(known: Pronunciations) -> None:
     assert known.of("Ready") == ("R EH D IY",)
     assert known.of("yes") == ("Y EH S",)
     assert known.of("rea") == ()
+
+
+def test_every_word_of_the_packaged_dictionary_is_found() -> None:
+    path = importlib.resources.files("pocketsphinx") / "model" / "en-us" / "cmudict-en-us.dict"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    dictionary = Pronunciations(Path(str(path)))
+    for line in (lines[0], *lines[::97], lines[-1]):
+        entry, _, phones = line.partition(" ")
+        assert phones in dictionary.of(entry.partition("(")[0])
+    assert dictionary.of("zzzzzz") == dictionary.of("") == dictionary.of("!") == ()
+    dictionary.close()
 
 
 def test_an_unknown_word_is_learned(known: Pronunciations) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ from numpy.typing import NDArray
 
 from antiphon.audio import g711, pcm
 from antiphon.audio.resample import resample
+from antiphon.audio.wav import read_wav
 from antiphon.errors import ConfigurationError
 from antiphon.providers.vad.silero import SileroVoiceActivity
+from antiphon.providers.vad.silero_onnx import SileroOnnx
 
 RATES = (8000, 16000)
+CLIPS = Path(__file__).resolve().parents[3].parent / "shared" / "audio"
 
 
 def windows_of(samples: NDArray[np.float32], model: SileroVoiceActivity) -> NDArray[np.float32]:
@@ -111,3 +115,32 @@ def test_people_are_speech_and_line_noise_is_not(
     assert np.mean(heard > 0.5) > 0.8
     quiet = alone(model, 1, windows_of(noise(10 * rate_hz, -55.0), model))
     assert quiet.max() < 0.3
+
+
+def mixes(rate_hz: int) -> dict[str, NDArray[np.float32]]:
+    """All speech there is, clean and under noise, and noises alone, at a rate; shape (n,), −1…1."""
+    rng = np.random.default_rng(3)
+    sounds: dict[str, NDArray[np.float32]] = {
+        f"noise at {level} dBFS": rng.normal(0, 10 ** (level / 20), 4 * rate_hz).astype(np.float32)
+        for level in (-70, -55, -35, -15)
+    }
+    for path in sorted(CLIPS.glob("*.wav")):
+        samples, recorded_hz = read_wav(path)
+        speech = resample(pcm.to_float(samples[:, 0]), recorded_hz, rate_hz)
+        sounds[path.stem] = speech
+        for level in (-55, -30):
+            noise = rng.normal(0, 10 ** (level / 20), speech.size)
+            sounds[f"{path.stem} in noise at {level} dBFS"] = (speech + noise).astype(np.float32)
+    return sounds
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+def test_our_arithmetic_says_what_onnxruntime_says(rate_hz: int) -> None:
+    """Probabilities to five digits; so every decision at every threshold in use is the same."""
+    ours, theirs = SileroVoiceActivity(rate_hz, slots=1), SileroOnnx(rate_hz, slots=1)
+    for name, sound in mixes(rate_hz).items():
+        windows = windows_of(sound, ours)
+        said, expected = alone(ours, 0, windows), alone(theirs, 0, windows)
+        np.testing.assert_allclose(said, expected, atol=2e-5, err_msg=name)
+        for threshold in (0.15, 0.35, 0.5):
+            assert np.array_equal(said >= threshold, expected >= threshold), f"{name} at {threshold}"

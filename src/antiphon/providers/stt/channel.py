@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PRIOR_FRAMES = 120
-"""1.2 s. Of 60, 120 and 200 the best on the human clips, together with hearing the first 1.2 s again."""
+"""1.2 s. Of 60, 120 and 200 the best on the human clips, together with hearing the first 1.5 s again."""
+
+SETTLED_FRAMES = 300
 
 _ENGINE_PRIOR_FRAMES = 500
 """What the engine itself takes a mean it is given to be worth (CMN_WIN)."""
@@ -23,6 +25,13 @@ class ChannelMean:
     """Mean of each cepstral coefficient, in the engine's units."""
 
     coefficients: tuple[float, ...]
+    heard_frames: int = 0
+    """How much of this call it was learned from."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is the call's own by now, not a typical one."""
+        return self.heard_frames >= SETTLED_FRAMES
 
     @classmethod
     def parse(cls, text: str) -> ChannelMean:
@@ -39,14 +48,16 @@ class ChannelMean:
         too much weight for one short utterance; the frames' sum is recovered from it and weighed anew.
         """
         engine_frames = _ENGINE_PRIOR_FRAMES + frames
+        heard_frames = self.heard_frames + frames
         if engine_frames >= _ENGINE_WINDOW_FRAMES:
-            return engine_mean
+            return ChannelMean(engine_mean.coefficients, heard_frames)
         total_frames = PRIOR_FRAMES + frames
         return ChannelMean(
             tuple(
                 (PRIOR_FRAMES * prior + mean * engine_frames - prior * _ENGINE_PRIOR_FRAMES) / total_frames
                 for prior, mean in zip(self.coefficients, engine_mean.coefficients, strict=True)
-            )
+            ),
+            heard_frames,
         )
 
 

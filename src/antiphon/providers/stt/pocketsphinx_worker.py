@@ -70,7 +70,7 @@ class Utterance:
 
     def accepted(self, hypothesis: Hypothesis, min_confidence: float) -> tuple[str, float]:
         """Text and confidence; the text empty where nobody said it."""
-        sure = confidence(hypothesis.words, self._call.rate_hz)
+        sure = confidence(hypothesis.words)
         grammar = self.recogniser.grammar
         if grammar is None:
             # Dictation has words for everything, so how well they fit tells nothing: only a voice is asked for.

@@ -34,7 +34,7 @@ _STRESS = "',%="
 
 
 class Pronunciations:
-    """The dictionary, read where it lies (3 MB, searched in about a millisecond), and what has been learned since."""
+    """The dictionary, searched where it lies (3 MB, sorted), and what has been learned since."""
 
     def __init__(self, dictionary: Path) -> None:
         with dictionary.open("rb") as file:
@@ -60,15 +60,37 @@ class Pronunciations:
             self._learned[word] = (phones,) if phones else ()
 
     def _look_up(self, word: str) -> tuple[str, ...]:
+        wanted = word.encode()
         found = []
-        for variant in (word, *(f"{word}({number})" for number in range(2, 6))):
-            key = f"\n{variant} ".encode()
-            start = self._text.find(key)
-            if start < 0:
+        at = self._first_line_not_before(wanted)
+        while at < len(self._text):
+            end = self._text.find(b"\n", at)
+            line = self._text[at : end if end >= 0 else len(self._text)]
+            entry, _, phones = line.partition(b" ")
+            if _headword(entry) != wanted:
                 break
-            end = self._text.find(b"\n", start + 1)
-            found.append(self._text[start + len(key) : end if end >= 0 else len(self._text)].decode().strip())
+            found.append(phones.decode().strip())
+            at += len(line) + 1
         return tuple(found)
+
+    def _first_line_not_before(self, word: bytes) -> int:
+        """Where the first line starts whose word is not before ``word``: the dictionary is sorted by word (variants after it)."""
+        low, high = 0, len(self._text)
+        while low < high:
+            middle = (low + high) // 2
+            start = self._text.rfind(b"\n", low, middle) + 1 or low
+            end = self._text.find(b"\n", middle)
+            end = len(self._text) if end < 0 else end
+            if _headword(self._text[start:end].partition(b" ")[0]) < word:
+                low = end + 1
+            else:
+                high = start
+        return low
+
+
+def _headword(entry: bytes) -> bytes:
+    """``read`` for ``read(2)``."""
+    return entry.partition(b"(")[0]
 
 
 def arpabet(mnemonics: str) -> str:

@@ -1,0 +1,143 @@
+"""The report for people, the JSON for machines, and the comparison with a run that was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from antiphon.bench import workload
+from antiphon.bench.machine import Machine
+from antiphon.bench.measure import Waves
+from antiphon.bench.point import Point
+from antiphon.caller.summary import Spread
+from antiphon.errors import ConfigurationError
+
+VERSION = 1
+REGRESSION = 1.8
+"""So many times the kept cost is a regression; less is the machine's mood (the same code differs by a quarter between runs)."""
+COMPARABLE_CALLS = 10
+"""With fewer calls the idle process and the hundredths of a second in which CPU is counted are most of the figure."""
+_NONE = "–"
+
+
+def points_table(label: str, points: Sequence[Point]) -> Table:
+    """A column a point, so that many fit on eighty characters. A question mark says that the point does not count."""
+    table = Table(title=label, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("calls at once")
+    for point in points:
+        table.add_column(str(point.calls) if point.valid else f"[yellow]{point.calls} ?[/]", justify="right")
+    for name, tell in _ROWS:
+        table.add_row(name, *(tell(point) for point in points))
+    return table
+
+
+def _spread_rows(name: str, of: Callable[[Point], Spread]) -> list[tuple[str, Callable[[Point], str]]]:
+    return [
+        (f"{name}, ms p50", lambda point: _ms(of(point).p50_ms)),
+        ("  p95", lambda point: _ms(of(point).p95_ms)),
+        ("  p99", lambda point: _ms(of(point).p99_ms)),
+    ]
+
+
+_ROWS: list[tuple[str, Callable[[Point], str]]] = [
+    ("CPU, ms per call-second", lambda point: f"{point.cpu_ms_per_call_s:.2f}"),
+    ("  of its children", lambda point: f"{point.children_cpu_ms_per_call_s:.2f}"),
+    ("  cores", lambda point: f"{point.server_cores:.2f}"),
+    ("  per reference, 1/1000", lambda point: f"{point.cpu_per_reference:.2f}"),
+    ("own memory, KiB per call", lambda point: f"{point.own_kib_per_call:.0f}"),
+    ("  without calls, MiB", lambda point: f"{point.base.own_kib / 1024:.1f}"),
+    ("  after all calls, MiB", lambda point: f"{point.ended.own_kib / 1024:.1f}"),
+    *_spread_rows("response over floor", lambda point: point.speech.over_floor),
+    *_spread_rows("barge-in: onset → hold", lambda point: point.speech.onset_to_hold),
+    *_spread_rows("hold → clear", lambda point: point.speech.hold_to_clear),
+    *_spread_rows("onset → clear", lambda point: point.speech.onset_to_clear),
+    *_spread_rows("onset → silent", lambda point: point.speech.onset_to_silent),
+    ("frames late, ms p99", lambda point: _ms(point.frame_lateness.p99_ms)),
+    ("server's beat late, ms p99", lambda point: _ms(point.beat_lateness_p99_ms)),
+    ("turns unanswered", lambda point: _count(point.speech.unanswered, point.speech.turns)),
+    ("barge-ins missed", lambda point: _count(point.speech.missed, point.speech.barge_ins)),
+    ("calls broken", lambda point: f"[red]{point.broken}[/]" if point.broken else "0"),
+    ("callers' own frames late, ms p99", lambda point: _ms(point.send_lateness.p99_ms)),
+    ("callers' cores", lambda point: f"{point.callers_cores:.2f}"),
+    ("others' cores", lambda point: f"{point.other_cores:.2f}"),
+]
+
+
+def print_remarks(console: Console, points: Sequence[Point]) -> None:
+    """What a row does not say."""
+    for point in points:
+        for problem, count in point.problems.items():
+            console.print(f"[red]✗[/] {point.calls} calls: {escape(problem)} ({count} times)")
+        for doubt in point.doubts:
+            console.print(f"[yellow]?[/] {point.calls} calls do not count: {escape(doubt)}")
+
+
+def as_document(
+    label: str, started: str, machine: Machine, points: Sequence[Point], knee: int | None, waves: Waves | None
+) -> dict[str, Any]:
+    """A run as plain JSON values. ``knee``: the largest number of calls held, where it was looked for."""
+    return {
+        "version": VERSION,
+        "label": label,
+        "started": started,
+        "machine": asdict(machine),
+        "workload": {
+            "floor_ms": workload.FLOOR_MS,
+            "turns": workload.TURNS,
+            "barge_in_turns": list(workload.BARGE_IN_TURNS),
+            "barge_in_ms": workload.BARGE_IN_MS,
+            "noise_dbfs": workload.NOISE_DBFS,
+        },
+        "points": [asdict(point) | {"valid": point.valid, "holds": point.holds} for point in points],
+        "knee": knee,
+        "waves": asdict(waves) if waves is not None else None,
+    }
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Raises OSError."""
+    path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def read_kept(path: Path) -> dict[int, float]:
+    """``cpu_per_reference`` by calls of a run that was kept. Raises ConfigurationError."""
+    try:
+        document = orjson.loads(path.read_bytes())
+        return {int(point["calls"]): float(point["cpu_per_reference"]) for point in document["points"]}
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError("reference", f"{path} is no report of this benchmark ({error})") from error
+
+
+def regressions(points: Sequence[Point], kept: Mapping[int, float]) -> list[str]:
+    """What has become much worse than it was, in words. Points that do not count are passed over."""
+    found = []
+    for point in points:
+        was = kept.get(point.calls)
+        if was is None or not point.valid or point.calls < COMPARABLE_CALLS:
+            continue
+        times = point.cpu_per_reference / was
+        if times > REGRESSION:
+            found.append(f"{point.calls} calls cost {times:.1f} times what they did, measured by the reference work")
+    return found
+
+
+def comparable(points: Sequence[Point], kept: Mapping[int, float]) -> int:
+    """How many points can be compared at all."""
+    return sum(point.valid and point.calls >= COMPARABLE_CALLS and point.calls in kept for point in points)
+
+
+def _ms(value: float | None) -> str:
+    return _NONE if value is None else f"{value:.0f}" if abs(value) >= 10 else f"{value:.1f}"
+
+
+def _count(number: int, of: int) -> str:
+    text = f"{number}/{of}"
+    return f"[red]{text}[/]" if number else text

@@ -1,0 +1,186 @@
+"""The server on the bench: ours in a process of its own, any other started by a command, or one that runs already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shlex
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import orjson
+
+from antiphon.bench import machine, workload
+from antiphon.bench.fleet import Line
+from antiphon.errors import AntiphonError
+
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 10.0
+_LOG_TAIL = 2000
+
+ASSISTANT = {
+    "name": "Bench",
+    "model": {
+        "provider": "scripted",
+        "options": {"first_token_ms": workload.FIRST_TOKEN_MS, "token_interval_ms": 15, "replies": [workload.ANSWER]},
+    },
+    "voice": {
+        "provider": "scripted",
+        "options": {
+            "first_chunk_ms": workload.FIRST_CHUNK_MS,
+            "chunk_interval_ms": 20,
+            "ms_per_character": workload.MS_PER_CHARACTER,
+        },
+    },
+    "transcriber": {"provider": "scripted", "options": {"transcripts": [workload.TRANSCRIPT] * 50}},
+    "policy": {
+        "endpointing": {"mode": "fixed", "silence_ms": workload.ENDPOINTING_MS, "speculative_reply": False},
+        "barge_in": {"backoff_ms": 0},
+    },
+}
+"""JSON is YAML, so this is an assistant's file."""
+
+
+class BenchFailed(AntiphonError):
+    """The benchmark cannot go on. The text is for the person who runs it."""
+
+    code = "bench_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that is ready to be rung."""
+
+    line: Line
+    pid: int
+    metrics_url: str = ""
+    """Where it tells its own beat's lateness; empty: nowhere."""
+    event_logs: Path | None = None
+    """Where it writes what it decided and when, if it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which server is measured."""
+
+    label: str
+    command: str = ""
+    """Starts it, ``{port}`` being the port to listen on. Empty: ours."""
+    media_path: str = ""
+    """Of a server by ``command``: the path of its media WebSocket."""
+    server: Server | None = None
+    """A server that runs already."""
+
+    @asynccontextmanager
+    async def running(self, cores: frozenset[int] | None) -> AsyncIterator[Server]:
+        """The server, on ``cores``, with nothing left over from a measurement before. Raises BenchFailed."""
+        if self.server is not None:
+            yield self.server
+        elif self.command:
+            async with _by_command(self.command, self.media_path, cores) as server:
+                yield server
+        else:
+            async with _ours(cores) as server:
+                yield server
+
+
+@asynccontextmanager
+async def _ours(cores: frozenset[int] | None) -> AsyncIterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
+        home = Path(folder)
+        (home / "assistants").mkdir()
+        (home / "assistants" / "bench.json").write_bytes(orjson.dumps(ASSISTANT))
+        port, token = free_port(), secrets.token_hex(16)
+        environment = {
+            "ANTIPHON_PORT": str(port),
+            "ANTIPHON_ASSISTANT": "bench",
+            "ANTIPHON_ASSISTANTS_DIR": str(home / "assistants"),
+            "ANTIPHON_DATA_DIR": str(home / "data"),
+            "ANTIPHON_TWILIO__AUTH_TOKEN": token,
+            "ANTIPHON_MAX_CALLS": "10000",  # what it can hold is what we want to know
+            "ANTIPHON_DRAIN_S": "0",
+            "ANTIPHON_LOG_LEVEL": "warning",
+        }
+        base_url = f"http://127.0.0.1:{port}"
+        command = [sys.executable, "-m", "antiphon", "serve"]
+        async with _process(command, home, environment, cores, f"{base_url}/readyz") as pid:
+            line = Line(webhook_url=f"{base_url}/twilio/voice", auth_token=token)
+            yield Server(line, pid, f"{base_url}/metrics", home / "data" / "calls")
+
+
+@asynccontextmanager
+async def _by_command(command: str, media_path: str, cores: frozenset[int] | None) -> AsyncIterator[Server]:
+    port = free_port()
+    arguments = shlex.split(command.replace("{port}", str(port)))
+    async with _process(arguments, Path.cwd(), {}, cores, f"http://127.0.0.1:{port}/") as pid:
+        yield Server(Line(media_url=f"ws://127.0.0.1:{port}{media_path}"), pid)
+
+
+@asynccontextmanager
+async def _process(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], cores: frozenset[int] | None, ready_url: str
+) -> AsyncIterator[int]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANTIPHON_")}
+    with tempfile.TemporaryFile(prefix="antiphon-bench-log-") as log:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=folder, env=inherited | environment, stdout=log, stderr=log
+            )
+        except OSError as error:
+            raise BenchFailed(f"{command[0]} cannot be started: {error.strerror or error}") from error
+        try:
+            # Before it has any threads: they inherit it.
+            machine.pin(process.pid, cores)
+            await _until_ready(process, ready_url)
+            yield process.pid
+        except BenchFailed as failure:
+            tail = _tail_of(log.fileno())
+            raise BenchFailed(f"{failure}\n{tail}" if tail else str(failure)) from failure
+        finally:
+            await _stop(process)
+
+
+async def _until_ready(process: asyncio.subprocess.Process, url: str) -> None:
+    """Any answer but 503 means ready: a server by command need not have a page there."""
+    try:
+        async with asyncio.timeout(READY_WITHIN_S), httpx.AsyncClient() as client:
+            while True:
+                if process.returncode is not None:
+                    raise BenchFailed(f"the server ended with status {process.returncode} before it was ready")
+                try:
+                    if (await client.get(url)).status_code != 503:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+    except TimeoutError as error:
+        raise BenchFailed(f"the server was not ready within {READY_WITHIN_S:g} s") from error
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+def _tail_of(log: int) -> str:
+    size = os.fstat(log).st_size
+    return os.pread(log, _LOG_TAIL, max(0, size - _LOG_TAIL)).decode(errors="replace").strip()
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,168 @@
+"""``antiphon bench``: what a server costs and how it feels while many people talk to it.
+
+Exit status: 0 when it was measured, 1 for a regression (``--quick``) or when it could not be measured, 2 for a mistake on the command
+line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+
+from antiphon.bench import report
+from antiphon.bench.fleet import Line
+from antiphon.bench.knee import held
+from antiphon.bench.machine import divide_cores, pin, this_machine
+from antiphon.bench.measure import Bench, Waves, find_knee, measure_points, measure_waves
+from antiphon.bench.point import Point
+from antiphon.bench.server import Server, Target
+from antiphon.bench.speech import recorded_turns
+from antiphon.bench.workload import Workload
+from antiphon.caller.clips import Pcm
+from antiphon.caller.voice import Voice
+from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.providers import registry
+from antiphon.providers.base import TextToSpeech
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+QUICK_CALLS = "1,10,50"
+QUICK_SECONDS = 15.0
+KEPT = Path("bench/reference.json")
+SPEECH = Path("../shared/audio")
+"""Where recordings are if nobody says; without any, a synthetic voice speaks."""
+SPOKEN = ("I would like to know more", "please tell me about it", "no wait a moment", "what about the other one", "thank you")
+MOST_CALLS = 1000
+WAVE_CALLS = 10
+
+
+def bench(
+    calls: Annotated[str, typer.Option(help="Numbers of calls at once, e.g. 1,10,50")] = "1,10,50,200,400",
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Measured for so long, after the ramp")] = 30.0,
+    url: Annotated[str, typer.Option(help="A server that runs: http://…/voice (webhook) or ws://… (media)")] = "",
+    pid: Annotated[int, typer.Option(help="The process id of that server")] = 0,
+    auth_token: Annotated[str, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Signs as Twilio would")] = "",
+    serve: Annotated[str, typer.Option(help="Start this as the server, {port} in it being its port")] = "",
+    media_path: Annotated[str, typer.Option(help="With --serve: the path of its media WebSocket")] = "/ws",
+    label: Annotated[str, typer.Option(help="The server's name in the report")] = "",
+    speech: Annotated[Path | None, typer.Option(help="A folder of WAV files with what callers say")] = None,
+    seed: Annotated[int, typer.Option(help="Of all randomness")] = 0,
+    json: Annotated[Path | None, typer.Option(help="Write the figures to this file")] = None,
+    knee: Annotated[bool, typer.Option(help="Go on until it is known how many calls the server holds")] = False,
+    most: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="… but with no more calls than this")] = MOST_CALLS,
+    waves: Annotated[int, typer.Option(min=0, max=100, help="So many waves of 10 calls, for memory")] = 0,
+    wait_quiet: Annotated[float, typer.Option(min=0, help="Before each point, wait up to so many s for a quiet machine")] = 0,
+    quick: Annotated[bool, typer.Option(help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")] = False,
+    reference: Annotated[Path, typer.Option(help="With --quick: the run to compare with")] = KEPT,
+) -> None:
+    """Measure CPU, memory, latency and barge-in against the number of calls."""
+    console, errors = Console(), Console(stderr=True)
+    try:
+        numbers = _numbers(QUICK_CALLS if quick else calls)
+        kept = report.read_kept(reference) if quick else {}
+        target = _target(url, pid, auth_token, serve, media_path, label)
+        cores = divide_cores()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            turns = runner.run(_turns(speech))
+            pin(0, cores.callers)
+            measuring = Bench(target, Workload(turns, seed), cores, QUICK_SECONDS if quick else seconds, wait_quiet)
+            started = datetime.now(UTC).isoformat(timespec="seconds")
+            points, memory = runner.run(_measure(measuring, numbers, most if knee else 0, waves, console))
+        found = held([(point.calls, point.holds) for point in points]) if knee else None
+        if json is not None:
+            document = report.as_document(target.label, started, this_machine(), points, found, memory)
+            report.write_document(json, document)
+        _conclude(console, target.label, points, found, memory)
+    except ConfigurationError as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise typer.Exit(EXIT_USAGE) from error
+    except (AntiphonError, OSError) as error:
+        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise typer.Exit(EXIT_FAILED) from error
+    if quick and not _as_good_as(points, kept, console):
+        raise typer.Exit(EXIT_FAILED)
+
+
+async def _measure(
+    bench: Bench, numbers: list[int], most: int, waves: int, console: Console
+) -> tuple[list[Point], Waves | None]:
+    def tell(point: Point) -> None:
+        late_ms = point.frame_lateness.p99_ms or 0.0
+        console.print(
+            f"{point.calls} calls: {point.cpu_ms_per_call_s:.2f} ms of CPU per call-second, "
+            f"{point.speech.unanswered} of {point.speech.turns} turns unanswered, frames {late_ms:.1f} ms late (p99)"
+        )
+
+    points = await measure_points(bench, numbers, tell)
+    if most:
+        points += await find_knee(bench, points, most, tell)
+    memory = await measure_waves(bench, WAVE_CALLS, waves) if waves else None
+    return sorted(points, key=lambda point: point.calls), memory
+
+
+def _conclude(console: Console, label: str, points: list[Point], knee: int | None, waves: Waves | None) -> None:
+    console.print(report.points_table(label, points))
+    report.print_remarks(console, points)
+    if knee is not None:
+        console.print(f"Held: {knee} calls (every turn answered, no call lost, frames less than 20 ms late at p99)")
+    if waves is not None:
+        after = ", ".join(f"{kib / 1024:.1f}" for kib in waves.after_kib)
+        console.print(f"Own memory, MiB: {waves.before_kib / 1024:.1f}; after waves of {waves.calls} calls: {after}")
+
+
+def _as_good_as(points: list[Point], kept: dict[int, float], console: Console) -> bool:
+    found = report.regressions(points, kept)
+    for regression in found:
+        console.print(f"[bold red]Regression:[/] {regression}")
+    if not report.comparable(points, kept):
+        console.print("[bold red]Nothing could be compared:[/] no point counts, or none is in the reference")
+        return False
+    return not found
+
+
+def _numbers(given: str) -> list[int]:
+    try:
+        numbers = [int(each) for each in given.split(",")]
+    except ValueError:
+        raise ConfigurationError("calls", "must be numbers separated by commas, e.g. 1,10,50") from None
+    if not all(1 <= number <= MOST_CALLS for number in numbers):
+        raise ConfigurationError("calls", f"must each be between 1 and {MOST_CALLS}")
+    return numbers
+
+
+def _target(url: str, pid: int, auth_token: str, command: str, media_path: str, label: str) -> Target:
+    if bool(url) != bool(pid):
+        raise ConfigurationError("url", "--url and --pid belong together: what is rung, and whose CPU is read")
+    if url and command:
+        raise ConfigurationError("serve", "give either --serve or --url")
+    if url:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "ws", "wss"):
+            raise ConfigurationError("url", "must begin with http://, https://, ws:// or wss://")
+        media = parts.scheme in ("ws", "wss")
+        line = Line("" if media else url, url if media else "", auth_token)
+        return Target(label or url, server=Server(line, pid))
+    if command:
+        return Target(label or command.split()[0], command, media_path)
+    return Target(label or "antiphon")
+
+
+async def _turns(folder: Path | None) -> list[Pcm]:
+    if folder is not None or SPEECH.is_dir():
+        return recorded_turns(folder or SPEECH)
+    engine: TextToSpeech = registry.create("tts", "espeak", {})
+    await engine.start()
+    try:
+        voice = Voice(engine)
+        return [await voice.say(text) for text in SPOKEN]
+    finally:
+        await engine.close()

@@ -1,0 +1,141 @@
+"""Row 25: the REST side of a live call, and what Twilio tells later. (tests/carriers/twilio/test_control.py has the details.)"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs
+from xml.etree import ElementTree
+
+import pytest
+from pydantic import SecretStr
+from tests.conformance.twilio.phone import AUTH_TOKEN
+from tests.conformance.twilio.server import Server, actions, serve_here
+from twilio.request_validator import RequestValidator
+
+from antiphon.config import Twilio
+from antiphon.errors import ProviderError
+
+ACCOUNT = "AC" + "0" * 32
+OPERATOR = {"says": "One moment, I will put you through.", "transfer_to": "+15550100099"}
+
+
+class RestApi:
+    """Twilio's ``Calls`` resource, as far as a live call needs it. ``statuses`` are answered in turn, then 200."""
+
+    def __init__(self) -> None:
+        self.forms: list[dict[str, str]] = []
+        self.statuses: list[int] = []
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if b": " in line)
+                body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
+                self.forms.append({name: values[0] for name, values in parse_qs(body.decode()).items()})
+                status = self.statuses.pop(0) if self.statuses else 200
+                content = json.dumps(
+                    {"sid": "CA", "code": 20404 if status == 404 else status, "message": "no"}
+                ).encode()
+                writer.write(
+                    b"HTTP/1.1 %d x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                    % (status, len(content))
+                )
+                writer.write(content)
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+
+@pytest.fixture
+async def rest() -> AsyncIterator[tuple[RestApi, str]]:
+    api = RestApi()
+    async with await asyncio.start_server(api.connected, "127.0.0.1", 0) as listening:
+        yield api, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+@asynccontextmanager
+async def serve_account(folder: Path, rest_url: str) -> AsyncIterator[Server]:
+    account = Twilio(auth_token=SecretStr(AUTH_TOKEN), account_sid=ACCOUNT, rest_base_url=rest_url)
+    async with serve_here(folder, twilio=account) as server:
+        yield server
+
+
+@pytest.mark.usefixtures("_fixed_model")
+class TestTransfer:
+    """The stream ends because we moved the call, not because the caller hung up."""
+
+    PLAN = {  # noqa: RUF012  # never changed
+        "model": {"provider": "fixed", "options": OPERATOR},
+        "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+    }
+
+    async def test_row_25_a_transfer_is_not_a_hang_up(self, tmp_path: Path, rest: tuple[RestApi, str]) -> None:
+        api, url = rest
+        async with serve_account(tmp_path, url) as server:
+            phone = await server.call(server.assistant("a", **self.PLAN))
+            await phone.until(lambda: api.forms)
+            assert phone.heard_ms >= len(OPERATOR["says"]) * 40 - 50, "the words before it were heard"
+            dial = ElementTree.fromstring(api.forms[0]["Twiml"])[0]
+            assert (dial.tag, dial[0].tag, dial[0].text) == ("Dial", "Number", OPERATOR["transfer_to"])
+            await phone.hang_up()  # what Twilio does to the stream of a call that was moved
+            assert (await server.log(phone.ids.call_sid)).ended == "assistant-forwarded-call"
+
+    async def test_row_25_a_transfer_that_fails_is_spoken_about_and_the_call_goes_on(
+        self, tmp_path: Path, rest: tuple[RestApi, str]
+    ) -> None:
+        api, url = rest
+        api.statuses = [400]
+        async with serve_account(tmp_path, url) as server:
+            phone = await server.call(server.assistant("a", **self.PLAN))
+            await phone.until(lambda: sum(name.startswith("r2:") for name in phone.mark_names) >= 5)
+            assert not phone.closed.is_set()
+            await phone.hang_up()
+            log = await server.log(phone.ids.call_sid)
+            assert log.ended == "customer-ended-call"
+            assert len(actions(log, "TransferCall")) == 1
+            assert "sorry" in actions(log, "ReplyClosed")[1]["text"]
+
+
+async def test_row_25_hanging_up_is_idempotent_and_patient(tmp_path: Path, rest: tuple[RestApi, str]) -> None:
+    api, url = rest
+    api.statuses = [429, 503, 404]
+    async with serve_account(tmp_path, url) as server:
+        await server.app.twilio.control.hang_up("CA" + "1" * 32)
+        assert api.forms == [{"Status": "completed"}] * 3
+        api.forms, api.statuses = [], [401]
+        with pytest.raises(ProviderError):
+            await server.app.twilio.control.hang_up("CA" + "1" * 32)
+        assert len(api.forms) == 1
+
+
+class TestCallbacks:
+    """What Twilio tells after the fact."""
+
+    async def post(self, server: Server, path: str, **fields: str) -> tuple[int, str]:
+        form = {"AccountSid": ACCOUNT, "CallSid": "CA" + "1" * 32, **fields}
+        signature = RequestValidator(AUTH_TOKEN).compute_signature(server.url + path, form)
+        answer = await server.http.post(server.url + path, data=form, headers={"x-twilio-signature": signature})
+        return answer.status_code, answer.text
+
+    async def test_row_25_statuses_out_of_order_and_repeated_are_taken(self, server: Server) -> None:
+        for status in ("in-progress", "ringing", "completed", "completed", "in-progress", "queued"):
+            assert await self.post(server, "/twilio/call-status", CallStatus=status, SequenceNumber="0") == (204, "")
+        assert (await self.post(server, "/twilio/call-status", CallStatus="exploded"))[0] == 400
+        assert server.app.manager.live == 0
+
+    async def test_row_25_the_fallback_webhook_gets_a_stream_like_the_first(self, server: Server) -> None:
+        form = {"From": "+15550100001", "To": "+15550100002", "CallStatus": "ringing", "Direction": "inbound"}
+        first = await self.post(server, "/twilio/voice", **form)
+        again = await self.post(server, "/twilio/voice", **form, ErrorCode="11200", ErrorUrl="https://h.example.com/")
+        for status, twiml in (first, again):
+            assert status == 200
+            assert [verb.tag for verb in ElementTree.fromstring(twiml)] == ["Connect", "Hangup"]
+        assert first[1] != again[1], "each with a token of its own"
+
+    async def test_row_25_after_the_stream_the_caller_is_not_left_on_a_dead_line(self, server: Server) -> None:
+        status, twiml = await self.post(server, "/twilio/after", CallStatus="in-progress")
+        assert status == 200
+        assert [verb.tag for verb in ElementTree.fromstring(twiml)] == ["Hangup"]

@@ -1,0 +1,51 @@
+"""People's words on real calls, heard by the recogniser that comes with Antiphon."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.conformance.twilio import speech
+from tests.conformance.twilio.figures import show
+from tests.conformance.twilio.phone import LINE_NOISE
+from tests.conformance.twilio.server import Server, serve_here
+
+from antiphon.caller.clips import read_clip
+
+CARD_WORDS = """#JSGF V1.0;
+grammar cards;
+public <cards> = <card>+;
+<card> = <rank> [ of <suit> ];
+<rank> = ace | two | three | four | five | six | seven | eight | nine | ten | jack | queen | king;
+<suit> = clubs | hearts | spades | diamonds;
+"""
+
+
+@pytest.mark.speech
+@pytest.mark.usefixtures("_fixed_model")
+async def test_the_words_of_five_people_are_right(tmp_path: Path) -> None:
+    """What the timeline says was heard is what the recordings' README says was said."""
+    if not speech.recordings():
+        pytest.skip("there are no recordings of people beside the checkout")
+    plan = {
+        "model": {"provider": "fixed", "options": {"says": "Which card?", "grammar": CARD_WORDS}},
+        "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
+        "transcriber": {"provider": "pocketsphinx"},
+        "startSpeakingPlan": {"waitSeconds": 0.9},
+    }
+    async with serve_here(tmp_path, default=plan) as server:
+        heard = await asyncio.gather(*(_heard(server, name) for name in speech.CARDS))
+    show("; ".join(heard))
+    assert heard == list(speech.CARDS.values())
+
+
+async def _heard(server: Server, name: str) -> str:
+    phone = await server.call(f"{server.url}/twilio/voice")
+    await phone.until_quiet(200)
+    phone.say(read_clip(speech.RECORDINGS / f"{name}.wav", LINE_NOISE))
+    await phone.until(lambda: not phone.speaking)
+    await phone.until(lambda: len(phone.hearing.utterances) > 1, within_s=12)
+    await phone.hang_up()
+    answer = await server.http.get(f"{server.url}/calls/{phone.ids.call_sid}/timeline")
+    return " ".join(row["heard"] for row in answer.json())
