@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.calls.virtual import run_virtually
 
 from antiphon.audio import g711
 from antiphon.clock import ManualClock
@@ -26,7 +27,6 @@ from antiphon.session.timeline import Timelines
 from antiphon.transports.base import CallStarted
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE, EndReason, Message, Usage
-from tests.calls.virtual import run_virtually
 
 MS_PER_CHARACTER = 50
 

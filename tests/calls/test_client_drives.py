@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tests.calls.rig import MS_PER_CHARACTER, Call
+
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
 from antiphon.vocabulary import EndReason, Message
-from tests.calls.rig import MS_PER_CHARACTER, Call
 
 MANUAL = Policy(endpointing=Endpointing(mode="manual"), barge_in=BargeIn(backoff_ms=0), reply_on_turn_end=False)
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.calls.rig import MS_PER_CHARACTER, SOUND, Call
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
@@ -17,7 +18,6 @@ from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import outcomes, replay
 from antiphon.vocabulary import TELEPHONE, EndReason, Message, ToolCall, ToolSpec
-from tests.calls.rig import MS_PER_CHARACTER, SOUND, Call
 
 LONG = "I can tell you a great many things about this, and all of them take a while to say."
 

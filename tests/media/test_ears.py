@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -116,10 +118,10 @@ def test_speech_is_told_to_go_on_often_at_first_and_seldom_later() -> None:
     told = only(hear([0.9] * 150), "continued")
     voices = [fact[1] for fact in told]
     early = [voice for voice in voices if voice <= 1600]
-    assert all(64 <= later - earlier <= 96 for earlier, later in zip(early, early[1:], strict=False))
+    assert all(64 <= later - earlier <= 96 for earlier, later in pairwise(early))
     late = [voice for voice in voices if voice > 1800]
     assert len(late) <= 3
-    assert all(later - earlier >= 1000 for earlier, later in zip(late, late[1:], strict=False))
+    assert all(later - earlier >= 1000 for earlier, later in pairwise(late))
 
 
 class SlowModel(LoudnessModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from antiphon.clock import ManualClock
@@ -90,7 +92,7 @@ def test_a_reply_is_heard_whole_and_without_a_gap() -> None:
     rig.run(2000)
     assert rig.heard() == said
     stretches = rig.phone.heard()
-    for before, after in zip(stretches, stretches[1:], strict=False):
+    for before, after in pairwise(stretches):
         assert after.at_ms == pytest.approx(before.at_ms + len(before.audio) / 8)
     assert rig.listener.started == [1]
     assert rig.listener.finished == [(1, 1500)]

@@ -172,7 +172,8 @@ class AssistantSpec(WireModel):
     server: ServerSpec | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
-    """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed, silence_ms: 200}}``.
+    """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed,
+    silence_ms: 200}}``.
     They win over the plans."""
 
     # Legacy fields that still come in: mapped, never refused.

@@ -127,7 +127,9 @@ def make_point(
     holds: Mapping[str, Sequence[float]],
 ) -> Point:
     """The figures of one measurement. ``holds`` as ``holds.read_holds``."""
-    call_seconds = sum(span.overlap_s(each.started_wall_ms, each.started_wall_ms + each.duration_ms) for each in records)
+    call_seconds = sum(
+        span.overlap_s(each.started_wall_ms, each.started_wall_ms + each.duration_ms) for each in records
+    )
     counted = [each for each in records if not each.duration_ms or _lasted_into(each, span)]
     frames = Lateness()
     for record in counted:

@@ -1,6 +1,5 @@
 """``antiphon …``: one file per command, each thin."""
 
-# ruff: noqa: E402
 from __future__ import annotations
 
 import os

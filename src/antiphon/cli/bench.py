@@ -40,7 +40,13 @@ QUICK_SECONDS = 15.0
 KEPT = Path("bench/reference.json")
 SPEECH = Path("../shared/audio")
 """Where recordings are if nobody says; without any, a synthetic voice speaks."""
-SPOKEN = ("I would like to know more", "please tell me about it", "no wait a moment", "what about the other one", "thank you")
+SPOKEN = (
+    "I would like to know more",
+    "please tell me about it",
+    "no wait a moment",
+    "what about the other one",
+    "thank you",
+)
 MOST_CALLS = 1000
 WAVE_CALLS = 10
 
@@ -60,8 +66,12 @@ def bench(
     knee: Annotated[bool, typer.Option(help="Go on until it is known how many calls the server holds")] = False,
     most: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="… but with no more calls than this")] = MOST_CALLS,
     waves: Annotated[int, typer.Option(min=0, max=100, help="So many waves of 10 calls, for memory")] = 0,
-    wait_quiet: Annotated[float, typer.Option(min=0, help="Before each point, wait up to so many s for a quiet machine")] = 0,
-    quick: Annotated[bool, typer.Option(help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")] = False,
+    wait_quiet: Annotated[
+        float, typer.Option(min=0, help="Before each point, wait up to so many s for a quiet machine")
+    ] = 0,
+    quick: Annotated[
+        bool, typer.Option(help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
+    ] = False,
     reference: Annotated[Path, typer.Option(help="With --quick: the run to compare with")] = KEPT,
 ) -> None:
     """Measure CPU, memory, latency and barge-in against the number of calls."""

@@ -80,7 +80,9 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
         log = read_event_log(log_path)
         outcomes = [Outcome("every turn was answered", not failed, ""), *_outcomes(log)]
         _show(console, outcomes)
-        console.print(f"\nWhat the caller heard: [bold]{output / 'heard-by-the-caller.wav'}[/] (caller left, agent right)")
+        console.print(
+            f"\nWhat the caller heard: [bold]{output / 'heard-by-the-caller.wav'}[/] (caller left, agent right)"
+        )
         console.print(f"The server's recording: [bold]{log_path.with_suffix('.wav')}[/]")
         console.print(f"The event log:          [bold]{log_path}[/]  (antiphon replay {log_path})")
         if stay:
@@ -119,7 +121,11 @@ def _outcomes(log: EventLog) -> list[Outcome]:
     booked = [fields for name, fields in actions if name == "RunTool"]
     difference = replay(log)
     return [
-        Outcome("the interruption took the floor", bool(cut), f"the greeting was cut after {cut[0]['heard_ms']} ms" if cut else ""),
+        Outcome(
+            "the interruption took the floor",
+            bool(cut),
+            f"the greeting was cut after {cut[0]['heard_ms']} ms" if cut else "",
+        ),
         Outcome("the cough did not", len(cut) == 1, _cough(held)),
         Outcome("the appointment was booked", bool(booked), _booking(booked)),
         Outcome("the call ended by itself", log.ended == "assistant-ended-call", log.ended or "it did not end"),
@@ -128,7 +134,9 @@ def _outcomes(log: EventLog) -> list[Outcome]:
 
 
 def _cough(held: list[dict[str, Any]]) -> str:
-    return f"the agent paused for {held[0]['held_ms']} ms, then went on" if held else "it was not even taken for a voice"
+    return (
+        f"the agent paused for {held[0]['held_ms']} ms, then went on" if held else "it was not even taken for a voice"
+    )
 
 
 def _booking(booked: list[dict[str, Any]]) -> str:

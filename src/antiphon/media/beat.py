@@ -16,7 +16,8 @@ log = structlog.get_logger(__name__)
 
 
 class Beat:
-    """Calls ``on_beat`` every 20 ms. A beat that comes late does not delay the ones after it; beats missed altogether are skipped and counted."""
+    """Calls ``on_beat`` every 20 ms. A beat that comes late does not delay the ones after it; beats missed altogether are skipped
+    and counted."""
 
     def __init__(self, on_beat: Callable[[], None]) -> None:
         self._on_beat = on_beat

@@ -1,7 +1,9 @@
 """Is what the caller's line carries our own voice coming back?
 
-Hybrids and loudspeakers return the agent's speech 100 to 700 ms late and 15 to 45 dB weaker; a voice-activity model takes it for a caller. The guard
-knows what was played and compares: only windows that the model takes for sound, and only while or shortly after the agent sounds, cost anything.
+Hybrids and loudspeakers return the agent's speech 100 to 700 ms late and 15 to 45 dB weaker; a voice-activity model takes it for a
+caller. The guard
+knows what was played and compares: only windows that the model takes for sound, and only while or shortly after the agent sounds,
+cost anything.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The mouth of one call: paced playout with a small lead, hold and resume at the sample, and nothing from dead replies.
 
-Audio arrives as fast as a voice makes it and leaves in real time plus a lead. The reply's audio is kept until it has been heard, so that a hold
+Audio arrives as fast as a voice makes it and leaves in real time plus a lead. The reply's audio is kept until it has been heard, so
+that a hold
 can be taken back. One reply is in the mouth at a time; audio that names another one is dropped and counted.
 """
 
@@ -46,7 +47,8 @@ class Mouth:
         on_sound: Callable[[bytes, int], None],
         on_silenced: Callable[[int], None],
     ) -> None:
-        """``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now will not."""
+        """``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now
+        will not."""
         self._audio = audio
         self._transport = transport
         self._listener = listener

@@ -75,7 +75,8 @@ class MediaPlane:
         hearing: HearingSettings,
         recording: Path | None = None,
     ) -> MediaPort:
-        """A call's port. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the call goes on."""
+        """A call's port. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the
+        call goes on."""
         ears, to_ears = self._hearing_for(format_in)
         recorder = self._recorder(recording, format_in, format_out)
         guard = EchoGuard(format_in, format_out, self.hearing_counters) if transport.paced else None

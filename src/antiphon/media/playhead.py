@@ -1,8 +1,11 @@
 """How much of a reply has the caller heard? A paced clock says, carrier marks correct it.
 
-Audio sent at ``t`` starts to sound one network delay later, and a ``clear`` sent at ``t'`` takes effect one delay later too: so what is heard when
-the clear arrives is what a clock without any delay shows at ``t'``. Marks come back after the full round trip; they are late by it, always, and late
-by more only when the far side ran dry or stalled: then the clock is set back. (Twilio documents marks as sent when the audio before has been
+Audio sent at ``t`` starts to sound one network delay later, and a ``clear`` sent at ``t'`` takes effect one delay later too: so what
+is heard when
+the clear arrives is what a clock without any delay shows at ``t'``. Marks come back after the full round trip; they are late by it,
+always, and late
+by more only when the far side ran dry or stalled: then the clock is set back. (Twilio documents marks as sent when the audio before
+has been
 played, or at once after a clear; an echo after our clear means flushed, not heard.)
 """
 

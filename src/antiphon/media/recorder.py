@@ -1,6 +1,7 @@
 """The recording of one call, written as it happens: stereo, the caller left, the agent right, both as they were heard.
 
-The caller's audio is the time base. The agent's audio is laid where it sounds; what a barge-in cleared is taken out again, which is why a block
+The caller's audio is the time base. The agent's audio is laid where it sounds; what a barge-in cleared is taken out again, which is
+why a block
 goes to the file only once it can no longer change. Files are written by a thread of their own: a slow disk never delays the beat.
 """
 

@@ -10,7 +10,8 @@ class HearingSettings:
     """How one call is listened to."""
 
     sound_threshold: float = 0.15
-    """Speech probability that counts as a sound worth holding the agent for. Measured on human speech at 8 kHz with −55 dBFS noise: crossed 28 ms
+    """Speech probability that counts as a sound worth holding the agent for. Measured on human speech at 8 kHz with −55 dBFS noise:
+    crossed 28 ms
     after the acoustic onset in the median, with no false onset in three minutes of noise (DESIGN §3)."""
     speech_threshold: float = 0.5
     """Speech probability that counts as speech."""
@@ -19,7 +20,8 @@ class HearingSettings:
     stop_after_ms: int = 128
     """Silence that ends a stretch of speech. Stop consonants are silent for up to 100 ms."""
     utterance_end_ms: int = 320
-    """Silence after which the recogniser is asked for its last word at the latest. "Three … p m" is one utterance: cut in two, neither half is an answer that a
+    """Silence after which the recogniser is asked for its last word at the latest. "Three … p m" is one utterance: cut in two,
+    neither half is an answer that a
     grammar knows."""
     fade_after_ms: int = 96
     """Silence that ends a sound which never was speech."""
@@ -39,7 +41,8 @@ class PlayoutSettings:
     """How one call is spoken to."""
 
     lead_ms: int = 200
-    """Audio the far side holds ahead of what is heard. As much as a network hiccup needs and no more: it is what a barge-in must clear, and what is
+    """Audio the far side holds ahead of what is heard. As much as a network hiccup needs and no more: it is what a barge-in must
+    clear, and what is
     unknown about what was heard."""
     message_ms: int = 80
     """Audio in one message. 20 ms would cost four times the CPU for nothing: the far side buffers anyway."""

