@@ -41,7 +41,7 @@ def test_words_are_evidence(text: str, probability: float) -> None:
 
 def test_a_bare_wait_announces_more_only_after_an_interruption() -> None:
     said = {"interruption_phrases": INTERRUPTION_PHRASES}
-    assert completeness("Wait.", interrupting=True, **said) == INCOMPLETE
+    assert completeness("Wait.", interrupting=True, **said) == UNKNOWN
     assert completeness("Wait.", interrupting=False, **said) == COMPLETE
     assert completeness("Wait, I am lost.", interrupting=True, **said) == COMPLETE
 

@@ -226,7 +226,8 @@ async def test_a_voice_that_fails_amid_a_piece_is_not_replaced_and_the_next_piec
     rig.say(1, "one ! three", "four")
     await rig.settle()
     assert rig.sounded == sound("one") + sound("four")
-    assert rig.synthesized() == [(1, 0, 100, True), (1, 1, 100, True)], "what was heard is what was voiced"
+    assert rig.synthesized() == [(1, 0, 100, False), (1, 1, 100, True)], "what was heard is what was voiced"
+    assert ev.SynthesisFailed(1, 0) in rig.fed
     assert second.requests == []
     assert rig.failures == [("one", "provider")]
 

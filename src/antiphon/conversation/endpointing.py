@@ -16,7 +16,7 @@ NUMBER = 0.6
 UNKNOWN = 0.3
 """Words, and nothing that says whether more will come."""
 INCOMPLETE = 0.12
-"""A trailing conjunction or filler, a comma, a bare "wait"."""
+"""A trailing conjunction or filler, a comma."""
 
 _TRAILING = frozenset(TRAILING_WORDS)
 _DETECTOR_WEIGHT = 0.7
@@ -33,15 +33,15 @@ def completeness(
     """How likely ``text`` is a finished turn, 0…1.
 
     ``detector`` is a semantic model's or a grammar's opinion. ``interrupting``: the turn began by cutting the agent short, so that
-    a bare "wait" or "no" announces more.
+    a bare "wait" or "no", even with a full stop, may announce more.
     """
     words = words_of(text)
     if not words:
         return 0.0
     written = text.rstrip().rstrip("\"'”’)")
-    if (interrupting and not strip_phrases(words, interruption_phrases)) or written.endswith(
-        ("...", "…", ",", "-", "–", "—")
-    ):
+    if interrupting and not strip_phrases(words, interruption_phrases):
+        from_words = UNKNOWN  # it may be the whole answer, too: "no" is one
+    elif written.endswith(("...", "…", ",", "-", "–", "—")):
         from_words = INCOMPLETE
     elif written.endswith((".", "!", "?")):
         from_words = COMPLETE

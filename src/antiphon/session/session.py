@@ -232,7 +232,7 @@ class Session:
                 log.warning("turn_detector_failed", provider=detector.name, problem=type(error).__name__)
                 self._provider_failed(detector.name, type(error).__name__)
             else:
-                self._pump.feed(ev.EndOfTurnScored(action.turn, probability))
+                self._pump.feed(ev.EndOfTurnScored(action.turn, probability, action.text))
 
         self._spawn(score(), name="score-turn")
 

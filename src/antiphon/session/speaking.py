@@ -91,9 +91,10 @@ class Speaking:
     async def _voice_pieces(self, reply: int) -> None:
         while self._pieces and reply == self._reply:
             self._piece, text = self._pieces.popleft()
-            if await self._voice_piece(reply, text):
-                self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words))
-            else:
+            whole = await self._voice_piece(reply, text)
+            if self._spoken or whole:
+                self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words, complete=whole))
+            if not whole:
                 self._feed(ev.SynthesisFailed(reply, self._piece))
             self._spoken = 0
         if reply == self._reply:
@@ -118,7 +119,7 @@ class Speaking:
                 self._on_characters(voice.name, len(text))
                 return True
             if self._spoken:
-                return True
+                break
         return False
 
     async def _stream(self, reply: int, voice: TextToSpeech, text: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.conformance.twilio import attentive as attentive_stt
 from tests.conformance.twilio import fixed_model, speech
 from tests.conformance.twilio.attentive import AttentiveSpeechToText, AttentiveStream
@@ -24,6 +25,20 @@ def _no_settings_but_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
 async def server(tmp_path: Path) -> AsyncIterator[Server]:
     async with serve_here(tmp_path) as running:
         yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def _standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    async with serve_here(tmp_path_factory.mktemp("standing")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def standing(_standing: Server) -> AsyncIterator[Server]:
+    """One server for all tests of a module, without a call and with nothing counted when a test begins."""
+    _standing.app.twilio.gate.anomalies.counts.clear()
+    yield _standing
+    await _standing.hang_up_all()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,13 @@ from tests.conformance.twilio.server import Server, undisturbed
 from antiphon.conversation import events as ev
 
 SPEECH = "and so on " * 100
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def server(standing: Server) -> Server:
+    """One server for all of these tests."""
+    return standing
 
 
 async def talking(server: Server) -> Phone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import httpx
@@ -98,8 +99,11 @@ class TestAdmission:
         other = await server.bystander()
         url = other.stream.url
         headers = handshake_headers(url, AUTH_TOKEN)
-        async with asyncio.timeout(5):
-            sockets = await asyncio.gather(*(connect(url, additional_headers=headers) for _ in range(200)))
+        sockets = []
+        began_s = time.monotonic()
+        for _ in range(8):
+            sockets += await asyncio.gather(*(connect(url, additional_headers=headers) for _ in range(25)))
+        assert time.monotonic() - began_s < 2
         assert len(server.app.watch) == 201
         health = await server.http.get(f"{server.url}/healthz", timeout=httpx.Timeout(1))
         assert health.json()["calls"] == 1

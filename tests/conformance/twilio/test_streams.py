@@ -1,22 +1,27 @@
-"""Rows 6 to 9: which streams become calls, and which do not."""
+"""Rows 6, 8 and 9 (7 is in ``test_patience``): which streams become calls, and which do not."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from tests.conformance.twilio.phone import IDENTITY, Phone, eventually
-from tests.conformance.twilio.server import TOKEN_SECRET, Server, serve_here, undisturbed
-from websockets.asyncio.client import connect
+from tests.conformance.twilio.server import TOKEN_SECRET, Server, undisturbed
 
 from antiphon.caller.webhook import Stream
 from antiphon.caller.wire import CONNECTED, Uplink
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.token import Parties, StreamTokens, TokenClaims
-from antiphon.config import Twilio
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def server(standing: Server) -> Server:
+    """One server for all of these tests."""
+    return standing
 
 
 class TestRow06:
@@ -70,27 +75,6 @@ class TestRow06:
         phone.stream = Stream(other.stream.url, parameters)
         await self.refused(server, phone)
         undisturbed(other)
-
-
-async def test_row_07_a_socket_that_never_becomes_a_call_is_closed(tmp_path: Path) -> None:
-    """Nothing said, only ``connected``, a handshake that never ends: all are gone after five seconds, and cost nothing."""
-    async with serve_here(tmp_path, twilio=Twilio(verify_signatures=False)) as server:
-        tasks = len(asyncio.all_tasks())
-        port = int(server.url.rpartition(":")[2])
-        url = f"ws://127.0.0.1:{port}/twilio/media"
-        began_s = time.monotonic()
-        slow_reader, slow_writer = await asyncio.open_connection("127.0.0.1", port)
-        slow_writer.write(b"GET /twilio/media HTTP/1.1\r\nhost: a\r\nupgrade: web")
-        async with connect(url) as silent, connect(url) as introduced:
-            await introduced.send(CONNECTED.decode())
-            await asyncio.wait_for(asyncio.gather(silent.wait_closed(), introduced.wait_closed()), 7)
-            assert (silent.close_code, introduced.close_code) == (1008, 1008)
-            assert await asyncio.wait_for(slow_reader.read(), 2) == b""
-        assert 4.9 < time.monotonic() - began_s < 6
-        slow_writer.close()
-        await eventually(lambda: len(server.app.watch) == 0)
-        assert server.app.manager.live == 0
-        await eventually(lambda: len(asyncio.all_tasks()) <= tasks)
 
 
 class TestRow08:

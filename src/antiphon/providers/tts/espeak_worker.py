@@ -1,6 +1,6 @@
 """espeak-ng, in its worker process. Frames in: ``speak``, ``close``; out: ``audio`` (with the words that start in it) and ``done``.
 
-Synthesis takes about 2 ms a second of speech, so speeches are made one after the other; between pieces the process looks
+Synthesis takes 3–4 ms a second of speech, so speeches are made one after the other; between pieces the process looks
 whether the one at work has been cancelled.
 """
 
