@@ -221,7 +221,11 @@ def test_closing_waits_for_calls_that_end_by_themselves() -> None:
         await asyncio.sleep(0.2)
         asyncio.get_running_loop().call_later(2, building.phones["a"].hang_up)
         before = building.clock.now_ms()
-        await building.manager.close(30)
+        closing = asyncio.create_task(building.manager.close(30))
+        await asyncio.sleep(1)
+        with pytest.raises(CapacityError, match="draining"):
+            building.ring("b")
+        await closing
         assert 2000 <= building.clock.now_ms() - before < 2100
 
     building.run(main)

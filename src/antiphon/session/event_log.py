@@ -29,7 +29,6 @@ from antiphon.errors import MalformedMessage
 from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
-_NEWLINE = ord(b"\n")
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
 _HEADER_FIELDS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
@@ -91,8 +90,6 @@ class EventLogWriter:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         self._lines: list[bytes] = [orjson.dumps({"version": VERSION, **_shallow(header)})]
-        self._rest = b""
-        """What the disk has not taken of a line it took the beginning of."""
         self._lost = 0
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -114,17 +111,14 @@ class EventLogWriter:
     def flush(self) -> None:
         """Hand the lines to the operating system: from then on a killed process does not lose them. Raises OSError; what was not
         written is kept for the next time."""
-        data = self._rest + b"".join(line + b"\n" for line in self._lines)
+        data = b"".join(line + b"\n" for line in self._lines)
         taken = 0
         try:
             while taken < len(data):
                 taken += os.write(self._file, data[taken:])
         finally:
-            left = data[taken:]
-            begun = data[taken - 1] != _NEWLINE if taken else bool(self._rest)
-            # JSON has no line end inside a line, so the lines are what they were.
-            self._rest, left = _cut_after_line(left) if begun else (b"", left)
-            self._lines = left.splitlines()
+            # JSON has no line end inside a line; of a line the disk took the beginning of, the rest is the first that waits.
+            self._lines = data[taken:].splitlines()
 
     def close(self, reason: str) -> None:
         """Write the end. Raises OSError where the disk does not take it; the file is closed all the same."""
@@ -133,11 +127,6 @@ class EventLogWriter:
             self.flush()
         finally:
             os.close(self._file)
-
-
-def _cut_after_line(data: bytes) -> tuple[bytes, bytes]:
-    end = data.index(b"\n") + 1
-    return data[:end], data[end:]
 
 
 def _shallow(value: Any) -> dict[str, Any]:
