@@ -79,6 +79,7 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
         ("TWILIO__VERIFY_SIGNATURES", "perhaps", "twilio.verify_signatures", "boolean"),
         ("TWILIO__AUTH_TOKN", "x", "twilio.auth_tokn", "there are account_sid, auth_token, rest_base_url, verify_signatures"),
         ("TWILIO", "not json", "ANTIPHON_*", "ANTIPHON_TWILIO__AUTH_TOKEN"),
+        ("ASSISTANT_VARIABLES", "not json", "ANTIPHON_*", 'field "assistant_variables"'),
         ("AUTH_TOKEN", "x", "ANTIPHON_AUTH_TOKEN", "there is no such setting; there are ANTIPHON_API_KEY, ANTIPHON_ASSISTANT"),
     ],
 )  # fmt: skip
@@ -95,7 +96,7 @@ def test_a_wrong_variable_names_the_field_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "field", "says"),
     [
-        ("prot = 80", "prot", "there is no such setting; there are assistant, assistants_dir"),
+        ("prot = 80", "prot", "there is no such setting; there are assistant, "),
         ("[twilio]\nsid = 'AC'", "twilio.sid", "there are account_sid"),
         ("port = 'http'", "port", "integer"),
         ("port = ", "antiphon.toml", "Invalid value"),

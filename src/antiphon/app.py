@@ -49,7 +49,8 @@ class Antiphon:
         """Raises ConfigurationError."""
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
-        self.library = AssistantLibrary([settings.assistants_dir] if settings.assistants_dir else [])
+        folders = [settings.assistants_dir] if settings.assistants_dir else []
+        self.library = AssistantLibrary(folders, settings.assistant_variables)
         self.engines = EngineRoom(settings)
         self.plane = MediaPlane(self.clock, {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)})
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     """The assistant that answers when the call names none."""
     assistants_dir: Path | None = None
     """A folder of assistant files (YAML or JSON), looked into before those that come with Antiphon."""
+    assistant_variables: dict[str, str] = {}
+    """Values for ``${NAME}`` in assistant files, as JSON in the environment, e.g. {"RECEPTION_NUMBER": "+15550100"}."""
     data_dir: Path = Path("var")
     """Recordings, event logs, bookings and keys."""
     record_calls: bool = True
@@ -114,7 +116,7 @@ def read_settings(**overrides: object) -> Settings:
         raise ConfigurationError(field, _problem(first["type"], first["msg"], first["loc"])) from None
     except SettingsError as error:
         raise ConfigurationError(
-            "ANTIPHON_*", f"{error}; fields of a group are written ANTIPHON_TWILIO__AUTH_TOKEN"
+            "ANTIPHON_*", f"{error}; write JSON, or one field of a group as in ANTIPHON_TWILIO__AUTH_TOKEN"
         ) from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE), str(error)) from None

@@ -232,6 +232,17 @@ async def test_a_server_that_closes_in_the_middle_is_told(
     assert report.record.problem == "the server ended the call (close code 1011) with 1 line unsaid"
 
 
+async def test_a_caller_may_hang_up_before_all_is_said(
+    cued: Any, quick_plan: Any, media_server: Any, client: httpx.AsyncClient
+) -> None:
+    async with media_server(drain) as media_url:
+        caller = Caller(quick_plan(cued(), cued(), media_url=media_url), CallerBeat())
+        asyncio.get_running_loop().call_later(0.05, caller.hang_up)
+        record = await caller.call(client)
+    assert record.problem == ""
+    assert record.unsaid >= 1
+
+
 async def test_a_lost_connection_is_told(quick_plan: Any, media_server: Any, client: httpx.AsyncClient) -> None:
     async def vanish(connection: Any) -> None:
         await listen(connection)

@@ -89,6 +89,18 @@ def test_a_short_hole_is_an_underrun_and_a_long_one_a_pause() -> None:
     assert playout.underruns == 1
 
 
+def test_a_message_is_late_by_the_hole_before_it() -> None:
+    playout = Playout()
+    playout.receive(A_20MS, 0.0)  # begins a sound: nothing to be late for
+    playout.receive(A_20MS, 5.0)
+    playout.receive(A_20MS, 52.0)
+    assert (playout.lateness.count, playout.lateness.worst_ms) == (2, 12.0)
+    playout.receive(A_20MS, 80.0 + module.UNDERRUN_MS)
+    playout.clear(285.0)
+    playout.receive(A_20MS, 290.0)
+    assert (playout.lateness.count, playout.lateness.worst_ms) == (2, 12.0)
+
+
 def test_audio_right_on_time_or_after_clear_is_no_underrun() -> None:
     playout = Playout()
     playout.receive(A_20MS, 0.0)

@@ -64,6 +64,13 @@ def test_a_mark_before_its_time_sets_the_clock_forward() -> None:
     assert head.heard_ms(1150) == 200
 
 
+def test_a_mark_far_before_its_time_says_nothing() -> None:
+    head = Playhead()
+    head.sent(2000, 1000)
+    head.marked(1000, 1010)
+    assert head.heard_ms(1010) == 10
+
+
 def test_marks_of_another_stretch_are_ignored() -> None:
     head = Playhead()
     head.marked(100, 1000)

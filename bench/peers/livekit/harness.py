@@ -84,9 +84,7 @@ class ModelStream(llm.LLMStream):
 
 class Voice(tts.TTS):
     def __init__(self) -> None:
-        super().__init__(
-            capabilities=tts.TTSCapabilities(streaming=True), sample_rate=VOICE_HZ, num_channels=1
-        )
+        super().__init__(capabilities=tts.TTSCapabilities(streaming=True), sample_rate=VOICE_HZ, num_channels=1)
         t = np.arange(VOICE_HZ // 5) / VOICE_HZ
         self.chunk = (np.sin(2 * np.pi * 220 * t) * 6000).astype(np.int16).tobytes()
 

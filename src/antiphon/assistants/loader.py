@@ -18,6 +18,7 @@ from antiphon.workflow.validation import join
 MAX_BYTES = 1_000_000
 _ENDINGS = (".yaml", ".yml", ".json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_FRACTION = re.compile(r"\d+\.\d+")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -139,7 +140,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _filled(value: Any, variables: Mapping[str, str], path: str) -> Any:
     if isinstance(value, str):
-        return _VARIABLE.sub(lambda match: _variable(match, variables, path), value)
+        filled = _VARIABLE.sub(lambda match: _variable(match, variables, path), value)
+        # Variables are text; a fraction like 0.5 can only be meant as a number. (Digits alone may be a telephone number.)
+        return float(filled) if _VARIABLE.fullmatch(value) and _FRACTION.fullmatch(filled) else filled
     if isinstance(value, dict):
         return {key: _filled(item, variables, join(path, str(key))) for key, item in value.items()}
     if isinstance(value, list):

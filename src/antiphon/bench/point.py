@@ -21,7 +21,7 @@ from antiphon.caller.summary import Spread, spread_of, spread_of_lateness
 CLIENT_LATE_MS = 15.0
 """Our own frames later than this at the 99th percentile: what is measured is us."""
 FRAME_LATE_MS = 20.0
-"""The server's frames later than this at the 99th percentile: it does not hold so many calls."""
+"""The server's frames (or, where it tells, its own beat) later than this at the 99th percentile: it does not hold so many calls."""
 BARGE_IN_WITHIN_MS = 2000.0
 
 
@@ -95,6 +95,10 @@ class Point:
     pss_kib_per_call: float
     speech: Speech
     frame_lateness: Spread
+    """How long the telephone had nothing to play before a message that continues a sound came."""
+    frame_spacing: Spread
+    """How late messages came against the length of the one before. A server that sends ahead and in big messages is uneven
+    without ever being late."""
     beat_lateness_p99_ms: float | None
     broken: int
     problems: dict[str, int]
@@ -114,8 +118,8 @@ class Point:
     @property
     def holds(self) -> bool:
         """Whether the server holds so many calls: every turn answered, no frame late, no call lost."""
-        late_ms = self.frame_lateness.p99_ms
-        return not self.speech.unanswered and not self.broken and late_ms is not None and late_ms < FRAME_LATE_MS
+        late_ms = max(self.frame_lateness.p99_ms or 0.0, self.beat_lateness_p99_ms or 0.0)
+        return bool(self.speech.turns) and not self.speech.unanswered and not self.broken and late_ms < FRAME_LATE_MS
 
 
 def make_point(
@@ -131,9 +135,10 @@ def make_point(
         span.overlap_s(each.started_wall_ms, each.started_wall_ms + each.duration_ms) for each in records
     )
     counted = [each for each in records if not each.duration_ms or _lasted_into(each, span)]
-    frames = Lateness()
+    frames, spacing = Lateness(), Lateness()
     for record in counted:
-        frames.merge(record.frame_lateness)
+        frames.merge(record.playout_lateness)
+        spacing.merge(record.frame_lateness)
     before, after = sensed.before, sensed.after
     server_s, children_s = after.server_s - before.server_s, after.children_s - before.children_s
     callers_s = after.callers_s - before.callers_s
@@ -157,6 +162,7 @@ def make_point(
         pss_kib_per_call=(sensed.steady.pss_kib - sensed.base.pss_kib) / live,
         speech=measure_speech(counted, span, holds),
         frame_lateness=spread_of_lateness(frames),
+        frame_spacing=spread_of_lateness(spacing),
         beat_lateness_p99_ms=sensed.beat_lateness_p99_ms,
         broken=sum(bool(each.problem) for each in counted),
         problems=dict(Counter(each.problem for each in counted if each.problem)),

@@ -61,6 +61,7 @@ _ROWS: list[tuple[str, Callable[[Point], str]]] = [
     *_spread_rows("onset → clear", lambda point: point.speech.onset_to_clear),
     *_spread_rows("onset → silent", lambda point: point.speech.onset_to_silent),
     ("frames late, ms p99", lambda point: _ms(point.frame_lateness.p99_ms)),
+    ("frames uneven, ms p99", lambda point: _ms(point.frame_spacing.p99_ms)),
     ("server's beat late, ms p99", lambda point: _ms(point.beat_lateness_p99_ms)),
     ("turns unanswered", lambda point: _count(point.speech.unanswered, point.speech.turns)),
     ("barge-ins missed", lambda point: _count(point.speech.missed, point.speech.barge_ins)),

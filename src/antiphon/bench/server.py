@@ -131,7 +131,7 @@ async def _process(
     with tempfile.TemporaryFile(prefix="antiphon-bench-log-") as log:
         try:
             process = await asyncio.create_subprocess_exec(
-                *command, cwd=folder, env=inherited | environment, stdout=log, stderr=log
+                *command, cwd=folder, env={**inherited, **environment}, stdout=log, stderr=log
             )
         except OSError as error:
             raise BenchFailed(f"{command[0]} cannot be started: {error.strerror or error}") from error

@@ -20,6 +20,8 @@ WINDOW = RATE_HZ // 100
 """10 ms: the grain of a cut."""
 QUIET_DB = 24.0
 """So far under the loud parts (their 95th percentile) a window counts as quiet."""
+QUIET_DBFS = -50.0
+"""Quieter than this nothing is loud."""
 PAUSE_MS = 120
 """A longer quiet parts two turns: voice-activity models see pauses longer than they are."""
 MARGIN_MS = 60
@@ -58,8 +60,8 @@ def recorded_turns(folder: Path) -> list[Pcm]:
 
 def _quiet_windows(pcm: Pcm) -> NDArray[np.bool_]:
     windows = np.pad(pcm, (0, -len(pcm) % WINDOW)).reshape(-1, WINDOW).astype(np.float64)
-    level_db = 10 * np.log10(np.mean(windows**2, axis=1) + 1e-9)
-    quiet: NDArray[np.bool_] = level_db < np.percentile(level_db, 95) - QUIET_DB
+    level_dbfs = 10 * np.log10(np.mean(windows**2, axis=1) + 1e-9) - 20 * np.log10(32768)
+    quiet: NDArray[np.bool_] = level_dbfs < max(QUIET_DBFS, float(np.percentile(level_dbfs, 95)) - QUIET_DB)
     return quiet
 
 

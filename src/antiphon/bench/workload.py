@@ -85,9 +85,9 @@ class Workload:
         chance = self._random("lines", caller, call)
         chosen = [chance.randrange(len(self.clips)) for _ in range(TURNS)]
         first = chance.randrange(TURNS) if call == 1 else 0
-        lines = []
+        lines: list[Cued] = []
         for turn in range(1 + first, TURNS + 1):
-            interrupts = turn in BARGE_IN_TURNS and lines
+            interrupts = turn in BARGE_IN_TURNS and bool(lines)
             cue = BargeIn(BARGE_IN_MS) if interrupts else AgentDone()
             index = chosen[turn - 1]
             lines.append(Cued(Line("wav", f"turn {index}", cue), self.clips[index]))

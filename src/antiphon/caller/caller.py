@@ -273,6 +273,7 @@ class Caller:
             media_messages=self._media_messages,
             underruns=self._playout.underruns,
             underrun_ms=self._playout.underrun_ms,
+            playout_lateness=self._playout.lateness,
             cleared_ms=self._playout.cleared_ms,
             frame_lateness=self._spacing.lateness,
             faults=dict(self._faults + self._socket.faults),

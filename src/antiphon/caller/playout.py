@@ -15,6 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
+from antiphon.caller.lateness import Lateness
+
 SAMPLES_PER_MS = 8
 SILENCE = b"\xff"
 """µ-law zero."""
@@ -47,6 +49,9 @@ class Playout:
         """``keep_audio`` records the heard samples (8 kB a second of speech)."""
         self.stretches: list[Stretch] = []
         """Stretches that have ended. The one being played is ``playing``."""
+        self.lateness = Lateness()
+        """How long after the sound before it had ended each message came: 0 where there was something left to play. After a pause or
+        a ``clear`` nothing is late."""
         self.underruns = 0
         self.underrun_ms = 0.0
         self.cleared_ms = 0.0
@@ -78,6 +83,8 @@ class Playout:
         if self._start_ms is None:
             self._note_underrun(now_ms)
             self._start_ms = self._end_ms = now_ms
+        else:
+            self.lateness.add(0.0)
         heard_ms = self._end_ms
         self._end_ms += duration_ms
         if self._pieces is not None:
@@ -136,6 +143,7 @@ class Playout:
         if self.stretches and self.stretches[-1].ended == "played":
             hole_ms = now_ms - self.stretches[-1].end_ms
             if 0 < hole_ms < UNDERRUN_MS:
+                self.lateness.add(hole_ms)
                 self.underruns += 1
                 self.underrun_ms += hole_ms
 

@@ -49,6 +49,8 @@ class CallRecord:
     """Media messages received."""
     underruns: int = 0
     underrun_ms: float = 0.0
+    playout_lateness: Lateness = field(default_factory=Lateness)
+    """Of received media messages, each against the end of what was left to play."""
     cleared_ms: float = 0.0
     """Received audio that ``clear`` kept from being heard."""
     frame_lateness: Lateness = field(default_factory=Lateness)

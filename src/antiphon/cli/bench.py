@@ -63,7 +63,7 @@ def bench(
     speech: Annotated[Path | None, typer.Option(help="A folder of WAV files with what callers say")] = None,
     seed: Annotated[int, typer.Option(help="Of all randomness")] = 0,
     json: Annotated[Path | None, typer.Option(help="Write the figures to this file")] = None,
-    knee: Annotated[bool, typer.Option(help="Go on until it is known how many calls the server holds")] = False,
+    knee: Annotated[bool, typer.Option(help="Go on until it is known how many calls the server holds")] = True,
     most: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="… but with no more calls than this")] = MOST_CALLS,
     waves: Annotated[int, typer.Option(min=0, max=100, help="So many waves of 10 calls, for memory")] = 0,
     wait_quiet: Annotated[
@@ -77,6 +77,7 @@ def bench(
     """Measure CPU, memory, latency and barge-in against the number of calls."""
     console, errors = Console(), Console(stderr=True)
     try:
+        knee = knee and not quick
         numbers = _numbers(QUICK_CALLS if quick else calls)
         kept = report.read_kept(reference) if quick else {}
         target = _target(url, pid, auth_token, serve, media_path, label)

@@ -25,6 +25,8 @@ _REACH_MS = 900
 """An echo later than this is not looked for."""
 _SEGMENT_MS = 128
 """Inbound audio compared at a time: shorter is mistaken for any voiced speech, longer decides later."""
+_TAIL_MS = 400
+"""So long after an echo the voice-activity model may go on hearing a voice where only the line's noise is left (320 ms seen)."""
 
 
 class EchoGuard:
@@ -40,6 +42,9 @@ class EchoGuard:
         self._heard = bytearray()
         self._played = bytearray()
         self._played_from_ms = 0
+        self._tail_until_ms = 0
+        """Until then, what is no louder than the echo before it is the model's memory of that echo."""
+        self._echo_power = 0.0
         self._comparable = format_in.rate_hz == format_out.rate_hz == 8000  # browsers cancel their own echo
 
     def hear(self, audio: bytes) -> None:
@@ -56,7 +61,9 @@ class EchoGuard:
             return
         self._forget_old(starts_ms)
         if not self._played:
-            self._played_from_ms = starts_ms
+            # The silence before it was played, too: without it the first segment's echo has nothing to be compared with.
+            self._played_from_ms = starts_ms - _SEGMENT_MS
+            self._played += codec.silence(self._out, self._out.bytes_for_ms(_SEGMENT_MS) // self._out.bytes_per_sample)
             self._heard.clear()
         at = self._out.bytes_for_ms(starts_ms - self._played_from_ms)
         if at > len(self._played):
@@ -77,8 +84,8 @@ class EchoGuard:
             del self._played[:cut]
             self._played_from_ms += old_ms
 
-    def is_echo(self, _window: bytes) -> bool:
-        """Whether the latest audio is the agent's own."""
+    def is_echo(self, window: bytes) -> bool:
+        """Whether the latest audio is the agent's own. ``window`` is the end of it, the piece the model took for sound."""
         if not self._played:
             return False
         now_ms = self.clock.now_ms()
@@ -87,13 +94,20 @@ class EchoGuard:
         since = max(until - self._out.bytes_for_ms(_REACH_MS + _SEGMENT_MS), 0)
         played = self._floats(bytes(self._played[since:until]), self._out)
         heard = self._floats(bytes(self._heard[-self._in.bytes_for_ms(_SEGMENT_MS) :]), self._in)
-        if not _may_be_echo(heard, played) or self._path.match(heard, played) is None:
+        if _may_be_echo(heard, played) and self._path.match(heard, played) is not None:
+            self._tail_until_ms = now_ms + _TAIL_MS
+            self._echo_power = _power(heard)
+        elif now_ms >= self._tail_until_ms or _power(self._floats(window, self._in)) > self._echo_power:
             return False
         self._counters.echo_windows += 1
         return True
 
     def _floats(self, audio: bytes, kind: AudioFormat) -> NDArray[np.float32]:
         return codec.decode_to_float(audio, kind.encoding)
+
+
+def _power(samples: NDArray[np.float32]) -> float:
+    return float(samples @ samples) / samples.size
 
 
 def _may_be_echo(heard: NDArray[np.float32], played: NDArray[np.float32]) -> bool:

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 _LATE_MS = 60
 """A mark later than the round trip by this much is a stall of the far side's playout, not jitter."""
+_EARLY_MS = 60
+"""A mark earlier than the sound before it can have been played, by more than clocks differ, says nothing: believing a far side that echoes
+marks as they come would send it a whole reply at once."""
 _FIRST_ROUND_TRIP_MS = 250
 """Assumed until a mark has come back: longer would hide a stall, shorter would see one where there is none."""
 
@@ -62,6 +65,8 @@ class Playhead:
         if not self._running or position_ms < self._base_ms:
             return
         behind_ms = now_ms - self.due_at_ms(position_ms)
+        if behind_ms < -_EARLY_MS:
+            return
         if behind_ms < 0:
             # Heard sooner than we thought possible: the clock was slow.
             self._start_ms += behind_ms

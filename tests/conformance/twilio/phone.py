@@ -73,7 +73,7 @@ class Phone:
         self.said = bytearray()
         """What it sent, as µ-law."""
         self.transform: Callable[[bytes, float], bytes] | None = None
-        """Changes each outgoing µ-law frame, given the frame and its time (a loudspeaker's echo)."""
+        """Changes each outgoing µ-law frame, given the frame and its position in all that was sent (a loudspeaker's echo)."""
         self._marks = marks
         self._delayed: list[tuple[float, str]] = []
         self._beat = beat
@@ -210,7 +210,7 @@ class Phone:
         if self.sends_frames:
             audio = binascii.a2b_base64(frame)
             if self.transform is not None:
-                audio = self.transform(audio, now_ms)
+                audio = self.transform(audio, len(self.said) / SAMPLES_PER_MS)
             self.send_audio(audio)
             self._frames_sent += 1
         self.playout.advance(now_ms)

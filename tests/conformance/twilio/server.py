@@ -110,7 +110,7 @@ class Server:
 
     async def converse(self, url: str, *lines: Cued, number: int = 1, **changes: Any) -> CallReport:
         """A whole call by script."""
-        patience = Patience(agent_done_ms=400, greeting_ms=2000, reply_ms=4000, noise_ms=1200)
+        patience = Patience(agent_done_ms=300, greeting_ms=2000, reply_ms=4000, noise_ms=1200)
         call = CallPlan(
             lines,
             webhook_url=url,

@@ -52,11 +52,17 @@ async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phon
     return phone
 
 
-async def test_cough_slam_and_mm_hm_lose_nothing_and_repeat_nothing(server: Server) -> None:
+async def test_cough_slam_mm_hm_and_okay_lose_nothing_and_repeat_nothing(server: Server, ten: Said) -> None:
+    """Noises, a hum, and a person's voice whose words (as the recogniser has them) say that it only listens."""
     whole = endless(hum(TELEPHONE), 0, REPLY_MS * 8)
-    noises = {"cough": "", "slam": "", "hum": "mm-hm"}
-    phones = await asyncio.gather(*(spoken_over(server, name, noise(name), hears) for name, hears in noises.items()))
-    for name, phone in zip(noises, phones, strict=True):
+    sounds = {
+        "cough": (noise("cough"), ""),
+        "slam": (noise("slam"), ""),
+        "hum": (noise("hum"), "mm-hm"),
+        "okay": (ten.clip, "okay yeah"),
+    }
+    phones = await asyncio.gather(*(spoken_over(server, name, *sound) for name, sound in sounds.items()))
+    for name, phone in zip(sounds, phones, strict=True):
         log = await server.log(phone.ids.call_sid)
         seams = seams_ms(phone.stretches(), whole)
         holds = [fields["held_ms"] for fields in actions(log, "InterruptionDismissed")]
@@ -66,7 +72,7 @@ async def test_cough_slam_and_mm_hm_lose_nothing_and_repeat_nothing(server: Serv
         (closed,) = actions(log, "ReplyClosed")
         assert (closed["text"], closed["status"]) == (REPLY, "completed")
         assert abs(closed["heard_ms"] - REPLY_MS) <= 1
-    assert any(len(phone.stretches()) > 1 for phone in phones), "at least one of these noises holds the agent"
+    assert len(phones[-1].stretches()) > 1, "a person's voice holds the agent"
 
 
 def gaps_ms(phone: Phone) -> list[int]:
@@ -77,15 +83,16 @@ def gaps_ms(phone: Phone) -> list[int]:
 @pytest.mark.speech
 async def test_our_own_voice_coming_back_is_nobody(tmp_path: Path) -> None:
     """A loudspeaker returns what it plays 250 ms later at −20 dB."""
-    async with serve_here(tmp_path, default={"greeting": REPLY, "voice": {"provider": "espeak"}}) as server:
+    said = "We are open every day. Do come by."
+    async with serve_here(tmp_path, default={"greeting": said, "voice": {"provider": "espeak"}}) as server:
         await _talk_to_itself(server)
 
 
 async def _talk_to_itself(server: Server) -> None:
     phone = await server.call(f"{server.url}/twilio/voice")
 
-    def with_echo(frame: bytes, now_ms: float) -> bytes:
-        played = phone.playout.heard(now_ms - 250 - len(frame) / 8, now_ms - 250)
+    def with_echo(frame: bytes, position_ms: float) -> bytes:
+        played = phone.playout.heard(position_ms - 250, position_ms - 250 + len(frame) / 8)
         mixed = _pcm(frame) + 0.1 * _pcm(played)
         return mulaw_encode(np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)).tobytes()
 
@@ -94,28 +101,14 @@ async def _talk_to_itself(server: Server) -> None:
     await phone.until_quiet(1000, within_s=15)
     await phone.hang_up()
     log = await server.log(phone.ids.call_sid)
-    held = actions(log, "HoldPlayback")
-    show(
-        f"echo: {len(held)} holds, silences {gaps_ms(phone)} ms, {server.app.plane.hearing_counters.echo_windows} windows known as echo"
-    )
+    show(f"echo: {server.app.plane.hearing_counters.echo_windows} windows known as echo")
     assert server.app.plane.hearing_counters.echo_windows > 0, "the echo was loud enough to be taken for speech"
-    assert not actions(log, "InterruptionConfirmed")
-    assert not actions(log, "TurnClosed")
+    assert not actions(log, "HoldPlayback")
+    assert not actions(log, "TurnOpened")
     (closed,) = actions(log, "ReplyClosed")
-    assert closed["status"] == "completed"
-    assert closed["text"] == REPLY
-    assert abs(len(phone.heard()) / 8 - closed["heard_ms"]) <= SEAM_MS
+    assert (closed["text"], closed["status"]) == ("We are open every day. Do come by.", "completed")
+    assert len(phone.heard()) / 8 == pytest.approx(closed["heard_ms"], abs=SEAM_MS)
 
 
 def _pcm(mulaw: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return mulaw_decode(np.frombuffer(mulaw, dtype=np.uint8)).astype(np.float64)
-
-
-async def test_acknowledgements_in_words_do_not_stop_the_agent(server: Server, ten: Said) -> None:
-    """The sound is a person's speech, the words are only listening."""
-    phone = await spoken_over(server, "a", ten.clip, "okay yeah")
-    log = await server.log(phone.ids.call_sid)
-    assert actions(log, "InterruptionDismissed")
-    assert not actions(log, "InterruptionConfirmed")
-    assert all(abs(seam) <= SEAM_MS for seam in seams_ms(phone.stretches(), endless(hum(TELEPHONE), 0, REPLY_MS * 8)))
-    assert [closed["text"] for closed in actions(log, "ReplyClosed")] == [REPLY]

@@ -1,0 +1,83 @@
+"""Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json (matplotlib: dependency group ``bench``).
+
+    python bench/plots.py [FOLDER]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+REPORTS = (
+    ("antiphon", "#0b6e4f", "o"),
+    ("pipecat-lean", "#c1440e", "s"),
+    ("pipecat-stock", "#e39b74", "s"),
+    ("livekit-tuned", "#2b59c3", "^"),
+    ("livekit-stock", "#9db4e8", "^"),
+)
+Read = Callable[[dict[str, Any]], float | None]
+
+
+def series(report: dict[str, Any], read: Read) -> tuple[list[int], list[float]]:
+    pairs = [(point["calls"], read(point)) for point in report["points"] if point["valid"]]
+    known = sorted((calls, value) for calls, value in pairs if value is not None)
+    return [calls for calls, _ in known], [value for _, value in known]
+
+
+def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]], *, low: float | None = None) -> None:
+    """One picture: calls across, each report a colour, each of ``curves`` (suffix, line style, reader) a line."""
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.add_subplot(xlabel="calls at once", title=title, xscale="log")
+    if low is None:
+        axes.set_yscale("log")
+    else:
+        axes.set_yscale("symlog", linthresh=100)
+    for stem, colour, marker in REPORTS:
+        path = folder / f"{stem}.json"
+        if not path.exists():
+            continue
+        report = json.loads(path.read_text())
+        for suffix, style, read in curves:
+            calls, values = series(report, read)
+            label = f"{report['label']}{suffix}"
+            axes.plot(calls, values, style, color=colour, marker=marker, markersize=4, linewidth=1.3, label=label)
+    ticks = [1, 10, 25, 50, 100, 200, 400]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.minorticks_off()
+    axes.grid(visible=True, linewidth=0.4, alpha=0.6)
+    axes.legend(fontsize=7)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def main(folder: Path) -> None:
+    mpl.rcParams["svg.hashsalt"] = "antiphon"  # the same figures give the same file
+    draw(folder, "cpu", "CPU, ms per call-second (one core)", [("", "-", lambda point: point["cpu_ms_per_call_s"])])
+    draw(
+        folder,
+        "latency",
+        "Response above the floor of 350 ms, ms (solid p50, dotted p95)",
+        [
+            ("", "-", lambda point: point["speech"]["over_floor"]["p50_ms"]),
+            (", p95", ":", lambda point: point["speech"]["over_floor"]["p95_ms"]),
+        ],
+        low=-200.0,
+    )
+    draw(
+        folder,
+        "barge-in",
+        "Barge-in: acoustic onset to silence, ms (solid p50, dotted p95)",
+        [
+            ("", "-", lambda point: point["speech"]["onset_to_silent"]["p50_ms"]),
+            (", p95", ":", lambda point: point["speech"]["onset_to_silent"]["p95_ms"]),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs" / "benchmarks")

@@ -1,0 +1,163 @@
+"""From call records and counters to the figures of one point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from antiphon.bench.fleet import Span
+from antiphon.bench.holds import hold_after, read_holds
+from antiphon.bench.machine import this_machine
+from antiphon.bench.point import Counters, Point, Sensed, make_point
+from antiphon.bench.proc import MachineTime, Memory
+from antiphon.bench.report import as_document, comparable, read_kept, regressions, write_document
+from antiphon.bench.workload import FLOOR_MS
+from antiphon.caller.hearing import Utterance
+from antiphon.caller.lateness import Lateness
+from antiphon.caller.measure import Spoken
+from antiphon.caller.record import CallRecord
+from antiphon.errors import ConfigurationError
+
+T0 = 1_700_000_000_000
+SPAN = Span(T0, T0 + 10_000)
+
+
+def record(**given: object) -> CallRecord:
+    """A call from a second before the span to a second after: one answered turn, and one that interrupts the answer."""
+    values: dict[str, object] = {
+        "number": 1,
+        "call_sid": "CA1",
+        "started_wall_ms": T0 - 1000,
+        "duration_ms": 12_000.0,
+        "spoken": (
+            Spoken("wav", "turn 0", 2000.0, 3000.0, True),
+            Spoken("wav", "turn 1", 4400.0, 5400.0, True),
+        ),
+        "utterances": (Utterance(3400.0, 3400.0, 4450.0, cut=True), Utterance(5800.0, 5800.0, 9800.0)),
+        "cuts_ms": (4450.0,),
+    }
+    lateness = Lateness()
+    for _ in range(100):
+        lateness.add(2.0)
+    return CallRecord(**(values | {"playout_lateness": lateness} | given))  # type: ignore[arg-type]
+
+
+def sensed() -> Sensed:
+    return Sensed(
+        before=Counters(1.0, 0.5, 2.0, MachineTime(100.0, 1.0)),
+        after=Counters(1.3, 0.6, 2.2, MachineTime(101.0, 1.5)),
+        idle_cpu_ms_per_s=4.0,
+        base=Memory(200_000, 150_000, 70_000),
+        steady=Memory(201_000, 150_300, 70_400),
+        ended=Memory(201_000, 150_300, 70_100),
+        live_calls=2,
+        reference_ms=1000.0,
+        beat_lateness_p99_ms=3.0,
+        loadavg=(0.5, 0.5, 0.5),
+    )
+
+
+def point_of(*records: CallRecord, client_late_ms: float = 1.0, calls: int = 10) -> Point:
+    ours = Lateness()
+    for _ in range(100):
+        ours.add(client_late_ms)
+    return make_point(calls, SPAN, records, sensed(), ours, {"CA1": [T0 - 1000 + 4430.0]})
+
+
+def test_cost_is_the_servers_time_over_the_seconds_of_calls_within_the_span() -> None:
+    point = point_of(record(), record(started_wall_ms=T0 + 4000, duration_ms=1000.0, spoken=(), cuts_ms=()))
+    assert point.call_seconds == pytest.approx(11.0)
+    assert point.cpu_ms_per_call_s == pytest.approx(300 / 11)
+    assert point.children_cpu_ms_per_call_s == pytest.approx(100 / 11)
+    assert point.cpu_per_reference == pytest.approx(300 / 11)
+    assert point.server_cores == pytest.approx(0.03)
+    assert point.callers_cores == pytest.approx(0.02)
+    assert point.other_cores == pytest.approx((1.0 - 0.3 - 0.1 - 0.2) / 10)
+    assert point.steal_cores == pytest.approx(0.05)
+    assert point.own_kib_per_call == pytest.approx(200)
+
+
+def test_response_is_told_above_the_floor_and_barge_in_in_its_parts() -> None:
+    speech = point_of(record()).speech
+    assert (speech.turns, speech.unanswered, speech.barge_ins, speech.missed) == (2, 0, 1, 0)
+    assert speech.over_floor.max_ms == pytest.approx(400 - FLOOR_MS)
+    assert speech.onset_to_hold.p50_ms == pytest.approx(30)
+    assert speech.hold_to_clear.p50_ms == pytest.approx(20)
+    assert speech.onset_to_clear.p50_ms == pytest.approx(50)
+    assert speech.onset_to_silent.p50_ms == pytest.approx(50)
+
+
+def test_only_turns_that_end_within_the_span_count() -> None:
+    assert point_of(record(started_wall_ms=T0 - 4000)).speech.turns == 1
+    assert point_of(record(started_wall_ms=T0 + 5000)).speech.turns == 1
+    assert point_of(record(started_wall_ms=T0 - 40_000)).speech.turns == 0
+
+
+def test_a_turn_without_answer_or_a_lost_call_means_it_does_not_hold() -> None:
+    assert point_of(record()).holds
+    assert not point_of(record(utterances=())).holds
+    assert point_of(record(utterances=())).speech.unanswered == 2
+    refused = CallRecord(2, "CA2", "the webhook answered HTTP 503")
+    assert not point_of(record(), refused).holds
+    assert point_of(record(), refused).problems == {"the webhook answered HTTP 503": 1}
+
+
+def test_late_frames_mean_it_does_not_hold() -> None:
+    late = Lateness()
+    late.add(25.0)
+    assert not point_of(record(playout_lateness=late)).holds
+
+
+def test_a_point_taken_by_a_late_client_does_not_count() -> None:
+    assert point_of(record(), client_late_ms=14.0).valid
+    point = point_of(record(), client_late_ms=16.0)
+    assert not point.valid
+    assert "callers' core" in point.doubts[0]
+
+
+def test_holds_are_read_from_event_logs(tmp_path: Path) -> None:
+    header = {"carrier": {"provider_call_id": "CA1"}, "wall_ms": T0, "started_ms": 5000}
+    lines = [
+        orjson.dumps(header),
+        b'[5100,["SoundStarted",{}],[]]',
+        b'[5200,["SoundStarted",{}],[["StateChanged",{}],["HoldPlayback",{"reply":1}]]]',
+        b'[5300,["TranscriptFinal",{"text":"the word HoldPlayback"}],[]]',
+        b'[5400,["SoundStarted",{}],[["HoldPlayback",{"re',
+    ]
+    (tmp_path / "one.jsonl").write_bytes(b"\n".join(lines))
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+    (tmp_path / "other.jsonl").write_bytes(b'{"carrier":{}')
+    assert read_holds(tmp_path) == {"CA1": [T0 + 200.0]}
+
+
+def test_a_hold_belongs_to_the_sound_that_was_there_before_it() -> None:
+    assert hold_after([1000.0, 2000.0], 1990.0, 4000.0) == 2000.0
+    assert hold_after([1000.0], 1020.0, 4000.0) == 1000.0
+    assert hold_after([1000.0], 1050.0, 4000.0) is None
+
+
+def test_a_kept_run_is_read_back_and_compared(tmp_path: Path) -> None:
+    path = tmp_path / "reference.json"
+    points = [point_of(record(), calls=1), point_of(record(), calls=10)]
+    write_document(path, as_document("ours", "2026-01-01T00:00:00+00:00", this_machine(), points, None, None))
+    kept = read_kept(path)
+    assert kept == pytest.approx({1: 30.0, 10: 30.0})
+    assert comparable(points, kept) == 1
+    assert regressions(points, kept) == []
+    assert regressions(points, {10: 30.0 / 1.7}) == []
+    assert len(regressions(points, {1: 1.0, 10: 30.0 / 1.9})) == 1, "one call is too few to judge by"
+    doubtful = [point_of(record(), calls=10, client_late_ms=30.0)]
+    assert regressions(doubtful, {10: 1.0}) == []
+    assert comparable(doubtful, kept) == 0
+
+
+def test_what_is_no_report_is_a_mistake(tmp_path: Path) -> None:
+    path = tmp_path / "reference.json"
+    for text in (b"", b"[]", b'{"points": [{}]}', b'{"points": 3}'):
+        path.write_bytes(text)
+        with pytest.raises(ConfigurationError, match="no report of this benchmark"):
+            read_kept(path)
+    with pytest.raises(ConfigurationError, match="no report of this benchmark"):
+        read_kept(tmp_path / "missing.json")
