@@ -1,4 +1,6 @@
-"""Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json (matplotlib: dependency group ``bench``).
+"""Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json, and prints them as the table of docs/benchmarks.md.
+
+Needs matplotlib (dependency group ``bench``).
 
     python bench/plots.py [FOLDER]
 """
@@ -55,7 +57,40 @@ def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
+def print_table(folder: Path) -> None:
+    """Markdown, a row a point."""
+    print("| server | calls | CPU ms / call-s | KiB / call | response over floor p50 / p95 / p99 | barge-in: onset → silent p50 / p95 / p99 |"
+          " unanswered | missed | frames late p99 | others' cores |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for stem, _, _ in REPORTS:
+        path = folder / f"{stem}.json"
+        if not path.exists():
+            continue
+        report = json.loads(path.read_text())
+        for point in report["points"]:
+            speech, frames = point["speech"], point["frame_lateness"]
+            cells = (
+                report["label"],
+                f"{point['calls']}" if point["valid"] else f"{point['calls']} (does not count)",
+                f"{point['cpu_ms_per_call_s']:.1f}",
+                f"{point['own_kib_per_call']:.0f}",
+                percentiles(speech["over_floor"]),
+                percentiles(speech["onset_to_silent"]),
+                f"{speech['unanswered']} of {speech['turns']}",
+                f"{speech['missed']} of {speech['barge_ins']}",
+                f"{frames['p99_ms']:.1f}" if frames else "–",
+                f"{point['other_cores']:.2f}",
+            )
+            print(f"| {' | '.join(cells)} |")
+
+
+def percentiles(spread: dict[str, Any]) -> str:
+    known = [spread["p50_ms"], spread["p95_ms"], spread["p99_ms"]]
+    return " / ".join("–" if value is None else f"{value:.0f}" for value in known)
+
+
 def main(folder: Path) -> None:
+    print_table(folder)
     mpl.rcParams["svg.hashsalt"] = "antiphon"  # the same figures give the same file
     draw(folder, "cpu", "CPU, ms per call-second (one core)", [("", "-", lambda point: point["cpu_ms_per_call_s"])])
     draw(

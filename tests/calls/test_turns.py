@@ -371,3 +371,28 @@ def test_the_event_log_of_a_call_replays_identically_and_answers_what_if(tmp_pat
     )
     assert outcomes(log, strict) != was
     assert outcomes(log, log.header.policy) == was
+
+
+def test_speech_without_words_is_answered_and_not_for_ever() -> None:
+    call = Call(hears=["", "", "", "hello"], answers=["Hello."], policy=Policy())
+
+    async def talk(call: Call) -> None:
+        for _ in range(4):
+            await call.wait(2500)
+            await call.sound(900)
+        await call.wait(4000)
+
+    seen = call.run(talk)
+    spoken = [speak.text for speak in seen.of(do.Speak)]
+    assert spoken == ["Sorry, I did not catch that.", "Sorry, I did not catch that.", "Hello."]
+
+
+def test_a_breath_is_not_asked_about() -> None:
+    call = Call(hears=[""], policy=Policy())
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(250)
+        await call.wait(4000)
+
+    assert call.run(talk).of(do.Speak) == []

@@ -10,7 +10,7 @@ from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Evidence, Verdict, judge, silence_to_resume_ms
 from antiphon.conversation.endpointing import INCOMPLETE, completeness, required_silence_ms
 from antiphon.conversation.reply import Reply
-from antiphon.conversation.situation import Situation
+from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
 from antiphon.conversation.turn import Turn
 from antiphon.conversation.words import same_words, strip_phrases, words_of
@@ -72,6 +72,7 @@ class CallerSide:
     def speech_continued(self, event: ev.SpeechContinued) -> None:
         if self._s.turn is not None:
             self._s.turn.voice_ms = event.voice_ms
+            self._s.turn.longest_voice_ms = max(self._s.turn.longest_voice_ms, event.voice_ms)
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
         self._sounding = False
@@ -303,6 +304,9 @@ class CallerSide:
             interrupting=turn.interrupting,
             interruption_phrases=policy.barge_in.interruption_phrases,
         )
+        if policy.endpointing.mode == "evidence" and turn.final and not words_of(turn.text):
+            # The recogniser has said its last word, and it was none: nothing more need be waited for.
+            return max(policy.endpointing.wait_ms, policy.endpointing.on_number_ms)
         if required is not None and turn.interrupting and self._only_announces(turn):
             return max(required, policy.barge_in.debounce_ms)
         return required
@@ -367,10 +371,20 @@ class CallerSide:
             self.close_turn(turn)
         else:
             self.drop_turn()
+            self._ask_again(turn)
+
+    def _ask_again(self, turn: Turn) -> None:
+        """Something was said and no words came of it: say so, rather than nothing."""
+        speaking = self._s.policy.speaking
+        spoke = turn.longest_voice_ms >= speaking.not_understood_after_ms
+        if spoke and speaking.not_understood_message and self._s.not_understood < speaking.max_not_understood:
+            self._s.not_understood += 1
+            self._s.says.append(Say(speaking.not_understood_message))
 
     def close_turn(self, turn: Turn) -> None:
         """The caller has finished: their words enter the history, the agent has the floor."""
         text = turn.text
+        self._s.not_understood = 0
         self._end_turn(turn, dropped=False)
         self._s.history.add(Message("user", text), turn=turn.number)
         self._s.emit(do.TurnClosed(turn.number, text))

@@ -115,6 +115,12 @@ class Speaking:
     """A model that has sent nothing by then has failed."""
     failure_message: str = "Sorry, I am having trouble right now. Could you say that again?"
     """Spoken when a reply fails, so that a fault is never silence. Empty for none."""
+    not_understood_message: str = "Sorry, I did not catch that."
+    """Spoken when the caller plainly said something and no words came of it: silence would be the worst answer. Empty for none."""
+    not_understood_after_ms: int = 600
+    """Voice this long was plainly something said; less may have been a breath."""
+    max_not_understood: int = 2
+    """Said this often in a row at most: a radio in the background never gets words either."""
     max_consecutive_failures: int = 3
     """After so many failed replies in a row the call ends politely."""
 

@@ -69,6 +69,8 @@ class Situation:
         """The agent does not begin to speak before this (back-off after an interruption)."""
         self.unanswered = False
         """Something entered the history that wants a reply, and the floor was not free."""
+        self.not_understood = 0
+        """Turns in a row that got no words."""
         self.failures = 0
         """Replies in a row that failed."""
 

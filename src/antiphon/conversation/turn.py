@@ -37,6 +37,8 @@ class Turn:
     """Silence known so far, in audio time."""
     voice_ms: int = 0
     """Voice in the present utterance."""
+    longest_voice_ms: int = 0
+    """The longest stretch of voice in the turn."""
     waiting_for_final_since_ms: int | None = None
 
     @property
