@@ -59,8 +59,11 @@ def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]
 
 def print_table(folder: Path) -> None:
     """Markdown, a row a point."""
-    print("| server | calls | CPU ms / call-s | KiB / call | response over floor p50 / p95 / p99 | barge-in: onset → silent p50 / p95 / p99 |"
-          " unanswered | missed | frames late p99 | others' cores |")  # fmt: skip
+    headings = (
+        "server", "calls", "CPU ms / call-s", "KiB / call", "response over floor p50 / p95 / p99",
+        "barge-in: onset → silent p50 / p95 / p99", "unanswered", "missed", "frames late p99", "others' cores",
+    )  # fmt: skip
+    print(f"| {' | '.join(headings)} |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     for stem, _, _ in REPORTS:
         path = folder / f"{stem}.json"

@@ -117,7 +117,7 @@ def test_partial_words_after_the_final_ones_are_stale() -> None:
 
 
 def test_speech_that_got_no_words_is_forgotten_without_a_reply() -> None:
-    call = listening().caller_speaks("", 400, final_after_ms=100).passes(300)
+    call = listening().caller_speaks("", 400, final_after_ms=100).passes(200)
     assert call.states[1] == "pausing"
     assert call.passes(1000).only(do.TurnDropped) == do.TurnDropped(1, "")
     assert not call.all(do.StartReply) and call.said() == []

@@ -39,6 +39,10 @@ class Call:
         self.utterance: Utterance | None = None
 
 
+_HISS = np.random.default_rng(0).normal(0.0, 10.0, RATE_HZ).round().astype(np.int32)
+"""A second of white noise at −70 dBFS."""
+
+
 class Utterance:
     """Audio of one utterance on its way through a recogniser."""
 
@@ -51,6 +55,7 @@ class Utterance:
         self._upsampler = WidebandUpsampler() if call.rate_hz != RATE_HZ else None
         self._voicing = Voicing()
         self._untold_samples = 0
+        self._heard = 0
         recogniser.begin(call.channel)
 
     def hear(self, audio: bytes) -> None:
@@ -58,8 +63,16 @@ class Utterance:
         if self._upsampler is not None:
             samples = self._upsampler.process(samples)
         self._voicing.push(samples)
-        self.recogniser.hear(samples.tobytes())
+        self.recogniser.hear(self._over_hiss(samples).tobytes())
         self._untold_samples += samples.size
+
+    def _over_hiss(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Digital silence has no spectrum, and its logarithm none that a model trained on rooms has ever seen: so there is always a faint hiss,
+        the same for every utterance."""
+        at = np.arange(self._heard, self._heard + samples.size) % _HISS.size
+        self._heard += samples.size
+        loud = samples.astype(np.int32) + _HISS[at]
+        return np.clip(loud, -32768, 32767).astype(np.int16)
 
     def partial_due(self, every_ms: int) -> bool:
         """Whether so much has been heard since this was last true."""
