@@ -8,7 +8,8 @@ import struct
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -163,21 +164,23 @@ def test_close_is_final_and_may_be_repeated(tmp_path: Path) -> None:
         writer.write(b"\xff")
 
 
-@pytest.fixture
-def small_disk() -> Iterator[Callable[[int], None]]:
-    """Makes every write past so many bytes of a file fail, as a full disk would."""
+@contextmanager
+def small_disk(limit: int) -> Iterator[None]:
+    """Makes every write past so many bytes of a file fail, as a full disk would. As short as can be: the test report may be a file too."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_full_disk_ends_the_recording(tmp_path: Path, small_disk: Callable[[int], None]) -> None:
+def test_a_full_disk_ends_the_recording(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "call.wav", TELEPHONE)
-    small_disk(10_000)
-    writer.write(b"\x10" * 8000)
-    with pytest.raises(OSError, match="File too large"):
+    with small_disk(10_000), pytest.raises(OSError, match="File too large"):
+        writer.write(b"\x10" * 8000)
         writer.write(b"\x20" * 8000)
     with pytest.raises(ValueError, match="closed"):
         writer.write(b"\x30")
@@ -185,9 +188,8 @@ def test_a_full_disk_ends_the_recording(tmp_path: Path, small_disk: Callable[[in
     assert read_wav(tmp_path / "call.wav")[0].shape == (8000, 1)
 
 
-def test_a_disk_too_full_for_the_header_is_reported(tmp_path: Path, small_disk: Callable[[int], None]) -> None:
-    small_disk(10)
-    with pytest.raises(OSError, match="File too large"):
+def test_a_disk_too_full_for_the_header_is_reported(tmp_path: Path) -> None:
+    with small_disk(10), pytest.raises(OSError, match="File too large"):
         WavWriter(tmp_path / "call.wav", TELEPHONE)
 
 

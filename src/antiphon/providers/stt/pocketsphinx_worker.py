@@ -73,7 +73,8 @@ class Utterance:
         at = np.arange(self._heard, self._heard + samples.size) % _HISS.size
         self._heard += samples.size
         loud = samples.astype(np.int32) + _HISS[at]
-        return np.clip(loud, -32768, 32767).astype(np.int16)
+        saturated: NDArray[np.int16] = np.clip(loud, -32768, 32767).astype(np.int16)
+        return saturated
 
     def partial_due(self, every_ms: int) -> bool:
         """Whether so much has been heard since this was last true."""
