@@ -179,8 +179,8 @@ def small_disk(limit: int) -> Iterator[None]:
 
 def test_a_full_disk_ends_the_recording(tmp_path: Path) -> None:
     writer = WavWriter(tmp_path / "call.wav", TELEPHONE)
+    writer.write(b"\x10" * 8000)
     with small_disk(10_000), pytest.raises(OSError, match="File too large"):
-        writer.write(b"\x10" * 8000)
         writer.write(b"\x20" * 8000)
     with pytest.raises(ValueError, match="closed"):
         writer.write(b"\x30")
