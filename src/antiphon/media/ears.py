@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from antiphon.audio import codec
 from antiphon.media.facts import MediaListener
 from antiphon.media.settings import HearingSettings
-from antiphon.media.slots import NEVER, HearingSlots
+from antiphon.media.slots import NEVER, QUIET_LINE_DBFS, HearingSlots
 from antiphon.providers.base import VoiceActivityModel
 from antiphon.vocabulary import Encoding
 
@@ -22,8 +22,10 @@ _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
 _FLOOR_MARGIN_DB = 9.0
 """A frame this much over the background is voice as far as the end of speech is concerned."""
+_FALL_DB = 30.0
 _LOWEST_VOICE_DBFS = -55.0
-_HANGOVER_WINDOWS = 3
+_HANGOVER_WINDOWS = 5
+"""How far back loudness may date the end: the model lets go 60 to 160 ms after it."""
 _FRAMES_A_WINDOW = 4
 """Loudness is looked at in 8 ms frames: finer than the model's window, so that the end of speech is known better than to 32 ms."""
 _REFRESH_WINDOWS = 16
@@ -145,7 +147,14 @@ class Ears:
         )
         self._slots.floor_db[slots] = np.minimum(self._slots.floor_db[slots], quietest)
         self._slots.floor_windows[slots] = counted + 1
-        loud = level_db > np.maximum(self._slots.floor_db[slots] + _FLOOR_MARGIN_DB, _LOWEST_VOICE_DBFS)[:, None]
+        peak_db = np.maximum(
+            np.where(self._slots.phase[slots] == _QUIET, np.float32(QUIET_LINE_DBFS), self._slots.peak_db[slots]),
+            level_db.max(axis=1),
+        )
+        self._slots.peak_db[slots] = peak_db
+        # A voice has ended where it falls 30 dB under its loudest: what follows is the room.
+        voice_db = np.maximum(self._slots.floor_db[slots] + _FLOOR_MARGIN_DB, peak_db - _FALL_DB)
+        loud = level_db > np.maximum(voice_db, _LOWEST_VOICE_DBFS)[:, None]
         any_loud = loud.any(axis=1)
         last_loud = _FRAMES_A_WINDOW - np.argmax(loud[:, ::-1], axis=1)
         ends = self._slots.heard_ms[slots] + last_loud * self._frame_ms
@@ -159,7 +168,7 @@ class Ears:
         low = np.where(phase == _SPEECH, self._slots.release_at[slots], self._slots.sound_at[slots])
         sounding = speech >= low
         self._slots.model_end_ms[slots] = np.where(sounding, heard_ms, self._slots.model_end_ms[slots])
-        # The model hangs on for a window or three after the voice has ended; loudness knows better, but not by more than that.
+        # The model hangs on for some windows after the voice has ended; loudness knows better, but not by more than that.
         model_end_ms = self._slots.model_end_ms[slots]
         earliest_ms = np.maximum(self._slots.loud_end_ms[slots], model_end_ms - _HANGOVER_WINDOWS * self._window_ms)
         voice_end_ms = np.where(sounding, heard_ms, np.minimum(model_end_ms, earliest_ms))
@@ -171,7 +180,9 @@ class Ears:
         becomes_speech = (speech >= self._slots.speech_at[slots]) & (phase != _SPEECH)
         stops = ~sounding & (phase == _SPEECH) & (silent_ms >= self._slots.stop_ms[slots])
         fades = ~sounding & (phase == _SOUND) & (silent_ms >= self._slots.fade_ms[slots])
-        self._refresh(slots, sounding | (phase != _QUIET))
+        self._refresh(
+            slots, sounding | (phase != _QUIET) | (self._slots.loud_end_ms[slots] > heard_ms - self._window_ms)
+        )
         continues = sounding & (phase == _SPEECH) & (heard_ms >= self._slots.report_ms[slots])
         for row in np.flatnonzero(begins | becomes_speech | stops | fades | continues):
             self._tell(
@@ -179,7 +190,8 @@ class Ears:
             )
 
     def _refresh(self, slots: NDArray[np.intp], busy: NDArray[np.bool_]) -> None:
-        """Let the model forget, again and again while nothing sounds. What it remembers of speech that has ended makes it slow to
+        """Let the model forget, again and again while nothing sounds or is about to. What it remembers of speech that has ended
+        makes it slow to
         hear the next:
         with −55 dBFS noise and human speech, the median from acoustic onset to the first window over 0.15 is 134 ms without this and
         38 ms with it

@@ -41,6 +41,8 @@ class HearingSlots:
     """Windows in a row without a sound."""
     report_ms: NDArray[np.int64] = field(default_factory=_times)
     """When to report next that speech goes on."""
+    peak_db: NDArray[np.float32] = field(default_factory=_levels)
+    """The loudest frame of the present sound."""
     floor_db: NDArray[np.float32] = field(default_factory=_levels)
     floor_next_db: NDArray[np.float32] = field(default_factory=_levels)
     floor_windows: NDArray[np.int64] = field(default_factory=_times)
@@ -68,6 +70,7 @@ class HearingSlots:
         self.report_ms[slot] = NEVER
         # Until two seconds have been heard the line counts as quiet: then nothing is taken for background that may be a voice.
         self.floor_db[slot] = self.floor_next_db[slot] = QUIET_LINE_DBFS
+        self.peak_db[slot] = QUIET_LINE_DBFS
 
     def configure(self, slot: int, settings: HearingSettings) -> None:
         self.sound_at[slot] = settings.sound_threshold
