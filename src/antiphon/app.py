@@ -190,5 +190,6 @@ class Antiphon:
             "dead_reply_audio_dropped_seconds": mouth.dropped_dead_ms / 1000,
             "overlong_reply_audio_dropped_seconds": mouth.dropped_overflow_ms / 1000,
             "marks_missing": mouth.late_marks,
+            "media_anomalies": sum(self.twilio.anomalies.values()),
             "recording_blocks_lost": self.plane.recordings.lost_blocks,
         }

@@ -71,6 +71,13 @@ async def find_knee(bench: Bench, points: list[Point], most: int, tell: Tell) ->
 
 async def measure_point(bench: Bench, calls: int) -> Point:
     """One fresh server and ``calls`` callers. Raises BenchFailed."""
+    try:
+        return await _measure_point(bench, calls)
+    finally:
+        gc.enable()
+
+
+async def _measure_point(bench: Bench, calls: int) -> Point:
     await _quiet(bench.quiet_within_s)
     reference_ms = time_reference()
     window = window_for(calls, bench.seconds)
@@ -81,9 +88,9 @@ async def measure_point(bench: Bench, calls: int) -> Point:
         idle_cpu_ms_per_s = 1000 * (_cpu_s(server) - idle_from_s) / IDLE_S
         base = _memory(server)
         fleet = Fleet(bench.workload, server.line, calls)
-        # The callers' own collector must not make them late.
+        # The callers' own collector must not make them late: a minute's cycles fit into memory.
         gc.collect()
-        gc.freeze()
+        gc.disable()
         fleet.start(window, client)
         await asyncio.sleep(window.ramp_s)
         fleet.reset_lateness()
@@ -102,7 +109,6 @@ async def measure_point(bench: Bench, calls: int) -> Point:
             before, after, idle_cpu_ms_per_s, base, steady, _memory(server), live, reference_ms, beat_late_ms, loadavg
         )
         holds = read_holds(server.event_logs) if server.event_logs is not None else {}
-        gc.unfreeze()
         return make_point(calls, span, fleet.records, sensed, send_lateness, holds)
 
 

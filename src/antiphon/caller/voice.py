@@ -16,8 +16,9 @@ from antiphon.errors import ConfigurationError
 from antiphon.providers.base import SpeechRequest, TextToSpeech
 from antiphon.vocabulary import AudioFormat, Encoding
 
-DEFAULT_VOICE = "en-us+f3"
-"""A woman's; the agent's default is a man's, so that a recording tells them apart."""
+DEFAULT_VOICE = "en-us+klatt4"
+"""Of twelve synthetic voices the one that the embedded recogniser understands best. (The agent speaks with another, so that a
+recording tells them apart.)"""
 
 _FORMAT = AudioFormat(Encoding.PCM16, RATE_HZ)
 

@@ -26,6 +26,11 @@ class Carrier(Protocol):
         """Its REST side."""
         ...
 
+    @property
+    def anomalies(self) -> Mapping[str, int]:
+        """What was wrong with messages on its media sockets so far: how often, by a short stable label."""
+        ...
+
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Register its media sockets."""
         ...

@@ -29,6 +29,7 @@ from rich.table import Table
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.script import read_script
+from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
 from antiphon.errors import AntiphonError, ProviderUnavailable
@@ -37,8 +38,6 @@ from antiphon.session.replay import replay
 
 _START_TIMEOUT_S = 60.0
 _LINE_NOISE_DBFS = -55.0
-_CALLERS_VOICE = "en-us+klatt4"
-"""Of twelve synthetic voices the one the embedded recogniser understands best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
         lines=read_script(Path(str(files("antiphon.caller"))) / "scripts" / "front-desk.yaml"),
         calls=1,
         stagger_ms=0,
-        voice=_CALLERS_VOICE,
+        voice=DEFAULT_VOICE,
         transcribe=False,
         api_url=url,
         api_key="",
@@ -173,7 +172,6 @@ async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
         "ANTIPHON_DATA_DIR": str(data_dir),
         "ANTIPHON_TWILIO__AUTH_TOKEN": token,
         "ANTIPHON_OPEN_API": "true",
-        "ANTIPHON_ASSISTANT_VARIABLES": '{"MIN_CONFIDENCE": "0.05"}',
         "ANTIPHON_LOG_LEVEL": "warning",
         "ANTIPHON_DRAIN_S": "1",
     }

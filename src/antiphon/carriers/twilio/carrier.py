@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter
 
 from antiphon.carriers.twilio import webhook
@@ -30,6 +32,11 @@ class TwilioCarrier:
         self.gate = MediaGate(settings, acceptor, tokens, watch)
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path
+
+    @property
+    def anomalies(self) -> Mapping[str, int]:
+        """What was wrong with messages on media sockets so far, by label."""
+        return self.gate.anomalies.counts
 
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Let media sockets in."""
