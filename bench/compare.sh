@@ -1,5 +1,5 @@
 #!/bin/sh
-# Measures ours and the peers in one go and writes docs/benchmarks/*.json. About twenty minutes on a quiet machine of two cores.
+# Measures ours and the peers in one go and writes docs/benchmarks/*.json.
 # Before: bench/peers/pipecat/setup.sh and bench/peers/livekit/setup.sh. Usage: bench/compare.sh [SPEECH_FOLDER]
 set -eu
 cd "$(dirname "$0")/.."

@@ -13,17 +13,19 @@ class AttentiveStream:
 
     def __init__(self, on_event: OnTranscription) -> None:
         self.heard = bytearray()
-        self.utterances = 0
+        self.begun = self.finished = 0
+        """Utterances."""
         self.closed = False
         self._on_event = on_event
 
     def begin(self, utterance: int) -> None:
-        self.utterances += 1
+        self.begun += 1
 
     def push(self, audio: bytes) -> None:
         self.heard += audio
 
     def finish(self, utterance: int) -> None:
+        self.finished += 1
         self._on_event(Transcribed(utterance, "", final=True))
 
     def expect(self, answers: ExpectedAnswers) -> None:

@@ -13,6 +13,7 @@ from tests.conformance.twilio.attentive import AttentiveSpeechToText, AttentiveS
 from tests.conformance.twilio.server import Server, serve_here
 from tests.conformance.twilio.speech import Said
 
+from antiphon.caller.beat import CallerBeat
 from antiphon.providers import registry
 
 
@@ -37,6 +38,7 @@ async def _standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
 async def standing(_standing: Server) -> AsyncIterator[Server]:
     """One server for all tests of a module, without a call and with nothing counted when a test begins."""
     _standing.app.twilio.gate.anomalies.counts.clear()
+    _standing.beat = CallerBeat()
     yield _standing
     await _standing.hang_up_all()
 

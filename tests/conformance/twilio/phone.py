@@ -85,6 +85,11 @@ class Phone:
         self._ticked_ms = 0.0
         self._changed = asyncio.Event()
 
+    def __str__(self) -> str:
+        state = f"closed ({self.close_reason})" if self.closed.is_set() else "open"
+        heard = [f"{each.start_ms:.0f}-{each.end_ms:.0f}" for each in self.playout.stretches]
+        return f"{self.ids.call_sid}: {state}, at {self.now_ms:.0f} ms, {len(self.received)} messages, heard {heard}"
+
     # ---------------------------------------------------------------------------------- life
 
     async def ring(self, http: httpx.AsyncClient, webhook_url: str) -> None:
@@ -198,6 +203,11 @@ class Phone:
         return bool(self._frames)
 
     @property
+    def machine_late_ms(self) -> float:
+        """The most by which a telephone of this server was late itself: what this machine adds to every figure."""
+        return self._beat.lateness.worst_ms
+
+    @property
     def faults(self) -> dict[str, int]:
         """What the server sent that Twilio does not take."""
         return dict(self._socket.faults)
@@ -220,11 +230,14 @@ class Phone:
     # ---------------------------------------------------------------------------------- what it hears
 
     async def until(self, condition: Callable[[], object], within_s: float = 5.0) -> None:
-        """Wait until something is so. It is looked at whenever a message came or a frame left."""
-        async with asyncio.timeout(within_s):
-            while not condition():
-                self._changed.clear()
-                await self._changed.wait()
+        """Wait until something is so. It is looked at whenever a message came or a frame left. Raises AssertionError."""
+        try:
+            async with asyncio.timeout(within_s):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise AssertionError(f"it never happened; {self}") from None
 
     async def until_quiet(self, quiet_ms: float = 400, within_s: float = 8.0) -> None:
         """Until the agent has said something and then nothing for so long."""

@@ -166,11 +166,12 @@ def undisturbed(phone: Phone) -> None:
     """Nothing of the agent's long speech on this call was cut, is missing or came late enough to be noticed."""
     assert not phone.closed.is_set(), phone.close_reason
     assert not phone.clears_ms
-    # The telephones share a thread with the server: what they do to it all at once may cost a hole that no caller would hear.
-    assert phone.playout.underrun_ms <= 60
+    # The telephones share a thread with the server: what they do to it all at once shows here, too.
+    tolerated_ms = 20 + 2 * phone.machine_late_ms
+    assert phone.playout.underrun_ms <= tolerated_ms
     began_ms = [*phone.playout.stretches, phone.playout.playing][0]
     assert began_ms is not None
-    assert phone.heard_ms > phone.now_ms - began_ms.start_ms - 60 - 20
+    assert phone.heard_ms > phone.now_ms - began_ms.start_ms - tolerated_ms
 
 
 def actions(log: EventLog, kind: str) -> list[dict[str, Any]]:
@@ -198,6 +199,8 @@ async def serve_here(folder: Path, *, default: dict[str, Any] | None = None, **s
         server.assistant("default", **(default or {"greeting": "Hello."}))
         async with serving(Settings(**{**given, **settings})) as antiphon:
             server.antiphon = antiphon
+            # The telephones share its thread: when that is late, it is not for too many calls.
+            antiphon.manager._overloaded = lambda: False
             server.url = f"http://127.0.0.1:{antiphon.settings.port}"
             try:
                 yield server

@@ -74,6 +74,7 @@ class TestRow15:
             phone.send(media(phone, payload))
         anomalies = server.app.twilio.gate.anomalies.counts
         await eventually(lambda: sum(anomalies.values()) == len(bad))
+        assert f"antiphon_media_anomalies_total {len(bad)}.0" in server.app.metrics.text().decode()
         assert set(anomalies) == {
             "malformed_bad_base64", "malformed_empty_payload", "malformed_mistyped_field", "malformed_missing_field",
         }  # fmt: skip

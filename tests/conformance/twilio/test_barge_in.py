@@ -18,14 +18,19 @@ from antiphon.vocabulary import WordTiming
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday and holidays."
 MS_PER_CHARACTER = 50
 ANSWER = "Very well."
-TOLERANCE_MS = 25
-"""Two whole-millisecond clocks, and a message's way between two sockets of one busy machine."""
+TOLERANCE_MS = 10
+"""Two whole-millisecond clocks, and a message's way between two sockets; what the machine adds comes on top."""
 
 
 async def speak_over(server: Server, said: Said, into_ms: float) -> tuple[Phone, float]:
     """A call whose greeting is cut by ``said``; and when that was acoustically loud first (ms since the stream began)."""
     url = server.assistant(
-        "a", greeting=GREETING, ms_per_character=MS_PER_CHARACTER, hears=["Wait a minute please."], answers=[ANSWER]
+        "a",
+        greeting=GREETING,
+        ms_per_character=MS_PER_CHARACTER,
+        hears=["Wait a minute please."],
+        answers=[ANSWER],
+        startSpeakingPlan={"waitSeconds": 0.7},  # some of these people pause between words
     )
     phone = await server.call(url)
     await phone.until_hears(into_ms)
@@ -61,7 +66,9 @@ async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_he
     short = [said for said in cards.values() if said.clip.duration_ms < 2000]
     phones = await asyncio.gather(*(interrupt(server, said, into_ms) for said in short for into_ms in (700, 910)))
     for phone in phones:
-        (cut_ms,) = phone.clears_ms
+        # In a pause of the caller's the agent may have gone on, to be held again: the last ``clear`` is the one that counts.
+        cut_ms = phone.clears_ms[-1]
+        tolerance_ms = TOLERANCE_MS * len(phone.clears_ms) + phone.machine_late_ms + phone.playout.underrun_ms
         log = await server.log(phone.ids.call_sid)
         (confirmed,) = actions(log, "InterruptionConfirmed")
         closed, answer = actions(log, "ReplyClosed")
@@ -72,17 +79,19 @@ async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_he
         assert names
         assert all(name.startswith(f"r{answer['reply']}:") for name in names)
         # ``clear`` stands where the greeting ends, and the answer begins only after the caller has ended.
-        greeting, said = phone.stretches()
+        stretches = list(zip(phone.playout.stretches, phone.stretches(), strict=True))
+        greeting = b"".join(audio for stretch, audio in stretches if stretch.end_ms <= cut_ms)
+        said = b"".join(audio for stretch, audio in stretches if stretch.start_ms > cut_ms)
         assert len(said) == len(ANSWER) * MS_PER_CHARACTER * 8
-        assert len(greeting) / 8 == pytest.approx(confirmed["heard_ms"], abs=TOLERANCE_MS)
+        assert len(greeting) / 8 == pytest.approx(confirmed["heard_ms"], abs=tolerance_ms)
         # Marks that the ``clear`` flushed came back at once, and were not taken for hearing.
         assert closed["status"] == "interrupted"
         assert not closed["estimated"]
         heard_ms = len(greeting) / 8
         assert closed["text"] in {
-            words_heard(heard_ms - TOLERANCE_MS),
+            words_heard(heard_ms - tolerance_ms),
             words_heard(heard_ms),
-            words_heard(heard_ms + TOLERANCE_MS),
+            words_heard(heard_ms + tolerance_ms),
         }
         assert len(phone.heard()) / 8 < len(GREETING) * MS_PER_CHARACTER
 

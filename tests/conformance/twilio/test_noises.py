@@ -21,8 +21,8 @@ from antiphon.vocabulary import TELEPHONE
 
 REPLY = "The shop is open from nine to five every day."
 REPLY_MS = len(REPLY) * 40
-SEAM_MS = 12
-"""What two clocks of whole milliseconds and a message's way between two sockets of one busy machine may be apart."""
+SEAM_MS = 5
+"""Two clocks of whole milliseconds, and a message's way between two sockets; what the machine adds comes on top."""
 
 
 def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
@@ -37,7 +37,7 @@ def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
         if stretches[0] is not stretch:
             seams.append((at - found) / 8)
         at = found + len(stretch)
-    assert len(whole) - at <= SEAM_MS * 8, "the end was not heard"
+    assert at == len(whole), "the end was not heard"
     return seams
 
 
@@ -46,7 +46,7 @@ async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phon
     phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears]))
     await phone.until_hears(700)
     phone.say(clip)
-    await phone.until(lambda: phone.heard_ms >= REPLY_MS - 2 * SEAM_MS, within_s=8)
+    await phone.until(lambda: phone.heard_ms >= REPLY_MS - 100, within_s=8)
     await phone.until_quiet(200)
     await phone.hang_up()
     return phone
@@ -67,7 +67,7 @@ async def test_cough_slam_mm_hm_and_okay_lose_nothing_and_repeat_nothing(server:
         seams = seams_ms(phone.stretches(), whole)
         holds = [fields["held_ms"] for fields in actions(log, "InterruptionDismissed")]
         show(f"{name}: held {holds} ms, seams {seams} ms, silence {gaps_ms(phone)} ms")
-        assert all(abs(seam) <= SEAM_MS for seam in seams), name
+        assert all(abs(seam) <= SEAM_MS + phone.machine_late_ms for seam in seams), name
         assert not actions(log, "InterruptionConfirmed"), name
         (closed,) = actions(log, "ReplyClosed")
         assert (closed["text"], closed["status"]) == (REPLY, "completed")
@@ -107,7 +107,7 @@ async def _talk_to_itself(server: Server) -> None:
     assert not actions(log, "TurnOpened")
     (closed,) = actions(log, "ReplyClosed")
     assert (closed["text"], closed["status"]) == ("We are open every day. Do come by.", "completed")
-    assert len(phone.heard()) / 8 == pytest.approx(closed["heard_ms"], abs=SEAM_MS)
+    assert len(phone.heard()) / 8 == pytest.approx(closed["heard_ms"], abs=1)
 
 
 def _pcm(mulaw: bytes) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
