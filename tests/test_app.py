@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
 
 from antiphon.app import Antiphon
@@ -43,6 +44,17 @@ async def test_an_engine_that_is_not_there_stops_the_start(tmp_path: Path) -> No
     with pytest.raises(ConfigurationError, match=r"no provider 'hal'; there are workflow, scripted"):
         async with serving(settings):
             raise AssertionError("it answers calls")
+
+
+async def test_another_assistant_that_is_wrong_is_reported_and_spoils_nothing(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    (tmp_path / "assistants" / "other.yaml").write_text("model: { provider: hal }")
+    with capture_logs() as logs:
+        async with serving(settings):
+            pass
+    [report] = [entry for entry in logs if entry["event"] == "assistant_unusable"]
+    assert report["assistant"] == "other"
+    assert "hal" in report["problem"]
 
 
 def test_phone_calls_without_an_auth_token_stop_the_start(tmp_path: Path) -> None:

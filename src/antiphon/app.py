@@ -14,7 +14,7 @@ import structlog
 from fastapi import FastAPI
 
 from antiphon import __version__
-from antiphon.assistants.loader import AssistantLibrary
+from antiphon.assistants.loader import ENDINGS, AssistantLibrary
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.carriers import registry as carriers
@@ -22,6 +22,7 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
+from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext
@@ -92,8 +93,17 @@ class Antiphon:
         return self.settings.data_dir / "calls"
 
     def _check_assistant(self) -> None:
-        """The default assistant must be there and make sense before the first call does."""
+        """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
+        so that their
+        engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
         self.engines.prepare(self.library.load(self.settings.assistant))
+        folder = self.settings.assistants_dir
+        names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
+        for name in sorted(names - {self.settings.assistant}):
+            try:
+                self.engines.prepare(self.library.load(name))
+            except (ConfigurationError, ProviderUnavailable) as error:
+                log.warning("assistant_unusable", assistant=name, problem=str(error))
 
     # ---------------------------------------------------------------------------------- calls
 

@@ -16,7 +16,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.workflow.validation import join
 
 MAX_BYTES = 1_000_000
-_ENDINGS = (".yaml", ".yml", ".json")
+ENDINGS = (".yaml", ".yml", ".json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FRACTION = re.compile(r"\d+\.\d+")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -77,7 +77,7 @@ class AssistantLibrary:
         if not _NAME.fullmatch(name):
             return None
         for folder in self._folders:
-            for ending in _ENDINGS:
+            for ending in ENDINGS:
                 path = folder / f"{name}{ending}"
                 if path.is_file() and path.resolve().parent == folder.resolve():
                     return path
@@ -86,7 +86,7 @@ class AssistantLibrary:
 
 def _assistant_files(folder: Path) -> Iterator[Path]:
     if folder.is_dir():
-        yield from (path for path in folder.iterdir() if path.suffix in _ENDINGS and _NAME.fullmatch(path.stem))
+        yield from (path for path in folder.iterdir() if path.suffix in ENDINGS and _NAME.fullmatch(path.stem))
 
 
 def _read_whole(path: Path) -> tuple[dict[str, Any], dict[Path, tuple[int, int]]]:
