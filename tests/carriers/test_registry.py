@@ -12,6 +12,8 @@ from antiphon.transports.watch import SocketWatch
 
 
 class NoCalls:
+    def require_room(self) -> None: ...
+
     def admit(self) -> None:
         raise AssertionError("nobody calls")
 

@@ -58,13 +58,18 @@ class SessionManager:
     # ---------------------------------------------------------------------------------- CallAcceptor
 
     def admit(self) -> None:
+        self.require_room()
+        if self._overloaded():
+            raise CapacityError("full")
+
+    def require_room(self) -> None:
         if self._draining:
             raise CapacityError("draining")
-        if len(self._sessions) >= self._max_calls or self._overloaded():
+        if len(self._sessions) >= self._max_calls:
             raise CapacityError("full")
 
     def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:
-        self.admit()
+        self.require_room()
         session = Session(
             started, self._plan_for(started), transport, self._plane, self._clock, self._observers, self._closed
         )

@@ -84,6 +84,9 @@ class RecordingAcceptor:
         self.on_accept: Callable[[CallTransport], None] = lambda transport: None
         self._accepted = asyncio.Event()
 
+    def require_room(self) -> None:
+        self.admit()
+
     def admit(self) -> None:
         if self.refuses_to_admit is not None:
             raise self.refuses_to_admit

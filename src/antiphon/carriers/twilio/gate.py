@@ -54,7 +54,7 @@ class MediaGate:
         if len(self._waiting) >= self._settings.max_waiting_sockets:
             return Refusal(503, "too_many_waiting")
         try:
-            self._acceptor.admit()
+            self._acceptor.require_room()
         except CapacityError as error:
             return Refusal(503, error.reason)
         return TwilioMediaListener(self, self._watch)
