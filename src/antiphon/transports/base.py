@@ -93,11 +93,13 @@ class CallAcceptor(Protocol):
     """Given to carriers by the composition root: turns a started call into a live session."""
 
     def admit(self) -> None:
-        """Whether a new call should be taken now: asked when it rings. Raises CapacityError (full, draining, or it would harm live calls)."""
+        """Whether a new call should be taken now: asked when it rings. Raises CapacityError (full, draining, or it would harm live
+        calls)."""
         ...
 
     def require_room(self) -> None:
-        """Whether a call that was let in can still be held: asked when its media comes. Raises CapacityError (full, or draining). A moment of
+        """Whether a call that was let in can still be held: asked when its media comes. Raises CapacityError (full, or draining). A
+        moment of
         overload is no reason any more: this caller has been told to come in."""
         ...
 
