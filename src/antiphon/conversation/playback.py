@@ -38,7 +38,7 @@ class PlaybackLedger:
 
     def ask(self, text: str, step: int) -> int:
         """A piece was sent to the voice; returns its number."""
-        self.pieces.append(Piece(text, step))
+        self.pieces.append(Piece(" ".join(text.split()), step))
         return len(self.pieces) - 1
 
     def synthesized(self, piece: int, duration_ms: int, words: tuple[WordTiming, ...], complete: bool) -> None:
