@@ -16,7 +16,6 @@ from fastapi import FastAPI
 from antiphon import __version__
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
 from antiphon.assistants.policy import policy_of
-from antiphon.assistants.spec import AssistantSpec
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
@@ -121,15 +120,14 @@ class Antiphon:
             messages=spec.messages(),
             engines=engines,
             opening=self.engines.opening_answers(engines, context),
-            hearing=self._hearing(spec),
+            hearing=self._hearing(),
             recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
             event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self.twilio.control.transfer if self.settings.twilio.account_sid else None,
-            hang_up=self.twilio.control.hang_up if self.settings.twilio.account_sid else None,
         )
 
-    def _hearing(self, _spec: AssistantSpec) -> HearingSettings:
+    def _hearing(self) -> HearingSettings:
         hearing = self.settings.hearing
         return HearingSettings(sound_threshold=hearing.sound_threshold, speech_threshold=hearing.speech_threshold)
 

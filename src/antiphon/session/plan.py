@@ -43,5 +43,3 @@ class SessionPlan:
     variables: Mapping[str, str] = field(default_factory=dict)
     transfer: Callable[[str, str], Awaitable[None]] | None = None
     """``transfer(provider_call_id, destination)``; None where the transport cannot."""
-    hang_up: Callable[[str], Awaitable[None]] | None = None
-    """``hang_up(provider_call_id)``, for carriers that need telling besides the closed socket."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Language models: the workflow evaluator, and whoever else implements ``LanguageModel``."""
