@@ -82,6 +82,8 @@ class Message:
     """Set on tool messages: which call this answers."""
     interrupted: bool = False
     """True on an assistant message that was cut short by the caller."""
+    id: str = ""
+    """The outside's own name for this entry, where it has one: what came with a name can be found again."""
     tool_outcome: ToolOutcome = "answered"
     """Of a tool message: whether ``content`` is the tool's answer, says that it failed, or stands in for one still to come."""
 
@@ -101,6 +103,8 @@ class ToolSpec:
     filler: str = "One moment, please."
     asynchronous: bool = False
     """Acknowledged to the model at once; the result is delivered when it comes."""
+    client: bool = False
+    """The client runs it: the reply ends with the call, and the answer comes as a message."""
     cancel_on_interruption: bool = False
     """Whether a caller's interruption cancels the work. Off by default: on a phone, a booking half made is worse than one made late."""
 
@@ -134,9 +138,27 @@ class EndReason(StrEnum):
     SILENCE_TIMED_OUT = "silence-timed-out"
     EXCEEDED_MAX_DURATION = "exceeded-max-duration"
     NO_CUSTOMER_AUDIO = "assistant-did-not-receive-customer-audio"
+    VOICEMAIL = "voicemail"
     TRANSPORT_LOST = "transport-lost"
     TRANSPORT_STALLED = "transport-stalled"
     PROVIDER_FAILED = "provider-failed"
     SERVER_SHUTDOWN = "worker-shutdown"
     SERVER_DIED = "worker-died"
     REFUSED = "refused"
+
+
+class AnsweredBy(StrEnum):
+    """Who answered a call we placed, as its carrier heard it (answering-machine detection). Vapi's and Twilio's names."""
+
+    HUMAN = "human"
+    MACHINE_START = "machine_start"
+    """A machine, whose greeting may still be playing."""
+    MACHINE_END_BEEP = "machine_end_beep"
+    """A machine; its greeting is over, the beep was heard."""
+    MACHINE_END_SILENCE = "machine_end_silence"
+    """A machine; its greeting is over, silence follows."""
+    MACHINE_END_OTHER = "machine_end_other"
+    """A machine; its greeting is over, neither beep nor silence was clear."""
+    FAX = "fax"
+    UNKNOWN = "unknown"
+    """The carrier could not tell in time."""

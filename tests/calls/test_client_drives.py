@@ -95,8 +95,8 @@ def test_a_client_cancels_and_truncates() -> None:
 
     async def talk(call: Call) -> None:
         call.session.feed(ev.ReplyRequested("a"))
-        await call.wait(1500)
         call.session.feed(ev.ReplyRequested("b"))
+        await call.wait(1500)
         call.session.feed(ev.ReplyCancelled("c"))
         await call.until_replies(1)
         call.session.feed(ev.ReplyCancelled("d"))

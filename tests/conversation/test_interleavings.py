@@ -20,6 +20,7 @@ TOOLS = (
     ToolSpec("look_up"),
     ToolSpec("charge", filler="", cancel_on_interruption=True),
     ToolSpec("search", asynchronous=True),
+    ToolSpec("open_door", client=True),
 )
 POLICIES = {
     "phone": Policy(
@@ -57,6 +58,18 @@ ANSWERS = st.sampled_from(
         "…",
     ]
 )
+OPTIONS = (
+    None,
+    None,
+    ev.ReplyOptions("Be brief.", output="text"),
+    ev.ReplyOptions(messages=(Message("user", "Only this."),), tools=(ToolSpec("look_up", client=True),)),
+)
+PLACES = st.one_of(
+    st.just(ev.Place()),
+    st.builds(ev.Place, turn=st.integers(1, 4)),
+    st.builds(ev.Place, reply=st.integers(1, 4)),
+    st.builds(ev.Place, id=st.sampled_from(["m1", "m2", "out-open_door-x-1", "unknown"])),
+)
 SOON = st.sampled_from([0, 1, 20, 100, 199, 200, 300, 500, 1000, 1500, 4000])
 
 
@@ -73,6 +86,7 @@ class Interleavings(RuleBasedStateMachine):
             POLICIES[policy], tools=TOOLS, messages=setup, voice=Voice(word_times=times), start_ms=start_ms
         )
         self.tool_ids = 0
+        self.door_calls: list[str] = []
         if connected:
             self.call.connects()
 
@@ -198,9 +212,34 @@ class Interleavings(RuleBasedStateMachine):
     def discards(self) -> None:
         self.call.happens(ev.TurnDiscarded())
 
-    @rule(request=st.sampled_from(["", "r1"]))
-    def requests(self, request: str) -> None:
-        self.call.happens(ev.ReplyRequested(request))
+    @rule(request=st.sampled_from(["r0", "r1"]), options=st.sampled_from(OPTIONS))
+    def requests(self, request: str, options: ev.ReplyOptions | None) -> None:
+        self.call.happens(ev.ReplyRequested(request, options))
+
+    @rule(name=st.sampled_from(["m1", "m2", "m3"]), after=PLACES)
+    def message_placed(self, name: str, after: ev.Place) -> None:
+        self.call.happens(ev.MessageAdded(Message("user", "Placed.", id=name), after=after))
+
+    @precondition(lambda self: len(self.call.log) % 3 == 0)
+    @rule(place=PLACES)
+    def message_removed(self, place: ev.Place) -> None:
+        self.call.happens(ev.MessageRemoved(place))
+
+    @precondition(lambda self: self.door_calls)
+    @rule(pick=st.integers(0, 5))
+    def client_answers(self, pick: int) -> None:
+        call_id = self.door_calls[pick % len(self.door_calls)]
+        asked = [call.id for message in self.call.conversation.history() for call in message.tool_calls]
+        if call_id in asked:
+            self.call.happens(ev.MessageAdded(Message("tool", "open", tool_call_id=call_id, id=f"out-{call_id}")))
+
+    @precondition(lambda self: len(self.call.log) % 5 == 0)
+    @rule(text=st.sampled_from(["", "Be brief."]))
+    def instructions_change(self, text: str) -> None:
+        self.call.happens(ev.InstructionsChanged(text))
+        first = self.call.conversation.history()[:1]
+        if self.call.conversation.call != "ended":
+            assert [message.content for message in first if message.role == "system"][:1] == ([text] if text else [])
 
     @precondition(lambda self: self.call.conversation.agent != "idle" or len(self.call.log) % 4 == 2)
     @rule()
@@ -262,13 +301,15 @@ class Interleavings(RuleBasedStateMachine):
 
     @precondition(lambda self: self.call.all(do.StartReply))
     @rule(
-        name=st.sampled_from(["look_up", "charge", "search", "unheard of"]),
+        name=st.sampled_from(["look_up", "charge", "search", "open_door", "unheard of"]),
         of=st.sampled_from(["x", "y"]),
         fresh=st.booleans(),
     )
     def model_asks_for_tool(self, name: str, of: str, fresh: bool) -> None:
         self.tool_ids += fresh
         call = ToolCall(f"{name}-{of}-{self.tool_ids}", name, {"of": of})
+        if name == "open_door":
+            self.door_calls.append(call.id)
         self.call.happens(ev.ReplyAskedForTool(self._a_reply(0), call))
 
     @precondition(lambda self: self.call.all(do.StartReply))

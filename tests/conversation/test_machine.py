@@ -18,12 +18,13 @@ from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec, WordTiming
 
 TOOL = ToolSpec("look_up")
+CLIENT_TOOL = ToolSpec("open_door", client=True)
 LONG = "We are open from Monday to Friday and on the first Saturday of every month."
 INSISTENT = Policy(barge_in=BargeIn(enabled=False))
 
 
 def a_call(policy: Policy | None = None) -> CallDriver:
-    return connected(policy, tools=[TOOL])
+    return connected(policy, tools=[TOOL, CLIENT_TOOL])
 
 
 def thinking(policy: Policy | None = None) -> CallDriver:
@@ -64,6 +65,9 @@ WAYS: dict[str, Callable[[], CallDriver]] = {
     "thinking": thinking,
     "thinking, with a voice that does not answer": lambda: CallDriver(voice=Voice(silent=True)).connects().types("Hi").model_says("Yes."),
     "speaking": speaking,
+    "speaking, another reply asked for": lambda: speaking().happens(ev.ReplyRequested("r9")),
+    "thinking, for a tool of the client's": lambda: a_call().types("Hi").happens(ev.ReplyAskedForTool(1, ToolCall("c9", "open_door"))),
+    "idle after a tool of the client's": lambda: a_call().types("Hi").model_asks_for("open_door", "c9").happens(ev.ReplyDone(1)),
     "held for a sound": lambda: speaking().caller_sounds(),
     "held, its interruption decided": losing_its_floor,
     "held while thinking": lambda: thinking().caller_sounds(),
@@ -98,6 +102,13 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ev.EndRequested(EndReason.ASSISTANT_ENDED), ev.EndRequested(EndReason.ASSISTANT_ENDED, "Goodbye."),
         ev.AudioArrived(), ev.SoundStarted(5000), ev.SoundFaded(5000, 400), ev.SilenceReached(5000),
         ev.DtmfPressed("1"), ev.DtmfPressed("#"), ev.TurnDiscarded(), ev.ReplyRequested(), ev.ReplyRequested("r2"),
+        ev.ReplyRequested("r3", ev.ReplyOptions("Be brief.", (), (CLIENT_TOOL,), "text", "amy", {"temperature": 0})),
+        ev.InstructionsChanged("Be brief."), ev.InstructionsChanged(""), ev.ToolsChanged(()), ev.ToolsChanged((CLIENT_TOOL,)),
+        ev.MessageAdded(Message("user", "First.", id="m1"), after=ev.Place()),
+        ev.MessageAdded(Message("user", "Later.", id="m2"), reply=True, after=ev.Place(reply=reply)),
+        ev.MessageAdded(Message("user", "Nowhere.", id="m3"), after=ev.Place(id="unknown")),
+        ev.MessageAdded(Message("tool", "open", tool_call_id="c9", id="m4")),
+        ev.MessageRemoved(ev.Place(reply=reply)), ev.MessageRemoved(ev.Place(turn=1)), ev.MessageRemoved(ev.Place(id="m1")),
         ev.ReplyCancelled("c1"), ev.TextReceived("Hello."), ev.TextReceived("Hello.", reply=False),
         ev.MessageAdded(Message("system", "Note.")), ev.MessageAdded(Message("user", "Hello."), reply=True),
         ev.ToolFinished("call-1", "nine"), ev.ToolFailed("call-1", "no"), ev.ToolFinished("never asked for", "x"),

@@ -38,6 +38,12 @@ class Witness:
         """Some replies are written: then there is nothing to hear."""
         self._told_ms: dict[int, int] = {}
         self._truncated: set[int] = set()
+        self._removes = False
+        """Something was removed in this input."""
+        self._forgotten: set[int] = set()
+        """Replies that were to be removed: what was live then never enters the history."""
+        self._foreign: set[str] = set()
+        """Calls that a client gave an answer to: it may do so without having been asked."""
         self._states = {"user": "silent", "agent": "idle", "call": "connecting"}
         self._newest_reply = 0
         self._live: int | None = None
@@ -53,6 +59,7 @@ class Witness:
 
     def saw(self, event: ev.Event | None, actions: Sequence[do.Action], conversation: Conversation) -> None:
         assert not self.ended or not actions, "nothing follows the end of a call"
+        self._removes = False
         self._note(event)
         spoken_before = self._assistant_messages
         closed = [action for action in actions if isinstance(action, do.ReplyClosed)]
@@ -72,6 +79,13 @@ class Witness:
             self._truncated.add(event.reply)
         elif isinstance(event, ev.ToolFinished | ev.ToolFailed):
             self._running_tools.pop(event.tool_call_id, None)
+        elif isinstance(event, ev.ReplyRequested) and event.options is not None:
+            self._writes = self._writes or event.options.output == "text"
+        elif isinstance(event, ev.MessageRemoved):
+            self._removes = True
+            self._forgotten.add(event.place.reply)
+        elif isinstance(event, ev.MessageAdded):
+            self._foreign.add(event.message.tool_call_id or "")
         elif isinstance(event, ev.PolicyChanged):
             self._writes = self._writes or event.policy.output == "text"
 
@@ -134,6 +148,9 @@ class Witness:
         messages = conversation.history()
         spoken = [message for message in messages if message.role == "assistant"]
         self._assistant_messages = len(spoken)
+        if self._removes:
+            spoken_before = len(spoken)
+        closed = [reply for reply in closed if reply.reply not in self._forgotten and not self._removes]
         said = " ".join(message.content for message in spoken[spoken_before:] if message.content)
         assert said == " ".join(reply.text for reply in closed if reply.text), "history holds what was heard"
         for reply in closed:
@@ -141,6 +158,7 @@ class Witness:
                 told_ms = self._told_ms.get(reply.reply, 0)
                 assert reply.heard_ms == told_ms
                 assert reply.text == self._heard_words(reply.reply, told_ms), "heard, not sent"
-        answers = [message.tool_call_id for message in messages if message.role == "tool"]
         calls = [call.id for message in spoken for call in message.tool_calls]
+        answers = [message.tool_call_id for message in messages if message.role == "tool"]
+        answers = [call_id for call_id in answers if call_id in calls or call_id not in self._foreign]
         assert answers == calls, "every tool call has exactly one answer, in order"

@@ -229,7 +229,10 @@ def test_silence_is_measured_only_after_sound(levels: list[float]) -> None:
     for _ in range(5):
         ears.feed(slot, window(0.0))
         ears.beat()
-    assert ears.silence_ms(slot, 1000) == 1000 - len(levels) * 32
+    heard_ms = (len(levels) + 5) * 32
+    assert ears.silence_ms(slot, heard_ms) == 5 * 32
+    assert ears.silence_ms(slot, heard_ms + 20) == 5 * 32 + 20, "what no beat could have heard counts as silence"
+    assert ears.silence_ms(slot, 100_000) == 6 * 32, "what only waits may be anything"
 
 
 def test_the_model_forgets_while_nothing_sounds_and_only_then() -> None:

@@ -95,6 +95,10 @@ class Rig:
             self.wire.advance(0)
             self.plane.on_beat()
 
+    def beats(self, count: int) -> None:
+        for _ in range(count):
+            self.plane.on_beat()
+
 
 def tone(duration_ms: int, level: float) -> bytes:
     return g711.mulaw_encode(np.full(duration_ms * 8, round(level * 32767), dtype=np.int16)).tobytes()
@@ -106,6 +110,7 @@ def test_the_tap_gets_the_audio_sample_for_sample() -> None:
     said = bytes(range(256)) * 10
     for at in range(0, len(said), 137):
         rig.port.audio(said[at : at + 137], None)
+    rig.port.catch_up()
     assert rig.tap.audio == said
     assert rig.tap.starts[1] == 137 // 8
 
@@ -115,10 +120,56 @@ def test_audio_before_anybody_listens_is_kept_half_a_second() -> None:
     for number in range(40):
         rig.port.audio(bytes([number]) * 160, number * 20)
     rig.port.listen(rig.tap)
+    rig.beats(2)
     assert rig.tap.audio == b"".join(bytes([number]) * 160 for number in range(15, 40))
     assert rig.plane.hearing_counters.early_dropped_ms == 300
     rig.port.audio(bytes([40]) * 160, 40 * 20)
     assert rig.tap.audio.endswith(bytes([39]) * 160 + bytes([40]) * 160), "the early loss is not filled as a gap again"
+
+
+def test_audio_that_comes_all_at_once_is_heard_as_if_it_had_been_spoken() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.watch_silence(200)
+    for _ in range(10):
+        rig.port.audio(tone(20, 0.0), None)
+    said = tone(1000, 0.5) + tone(1000, 0.0) + tone(500, 0.5)
+    for at in range(0, len(said), 800):
+        rig.port.audio(said[at : at + 800], None)
+    assert len(rig.tap.audio) < 500 * 8, "the recogniser is not ahead of the ears"
+    rig.beats(3)
+    assert rig.facts.told == [("arrived", 0), ("speech", 192)]
+    rig.beats(15)
+    names = [name for name, _ in rig.facts.told]
+    assert names == ["arrived", "speech", "stopped", "silence", "speech"]
+    assert rig.facts.told[4][1] == pytest.approx(2200, abs=32)
+    assert rig.tap.audio == tone(200, 0.0) + said
+    starts = rig.tap.starts
+    assert starts == sorted(starts) and starts[-1] < 2700
+
+
+def test_a_backlog_can_be_dropped_and_is_bounded() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.audio(tone(4000, 0.5), None)
+    rig.port.skip_backlog()
+    rig.beats(20)
+    assert rig.tap.audio == b"" and rig.facts.told == [("arrived", 0)]
+    for _ in range(7):
+        rig.port.audio(tone(100_000, 0.5), None)
+    assert rig.plane.hearing_counters.backlog_dropped_ms == 100_000
+
+
+def test_after_push_to_talk_the_ears_go_on_where_the_audio_is() -> None:
+    rig = Rig()
+    rig.port.listen(rig.tap)
+    rig.port.hear(HearingSettings(), enabled=False)
+    rig.port.audio(tone(5000, 0.5), None)
+    assert len(rig.tap.audio) == 5000 * 8, "all that is sent is meant"
+    rig.port.hear(HearingSettings(), enabled=True)
+    rig.run(320, level=0.5)
+    assert rig.facts.told[1][0] == "speech"
+    assert rig.facts.told[1][1] == pytest.approx(5000, abs=32)
 
 
 def test_a_hole_is_filled_and_counted() -> None:

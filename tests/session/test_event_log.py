@@ -98,7 +98,8 @@ def test_every_action_is_written_by_name_with_all_its_fields(kind: type) -> None
         _, event, [[name, fields]] = orjson.loads(encode_entry(5, None, [action]))
         assert event is None
         assert name == kind.__name__
-        assert {field.name for field in dataclasses.fields(kind)} <= set(fields)
+        # What a reply does otherwise stands in the request that asked for it.
+        assert {field.name for field in dataclasses.fields(kind)} - {"options"} <= set(fields)
         assert [name, fields] == orjson.loads(orjson.dumps(plain_action(action)))
 
     written()

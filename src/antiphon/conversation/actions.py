@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from antiphon.conversation.events import ReplyOptions
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec
 
 # ------------------------------------------------------------------------------------------------ imperatives
@@ -25,6 +26,7 @@ class StartReply:
     tools_allowed: bool = True
     request: str = ""
     """The client's own name for what it asked for (``ReplyRequested.request``)."""
+    options: ReplyOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,13 @@ class TurnDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class IdleTimedOut:
+    """Nobody has said anything for so long that the model is asked to; ``turn`` is an empty one of the caller's."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class InterruptionConfirmed:
     """The caller took the floor; ``heard_ms`` of the reply were heard."""
 
@@ -219,6 +228,6 @@ class RequestRefused:
 Action = (
     StartReply | CancelReply | Speak | EndSpeech | StartPlayback | HoldPlayback | ResumePlayback | StopPlayback
     | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
-    | StateChanged | TurnOpened | TurnClosed | TurnDropped | InterruptionConfirmed | InterruptionDismissed
+    | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

@@ -11,7 +11,7 @@ from antiphon.conversation.sentences import SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, AgentTrigger, User
 from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL
-from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult, ToolSpec
 
 
 class AgentSide:
@@ -22,13 +22,15 @@ class AgentSide:
 
     # -------------------------------------------------------------------------------------- beginning a reply
 
-    def ask_model(self, turn: int, *, request: str = "", insists: bool = False) -> None:
+    def ask_model(
+        self, turn: int, *, request: str = "", options: ev.ReplyOptions | None = None, insists: bool = False
+    ) -> None:
         """Start a reply to the history that has the floor. ``insists`` where a client asked for it in so many words."""
-        reply = self._begin(turn)
+        reply = self._begin(turn, options)
         reply.request, reply.insists = request, insists
         self._s.unanswered = False
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
-        self._ask(reply, self._s.history.messages())
+        self._ask(reply, self._messages_for(reply))
 
     def guess(self, turn: int, text: str) -> None:
         """Start a reply to words that may not be all of the turn."""
@@ -36,6 +38,12 @@ class AgentSide:
         reply.speculative = True
         reply.guessed_text = text
         self._ask(reply, (*self._s.history.messages(), Message("user", text)))
+
+    def _messages_for(self, reply: Reply) -> tuple[Message, ...]:
+        options = reply.options
+        if options is None:
+            return self._s.history.messages()
+        return self._s.history.under(options.instructions, options.messages)
 
     def _ask(self, reply: Reply, messages: tuple[Message, ...]) -> None:
         step = len(reply.steps)
@@ -49,6 +57,7 @@ class AgentSide:
                 speculative=reply.speculative,
                 tools_allowed=reply.step.tools_allowed,
                 request=reply.request,
+                options=reply.options,
             )
         )
 
@@ -90,15 +99,17 @@ class AgentSide:
             self._speak(reply, piece)
         self._go_on(reply)
 
-    def _begin(self, turn: int) -> Reply:
+    def _begin(self, turn: int, options: ev.ReplyOptions | None = None) -> Reply:
         assert self._s.reply is None, "at most one reply is live"
         self._s.reply_count += 1
+        output = (options.output if options is not None else None) or self._s.policy.output
         self._s.reply = Reply(
             self._s.reply_count,
             turn,
             SentenceSplitter(self._s.policy.speaking),
             self._s.now_ms,
-            written=self._s.policy.output == "text",
+            written=output == "text",
+            options=options,
         )
         return self._s.reply
 
@@ -179,10 +190,21 @@ class AgentSide:
 
     # -------------------------------------------------------------------------------------- tools
 
+    def _tool_for(self, reply: Reply, name: str) -> ToolSpec | None:
+        """A tool that this reply may use; what the client named for it alone comes before the session's."""
+        if reply.options is not None and reply.options.tools is not None:
+            own = next((tool for tool in reply.options.tools if tool.name == name), None)
+            common = self._s.tools.get(name)
+            return own or (common if common is not None and not common.client else None)
+        return self._s.tools.get(name)
+
     def _run_tool(self, reply: Reply, call: ToolCall) -> None:
-        spec = self._s.tools.get(call.name)
+        spec = self._tool_for(reply, call.name)
         if spec is None:
             self._answer(call.id, call.name, UNKNOWN_TOOL, failed=True)
+            return
+        if spec.client:
+            reply.step.for_client = True
             return
         waiting = 0 if spec.asynchronous else reply.number
         if spec.asynchronous:
@@ -198,6 +220,19 @@ class AgentSide:
                 step.results[call_id] = ToolResult(call_id, name, content, failed)
                 return True
         return False
+
+    def client_answered(self, message: Message) -> bool:
+        """The client ran a tool: its answer goes where the call stands. False where nobody asked for it."""
+        call_id = message.tool_call_id
+        if message.role != "tool" or call_id is None:
+            return False
+        for step in self._s.reply.steps if self._s.reply is not None else ():
+            if any(asked.id == call_id for asked in step.calls):
+                name = next(asked.name for asked in step.calls if asked.id == call_id)
+                step.results[call_id] = ToolResult(call_id, name, message.content)
+                step.answer_ids[call_id] = message.id
+                return True
+        return self._s.history.correct_tool_result(call_id, message.content, "answered", id=message.id)
 
     def tool_answered(self, tool_call_id: str, content: str, *, failed: bool = False) -> None:
         """A tool's answer goes to the reply that waits for it; a late one into the history, if the talk is still near."""
@@ -263,19 +298,19 @@ class AgentSide:
 
     def _go_on(self, reply: Reply) -> None:
         """The model has finished a step: wait for its tools, ask again with their answers, or let the speech end."""
-        if reply.step.calls:
+        if reply.step.calls and not reply.step.for_client:
             self._next_step_if_ready(reply)
         else:
             self._end_speech(reply)
 
     def _next_step_if_ready(self, reply: Reply) -> None:
-        if not reply.step.done or reply.step.waiting or reply.losing_floor:
+        if not reply.step.done or reply.step.waiting or reply.losing_floor or reply.step.for_client:
             return
         reply.steps.append(Step())
         reply.started_ms = self._s.now_ms
         reply.first_token_ms = None
         self._s.unanswered = False
-        self._ask(reply, (*self._s.history.messages(), *reply.pending_messages()))
+        self._ask(reply, (*self._messages_for(reply), *reply.pending_messages()))
 
     def _end_speech(self, reply: Reply) -> None:
         if not reply.ledger.pieces:
@@ -297,7 +332,7 @@ class AgentSide:
     def playback_started(self, event: ev.PlaybackStarted) -> None:
         reply = self._live(event.reply)
         if reply is not None and reply.may_play and not reply.voice_started:
-            reply.voice_started = True
+            reply.voice_started_ms = self._s.now_ms
             if self._s.agent.state is Agent.THINKING:  # not while held: the first sound left just before the hold
                 self._s.agent.fire(AgentTrigger.VOICE_STARTED)
 
@@ -385,7 +420,7 @@ class AgentSide:
             reply.heard_ms = min(reply.heard_ms, reply.truncated_ms, reply.ledger.duration_ms)
         reply.status = status
         for number, step in enumerate(reply.steps, start=1):
-            for message in step.messages(reply.reached(number), interrupted=cut):
+            for message in step.messages(reply.reached(number), interrupted=cut) if not reply.forgotten else ():
                 self._s.history.add(message, turn=reply.turn, reply=reply.number, step=number)
         for message, turn in reply.notes:
             self._s.history.add(message, turn=turn)
@@ -399,4 +434,10 @@ class AgentSide:
         if reply.idle_prompt:
             self._s.silence.last_prompt_ms = self._s.now_ms
         else:
-            self._s.silence.activity(self._s.now_ms, by_caller=False, policy=self._s.policy.silence)
+            self._s.silence.activity(self._sounds_until_ms(reply), by_caller=False, policy=self._s.policy.silence)
+
+    def _sounds_until_ms(self, reply: Reply) -> int:
+        """When the caller has heard the last of a reply that is over: a client that plays at its own pace has it all before."""
+        if self._s.policy.playback_owner == "server" or reply.voice_started_ms is None or reply.status != "completed":
+            return self._s.now_ms
+        return max(self._s.now_ms, reply.voice_started_ms + reply.ledger.duration_ms)

@@ -6,10 +6,11 @@ position in the caller's audio; ``heard_ms``, ``duration_ms`` are lengths of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from antiphon.conversation.policy import Policy
-from antiphon.vocabulary import EndReason, Message, ToolCall, WordTiming
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec, WordTiming
 
 # ------------------------------------------------------------------------------------------------ the call
 
@@ -40,6 +41,20 @@ class PolicyChanged:
     """New numbers from now on (OpenAI ``session.update``)."""
 
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionsChanged:
+    """The system prompt is another one from now on; empty for none. What follows it in the history stays."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsChanged:
+    """The model may use these from the next reply on. Work already begun goes on."""
+
+    tools: tuple[ToolSpec, ...]
 
 
 # ------------------------------------------------------------------------------------------------ hearing
@@ -166,19 +181,54 @@ class TextReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the history: a caller's turn, all a reply left there, or a message that came with an id. None of them: its beginning."""
+
+    turn: int = 0
+    reply: int = 0
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MessageAdded:
-    """A message from outside enters the history. ``reply`` true asks for a reply to it."""
+    """A message from outside enters the history. ``reply`` true asks for a reply to it. The answer of a tool that the client runs
+    takes the place that was kept for it."""
 
     message: Message
     reply: bool = False
+    after: Place | None = None
+    """None, or a place that is not there: at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRemoved:
+    """What stands at a place is forgotten; nothing happens where nothing stands there."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyOptions:
+    """What one reply does otherwise than the session would. None: as the session does."""
+
+    instructions: str | None = None
+    messages: tuple[Message, ...] | None = None
+    """Shown to the model instead of the history; the system prompt stays before them."""
+    tools: tuple[ToolSpec, ...] | None = None
+    output: Literal["audio", "text"] | None = None
+    voice: str | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+    """Laid over the model's own options."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyRequested:
-    """The client wants a reply now to the history as it is [OpenAI response.create]. Refused (``RequestRefused``) while one is live."""
+    """The client wants a reply now to the history as it is [OpenAI response.create]. Refused (``RequestRefused``) while the model still
+    writes one; begun once the floor is free where one only plays on."""
 
     request: str = ""
     """The client's own name for the request; handed on with ``StartReply``."""
+    options: ReplyOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,11 +366,11 @@ class ToolFailed:
 
 
 Event = (
-    CallConnected | CallDropped | EndRequested | PolicyChanged
+    CallConnected | CallDropped | EndRequested | PolicyChanged | InstructionsChanged | ToolsChanged
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed
-    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | ReplyRequested | ReplyCancelled | PlaybackTruncated
-    | SayRequested
+    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
+    | PlaybackTruncated | SayRequested
     | ReplyText | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed
     | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
     | ToolFinished | ToolFailed

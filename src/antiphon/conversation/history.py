@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from antiphon.conversation.events import Place
+from antiphon.conversation.tool_calls import NOT_YET
 from antiphon.vocabulary import Message, ToolOutcome
 
 
@@ -15,12 +17,22 @@ class _Entry:
     reply: int = 0
     step: int = 0
 
+    def stands_at(self, place: Place) -> bool:
+        """A caller's turn is told by its number, and so is a reply; what came from outside, by its id."""
+        if place.reply:
+            return self.reply == place.reply and bool(self.step)
+        if place.turn:
+            return self.turn == place.turn and not self.reply and self.message.role == "user" and not self.message.id
+        return bool(place.id) and self.message.id == place.id
+
 
 class History:
-    """Grows by whole messages; past ones change only in the three ways named here."""
+    """Grows by whole messages; past ones change only in the ways named here."""
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._entries = [_Entry(message) for message in messages]
+        self._given = len(self._entries)
+        """Entries the conversation began with."""
 
     def messages(self) -> tuple[Message, ...]:
         """A snapshot."""
@@ -28,6 +40,47 @@ class History:
 
     def add(self, message: Message, *, turn: int = 0, reply: int = 0, step: int = 0) -> None:
         self._entries.append(_Entry(message, turn, reply, step))
+
+    def instruct(self, text: str) -> None:
+        """Another system prompt, or none."""
+        has_one = self._given > 0 and self._entries[0].message.role == "system"
+        new = [_Entry(Message("system", text))] if text else []
+        self._entries[: 1 if has_one else 0] = new
+        self._given += len(new) - has_one
+
+    def under(self, instructions: str | None, instead: tuple[Message, ...] | None) -> tuple[Message, ...]:
+        """The messages of one reply: under other instructions, or with other messages than what was said. None: as it stands."""
+        given = [entry.message for entry in self._entries[: self._given]]
+        said = [entry.message for entry in self._entries[self._given :]] if instead is None else list(instead)
+        if instructions is not None:
+            given[: 1 if given and given[0].role == "system" else 0] = (
+                [Message("system", instructions)] if instructions else []
+            )
+        return (*given, *said)
+
+    def insert(self, message: Message, after: Place, *, turn: int = 0) -> bool:
+        """False where that place is not there."""
+        at = self._given
+        if after != Place():
+            found = [index for index, entry in enumerate(self._entries) if entry.stands_at(after)]
+            if not found:
+                return False
+            at = found[-1] + 1
+            while at < len(self._entries) and self._entries[at].message.role == "tool":
+                at += 1  # nothing comes between a call and its answer
+        self._entries.insert(at, _Entry(message, turn))
+        return True
+
+    def remove(self, place: Place) -> None:
+        """Of a tool's answer, a stand-in is left: a call without an answer is nothing a model can be shown."""
+        kept = self._entries[: self._given]
+        for entry in self._entries[self._given :]:
+            if not entry.stands_at(place):
+                kept.append(entry)
+            elif entry.message.role == "tool" and entry.reply and not place.reply:
+                entry.message = replace(entry.message, content=NOT_YET, tool_outcome="pending", id="")
+                kept.append(entry)
+        self._entries = kept
 
     def take_back_turn(self, turn: int) -> str | None:
         """Remove the caller's words of ``turn`` if nothing came after them: the caller goes on speaking, so it was one turn."""
@@ -49,9 +102,10 @@ class History:
                 entry.message = replace(entry.message, content=text, interrupted=True)
                 return
 
-    def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome) -> None:
-        """A tool answered after its place was taken by a stand-in."""
+    def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome, *, id: str = "") -> bool:
+        """A tool answered after its place was taken by a stand-in. False where there is none."""
         for entry in reversed(self._entries):
             if entry.message.tool_call_id == tool_call_id:
-                entry.message = replace(entry.message, content=content, tool_outcome=outcome)
-                return
+                entry.message = replace(entry.message, content=content, tool_outcome=outcome, id=id)
+                return True
+        return False

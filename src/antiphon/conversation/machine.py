@@ -37,8 +37,8 @@ class Conversation:
         self._keypad = KeypadInput()
         self._typed: list[ev.TextReceived] = []
         """Typed words waiting until what was heard of the interrupted reply is known."""
-        self._requested: str | None = None
-        """A client's request for a reply, waiting until its committed turn has its words."""
+        self._requested: ev.ReplyRequested | None = None
+        """A client's request for a reply, waiting until its committed turn has its words, or until the reply before it has been heard."""
         self._end_reason = EndReason.ASSISTANT_ENDED
         """Why the call ends, once it is ending."""
         self._goodbye_deadline_ms: int | None = None
@@ -47,6 +47,8 @@ class Conversation:
             ev.CallDropped: lambda event: self._finish(event.reason),
             ev.EndRequested: lambda event: self._begin_end(event.reason, event.message),
             ev.PolicyChanged: self._policy_changed,
+            ev.InstructionsChanged: self._instructions_changed,
+            ev.ToolsChanged: self._tools_changed,
             ev.AudioArrived: self._audio_arrived,
             ev.SoundStarted: self._caller.sound_started,
             ev.SoundFaded: self._caller.sound_faded,
@@ -63,6 +65,7 @@ class Conversation:
             ev.TurnDiscarded: self._caller.discarded,
             ev.TextReceived: self._text_received,
             ev.MessageAdded: self._message_added,
+            ev.MessageRemoved: self._message_removed,
             ev.ReplyRequested: self._reply_requested,
             ev.ReplyCancelled: self._reply_cancelled,
             ev.PlaybackTruncated: self._agent.truncate,
@@ -203,15 +206,21 @@ class Conversation:
     def _next_words(self) -> None:
         """A waiting request, something unanswered, or words of our own take the floor when it is free."""
         if self._s.live and self._requested is not None and self._s.turn is None:
-            request, self._requested = self._requested, None
-            if self._s.reply is None:
-                self._agent.ask_model(self._s.turn_count, request=request, insists=True)
-            else:  # the turn has been answered without being asked for
-                self._s.emit(do.RequestRefused(request, "reply_active"))
+            self._grant_request(self._requested)
         if self._s.live and self._s.unanswered and self._s.quiet:
             self._agent.ask_model(self._s.turn_count)
         if self._s.says and self._s.reply is None and self._s.user.state is User.SILENT:
             self._agent.say(self._s.says.popleft())
+
+    def _grant_request(self, event: ev.ReplyRequested) -> None:
+        reply = self._s.reply
+        if reply is not None and reply.speech_ended:
+            return  # it only plays on
+        self._requested = None
+        if reply is None:
+            self._agent.ask_model(self._s.turn_count, request=event.request, options=event.options, insists=True)
+        else:  # the turn has been answered without being asked for
+            self._s.emit(do.RequestRefused(event.request, "reply_active"))
 
     # -------------------------------------------------------------------------------------- the call
 
@@ -233,6 +242,14 @@ class Conversation:
     def _policy_changed(self, event: ev.PolicyChanged) -> None:
         self._s.policy = event.policy
         self._caller.policy_changed()
+
+    def _instructions_changed(self, event: ev.InstructionsChanged) -> None:
+        self._agent.drop_guess()
+        self._s.history.instruct(event.text)
+
+    def _tools_changed(self, event: ev.ToolsChanged) -> None:
+        self._agent.drop_guess()
+        self._s.tools = {tool.name: tool for tool in event.tools}
 
     def _begin_end(self, reason: EndReason, message: str) -> None:
         """Say goodbye, then end. What is being said is finished first; nobody is listened to any more."""
@@ -306,19 +323,31 @@ class Conversation:
 
     def _message_added(self, event: ev.MessageAdded) -> None:
         self._agent.drop_guess()
-        self._s.note(event.message)
+        message, after = event.message, event.after
+        if not self._agent.client_answered(message):
+            if after is None or not self._s.history.insert(message, after, turn=self._s.turn_count):
+                self._s.note(message)
         self._s.unanswered = self._s.unanswered or (event.reply and self._s.live)
+
+    def _message_removed(self, event: ev.MessageRemoved) -> None:
+        self._agent.drop_guess()
+        reply = self._s.committed_reply
+        if reply is not None:
+            reply.forgotten = reply.forgotten or reply.number == event.place.reply
+            reply.notes = [note for note in reply.notes if not event.place.id or note[0].id != event.place.id]
+        self._s.history.remove(event.place)
 
     def _reply_requested(self, event: ev.ReplyRequested) -> None:
         if not self._s.live:
             return
         self._agent.drop_guess()
-        if self._s.reply is not None or self._requested is not None:
+        reply = self._s.reply
+        if self._requested is not None or (reply is not None and not reply.speech_ended):
             self._s.emit(do.RequestRefused(event.request, "reply_active"))
-        elif self._s.turn is not None and self._s.user.state is User.PAUSING:
-            self._requested = event.request
+        elif reply is not None or (self._s.turn is not None and self._s.user.state is User.PAUSING):
+            self._requested = event
         else:
-            self._agent.ask_model(self._s.turn_count, request=event.request, insists=True)
+            self._agent.ask_model(self._s.turn_count, request=event.request, options=event.options, insists=True)
 
     def _reply_cancelled(self, event: ev.ReplyCancelled) -> None:
         self._agent.drop_guess()
@@ -361,7 +390,12 @@ class Conversation:
 
     def _silence_due(self, due: Due) -> None:
         policy = self._s.policy.silence
-        if due is Due.IDLE_PROMPT:
+        if due is Due.IDLE_PROMPT and policy.idle_reply:
+            self._s.silence.prompted(self._s.now_ms)
+            self._s.turn_count += 1
+            self._s.emit(do.IdleTimedOut(self._s.turn_count))
+            self._agent.ask_model(self._s.turn_count)
+        elif due is Due.IDLE_PROMPT:
             message = policy.idle_messages[self._s.silence.prompts % len(policy.idle_messages)]
             self._s.silence.prompted(self._s.now_ms)
             self._s.says.append(Say(message, idle=True))

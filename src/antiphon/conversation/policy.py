@@ -133,6 +133,8 @@ class Silence:
     """Silence after the agent has finished before it prompts [messagePlan.idleTimeoutSeconds]. 0 for never."""
     idle_messages: tuple[str, ...] = ()
     """Spoken in turn [messagePlan.idleMessages]. Empty for none."""
+    idle_reply: bool = False
+    """Ask the model instead of saying an idle message [OpenAI server_vad.idle_timeout_ms]."""
     idle_max_count: int = 3
     """Prompts at most [idleMessageMaxSpokenCount]."""
     idle_count_resets_on_speech: bool = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from antiphon.conversation.actions import ReplyStatus
+from antiphon.conversation.events import ReplyOptions
 from antiphon.conversation.playback import PlaybackLedger
 from antiphon.conversation.sentences import SentenceSplitter, without_flushes
 from antiphon.conversation.tool_calls import NOT_YET
@@ -21,7 +22,11 @@ class Step:
     results: dict[str, ToolResult] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
     """Calls whose result so far only says that the work has begun."""
+    answer_ids: dict[str, str] = field(default_factory=dict)
+    """The client's own names for the answers it gave, by call."""
     tools_allowed: bool = True
+    for_client: bool = False
+    """It asked for a tool that the client runs: the reply ends with it."""
     done: bool = False
 
     @property
@@ -37,7 +42,10 @@ class Step:
         for call in self.calls:
             result = self.results.get(call.id)
             content = result.content if result else NOT_YET
-            messages.append(Message("tool", content, tool_call_id=call.id, tool_outcome=self._outcome(call.id)))
+            name = self.answer_ids.get(call.id, "")
+            messages.append(
+                Message("tool", content, tool_call_id=call.id, id=name, tool_outcome=self._outcome(call.id))
+            )
         return messages
 
     def _outcome(self, call_id: str) -> ToolOutcome:
@@ -66,6 +74,9 @@ class Reply:
     guessed_text: str = ""
     """The words of the turn a guess was made on."""
     request: str = ""
+    options: ReplyOptions | None = None
+    forgotten: bool = False
+    """The client had it removed while it was live: nothing of it enters the history."""
     steps: list[Step] = field(default_factory=lambda: [Step()])
     ledger: PlaybackLedger = field(default_factory=PlaybackLedger)
     unspoken: list[str] = field(default_factory=list)
@@ -75,7 +86,8 @@ class Reply:
     first_token_ms: int | None = None
     may_play: bool = False
     """``StartPlayback`` was asked for."""
-    voice_started: bool = False
+    voice_started_ms: int | None = None
+    """When its first sound left."""
     speech_ended: bool = False
     """``EndSpeech`` was asked for."""
     failed: bool = False
@@ -95,6 +107,10 @@ class Reply:
     @property
     def step(self) -> Step:
         return self.steps[-1]
+
+    @property
+    def voice_started(self) -> bool:
+        return self.voice_started_ms is not None
 
     @property
     def asked_tools(self) -> bool:

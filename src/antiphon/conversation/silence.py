@@ -47,6 +47,7 @@ class SilenceKeeper:
         if quiet:
             if policy.silence_timeout_ms:
                 times.append((self.last_activity_ms + policy.silence_timeout_ms, Due.SILENCE_TIMEOUT))
-            if policy.idle_after_ms and policy.idle_messages and self.prompts < policy.idle_max_count:
+            prompts = policy.idle_reply or policy.idle_messages
+            if policy.idle_after_ms and prompts and self.prompts < policy.idle_max_count:
                 times.append((self.last_prompt_ms + policy.idle_after_ms, Due.IDLE_PROMPT))
         return min(times, default=None, key=lambda entry: entry[0])

@@ -20,6 +20,7 @@ from antiphon.vocabulary import Encoding
 _QUIET, _SOUND, _SPEECH = 0, 1, 2
 _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
+_BEHIND_WINDOWS = 8
 _FLOOR_MARGIN_DB = 9.0
 """A frame this much over the background is voice as far as the end of speech is concerned."""
 _FALL_DB = 30.0
@@ -89,10 +90,25 @@ class Ears:
         """Audio of one call, in order."""
         self._pending[slot] += audio
 
+    def is_behind(self, slot: int) -> bool:
+        """Whether audio waits that a beat should already have heard."""
+        return len(self._pending[slot]) > _BEHIND_WINDOWS * self._window_bytes
+
+    def skip_to(self, slot: int, media_ms: int) -> None:
+        """Nothing was fed for a while: what comes next stands at ``media_ms``."""
+        self._pending[slot].clear()
+        self._model.reset(slot)
+        self._slots.heard_ms[slot] = media_ms
+        self._slots.voice_end_ms[slot] = -1
+        self._slots.phase[slot] = _QUIET
+        self._slots.report_ms[slot] = NEVER
+
     def silence_ms(self, slot: int, media_ms: int) -> int | None:
         """Silence since sound or speech ended, given that ``media_ms`` of audio have arrived; None while it goes on or before any."""
         if self._slots.phase[slot] != _QUIET or self._slots.voice_end_ms[slot] < 0:
             return None
+        # What waits to be heard may not be silence: only the piece of a window that no beat could have heard is taken for it.
+        media_ms = min(media_ms, int(self._slots.heard_ms[slot]) + self._window_ms)
         return int(media_ms - self._slots.voice_end_ms[slot])
 
     @property

@@ -111,7 +111,7 @@ class MediaPlane:
             ears.beat()
         now_ms = self._clock.now_ms()
         for port in tuple(self._ports):
-            port.check_silence()
+            port.beat()
             if port.mouth.busy:
                 port.mouth.beat(now_ms)
 

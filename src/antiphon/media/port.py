@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 _GAP_TOLERANCE_MS = 15
 """Carriers' timestamps jitter by a few ms; less than this is no hole."""
+_STRIDE_MS = 256
+"""What a call hears in one beat at most. Audio that comes faster than it was spoken (a file sent at once, a line that was stuck) is heard
+in strides of this, so that the recogniser is not ahead of the ears."""
+_LONGEST_BACKLOG_MS = 600_000
 
 
 @dataclass(slots=True)
@@ -32,6 +36,8 @@ class HearingCounters:
     """Holes too long to fill, or time that ran backwards: the time base was moved."""
     early_dropped_ms: float = 0.0
     """Audio that came more than the early-media buffer before anybody listened."""
+    backlog_dropped_ms: float = 0.0
+    """Audio that came faster than it could be heard, by more than ten minutes."""
     echo_windows: int = 0
     """Windows of our own voice that were not taken for the caller's."""
 
@@ -65,6 +71,10 @@ class MediaPort:
         self._slot = ears.open(listener, settings, echo_guard.is_echo if echo_guard is not None else None)
         self._concealer = Concealer(audio, settings.max_gap_fill_ms)
         self._samples = 0
+        self._backlog = bytearray()
+        """Arrived and not heard yet."""
+        self._stride_bytes = audio.bytes_for_ms(_STRIDE_MS)
+        self._sample_bytes = audio.bytes_per_sample
         self._offset_ms = 0.0
         """Stream position minus our own: moved when the stream's time base jumps."""
         self._tap: AudioTap | None = None
@@ -119,16 +129,50 @@ class MediaPort:
         self._take(self._concealer.fill(int(missing_ms * self._audio.rate_hz / 1000)))
 
     def _take(self, audio: bytes) -> None:
-        start_ms = int(self.media_ms)
-        self._samples += len(audio) // self._audio.bytes_per_sample
+        self._samples += len(audio) // self._sample_bytes
         if self._recorder is not None:
             self._recorder.hear(audio, self._plane.now_ms())
+        if self._hears and (self._backlog or len(audio) > self._stride_bytes or self._ears.is_behind(self._slot)):
+            self._put_off(audio)
+        else:
+            self._hear(audio, self._samples - len(audio) // self._sample_bytes)
+
+    def _put_off(self, audio: bytes) -> None:
+        self._backlog += audio
+        excess = len(self._backlog) - self._audio.bytes_for_ms(_LONGEST_BACKLOG_MS)
+        if excess > 0:
+            self._counters.backlog_dropped_ms += self._audio.ms_of(excess)
+            del self._backlog[:excess]
+
+    def _hear(self, audio: bytes, position: int) -> None:
+        """``position`` is the number of the first sample."""
         if self._echo_guard is not None:
             self._echo_guard.hear(audio)
         if self._hears:
             self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
         if self._tap is not None:
-            self._tap.hear(audio, start_ms)
+            self._tap.hear(audio, position * 1000 // self._audio.rate_hz)
+        self.check_silence()
+
+    def _hear_backlog(self, size: int) -> None:
+        if self._backlog:
+            position = self._samples - len(self._backlog) // self._sample_bytes
+            audio = bytes(self._backlog[:size])
+            del self._backlog[:size]
+            self._hear(audio, position)
+
+    def catch_up(self) -> None:
+        """Hear all that has arrived, now."""
+        self._hear_backlog(len(self._backlog))
+
+    def skip_backlog(self) -> None:
+        """What has not been heard yet need not be."""
+        self._backlog.clear()
+
+    def beat(self) -> None:
+        """Once a beat, after the ears'."""
+        if self._backlog and not self._ears.is_behind(self._slot):
+            self._hear_backlog(self._stride_bytes)
         self.check_silence()
 
     @property
@@ -147,7 +191,8 @@ class MediaPort:
     def check_silence(self) -> None:
         if self._watch_ms is None and self._utterance_end_ms is None:
             return
-        silence_ms = self._ears.silence_ms(self._slot, int(self.media_ms))
+        heard = self._samples - len(self._backlog) // self._sample_bytes
+        silence_ms = self._ears.silence_ms(self._slot, heard * 1000 // self._audio.rate_hz)
         if silence_ms is None:
             return
         if self._utterance_end_ms is not None and silence_ms >= self._utterance_end_ms:
@@ -160,6 +205,10 @@ class MediaPort:
     def hear(self, settings: HearingSettings, *, enabled: bool = True) -> None:
         """New thresholds; ``enabled`` false for push-to-talk, where no voice activity is looked for."""
         self._settings = settings
+        if enabled and not self._hears:
+            self._ears.skip_to(self._slot, int(self.media_ms))
+        elif not enabled:
+            self.catch_up()
         self._hears = enabled
         self._ears.configure(self._slot, settings)
 

@@ -66,8 +66,11 @@ def plain_action(action: Action) -> list[Any]:
     """An action as the log writes it."""
     if isinstance(action, StartReply):
         text = orjson.dumps(action.messages)
+        left_out = ("messages", "options")  # of the options, the request tells
         fields = {
-            field.name: getattr(action, field.name) for field in dataclasses.fields(action) if field.name != "messages"
+            field.name: getattr(action, field.name)
+            for field in dataclasses.fields(action)
+            if field.name not in left_out
         }
         return ["StartReply", {**fields, "messages": len(action.messages), "checksum": zlib.crc32(text)}]
     return [type(action).__name__, action]

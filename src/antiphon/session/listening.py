@@ -34,6 +34,8 @@ class Listening:
         self._continuous = stt.continuous
         self._format = audio if audio in stt.formats else stt.formats[0]
         self._convert = None if self._format == audio else _converter(audio, self._format)
+        self._audio = audio
+        self._preroll_ms = preroll_ms
         self._preroll = bytearray()
         self._preroll_bytes = self._format.bytes_for_ms(preroll_ms)
         self._expecting = False
@@ -85,6 +87,20 @@ class Listening:
     def expect(self, answers: ExpectedAnswers) -> None:
         self._expecting = bool(answers.phrases or answers.grammar)
         self._stt.expect(answers)
+
+    def replace(self, stt: SpeechToText) -> None:
+        """Another recogniser from the next utterance on; of the one that is being heard, nothing more will be said. Raises ProviderError
+        when it cannot be opened; the one there was stays."""
+        kind = self._audio if self._audio in stt.formats else stt.formats[0]
+        convert = None if kind == self._audio else _converter(self._audio, kind)
+        stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
+        self._stt.close()
+        if self._open:
+            self._open = False
+            self._feed(TranscriptFailed(self.utterance))
+        self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
+        self._preroll.clear()
+        self._preroll_bytes = kind.bytes_for_ms(self._preroll_ms)
 
     def close(self) -> None:
         self._stt.close()

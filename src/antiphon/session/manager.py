@@ -70,9 +70,13 @@ class SessionManager:
 
     def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:
         self.require_room()
-        session = Session(
-            started, self._plan_for(started), transport, self._plane, self._clock, self._observers, self._closed
-        )
+        return self.open(started, self._plan_for(started), transport)
+
+    def open(self, started: CallStarted, plan: SessionPlan, transport: CallTransport) -> Session:
+        """Start a session that is led by this plan. Raises as ``accept``."""
+        self.require_room()
+        observers = (*self._observers, *plan.observers)
+        session = Session(started, plan, transport, self._plane, self._clock, observers, self._closed)
         self._sessions[started.call_id] = session
         self._empty.clear()
         session.start()

@@ -10,7 +10,8 @@ from typing import Any
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
-from antiphon.vocabulary import Message
+from antiphon.session.observers import SessionObserver
+from antiphon.vocabulary import Message, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,7 @@ class SessionPlan:
     variables: Mapping[str, str] = field(default_factory=dict)
     transfer: Callable[[str, str], Awaitable[None]] | None = None
     """``transfer(provider_call_id, destination)``; None where the transport cannot."""
+    client_tools: tuple[ToolSpec, ...] = ()
+    """Tools that the client runs, beside those of the engines."""
+    observers: tuple[SessionObserver, ...] = ()
+    """Who watches this call, beside those who watch all."""

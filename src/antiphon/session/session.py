@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -15,7 +15,8 @@ from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.media.plane import MediaPlane
-from antiphon.providers.base import CallContext
+from antiphon.media.settings import HearingSettings
+from antiphon.providers.base import CallContext, SpeechToText
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import Listening
 from antiphon.session.observers import SessionObserver
@@ -25,7 +26,7 @@ from antiphon.session.speaking import Speaking
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.transports.base import CallStarted, CallTransport
-from antiphon.vocabulary import EndReason, Usage
+from antiphon.vocabulary import EndReason, ToolSpec, Usage
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
@@ -66,7 +67,9 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._transferring = False
         engines = plan.engines
-        tools = engines.tools.specs() if engines.tools is not None else ()
+        self._server_tools = tuple(engines.tools.specs()) if engines.tools is not None else ()
+        self._hearing = plan.hearing
+        tools = (*self._server_tools, *plan.client_tools)
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
         self.conversation = Conversation(plan.policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
@@ -87,7 +90,7 @@ class Session:
         self._tools = Tools(engines.tools, context, self._pump.feed, self._spawn)
         self._event_log = self._open_event_log(tools)
         self._hands: dict[type, Callable[[Any], None]] = {
-            do.StartReply: self._thinking.start,
+            do.StartReply: self._start_reply,
             do.CancelReply: self._cancel_reply,
             do.ReplyAdopted: lambda action: self._thinking.adopt(action.reply),
             do.Speak: lambda action: self._speaking.speak(action.reply, action.piece, action.text),
@@ -123,18 +126,45 @@ class Session:
         self._hear_as(policy)
         self._pump.feed(ev.PolicyChanged(policy))
 
+    def change_hearing(self, hearing: HearingSettings) -> None:
+        """Other thresholds from now on."""
+        self._hearing = hearing
+        self._hear_as(self.conversation.policy)
+
+    def change_instructions(self, text: str) -> None:
+        """Another system prompt."""
+        self._pump.feed(ev.InstructionsChanged(text))
+
+    def change_tools(self, client_tools: tuple[ToolSpec, ...]) -> None:
+        """Other tools that the client runs; those of the engines stay."""
+        self._thinking.tools = (*self._server_tools, *client_tools)
+        self._pump.feed(ev.ToolsChanged(self._thinking.tools))
+
+    def change_model_options(self, options: Mapping[str, Any]) -> None:
+        self._thinking.options = options
+
+    def change_voice(self, voice: str, speed: float) -> None:
+        """From the next piece on."""
+        self._speaking.voice, self._speaking.speed = voice, speed
+
+    def change_recogniser(self, stt: SpeechToText) -> None:
+        """Another recogniser. Raises ProviderError when it cannot be opened; the one there was stays."""
+        self._listening.replace(stt)
+
     def commit_turn(self) -> None:
         """The client says that the caller has finished (push-to-talk)."""
+        self.port.catch_up()
         self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
 
     def discard_turn(self) -> None:
         """The client throws away what was heard since the last turn."""
+        self.port.skip_backlog()
         self._listening.finish()
         self._pump.feed(ev.TurnDiscarded(self._listening.utterance))
 
     def _hear_as(self, policy: Policy) -> None:
         self._listening.manual = policy.endpointing.mode == "manual"
-        self.port.hear(self.plan.hearing, enabled=not self._listening.manual)
+        self.port.hear(self._hearing, enabled=not self._listening.manual)
 
     # ---------------------------------------------------------------------------------- CallSink
 
@@ -184,7 +214,7 @@ class Session:
 
     def _utterance_end_ms(self) -> int:
         """Early enough that the recogniser's last word is there when the turn could close, late enough not to cut an answer in two."""
-        endpointing, hearing = self.conversation.policy.endpointing, self.plan.hearing
+        endpointing, hearing = self.conversation.policy.endpointing, self._hearing
         closes_ms = endpointing.silence_ms if endpointing.mode == "fixed" else endpointing.wait_ms
         return max(hearing.stop_after_ms, min(hearing.utterance_end_ms, closes_ms - _RECOGNISER_MS))
 
@@ -206,6 +236,11 @@ class Session:
         hand = self._hands.get(type(action))
         if hand is not None:  # facts have no hand; observers have seen them
             hand(action)
+
+    def _start_reply(self, action: do.StartReply) -> None:
+        if action.options is not None and action.options.voice:
+            self._speaking.speak_as(action.reply, action.options.voice)
+        self._thinking.start(action)
 
     def _hold(self, action: do.HoldPlayback) -> None:
         heard_ms = self.port.mouth.hold(action.reply, self._clock.now_ms())

@@ -38,8 +38,9 @@ class Speaking:
         on_failure: Callable[[str, str], None],
     ) -> None:
         self._voices = voices
-        self._voice = voice
-        self._speed = speed
+        self.voice = voice
+        self.speed = speed
+        self._voice_of: tuple[int, str] = (0, "")
         self._audio = audio
         self._mouth = mouth
         self._clock = clock
@@ -63,6 +64,10 @@ class Speaking:
         self._pieces.append((piece, text))
         if self._task is None:
             self._task = self._spawn(self._voice_pieces(reply), name=f"voice-{reply}")
+
+    def speak_as(self, reply: int, voice: str) -> None:
+        """This reply has a voice of its own."""
+        self._voice_of = (reply, voice)
 
     def end(self, reply: int) -> None:
         """No more pieces will come."""
@@ -123,7 +128,8 @@ class Speaking:
         return False
 
     async def _stream(self, reply: int, voice: TextToSpeech, text: str) -> None:
-        stream = voice.synthesize(SpeechRequest(text, self._audio, self._voice, self._speed))
+        name = self._voice_of[1] if self._voice_of[0] == reply else self.voice
+        stream = voice.synthesize(SpeechRequest(text, self._audio, name, self.speed))
         try:
             while True:
                 try:

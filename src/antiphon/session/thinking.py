@@ -49,9 +49,10 @@ class Thinking:
         on_failure: Callable[[str, str], None],
     ) -> None:
         self._models = models
-        self._tools = tools
+        self.tools = tools
+        """What the model may use. A reply's own tools stand in for those of them that the client runs."""
         self._context = context
-        self._options = options
+        self.options = options
         self._feed = feed
         self._expect = expect
         self._spawn = spawn
@@ -63,8 +64,13 @@ class Thinking:
         self._guess_expects: ExpectedAnswers | None = None
 
     def start(self, action: StartReply) -> None:
-        tools = self._tools if action.tools_allowed else ()
-        request = ModelRequest(action.messages, tools, self._context, dict(self._options))
+        own = action.options
+        tools, options = self.tools, dict(self.options)
+        if own is not None:
+            options |= own.model
+            if own.tools is not None:
+                tools = (*(tool for tool in tools if not tool.client), *own.tools)
+        request = ModelRequest(action.messages, tools if action.tools_allowed else (), self._context, options)
         self._guess = action.reply if action.speculative else 0
         self._guess_expects = None  # what a guess before this one expected was never said
         self._tasks[action.reply] = self._spawn(self._think(action.reply, request), name=f"reply-{action.reply}")
