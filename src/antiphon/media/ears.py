@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from antiphon.audio import codec
 from antiphon.media.facts import MediaListener
+from antiphon.media.loud_onsets import LoudOnsets
 from antiphon.media.settings import HearingSettings
 from antiphon.media.slots import NEVER, QUIET_LINE_DBFS, HearingSlots
 from antiphon.providers.base import VoiceActivityModel
@@ -45,6 +46,7 @@ class Ears:
         self._window_ms = model.window_samples * 1000 // model.rate_hz
         self._frame_ms = self._window_ms // _FRAMES_A_WINDOW
         self._slots = HearingSlots()
+        self._loud = LoudOnsets()
         self._pending: list[bytearray] = []
         self._listeners: list[MediaListener | None] = []
         self._vetoes: list[Callable[[bytes], bool] | None] = []
@@ -55,6 +57,7 @@ class Ears:
         before = len(self._pending)
         self._model.resize(slots)
         self._slots.grow(slots)
+        self._loud.grow(slots)
         self._pending += [bytearray() for _ in range(before, slots)]
         self._listeners += [None] * (slots - before)
         self._vetoes += [None] * (slots - before)
@@ -73,6 +76,7 @@ class Ears:
         self._listeners[slot] = listener
         self._vetoes[slot] = veto
         self._slots.clear(slot)
+        self._loud.clear(slot)
         self.configure(slot, settings)
         return slot
 
@@ -89,6 +93,10 @@ class Ears:
     def feed(self, slot: int, audio: bytes) -> None:
         """Audio of one call, in order."""
         self._pending[slot] += audio
+
+    def agent_sounds(self, slot: int, sounds: bool) -> None:
+        """Whether the agent can be heard now: then a sound is worth noticing early."""
+        self._loud.agent_sounds[slot] = sounds
 
     def is_behind(self, slot: int) -> bool:
         """Whether audio waits that a beat should already have heard."""
@@ -135,8 +143,8 @@ class Ears:
         windows = codec.decode_to_float(b"".join(raw), self._encoding).reshape(len(raw), self._model.window_samples)
         speech = self._model.infer(slots, windows)
         self._veto_echo(slots, speech, raw)
-        self._measure_loudness(slots, windows)
-        self._decide(slots, speech)
+        level_db = self._measure_loudness(slots, windows)
+        self._decide(slots, speech, *self._hear_loudness(slots, level_db, raw))
 
     def _veto_echo(self, slots: NDArray[np.intp], speech: NDArray[np.float32], raw: list[bytes]) -> None:
         """Ask about what would begin a sound, or make it speech. Speech that has been let through is somebody's voice: it is not
@@ -147,10 +155,25 @@ class Ears:
             if veto is not None and veto(raw[row]):
                 speech[row] = 0.0
 
-    def _measure_loudness(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> None:
-        """Follow the background, and note where the last frame clearly above it ended."""
+    def _hear_loudness(
+        self, slots: NDArray[np.intp], level_db: NDArray[np.float32], raw: list[bytes]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which windows begin a sound by their loudness alone, and which keep one up."""
+        begins, goes_on = self._loud.hear(slots, level_db, self._slots.floor_db[slots], self._slots.heard_ms[slots])
+        begins &= self._slots.phase[slots] == _QUIET
+        for row in np.flatnonzero(begins):
+            veto = self._vetoes[slots[row]]
+            if veto is not None and veto(raw[row]):
+                begins[row] = False
+        return begins, goes_on
+
+    def _measure_loudness(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Follow the background, and note where the last frame clearly above it ended. Returns the frames' levels in dBFS, shape
+        (n, frames)."""
         frames = windows.reshape(len(slots), _FRAMES_A_WINDOW, -1)
-        level_db = (10 * np.log10(np.einsum("cfs,cfs->cf", frames, frames) / frames.shape[2] + 1e-9)).astype(np.float32)
+        level_db: NDArray[np.float32] = (
+            10 * np.log10(np.einsum("cfs,cfs->cf", frames, frames) / frames.shape[2] + 1e-9)
+        ).astype(np.float32)
         quietest = level_db.min(axis=1)
         # Minimum statistics over two alternating spans: the floor is never younger than two seconds, and costs two numbers a call.
         counted = self._slots.floor_windows[slots]
@@ -176,13 +199,26 @@ class Ears:
         ends = self._slots.heard_ms[slots] + last_loud * self._frame_ms
         self._slots.loud_end_ms[slots] = np.where(any_loud, ends, self._slots.loud_end_ms[slots])
         self._slots.heard_ms[slots] += self._window_ms
+        return level_db
 
-    def _decide(self, slots: NDArray[np.intp], speech: NDArray[np.float32]) -> None:
+    def _decide(
+        self,
+        slots: NDArray[np.intp],
+        speech: NDArray[np.float32],
+        loud_begins: NDArray[np.bool_],
+        loud_goes_on: NDArray[np.bool_],
+    ) -> None:
         """Hysteresis for all; only the calls where something changed cost Python."""
         phase = self._slots.phase[slots]
         heard_ms = self._slots.heard_ms[slots]
         low = np.where(phase == _SPEECH, self._slots.release_at[slots], self._slots.sound_at[slots])
-        sounding = speech >= low
+        voiced = speech >= low
+        for row in np.flatnonzero(voiced & (self._loud.until_ms[slots] > 0)):
+            self._loud.agreed(int(slots[row]))
+            self._slots.began_ms[slots[row]] = heard_ms[row] - self._window_ms
+        for row in np.flatnonzero(loud_begins & ~voiced):
+            self._loud.began(int(slots[row]), int(heard_ms[row]))
+        sounding = voiced | loud_begins | loud_goes_on
         self._slots.model_end_ms[slots] = np.where(sounding, heard_ms, self._slots.model_end_ms[slots])
         # The model hangs on for some windows after the voice has ended; loudness knows better, but not by more than that.
         model_end_ms = self._slots.model_end_ms[slots]
@@ -233,6 +269,8 @@ class Ears:
         elif stops or fades:
             self._slots.phase[slot] = _QUIET
             self._slots.report_ms[slot] = NEVER
+            if self._loud.is_alone(slot):
+                self._loud.was_wrong(slot, heard_ms)
             ended_ms = int(self._slots.voice_end_ms[slot])
             tell = listener.speech_stopped if stops else listener.sound_faded
             tell(ended_ms, heard_ms - ended_ms)

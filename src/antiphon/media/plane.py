@@ -112,8 +112,10 @@ class MediaPlane:
         now_ms = self._clock.now_ms()
         for port in tuple(self._ports):
             port.beat()
-            if port.mouth.busy:
-                port.mouth.beat(now_ms)
+            mouth = port.mouth
+            if mouth.busy:
+                mouth.beat(now_ms)
+            port.notice_agent(mouth.busy and mouth.sounding_until_ms(now_ms) is not None)
 
     def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
         key = (encoding, rate_hz)

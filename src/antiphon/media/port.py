@@ -83,6 +83,7 @@ class MediaPort:
         self._watch_ms: int | None = None
         self._utterance_end_ms: int | None = None
         self._hears = True
+        self._agent_sounds = False
 
     # ---------------------------------------------------------------------------------- in
 
@@ -174,6 +175,12 @@ class MediaPort:
         if self._backlog and not self._ears.is_behind(self._slot):
             self._hear_backlog(self._stride_bytes)
         self.check_silence()
+
+    def notice_agent(self, sounds: bool) -> None:
+        """The agent can be heard from now on, or no more."""
+        if sounds != self._agent_sounds:
+            self._agent_sounds = sounds
+            self._ears.agent_sounds(self._slot, sounds)
 
     @property
     def media_ms(self) -> float:
