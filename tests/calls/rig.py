@@ -21,6 +21,7 @@ from antiphon.media.plane import MediaPlane
 from antiphon.providers.base import ToolRunner
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
 from antiphon.session.manager import SessionManager
+from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
@@ -110,6 +111,8 @@ class Call:
             tools=tools,
         )
         self.folder = folder
+        self.observers: tuple[SessionObserver, ...] = ()
+        """Who watches besides the watcher."""
         self.plane: MediaPlane
         self.manager: SessionManager
         self.session: Session
@@ -147,6 +150,7 @@ class Call:
             "test", self.policy, (), self.engines,
             event_log=self.folder / "call-1.jsonl" if self.folder else None,
             recording=self.folder / "call-1.wav" if self.folder else None,
+            observers=self.observers,
         )  # fmt: skip
 
     async def _line(self) -> None:

@@ -14,7 +14,7 @@ from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
 from antiphon.session.timeline import CallTimeline
 from antiphon.surfaces.metrics import CallMetrics
 from antiphon.transports.base import CallStarted
-from antiphon.vocabulary import TELEPHONE, EndReason, ToolCall, ToolSpec, Usage
+from antiphon.vocabulary import TELEPHONE, AnsweredBy, EndReason, ToolCall, ToolSpec, Usage
 
 
 class Scraped:
@@ -35,13 +35,8 @@ class Scraped:
 def scraped(call: Call, talk: Any) -> Scraped:
     """What a whole call leaves."""
     metrics = CallMetrics(lambda call_id: call.timelines.find(call_id))
-
-    async def watched(call: Call) -> None:
-        metrics.call_started(call.session.call, call.session.started_ms)
-        call.manager._observers.append(metrics)  # type: ignore[attr-defined]
-        await talk(call)
-
-    call.run(watched)
+    call.observers = (metrics,)
+    call.run(talk)
     return Scraped(metrics)
 
 
@@ -119,6 +114,15 @@ def test_tokens_are_counted_by_direction() -> None:
     seen = Scraped(metrics)
     assert seen.value("antiphon_tokens_total", provider="model", direction="in") == 12
     assert seen.value("antiphon_tokens_total", provider="model", direction="out") == 3
+
+
+def test_who_answered_is_counted_with_what_was_done_about_it() -> None:
+    metrics = CallMetrics(lambda call_id: None)
+    for outcome in ("message", "message", "gone"):
+        metrics.answered(AnsweredBy.MACHINE_END_BEEP, outcome)
+    seen = Scraped(metrics)
+    for outcome, count in (("message", 2), ("gone", 1), ("hung_up", 0)):
+        assert seen.value("antiphon_machine_detections_total", answered_by="machine_end_beep", outcome=outcome) == count
 
 
 def test_nothing_a_caller_can_choose_becomes_a_label() -> None:

@@ -49,6 +49,7 @@ class Ears:
         self._loud = LoudOnsets()
         self._pending: list[bytearray] = []
         self._listeners: list[MediaListener | None] = []
+        self._report_at_ms: list[tuple[int, ...]] = []
         self._vetoes: list[Callable[[bytes], bool] | None] = []
         self._free: list[int] = []
         self._grow(slots)
@@ -59,6 +60,7 @@ class Ears:
         self._slots.grow(slots)
         self._loud.grow(slots)
         self._pending += [bytearray() for _ in range(before, slots)]
+        self._report_at_ms += [()] * (slots - before)
         self._listeners += [None] * (slots - before)
         self._vetoes += [None] * (slots - before)
         self._free += range(slots - 1, before - 1, -1)
@@ -83,6 +85,7 @@ class Ears:
     def configure(self, slot: int, settings: HearingSettings) -> None:
         """New thresholds for a call."""
         self._slots.configure(slot, settings)
+        self._report_at_ms[slot] = settings.report_voice_at_ms
 
     def close(self, slot: int) -> None:
         self._listeners[slot] = None
@@ -140,11 +143,15 @@ class Ears:
             pending = self._pending[slot]
             raw.append(bytes(pending[:size]))
             del pending[:size]
-        windows = codec.decode_to_float(b"".join(raw), self._encoding).reshape(len(raw), self._model.window_samples)
+        windows = self._windows_of(b"".join(raw))
+        level_db = self._measure_loudness(slots, windows)
         speech = self._model.infer(slots, windows)
         self._veto_echo(slots, speech, raw)
-        level_db = self._measure_loudness(slots, windows)
         self._decide(slots, speech, *self._hear_loudness(slots, level_db, raw))
+
+    def _windows_of(self, raw: bytes) -> NDArray[np.float32]:
+        """Wire bytes of whole windows as samples, shape (n, window_samples)."""
+        return codec.decode_to_float(raw, self._encoding).reshape(-1, self._model.window_samples)
 
     def _veto_echo(self, slots: NDArray[np.intp], speech: NDArray[np.float32], raw: list[bytes]) -> None:
         """Ask about what would begin a sound, or make it speech. Speech that has been let through is somebody's voice: it is not
@@ -264,8 +271,9 @@ class Ears:
             listener.sound_started(int(self._slots.began_ms[slot]))
         if becomes_speech:
             self._slots.phase[slot] = _SPEECH
-            self._slots.report_ms[slot] = heard_ms + self._slots.dense_every_ms[slot]
-            listener.speech_started(int(self._slots.began_ms[slot]))
+            began_ms = int(self._slots.began_ms[slot])
+            self._slots.report_ms[slot] = began_ms + self._next_report(slot, 0)
+            listener.speech_started(began_ms)
         elif stops or fades:
             self._slots.phase[slot] = _QUIET
             self._slots.report_ms[slot] = NEVER
@@ -276,6 +284,9 @@ class Ears:
             tell(ended_ms, heard_ms - ended_ms)
         elif not begins:
             voice_ms = heard_ms - int(self._slots.began_ms[slot])
-            every_ms = int(self._slots.dense_every_ms[slot]) if voice_ms < self._slots.dense_ms[slot] else 1000
-            self._slots.report_ms[slot] = heard_ms + every_ms
+            self._slots.report_ms[slot] = heard_ms - voice_ms + self._next_report(slot, voice_ms)
             listener.speech_continued(voice_ms)
+
+    def _next_report(self, slot: int, voice_ms: int) -> int:
+        """The voice after which to report that speech goes on, given how much was reported."""
+        return next((at_ms for at_ms in self._report_at_ms[slot] if at_ms > voice_ms), voice_ms + 1000)

@@ -20,6 +20,7 @@ _TRIM_MS = 4000
 """Heard audio is let go in steps of this much; trimming every message would copy the rest each time."""
 _TRIM_MARGIN_MS = 1000
 _MAX_MARKS = 64
+NEVER = 1 << 62
 
 
 @dataclass(slots=True)
@@ -71,6 +72,10 @@ class Mouth:
         self._mark_serial = 0
         self._next_mark_ms = 0.0
         self._end_mark_sent = False
+        self.wake_ms = NEVER
+        """When the beat must look after this mouth next. What happens before calls ``beat`` itself."""
+        self.sounds_until_ms = 0
+        """When the sound in flight will have ended; past where nothing is in flight."""
 
     # ---------------------------------------------------------------------------------- from the session
 
@@ -85,6 +90,7 @@ class Mouth:
         self._open = self._held = self._ended = self._started = self._end_mark_sent = False
         self._marks.clear()
         self._next_mark_ms = 0.0
+        self.wake_ms, self.sounds_until_ms = NEVER, 0
 
     def speak(self, reply: int, audio: bytes, now_ms: int) -> None:
         """More of a reply's audio: whole samples in the outbound format."""
@@ -119,6 +125,7 @@ class Mouth:
             self._transport.clear()
             self._on_silenced(now_ms)
         self._held = True
+        self.wake_ms, self.sounds_until_ms = NEVER, 0
         self._marks.clear()
         self._end_mark_sent = False
         self._playhead.restart(heard_ms)
@@ -146,6 +153,7 @@ class Mouth:
         if position_ms is None:
             return False
         self._playhead.marked(position_ms, now_ms)
+        self.wake_ms = now_ms  # the clock may have been set right
         if self._ended and not self._marks and self._end_mark_sent and self._unsent_bytes() == 0:
             self._finish(int(position_ms))
         return True
@@ -160,19 +168,16 @@ class Mouth:
     def heard_ms(self, now_ms: int) -> int:
         return int(self._playhead.heard_ms(now_ms))
 
-    def sounding_until_ms(self, now_ms: int) -> int | None:
-        """When the sound in flight will have ended; None when nothing is in flight."""
-        ahead = self._playhead.ahead_ms(now_ms)
-        return int(now_ms + ahead) if ahead > 0 else None
-
     def beat(self, now_ms: int) -> None:
-        """Send what is due."""
+        """Send what is due, and say when to look again."""
+        self.wake_ms = NEVER
         if not self.busy:
             return
         unsent = self._unsent_bytes()
         if unsent:
             self._send_due(unsent, now_ms)
-        if self._ended and self._unsent_bytes() == 0:
+            unsent = self._unsent_bytes()
+        if self._ended and not unsent:
             self._look_for_end(now_ms)
 
     def _unsent_bytes(self) -> int:
@@ -188,9 +193,11 @@ class Mouth:
         while unsent:
             ahead_ms = self._playhead.ahead_ms(now_ms)
             if self._transport.paced and ahead_ms + message_ms > settings.lead_ms:
+                self.wake_ms = int(now_ms + ahead_ms + message_ms - settings.lead_ms)
                 return
             # A short rest waits for company, unless the speech is over or the far side is about to run dry.
             if not self._ended and unsent < settings.first_message_ms * self._bytes_per_ms and ahead_ms > message_ms:
+                self.wake_ms = int(now_ms + ahead_ms - message_ms)
                 return
             size = min(unsent, self._audio.bytes_for_ms(message_ms))
             at = self._offset(self._playhead.sent_ms)
@@ -203,6 +210,7 @@ class Mouth:
         starts_ms = int(now_ms + self._playhead.ahead_ms(now_ms))
         self._on_sound(audio, starts_ms)
         self._playhead.sent(self._audio.ms_of(len(audio)), now_ms)
+        self.sounds_until_ms = self._playhead.due_at_ms(self._playhead.sent_ms)
         if not self._started:
             self._started = True
             self._listener.playback_started(self.reply)
@@ -238,12 +246,15 @@ class Mouth:
                 if not self._marks or next(reversed(self._marks.values())) != self._playhead.sent_ms:
                     self._mark(now_ms)
                 self._end_mark_sent = True
-            late_ms = now_ms - self._playhead.due_at_ms(self._playhead.sent_ms)
-            if late_ms < self._settings.mark_timeout_ms:
+            give_up_ms = self._playhead.due_at_ms(self._playhead.sent_ms) + self._settings.mark_timeout_ms
+            if now_ms < give_up_ms:
+                self.wake_ms = give_up_ms
                 return
             self._counters.late_marks += 1
         if heard_ms >= self._playhead.sent_ms:
             self._finish(int(heard_ms))
+        else:
+            self.wake_ms = self._playhead.due_at_ms(self._playhead.sent_ms)
 
     def _finish(self, heard_ms: int) -> None:
         reply = self.reply

@@ -113,9 +113,9 @@ class MediaPlane:
         for port in tuple(self._ports):
             port.beat()
             mouth = port.mouth
-            if mouth.busy:
+            if now_ms >= mouth.wake_ms:
                 mouth.beat(now_ms)
-            port.notice_agent(mouth.busy and mouth.sounding_until_ms(now_ms) is not None)
+            port.notice_agent(now_ms < mouth.sounds_until_ms)
 
     def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
         key = (encoding, rate_hz)

@@ -70,11 +70,13 @@ class MediaPort:
         self._to_ears = to_ears
         self._slot = ears.open(listener, settings, echo_guard.is_echo if echo_guard is not None else None)
         self._concealer = Concealer(audio, settings.max_gap_fill_ms)
-        self._samples = 0
+        self._arrived_bytes = 0
         self._backlog = bytearray()
         """Arrived and not heard yet."""
         self._stride_bytes = audio.bytes_for_ms(_STRIDE_MS)
-        self._sample_bytes = audio.bytes_per_sample
+        self._ms_per_byte = audio.ms_of(1)
+        self._last = b""
+        """The payload before: what a hole is filled with."""
         self._offset_ms = 0.0
         """Stream position minus our own: moved when the stream's time base jumps."""
         self._tap: AudioTap | None = None
@@ -104,8 +106,10 @@ class MediaPort:
             self._keep_early(payload)
             return
         if media_ms is not None:
-            self._fill_gap(media_ms)
-        self._concealer.hear(payload)
+            missing_ms = media_ms - self._offset_ms - self._arrived_bytes * self._ms_per_byte
+            if not -_GAP_TOLERANCE_MS <= missing_ms <= _GAP_TOLERANCE_MS:
+                self._fill_gap(missing_ms)
+        self._last = payload
         self._take(payload)
 
     def _keep_early(self, payload: bytes) -> None:
@@ -116,10 +120,7 @@ class MediaPort:
             self._offset_ms += self._audio.ms_of(excess)
             del self._early[:excess]
 
-    def _fill_gap(self, media_ms: int) -> None:
-        missing_ms = media_ms - self._offset_ms - self.media_ms
-        if abs(missing_ms) <= _GAP_TOLERANCE_MS:
-            return
+    def _fill_gap(self, missing_ms: float) -> None:
         if missing_ms < 0 or missing_ms > self._settings.max_gap_fill_ms:
             # Time ran backwards, or so far forward that filling would invent a speech: what comes now simply follows.
             self._counters.jumps += 1
@@ -127,16 +128,19 @@ class MediaPort:
             return
         self._counters.gaps += 1
         self._counters.concealed_ms += int(missing_ms)
+        self._concealer.hear(self._last)
         self._take(self._concealer.fill(int(missing_ms * self._audio.rate_hz / 1000)))
 
     def _take(self, audio: bytes) -> None:
-        self._samples += len(audio) // self._sample_bytes
+        size = len(audio)
+        position = self._arrived_bytes
+        self._arrived_bytes = position + size
         if self._recorder is not None:
             self._recorder.hear(audio, self._plane.now_ms())
-        if self._hears and (self._backlog or len(audio) > self._stride_bytes or self._ears.is_behind(self._slot)):
+        if self._hears and (self._backlog or size > self._stride_bytes or self._ears.is_behind(self._slot)):
             self._put_off(audio)
         else:
-            self._hear(audio, self._samples - len(audio) // self._sample_bytes)
+            self._hear(audio, position)
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
@@ -146,18 +150,19 @@ class MediaPort:
             del self._backlog[:excess]
 
     def _hear(self, audio: bytes, position: int) -> None:
-        """``position`` is the number of the first sample."""
+        """``position`` is the number of the first byte."""
         if self._echo_guard is not None:
             self._echo_guard.hear(audio)
         if self._hears:
             self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
         if self._tap is not None:
-            self._tap.hear(audio, position * 1000 // self._audio.rate_hz)
-        self.check_silence()
+            self._tap.hear(audio, int(position * self._ms_per_byte))
+        if self._watch_ms is not None or self._utterance_end_ms is not None:
+            self._check_silence()
 
     def _hear_backlog(self, size: int) -> None:
         if self._backlog:
-            position = self._samples - len(self._backlog) // self._sample_bytes
+            position = self._arrived_bytes - len(self._backlog)
             audio = bytes(self._backlog[:size])
             del self._backlog[:size]
             self._hear(audio, position)
@@ -174,7 +179,8 @@ class MediaPort:
         """Once a beat, after the ears'."""
         if self._backlog and not self._ears.is_behind(self._slot):
             self._hear_backlog(self._stride_bytes)
-        self.check_silence()
+        if self._watch_ms is not None or self._utterance_end_ms is not None:
+            self._check_silence()
 
     def notice_agent(self, sounds: bool) -> None:
         """The agent can be heard from now on, or no more."""
@@ -185,7 +191,7 @@ class MediaPort:
     @property
     def media_ms(self) -> float:
         """How much of the caller's audio there has been."""
-        return self._samples * 1000 / self._audio.rate_hz
+        return self._arrived_bytes * self._ms_per_byte
 
     def watch_silence(self, silence_ms: int) -> None:
         """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
@@ -195,11 +201,9 @@ class MediaPort:
         """Tell ``utterance_ended`` once the silence is this long; None for no more."""
         self._utterance_end_ms = silence_ms
 
-    def check_silence(self) -> None:
-        if self._watch_ms is None and self._utterance_end_ms is None:
-            return
-        heard = self._samples - len(self._backlog) // self._sample_bytes
-        silence_ms = self._ears.silence_ms(self._slot, heard * 1000 // self._audio.rate_hz)
+    def _check_silence(self) -> None:
+        heard_ms = int((self._arrived_bytes - len(self._backlog)) * self._ms_per_byte)
+        silence_ms = self._ears.silence_ms(self._slot, heard_ms)
         if silence_ms is None:
             return
         if self._utterance_end_ms is not None and silence_ms >= self._utterance_end_ms:

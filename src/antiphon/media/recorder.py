@@ -81,6 +81,7 @@ class Recorder:
         self._file = WavWriter(path, audio, channels=2)
         self._silence = codec.silence(audio, 1)
         self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
+        self._block = audio.bytes_for_ms(_BLOCK_MS)
         self._left = bytearray()
         self._right = bytearray()
         self._began_ms: int | None = None
@@ -94,10 +95,9 @@ class Recorder:
         if self._began_ms is None:
             self._began_ms = now_ms - int(self._audio.ms_of(len(audio)))
         self._left += audio
-        block = self._audio.bytes_for_ms(_BLOCK_MS)
         # Two blocks in memory: the agent's lead reaches a quarter of a second ahead and may still be cleared.
-        while len(self._left) >= 2 * block:
-            self._flush(block)
+        while len(self._left) >= 2 * self._block:
+            self._flush(self._block)
 
     def sound(self, audio: bytes, starts_ms: int) -> None:
         """The agent's audio, sounding from ``starts_ms`` (session clock)."""

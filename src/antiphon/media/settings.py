@@ -27,9 +27,8 @@ class HearingSettings:
     """Silence that ends a sound which never was speech."""
     preroll_ms: int = 400
     """Audio before the onset that the recogniser gets: the VAD is late on words that begin with f or s (165 ms at the 95th percentile)."""
-    continued_every_ms: int = 64
-    """How often speech is reported as going on during its first ``continued_dense_ms``; afterwards once a second."""
-    continued_dense_ms: int = 1600
+    report_voice_at_ms: tuple[int, ...] = (200, 600, 1200)
+    """Speech is reported as going on when it has lasted so long (whatever the conversation decides by), then once a second. Ascending."""
     early_media_ms: int = 500
     """Audio kept while nobody listens yet (requirement R2)."""
     max_gap_fill_ms: int = 1000

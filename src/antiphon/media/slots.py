@@ -51,8 +51,6 @@ class HearingSlots:
     release_at: NDArray[np.float32] = field(default_factory=_levels)
     stop_ms: NDArray[np.int64] = field(default_factory=_times)
     fade_ms: NDArray[np.int64] = field(default_factory=_times)
-    dense_every_ms: NDArray[np.int64] = field(default_factory=_times)
-    dense_ms: NDArray[np.int64] = field(default_factory=_times)
 
     def grow(self, slots: int) -> None:
         """Make room, keeping what there is."""
@@ -78,5 +76,3 @@ class HearingSlots:
         self.release_at[slot] = settings.release_threshold
         self.stop_ms[slot] = settings.stop_after_ms
         self.fade_ms[slot] = settings.fade_after_ms
-        self.dense_every_ms[slot] = settings.continued_every_ms
-        self.dense_ms[slot] = settings.continued_dense_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -164,7 +165,13 @@ class Session:
 
     def _hear_as(self, policy: Policy) -> None:
         self._listening.manual = policy.endpointing.mode == "manual"
-        self.port.hear(self._hearing, enabled=not self._listening.manual)
+        decisive = {
+            policy.barge_in.voice_ms,
+            policy.barge_in.voice_alone_ms,
+            policy.speaking.not_understood_after_ms,
+        }
+        hearing = replace(self._hearing, report_voice_at_ms=tuple(sorted(decisive)))
+        self.port.hear(hearing, enabled=not self._listening.manual)
 
     # ---------------------------------------------------------------------------------- CallSink
 
