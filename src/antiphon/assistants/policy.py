@@ -14,6 +14,11 @@ from antiphon.errors import ConfigurationError
 
 PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
 
+_SLOW_SPEECH_MS = 100
+"""A character of slow speech: two words a second."""
+_SPEECH_START_MS = 5000
+"""What may pass before the voice begins, and until its last sound is known to be heard."""
+
 _POLICY: TypeAdapter[Policy] = TypeAdapter(Policy)
 
 
@@ -93,7 +98,15 @@ def _silence(spec: AssistantSpec) -> Silence:
         silence_timeout_message=plan.silence_timeout_message,
         max_duration_ms=_ms(spec.max_duration_seconds),
         end_call_message=spec.end_call_message,
+        goodbye_timeout_ms=_goodbye_timeout_ms(spec),
     )
+
+
+def _goodbye_timeout_ms(spec: AssistantSpec) -> int:
+    """Long enough for the longest message that may end a call: it must not be cut for being long."""
+    messages = (spec.end_call_message, spec.message_plan.silence_timeout_message, spec.voicemail_message)
+    longest = max(len(message or "") for message in messages)
+    return max(Silence().goodbye_timeout_ms, _SPEECH_START_MS + longest * _SLOW_SPEECH_MS)
 
 
 def _greeting(spec: AssistantSpec) -> Greeting:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from antiphon.errors import ConfigurationError
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import AnsweredBy, Message
 from antiphon.workflow.graph import compile_workflow
 from antiphon.workflow.validation import WireModel, parse
 
@@ -146,6 +146,32 @@ class KeypadInputPlan(WireModel):
     delimiters: Literal["#", "*", ""] | None = None
 
 
+class VoicemailDetectionPlan(WireModel):
+    """What to do when a machine answers. Detection is the carrier's, whichever provider is named: what belongs to Vapi's other
+    providers (``beepMaxAwaitSeconds``, ``backoffPlan``, ``type``) is kept and does nothing."""
+
+    provider: Literal["vapi", "google", "openai", "twilio"]
+    enabled: bool = True
+    voicemail_detection_types: tuple[AnsweredBy, ...] | None = None
+    """Answers that count as a machine."""
+    machine_detection_timeout: float | None = Field(default=None, ge=3, le=59)
+    """Seconds; the other three are milliseconds."""
+    machine_detection_speech_threshold: float | None = Field(default=None, ge=1000, le=6000)
+    machine_detection_speech_end_threshold: float | None = Field(default=None, ge=500, le=5000)
+    machine_detection_silence_timeout: float | None = Field(default=None, ge=2000, le=10_000)
+
+
+def _word_or_plan(value: object) -> str:
+    """So that a wrong plan is told what is wrong in it, not that it is no word."""
+    return "plan" if isinstance(value, Mapping | VoicemailDetectionPlan) else "word"
+
+
+VoicemailDetection = Annotated[
+    Annotated[Literal["off"], Tag("word")] | Annotated[VoicemailDetectionPlan, Tag("plan")],
+    Discriminator(_word_or_plan),
+]
+
+
 class ArtifactPlan(WireModel):
     recording_enabled: bool | None = None
 
@@ -168,6 +194,8 @@ class AssistantSpec(WireModel):
     max_duration_seconds: float | None = Field(default=None, ge=10, le=43_200)
     end_call_message: Message1000 | None = None
     end_call_phrases: tuple[Phrase, ...] | None = None
+    voicemail_detection: VoicemailDetection | None = None
+    voicemail_message: Message1000 | None = None
     artifact_plan: ArtifactPlan = Field(default_factory=ArtifactPlan)
     server: ServerSpec | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -2,8 +2,53 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
+
+from antiphon.vocabulary import AnsweredBy
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionTuning:
+    """The numbers a carrier tells people from answering machines by. ``None`` leaves a number to whoever is asked next: the settings,
+    then the carrier."""
+
+    timeout_s: int | None = None
+    """After this it gives up: ``unknown``."""
+    speech_ms: int | None = None
+    """Whoever says hello speaks less than this without a pause; a machine's greeting is longer."""
+    speech_end_ms: int | None = None
+    """Silence after which that speech is over."""
+    silence_ms: int | None = None
+    """Nobody has spoken until then: ``unknown``."""
+
+    def over(self, defaults: DetectionTuning) -> DetectionTuning:
+        """These numbers, and those of ``defaults`` where there is none."""
+        return replace(defaults, **{name: number for name, number in asdict(self).items() if number is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDetection:
+    """The carrier shall find out who answers, in the background: the call goes on meanwhile, and ``CallAnswered`` comes late."""
+
+    greeting_end: bool = True
+    """Tell of a machine when its greeting is over and a message can be left. False: as soon as it is known for one, to hang up."""
+    tuning: DetectionTuning = field(default_factory=DetectionTuning)
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered:
+    """What a carrier found out about a call. It may have ended meanwhile; repetitions are kept back by the carrier's room."""
+
+    provider_call_id: str
+    by: AnsweredBy
+    detection_ms: int | None = None
+    """What finding out took; None where the carrier does not say."""
+
+
+OnCallAnswered = Callable[[CallAnswered], None]
+"""Called on the event loop, without awaiting; must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +61,8 @@ class OutboundCall:
     from_: str
     assistant: str
     ring_timeout_s: int = 60
+    machine_detection: MachineDetection | None = None
+    """None: whoever answers is taken for a person. (Carriers charge for detection.)"""
 
 
 class CallControl(Protocol):

@@ -41,7 +41,7 @@ class Carrier(Protocol):
 
 
 CARRIERS: Mapping[str, Callable[..., Carrier]] = {
-    "twilio": TwilioCarrier,  # (TwilioSettings, CallAcceptor, SocketWatch, on_call_status)
+    "twilio": TwilioCarrier,  # (TwilioSettings, CallAcceptor, SocketWatch, on_call_status, on_answered)
 }
 
 

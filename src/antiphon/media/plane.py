@@ -56,6 +56,10 @@ class MediaPlane:
         self.recordings.start()
         self.beat.start()
 
+    def prepare(self, audio: AudioFormat) -> None:
+        """Calls of this format will come: make the model that hears them now, not within the first one. Raises as ``open``."""
+        self._hearing_for(audio)
+
     def close(self) -> None:
         self.beat.stop()
         for port in list(self._ports):

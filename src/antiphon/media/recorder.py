@@ -18,6 +18,8 @@ from antiphon.audio.wav import WavTooLarge, WavWriter
 from antiphon.vocabulary import AudioFormat
 
 _BLOCK_MS = 1000
+_MARGIN_MS = 400
+"""The agent's lead reaches a quarter of a second ahead and may still be cleared: so much stays in memory when a block is written."""
 _MAX_WAITING_BLOCKS = 4096
 """Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
 
@@ -82,6 +84,7 @@ class Recorder:
         self._silence = codec.silence(audio, 1)
         self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
         self._block = audio.bytes_for_ms(_BLOCK_MS)
+        self._full = self._block + audio.bytes_for_ms(_MARGIN_MS)
         self._left = bytearray()
         self._right = bytearray()
         self._began_ms: int | None = None
@@ -95,8 +98,7 @@ class Recorder:
         if self._began_ms is None:
             self._began_ms = now_ms - int(self._audio.ms_of(len(audio)))
         self._left += audio
-        # Two blocks in memory: the agent's lead reaches a quarter of a second ahead and may still be cleared.
-        while len(self._left) >= 2 * self._block:
+        while len(self._left) >= self._full:
             self._flush(self._block)
 
     def sound(self, audio: bytes, starts_ms: int) -> None:

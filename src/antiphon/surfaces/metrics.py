@@ -12,7 +12,7 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.session.timeline import CallTimeline, TurnTimes
 from antiphon.transports.base import CallStarted
-from antiphon.vocabulary import EndReason, Usage
+from antiphon.vocabulary import AnsweredBy, EndReason, Usage
 
 _SECONDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 _HOLD_SECONDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0)
@@ -26,6 +26,9 @@ class CallMetrics:
         self._find_timeline = find_timeline
         self._calls = self._counter("calls", "Calls taken.", "provider")
         self._ended = self._counter("calls_ended", "Calls ended, by reason.", "reason")
+        self._answers = self._counter(
+            "machine_detections", "Calls placed, by who answered and what was done about it.", "answered_by", "outcome"
+        )
         self._turns = self._counter("turns", "Turns of callers, by fate.", "fate")
         self._barge_ins = self._counter("barge_ins", "Holds of the agent: true interruptions and false ones.", "kind")
         self._tools = self._counter("tool_calls", "Tools run.")
@@ -92,6 +95,10 @@ class CallMetrics:
 
     def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
         self._ended.labels(str(reason)).inc()
+
+    def answered(self, by: AnsweredBy, outcome: str) -> None:
+        """It is known who answered a call. ``outcome`` is a short stable label."""
+        self._answers.labels(str(by), outcome).inc()
 
     def watch(self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]) -> None:
         """Values read at each scrape: ``gauges`` as they are now, ``counters`` that only grow."""

@@ -21,6 +21,7 @@ from twilio.request_validator import RequestValidator
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 
+from antiphon.carriers.base import CallAnswered
 from antiphon.carriers.twilio.carrier import TwilioCarrier
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.webhook import CallStatusChanged
@@ -180,6 +181,7 @@ class Twilio:
     port: int
     http: httpx.AsyncClient
     statuses: list[CallStatusChanged] = field(default_factory=list)
+    answers: list[CallAnswered] = field(default_factory=list)
 
     def advance(self, by_ms: int) -> None:
         self.clock.advance(by_ms)
@@ -252,7 +254,8 @@ async def serving(**changes: Any) -> AsyncIterator[Twilio]:
     clock, acceptor, routes = ManualClock(), RecordingAcceptor(), MediaRoutes()
     watch = SocketWatch(clock)
     statuses: list[CallStatusChanged] = []
-    carrier = TwilioCarrier(settings, acceptor, watch, statuses.append)
+    answers: list[CallAnswered] = []
+    carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append)
     carrier.add_media_routes(routes)
     app = FastAPI()
     app.include_router(carrier.router)
@@ -265,7 +268,7 @@ async def serving(**changes: Any) -> AsyncIterator[Twilio]:
     )
     port = listening.sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=False) as http:
-        twilio = Twilio(settings, clock, watch, acceptor, carrier, state, port, http, statuses)
+        twilio = Twilio(settings, clock, watch, acceptor, carrier, state, port, http, statuses, answers)
         yield twilio
         await twilio.idle()
     listening.close()

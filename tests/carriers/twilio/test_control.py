@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs
@@ -15,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from uvicorn.server import ServerState
 
-from antiphon.carriers.base import OutboundCall
+from antiphon.carriers.base import DetectionTuning, MachineDetection, OutboundCall
 from antiphon.carriers.twilio import control
 from antiphon.carriers.twilio.control import TwilioControl
 from antiphon.carriers.twilio.settings import TwilioSettings
@@ -118,7 +119,7 @@ class Twilio:
 
 
 @asynccontextmanager
-async def serving(timeout_ms: int = 2000, base_url: str = "") -> AsyncIterator[Twilio]:
+async def serving(timeout_ms: int = 2000, base_url: str = "", **changes: Any) -> AsyncIterator[Twilio]:
     clock = ManualClock()
     api, waits = RestApi(clock), []
 
@@ -132,6 +133,7 @@ async def serving(timeout_ms: int = 2000, base_url: str = "") -> AsyncIterator[T
             account_sid=ACCOUNT,
             rest_base_url=base_url or url,
             rest_timeout_ms=timeout_ms,
+            **changes,
         )
         rest = TwilioControl(settings, clock, sleep)
         yield Twilio(api, rest, waits)
@@ -253,6 +255,38 @@ class TestStart:
         for number in range(4):
             await twilio.rest.start(OutboundCall(f"call-{number}", CALL.to, CALL.from_, "x"))
         assert len(twilio.rest._dials) == 2
+
+
+class TestMachineDetection:
+    async def dial(self, twilio: Twilio, wanted: MachineDetection | None) -> dict[str, str]:
+        call_sid = await twilio.rest.start(replace(CALL, machine_detection=wanted))
+        form = twilio.api.calls[call_sid]
+        return {name: values[0] for name, values in form.items() if "Amd" in name or "Machine" in name}
+
+    async def test_is_not_asked_for_unasked(self, twilio: Twilio) -> None:
+        assert await self.dial(twilio, None) == {}
+
+    @pytest.mark.parametrize(("greeting_end", "mode"), [(True, "DetectMessageEnd"), (False, "Enable")])
+    async def test_goes_on_behind_the_call_and_is_told_to_us(
+        self, twilio: Twilio, greeting_end: bool, mode: str
+    ) -> None:
+        assert await self.dial(twilio, MachineDetection(greeting_end)) == {
+            "MachineDetection": mode,
+            "AsyncAmd": "true",
+            "AsyncAmdStatusCallback": "https://voice.example.com/twilio/answered-by",
+        }
+
+    async def test_numbers_of_the_call_come_before_those_of_the_settings(self) -> None:
+        settings = DetectionTuning(timeout_s=20, speech_ms=2000, speech_end_ms=900)
+        async with serving(detection=settings) as twilio:
+            form = await self.dial(twilio, MachineDetection(tuning=DetectionTuning(speech_ms=1500, silence_ms=4000)))
+        numbers = {name.removeprefix("MachineDetection"): value for name, value in form.items() if value.isdigit()}
+        assert numbers == {
+            "Timeout": "20",
+            "SpeechThreshold": "1500",
+            "SpeechEndThreshold": "900",
+            "SilenceTimeout": "4000",
+        }
 
 
 class TestHangUp:

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from antiphon.carriers.base import CallAnswered
 from antiphon.carriers.twilio import webhook
 from antiphon.errors import CapacityError
+from antiphon.vocabulary import AnsweredBy
 
 PUBLIC_URL = "https://voice.example.com"
 FORM = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+15550001111", "To": "+15550002222", "CallStatus": "ringing"}
@@ -206,3 +208,44 @@ class TestCallbacks:
     async def test_statuses_that_make_no_sense(self, twilio: Any, changes: dict[str, str]) -> None:
         assert (await twilio.webhook("/twilio/call-status", {**FORM, **changes})).status_code == 400
         assert not twilio.statuses
+
+
+class TestAnsweredBy:
+    PATH = "/twilio/answered-by"
+    FORM = {"CallSid": "CA1", "AccountSid": "AC1", "AnsweredBy": "machine_end_beep", "MachineDetectionDuration": "4250"}  # noqa: RUF012
+
+    async def test_is_told_once(self, twilio: Any) -> None:
+        for _ in range(2):
+            answer = await twilio.webhook(self.PATH, self.FORM)
+            assert (answer.status_code, answer.content) == (204, b"")
+        assert twilio.answers == [CallAnswered("CA1", AnsweredBy.MACHINE_END_BEEP, 4250)]
+
+    async def test_of_every_call(self, twilio: Any) -> None:
+        for call_sid in ("CA1", "CA2"):
+            await twilio.webhook(self.PATH, {**self.FORM, "CallSid": call_sid, "AnsweredBy": "human"})
+        assert [(told.provider_call_id, told.by) for told in twilio.answers] == [("CA1", "human"), ("CA2", "human")]
+
+    @pytest.mark.parametrize("duration", ["", "-1", "4.2", "soon", "9" * 5000, "٣"])
+    async def test_a_duration_that_makes_no_sense_takes_nothing_from_the_answer(
+        self, twilio: Any, duration: str
+    ) -> None:
+        answer = await twilio.webhook(self.PATH, {**self.FORM, "MachineDetectionDuration": duration})
+        assert answer.status_code == 204
+        assert twilio.answers == [CallAnswered("CA1", AnsweredBy.MACHINE_END_BEEP, None)]
+
+    @pytest.mark.parametrize("changes", [{"AnsweredBy": "martian"}, {"AnsweredBy": ""}, {"CallSid": ""}])
+    async def test_what_makes_no_sense(self, twilio: Any, changes: dict[str, str]) -> None:
+        assert (await twilio.webhook(self.PATH, {**self.FORM, **changes})).status_code == 400
+        assert not twilio.answers
+
+    @pytest.mark.parametrize("signature", ["", "wrong"])
+    async def test_only_from_twilio(self, twilio: Any, signature: str) -> None:
+        with capture_logs() as lines:
+            assert (await twilio.webhook(self.PATH, self.FORM, signature=signature)).status_code == 403
+        assert [line["event"] for line in lines] == ["twilio_request_refused"]
+        assert not twilio.answers
+
+    async def test_a_signature_of_another_result(self, twilio: Any) -> None:
+        human = twilio.sign(PUBLIC_URL + self.PATH, {**self.FORM, "AnsweredBy": "human"})
+        assert (await twilio.webhook(self.PATH, self.FORM, signature=human)).status_code == 403
+        assert not twilio.answers

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
-from tests.conformance.twilio.phone import AUTH_TOKEN
+from structlog.testing import capture_logs
+from tests.conformance.twilio.phone import AUTH_TOKEN, Phone
 from tests.conformance.twilio.server import Server, actions, serve_here
 from twilio.request_validator import RequestValidator
 
+from antiphon.answering import detection_of
+from antiphon.carriers.base import OutboundCall
 from antiphon.config import Twilio
 from antiphon.errors import ProviderError
+from antiphon.ids import new_call_id
 
+Tell = Callable[[str], Awaitable[tuple[int, str]]]
 ACCOUNT = "AC" + "0" * 32
 OPERATOR = {"says": "One moment, I will put you through.", "transfer_to": "+15550100099"}
 
@@ -61,6 +68,15 @@ async def serve_account(folder: Path, rest_url: str) -> AsyncIterator[Server]:
     account = Twilio(auth_token=SecretStr(AUTH_TOKEN), account_sid=ACCOUNT, rest_base_url=rest_url)
     async with serve_here(folder, twilio=account) as server:
         yield server
+
+
+async def post(server: Server, path: str, **fields: str) -> tuple[int, str]:
+    """A callback, signed. ``path`` may be the whole URL that Twilio was given."""
+    url = server.url + path.removeprefix(server.url)
+    form = {"AccountSid": ACCOUNT, "CallSid": "CA" + "1" * 32, **fields}
+    signature = RequestValidator(AUTH_TOKEN).compute_signature(url, form)
+    answer = await server.http.post(url, data=form, headers={"x-twilio-signature": signature})
+    return answer.status_code, answer.text
 
 
 @pytest.mark.usefixtures("_fixed_model")
@@ -114,28 +130,116 @@ async def test_row_25_hanging_up_is_idempotent_and_patient(tmp_path: Path, rest:
 class TestCallbacks:
     """What Twilio tells after the fact."""
 
-    async def post(self, server: Server, path: str, **fields: str) -> tuple[int, str]:
-        form = {"AccountSid": ACCOUNT, "CallSid": "CA" + "1" * 32, **fields}
-        signature = RequestValidator(AUTH_TOKEN).compute_signature(server.url + path, form)
-        answer = await server.http.post(server.url + path, data=form, headers={"x-twilio-signature": signature})
-        return answer.status_code, answer.text
-
     async def test_row_25_statuses_out_of_order_and_repeated_are_taken(self, server: Server) -> None:
         for status in ("in-progress", "ringing", "completed", "completed", "in-progress", "queued"):
-            assert await self.post(server, "/twilio/call-status", CallStatus=status, SequenceNumber="0") == (204, "")
-        assert (await self.post(server, "/twilio/call-status", CallStatus="exploded"))[0] == 400
+            assert await post(server, "/twilio/call-status", CallStatus=status, SequenceNumber="0") == (204, "")
+        assert (await post(server, "/twilio/call-status", CallStatus="exploded"))[0] == 400
         assert server.app.manager.live == 0
 
     async def test_row_25_the_fallback_webhook_gets_a_stream_like_the_first(self, server: Server) -> None:
         form = {"From": "+15550100001", "To": "+15550100002", "CallStatus": "ringing", "Direction": "inbound"}
-        first = await self.post(server, "/twilio/voice", **form)
-        again = await self.post(server, "/twilio/voice", **form, ErrorCode="11200", ErrorUrl="https://h.example.com/")
+        first = await post(server, "/twilio/voice", **form)
+        again = await post(server, "/twilio/voice", **form, ErrorCode="11200", ErrorUrl="https://h.example.com/")
         for status, twiml in (first, again):
             assert status == 200
             assert [verb.tag for verb in ElementTree.fromstring(twiml)] == ["Connect", "Hangup"]
         assert first[1] != again[1], "each with a token of its own"
 
     async def test_row_25_after_the_stream_the_caller_is_not_left_on_a_dead_line(self, server: Server) -> None:
-        status, twiml = await self.post(server, "/twilio/after", CallStatus="in-progress")
+        status, twiml = await post(server, "/twilio/after", CallStatus="in-progress")
         assert status == 200
         assert [verb.tag for verb in ElementTree.fromstring(twiml)] == ["Hangup"]
+
+
+class TestAnsweringMachines:
+    """Twilio tells who answered while the agent talks already."""
+
+    GREETING = "Hello, this is the practice of doctor Miller."
+    MESSAGE = "Please call us back."
+
+    async def dial(self, server: Server, api: RestApi, **assistant: Any) -> tuple[Phone, Tell]:
+        """Place a call as its assistant wants it. Returns who was called, and what Twilio tells with of who answered."""
+        plan = {"greeting": self.GREETING, "voicemailDetection": {"provider": "twilio"}, **assistant}
+        server.assistant("a", **plan)
+        detection = detection_of(server.app.library.load("a"))
+        call = OutboundCall(new_call_id(), "+15550100001", "+15550100002", "a", machine_detection=detection)
+        await server.app.twilio.control.start(call)
+        dialled = api.forms[-1]
+        phone = await server.call(dialled["Url"])
+        await phone.until_hears(200)
+        assert server.app.manager.find(call.call_id) is not None
+
+        async def tell(by: str) -> tuple[int, str]:
+            found = {"AnsweredBy": by, "MachineDetectionDuration": "3200"}
+            return await post(server, dialled["AsyncAmdStatusCallback"], CallSid=phone.ids.call_sid, **found)
+
+        return phone, tell
+
+    async def test_row_25_the_message_is_left_after_the_beep_and_the_call_ends(
+        self, tmp_path: Path, rest: tuple[RestApi, str]
+    ) -> None:
+        api, url = rest
+        async with serve_account(tmp_path, url) as server:
+            phone, tell = await self.dial(server, api, voicemailMessage=self.MESSAGE)
+            assert api.forms[0]["MachineDetection"] == "DetectMessageEnd"
+            assert await asyncio.gather(tell("machine_end_beep"), tell("machine_end_beep")) == [(204, "")] * 2
+            await phone.until(phone.closed.is_set)
+            log = await server.log(phone.ids.call_sid)
+            assert log.ended == "voicemail"
+            assert phone.clears_ms, "the greeting stands before no message"
+            greeting, message = actions(log, "ReplyClosed")
+            assert (greeting["status"], message["status"], message["text"]) == ("cancelled", "completed", self.MESSAGE)
+            assert len(phone.stretches()[-1]) / 8 >= len(self.MESSAGE) * 40 - 20
+            assert await tell("machine_end_beep") == (204, ""), "told again when all is over"
+            assert detections(server) == {("machine_end_beep", "message"): 1}
+
+    async def test_row_25_without_a_message_the_call_ends_as_soon_as_it_is_known(
+        self, tmp_path: Path, rest: tuple[RestApi, str]
+    ) -> None:
+        api, url = rest
+        async with serve_account(tmp_path, url) as server:
+            phone, tell = await self.dial(server, api, endCallMessage="Goodbye, Ann.")
+            assert api.forms[0]["MachineDetection"] == "Enable"
+            assert await tell("machine_start") == (204, "")
+            await phone.until(phone.closed.is_set, 0.5)
+            log = await server.log(phone.ids.call_sid)
+            assert log.ended == "voicemail"
+            assert len(actions(log, "ReplyClosed")) == 1
+            assert detections(server) == {("machine_start", "hung_up"): 1}
+
+    async def test_row_25_a_person_hears_no_difference(self, tmp_path: Path, rest: tuple[RestApi, str]) -> None:
+        api, url = rest
+        async with serve_account(tmp_path, url) as server:
+            phone, tell = await self.dial(server, api, voicemailMessage=self.MESSAGE)
+            assert await tell("unknown") == await tell("human") == (204, "")
+            assert (await post(server, "/twilio/answered-by", CallSid=phone.ids.call_sid, AnsweredBy="dog"))[0] == 400
+            await phone.until(lambda: phone.playout.stretches)
+            assert phone.heard_ms >= len(self.GREETING) * 40 - 20
+            assert not phone.clears_ms
+            assert phone.playout.underrun_ms <= 20 + 2 * phone.machine_late_ms
+            assert not phone.closed.is_set()
+            assert detections(server) == {("human", "went_on"): 1, ("unknown", "went_on"): 1}
+
+    async def test_row_25_a_result_later_than_the_call_is_taken_politely(
+        self, tmp_path: Path, rest: tuple[RestApi, str]
+    ) -> None:
+        api, url = rest
+        async with serve_account(tmp_path, url) as server:
+            phone, tell = await self.dial(server, api, voicemailMessage=self.MESSAGE)
+            await phone.hang_up()
+            assert (await server.log(phone.ids.call_sid)).ended == "customer-ended-call"
+            with capture_logs() as lines:
+                assert await tell("machine_end_silence") == (204, "")
+            assert [(line["event"], line["outcome"]) for line in lines] == [("call_answered", "gone")]
+            assert detections(server) == {("machine_end_silence", "gone"): 1}
+
+
+def detections(server: Server) -> dict[tuple[str, str], float]:
+    """The metric: who answered, and what was done about it."""
+    families = text_string_to_metric_families(server.app.metrics.text().decode())
+    return {
+        (sample.labels["answered_by"], sample.labels["outcome"]): sample.value
+        for family in families
+        for sample in family.samples
+        if sample.name == "antiphon_machine_detections_total"
+    }

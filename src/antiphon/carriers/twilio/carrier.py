@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from fastapi import APIRouter
 
+from antiphon.carriers.base import OnCallAnswered
 from antiphon.carriers.twilio import webhook
 from antiphon.carriers.twilio.control import TwilioControl
 from antiphon.carriers.twilio.gate import MediaGate
@@ -26,9 +27,10 @@ class TwilioCarrier:
         acceptor: CallAcceptor,
         watch: SocketWatch,
         on_call_status: OnCallStatus = lambda changed: None,
+        on_answered: OnCallAnswered = lambda answered: None,
     ) -> None:
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
-        self.router: APIRouter = webhook.routes(settings, acceptor, tokens, watch.clock, on_call_status)
+        self.router: APIRouter = webhook.routes(settings, acceptor, tokens, watch.clock, on_call_status, on_answered)
         self.gate = MediaGate(settings, acceptor, tokens, watch)
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path

@@ -19,7 +19,7 @@ import structlog
 from twilio.base.exceptions import TwilioException
 from twilio.rest import Client
 
-from antiphon.carriers.base import OutboundCall
+from antiphon.carriers.base import MachineDetection, OutboundCall
 from antiphon.carriers.twilio import twiml
 from antiphon.carriers.twilio.http import HttpxClient
 from antiphon.carriers.twilio.settings import TwilioSettings
@@ -127,7 +127,27 @@ class TwilioControl:
             status_callback=f"{base}/call-status",
             status_callback_event=["initiated", "ringing", "answered", "completed"],
             timeout=call.ring_timeout_s,
+            **self._detection(call.machine_detection),
         )
+
+    def _detection(self, wanted: MachineDetection | None) -> dict[str, Any]:
+        """Parameters that ask for answering-machine detection. Always the asynchronous kind: the other keeps whoever answers in
+        silence until Twilio has made up its mind."""
+        if wanted is None:
+            return {}
+        tuning = wanted.tuning.over(self._settings.detection)
+        numbers = {
+            "machine_detection_timeout": tuning.timeout_s,
+            "machine_detection_speech_threshold": tuning.speech_ms,
+            "machine_detection_speech_end_threshold": tuning.speech_end_ms,
+            "machine_detection_silence_timeout": tuning.silence_ms,
+        }
+        return {
+            "machine_detection": "DetectMessageEnd" if wanted.greeting_end else "Enable",
+            "async_amd": "true",
+            "async_amd_status_callback": f"{self._settings.base_url}/twilio/answered-by",
+            **{name: number for name, number in numbers.items() if number is not None},
+        }
 
     async def _find(self, call: OutboundCall, dial: _Dial, asked_wall_ms: int) -> str:
         """The CallSid of a dial in doubt; empty where there is no such call.

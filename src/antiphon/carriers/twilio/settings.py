@@ -7,6 +7,7 @@ import hmac
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from antiphon.carriers.base import DetectionTuning
 from antiphon.errors import ConfigurationError
 
 
@@ -27,6 +28,8 @@ class TwilioSettings:
     """The assistant that answers ``/twilio/voice``; ``/twilio/voice/{assistant}`` names another."""
     rest_base_url: str = "https://api.twilio.com"
     rest_timeout_ms: int = 10_000
+    detection: DetectionTuning = field(default_factory=DetectionTuning)
+    """For calls that ask for machine detection without numbers of their own."""
     token_secret: str = field(default="", repr=False)
     """Signs stream tokens and must be the same in every process. Derived from ``auth_token`` where empty."""
     token_ttl_ms: int = 60_000

@@ -17,6 +17,7 @@ import structlog
 from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.requests import ClientDisconnect
 
+from antiphon.carriers.base import CallAnswered, OnCallAnswered
 from antiphon.carriers.twilio import status, twiml
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
@@ -24,9 +25,11 @@ from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, Strea
 from antiphon.clock import Clock
 from antiphon.errors import AuthenticationError, CapacityError
 from antiphon.transports.base import CallAcceptor
+from antiphon.vocabulary import AnsweredBy
 
 MAX_BODY_BYTES = 64 * 1024
 BODY_TIMEOUT_S = 5.0
+_LONGEST_DURATION_DIGITS = 9
 _XML = "text/xml"
 _logger = structlog.get_logger(__name__)
 
@@ -50,9 +53,10 @@ def routes(
     tokens: StreamTokens,
     clock: Clock,
     on_call_status: OnCallStatus = lambda changed: None,
+    on_answered: OnCallAnswered = lambda answered: None,
 ) -> APIRouter:
     """The carrier's HTTP routes, all under ``/twilio``."""
-    desk = _Desk(settings, acceptor, tokens, clock, on_call_status)
+    desk = _Desk(settings, acceptor, tokens, clock, on_call_status, on_answered)
     router = APIRouter(prefix="/twilio", include_in_schema=False)
     both = ["GET", "POST"]
     router.add_api_route("/voice", desk.voice, methods=both, response_model=None)
@@ -60,6 +64,7 @@ def routes(
     router.add_api_route("/after", desk.after, methods=both, response_model=None)
     router.add_api_route("/stream-status", desk.stream_status, methods=["POST"], response_model=None)
     router.add_api_route("/call-status", desk.call_status, methods=["POST"], response_model=None)
+    router.add_api_route("/answered-by", desk.answered_by, methods=["POST"], response_model=None)
     return router
 
 
@@ -73,13 +78,16 @@ class _Desk:
         tokens: StreamTokens,
         clock: Clock,
         on_call_status: OnCallStatus,
+        on_answered: OnCallAnswered,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
         self._tokens = tokens
         self._clock = clock
         self._on_call_status = on_call_status
+        self._on_answered = on_answered
         self._statuses = status.CallStatuses()
+        self._answers = status.CallAnswers()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
         self._call_id_secret = settings.secret("call-id")
 
@@ -122,6 +130,15 @@ class _Desk:
             return Response(status_code=400)
         if self._statuses.observe(call_sid, call_status):
             self._on_call_status(CallStatusChanged(call_sid, call_status, form.get("SipResponseCode")))
+        return Response(status_code=204)
+
+    async def answered_by(self, request: Request) -> Response:
+        """Who answered a call we placed: a person or a machine. Comes seconds after the call's media, or after its end."""
+        answered = _read_answer(await self._verified(request))
+        if answered is None:
+            return Response(status_code=400)
+        if self._answers.observe(answered.provider_call_id, answered.by):
+            self._on_answered(answered)
         return Response(status_code=204)
 
     def _connect(self, request: Request, form: Form, call_sid: str) -> str:
@@ -179,6 +196,18 @@ class _Desk:
         if self._settings.verify_signatures:
             return self._verifier.verify(signed)
         return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
+
+
+def _read_answer(form: Form) -> CallAnswered | None:
+    """None where it names no call, or an answer that Twilio does not document."""
+    call_sid, duration = form.get("CallSid"), form.get("MachineDetectionDuration")
+    try:
+        by = AnsweredBy(form.get("AnsweredBy"))
+    except ValueError:
+        return None
+    # A duration that makes no sense takes nothing from the answer.
+    is_number = duration.isascii() and duration.isdigit() and len(duration) <= _LONGEST_DURATION_DIGITS
+    return CallAnswered(call_sid, by, int(duration) if is_number else None) if call_sid else None
 
 
 async def _body(request: Request) -> bytes:
