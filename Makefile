@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
 
-.PHONY: help demo run test lint bench lock clean
+.PHONY: help demo run test test-tools lint bench lock clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -19,8 +19,11 @@ demo: $(VENV)/.runtime ## set up, then hold a real spoken phone call (no account
 run: $(VENV)/.runtime ## set up, then serve
 	$(BIN)/antiphon serve $(ARGS)
 
-test: $(VENV)/.dev ## set up, then run every test
+test: $(VENV)/.dev test-tools ## set up, then run every test
 	$(BIN)/python -m pytest $(ARGS)
+
+test-tools:
+	@sh tools/test-tools.sh
 
 lint: $(VENV)/.dev ## ruff, mypy --strict, import-linter, the pure-room test
 	$(BIN)/ruff check src tests

@@ -59,7 +59,15 @@ async def test_another_assistant_that_is_wrong_is_reported_and_spoils_nothing(tm
 
 def test_phone_calls_without_an_auth_token_stop_the_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"twilio\.auth_token: is needed"):
-        Antiphon(settings_for(tmp_path, port=8080, twilio=Twilio()))
+        Antiphon(settings_for(tmp_path, port=8080, twilio=Twilio(account_sid="AC0")))
+
+
+async def test_without_an_account_there_is_no_telephone_and_the_rest_is_served(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path, twilio=Twilio())) as (antiphon, client):
+        assert antiphon.twilio is None
+        assert (await client.post("/twilio/voice")).status_code == 404
+        assert (await client.get("/talk")).status_code == 200
+        assert b"antiphon_media_anomalies_total 0.0" in (await client.get("/metrics")).content
 
 
 async def test_a_taken_port_stops_the_start_and_is_named(tmp_path: Path) -> None:

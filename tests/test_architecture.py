@@ -44,8 +44,12 @@ PURE_ROOMS = (
         ("open",),
     ),
     Room("audio/*.py", ("antiphon.audio", "antiphon.vocabulary", "antiphon.errors", "numpy")),
-    Room("carriers/*/wire.py", ("antiphon.vocabulary", "antiphon.errors", "orjson")),
-    Room("caller/wire.py", ("antiphon.vocabulary", "antiphon.errors", "orjson")),
+    Room("carriers/*/wire.py", ("antiphon.vocabulary", "antiphon.errors", "msgspec", "orjson")),
+    Room("caller/wire.py", ("antiphon.vocabulary", "antiphon.errors", "msgspec", "orjson")),
+    Room(
+        "surfaces/realtime/protocol/*.py",
+        ("antiphon.surfaces.realtime.protocol", "antiphon.vocabulary", "antiphon.errors", "msgspec", "orjson"),
+    ),
 )
 
 

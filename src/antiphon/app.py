@@ -6,17 +6,20 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from antiphon import __version__
+from antiphon.answering import Answering
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
 from antiphon.assistants.policy import policy_of
 from antiphon.carriers import registry as carriers
+from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
@@ -24,7 +27,7 @@ from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import CallContext
+from antiphon.providers.base import CallContext, ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
@@ -32,6 +35,18 @@ from antiphon.session.timeline import Timelines
 from antiphon.surfaces import http
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+from antiphon.surfaces.realtime import listener as realtime_listener
+from antiphon.surfaces.realtime import secret_routes
+from antiphon.surfaces.realtime.access import AccessControl
+from antiphon.surfaces.realtime.http import PREFIXES, RealtimeCors
+from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
+from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
+from antiphon.surfaces.realtime.secrets import ClientSecrets
+from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.surfaces.talk.routes import TalkDesk
+from antiphon.surfaces.talk.routes import routes as talk_routes
+from antiphon.surfaces.talk.visitors import Visitors
 from antiphon.transports.base import CallStarted
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
@@ -59,10 +74,25 @@ class Antiphon:
             self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls, self._overloaded
         )
         self.keys = ApiKeys(settings.data_dir / "keys.json")
+        self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
+        self.access = AccessControl(
+            self.keys,
+            self.client_secrets,
+            self.clock,
+            open_api=settings.open_api,
+            origins=settings.realtime.cors_origins,
+        )
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes()
-        self.twilio = carriers.build("twilio", self._twilio_settings(), self.manager, self.watch)
-        self.twilio.add_media_routes(self.media_routes)
+        self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
+        self.twilio = self._twilio()
+        self.realtime = RealtimeSessions(
+            self.manager, self.clock, self._realtime_settings(), self._realtime_plan, self.engines.recogniser
+        )
+        if settings.realtime.enabled:
+            gate = realtime_listener.RealtimeGate(self.realtime, self.access, self.watch)
+            for path in realtime_listener.PATHS:
+                self.media_routes.add(path, gate.on_upgrade)
         self.metrics.watch(self._gauges, self._counters)
         self.asgi = self._build_asgi()
 
@@ -77,6 +107,8 @@ class Antiphon:
         try:
             await self.engines.start()
             self.plane.start()
+            if self.settings.realtime.enabled:
+                self.plane.prepare(REALTIME)
             self.manager.start()
             self.watch.start()
             yield
@@ -84,12 +116,23 @@ class Antiphon:
             await self.manager.close(self.settings.drain_s)
             self.watch.stop()
             self.plane.close()
-            await self.twilio.close()
+            if self.twilio is not None:
+                await self.twilio.close()
             await self.engines.close()
+            self.client_secrets.close()
 
     @property
     def calls_dir(self) -> Path:
         return self.settings.data_dir / "calls"
+
+    @property
+    def talk_url(self) -> str:
+        """Where the talk page is; empty where there is none. Browsers give a microphone to https pages and to ``localhost``."""
+        settings = self.settings
+        if not settings.realtime.enabled or settings.realtime.talk_page == "off":
+            return ""
+        base = settings.public_url or f"http://localhost:{settings.port}"
+        return f"{base}/talk"
 
     def _check_assistant(self) -> None:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
@@ -124,7 +167,40 @@ class Antiphon:
             recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
             event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
             variables=variables,
-            transfer=self.twilio.control.transfer if self.settings.twilio.account_sid else None,
+            transfer=self.twilio.control.transfer if self.twilio and self.settings.twilio.account_sid else None,
+        )
+
+    def _realtime_plan(self, model: str, call_id: str) -> SessionPlan:
+        """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
+        of it. Raises ConfigurationError."""
+        kind, _, name = model.partition(":")
+        plain = self.settings.realtime.assistant or self.settings.assistant
+        started = CallStarted(
+            "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
+        )
+        plan = self._plan(started)
+        if kind == "assistant":
+            return plan
+        engines = replace(plan.engines, tools=None)
+        return replace(
+            plan,
+            assistant=model,
+            policy=PLAIN_POLICY,
+            messages=(),
+            engines=engines,
+            opening=ExpectedAnswers(),
+            transfer=None,
+        )
+
+    def _realtime_settings(self) -> RealtimeSettings:
+        realtime = self.settings.realtime
+        return RealtimeSettings(
+            default_model=realtime.default_model,
+            default_voice=realtime.default_voice,
+            voices=realtime.voices,
+            max_minutes=realtime.session_max_minutes,
+            strict=realtime.strict,
+            debug_order=realtime.debug_order,
         )
 
     def _hearing(self) -> HearingSettings:
@@ -135,6 +211,17 @@ class Antiphon:
         recent = sorted(list(self.plane.beat.lateness_ms)[-50:])
         return len(recent) == 50 and recent[45] > _LAG_LIMIT_MS
 
+    def _twilio(self) -> carriers.Carrier | None:
+        """The telephone; None where no account was given: browsers and API clients are served all the same."""
+        given = self.settings.twilio
+        if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
+            return None
+        carrier = carriers.build(
+            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered
+        )
+        carrier.add_media_routes(self.media_routes)
+        return carrier
+
     def _twilio_settings(self) -> TwilioSettings:
         twilio = self.settings.twilio
         return TwilioSettings(
@@ -144,6 +231,12 @@ class Antiphon:
             verify_signatures=twilio.verify_signatures,
             assistant=self.settings.assistant,
             rest_base_url=twilio.rest_base_url,
+            detection=DetectionTuning(
+                timeout_s=twilio.machine_detection_timeout_s,
+                speech_ms=twilio.machine_detection_speech_ms,
+                speech_end_ms=twilio.machine_detection_speech_end_ms,
+                silence_ms=twilio.machine_detection_silence_ms,
+            ),
             token_secret=self._token_secret(),
         )
 
@@ -165,8 +258,38 @@ class Antiphon:
         app = FastAPI(title="Antiphon", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
         guard = http.require_key(self.keys, open_api=self.settings.open_api)
         app.include_router(http.operations(self.manager, self.metrics, self.timelines, self._status, guard))
-        app.include_router(self.twilio.router)
+        if self.twilio is not None:
+            app.include_router(self.twilio.router)
+        if self.settings.realtime.enabled:
+            app.add_middleware(RealtimeCors, origins=self.settings.realtime.cors_origins)
+            client_secrets = secret_routes.routes(
+                self.access,
+                self.client_secrets,
+                self.clock,
+                self.realtime.defaults_of,
+                strict=self.settings.realtime.strict,
+            )
+            for prefix in PREFIXES:
+                app.include_router(client_secrets, prefix=prefix)
+            if self.settings.realtime.talk_page != "off":
+                app.include_router(self._talk())
         return app
+
+    def _talk(self) -> APIRouter:
+        """The talk page, with keys for sessions with one of the assistants."""
+
+        def make_key(assistant: str, ttl_s: int) -> tuple[str, int]:
+            session = {
+                "type": "realtime",
+                "model": f"assistant:{assistant}",
+                "audio": {"input": {"transcription": {}}},  # the page shows what it heard
+            }
+            secret, key = self.client_secrets.create(session, ttl_s, self.clock.wall_ms())
+            return key, secret.expires_wall_ms
+
+        access = "open" if self.settings.open_api else self.settings.realtime.talk_page
+        visitors = Visitors(self.keys, access, self.settings.public_url)
+        return talk_routes(TalkDesk(make_key, self.library.names, self.settings.assistant, self.clock), visitors)
 
     def _status(self) -> dict[str, Any]:
         return {
@@ -194,10 +317,11 @@ class Antiphon:
             "audio_concealed_seconds": hearing.concealed_ms / 1000,
             "audio_time_jumps": hearing.jumps,
             "early_audio_dropped_seconds": hearing.early_dropped_ms / 1000,
+            "audio_backlog_dropped_seconds": hearing.backlog_dropped_ms / 1000,
             "echo_windows": hearing.echo_windows,
             "dead_reply_audio_dropped_seconds": mouth.dropped_dead_ms / 1000,
             "overlong_reply_audio_dropped_seconds": mouth.dropped_overflow_ms / 1000,
             "marks_missing": mouth.late_marks,
-            "media_anomalies": sum(self.twilio.anomalies.values()),
+            "media_anomalies": sum(self.twilio.anomalies.values()) if self.twilio else 0,
             "recording_blocks_lost": self.plane.recordings.lost_blocks,
         }

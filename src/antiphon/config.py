@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,13 +24,18 @@ _DEFAULT_FILE = "antiphon.toml"
 
 
 class Twilio(BaseModel, extra="forbid"):
-    """The Twilio account. Without an auth token the server does not start, unless signatures are off."""
+    """The Twilio account. Without one there are no phone calls; one without its auth token stops the start, unless signatures are off."""
 
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")
     verify_signatures: bool = True
     """Off only for a demonstration on one machine."""
     rest_base_url: str = "https://api.twilio.com"
+    machine_detection_timeout_s: Annotated[int | None, Field(ge=3, le=59)] = None
+    """Answering-machine detection, for assistants that say nothing else. None: Twilio's own default (30, 2400, 1200, 5000)."""
+    machine_detection_speech_ms: Annotated[int | None, Field(ge=1000, le=6000)] = None
+    machine_detection_speech_end_ms: Annotated[int | None, Field(ge=500, le=5000)] = None
+    machine_detection_silence_ms: Annotated[int | None, Field(ge=2000, le=10_000)] = None
 
 
 class Hearing(BaseModel, extra="forbid"):
@@ -40,6 +45,55 @@ class Hearing(BaseModel, extra="forbid"):
     """Probability at which the agent is held. Lower is quicker, and holds for more noises."""
     speech_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Probability that counts as speech."""
+
+
+class Realtime(BaseModel, extra="forbid"):
+    """The OpenAI Realtime API."""
+
+    enabled: bool = True
+    assistant: str = ""
+    """The assistant whose engines serve sessions that name a plain model; its prompt, tools and greeting do not count. Empty: the
+    default assistant."""
+    default_model: str = "gpt-realtime"
+    """What a session is called that names no model. ``assistant:front-desk`` makes it that assistant."""
+    default_voice: str = "marin"
+    voices: dict[str, str] = {}
+    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb"}. Every other name gets the assistant's voice."""
+    session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    strict: bool = False
+    """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
+    debug_order: bool = False
+    """Whether every session's events are checked for their order; what is wrong is logged."""
+    talk_page: Literal["off", "key", "local", "open"] = "local"
+    """The page ``/talk``: not there; for whoever types a private key; also for browsers on this machine; for everybody."""
+    cors_origins: list[str] = ["*"]
+    """Web pages that may use the API from a browser."""
+
+
+class WebRtc(BaseModel, extra="forbid"):
+    """Calls from browsers. Where clients reach this machine by its own addresses, nothing need be set."""
+
+    addresses: list[str] = []
+    """Addresses of this machine to listen on. Empty: all but loopback."""
+    public_address: str = ""
+    """The IPv4 address that clients are told instead: for a machine or a container behind a one-to-one NAT."""
+    port_min: Annotated[int, Field(ge=0, le=65535)] = 0
+    """First UDP port for media; with ``port_max``, what a firewall must let through. 0: the system chooses."""
+    port_max: Annotated[int, Field(ge=0, le=65535)] = 0
+    stun_url: str = ""
+    """A server that tells our address outside a NAT, e.g. stun:stun.example.com:3478."""
+    turn_url: str = ""
+    """A relay for clients that cannot reach us by UDP, e.g. turn:turn.example.com:3478?transport=tcp."""
+    turn_username: str = ""
+    turn_credential: SecretStr = SecretStr("")
+    max_legs: Annotated[int, Field(ge=0, le=10_000)] = 64
+    """Browsers at once in this process; more are refused. One costs about four times what a phone call does."""
+
+    @model_validator(mode="after")
+    def _ports_in_order(self) -> Self:
+        if (self.port_min == 0) != (self.port_max == 0) or self.port_max < self.port_min:
+            raise ValueError("port_min and port_max are given together, the smaller one first")
+        return self
 
 
 class Settings(BaseSettings):
@@ -77,6 +131,8 @@ class Settings(BaseSettings):
     """Signs media URLs. Made and kept in data_dir where empty; must be the same on every node."""
     twilio: Twilio = Twilio()
     hearing: Hearing = Hearing()
+    realtime: Realtime = Realtime()
+    webrtc: WebRtc = WebRtc()
 
     @field_validator("public_url")
     @classmethod

@@ -15,7 +15,7 @@ from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, Lifecycle, ToolRunner
+from antiphon.providers.base import CallContext, ExpectedAnswers, Lifecycle, SpeechToText, ToolRunner
 from antiphon.providers.llm.workflow import WorkflowModel
 from antiphon.session.plan import Engines
 from antiphon.tools.bookings import Bookings
@@ -97,6 +97,17 @@ class EngineRoom:
         """What the caller may say to the greeting, where the model knows."""
         model = engines.models[0]
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
+
+    def recogniser(self, name: str) -> SpeechToText | None:
+        """The speech-to-text engine of this name with its own defaults; None where there is none, or it needs more than a name."""
+        if name not in registry.names("stt"):
+            return None
+        try:
+            engine: SpeechToText = self._engine("stt", name, {})
+        except AntiphonError as error:
+            log.warning("recogniser_unusable", code=error.code)
+            return None
+        return engine
 
     def _engine(self, kind: registry.Kind, name: str, options: Mapping[str, Any]) -> Any:
         name = name or _DEFAULTS[kind]

@@ -114,7 +114,8 @@ async def serve_forever(settings: Settings) -> None:
             log.info(
                 "listening",
                 address=f"http://{settings.host}:{settings.port}",
-                voice_webhook=f"{settings.base_url}/twilio/voice",
+                voice_webhook=f"{settings.base_url}/twilio/voice" if antiphon.twilio else "off",
+                talk_page=antiphon.talk_url or "off",
             )
             await _Server(antiphon, takes_signals=True).serve(sockets=[listener])
 

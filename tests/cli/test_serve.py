@@ -57,6 +57,7 @@ def test_options_win_over_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mistake_is_one_line_and_exits_with_2(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, problem: str
 ) -> None:
+    monkeypatch.setenv("ANTIPHON_TWILIO__ACCOUNT_SID", "AC0")
     monkeypatch.setenv(variable, value)
     result, said = serve()
     assert result.exit_code == 2

@@ -412,8 +412,9 @@ class CallerSide:
         self._s.emit(do.TurnDropped(turn.number, turn.text))
 
     def discarded(self, event: ev.TurnDiscarded) -> None:
-        """The client throws the turn away, words that are still to come too."""
-        self.drop_turn()
+        """The client throws away what it has not committed, words that are still to come too."""
+        if not self._committed:
+            self.drop_turn()
         self._last_turn = None
         self._ended_through = max(self._ended_through, event.utterance)
 
@@ -440,6 +441,7 @@ class CallerSide:
         turn = self._open_turn()
         if event.utterance:
             turn.hear(event.utterance)
+        turn.waiting_for_final_since_ms = None  # of a commit before this one
         self._committed = True
         if self._s.user.state is User.SILENT:
             self._s.user.fire(UserTrigger.SPEECH_STARTED)

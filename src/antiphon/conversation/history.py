@@ -96,10 +96,13 @@ class History:
                 return
 
     def correct_heard(self, reply: int, step: int, text: str) -> None:
-        """Less of a reply was heard than stands here."""
+        """Less of a reply was heard than stands here. Nothing at all: then nothing was said."""
         for entry in self._entries:
             if entry.reply == reply and entry.step == step and entry.message.role == "assistant":
-                entry.message = replace(entry.message, content=text, interrupted=True)
+                if text or entry.message.tool_calls:
+                    entry.message = replace(entry.message, content=text, interrupted=True)
+                else:
+                    self._entries.remove(entry)
                 return
 
     def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome, *, id: str = "") -> bool:

@@ -32,7 +32,7 @@ class Listening:
         """Raises ProviderError when the recogniser cannot be opened."""
         self._feed = feed
         self._continuous = stt.continuous
-        self._format = audio if audio in stt.formats else stt.formats[0]
+        self._format = _format_for(stt, audio)
         self._convert = None if self._format == audio else _converter(audio, self._format)
         self._audio = audio
         self._preroll_ms = preroll_ms
@@ -91,7 +91,7 @@ class Listening:
     def replace(self, stt: SpeechToText) -> None:
         """Another recogniser from the next utterance on; of the one that is being heard, nothing more will be said. Raises ProviderError
         when it cannot be opened; the one there was stays."""
-        kind = self._audio if self._audio in stt.formats else stt.formats[0]
+        kind = _format_for(stt, self._audio)
         convert = None if kind == self._audio else _converter(self._audio, kind)
         stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
         self._stt.close()
@@ -114,6 +114,14 @@ class Listening:
             self._feed(TranscriptFinal(event.utterance, event.text, complete))
         else:
             self._feed(TranscriptChanged(event.utterance, event.text))
+
+
+def _format_for(stt: SpeechToText, audio: AudioFormat) -> AudioFormat:
+    """The call's own where the recogniser takes it; else the best it can be converted to."""
+    if audio in stt.formats:
+        return audio
+    linear = (kind for kind in stt.formats if kind.encoding is Encoding.PCM16)
+    return next(linear, stt.formats[0])
 
 
 def _converter(source: AudioFormat, target: AudioFormat) -> Callable[[bytes], bytes]:

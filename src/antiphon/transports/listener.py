@@ -2,9 +2,9 @@
 
 A subclass says what text and binary messages mean. What the base keeps true:
 
-- fragmented messages are put together up to ``max_message_bytes`` (1009 beyond), reserved bits and stray continuations
-  are protocol errors (1002); pings are answered only while nothing waits to be written, so that a ping flood from a
-  peer that does not read costs no memory;
+- frames, and messages put together of fragments, are read up to ``max_message_bytes`` (1009 beyond), reserved bits and
+  stray continuations are protocol errors (1002); pings are answered only while nothing waits to be written, so that a
+  ping flood from a peer that does not read costs no memory;
 - a peer that floods, stops reading or falls silent is found by ``check(now_ms)``, which one ``SocketWatch`` calls for
   all sockets: no task and no timer per call, and no clock on the hot path;
 - an exception of ours closes this call with 1011 and nothing else;
@@ -30,6 +30,10 @@ _CONTINUATION = WSMsgType.CONTINUATION
 _PING = WSMsgType.PING
 _CLOSE = WSMsgType.CLOSE
 _CLOSE_REASON_BYTES = 123  # a control frame holds 125, two of them are the code (RFC 6455 §5.5.1)
+_COPIED_BYTES = (
+    8 * 1024
+)  # above, ``send`` of picows hands the event loop a view of a header that it overwrites with the next
+_HEADROOM = 14  # what picows wants free before a payload, for the frame's header
 _logger = structlog.get_logger(__name__)
 
 
@@ -41,7 +45,9 @@ class SocketLimits:
     max_unsent_bytes: int = 256 * 1024
     """Beyond this the peer is not reading."""
     write_stall_ms: int = 5000
-    """How long the kernel may take nothing."""
+    """How long more than the transport's high-water mark may wait to be written."""
+    user_timeout_ms: int = 5000
+    """How long the peer's TCP may acknowledge nothing."""
     close_linger_ms: int = 1000
     """How long we wait for the peer's half of the closing handshake."""
     max_frames_per_check: int = 2000
@@ -64,10 +70,13 @@ class MediaListener(WSListener):
         "_watch",
         "limits",
         "opened_at_ms",
+        "subprotocol",
     )
 
-    def __init__(self, watch: SocketWatch, limits: SocketLimits = SocketLimits()) -> None:
+    def __init__(self, watch: SocketWatch, limits: SocketLimits = SocketLimits(), subprotocol: str = "") -> None:
+        """``subprotocol`` is what the handshake is answered with, one of those the peer offered; empty for none."""
         self.limits = limits
+        self.subprotocol = subprotocol
         self.opened_at_ms = 0
         self._watch = watch
         self._transport: WSTransport | None = None
@@ -111,12 +120,17 @@ class MediaListener(WSListener):
         return self._closing
 
     def send_text(self, payload: bytes) -> None:
-        """One text frame. At most 8 KiB: above, picows hands the event loop a view of a buffer that it reuses."""
+        """One text frame."""
         self._send(_TEXT, payload)
 
     def send_binary(self, payload: bytes) -> None:
-        """One binary frame, at most 8 KiB."""
+        """One binary frame."""
         self._send(_BINARY, payload)
+
+    def ping(self) -> None:
+        """Make the peer's machine acknowledge something."""
+        if not self._closing and self._transport is not None:
+            self._transport.send_ping()
 
     def unsent_bytes(self) -> int:
         """Bytes the kernel has not taken yet."""
@@ -222,7 +236,10 @@ class MediaListener(WSListener):
         transport = self._transport
         if self._closing or transport is None:
             return
-        transport.send(kind, payload)
+        if len(payload) <= _COPIED_BYTES:
+            transport.send(kind, payload)
+        else:
+            transport.send_reuse_external_bytearray(kind, bytearray(_HEADROOM) + payload, _HEADROOM)
         # Only a paused transport can be over the limit, so that the usual send asks nothing.
         if self._paused_since_ms is not None and self.unsent_bytes() > self.limits.max_unsent_bytes:
             self.stall()
@@ -277,6 +294,7 @@ class MediaListener(WSListener):
         transport.disconnect()
 
     def _is_write_stalled(self, now_ms: int) -> bool:
+        """Whether the peer has not been reading for too long."""
         since_ms = self._paused_since_ms
         return since_ms is not None and now_ms - since_ms >= self.limits.write_stall_ms
 

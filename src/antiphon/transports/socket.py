@@ -5,8 +5,9 @@ usual way, to ASGI. It is done in uvicorn's ``http=`` protocol class and not in 
 connection is handed over once (``ws=`` gets its transport back under its own name after the handshake), the request is
 parsed once, and a request head that does not come to its end can be timed out, which uvicorn does not do.
 
-On a media socket: frames above 64 KiB close it (1009), compression is not offered, Nagle is off, the kernel's send buffer
-is small and unacknowledged data for 5 s ends the connection, so that a peer that vanished or stopped reading is noticed.
+On a media socket: frames above its limit close it (1009), compression is not offered, Nagle is off, the kernel's send
+buffer is small and data unacknowledged for some seconds ends the connection, so that a peer that vanished or stopped
+reading is noticed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from picows import WSAutoPingStrategy, WSUpgradeRequest
+from picows import WSAutoPingStrategy, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves the class out
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -30,9 +31,7 @@ from antiphon.transports.listener import MediaListener
 
 HEAD_TIMEOUT_S = 5.0
 """How long a request's head may take to arrive."""
-MAX_FRAME_BYTES = 64 * 1024
 SEND_BUFFER_BYTES = 32 * 1024
-USER_TIMEOUT_MS = 5000
 _READ_BUFFER_BYTES = 4 * 1024
 _LONGEST_HANDSHAKE_VALUE = 64  # a key has 24 characters; an absurd one is left out, and picows answers 400
 _logger = structlog.get_logger(__name__)
@@ -60,7 +59,9 @@ class Refusal:
 
     status: int
     reason: str
-    """A short stable label, sent as the body and logged."""
+    """A short stable label, logged, and sent where there is no body."""
+    body: bytes = b""
+    """JSON, where the peer's protocol has a shape for errors."""
 
 
 OnUpgrade = Callable[[UpgradeRequest], MediaListener | Refusal]
@@ -147,7 +148,7 @@ class _MediaAwareProtocol(HttpToolsProtocol):
     def _hand_over(self, listener: MediaListener, headers: Mapping[str, str]) -> None:
         """The connection now belongs to picows, which reads the handshake once more and answers it."""
         self.connections.discard(self)
-        _tune(self.transport.get_extra_info("socket"))
+        _tune(self.transport.get_extra_info("socket"), listener.limits.user_timeout_ms)
         protocol = _MediaProtocol(listener, self.server_state)
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
@@ -155,10 +156,11 @@ class _MediaAwareProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         _logger.warning("media_upgrade_refused", status=refusal.status, reason=refusal.reason)
-        body = refusal.reason.encode()
+        body = refusal.body or refusal.reason.encode()
+        kind = "application/json" if refusal.body else "text/plain; charset=utf-8"
         head = (
             f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
-            f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode() + body)
         self.transport.close()
@@ -181,8 +183,9 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
     """A server-side picows protocol that uvicorn counts among its connections, so that its shutdown waits for calls."""
 
     def __init__(self, listener: MediaListener, server_state: ServerState) -> None:
-        def always_this(request: WSUpgradeRequest) -> MediaListener:
-            return listener
+        def always_this(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
+            chosen = {"Sec-WebSocket-Protocol": listener.subprotocol} if listener.subprotocol else None
+            return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), listener)
 
         super().__init__(
             None,  # host and port: client side only
@@ -197,7 +200,7 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
             20,
             WSAutoPingStrategy.PING_WHEN_IDLE,
             False,  # enable_auto_pong: the listener answers, within bounds
-            MAX_FRAME_BYTES,
+            listener.limits.max_message_bytes,
             None,  # extra_headers: client side only
             _READ_BUFFER_BYTES,
         )
@@ -245,10 +248,10 @@ def _handshake(headers: Mapping[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def _tune(tcp: socket.socket) -> None:
+def _tune(tcp: socket.socket, user_timeout_ms: int) -> None:
     if tcp.family not in (socket.AF_INET, socket.AF_INET6):
         return
     tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout_ms)

@@ -1,0 +1,1 @@
+"""The OpenAI Realtime API: WebSocket, WebRTC and ephemeral keys, over the one conversation core."""

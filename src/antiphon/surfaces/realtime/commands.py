@@ -1,0 +1,237 @@
+"""What each of a client's events does to a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from antiphon.conversation import events as ev
+from antiphon.conversation.events import Place
+from antiphon.errors import ProviderError
+from antiphon.ids import new_id
+from antiphon.providers.base import CallContext, ModelRequest
+from antiphon.surfaces.realtime import mapping
+from antiphon.surfaces.realtime.asides import Aside
+from antiphon.surfaces.realtime.audio_ways import AppendedAudio
+from antiphon.surfaces.realtime.controllers import Controller
+from antiphon.surfaces.realtime.conversation_items import Entry, is_spoken
+from antiphon.surfaces.realtime.protocol import client_events as asked
+from antiphon.surfaces.realtime.protocol import errors
+from antiphon.surfaces.realtime.protocol import server_events as say
+from antiphon.surfaces.realtime.protocol.audio_config import PCM
+from antiphon.surfaces.realtime.protocol.errors import ClientError, ItemVerb
+from antiphon.surfaces.realtime.protocol.items import InputAudio, Item, MessageItem
+from antiphon.surfaces.realtime.protocol.response import Response, ResponseConfig
+from antiphon.vocabulary import Message
+
+if TYPE_CHECKING:
+    from antiphon.session.session import Session
+    from antiphon.surfaces.realtime.connection import RealtimeSession
+
+SHORTEST_COMMIT_MS = 100
+
+
+class Commands:
+    """Of one session. Every method raises ClientError where the event cannot be carried out."""
+
+    def __init__(self, session: RealtimeSession) -> None:
+        self._session = session
+        self._carried_out: dict[type, Callable[[Any, Controller], None]] = {
+            asked.SessionUpdate: self._update,
+            asked.AudioCommit: self._commit,
+            asked.AudioClear: self._clear,
+            asked.ItemCreate: self._create_item,
+            asked.ItemRetrieve: self._retrieve_item,
+            asked.ItemTruncate: self._truncate_item,
+            asked.ItemDelete: self._delete_item,
+            asked.ResponseCreate: self._create_response,
+            asked.ResponseCancel: self._cancel_response,
+            asked.OutputAudioClear: self._clear_output,
+        }
+
+    def carry_out(self, event: asked.ClientEvent, controller: Controller) -> None:
+        if type(event) is not asked.SessionUpdate and self._session.core is None:
+            raise ClientError("session_not_ready", "The session has no media yet; only session.update is possible.")
+        self._carried_out[type(event)](event, controller)
+
+    @property
+    def _core(self) -> Session:
+        core = self._session.core
+        assert core is not None, "nothing is carried out before there is one"
+        return core
+
+    def _update(self, event: asked.SessionUpdate, _controller: Controller) -> None:
+        session = self._session
+        session.configure(session.config.merge(event.session, strict=session.strict))
+        session.controllers.send(say.session_updated(session.echo()))
+
+    # ---------------------------------------------------------------------------------- the caller's audio
+
+    def append(self, event: asked.AudioAppend) -> None:
+        """Fifty a second."""
+        if self._session.plays_out:
+            raise ClientError(
+                "invalid_event_for_transport", "The audio of this session comes on its media track.", "type"
+            )
+        self._core.audio(self._session.appended.take(event.audio), None)
+
+    def _commit(self, _event: asked.AudioCommit, _controller: Controller) -> None:
+        session, turns = self._session, self._session.narration.turns
+        if session.config.input.turn_detection is None and turns.uncommitted_ms < SHORTEST_COMMIT_MS:
+            raise errors.commit_too_small(turns.uncommitted_ms)
+        session.refusal = None
+        self._core.commit_turn()
+        if session.refusal is not None:
+            raise errors.commit_too_small(0.0)
+
+    def _clear(self, _event: asked.AudioClear, _controller: Controller) -> None:
+        session, turns = self._session, self._session.narration.turns
+        turns.discarding = True
+        try:
+            self._core.discard_turn()
+        finally:
+            turns.discarding = False
+        turns.cleared()
+        session.appended.clear()
+        session.controllers.send(say.audio_cleared())
+
+    # ---------------------------------------------------------------------------------- items
+
+    def _create_item(self, event: asked.ItemCreate, _controller: Controller) -> None:
+        session, core = self._session, self._core
+        item = event.item if event.item.id else replace(event.item, id=new_id("item"))
+        recording = _recording(item)
+        if recording and session.spoken_items.full:
+            raise ClientError("rate_limit_exceeded", "Too many recordings wait to be written down.", "item")
+        if isinstance(item, MessageItem):
+            item = replace(item, content=tuple(_without_audio(part) for part in item.content))
+        entry = Entry(item, Place(id=item.id) if recording else mapping.place_of(item))
+        previous_id, after = session.items.create(entry, event.previous_item_id)
+        session.controllers.send(say.item_added(item, previous_id))
+        session.controllers.send(say.item_done(item, previous_id))
+        message = mapping.message_of(item)
+        if recording:
+            self._write_down(entry, recording)
+        elif message is not None:
+            core.feed(ev.MessageAdded(message, after=after))
+
+    def _write_down(self, entry: Entry, recording: bytes) -> None:
+        """The model is told of the item once its words are known."""
+        session, item_id = self._session, entry.item.id
+        appended = AppendedAudio(session.config.input.format)
+        audio = appended.take(recording)
+
+        def told(words: str | None) -> None:
+            text = " ".join(part for part in (mapping.text_of(entry.item), words or "") if part)
+            entry.heard = text
+            if text and session.items.find(item_id) is entry:
+                after = session.items.place_before(entry)
+                session.feed(ev.MessageAdded(Message("user", text, id=item_id), after=after))
+            session.narration.turns.transcribed(item_id, words, PCM.ms_of(len(audio)))
+
+        try:
+            session.spoken_items.write_down(audio, told)
+        except ProviderError:
+            told(None)
+
+    def _entry(self, verb: ItemVerb, item_id: str) -> Entry:
+        entry = self._session.items.find(item_id)
+        if entry is None:
+            raise errors.no_such_item(verb, item_id)
+        return entry
+
+    def _retrieve_item(self, event: asked.ItemRetrieve, controller: Controller) -> None:
+        entry = self._entry("retrieving", event.item_id)
+        self._session.controllers.tell(controller, say.item_retrieved(entry.item))
+
+    def _truncate_item(self, event: asked.ItemTruncate, _controller: Controller) -> None:
+        """Clamped, where OpenAI objects: clients compute the time from a clock, and to Pipecat every error is the end."""
+        entry = self._entry("truncating", event.item_id)
+        if not entry.reply or event.content_index != 0 or not (entry.audio_ms or is_spoken(entry.item)):
+            raise errors.not_truncatable(event.item_id)
+        heard_ms = min(event.audio_end_ms, entry.audio_ms)
+        self._core.feed(ev.PlaybackTruncated(entry.reply, heard_ms))
+        self._session.controllers.send(say.item_truncated(event.item_id, 0, heard_ms))
+
+    def _delete_item(self, event: asked.ItemDelete, _controller: Controller) -> None:
+        entry = self._entry("deleting", event.item_id)
+        place = self._session.items.remove(entry)
+        if place is not None:
+            self._core.feed(ev.MessageRemoved(place))
+        self._session.controllers.send(say.item_deleted(event.item_id))
+
+    # ---------------------------------------------------------------------------------- responses
+
+    def _create_response(self, event: asked.ResponseCreate, controller: Controller) -> None:
+        session, wanted = self._session, event.response
+        if session.config.type == "transcription":
+            raise errors.not_in_transcription("response.create")
+        if wanted.out_of_band:
+            session.asides.start(self._aside(wanted))
+            return
+        messages = None
+        if wanted.input is not None:
+            messages = mapping.messages_of(wanted.input, session.items.message)
+        voice = session.voice_of(wanted.voice) if wanted.voice is not None else None
+        options = mapping.reply_options(wanted, messages, voice)
+        request = new_id("req")
+        session.narration.requests[request] = wanted
+        session.request(ev.ReplyRequested(request, options), controller, event.event_id)
+
+    def _aside(self, wanted: ResponseConfig) -> Aside:
+        session, config = self._session, self._session.config
+        instructions = config.instructions if wanted.instructions is None else wanted.instructions
+        if wanted.input is None:
+            history = self._core.conversation.history()
+            messages = history[1:] if history and history[0].role == "system" else history
+        else:
+            messages = mapping.messages_of(wanted.input, session.items.message)
+        if instructions:
+            messages = (Message("system", instructions), *messages)
+        tools = config.tools if wanted.tools is None else wanted.tools
+        options = mapping.model_options(wanted, mapping.model_options(config, session.base_options))
+        response = Response(
+            id=new_id("resp"),
+            conversation_id=None,
+            output_modality=wanted.output_modality or config.output_modality,
+            voice=wanted.voice or config.output.voice,
+            output_format=wanted.output_format or config.output.format,
+            max_output_tokens=wanted.max_output_tokens or config.max_output_tokens,
+            metadata=wanted.metadata,
+        )
+        request = ModelRequest(messages, mapping.client_tools(tools), CallContext(session.call_id), options)
+        return Aside(response, request, session.voice_of(response.voice), config.output.speed)
+
+    def _cancel_response(self, event: asked.ResponseCancel, _controller: Controller) -> None:
+        session = self._session
+        if event.response_id is not None and session.asides.cancel(event.response_id):
+            return
+        active = session.narration.active
+        if active is None or event.response_id not in (None, active.id):
+            raise errors.cancel_not_active()
+        if session.feed(ev.ReplyCancelled()) is not None:
+            raise errors.cancel_not_active()
+
+    def _clear_output(self, _event: asked.OutputAudioClear, _controller: Controller) -> None:
+        """Where nothing sounds it is answered all the same: agents-js sends it whenever its user interrupts."""
+        session = self._session
+        if not session.plays_out:
+            raise ClientError(
+                "invalid_event_for_transport", "The client plays the audio of this session itself.", "type"
+            )
+        sounding = session.narration.sounding
+        if sounding:
+            session.feed(ev.ReplyCancelled())
+        else:
+            session.controllers.send(say.playout_cleared(session.narration.last_response_id))
+
+
+def _recording(item: Item) -> bytes:
+    """Audio of a message that comes without its words."""
+    parts = item.content if isinstance(item, MessageItem) else ()
+    return b"".join(part.audio for part in parts if isinstance(part, InputAudio) and part.transcript is None)
+
+
+def _without_audio(part: Any) -> Any:
+    return replace(part, audio=b"") if isinstance(part, InputAudio) else part

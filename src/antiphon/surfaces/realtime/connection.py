@@ -1,0 +1,265 @@
+"""One Realtime session: a conversation of the core, the items and responses by which the wire knows it, and whoever drives it.
+
+A session does not know which transport carries it. What clients send comes as bytes from a ``Controller``; what the caller
+says and hears goes through a ``CallTransport``: deltas over the same connection, or a WebRTC leg given from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import structlog
+
+from antiphon.clock import Clock
+from antiphon.conversation import events as ev
+from antiphon.conversation.actions import RequestRefused
+from antiphon.errors import ProviderError
+from antiphon.ids import new_id
+from antiphon.providers.base import SpeechToText
+from antiphon.session.manager import SessionManager
+from antiphon.session.plan import SessionPlan
+from antiphon.session.session import Session
+from antiphon.surfaces.realtime import mapping
+from antiphon.surfaces.realtime.asides import Asides
+from antiphon.surfaces.realtime.audio_ways import AppendedAudio, AudioDeltas
+from antiphon.surfaces.realtime.commands import Commands
+from antiphon.surfaces.realtime.controllers import Controller, Controllers
+from antiphon.surfaces.realtime.conversation_items import ConversationItems
+from antiphon.surfaces.realtime.narration import Narration
+from antiphon.surfaces.realtime.protocol import client_events as asked
+from antiphon.surfaces.realtime.protocol import errors
+from antiphon.surfaces.realtime.protocol import server_events as say
+from antiphon.surfaces.realtime.protocol.audio_config import PCM, Transcription
+from antiphon.surfaces.realtime.protocol.beta import parse_beta
+from antiphon.surfaces.realtime.protocol.errors import ClientError
+from antiphon.surfaces.realtime.protocol.server_events import Event
+from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
+from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.surfaces.realtime.spoken_items import SpokenItems
+from antiphon.transports.base import CallStarted, CallTransport
+from antiphon.transports.listener import LostReason
+from antiphon.vocabulary import AudioFormat, EndReason
+
+_CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}
+"""Clients that reconnect do so on these; every other end is meant (1000)."""
+
+log = structlog.get_logger(__name__)
+
+
+class RealtimeSession:
+    """Made by ``RealtimeSessions.create``. Everything is called on the event loop."""
+
+    def __init__(
+        self,
+        session_id: str,
+        call_id: str,
+        config: SessionConfig,
+        plan: SessionPlan,
+        manager: SessionManager,
+        clock: Clock,
+        settings: RealtimeSettings,
+        recogniser_of: Callable[[str], SpeechToText | None],
+        on_ended: Callable[[RealtimeSession], None],
+        *,
+        plays_out: bool,
+    ) -> None:
+        self.id = session_id
+        self.call_id = call_id
+        self.config = config
+        self.plays_out = plays_out
+        self.strict = settings.strict
+        self.base_options = plan.engines.model_options
+        self.ended = False
+        self.items = ConversationItems()
+        self.controllers = Controllers(session_id, clock, checks_order=settings.debug_order)
+        self.core: Session | None = None
+        self.deltas = None if plays_out else AudioDeltas(lambda: self.narration.response)
+        self.narration = Narration(
+            self.controllers.send, self.items, lambda: self.config, new_id("conv"), self.deltas, self._media_ms,
+            self.feed, self._refused, self._over,
+        )  # fmt: skip
+        self.appended = AppendedAudio(config.input.format)
+        self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
+        self.spoken_items = SpokenItems(lambda: self._recogniser, self._grant_waiting)
+        self.refusal: RequestRefused | None = None
+        """What the core has just refused of what it was fed without a name of its own."""
+        self._plan = plan
+        self._manager = manager
+        self._settings = settings
+        self._recogniser = plan.engines.stt
+        self._recogniser_of = recogniser_of
+        self._on_ended = on_ended
+        self._commands = Commands(self)
+        self._requesters: dict[str, tuple[Controller, str | None]] = {}
+        """Who asked for a response that has not begun, and how it called its event."""
+        self._waiting: list[ev.ReplyRequested] = []
+        """Requests that wait until a recording has been written down."""
+        self._max_duration_ms = settings.max_minutes * 60_000
+        self._expires_at_s = clock.wall_ms() // 1000 + settings.max_minutes * 60
+
+    # ---------------------------------------------------------------------------------- its life
+
+    def start(self, leg: CallTransport | None = None, audio: AudioFormat = PCM) -> Session:
+        """Open the core's session; what is returned is the ``CallSink`` of the leg, where there is one. ``audio`` is the leg's format.
+        Raises CapacityError, ProviderError, ConfigurationError."""
+        plan = mapping.plan_for(
+            self.config,
+            self._plan,
+            paced=self.plays_out,
+            max_duration_ms=self._max_duration_ms,
+            voice=self.voice_of(self.config.output.voice),
+        )
+        call = CallStarted("realtime", self.call_id, plan.assistant, format_in=audio, format_out=audio)
+        transport = leg if leg is not None else self.deltas
+        assert transport is not None, "a session whose audio leaves on a leg is given one"
+        log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
+        self.core = self._manager.open(call, replace(plan, observers=(self.narration,), recording=None), transport)
+        self._choose_recogniser(self.config.input.transcription)
+        return self.core
+
+    def attach(self, controller: Controller, *, primary: bool = False) -> None:
+        """Somebody drives the session from now on; the loss of the primary one ends it. Too many are closed at once."""
+        if self.ended or not self.controllers.attach(controller, say.session_created(self.echo()), primary=primary):
+            controller.close(1013, "no room")
+
+    def detach(self, controller: Controller, reason: LostReason = "hangup") -> None:
+        """It is gone. Safe to call twice."""
+        self.controllers.detach(controller)
+        if controller is self.controllers.primary and self.core is not None:
+            self.core.closed(reason)
+
+    def end(self, reason: EndReason = EndReason.ASSISTANT_ENDED) -> None:
+        """End the session from here."""
+        if self.core is not None:
+            self.core.drop(reason)
+        else:
+            self._over(reason)
+
+    def fail(self) -> None:
+        """It could not be started."""
+        self._over(EndReason.SERVER_DIED)
+
+    def _over(self, reason: EndReason) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        self.asides.close()
+        self.spoken_items.close()
+        if reason is EndReason.EXCEEDED_MAX_DURATION:
+            self.controllers.send(errors.session_expired(self._settings.max_minutes).to_event())
+        elif reason is EndReason.SERVER_DIED:
+            self.controllers.send(errors.server_failed().to_event())
+        log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
+        self.controllers.close(_CLOSE_CODES.get(reason, 1000), str(reason))
+        self._on_ended(self)
+
+    # ---------------------------------------------------------------------------------- what clients send
+
+    def receive(self, controller: Controller, payload: bytes, *, beta: bool = False) -> None:
+        """One message of a client, perhaps in the older dialect. What is wrong with it is told to that client alone."""
+        if self.ended:
+            return
+        event: asked.ClientEvent | None = None
+        try:
+            event = parse_beta(payload) if beta else asked.parse(payload, strict=self.strict)
+            if type(event) is asked.AudioAppend:
+                self._commands.append(event)
+            elif not self.controllers.may_send(controller):
+                log.warning("realtime_client_floods", session_id=self.id)
+                controller.close(1008, "too many events")
+            else:
+                self._commands.carry_out(event, controller)
+        except ClientError as error:
+            if event is None and not self.controllers.may_send(controller):
+                controller.close(1008, "too many events")
+            self.complain(controller, error, event.event_id if event is not None else None)
+        except Exception as error:
+            log.exception("realtime_event_failed", session_id=self.id, error_type=type(error).__name__)
+            self.complain(controller, errors.server_failed(), event.event_id if event is not None else None)
+
+    def complain(self, controller: Controller, error: ClientError, event_id: str | None) -> None:
+        """Tell a client what was wrong with its event."""
+        self.controllers.tell(controller, error.answering(event_id).to_event())
+
+    def request(self, event: ev.ReplyRequested, controller: Controller, event_id: str | None) -> None:
+        """Ask the core for a reply; a refusal, now or later, goes to ``controller``."""
+        self._requesters[event.request] = (controller, event_id)
+        if len(self._requesters) > 16:  # those long begun
+            del self._requesters[next(iter(self._requesters))]
+        if not self.spoken_items.busy:
+            self.feed(event)
+        elif self._waiting:
+            self._refused(RequestRefused(event.request, "reply_active"))
+        else:
+            self._waiting.append(event)
+
+    def _grant_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self.feed(event)
+
+    def feed(self, event: ev.Event) -> RequestRefused | None:
+        """Tell the core. Returns what it refused of it at once."""
+        self.refusal = None
+        if self.core is not None:
+            self.core.feed(event)
+        return self.refusal
+
+    def _refused(self, action: RequestRefused) -> None:
+        self.refusal = action
+        self.narration.requests.pop(action.request, None)
+        if action.request in self._requesters:
+            controller, event_id = self._requesters.pop(action.request)
+            response = self.narration.active
+            self.complain(controller, errors.active_response(response.id if response else "none yet"), event_id)
+
+    # ---------------------------------------------------------------------------------- its configuration
+
+    def echo(self) -> Event:
+        """The session object."""
+        return self.config.echo(self.id, self._expires_at_s)
+
+    def configure(self, new: SessionConfig) -> None:
+        """Another configuration from now on. Raises ClientError, and nothing has changed."""
+        old = self.config
+        if new.output.voice != old.output.voice and self.narration.spoken:
+            raise errors.voice_locked()
+        self.config = new
+        self.appended.change(new.input.format)
+        core = self.core
+        if core is None:
+            return
+        if new.input.transcription != old.input.transcription:
+            self._choose_recogniser(new.input.transcription)
+        if new.instructions != old.instructions:
+            core.change_instructions(new.instructions)
+        if new.tools != old.tools:
+            core.change_tools(mapping.client_tools(new.tools))
+        if new.output != old.output:
+            core.change_voice(self.voice_of(new.output.voice), new.output.speed)
+        core.change_model_options(mapping.model_options(new, self.base_options))
+        hearing = mapping.hearing_for(new, self._plan.hearing)
+        if hearing != mapping.hearing_for(old, self._plan.hearing):
+            core.change_hearing(hearing)
+        policy = mapping.policy_for(new, self._plan.policy, paced=self.plays_out, max_duration_ms=self._max_duration_ms)
+        if policy != core.conversation.policy:
+            core.change_policy(policy)
+
+    def voice_of(self, name: str) -> str:
+        """The engine's name for a voice. A client's names are not ours: what is not known is the assistant's voice."""
+        return self._settings.voices.get(name, self._plan.engines.voice)
+
+    def _choose_recogniser(self, transcription: Transcription | None) -> None:
+        """The engine a client names, where it is one of ours; the assistant's otherwise, or where it cannot be opened."""
+        stt = self._recogniser_of(transcription.model) if transcription is not None else None
+        if stt is None or self.core is None:
+            return
+        try:
+            self.core.change_recogniser(stt)
+            self._recogniser = stt
+        except ProviderError as error:
+            log.warning("realtime_recogniser_unavailable", session_id=self.id, code=error.code)
+
+    def _media_ms(self) -> float:
+        return self.core.port.media_ms if self.core is not None else 0.0

@@ -1,0 +1,138 @@
+"""What the HTTP routes of the Realtime API share: errors in OpenAI's shape, bounded bodies, and which web pages may ask."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import HTTPException, Request, Response
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from antiphon.errors import AntiphonError, CapacityError
+from antiphon.surfaces.realtime.protocol.errors import ClientError
+
+PREFIX = "/v1/realtime"
+PREFIXES = (PREFIX, f"/openai{PREFIX}")
+"""OpenAI's, and Azure's."""
+MAX_BODY_BYTES = 512 * 1024
+"""A session's configuration may hold long instructions and 128 tools, an offer a few kilobytes."""
+BODY_TIMEOUT_S = 5.0
+_logger = structlog.get_logger(__name__)
+
+
+class HttpError(AntiphonError):
+    """A request is refused with ``status`` and the body ``{"error": {message, type, param, code}}``, which the SDKs read.
+    The message is shown to developers: it never holds a key or anything else of the request but names of its fields."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None,
+        *,
+        param: str | None = None,
+        kind: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.wire_code = code
+        self.param = param
+        self.kind = kind
+
+    def body(self) -> bytes:
+        """The error as JSON."""
+        error = {"message": str(self), "type": self.kind, "param": self.param, "code": self.wire_code}
+        return orjson.dumps({"error": error})
+
+    def response(self) -> Response:
+        headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
+        return Response(self.body(), self.status, headers, media_type="application/json")
+
+
+def no_room(error: CapacityError) -> HttpError:
+    """No session is taken now. Not 429: the SDKs would take that for the asker's own limit."""
+    problem = "is shutting down" if error.reason == "draining" else "is full"
+    return HttpError(
+        503, f"The server {problem} and takes no new session.", f"server_{error.reason}", kind="server_error"
+    )
+
+
+class ErrorRoute(APIRoute):
+    """The routers' ``route_class``: whatever a handler raises on purpose is answered in OpenAI's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the base says Coroutine
+        handler = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except HttpError as error:
+                return error.response()
+            except ClientError as error:
+                return HttpError(400, error.message, error.code, param=error.param, kind=error.kind).response()
+            except CapacityError as error:
+                return no_room(error).response()
+            except HTTPException as error:
+                return HttpError(error.status_code, str(error.detail), None).response()
+            except Exception as error:
+                _logger.exception(
+                    "realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__
+                )
+                return HttpError(
+                    500, "The server had an error while processing the request.", None, kind="server_error"
+                ).response()
+
+        return answer
+
+
+async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body. Raises HttpError: 413 beyond the limit, 408 where it does not come."""
+    received = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > max_bytes:
+                    raise HttpError(413, f"The body may have {max_bytes} bytes at most.", "request_too_large")
+    except (TimeoutError, ClientDisconnect):
+        raise HttpError(408, "The body did not arrive in time.", None) from None
+    return bytes(received)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object; an empty body is an empty object. Raises HttpError."""
+    body = await read_body(request)
+    if not body.strip():
+        return {}
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise HttpError(400, "The body of the request could not be parsed as JSON.", "invalid_json") from None
+    if not isinstance(document, dict):
+        raise HttpError(400, "The body of the request must be a JSON object.", "invalid_type")
+    return document
+
+
+class RealtimeCors:
+    """Lets web pages of ``origins`` (``*``: of all) use this API and no other path. ``Location`` is exposed: the call id is in it."""
+
+    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+        self._app = app
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=("Location",),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"] if scope["type"] == "http" else ""
+        ours = path in PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))
+        await (self._cors if ours else self._app)(scope, receive, send)

@@ -1,0 +1,171 @@
+"""``GET /v1/realtime`` as a WebSocket: who may open one, which session it drives, and the frames in both directions.
+
+It runs on the media sockets' own path past ASGI (picows) because a Realtime session is one: with fifty messages a second each
+way it costs a third of what the ASGI route does, and slow readers, floods and half-open peers are found by the same watch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import orjson
+import structlog
+
+from antiphon.errors import CapacityError, ConfigurationError, ProviderError
+from antiphon.surfaces.realtime.access import AccessControl, Act
+from antiphon.surfaces.realtime.connection import RealtimeSession
+from antiphon.surfaces.realtime.http import HttpError, no_room
+from antiphon.surfaces.realtime.protocol.beta import to_beta
+from antiphon.surfaces.realtime.protocol.errors import ClientError
+from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
+from antiphon.transports.socket import Refusal, UpgradeRequest
+from antiphon.transports.watch import SocketWatch
+
+PATHS = ("/v1/realtime", "/openai/v1/realtime")
+"""OpenAI's, and Azure's."""
+SUBPROTOCOL = "realtime"
+BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
+"""The dialect before the final one; elsewhere it is asked for by the header ``OpenAI-Beta: realtime=v1``."""
+LIMITS = SocketLimits(
+    max_message_bytes=21 * 1024 * 1024,  # 15 MiB of audio in base64
+    max_unsent_bytes=16 * 1024 * 1024,  # the longest reply there is, made at once
+    write_stall_ms=20_000,
+    user_timeout_ms=20_000,
+)
+PING_AFTER_MS = 20_000
+"""A client that types need not send anything for an hour; a ping that is not acknowledged shows that it is gone."""
+log = structlog.get_logger(__name__)
+
+Begin = Callable[["RealtimeListener"], None]
+
+
+class RealtimeListener(MediaListener):
+    """One WebSocket: a ``Controller``."""
+
+    __slots__ = (
+        "_begin",
+        "_beta",
+        "_pinged_at_ms",
+        "_sent_bytes",
+        "_session",
+        "_taken_at_ms",
+        "_taken_bytes",
+    )
+
+    def __init__(self, watch: SocketWatch, subprotocol: str, begin: Begin, *, beta: bool = False) -> None:
+        """``begin`` gives it its session once it may be written to. ``beta``: it speaks the older dialect."""
+        super().__init__(watch, LIMITS, subprotocol)
+        self._begin = begin
+        self._beta = beta
+        self._session: RealtimeSession | None = None
+        self._sent_bytes = 0
+        self._taken_bytes = 0
+        self._taken_at_ms = 0
+        self._pinged_at_ms = 0
+
+    def drive(self, session: RealtimeSession, *, primary: bool) -> None:
+        """From now on it drives this session."""
+        self._session = session
+        session.attach(self, primary=primary)
+
+    # What the session says (Controller; ``close`` is the base's).
+
+    def send(self, event: bytes) -> None:
+        if self._beta:
+            translated = to_beta(orjson.loads(event))
+            if translated is None:
+                return
+            event = orjson.dumps(translated)
+        self._sent_bytes += len(event)
+        self.send_text(event)
+
+    # What the client says.
+
+    def opened(self) -> None:
+        self._begin(self)
+
+    def text(self, payload: bytes) -> None:
+        if self._session is not None:
+            self._session.receive(self, payload, beta=self._beta)
+
+    def binary(self, payload: bytes) -> None:
+        if self._session is not None:
+            problem = ClientError("invalid_message", "Messages must be JSON text; audio goes base64-encoded inside it.")
+            self._session.complain(self, problem, None)
+
+    # The socket's life.
+
+    def tick(self, now_ms: int, silent_ms: int) -> None:
+        if silent_ms >= PING_AFTER_MS and now_ms - self._pinged_at_ms >= PING_AFTER_MS:
+            self._pinged_at_ms = now_ms
+            self.ping()
+
+    def lost(self, reason: LostReason) -> None:
+        if self._session is not None:
+            self._session.detach(self, reason)
+
+    def gone(self) -> None:
+        if self._session is not None:
+            self._session.detach(self)
+
+    def _is_write_stalled(self, now_ms: int) -> bool:
+        """A long reply may well take longer to send than a peer may be silent: what counts is whether it takes anything."""
+        unsent = self.unsent_bytes()
+        taken = self._sent_bytes - unsent
+        if not unsent or taken > self._taken_bytes:
+            self._taken_bytes, self._taken_at_ms = taken, now_ms
+        return unsent > 0 and now_ms - self._taken_at_ms >= self.limits.write_stall_ms
+
+
+class RealtimeGate:
+    """Answers handshakes. One per process."""
+
+    def __init__(self, sessions: RealtimeSessions, access: AccessControl, watch: SocketWatch) -> None:
+        self._sessions = sessions
+        self._access = access
+        self._watch = watch
+
+    def on_upgrade(self, request: UpgradeRequest) -> RealtimeListener | Refusal:
+        """A session's own connection, or a sideband."""
+        try:
+            if request.path not in PATHS:
+                raise HttpError(404, "There is no such WebSocket here.", "not_found")
+            begin = self._answer(request)
+        except HttpError as error:
+            return Refusal(error.status, error.wire_code or "refused", error.body())
+        except CapacityError as error:
+            return Refusal(503, error.reason, no_room(error).body())
+        offered = [entry.strip() for entry in request.headers.get("sec-websocket-protocol", "").split(",")]
+        beta = BETA_SUBPROTOCOL in offered or "realtime=v1" in request.headers.get("openai-beta", "")
+        return RealtimeListener(self._watch, SUBPROTOCOL if SUBPROTOCOL in offered else "", begin, beta=beta)
+
+    def _answer(self, request: UpgradeRequest) -> Begin:
+        """What to do once it is open. Raises HttpError, CapacityError."""
+        query = {name: values[-1] for name, values in parse_qs(request.query).items()}
+        call_id = query.get("call_id", "")
+        access = self._access.require(request.headers, Act.CONTROL_CALL if call_id else Act.OPEN_SESSION)
+        if call_id:
+            session = self._sessions.find(call_id)
+            if session is None:
+                raise HttpError(404, "There is no live call of this id.", "call_not_found", param="call_id")
+            return lambda listener: listener.drive(session, primary=False)
+        transcription = query.get("intent") == "transcription"
+        stored = access.secret.session if access.secret is not None else {}
+        self._sessions.require_room()
+        try:
+            config = self._sessions.configure(query.get("model", ""), stored, transcription=transcription)
+        except ClientError as error:  # the server has changed since the secret was made
+            raise HttpError(400, error.message, error.code, param=error.param) from None
+
+        def begin(listener: RealtimeListener) -> None:
+            session = self._sessions.create(config)
+            listener.drive(session, primary=True)
+            try:
+                session.start()
+            except (CapacityError, ProviderError, ConfigurationError) as error:
+                log.warning("realtime_session_refused", session_id=session.id, code=error.code)
+                session.fail()
+
+        return begin

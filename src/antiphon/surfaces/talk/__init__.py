@@ -1,0 +1,1 @@
+"""``/talk``: one page to talk on, and how it gets a key."""

@@ -1,0 +1,60 @@
+/** Whose floor it is, read from the server's events and from nothing else. */
+
+export class Floor {
+  speaking = false;
+  /** Whether the agent can be heard now. */
+  audible = false;
+  /** Whether a response is being made. */
+  responding = false;
+  /** Whether one is due: the visitor has finished, and no answer has begun. */
+  due = false;
+
+  /** "you", "agent", "thinking" or "nobody". Whoever speaks over the agent has the floor. */
+  get holder() {
+    if (this.speaking) return "you";
+    if (this.audible) return "agent";
+    return this.responding || this.due ? "thinking" : "nobody";
+  }
+
+  /** The visitor typed something that wants an answer. */
+  asked() {
+    this.due = true;
+  }
+
+  take(event) {
+    switch (event.type) {
+      case "input_audio_buffer.speech_started":
+        this.speaking = true;
+        break;
+      case "input_audio_buffer.speech_stopped":
+      case "input_audio_buffer.committed":
+        this.due = true;
+        this.speaking = false;
+        break;
+      case "input_audio_buffer.cleared":
+        this.due = this.speaking = false;
+        break;
+      case "conversation.item.input_audio_transcription.completed":
+        // A cough is committed, too, and nobody answers it.
+        if (!event.transcript.trim()) this.due = false;
+        break;
+      case "response.created":
+        this.responding = true;
+        this.due = false;
+        break;
+      case "response.done":
+        this.responding = false;
+        break;
+      case "output_audio_buffer.started":
+        this.audible = true;
+        break;
+      case "output_audio_buffer.stopped":
+      case "output_audio_buffer.cleared":
+        this.audible = false;
+        break;
+      case "error":
+        this.due = false;
+        break;
+    }
+  }
+}

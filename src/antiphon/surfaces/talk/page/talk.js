@@ -1,0 +1,107 @@
+/** The page: its buttons, and the phases they lead through. */
+
+import { assistants, useKey } from "./door.js";
+import { Levels } from "./levels.js";
+import { explain } from "./problems.js";
+import { View } from "./view.js";
+import { Visit } from "./visit.js";
+
+const find = (id) => document.getElementById(id);
+const view = new View();
+const levels = new Levels(find("levels"));
+
+/** The call there is, or null. */
+let visit = null;
+
+/** Begin a call; with `typing` there is no microphone in it. `first` is said in writing as soon as there is someone to read it. */
+async function start({ typing = false, first = "" } = {}) {
+  const assistant = find("assistant").value;
+  const started = (visit = new Visit(view, levels, over));
+  view.noProblem();
+  view.called(assistant);
+  view.readAloud(typing);
+  view.divide();
+  view.muted(false);
+  view.phase("connecting");
+  view.status("Connecting");
+  view.announce("Connecting");
+  try {
+    await started.begin(assistant, typing);
+  } catch (error) {
+    find("text").value ||= first;
+    return started.end(error);
+  }
+  if (visit !== started) return;
+  view.phase("live");
+  view.floor(started.floor.holder, false);
+  view.announce(`Connected to ${view.agent}`);
+  if (typing) find("text").focus();
+  if (first) started.say(first);
+}
+
+/** Told by the visit that ends, once. */
+function over(problem, lasted) {
+  visit = null;
+  levels.clear();
+  view.clock("");
+  document.body.dataset.floor = "nobody";
+  if (problem?.code === "locked" || problem?.code === "wrong_key") return lock(problem);
+  view.phase("idle");
+  view.status(lasted ? `Call ended after ${lasted}` : "Ready when you are");
+  if (problem) view.problem(explain(problem));
+  else view.announce("Call ended");
+}
+
+function lock(problem) {
+  view.phase("locked");
+  view.status("Not open yet");
+  if (problem.code === "wrong_key") view.problem(explain(problem));
+  find("key").focus();
+}
+
+async function open() {
+  view.noProblem();
+  try {
+    const { assistants: names, default: first } = await assistants();
+    view.choices(names, first);
+    view.called(find("assistant").value);
+    view.phase("idle");
+    view.status("Ready when you are");
+  } catch (error) {
+    if (error.code === "locked" || error.code === "wrong_key") return lock(error);
+    view.status("Not connected");
+    view.problem(explain(error));
+  }
+}
+
+find("talk").addEventListener("click", () => (visit ? visit.end() : start()));
+find("type-only").addEventListener("click", () => start({ typing: true }));
+find("mute").addEventListener("click", () => visit?.mute(!visit.muted));
+find("assistant").addEventListener("change", () => view.called(find("assistant").value));
+find("retry").addEventListener("click", () => {
+  if (visit) {
+    view.noProblem();
+    find("voice").play();
+  } else if (document.body.dataset.phase === "loading") {
+    open();
+  } else {
+    start();
+  }
+});
+find("door").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useKey(find("key").value);
+  find("key").value = "";
+  open();
+});
+find("writing").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = find("text").value.trim();
+  if (!text) return;
+  find("text").value = "";
+  if (visit) visit.say(text);
+  else start({ typing: true, first: text });
+});
+addEventListener("pagehide", () => visit?.end());
+
+open();

@@ -1,0 +1,134 @@
+"""The talk page over HTTP: its files, who may use it, and the short-lived key it talks with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import orjson
+import structlog
+from fastapi import APIRouter, HTTPException, Request, Response
+
+from antiphon.clock import Clock
+from antiphon.errors import CapacityError
+from antiphon.surfaces.talk.visitors import Visitors
+
+KEY_TTL_S = 120
+"""A page asks for its key when the visitor presses the button, and uses it within a second."""
+_FRESH_MS = 60_000
+_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_HEADERS = {
+    # Nothing is fetched from anywhere else, and nothing inline is run.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+_logger = structlog.get_logger(__name__)
+
+MakeKey = Callable[[str, int], tuple[str, int]]
+"""A client secret for this assistant that lives so many seconds: the key, and when it expires (wall_ms). Raises CapacityError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    value: str
+    expires_wall_ms: int
+
+
+class TalkDesk:
+    """Hands out the page's keys. One key serves all who come within a minute: a client secret opens many sessions, and so the number
+    of keys does not grow with the number of visitors."""
+
+    def __init__(self, make_key: MakeKey, names: Callable[[], Sequence[str]], default: str, clock: Clock) -> None:
+        self._make_key = make_key
+        self._names = names
+        self._default = default
+        self._clock = clock
+        self._keys: dict[str, _Key] = {}
+
+    def assistants(self) -> dict[str, object]:
+        """Who can be talked to, and who is unless another is chosen."""
+        return {"assistants": list(self._names()), "default": self._default}
+
+    def key(self, assistant: str) -> dict[str, object]:
+        """A key for a session with this assistant. Raises HTTPException 404 where there is none of the name, CapacityError."""
+        if assistant not in self._names():
+            raise HTTPException(404, "There is no such assistant")
+        now_ms = self._clock.wall_ms()
+        key = self._keys.get(assistant)
+        if key is None or key.expires_wall_ms - now_ms < _FRESH_MS:
+            key = self._keys[assistant] = _Key(*self._make_key(assistant, KEY_TTL_S))
+        return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
+
+
+def routes(desk: TalkDesk, visitors: Visitors) -> APIRouter:
+    """``/talk`` and what lies under it."""
+    router = APIRouter(prefix="/talk", include_in_schema=False)
+    page = _read_page()
+
+    @router.get("", response_model=None)
+    async def talk(request: Request) -> Response:
+        return _file(request, page["index.html"])
+
+    @router.get("/assistants", response_model=None)
+    async def assistants(request: Request) -> Response:
+        """Names are told to those only who may talk to them."""
+        _check(visitors, request)
+        return _json(desk.assistants())
+
+    @router.post("/key/{assistant}", response_model=None)
+    async def key(request: Request, assistant: str) -> Response:
+        _check(visitors, request)
+        try:
+            return _json(desk.key(assistant))
+        except CapacityError as error:
+            raise HTTPException(503, "Too many keys are out; try again in a minute") from error
+
+    @router.get("/{name}", response_model=None)
+    async def part(request: Request, name: str) -> Response:
+        if name not in page or name == "index.html":
+            raise HTTPException(404)
+        return _file(request, page[name])
+
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    content: bytes
+    type: str
+    etag: str
+
+
+def _read_page() -> dict[str, _Part]:
+    """The page's files by name. They are few and small, so they are kept: what is served is never a path of the client's making."""
+    parts = {}
+    for file in files("antiphon.surfaces.talk").joinpath("page").iterdir():
+        content = file.read_bytes()
+        kind = _TYPES[file.name.rpartition(".")[2]]
+        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+        parts[file.name] = _Part(content, f"{kind}; charset=utf-8", etag)
+    return parts
+
+
+def _file(request: Request, part: _Part) -> Response:
+    headers = {**_HEADERS, "ETag": part.etag}
+    if request.headers.get("if-none-match") == part.etag:
+        return Response(None, 304, headers)
+    return Response(part.content, headers=headers, media_type=part.type)
+
+
+def _check(visitors: Visitors, request: Request) -> None:
+    if not visitors.welcome(request):
+        _logger.info("talk_visitor_refused", path=request.url.path[:64])
+        raise HTTPException(401, "A private key is needed (antiphon keys create)", {"WWW-Authenticate": "Bearer"})
+
+
+def _json(content: dict[str, object]) -> Response:
+    return Response(orjson.dumps(content), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,374 @@
+"""A browser's offer read, and our answer written (RFC 8866, 8829, 8843). PURE.
+
+Taken of an offer: the first audio section that has Opus, its telephone events, and one data section, on one transport (BUNDLE, and RTP
+and RTCP on one port). Every other section is answered as refused. Trickled candidates are not awaited: the client reaches us by those in
+the answer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from antiphon.transports.webrtc.base import InvalidOffer
+
+Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
+Setup = Literal["actpass", "active", "passive"]
+
+MAX_OFFER_BYTES = 64 * 1024
+MAX_CANDIDATES = 32
+OUR_MAX_MESSAGE_BYTES = 262_144
+_THEIR_MAX_MESSAGE_BYTES = 65_536
+"""Where the offer does not say (RFC 8841 §6.1)."""
+_DIGESTS = ("sha-256", "sha-384", "sha-512")
+_MEDIA = re.compile(r"(\S+) (\d{1,5})(?:/\d+)? (\S+) (.+)")
+_RTPMAP = re.compile(r"(\d{1,3}) ([^/\s]+)/(\d{1,6})(?:/(\d+))?")
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]{1,64}")
+_MIRRORED: dict[str, Direction] = {
+    "sendrecv": "sendrecv",
+    "sendonly": "recvonly",
+    "recvonly": "sendonly",
+    "inactive": "inactive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The digest of a DTLS certificate, ``value`` in hexadecimal pairs with colons."""
+
+    algorithm: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCandidate:
+    """Where the client says it can be reached: UDP, a numeric address."""
+
+    foundation: str
+    priority: int
+    host: str
+    port: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOffer:
+    opus: int
+    """Opus's payload type."""
+    telephone_event: tuple[int, int] | None
+    """Payload type and clock of RFC 4733 events."""
+    direction: Direction
+    """As the client says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataOffer:
+    port: int
+    max_message_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One ``m=`` line. With neither ``audio`` nor ``data`` it is one we refuse."""
+
+    kind: str
+    protocol: str
+    formats: str
+    mid: str
+    audio: AudioOffer | None = None
+    data: DataOffer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    sections: tuple[Section, ...]
+    audio: AudioOffer
+    data: DataOffer | None
+    ice_username: str
+    ice_password: str = field(repr=False)
+    ice_lite: bool
+    setup: Setup
+    fingerprints: tuple[Fingerprint, ...]
+    candidates: tuple[RemoteCandidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What our side of the answer says."""
+
+    session_id: int
+    ssrc: int
+    cname: str
+    ice_username: str
+    ice_password: str = field(repr=False)
+    fingerprint: Fingerprint
+    setup: Setup
+    candidates: tuple[str, ...]
+    """As after ``a=candidate:``; the first one also stands in ``c=``."""
+    rate_in_hz: int
+    rate_out_hz: int
+    bitrate_bps: int
+    """Of what the client is asked to send."""
+    sctp_port: int
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+@dataclass(slots=True)
+class _Block:
+    """The lines of the session or of one section: its ``m=`` value and its attributes, several of a name in order."""
+
+    media: str = ""
+    attributes: dict[str, list[str]] = field(default_factory=dict)
+
+    def first(self, name: str) -> str | None:
+        values = self.attributes.get(name)
+        return values[0] if values else None
+
+
+def parse_offer(text: str) -> Offer:
+    """Raises InvalidOffer, and nothing else whatever the text."""
+    if len(text) > MAX_OFFER_BYTES:
+        raise InvalidOffer("the offer is longer than 64 KiB")
+    session, blocks = _blocks(text)
+    sections = [_section(block) for block in blocks]
+    chosen = _chosen(session, sections)
+    audio = next((section.audio for section in chosen if section.audio is not None), None)
+    if audio is None:
+        raise InvalidOffer("there is no audio section with Opus")
+    transport = blocks[sections.index(chosen[0])]
+    return Offer(
+        sections=tuple(section if section in chosen else _refused(section) for section in sections),
+        audio=audio,
+        data=next((section.data for section in chosen if section.data is not None), None),
+        ice_username=_ice_secret(session, transport, "ice-ufrag", 4),
+        ice_password=_ice_secret(session, transport, "ice-pwd", 22),
+        ice_lite="ice-lite" in session.attributes,
+        setup=_setup(session, transport),
+        fingerprints=_fingerprints(session, transport),
+        candidates=_candidates(transport),
+    )
+
+
+def _blocks(text: str) -> tuple[_Block, list[_Block]]:
+    lines = [line.rstrip() for line in text.splitlines()]
+    if not lines or lines[0] != "v=0":
+        raise InvalidOffer("it does not begin like a session description")
+    session = block = _Block()
+    blocks: list[_Block] = []
+    for line in lines[1:]:
+        if line.startswith("m="):
+            block = _Block(line[2:])
+            blocks.append(block)
+        elif line.startswith("a="):
+            name, _, value = line[2:].partition(":")
+            block.attributes.setdefault(name, []).append(value)
+    return session, blocks
+
+
+def _section(block: _Block) -> Section:
+    match = _MEDIA.fullmatch(block.media)
+    if match is None:
+        raise InvalidOffer("a media line cannot be read")
+    kind, port, protocol, formats = match.groups()
+    mid = block.first("mid") or ""
+    if mid and not _TOKEN.fullmatch(mid):
+        raise InvalidOffer("a media id is no token")
+    refused = Section(kind, protocol, formats, mid)
+    if port == "0" and "bundle-only" not in block.attributes:
+        return refused
+    if kind == "audio" and protocol == "UDP/TLS/RTP/SAVPF":
+        audio = _audio(block, formats.split())
+        return Section(kind, protocol, formats, mid, audio=audio)
+    if kind == "application" and protocol == "UDP/DTLS/SCTP" and formats == "webrtc-datachannel":
+        return Section(kind, protocol, formats, mid, data=_data(block))
+    return refused
+
+
+def _audio(block: _Block, formats: list[str]) -> AudioOffer | None:
+    """None where there is no Opus."""
+    opus: int | None = None
+    events: dict[int, int] = {}
+    for value in block.attributes.get("rtpmap", ()):
+        match = _RTPMAP.fullmatch(value)
+        if match is None or match[1] not in formats or int(match[1]) > 127:
+            continue
+        payload_type, name, clock_hz = int(match[1]), match[2].lower(), int(match[3])
+        if name == "opus" and clock_hz == 48_000 and opus is None:
+            opus = payload_type
+        elif name == "telephone-event" and clock_hz in (8000, 48_000):
+            events.setdefault(clock_hz, payload_type)
+    if opus is None:
+        return None
+    if "rtcp-mux" not in block.attributes:
+        raise InvalidOffer("RTP and RTCP must share a port (rtcp-mux)")
+    # A browser sends keys on the clock of its audio, and other clients on the telephone's.
+    event_clock_hz = next((clock for clock in (48_000, 8000) if clock in events), None)
+    event = None if event_clock_hz is None else (events[event_clock_hz], event_clock_hz)
+    direction = next((name for name in _MIRRORED if name in block.attributes), "sendrecv")
+    return AudioOffer(opus, event, _MIRRORED[_MIRRORED[direction]])
+
+
+def _data(block: _Block) -> DataOffer:
+    port = _number(block.first("sctp-port"), 5000, 65_535)
+    size = _number(block.first("max-message-size"), _THEIR_MAX_MESSAGE_BYTES, 2**63)
+    # Zero means any size; ours is bound all the same.
+    return DataOffer(port, min(size or OUR_MAX_MESSAGE_BYTES, OUR_MAX_MESSAGE_BYTES))
+
+
+def _number(text: str | None, default: int, largest: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > largest:
+        raise InvalidOffer("a number of the data section cannot be read")
+    return int(text)
+
+
+def _chosen(session: _Block, sections: list[Section]) -> list[Section]:
+    """The sections we take: the first audio and the first data section, when they share a transport."""
+    audio = next((section for section in sections if section.audio is not None), None)
+    if audio is None:
+        raise InvalidOffer("there is no audio section with Opus")
+    data = next((section for section in sections if section.data is not None), None)
+    if len({section.mid for section in sections}) < len(sections):
+        raise InvalidOffer("media ids are missing or not unique")
+    if data is None:
+        return [audio]
+    bundles = [value.split()[1:] for value in session.attributes.get("group", ()) if value.split()[:1] == ["BUNDLE"]]
+    if not any(audio.mid in bundle and data.mid in bundle for bundle in bundles):
+        raise InvalidOffer("audio and data must share a transport (BUNDLE)")
+    return [audio, data]
+
+
+def _refused(section: Section) -> Section:
+    return Section(section.kind, section.protocol, section.formats, section.mid)
+
+
+def _ice_secret(session: _Block, block: _Block, name: str, shortest: int) -> str:
+    value = block.first(name) or session.first(name) or ""
+    if not shortest <= len(value) <= 256 or not value.isascii() or not value.isprintable() or " " in value:
+        raise InvalidOffer("ICE credentials are missing")
+    return value
+
+
+def _setup(session: _Block, block: _Block) -> Setup:
+    match block.first("setup") or session.first("setup"):
+        case "actpass":
+            return "actpass"
+        case "active":
+            return "active"
+        case "passive":
+            return "passive"
+        case _:
+            raise InvalidOffer("the DTLS role is missing (setup)")
+
+
+def _fingerprints(session: _Block, block: _Block) -> tuple[Fingerprint, ...]:
+    found = block.attributes.get("fingerprint") or session.attributes.get("fingerprint", [])
+    known = []
+    for value in found[:8]:
+        algorithm, _, digest = value.partition(" ")
+        if algorithm.lower() in _DIGESTS and re.fullmatch(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31,63}", digest):
+            known.append(Fingerprint(algorithm.lower(), digest.upper()))
+    if not known:
+        raise InvalidOffer("there is no DTLS fingerprint of a known kind")
+    return tuple(known)
+
+
+def _candidates(block: _Block) -> tuple[RemoteCandidate, ...]:
+    """Those that we may send checks to. Names (mDNS) are left out: the client's own checks reach us without them."""
+    taken = []
+    for value in block.attributes.get("candidate", ())[:MAX_CANDIDATES]:
+        words = value.split()
+        if len(words) < 8 or words[1] != "1" or words[2].lower() != "udp" or words[7] not in ("host", "srflx", "relay"):
+            continue
+        if not (words[3].isascii() and words[3].isdigit() and words[5].isascii() and words[5].isdigit()):
+            continue
+        try:
+            address = ipaddress.ip_address(words[4])
+        except ValueError:
+            continue
+        port = int(words[5][:6])
+        if address.is_multicast or address.is_unspecified or not 0 < port < 65_536:
+            continue
+        taken.append(RemoteCandidate(words[0][:32], int(words[3][:10]), str(address), port, words[7]))
+    return tuple(taken)
+
+
+# ------------------------------------------------------------------------------------------------ writing
+
+
+def write_answer(offer: Offer, answer: Answer) -> str:
+    """The answer to ``offer``, with all our candidates."""
+    taken = [section.mid for section in offer.sections if section.audio or section.data]
+    lines = [
+        "v=0",
+        f"o=- {answer.session_id} 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {' '.join(taken)}",
+        "a=msid-semantic: WMS antiphon",
+    ]
+    for section in offer.sections:
+        if section.audio is not None:
+            lines += _audio_lines(section, section.audio, answer)
+        elif section.data is not None:
+            lines += _data_lines(section, answer)
+        else:
+            lines += [f"m={section.kind} 0 {section.protocol} {section.formats}", "c=IN IP4 0.0.0.0"]
+            lines += [f"a=mid:{section.mid}"] if section.mid else []
+            lines += ["a=inactive"]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _audio_lines(section: Section, audio: AudioOffer, answer: Answer) -> Iterable[str]:
+    formats = f"{audio.opus}"
+    if audio.telephone_event is not None:
+        formats += f" {audio.telephone_event[0]}"
+    yield f"m=audio {_port(answer)} {section.protocol} {formats}"
+    yield from _transport_lines(section, answer)
+    yield f"a={_MIRRORED[audio.direction]}"
+    yield "a=rtcp-mux"
+    yield f"a=rtpmap:{audio.opus} opus/48000/2"
+    # What we shall hear at: the client's encoder need not spend bits on more. Redundancy in the stream (FEC) would not be used.
+    yield (
+        f"a=fmtp:{audio.opus} minptime=10;useinbandfec=0;maxplaybackrate={answer.rate_in_hz};"
+        f"maxaveragebitrate={answer.bitrate_bps};sprop-maxcapturerate={answer.rate_out_hz}"
+    )
+    if audio.telephone_event is not None:
+        payload_type, clock_hz = audio.telephone_event
+        yield f"a=rtpmap:{payload_type} telephone-event/{clock_hz}"
+        yield f"a=fmtp:{payload_type} 0-15"
+    yield "a=ptime:20"
+    yield "a=msid:antiphon agent"
+    yield f"a=ssrc:{answer.ssrc} cname:{answer.cname}"
+    yield f"a=ssrc:{answer.ssrc} msid:antiphon agent"
+
+
+def _data_lines(section: Section, answer: Answer) -> Iterable[str]:
+    yield f"m=application {_port(answer)} {section.protocol} {section.formats}"
+    yield from _transport_lines(section, answer)
+    yield f"a=sctp-port:{answer.sctp_port}"
+    yield f"a=max-message-size:{OUR_MAX_MESSAGE_BYTES}"
+
+
+def _transport_lines(section: Section, answer: Answer) -> Iterable[str]:
+    host = answer.candidates[0].split()[4]
+    yield f"c=IN {'IP6' if ':' in host else 'IP4'} {host}"
+    if section.mid:
+        yield f"a=mid:{section.mid}"
+    for candidate in answer.candidates:
+        yield f"a=candidate:{candidate}"
+    yield "a=end-of-candidates"
+    yield f"a=ice-ufrag:{answer.ice_username}"
+    yield f"a=ice-pwd:{answer.ice_password}"
+    yield f"a=fingerprint:{answer.fingerprint.algorithm} {answer.fingerprint.value}"
+    yield f"a=setup:{answer.setup}"
+
+
+def _port(answer: Answer) -> str:
+    return answer.candidates[0].split()[5]

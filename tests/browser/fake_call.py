@@ -1,0 +1,124 @@
+"""The talk page in a browser, with a stand-in for the server's end of the call: a test says what arrives and sees what was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.browser.chromium import Page
+from tests.serving import running_server, settings_for
+
+FAKE = Path(__file__).with_name("fake_call.js")
+
+
+class TalkPage:
+    """The page, and both ends of its calls."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self._base_url = base_url
+        self._problems_before = 0
+
+    @property
+    def problems(self) -> list[Any]:
+        """What the browser complained about since the page was opened."""
+        return self.page.problems[self._problems_before :]
+
+    async def open(self, **fake: Any) -> None:
+        """The page anew; ``fake`` says what is to be other than usual (``fake_call.js``)."""
+        await self.page.viewport(1280, 800)
+        await self.page.media(colorScheme="light", reducedMotion="no-preference")
+        await self.page.goto(f"{self._base_url}/talk/icon.svg")
+        await self.page.evaluate("(fake) => sessionStorage.setItem('fake', JSON.stringify(fake))", fake)
+        self._problems_before = len(self.page.problems)
+        await self.page.goto(f"{self._base_url}/talk")
+
+    async def talk(self) -> None:
+        """Press the button, and be connected."""
+        await self.page.click("#talk")
+        await self.phase("live")
+
+    async def phase(self, name: str) -> None:
+        await self.page.wait_for(f'body[data-phase="{name}"]')
+
+    async def floor(self, name: str) -> None:
+        await self.page.wait_for(f'body[data-floor="{name}"]')
+
+    async def lines(self) -> list[str]:
+        """The transcript, as it is read."""
+        read = "(line) => [...line.children].map((part) => part.textContent).join(': ')"
+        return await self.page.evaluate(f"() => [...document.querySelectorAll('.line')].map({read})")
+
+    async def until_lines(self, *lines: str) -> None:
+        async with asyncio.timeout(5):
+            while (seen := await self.lines()) != list(lines):
+                assert len(seen) <= len(lines) + 5
+                await asyncio.sleep(0.02)
+
+    async def until(self, expression: str) -> None:
+        """Until this JavaScript expression is true. (Playwright's own waiting would evaluate it in the page, which its policy forbids.)"""
+        wait = (
+            f"new Promise((done) => {{ const look = () => (({expression}) ? done() : setTimeout(look, 20)); look(); }})"
+        )
+        await self.page.evaluate(f"() => {wait}")
+
+    async def sent(self) -> list[dict[str, Any]]:
+        """What the page sent so far; forgotten by that."""
+        return await self.page.evaluate("() => fake.sent.splice(0)")
+
+    # ---------------------------------------------------------------------------------- what the server says
+
+    async def say(self, type: str, **fields: Any) -> None:
+        await self.page.evaluate("(event) => fake.say(event)", {"type": type, **fields})
+
+    async def user_speaks(self, item: str) -> None:
+        await self.say("input_audio_buffer.speech_started", item_id=item, audio_start_ms=0)
+
+    async def user_stops(self, item: str, transcript: str, previous: str | None = None) -> None:
+        await self.say("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=900)
+        await self.say("input_audio_buffer.committed", item_id=item, previous_item_id=previous)
+        unheard = _message(item, "user", {"type": "input_audio", "transcript": None})
+        await self.say("conversation.item.added", previous_item_id=previous, item=unheard)
+        transcribed = "conversation.item.input_audio_transcription.completed"
+        await self.say(transcribed, item_id=item, content_index=0, transcript=transcript)
+
+    async def agent_begins(self, response: str, item: str, text: str, previous: str | None = None) -> None:
+        """The response is there, and sounds."""
+        await self.say("response.created", response={"id": response, "status": "in_progress", "output": []})
+        await self.say("conversation.item.added", previous_item_id=previous, item=_message(item, "assistant"))
+        await self.say("response.output_audio_transcript.delta", response_id=response, item_id=item, delta=text)
+        await self.say("output_audio_buffer.started", response_id=response)
+
+    async def agent_done(self, response: str, item: str, text: str, status: str = "completed") -> None:
+        """The response is made; its sound may go on."""
+        done = _message(item, "assistant", {"type": "output_audio", "transcript": text})
+        done["status"] = "completed" if status == "completed" else "incomplete"
+        await self.say("conversation.item.done", item=done)
+        await self.say("response.done", response={"id": response, "status": status, "output": [done]})
+
+    async def agent_heard(self, item: str, text: str) -> None:
+        """The server cuts the item to what was heard, and shows it when it is asked."""
+        await self.say("conversation.item.truncated", item_id=item, content_index=0, audio_end_ms=1000)
+        heard = _message(item, "assistant", {"type": "output_audio", "transcript": text})
+        await self.say("conversation.item.retrieved", item=heard)
+
+
+def _message(item: str, role: str, *content: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": item,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": role,
+        "content": list(content),
+    }
+
+
+@asynccontextmanager
+async def served_to(page: Page, folder: Path, **realtime: Any) -> AsyncIterator[TalkPage]:
+    """A real server for a browser's page, which is not open yet. The page runs ``FAKE`` before its own scripts."""
+    async with running_server(settings_for(folder, realtime=realtime)) as (antiphon, _):
+        yield TalkPage(page, antiphon.settings.base_url)

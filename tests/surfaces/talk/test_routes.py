@@ -1,0 +1,164 @@
+"""The talk page of a real server: its files, its keys, and how little it trusts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.serving import running_server, settings_for
+
+from antiphon.app import Antiphon
+from antiphon.clock import ManualClock
+from antiphon.errors import CapacityError
+from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.talk.routes import TalkDesk
+
+PARTS = re.compile(r'(?:href|src)="(talk/[^"]+)"|from "\./([^"]+)"')
+
+
+async def test_the_page_and_all_its_parts_are_served_and_fetch_nothing_from_elsewhere(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        page = await client.get("/talk")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        seen: dict[str, httpx.Response] = {"/talk": page}
+        waiting = [page]
+        while waiting:
+            for names in PARTS.findall(waiting.pop().text):
+                path = f"/{names[0]}" if names[0] else f"/talk/{names[1]}"
+                if path not in seen:
+                    seen[path] = await client.get(path)
+                    waiting.append(seen[path])
+        assert {"/talk/talk.js", "/talk/call.js", "/talk/talk.css", "/talk/icon.svg"} <= set(seen)
+        for path, part in seen.items():
+            assert part.status_code == 200, path
+            _check_headers(part)
+            assert not re.findall(r"https?://(?!www\.w3\.org)", re.sub(r"http://localhost", "", part.text)), path
+        assert "<style" not in page.text
+        assert "style=" not in page.text
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page.text)
+        assert not re.search(r"\son\w+=", page.text)
+
+
+def _check_headers(part: httpx.Response) -> None:
+    policy = dict(rule.split(" ", 1) for rule in part.headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert part.headers["x-content-type-options"] == "nosniff"
+    assert part.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_unchanged_parts_are_not_sent_again(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        etag = (await client.get("/talk/talk.js")).headers["etag"]
+        again = await client.get("/talk/talk.js", headers={"If-None-Match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert (await client.get("/talk/talk.js", headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["index.html", "..", "%2e%2e%2froutes.py", "routes.py", "page/talk.js", "talk.js/"])
+async def test_nothing_else_is_served(tmp_path: Path, path: str) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        assert (await client.get(f"/talk/{path}")).status_code in (404, 307)
+
+
+async def test_a_browser_on_this_machine_gets_a_key_that_opens_one_assistant_and_nothing_else(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        listed = (await client.get("/talk/assistants")).json()
+        assert listed["default"] == "scripted"
+        assert {"scripted", "front-desk"} <= set(listed["assistants"])
+        answer = await client.post("/talk/key/front-desk")
+        assert answer.headers["cache-control"] == "no-store"
+        access = antiphon.access.authenticate({"authorization": f"Bearer {answer.json()['value']}"})
+        assert access.secret is not None
+        assert access.secret.session["model"] == "assistant:front-desk"
+        refused = await client.get("/calls/CA0/timeline", headers={"Authorization": f"Bearer {answer.json()['value']}"})
+        assert refused.status_code == 401
+        for name in ("nobody", "..%2fsecret", "front-desk%20"):
+            assert (await client.post(f"/talk/key/{name}")).status_code == 404
+
+
+async def test_elsewhere_a_private_key_is_needed(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, realtime={"talk_page": "key"})
+    async with running_server(settings) as (_, client):
+        assert (await client.get("/talk")).status_code == 200, "the page itself is no secret"
+        for ask in (client.get("/talk/assistants"), client.post("/talk/key/scripted")):
+            refused = await ask
+            assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
+        _, secret = ApiKeys(settings.data_dir / "keys.json").create("test", 0)
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert (await client.get("/talk/assistants", headers=headers)).json()["default"] == "scripted"
+        assert (await client.post("/talk/key/scripted", headers=headers)).json()["value"].startswith("ek_")
+
+
+@pytest.mark.parametrize("given", [{"talk_page": "off"}, {"enabled": False}])
+async def test_where_it_is_off_there_is_no_page(tmp_path: Path, given: dict[str, Any]) -> None:
+    async with running_server(settings_for(tmp_path, realtime=given)) as (_, client):
+        for path in ("/talk", "/talk/talk.js", "/talk/assistants"):
+            assert (await client.get(path)).status_code == 404
+
+
+async def test_an_open_api_has_an_open_page(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, open_api=True, public_url="https://voice.example")
+    async with running_server(settings) as (antiphon, _):
+        url = f"http://127.0.0.1:{antiphon.settings.port}/talk/assistants"
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(url)).status_code == 200
+
+
+# ------------------------------------------------------------------------------------------------ the desk
+
+
+class Maker:
+    """Makes numbered keys, and says how many it made."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.made = 0
+
+    def __call__(self, assistant: str, ttl_s: int) -> tuple[str, int]:
+        self.made += 1
+        return f"ek_{assistant}_{self.made}", self.clock.wall_ms() + ttl_s * 1000
+
+
+def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
+    clock = ManualClock()
+    maker = Maker(clock)
+    desk = TalkDesk(maker, lambda: ["a", "b"], "a", clock)
+    first = desk.key("a")
+    for _ in range(1000):
+        assert desk.key("a") == first
+    assert desk.key("b")["value"] == "ek_b_2"
+    clock.advance(60_000)
+    assert desk.key("a") == first
+    clock.advance(1)
+    assert desk.key("a")["value"] == "ek_a_3"
+    assert maker.made == 3
+
+
+async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+
+        def full(*given: object) -> None:
+            raise CapacityError("full")
+
+        monkeypatch.setattr(antiphon.client_secrets, "create", full)
+        assert (await client.post("/talk/key/scripted")).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({"host": "127.0.0.1"}, "http://localhost:8080/talk"),
+        ({"host": "0.0.0.0"}, "http://localhost:8080/talk"),
+        ({"public_url": "https://voice.example"}, "https://voice.example/talk"),
+        ({"realtime": {"talk_page": "off"}}, ""),
+        ({"realtime": {"enabled": False}}, ""),
+    ],
+)
+def test_the_address_that_is_printed_is_one_a_browser_gives_a_microphone_to(
+    tmp_path: Path, given: dict[str, Any], url: str
+) -> None:
+    assert Antiphon(settings_for(tmp_path, port=8080, **given), ManualClock()).talk_url == url
