@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
+# Bytecode is kept, whatever the machine prefers: nearly every command here starts further processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo run test test-tools lint bench lock clean
 
@@ -20,7 +22,7 @@ run: $(VENV)/.runtime ## set up, then serve
 	$(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/.dev test-tools ## set up, then run every test
-	$(BIN)/python -m pytest $(ARGS)
+	sh tools/test.sh $(BIN)/python $(ARGS)
 
 test-tools:
 	@sh tools/test-tools.sh

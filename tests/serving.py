@@ -145,7 +145,7 @@ async def start_serve(folder: Path, environment: Mapping[str, str]) -> asyncio.s
     )  # fmt: skip
 
 
-async def _until_ready(server: ServerProcess, within_s: float = 20.0) -> None:
+async def _until_ready(server: ServerProcess, within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s), httpx.AsyncClient(base_url=server.url) as client:
         while True:
             if server.process.returncode is not None:

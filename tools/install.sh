@@ -1,11 +1,38 @@
 #!/bin/sh
-# Install the pinned packages and this checkout into a virtual environment.
+# Install the pinned packages and this checkout into a virtual environment: tools/install.sh VENV UV LOCK
+#
+# uv takes seconds where pip takes a minute. Where it is not on the machine it is borrowed for this one command; where it cannot be had, or
+# cannot reach what pip can, pip does it. Of pip's own settings uv is told the index.
 set -eu
 venv=$1 uv=$2 lock=$3
+python=$venv/bin/python
+
+pip() { "$python" -m pip --disable-pip-version-check "$@"; }
+
+by_pip() {
+    pip install --quiet --no-compile -r "$lock"
+    pip install --quiet --no-deps -e .
+}
+
+by_uv() {
+    "$uv" pip install --quiet --python "$python" -r "$lock" &&
+        "$uv" pip install --quiet --python "$python" --no-deps -e .
+}
+
+by_borrowed_uv() {
+    borrowed=$(mktemp -d) || return
+    trap 'rm -rf "$borrowed"' EXIT
+    uv=$borrowed/bin/uv
+    index=${UV_DEFAULT_INDEX:-${PIP_INDEX_URL:-$(pip config get global.index-url 2>/dev/null || true)}}
+    [ -z "$index" ] || export UV_DEFAULT_INDEX="$index"
+    pip install --quiet --target "$borrowed" --only-binary uv uv && by_uv
+}
+
 if [ -n "$uv" ]; then
-    "$uv" pip install --quiet --python "$venv/bin/python" -r "$lock"
-    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps -e .
-else
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$lock"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
+    by_uv
+elif ! by_borrowed_uv; then
+    echo "uv cannot install the packages here; pip does, which takes longer." >&2
+    by_pip
 fi
+# Bytecode of what a server loads, so that its first start is as quick as any other. What cannot be imported is told by what needs it.
+env -u PYTHONDONTWRITEBYTECODE "$python" -c 'import antiphon.app, antiphon.cli' 2>/dev/null || true

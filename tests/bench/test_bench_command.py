@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from antiphon.bench import measure
+from antiphon.bench import measure, workload
 from antiphon.bench.machine import Cores
 from antiphon.cli import app
 
@@ -62,7 +62,11 @@ def test_a_tiny_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(command, "SPEECH", tmp_path / "nothing-recorded")
     # This process is pytest's, and the machine perhaps other people's: it stays on all its cores.
     monkeypatch.setattr(command, "divide_cores", lambda: Cores(None, None))
+    # What is waited for is what real figures need; that there are figures is seen sooner.
+    monkeypatch.setattr(measure, "WARM_UP_S", 5.0)
     monkeypatch.setattr(measure, "IDLE_S", 0.1)
+    monkeypatch.setattr(measure, "SETTLE_S", 0.2)
+    monkeypatch.setattr(workload, "_SHORTEST_RAMP_S", 0.5)
     path = tmp_path / "run.json"
     result, said = bench("--calls", "1", "--seconds", "6", "--no-knee", "--json", str(path))
     assert result.exit_code == 0, said

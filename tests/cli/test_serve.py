@@ -22,6 +22,7 @@ from antiphon.observability import configure_logging
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANTIPHON_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("ANTIPHON_PORT", "0")  # the usual one may be somebody's
     monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "the-account-s-token")
     # Logging is the process's, and this process is pytest's. (The package's attribute ``serve`` is the function.)
     monkeypatch.setitem(command.__globals__, "configure_logging", lambda level, form: None)

@@ -90,6 +90,19 @@ def test_words_that_were_never_committed_can_be_discarded() -> None:
     assert not [change for change in call.all(do.StateChanged) if change.machine == "user"]
 
 
+def test_what_was_committed_is_not_discarded_with_what_came_after() -> None:
+    call = connected(PUSH).happens(ev.TurnCommitted(1), ev.TurnDiscarded(2))
+    call.happens(ev.TranscriptFinal(2, "Rubbish."), ev.TranscriptFinal(1, "I want a pizza"))
+    assert call.only(do.TurnClosed) == do.TurnClosed(1, "I want a pizza")
+
+
+def test_a_second_commit_asks_for_its_own_last_words() -> None:
+    call = connected(PUSH).happens(ev.TurnCommitted(1)).passes(200).happens(ev.TurnCommitted(2))
+    assert len(call.all(do.FinishTranscript)) == 2
+    call.happens(ev.TranscriptFinal(1, "I want a pizza"), ev.TranscriptFinal(2, "and wine"))
+    assert call.only(do.TurnClosed).text == "I want a pizza and wine"
+
+
 def test_a_client_may_commit_where_the_server_listens() -> None:
     call = connected().speech_starts().passes(500).partial("I want a pizza").happens(ev.TurnCommitted(1))
     call.final("I want a pizza")

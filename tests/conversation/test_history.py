@@ -63,3 +63,12 @@ def test_a_late_answer_takes_the_place_of_the_stand_in() -> None:
     history.correct_tool_result("c1", "42", "answered")
     history.correct_tool_result("c2", "43", "answered")
     assert history.messages()[1] == Message("tool", "42", tool_call_id="c1")
+
+
+def test_words_of_which_nothing_was_heard_were_not_said_but_calls_were_made() -> None:
+    history = History()
+    history.add(Message("assistant", "Hello."), reply=1, step=1)
+    history.add(Message("assistant", "One moment.", (ToolCall("c", "look"),)), reply=2, step=1)
+    history.correct_heard(1, 1, "")
+    history.correct_heard(2, 1, "")
+    assert history.messages() == (Message("assistant", "", (ToolCall("c", "look"),), interrupted=True),)

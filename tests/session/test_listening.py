@@ -149,6 +149,12 @@ def test_another_rate_is_resampled_and_keeps_its_length_and_loudness() -> None:
     assert abs(heard[2000:14000].std() / tone.astype(float).std() - 1) < 0.02
 
 
+def test_linear_audio_goes_to_the_engine_s_best_linear_format() -> None:
+    recogniser = Recogniser(TELEPHONE, PCM16, PCM8)
+    listening(recogniser, AudioFormat(Encoding.PCM16, 24000))
+    assert recogniser.opened == PCM16
+
+
 def test_a_format_there_is_no_way_to_is_refused() -> None:
     with pytest.raises(ProviderError, match="no way"):
         listening(Recogniser(TELEPHONE), PCM16)

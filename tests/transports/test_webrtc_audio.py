@@ -48,8 +48,7 @@ def test_bytes_that_are_no_opus_are_malformed_and_the_stream_goes_on() -> None:
     for size in [0, 1, 2, 3, *range(4, 300, 7)]:
         try:
             assert len(decoder.decode(generator.randbytes(size))) <= 16_000 * 120 // 1000 * 2
-        except MalformedMessage as error:
-            assert error.kind == "opus"
+        except MalformedMessage:
             malformed += 1
     assert malformed > 5
     assert len(decoder.decode(encoder.encode(bytes(960)))) == 640

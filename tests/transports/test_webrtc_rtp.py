@@ -42,10 +42,9 @@ def test_sources_extensions_and_padding_are_skipped() -> None:
 def test_no_bytes_do_worse_than_be_malformed(data: bytes) -> None:
     try:
         packet = rtp.parse(data)
-    except MalformedMessage as error:
-        assert error.kind == "rtp"
-    else:
-        assert len(packet.payload) <= len(data) - 12
+    except MalformedMessage:
+        packet = None
+    assert packet is None or len(packet.payload) <= len(data) - 12
     rtp.is_rtcp(data)
     assert rtp.key_of(data) in (None, *"0123456789*#ABCD")
 

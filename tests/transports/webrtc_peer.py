@@ -25,7 +25,7 @@ from antiphon.transports.webrtc.base import WebRtcLeg
 from antiphon.transports.webrtc.settings import IceSettings, WebRtcSettings
 
 LOOPBACK = IceSettings(addresses=("127.0.0.1",))
-PATIENCE_S = 20.0
+PATIENCE_S = 12.0
 """Longer than anything here takes; a test that waits for it fails."""
 
 
@@ -35,6 +35,13 @@ def only_loopback() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aioice.ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
         yield
+
+
+async def eventually(is_so: Callable[[], bool]) -> None:
+    """For what tells nobody when it is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 class Owner:

@@ -35,7 +35,7 @@ from livekit.agents.voice import io
 
 RATE_HZ, FRAME = 16000, 320
 VOICE_HZ = 24000
-FLOOR_MS = 350.0
+FLOOR_MS = 410.0
 TURNS, BARGE_IN_TURNS, BARGE_IN_S = 5, (2, 4), 1.0
 AGENT_DONE_S, REPLY_WITHIN_S, TAIL_S = 0.7, 4.0, 4.5
 ANSWER = "Here is what you asked for. There is a little more to say. Then one more thing after that. And this is the very end."

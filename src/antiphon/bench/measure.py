@@ -81,8 +81,8 @@ async def _measure_point(bench: Bench, calls: int) -> Point:
     await _quiet(bench.quiet_within_s)
     reference_ms = time_reference()
     window = window_for(calls, bench.seconds)
-    async with bench.target.running(bench.cores.server) as server, _client() as client:
-        await _warm_up(bench.workload, server, client)
+    async with bench.target.running(bench.cores.server) as server, http_client() as client:
+        await warm_up(bench.workload, server, client)
         idle_from_s = _cpu_s(server)
         await asyncio.sleep(IDLE_S)
         idle_cpu_ms_per_s = 1000 * (_cpu_s(server) - idle_from_s) / IDLE_S
@@ -123,8 +123,8 @@ class Waves:
 
 async def measure_waves(bench: Bench, calls: int, waves: int) -> Waves:
     """One server, ``waves`` times ``calls`` calls of some seconds. Raises BenchFailed."""
-    async with bench.target.running(bench.cores.server) as server, _client() as client:
-        await _warm_up(bench.workload, server, client)
+    async with bench.target.running(bench.cores.server) as server, http_client() as client:
+        await warm_up(bench.workload, server, client)
         before_kib = _memory(server).own_kib
         after_kib = []
         for _ in range(waves):
@@ -137,7 +137,7 @@ async def measure_waves(bench: Bench, calls: int, waves: int) -> Waves:
         return Waves(calls, before_kib, after_kib)
 
 
-async def _warm_up(workload: Workload, server: Server, client: httpx.AsyncClient) -> None:
+async def warm_up(workload: Workload, server: Server, client: httpx.AsyncClient) -> None:
     fleet = Fleet(workload, server.line, 1)
     fleet.start(Window(1.0, 0.0, 0.0), client)
     await asyncio.sleep(WARM_UP_S)
@@ -162,7 +162,7 @@ async def _quiet(within_s: float) -> None:
 
 
 @asynccontextmanager
-async def _client() -> AsyncIterator[httpx.AsyncClient]:
+async def http_client() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=64), timeout=None) as client:
         yield client
 

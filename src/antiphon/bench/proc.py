@@ -86,6 +86,16 @@ def memory(pid: int) -> Memory:
     return parse_memory(_read(pid, "smaps_rollup"))
 
 
+def threads(pid: int) -> int:
+    """Raises ProcessGone."""
+    return _entries(pid, "task")
+
+
+def open_files(pid: int) -> int:
+    """Files, sockets and pipes. Raises ProcessGone."""
+    return _entries(pid, "fd")
+
+
 def machine_time() -> MachineTime:
     return parse_machine_time((_PROC / "stat").read_text())
 
@@ -102,6 +112,13 @@ def _children(pid: int) -> list[int]:
         except OSError:
             continue  # the thread has ended, or the kernel keeps no such list
     return children
+
+
+def _entries(pid: int, name: str) -> int:
+    try:
+        return len(os.listdir(_PROC / str(pid) / name))
+    except OSError as error:
+        raise ProcessGone(f"process {pid} cannot be read ({error.strerror})") from error
 
 
 def _read(pid: int, name: str) -> str:

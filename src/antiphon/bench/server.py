@@ -29,7 +29,11 @@ ASSISTANT = {
     "name": "Bench",
     "model": {
         "provider": "scripted",
-        "options": {"first_token_ms": workload.FIRST_TOKEN_MS, "token_interval_ms": 15, "replies": [workload.ANSWER]},
+        "options": {
+            "first_token_ms": workload.FIRST_TOKEN_MS,
+            "token_interval_ms": workload.TOKEN_INTERVAL_MS,
+            "replies": [workload.ANSWER],
+        },
     },
     "voice": {
         "provider": "scripted",
@@ -62,6 +66,8 @@ class Server:
     pid: int
     metrics_url: str = ""
     """Where it tells its own beat's lateness; empty: nowhere."""
+    health_url: str = ""
+    """Where it tells its live calls and tasks, if it does."""
     event_logs: Path | None = None
     """Where it writes what it decided and when, if it does."""
 
@@ -112,7 +118,7 @@ async def _ours(cores: frozenset[int] | None) -> AsyncIterator[Server]:
         command = [sys.executable, "-m", "antiphon", "serve"]
         async with _process(command, home, environment, cores, f"{base_url}/readyz") as pid:
             line = Line(webhook_url=f"{base_url}/twilio/voice", auth_token=token)
-            yield Server(line, pid, f"{base_url}/metrics", home / "data" / "calls")
+            yield Server(line, pid, f"{base_url}/metrics", f"{base_url}/healthz", home / "data" / "calls")
 
 
 @asynccontextmanager

@@ -23,10 +23,16 @@ REPLY_WITHIN_MS = 4000
 PATIENCE = Patience(agent_done_ms=700, greeting_ms=500, reply_ms=REPLY_WITHIN_MS)
 """Nobody greets, so that nobody waits for it."""
 
+SHORT_CALL_PATIENCE = Patience(agent_done_ms=700, greeting_ms=300, reply_ms=REPLY_WITHIN_MS)
+SHORT_CALL_BARGE_IN_MS = 300
+
 ENDPOINTING_MS = 200
 FIRST_TOKEN_MS = 100
+TOKEN_INTERVAL_MS = 10
+FIRST_SENTENCE_MS = 60
+"""From the first token until the model has written the answer's first sentence, here as in the peers' bots: nobody can voice it sooner."""
 FIRST_CHUNK_MS = 50
-FLOOR_MS = ENDPOINTING_MS + FIRST_TOKEN_MS + FIRST_CHUNK_MS
+FLOOR_MS = ENDPOINTING_MS + FIRST_TOKEN_MS + FIRST_SENTENCE_MS + FIRST_CHUNK_MS
 """What no server can do without: the silence it is told to wait for, and the engines' own delays."""
 
 ANSWER = "Here is what you asked for. There is a little more to say. Then one more thing after that. And this is the very end."
@@ -38,6 +44,7 @@ _RAMP_CALLS_PER_S = 25.0
 _SHORTEST_RAMP_S = 4.0
 _PAUSE_S = (0.05, 0.35)
 """Between two calls of one caller."""
+_SHORT_CALL_S = (2.5, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,20 @@ class Workload:
             index = chosen[turn - 1]
             lines.append(Cued(Line("wav", f"turn {index}", cue), self.clips[index]))
         return tuple(lines)
+
+    def short_lines(self, caller: int) -> tuple[Cued, ...]:
+        """What is said on a short call: a turn, and one that interrupts the answer at once. The shortest clips, so that both fit."""
+        shortest = sorted(range(len(self.clips)), key=lambda index: self.clips[index].duration_ms)
+        chance = self._random("short", caller)
+        first, second = (chance.choice(shortest[:3]) for _ in range(2))
+        return (
+            Cued(Line("wav", f"turn {first}", AgentDone()), self.clips[first]),
+            Cued(Line("wav", f"turn {second}", BargeIn(SHORT_CALL_BARGE_IN_MS)), self.clips[second]),
+        )
+
+    def short_call_s(self, caller: int) -> float:
+        """How long a short call lasts."""
+        return self._random("lasts", caller).uniform(*_SHORT_CALL_S)
 
     def _random(self, *of: object) -> random.Random:
         return random.Random(f"{self._seed} {of}")

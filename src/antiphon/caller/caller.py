@@ -30,6 +30,7 @@ from antiphon.caller.record import CallRecord, Recording
 from antiphon.caller.socket import MediaSocket, open_media_socket
 from antiphon.caller.webhook import (
     CallFailed,
+    CallRefused,
     Identity,
     Stream,
     ask_webhook,
@@ -132,7 +133,8 @@ class Caller:
             headers = handshake_headers(stream.url, plan.identity.auth_token)
             await open_media_socket(stream.url, headers, self._socket)
         except CallFailed as failure:
-            return CallRecord(self._number, self.ids.call_sid, str(failure), unsaid=self._dialogue.unsaid)
+            refused = isinstance(failure, CallRefused)
+            return CallRecord(self._number, self.ids.call_sid, str(failure), refused, self._dialogue.unsaid)
         try:
             self._begin(stream)
             problem = await self._ended

@@ -37,6 +37,8 @@ class CallRecord:
     call_sid: str
     problem: str = ""
     """Why the call could not be made or broke; empty when it went through the whole script."""
+    refused: bool = False
+    """The server did not take the call and said so; ``problem`` has its words."""
     unsaid: int = 0
     """Lines that were never said."""
     started_wall_ms: int = 0

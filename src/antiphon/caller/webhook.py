@@ -31,6 +31,12 @@ class CallFailed(AntiphonError):
     code = "call_failed"
 
 
+class CallRefused(CallFailed):
+    """The server would not take the call, and said so as a telephone network understands it."""
+
+    code = "call_refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who calls whom, and with which secret Twilio would sign it (empty: unsigned)."""
@@ -132,7 +138,7 @@ def _refusal(status: int, *, signed: bool) -> str:
 
 
 def read_twiml(twiml: bytes) -> Stream | str:
-    """The stream a TwiML document connects to, or the URL it redirects to. Raises CallFailed for anything else.
+    """The stream a TwiML document connects to, or the URL it redirects to. Raises CallRefused where the call ends there, CallFailed for anything else.
 
     ``<Say>``, ``<Play>`` and ``<Pause>`` before it are passed over: they are Twilio's to carry out.
     """
@@ -151,14 +157,14 @@ def read_twiml(twiml: bytes) -> Stream | str:
         if verb.tag == "Redirect":
             return (verb.text or "").strip()
         if verb.tag == "Reject":
-            raise CallFailed(f"the server rejected the call: {verb.get('reason', 'rejected')}")
+            raise CallRefused(f"the server rejected the call: {verb.get('reason', 'rejected')}")
         if verb.tag == "Hangup":
             break
         if verb.tag == "Say":
             said = (verb.text or "").strip()
         elif verb.tag not in ("Play", "Pause"):
             raise CallFailed(f"the TwiML's <{verb.tag}> is not a two-way stream: <Connect><Stream> is needed")
-    raise CallFailed("the server took no media and hung up" + (f', saying: "{said}"' if said else ""))
+    raise CallRefused("the server took no media and hung up" + (f', saying: "{said}"' if said else ""))
 
 
 def _read_stream(connect: ElementTree.Element) -> Stream:

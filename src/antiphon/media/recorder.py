@@ -7,8 +7,8 @@ goes to the file only once it can no longer change. Files are written by a threa
 
 from __future__ import annotations
 
-import queue
 import threading
+from collections import deque
 from pathlib import Path
 
 import structlog
@@ -20,6 +20,7 @@ from antiphon.vocabulary import AudioFormat
 _BLOCK_MS = 1000
 _MARGIN_MS = 400
 """The agent's lead reaches a quarter of a second ahead and may still be cleared: so much stays in memory when a block is written."""
+_LOOK_EVERY_S = 0.2
 _MAX_WAITING_BLOCKS = 4096
 """Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
 
@@ -30,37 +31,46 @@ class RecordingWriter:
     """The one thread that writes recordings."""
 
     def __init__(self) -> None:
-        # A SimpleQueue is one C call to put into; a Queue, with its lock and condition, was a fifteenth of the whole process.
-        self._work: queue.SimpleQueue[tuple[WavWriter, bytes, bytes] | WavWriter | None] = queue.SimpleQueue()
+        # The thread looks by itself a few times a second: waking it for every block, and handing it the interpreter each time, cost more
+        # than the writing.
+        self._work: deque[tuple[WavWriter, bytes, bytes] | WavWriter] = deque()
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self.lost_blocks = 0
         self.failed_files = 0
 
     def start(self) -> None:
         if self._thread is None:
+            self._closing.clear()
             self._thread = threading.Thread(target=self._run, name="recording-writer", daemon=True)
             self._thread.start()
 
     def write(self, file: WavWriter, left: bytes, right: bytes) -> None:
         """Take a block; never waits."""
-        if self._work.qsize() >= _MAX_WAITING_BLOCKS:
+        if len(self._work) >= _MAX_WAITING_BLOCKS:
             self.lost_blocks += 1
             return
-        self._work.put((file, left, right))
+        self._work.append((file, left, right))
 
     def finish(self, file: WavWriter) -> None:
         """Close a file after all its blocks."""
-        self._work.put(file)
+        self._work.append(file)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what is waiting, then stop. Blocks for at most ``timeout_s``."""
         if self._thread is not None:
-            self._work.put(None)
+            self._closing.set()
             self._thread.join(timeout_s)
             self._thread = None
 
     def _run(self) -> None:
-        while (item := self._work.get()) is not None:
+        while not self._closing.wait(_LOOK_EVERY_S):
+            self._write_waiting()
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._work:
+            item = self._work.popleft()
             try:
                 if isinstance(item, WavWriter):
                     item.close()

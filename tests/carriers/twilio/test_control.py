@@ -195,7 +195,7 @@ class TestStart:
         assert CALL.to not in str(raised.value)
 
     async def test_an_answer_lost_on_its_way_is_looked_up(self) -> None:
-        async with serving(timeout_ms=100) as twilio:
+        async with serving(timeout_ms=400) as twilio:
             twilio.api.trouble = ["lost answer"]
             call_sid = await twilio.rest.start(CALL)
             assert list(twilio.api.calls) == [call_sid]
@@ -308,7 +308,7 @@ class TestHangUp:
         assert len(twilio.api.requests) == len(trouble) + 1
 
     async def test_is_repeated_after_silence(self) -> None:
-        async with serving(timeout_ms=100) as twilio:
+        async with serving(timeout_ms=400) as twilio:
             twilio.api.trouble = ["lost answer"]
             await twilio.rest.hang_up("CA1")
             assert len(twilio.api.requests) == 2

@@ -79,6 +79,20 @@ class Talk:
         fields = {} if event_id is None else {"event_id": event_id}
         await self.send("response.create", **fields, **({"response": response} if response else {}))
 
+    async def answer(self, number: int = 1, **response: Any) -> Any:
+        """The ``number``th finished response of the session, after asking for it."""
+        await self.respond(**response)
+        return (await self.until("response.done", number)).response
+
+    async def error(self, event_id: str) -> Any:
+        """The error that one of our events got."""
+
+        def found() -> list[Any]:
+            return [event.error for event in self.of("error") if event.error.event_id == event_id]
+
+        await self.until_true(found, f"an error for {event_id}")
+        return found()[0]
+
     async def append(self, audio: bytes) -> None:
         """One append."""
         await self.send("input_audio_buffer.append", audio=base64.b64encode(audio).decode())

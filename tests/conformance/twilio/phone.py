@@ -151,8 +151,10 @@ class Phone:
         self._socket.close()
 
     def reset(self) -> None:
-        """TCP RST, as of a machine that lost power and came back."""
+        """TCP RST, as of a machine that lost power and came back. Does nothing where the connection is gone."""
         self._beat.remove(self)
+        if self.closed.is_set():
+            return
         tcp = self._transport.get_extra_info("socket")
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()

@@ -15,6 +15,7 @@ from tests.conformance.twilio.speech import Said
 from antiphon.caller.lateness import percentile
 from antiphon.vocabulary import WordTiming
 
+pytestmark = pytest.mark.timed
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday and holidays."
 MS_PER_CHARACTER = 50
 ANSWER = "Very well."
@@ -43,7 +44,7 @@ async def interrupt(server: Server, said: Said, into_ms: float) -> Phone:
     """The same, until the answer to it has been heard."""
     phone, _ = await speak_over(server, said, into_ms)
     await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=6)
-    await phone.until_quiet(100)
+    await phone.until_quiet()
     await phone.hang_up()
     return phone
 

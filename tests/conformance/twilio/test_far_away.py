@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.conformance.slow_network import FAR, NEAR, Distance, slow_network
 from tests.conformance.twilio.figures import show
 from tests.conformance.twilio.phone import Phone, eventually
@@ -17,6 +18,7 @@ from tests.conformance.twilio.speech import Said
 
 from antiphon.media.settings import PlayoutSettings
 
+pytestmark = pytest.mark.timed
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday."
 
 

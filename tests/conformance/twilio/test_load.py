@@ -19,6 +19,7 @@ from antiphon.caller.script import BargeIn
 from antiphon.caller.summary import CallReport
 from antiphon.caller.webhook import CallFailed, handshake_headers
 
+pytestmark = pytest.mark.timed
 CALLS, WAVES = 25, 3
 
 

@@ -100,8 +100,10 @@ class RealtimeSession:
 
     # ---------------------------------------------------------------------------------- its life
 
-    def start(self, leg: CallTransport | None = None, audio: AudioFormat = PCM) -> Session:
-        """Open the core's session; what is returned is the ``CallSink`` of the leg, where there is one. ``audio`` is the leg's format.
+    def start(
+        self, leg: CallTransport | None = None, format_in: AudioFormat = PCM, format_out: AudioFormat = PCM
+    ) -> Session:
+        """Open the core's session; what is returned is the ``CallSink`` of the leg, where there is one. The formats are the leg's.
         Raises CapacityError, ProviderError, ConfigurationError."""
         plan = mapping.plan_for(
             self.config,
@@ -110,7 +112,7 @@ class RealtimeSession:
             max_duration_ms=self._max_duration_ms,
             voice=self.voice_of(self.config.output.voice),
         )
-        call = CallStarted("realtime", self.call_id, plan.assistant, format_in=audio, format_out=audio)
+        call = CallStarted("realtime", self.call_id, plan.assistant, format_in=format_in, format_out=format_out)
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -128,6 +127,3 @@ class Controllers:
 
 def _dump(event: Event) -> bytes:
     return orjson.dumps({"event_id": new_id("event"), **event})
-
-
-Emit = Callable[[Event], None]

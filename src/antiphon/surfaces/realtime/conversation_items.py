@@ -85,12 +85,6 @@ class ConversationItems:
                 return index + 1
         raise unknown_previous_item(item_id)
 
-    def change(self, item: Item) -> None:
-        """The item of this id is now like this; nothing where it has been deleted."""
-        entry = self.find(item.id)
-        if entry is not None:
-            entry.item = item
-
     def remove(self, entry: Entry) -> Place | None:
         """Forget an item. Returns the place that the core may forget: None while another item stands there too."""
         self._entries = [known for known in self._entries if known is not entry]

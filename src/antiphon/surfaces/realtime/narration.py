@@ -6,7 +6,6 @@ It decides nothing. The core opens and closes turns and replies; here they get t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from antiphon.conversation import actions as do
@@ -26,7 +25,9 @@ from antiphon.surfaces.realtime.responses import (
     COMPLETED,
     FAILED,
     TURN_DETECTED,
+    Guess,
     Outcome,
+    Voicing,
     WireResponse,
 )
 from antiphon.surfaces.realtime.usage import Meter
@@ -41,33 +42,6 @@ _OUTCOMES: dict[do.ReplyStatus, Outcome] = {
 }
 NOT_UNDERSTOOD = "Sorry, I did not catch that."
 """Said where the recogniser failed: the turn is answered all the same."""
-
-
-@dataclass(slots=True)
-class _Guess:
-    """A reply to words that may not be all of the turn: nothing of it is told before it proves right."""
-
-    texts: list[str] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
-    calls: list[ToolCall] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Voicing:
-    """How far the voice has come with the live reply: a leg that plays in real time has the whole of it long before it was heard."""
-
-    asked: set[int] = field(default_factory=set)
-    durations_ms: dict[int, int] = field(default_factory=dict)
-    finished: set[int] = field(default_factory=set)
-    ended: bool = False
-    failed: bool = False
-    """The model broke off."""
-    sounding: bool = False
-
-    @property
-    def whole(self) -> bool:
-        made = self.ended and self.asked <= self.finished and any(self.durations_ms.values())
-        return made and not self.failed
 
 
 class Narration:
@@ -101,11 +75,10 @@ class Narration:
         self._conversation_id = conversation_id
         self._deltas = deltas
         self._feed = feed
-        self._refused = refused
         self._ended = ended
         self._meter = Meter(self.turns.take_heard_ms)
-        self._guesses: dict[int, _Guess] = {}
-        self._voicing = _Voicing()
+        self._guesses: dict[int, Guess] = {}
+        self._voicing = Voicing()
         self._client_tools: frozenset[str] = frozenset()
         self._told: dict[type, Callable[[Any], object]] = {
             ev.ReplyText: self._reply_text,
@@ -169,7 +142,7 @@ class Narration:
     def _start_reply(self, action: do.StartReply) -> None:
         self._meter.asked(action.messages)
         if action.speculative:
-            self._guesses[action.reply] = _Guess()
+            self._guesses[action.reply] = Guess()
         elif action.step == 1:
             self._begin(action.reply, self.requests.pop(action.request, ResponseConfig()))
 
@@ -186,7 +159,7 @@ class Narration:
         )
         tools = config.tools if asked.tools is None else asked.tools
         self._client_tools = frozenset(tool.name for tool in tools if isinstance(tool, FunctionTool))
-        self._voicing = _Voicing()
+        self._voicing = Voicing()
         if self._deltas is not None:
             self._deltas.begin(response.output_format)
         self.last_response_id = response.id
@@ -194,7 +167,7 @@ class Narration:
         return self.response
 
     def _adopted(self, action: do.ReplyAdopted) -> None:
-        guess = self._guesses.pop(action.reply, None) or _Guess()
+        guess = self._guesses.pop(action.reply, None) or Guess()
         response = self._begin(action.reply, ResponseConfig())
         if not response.is_spoken:
             response.text("".join(guess.texts))

@@ -8,7 +8,7 @@ Nothing is announced before there is something to say: a reply that only calls a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -200,3 +200,30 @@ class WireResponse:
             entry.item = item
             self._emit(say.item_done(item, self._previous[item.id]))
         self._emit(say.output_item_done(self.id, index, item))
+
+
+@dataclass(slots=True)
+class Guess:
+    """A reply to words that may not be all of the turn: nothing of it is told before it proves right."""
+
+    texts: list[str] = field(default_factory=list)
+    pieces: list[str] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Voicing:
+    """How far the voice has come with the live reply: a leg that plays in real time has the whole of it long before it was heard."""
+
+    asked: set[int] = field(default_factory=set)
+    durations_ms: dict[int, int] = field(default_factory=dict)
+    finished: set[int] = field(default_factory=set)
+    ended: bool = False
+    failed: bool = False
+    """The model broke off."""
+    sounding: bool = False
+
+    @property
+    def whole(self) -> bool:
+        made = self.ended and self.asked <= self.finished and any(self.durations_ms.values())
+        return made and not self.failed

@@ -16,6 +16,7 @@ from antiphon.surfaces.realtime.http import HttpError
 from antiphon.surfaces.realtime.mapping import config_for
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig, open_session
 from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.vocabulary import EndReason
 
 
 class RealtimeSessions:
@@ -83,6 +84,11 @@ class RealtimeSessions:
     def find(self, call_id: str) -> RealtimeSession | None:
         """The live session of this call."""
         return self._live.get(call_id)
+
+    def close(self) -> None:
+        """End those that have no media yet, which the ``SessionManager`` does not know of; it has ended the others."""
+        for session in tuple(self._live.values()):
+            session.end(EndReason.SERVER_SHUTDOWN)
 
     def _plan(self, model: str, call_id: str) -> SessionPlan:
         try:

@@ -96,9 +96,11 @@ def _load() -> tuple[type[Leg], type[Pacer]]:
     """Import what is heavy. Raises ProviderUnavailable."""
     try:
         from antiphon.transports.webrtc.leg import Leg
+        from antiphon.transports.webrtc.opus import library_path
         from antiphon.transports.webrtc.pacer import Pacer
     except ImportError as error:
         raise ProviderUnavailable("webrtc", f"needs aiortc: install antiphon[webrtc] ({error.name})") from None
+    library_path()
     # They log addresses, candidates and whole session descriptions. What matters of a leg we log ourselves.
     for name in ("aioice", "aiortc", "libav"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -189,6 +189,11 @@ class IceLink:
         """Datagrams that were for us, of any kind."""
         return self._connection.received
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended, by ``close`` or because the client's consent ran out (RFC 7675)."""
+        return self._connection._closing
+
     async def gather(self, timeout_ms: int) -> tuple[str, ...]:
         """Open the ports and ask the servers. Returns our candidates as SDP writes them; none where no port could be opened."""
         await self._connection.gather_candidates()

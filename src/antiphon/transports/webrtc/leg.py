@@ -186,8 +186,11 @@ class Leg:
         packet = self._secure.open_media(data)
         if packet is None:
             self.anomalies["undecryptable"] += 1
-        else:
-            self._tell(lambda: self._inbound.receive(packet, self._clock.now_ms()))
+            return
+        try:
+            self._inbound.receive(packet, self._clock.now_ms())
+        except Exception as error:
+            self.fail_ours(error)
 
     def _audio_arrived(self, pcm: bytes, media_ms: int) -> None:
         if self._sink is not None:
@@ -212,7 +215,7 @@ class Leg:
     def _secure_ended(self, error: BaseException | None) -> None:
         if error is not None:
             self.anomalies[f"dtls_{type(error).__name__}"] += 1
-        self._lose("hangup" if error is None else "reset")
+        self._lose("hangup" if error is None and not self._link.closed else "reset")
 
     # What time does.
 

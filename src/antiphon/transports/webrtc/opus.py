@@ -31,7 +31,7 @@ class OpusDecoder:
     def __init__(self, rate_hz: int) -> None:
         """``rate_hz`` is one that Opus knows: 8000, 12000, 16000, 24000 or 48000."""
         # A decode is shorter than the wait for the interpreter's lock can be, so the lock is kept.
-        self._library = ctypes.PyDLL(_path())
+        self._library = ctypes.PyDLL(library_path())
         self._state = ctypes.create_string_buffer(self._library.opus_decoder_get_size(1))
         _check(self._library.opus_decoder_init(self._state, rate_hz, 1))
         self._samples = rate_hz * LONGEST_PACKET_MS // 1000
@@ -54,7 +54,7 @@ class OpusEncoder:
     def __init__(self, rate_hz: int, bitrate_bps: int, complexity: int) -> None:
         """``rate_hz`` as of a decoder, ``complexity`` 0 to 10."""
         # An encode may take 0.2 ms: it belongs in a thread, and other threads go on meanwhile.
-        self._library = ctypes.CDLL(_path())
+        self._library = ctypes.CDLL(library_path())
         self._state = ctypes.create_string_buffer(self._library.opus_encoder_get_size(1))
         # "Audio" makes it encode by MDCT alone at these bit rates. "VoIP" would add linear prediction, at three times the CPU.
         _check(self._library.opus_encoder_init(self._state, rate_hz, 1, _APPLICATION_AUDIO))
@@ -80,7 +80,7 @@ def _check(code: int) -> None:
 
 
 @lru_cache(maxsize=1)
-def _path() -> str:
+def library_path() -> str:
     """Where libopus is. Raises ProviderUnavailable."""
     spec = find_spec("av")
     package = Path(spec.origin).parent if spec is not None and spec.origin else None

@@ -31,7 +31,7 @@ class Paced(Protocol):
         ...
 
     def encode(self, frame: Frame) -> bytes:
-        """In the encoder's thread. Never raises."""
+        """In the encoder's thread."""
         ...
 
     def transmit(self, frame: Frame, opus: bytes) -> None:
@@ -46,8 +46,15 @@ class Paced(Protocol):
 Job = tuple[Paced, Frame]
 
 
-def _encode_all(jobs: Sequence[Job]) -> list[bytes]:
-    return [leg.encode(frame) for leg, frame in jobs]
+def _encode_all(jobs: Sequence[Job]) -> list[bytes | Exception]:
+    """In the encoder's thread. One leg's failure is that leg's."""
+    made: list[bytes | Exception] = []
+    for leg, frame in jobs:
+        try:
+            made.append(leg.encode(frame))
+        except Exception as error:
+            made.append(error)
+    return made
 
 
 class Pacer:
@@ -105,12 +112,17 @@ class Pacer:
         while self._legs:
             jobs = self.due(self._clock.now_ms())
             if jobs:
-                packets = await loop.run_in_executor(self._thread, _encode_all, jobs)
-                for (leg, frame), opus in zip(jobs, packets, strict=True):
-                    try:
-                        leg.transmit(frame, opus)
-                    except Exception as error:
-                        leg.fail_ours(error)
+                self._transmit(jobs, await loop.run_in_executor(self._thread, _encode_all, jobs))
             now_ms = self._clock.now_ms()
             await asyncio.sleep(max(0, (self._beat + 1) * FRAME_MS - now_ms) / 1000)
         self._task = None
+
+    def _transmit(self, jobs: Sequence[Job], made: Sequence[bytes | Exception]) -> None:
+        for (leg, frame), opus in zip(jobs, made, strict=True):
+            if isinstance(opus, Exception):
+                leg.fail_ours(opus)
+                continue
+            try:
+                leg.transmit(frame, opus)
+            except Exception as error:
+                leg.fail_ours(error)

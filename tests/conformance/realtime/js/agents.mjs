@@ -1,8 +1,22 @@
-// @openai/agents over WebSocket: a RealtimeSession as an application would have it, with one tool, driven by the test.
-import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents/realtime';
+// @openai/agents over WebSocket or WebRTC: a RealtimeSession as an application would have it, driven by the test.
+import {
+  OpenAIRealtimeWebRTC, OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool,
+} from '@openai/agents/realtime';
 import { serve, tell } from './lines.mjs';
 
 let session;
+let microphone;
+const heard = []; // sizes of the Opus packets that came
+
+async function transportTo(kind, url, silence) {
+  if (kind === 'websocket') return new OpenAIRealtimeWebSocket({ url });
+  const { Microphone, peerClass } = await import('./node-peer.mjs');
+  globalThis.RTCPeerConnection = peerClass(heard);
+  microphone = new Microphone(Buffer.from(silence, 'base64'));
+  const transport = new OpenAIRealtimeWebRTC({ baseUrl: url, mediaStream: microphone, audioElement: {} });
+  transport.on('*', (event) => tell('event', { event }));
+  return transport;
+}
 
 const toolNamed = (name, result, delayMs) => tool({
   name,
@@ -30,24 +44,30 @@ function listenTo(opened) {
 }
 
 serve({
-  async connect({ url, apiKey, tools = {}, instructions = 'Be brief.', config = {} }) {
+  async connect({ kind = 'websocket', url, apiKey, silence, tools = {}, instructions = 'Be brief.', config = {} }) {
     const agent = new RealtimeAgent({
       name: 'Tester',
       instructions,
       tools: Object.entries(tools).map(([name, { result, delay_ms: delayMs = 0 }]) => toolNamed(name, result, delayMs)),
     });
-    session = new RealtimeSession(agent, { transport: new OpenAIRealtimeWebSocket({ url }), config });
+    session = new RealtimeSession(agent, { transport: await transportTo(kind, url, silence), config });
     listenTo(session);
     await session.connect({ apiKey });
+    return session.transport.callId ?? null;
   },
   say: ({ text }) => session.sendMessage(text),
   hear: ({ audio, commit = false }) => {
     const bytes = Buffer.from(audio, 'base64');
     session.sendAudio(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength), { commit });
   },
+  speak: ({ packets }) => microphone.say(packets.map((packet) => Buffer.from(packet, 'base64'))),
+  heard: () => heard,
   send: ({ event }) => session.transport.sendEvent(event),
   interrupt: () => session.interrupt(),
   history: () => session.history,
   rewrite: ({ history }) => session.updateHistory(history),
   usage: () => session.usage,
-}, async () => session?.close());
+}, async () => {
+  session?.close();
+  microphone?.stop();
+});

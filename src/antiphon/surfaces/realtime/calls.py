@@ -1,0 +1,115 @@
+"""``/v1/realtime/calls``: browsers begin calls over WebRTC, servers end them.
+
+    POST /calls                  an offer; 201, the answer, and ``Location: /v1/realtime/calls/rtc_…``
+    POST /calls/{id}/hangup      200, empty
+    POST /calls/{id}/accept, /reject, /refer    of telephone calls that arrive by SIP; no call here is one
+"""
+
+from __future__ import annotations
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from antiphon.errors import ProviderUnavailable
+from antiphon.ids import new_id
+from antiphon.surfaces.realtime.access import Access, AccessControl, Act
+from antiphon.surfaces.realtime.browser_call import BrowserCall
+from antiphon.surfaces.realtime.connection import RealtimeSession
+from antiphon.surfaces.realtime.http import PREFIX, ErrorRoute, HttpError
+from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, read_offer
+from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
+from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.transports.webrtc.base import InvalidOffer, WebRtcEngine
+from antiphon.vocabulary import EndReason
+
+_logger = structlog.get_logger(__name__)
+
+
+def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngine) -> APIRouter:
+    """The routes of calls, to be put under ``http.PREFIXES``."""
+    router = APIRouter(route_class=ErrorRoute, include_in_schema=False)
+
+    async def begin(request: Request, *, beta: bool) -> Response:
+        who = access.require(request.headers, Act.OPEN_SESSION)
+        sessions.require_room()
+        offer = await read_offer(request)
+        config = _configuration(sessions, who, request, offer)
+        call_id, answer = await _answer(sessions, engine, config, offer.sdp, beta=beta)
+        _logger.info("realtime_call_answered", call_id=call_id, who=who.name)
+        location = f"{PREFIX}/calls/{call_id}"
+        return Response(answer, 201, {"Location": location}, media_type="application/sdp")
+
+    @router.post("/calls", response_model=None)
+    async def calls(request: Request) -> Response:
+        """Begin a call. With a client secret, the session stored with it is what a form's ``session`` is laid over."""
+        return await begin(request, beta=False)
+
+    @router.post("", response_model=None)
+    async def beta_calls(request: Request) -> Response:
+        """The same at the address of the older dialect, in which the call's events are then."""
+        return await begin(request, beta=True)
+
+    @router.post("/calls/{call_id}/hangup", response_model=None)
+    async def hangup(request: Request, call_id: str) -> Response:
+        """End a call, whether or not it is connected yet."""
+        _find(access, sessions, request, call_id).end(EndReason.ASSISTANT_ENDED)
+        return Response()
+
+    @router.post("/calls/{call_id}/accept", response_model=None)
+    @router.post("/calls/{call_id}/reject", response_model=None)
+    async def answer(request: Request, call_id: str) -> Response:
+        """Only a call by SIP rings; a browser's is answered from the start."""
+        _find(access, sessions, request, call_id)
+        raise HttpError(400, "This call does not ring: it can be neither accepted nor rejected.", "call_not_ringing")
+
+    @router.post("/calls/{call_id}/refer", response_model=None)
+    async def refer(request: Request, call_id: str) -> Response:
+        _find(access, sessions, request, call_id)
+        raise HttpError(400, "This call cannot be transferred: it did not come by SIP.", "call_not_sip")
+
+    return router
+
+
+def _configuration(
+    sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer
+) -> SessionConfig:
+    """What the session begins with. Raises HttpError, ClientError."""
+    model = request.query_params.get("model", "")
+    transcription = request.query_params.get("intent") == "transcription"
+    if who.secret is None:
+        return sessions.configure(model, offer.session, transcription=transcription)
+    config = sessions.configure(model, who.secret.session, transcription=transcription)
+    if not offer.session:
+        return config
+    return config.merge({"type": config.type, **offer.session}, strict=sessions.settings.strict)
+
+
+async def _answer(
+    sessions: RealtimeSessions, engine: WebRtcEngine, config: SessionConfig, sdp: str, *, beta: bool
+) -> tuple[str, str]:
+    """The call's id and the answer; the call connects by itself, or is dropped. Raises HttpError, CapacityError."""
+    session = sessions.create(config, new_id("rtc"), plays_out=True)
+    call = BrowserCall(session, beta=beta)
+    try:
+        answer, leg = await engine.answer(sdp, call)
+    except BaseException as error:
+        session.end(EndReason.REFUSED)
+        if isinstance(error, InvalidOffer):
+            raise invalid_offer(error.problem) from None
+        if isinstance(error, ProviderUnavailable):
+            _logger.error("webrtc_unavailable", problem=error.problem)
+            raise HttpError(
+                501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error"
+            ) from None
+        raise
+    call.begin(leg)
+    return session.call_id, answer
+
+
+def _find(access: AccessControl, sessions: RealtimeSessions, request: Request, call_id: str) -> RealtimeSession:
+    """The call, for whoever may control it. Raises HttpError."""
+    access.require(request.headers, Act.CONTROL_CALL)
+    session = sessions.find(call_id)
+    if session is None:
+        raise HttpError(404, "There is no live call of this id.", "call_not_found", param="call_id")
+    return session

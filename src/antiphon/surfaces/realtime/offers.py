@@ -1,0 +1,99 @@
+"""What ``POST /v1/realtime/calls`` may carry: an SDP offer by itself, or a form with the offer and the session's configuration."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from fastapi import Request
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, read_body
+from antiphon.surfaces.realtime.protocol.errors import missing, wrong_type
+
+_MOST_PARTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CallOffer:
+    """Somebody wants to talk. ``session`` is as it came: an object, not checked beyond that; empty where there was none."""
+
+    sdp: str
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+
+def invalid_offer(problem: str) -> HttpError:
+    """``problem`` is a sentence without its stop, in words of ours."""
+    return HttpError(
+        400, f"Invalid SDP offer: {problem}. Please try again with a WHIP-compliant offer.", "invalid_offer"
+    )
+
+
+async def read_offer(request: Request) -> CallOffer:
+    """Raises HttpError (400, 408, 413, 415), ClientError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/sdp":
+        return CallOffer(_sdp(await read_body(request)))
+    if kind == "multipart/form-data":
+        return await _read_form(request)
+    raise HttpError(
+        415,
+        "Unsupported content type. Send the offer as 'application/sdp', or 'multipart/form-data' with the parts "
+        "'sdp' and 'session'.",
+        "unsupported_content_type",
+    )
+
+
+async def _read_form(request: Request) -> CallOffer:
+    body = await read_body(request)
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield body
+
+    parser = MultiPartParser(
+        request.headers, stream(), max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=MAX_BODY_BYTES
+    )
+    try:
+        form = await parser.parse()
+    except MultiPartException:
+        raise HttpError(
+            400, "The form of the request could not be parsed as multipart/form-data.", "invalid_form"
+        ) from None
+    try:
+        sdp, session = await _part(form.get("sdp")), await _part(form.get("session"))
+    finally:
+        await form.close()
+    if sdp is None:
+        raise missing("sdp")
+    return CallOffer(_sdp(sdp), _session(session))
+
+
+async def _part(value: UploadFile | str | None) -> bytes | None:
+    """Browsers send a part that has a type of its own as a file."""
+    if isinstance(value, UploadFile):
+        return await value.read()
+    return value.encode("utf-8", "surrogatepass") if value is not None else None
+
+
+def _sdp(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise invalid_offer("it is not text") from None
+
+
+def _session(part: bytes | None) -> Mapping[str, Any]:
+    if part is None or not part.strip():
+        return {}
+    try:
+        session = orjson.loads(part)
+    except orjson.JSONDecodeError:
+        raise HttpError(
+            400, "The part 'session' could not be parsed as JSON.", "invalid_json", param="session"
+        ) from None
+    if not isinstance(session, dict):
+        raise wrong_type("session", "an object", session)
+    return session

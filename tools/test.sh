@@ -1,0 +1,15 @@
+#!/bin/sh
+# Run every test, or only what is asked for: tools/test.sh PYTHON [PYTEST ARGUMENTS]
+#
+# Tests that assert how quick something is (marked `timed`) come first, one after another, with the machine to themselves. All others
+# wait more than they compute, and run together, twice as many as there are cores. Either may fail; both are run.
+set -eu
+python=$1
+shift
+if [ $# -gt 0 ]; then
+    exec "$python" -m pytest "$@"
+fi
+status=0
+"$python" -m pytest -m timed || status=$?
+"$python" -m pytest -m "not timed" --numprocesses "$(($(nproc) * 2))" --dist worksteal || status=$?
+exit "$status"
