@@ -40,8 +40,7 @@ class SileroVoiceActivity:
             raise ConfigurationError("vad.rate_hz", f"{rate_hz} is not one of 8000, 16000")
         self.rate_hz = rate_hz
         self.window_samples = rate_hz * 32 // 1000
-        self._hop = rate_hz // 125
-        self._context_samples = self._hop // 2
+        self._context_samples = rate_hz // 250
         self._network = _Network(rate_hz)
         self._hidden: Matrix = np.zeros((0, _WIDTH), dtype=np.float32)
         self._cell: Matrix = np.zeros((0, _WIDTH), dtype=np.float32)
@@ -64,18 +63,43 @@ class SileroVoiceActivity:
     def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
         if slots.size == 0:
             return np.empty(0, dtype=np.float32)
-        # Context before, mirrored samples after: as the model was trained.
-        mirrored = windows[:, -2 : -2 - self._hop // 2 : -1]
-        audio = np.concatenate((self._context[slots], windows, mirrored), axis=1)
+        speech, hidden, cell = self._network.run(self._context[slots], windows, self._hidden[slots], self._cell[slots])
         self._context[slots] = windows[:, -self._context_samples :]
-        speech, hidden, cell = self._network.run(audio, self._hidden[slots], self._cell[slots])
         self._hidden[slots] = hidden
         self._cell[slots] = cell
         return speech
 
 
+class _Rows:
+    """Room for the activations of so many windows, used again for every batch: fresh memory for each product cost as much as the product.
+
+    A row holds a window's positions side by side, with one of zeros before and after: then what a kernel of width 3 sees is a slice
+    of the row, and no copy is made for it.
+    """
+
+    def __init__(self, count: int, hop: int, bins: int) -> None:
+        self.count = count
+        self.audio: Matrix = np.empty((count, 5 * hop), dtype=np.float32)
+        self.spectrum: Matrix = np.empty((count, 4 * 2 * bins), dtype=np.float32)
+        self.magnitude: Matrix = np.zeros((count, 6 * bins), dtype=np.float32)
+        self.wide: Matrix = np.zeros((count, 6 * 128), dtype=np.float32)
+        self.narrow: Matrix = np.empty((count, 2 * 64), dtype=np.float32)
+        self.single: Matrix = np.empty((count, 64), dtype=np.float32)
+        self.recurrent: Matrix = np.empty((count, 2 * _WIDTH), dtype=np.float32)
+        self.gates: Matrix = np.empty((count, 4 * _WIDTH), dtype=np.float32)
+
+    def of(self, count: int) -> _Rows:
+        """The first rows."""
+        rows = object.__new__(_Rows)
+        rows.count = count
+        for name, matrix in vars(self).items():
+            if name != "count":
+                setattr(rows, name, matrix[:count])
+        return rows
+
+
 class _Network:
-    """The arithmetic. Activations are rows: (batch × positions, channels)."""
+    """The arithmetic. Activations are rows: one window each."""
 
     def __init__(self, rate_hz: int) -> None:
         tensors = read_float_tensors(model_path())
@@ -98,50 +122,88 @@ class _Network:
             np.ascontiguousarray(weight(f"encoder.{layer}.reparam_conv.weight").transpose(2, 1, 0).reshape(-1, width))
             for layer, width in enumerate((128, 64, 64, 128))
         ]
-        self._biases = [weight(f"encoder.{layer}.reparam_conv.bias") for layer in range(4)]
+        biases = [weight(f"encoder.{layer}.reparam_conv.bias") for layer in range(4)]
+        self._biases = [np.tile(biases[0], 4), np.tile(biases[1], 2), biases[2], biases[3]]
         # Of two positions padded left and right, the third layer's kernel sees zero, first and second; the fourth sees one position only.
         self._kernels[2] = np.ascontiguousarray(self._kernels[2][64:])
         self._kernels[3] = np.ascontiguousarray(self._kernels[3][64:128])
         recurrent = np.concatenate((weight("decoder.rnn.weight_ih"), weight("decoder.rnn.weight_hh")), axis=1)
-        self._gates = np.ascontiguousarray(recurrent.T)
-        self._gate_bias = weight("decoder.rnn.bias_ih") + weight("decoder.rnn.bias_hh")
+        bias = weight("decoder.rnn.bias_ih") + weight("decoder.rnn.bias_hh")
+        # Trained in the order input, forget, candidate, output; here the candidate comes last. A sigmoid is a hyperbolic tangent of half its
+        # argument: with the halves in the weights, one call of tanh does for all four gates.
+        order = np.concatenate([np.arange(0, 256), np.arange(384, 512), np.arange(256, 384)])
+        halves = np.where(np.arange(512) < 384, np.float32(0.5), np.float32(1.0))
+        self._gates = np.ascontiguousarray(recurrent[order].T * halves)
+        self._gate_bias = bias[order] * halves
         self._output = np.ascontiguousarray(weight("decoder.decoder.2.weight").reshape(-1))
         self._output_bias = float(weight("decoder.decoder.2.bias")[0])
+        self._room = _Rows(64, self._hop, self._bins)
+        self._rows = self._room
 
-    def run(self, audio: Matrix, hidden: Matrix, cell: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """Speech probability (n,), and the new state."""
-        count = audio.shape[0]
-        spans = np.lib.stride_tricks.sliding_window_view(audio, 2 * self._hop, axis=1)[:, :: self._hop]
-        spectrum = spans.reshape(count * 4, -1) @ self._basis
-        real, imaginary = spectrum[:, : self._bins], spectrum[:, self._bins :]
-        magnitude = np.sqrt(real * real + imaginary * imaginary).reshape(count, 4, self._bins)
-        wide = self._convolve(_seen(magnitude, (0, 1, 2, 3)), 0).reshape(count, 4, 128)
-        narrow = self._convolve(_seen(wide, (0, 2)), 1)
-        single = self._convolve(narrow.reshape(count, 128), 2)
-        features = self._convolve(single, 3)
-        gates = np.concatenate((features, hidden), axis=1) @ self._gates
+    def run(self, context: Matrix, windows: Matrix, hidden: Matrix, cell: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+        """Speech probability (n,), and the new state (n, 128) twice. What is returned is the caller's."""
+        rows = self._rows_for(windows.shape[0])
+        self._transform(rows, context, windows)
+        self._encode(rows)
+        rows.recurrent[:, _WIDTH:] = hidden
+        gates = np.matmul(rows.recurrent, self._gates, out=rows.gates)
         gates += self._gate_bias
-        # Order of the gates, as trained: input, forget, candidate, output.
-        opened = _sigmoid(gates)
-        cell = opened[:, 128:256] * cell + opened[:, :128] * np.tanh(gates[:, 256:384])
-        hidden = opened[:, 384:] * np.tanh(cell)
-        speech = _sigmoid(np.maximum(hidden, 0.0) @ self._output + self._output_bias)
-        return speech, hidden, cell
+        np.tanh(gates, out=gates)
+        opened, candidate = gates[:, : 3 * _WIDTH], gates[:, 3 * _WIDTH :]
+        opened *= np.float32(0.5)
+        opened += np.float32(0.5)
+        candidate *= opened[:, :_WIDTH]
+        cell = cell * opened[:, _WIDTH : 2 * _WIDTH]
+        cell += candidate
+        hidden = np.tanh(cell)
+        hidden *= opened[:, 2 * _WIDTH :]
+        speech = np.maximum(hidden, np.float32(0.0)) @ self._output
+        speech += np.float32(self._output_bias)
+        return _sigmoid(speech), hidden, cell
 
-    def _convolve(self, seen: Matrix, layer: int) -> Matrix:
-        product = seen @ self._kernels[layer]
-        product += self._biases[layer]
-        np.maximum(product, 0.0, out=product)
-        return product
+    def _rows_for(self, count: int) -> _Rows:
+        if count > self._room.count:
+            self._room = _Rows(max(count, 2 * self._room.count), self._hop, self._bins)
+        if count != self._rows.count:
+            self._rows = self._room.of(count)
+        return self._rows
 
+    def _transform(self, rows: _Rows, context: Matrix, windows: Matrix) -> None:
+        """Magnitudes of the four overlapping spans of each window, with the context before and mirrored samples after: as the model was
+        trained."""
+        hop, bins, half = self._hop, self._bins, self._hop // 2
+        rows.audio[:, :half] = context
+        rows.audio[:, half : half + 4 * hop] = windows
+        rows.audio[:, half + 4 * hop :] = windows[:, -2 : -2 - half : -1]
+        for span in range(4):
+            spectrum = rows.spectrum[:, 2 * bins * span : 2 * bins * (span + 1)]
+            np.matmul(rows.audio[:, hop * span : hop * (span + 2)], self._basis, out=spectrum)
+        np.multiply(rows.spectrum, rows.spectrum, out=rows.spectrum)
+        power = rows.spectrum.reshape(-1, 4, 2, bins)
+        magnitude = rows.magnitude[:, bins : 5 * bins].reshape(-1, 4, bins)
+        np.add(power[:, :, 0], power[:, :, 1], out=magnitude)
+        np.sqrt(magnitude, out=magnitude)
 
-def _seen(rows: Matrix, centres: tuple[int, ...]) -> Matrix:
-    """What kernels of width 3 see around ``centres``, zeros beyond the ends. (n, positions, c) → (n × centres, 3 × c)."""
-    count, positions, channels = rows.shape
-    padded = np.zeros((count, positions + 2, channels), dtype=np.float32)
-    padded[:, 1:-1] = rows
-    view = np.stack([padded[:, centre : centre + 3].reshape(count, -1) for centre in centres], axis=1)
-    return view.reshape(count * len(centres), -1)
+    def _encode(self, rows: _Rows) -> None:
+        """Four convolutions with ReLU. The second one takes every other position."""
+        bins = self._bins
+        first, second, third, fourth = self._kernels
+        for centre in range(4):
+            wide = rows.wide[:, 128 * (centre + 1) : 128 * (centre + 2)]
+            np.matmul(rows.magnitude[:, bins * centre : bins * (centre + 3)], first, out=wide)
+        self._activate(rows.wide[:, 128 : 5 * 128], 0)
+        for place, centre in enumerate((0, 2)):
+            narrow = rows.narrow[:, 64 * place : 64 * (place + 1)]
+            np.matmul(rows.wide[:, 128 * centre : 128 * (centre + 3)], second, out=narrow)
+        self._activate(rows.narrow, 1)
+        self._activate(np.matmul(rows.narrow, third, out=rows.single), 2)
+        features = rows.recurrent[:, :_WIDTH]
+        np.matmul(rows.single, fourth, out=features)
+        self._activate(features, 3)
+
+    def _activate(self, values: Matrix, layer: int) -> None:
+        values += self._biases[layer]
+        np.maximum(values, np.float32(0.0), out=values)
 
 
 def _sigmoid(values: Matrix) -> Matrix:
