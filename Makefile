@@ -18,7 +18,7 @@ help: ## show this list
 demo: $(VENV)/.runtime ## set up, then hold a real spoken phone call (no account, no key)
 	$(BIN)/antiphon demo $(ARGS)
 
-run: $(VENV)/.runtime ## set up, then serve
+run: $(VENV)/.web ## set up, then serve (telephones, API sessions, and calls from browsers)
 	$(BIN)/antiphon serve $(ARGS)
 
 test: $(VENV)/.dev test-tools ## set up, then run every test
@@ -50,6 +50,11 @@ $(VENV)/.runtime: pyproject.toml requirements.lock | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements.lock
 	touch $@
 
+# What calls from browsers need beside it: 130 MB that a telephone never uses.
+$(VENV)/.web: pyproject.toml requirements-web.lock | $(VENV)/bin/python
+	sh tools/install.sh "$(VENV)" "$(UV)" requirements-web.lock
+	touch $@ $(VENV)/.runtime
+
 $(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements-dev.lock
-	touch $@ $(VENV)/.runtime
+	touch $@ $(VENV)/.runtime $(VENV)/.web

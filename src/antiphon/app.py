@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,20 @@ from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
+from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
+from antiphon.session.admission import Admission, AdmissionLimits, Load
+from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
 from antiphon.session.timeline import Timelines
 from antiphon.surfaces import http
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+from antiphon.surfaces.realtime import calls as realtime_calls
 from antiphon.surfaces.realtime import listener as realtime_listener
 from antiphon.surfaces.realtime import secret_routes
 from antiphon.surfaces.realtime.access import AccessControl
@@ -50,11 +56,13 @@ from antiphon.surfaces.talk.visitors import Visitors
 from antiphon.transports.base import CallStarted
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
+from antiphon.transports.webrtc.aiortc_engine import AiortcEngine
+from antiphon.transports.webrtc.base import WebRtcEngine
+from antiphon.transports.webrtc.settings import WebRtcSettings, ice_settings
 
 log = structlog.get_logger(__name__)
 
-_LAG_LIMIT_MS = 40.0
-"""The beat this late at the 90th percentile of the last second: a new call would make it worse for all."""
+_BEATS_A_SECOND = 1000 // BEAT_MS
 
 
 class Antiphon:
@@ -71,8 +79,10 @@ class Antiphon:
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
         self.manager = SessionManager(
-            self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls, self._overloaded
-        )
+            self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
+            Admission(AdmissionLimits(settings.overload.busy_share, settings.overload.late_ms)), self._load,
+        )  # fmt: skip
+        self._effort: ThreadEffort | None = None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
@@ -89,6 +99,7 @@ class Antiphon:
         self.realtime = RealtimeSessions(
             self.manager, self.clock, self._realtime_settings(), self._realtime_plan, self.engines.recogniser
         )
+        self.webrtc: WebRtcEngine = AiortcEngine(self._webrtc_settings(), self.watch)
         if settings.realtime.enabled:
             gate = realtime_listener.RealtimeGate(self.realtime, self.access, self.watch)
             for path in realtime_listener.PATHS:
@@ -114,6 +125,8 @@ class Antiphon:
             yield
         finally:
             await self.manager.close(self.settings.drain_s)
+            self.realtime.close()
+            await self.webrtc.close()
             self.watch.stop()
             self.plane.close()
             if self.twilio is not None:
@@ -203,13 +216,33 @@ class Antiphon:
             debug_order=realtime.debug_order,
         )
 
+    def _webrtc_settings(self) -> WebRtcSettings:
+        webrtc = self.settings.webrtc
+        ice = ice_settings(
+            addresses=webrtc.addresses,
+            public_address=webrtc.public_address,
+            port_min=webrtc.port_min,
+            port_max=webrtc.port_max,
+            stun_url=webrtc.stun_url,
+            turn_url=webrtc.turn_url,
+            turn_username=webrtc.turn_username,
+            turn_credential=webrtc.turn_credential.get_secret_value(),
+        )
+        return WebRtcSettings(ice=ice, max_legs=webrtc.max_legs)
+
     def _hearing(self) -> HearingSettings:
         hearing = self.settings.hearing
         return HearingSettings(sound_threshold=hearing.sound_threshold, speech_threshold=hearing.speech_threshold)
 
-    def _overloaded(self) -> bool:
-        recent = sorted(list(self.plane.beat.lateness_ms)[-50:])
-        return len(recent) == 50 and recent[45] > _LAG_LIMIT_MS
+    def _load(self) -> Load:
+        """Asked on the event loop's thread, whose effort it is."""
+        now_ns = time.monotonic_ns()
+        if self._effort is None:
+            self._effort = ThreadEffort(now_ns)
+        lateness_ms = self.plane.beat.lateness_ms
+        second = sorted(islice(reversed(lateness_ms), _BEATS_A_SECOND))
+        late_ms = second[_BEATS_A_SECOND * 9 // 10] if len(second) == _BEATS_A_SECOND else 0.0
+        return Load(self._effort.share(now_ns), late_ms)
 
     def _twilio(self) -> carriers.Carrier | None:
         """The telephone; None where no account was given: browsers and API clients are served all the same."""
@@ -269,8 +302,10 @@ class Antiphon:
                 self.realtime.defaults_of,
                 strict=self.settings.realtime.strict,
             )
+            calls = realtime_calls.routes(self.access, self.realtime, self.webrtc)
             for prefix in PREFIXES:
                 app.include_router(client_secrets, prefix=prefix)
+                app.include_router(calls, prefix=prefix)
             if self.settings.realtime.talk_page != "off":
                 app.include_router(self._talk())
         return app
@@ -305,6 +340,9 @@ class Antiphon:
         return {
             "live_calls": self.manager.live,
             "media_sockets": len(self.watch),
+            "event_loop_busy_share": self.manager.admission.busy,
+            "overloaded": float(self.manager.admission.closed),
+            "webrtc_legs": self.webrtc.legs,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
         }
 

@@ -70,6 +70,16 @@ class Realtime(BaseModel, extra="forbid"):
     """Web pages that may use the API from a browser."""
 
 
+class Overload(BaseModel, extra="forbid"):
+    """When new calls are refused so that live ones do not suffer, whatever ``max_calls`` says."""
+
+    busy_share: Annotated[float, Field(gt=0, le=1)] = 0.85
+    """How busy the event loop may be, calls that were let in and have not come yet included. From there on everything waits: at 0.85
+    the answer of a benchmark call comes a few tens of milliseconds later than on an idle server, at 0.98 ten times that."""
+    late_ms: Annotated[float, Field(ge=1, le=1000)] = 20.0
+    """How late the beat may come (90th percentile of a second). One beat more, and telephones run dry."""
+
+
 class WebRtc(BaseModel, extra="forbid"):
     """Calls from browsers. Where clients reach this machine by its own addresses, nothing need be set."""
 
@@ -83,7 +93,8 @@ class WebRtc(BaseModel, extra="forbid"):
     stun_url: str = ""
     """A server that tells our address outside a NAT, e.g. stun:stun.example.com:3478."""
     turn_url: str = ""
-    """A relay for clients that cannot reach us by UDP, e.g. turn:turn.example.com:3478?transport=tcp."""
+    """A relay to be reached through where this machine cannot be, e.g. turn:turn.example.com:3478?transport=tcp. It lets nobody in
+    whose address it was not told, so it is of use to clients whose offers carry candidates; those of the stock SDKs do not."""
     turn_username: str = ""
     turn_credential: SecretStr = SecretStr("")
     max_legs: Annotated[int, Field(ge=0, le=10_000)] = 64
@@ -133,6 +144,7 @@ class Settings(BaseSettings):
     hearing: Hearing = Hearing()
     realtime: Realtime = Realtime()
     webrtc: WebRtc = WebRtc()
+    overload: Overload = Overload()
 
     @field_validator("public_url")
     @classmethod

@@ -38,7 +38,7 @@ class Building:
         self.wire = Wire(self.clock)
         self.folder = folder
         self.watcher = Watcher()
-        self.overloaded = False
+        self.load = Load(busy=0.1, late_ms=0.0)
         self.engines = Engines(ScriptedSpeechToText(), (ScriptedLanguageModel(),), (ScriptedTextToSpeech(),))
         self.plane = MediaPlane(self.clock, {8000: LoudnessModel})
         self.observers: list[Any] = [self.watcher]
@@ -50,7 +50,7 @@ class Building:
     def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def whole() -> None:
             self.manager = SessionManager(
-                self.plane, self.clock, self._plan, self.observers, self.max_calls, lambda: self.overloaded
+                self.plane, self.clock, self._plan, self.observers, self.max_calls, read_load=lambda: self.load
             )
             self.plane.start()
             self.manager.start()

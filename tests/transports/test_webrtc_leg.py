@@ -395,7 +395,30 @@ async def test_twenty_calls_leave_nothing_behind() -> None:
 
     async with meeting() as here:
         await wave(2)  # pools and threads that stay are there after this
+        await eventually(lambda: len(asyncio.all_tasks()) == 1)
         before = left()
         await wave(20)
         await eventually(lambda: left() == before)
         assert len(here.watch) == 0
+
+
+async def test_a_stranger_can_neither_end_a_call_nor_keep_it_alive(network: Network) -> None:
+    clock = ManualClock()
+    async with meeting(clock=clock) as here:
+        browser, owner = Browser(), Owner()
+        await here.call(browser, owner, route=network.route)
+        await owner.until_event("opened oai-events")
+        network.blocked = True
+        await asyncio.sleep(0.05)
+        here.watch.check(clock.now_ms())
+        clock.advance(15_000)
+        assert network.server_address is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            for number in range(1000):
+                stranger.sendto(b"\x80\x60" + number.to_bytes(2) + bytes(60), network.server_address)
+                stranger.sendto(b"\x17\xfe\xfd" + bytes(40), network.server_address)
+                if number % 20 == 0:
+                    await asyncio.sleep(0.001)
+        assert owner.events == ["connected", "opened oai-events"], "it has not ended the call"
+        here.watch.check(clock.now_ms())
+        assert owner.events[-1] == "closed stalled", "and was not taken for the browser"

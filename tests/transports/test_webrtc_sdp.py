@@ -10,8 +10,9 @@ from aiortc.sdp import SessionDescription
 from hypothesis import given
 from hypothesis import strategies as st
 
+from antiphon.transports.webrtc.answer import Answer, write_answer
 from antiphon.transports.webrtc.base import InvalidOffer
-from antiphon.transports.webrtc.sdp import Answer, Fingerprint, parse_offer, write_answer
+from antiphon.transports.webrtc.sdp import Fingerprint, parse_offer
 
 DIGEST = ":".join(["0A"] * 32)
 CHROMIUM = f"""v=0

@@ -268,6 +268,11 @@ class Network:
         port = self._browser.transport.get_extra_info("sockname")[1]
         return answer.replace(f"{match[1]} {match[2]} typ host", f"127.0.0.1 {port} typ host")
 
+    @property
+    def server_address(self) -> tuple[str, int] | None:
+        """Where the leg is, once it was routed."""
+        return cast("tuple[str, int] | None", self._server.peer)
+
     def carry(self, side: _Side, data: bytes, addr: Any) -> None:
         to = self._server if side is self._browser else self._browser
         if side is self._browser:

@@ -17,6 +17,8 @@ from antiphon.caller.webhook import Identity
 
 REDIAL_S = 1.0
 """After a call that failed: a server in trouble must not be rung without end."""
+REFUSED_REDIAL_S = 5.0
+"""Who is told that all lines are busy rings again a little later."""
 CALL_LIMIT_MS = 120_000
 
 
@@ -105,7 +107,10 @@ class Fleet:
             finally:
                 self._live.discard(caller)
             self.records.append(record)
-            await self._wait(REDIAL_S if record.problem else self._workload.pause_s(number, call))
+            if record.refused:
+                await self._wait(REFUSED_REDIAL_S)
+            else:
+                await self._wait(REDIAL_S if record.problem else self._workload.pause_s(number, call))
 
     async def _wait(self, duration_s: float) -> None:
         try:

@@ -100,7 +100,12 @@ class Point:
     """How late messages came against the length of the one before. A server that sends ahead and in big messages is uneven
     without ever being late."""
     beat_lateness_p99_ms: float | None
+    live_calls: float
+    """Calls in progress, on average."""
+    refused: int
+    """Times a caller was told, within the span, that there is no room. Not the server's failure, but not a call held either."""
     broken: int
+    """Calls that could not be made, were lost, or ended too early."""
     problems: dict[str, int]
     send_lateness: Spread
     callers_cores: float
@@ -117,9 +122,10 @@ class Point:
 
     @property
     def holds(self) -> bool:
-        """Whether the server holds so many calls: every turn answered, no frame late, no call lost."""
+        """Whether the server holds so many calls: every turn answered, no frame late, no call lost or refused."""
         late_ms = max(self.frame_lateness.p99_ms or 0.0, self.beat_lateness_p99_ms or 0.0)
-        return bool(self.speech.turns) and not self.speech.unanswered and not self.broken and late_ms < FRAME_LATE_MS
+        lost = self.speech.unanswered or self.broken or self.refused
+        return bool(self.speech.turns) and not lost and late_ms < FRAME_LATE_MS
 
 
 def make_point(
@@ -134,7 +140,8 @@ def make_point(
     call_seconds = sum(
         span.overlap_s(each.started_wall_ms, each.started_wall_ms + each.duration_ms) for each in records
     )
-    counted = [each for each in records if not each.duration_ms or _lasted_into(each, span)]
+    counted = [each for each in records if _belongs(each, span)]
+    failed = [each for each in counted if each.problem and not each.refused]
     frames, spacing = Lateness(), Lateness()
     for record in counted:
         frames.merge(record.playout_lateness)
@@ -164,8 +171,10 @@ def make_point(
         frame_lateness=spread_of_lateness(frames),
         frame_spacing=spread_of_lateness(spacing),
         beat_lateness_p99_ms=sensed.beat_lateness_p99_ms,
-        broken=sum(bool(each.problem) for each in counted),
-        problems=dict(Counter(each.problem for each in counted if each.problem)),
+        live_calls=call_seconds / span.seconds,
+        refused=sum(each.refused for each in counted),
+        broken=len(failed),
+        problems=dict(Counter(each.problem for each in failed)),
         send_lateness=spread_of_lateness(send_lateness),
         callers_cores=callers_s / span.seconds,
         other_cores=others_s / span.seconds,
@@ -206,7 +215,10 @@ def measure_speech(records: Sequence[CallRecord], span: Span, holds: Mapping[str
     )
 
 
-def _lasted_into(record: CallRecord, span: Span) -> bool:
+def _belongs(record: CallRecord, span: Span) -> bool:
+    """Whether a call lasted into the span, or failed within it."""
+    if not record.duration_ms:
+        return span.holds(record.started_wall_ms)
     return span.overlap_s(record.started_wall_ms, record.started_wall_ms + record.duration_ms) > 0
 
 

@@ -14,9 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from antiphon.bench import workload
+from antiphon.bench.budgets import Verdict, judge_points, judge_start, misses
 from antiphon.bench.machine import Machine
 from antiphon.bench.measure import Waves
 from antiphon.bench.point import Point
+from antiphon.bench.soak import Soak
+from antiphon.bench.start import Start
 from antiphon.caller.summary import Spread
 from antiphon.errors import ConfigurationError
 
@@ -65,7 +68,10 @@ _ROWS: list[tuple[str, Callable[[Point], str]]] = [
     ("server's beat late, ms p99", lambda point: _ms(point.beat_lateness_p99_ms)),
     ("turns unanswered", lambda point: _count(point.speech.unanswered, point.speech.turns)),
     ("barge-ins missed", lambda point: _count(point.speech.missed, point.speech.barge_ins)),
+    ("calls live on average", lambda point: f"{point.live_calls:.0f}"),
+    ("callers refused", lambda point: str(point.refused)),
     ("calls broken", lambda point: f"[red]{point.broken}[/]" if point.broken else "0"),
+    ("latency and turn budgets missed", lambda point: f"{misses(point)}"),
     ("callers' own frames late, ms p99", lambda point: _ms(point.send_lateness.p99_ms)),
     ("callers' cores", lambda point: f"{point.callers_cores:.2f}"),
     ("others' cores", lambda point: f"{point.other_cores:.2f}"),
@@ -81,10 +87,51 @@ def print_remarks(console: Console, points: Sequence[Point]) -> None:
             console.print(f"[yellow]?[/] {point.calls} calls do not count: {escape(doubt)}")
 
 
+def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
+    """What the design asks for, what was measured, and whether that is enough."""
+    table = Table(
+        title="Budgets (DESIGN §7)", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False
+    )
+    table.add_column("figure")
+    for heading in ("must be", "measured", "met"):
+        table.add_column(heading, justify="right")
+    for verdict in verdicts:
+        met = "not known" if verdict.met is None else "yes" if verdict.met else "[red]no[/]"
+        table.add_row(verdict.figure, verdict.must, verdict.measured, met)
+    return table
+
+
+def print_soak(console: Console, soak: Soak) -> None:
+    """A line a wave, then what did not come back."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    headings = ("calls", "rings refused", "live tasks", "tasks", "files", "threads", "RSS, MiB", "own, MiB")
+    for heading in ("wave", *headings):
+        table.add_column(heading, justify="right")
+    rows = [("before", "", "", "", soak.base)]
+    rows += [
+        (str(number), str(wave.taken), str(wave.refusals), str(wave.busy.tasks), wave.rest)
+        for number, wave in enumerate(soak.waves, start=1)
+    ]
+    for *text, held in rows:
+        figures = (str(held.tasks), str(held.files), str(held.threads))
+        table.add_row(*text, *figures, f"{held.rss_kib / 1024:.1f}", f"{held.own_kib / 1024:.1f}")
+    console.print(table)
+    console.print(f"Own memory after the last wave against the second: {soak.growth:+.1%}")
+    for failure in soak.failures():
+        console.print(f"[bold red]✗[/] {escape(failure)}")
+
+
 def as_document(
-    label: str, started: str, machine: Machine, points: Sequence[Point], knee: int | None, waves: Waves | None
+    label: str,
+    started: str,
+    machine: Machine,
+    points: Sequence[Point],
+    knee: int | None,
+    waves: Waves | None,
+    start: Start | None = None,
 ) -> dict[str, Any]:
     """A run as plain JSON values. ``knee``: the largest number of calls held, where it was looked for."""
+    verdicts = judge_points(points, knee) + (judge_start(start) if start is not None else [])
     return {
         "version": VERSION,
         "label": label,
@@ -99,6 +146,8 @@ def as_document(
         },
         "points": [asdict(point) | {"valid": point.valid, "holds": point.holds} for point in points],
         "knee": knee,
+        "budgets": [asdict(verdict) for verdict in verdicts],
+        "start": asdict(start) if start is not None else None,
         "waves": asdict(waves) if waves is not None else None,
     }
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -83,6 +83,8 @@ class Target:
     """Of a server by ``command``: the path of its media WebSocket."""
     server: Server | None = None
     """A server that runs already."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Variables for ours, over those the benchmark sets."""
 
     @asynccontextmanager
     async def running(self, cores: frozenset[int] | None) -> AsyncIterator[Server]:
@@ -93,12 +95,12 @@ class Target:
             async with _by_command(self.command, self.media_path, cores) as server:
                 yield server
         else:
-            async with _ours(cores) as server:
+            async with _ours(cores, self.settings) as server:
                 yield server
 
 
 @asynccontextmanager
-async def _ours(cores: frozenset[int] | None) -> AsyncIterator[Server]:
+async def _ours(cores: frozenset[int] | None, settings: Mapping[str, str]) -> AsyncIterator[Server]:
     with tempfile.TemporaryDirectory(prefix="antiphon-bench-") as folder:
         home = Path(folder)
         (home / "assistants").mkdir()
@@ -113,6 +115,7 @@ async def _ours(cores: frozenset[int] | None) -> AsyncIterator[Server]:
             "ANTIPHON_MAX_CALLS": "10000",  # what it can hold is what we want to know
             "ANTIPHON_DRAIN_S": "0",
             "ANTIPHON_LOG_LEVEL": "warning",
+            **settings,
         }
         base_url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "antiphon", "serve"]
@@ -165,7 +168,7 @@ async def _until_ready(process: asyncio.subprocess.Process, url: str) -> None:
                         return
                 except httpx.TransportError:
                     pass
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(0.02)
     except TimeoutError as error:
         raise BenchFailed(f"the server was not ready within {READY_WITHIN_S:g} s") from error
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import httpx
 
 from antiphon.bench import proc
-from antiphon.bench.fleet import REDIAL_S, Line
+from antiphon.bench.fleet import Line
 from antiphon.bench.measure import Bench, http_client, warm_up
 from antiphon.bench.server import BenchFailed, Server
 from antiphon.bench.workload import SHORT_CALL_PATIENCE, Workload
@@ -28,8 +28,9 @@ RAMP_S = 2.5
 """All calls of a wave begin within it: so the shortest has not ended when the last begins."""
 BUSY_AT_S = 2.4
 """After a wave began: nearly all of its calls are live."""
+REDIAL_S = 1.0
 ATTEMPTS = 10
-"""A caller who is refused rings again so often."""
+"""A caller who is refused rings again so often, so that the number of calls is the same in every wave."""
 REST_WITHIN_S = 15.0
 """Idle connections are closed by the server after five seconds."""
 GROWTH = 0.05

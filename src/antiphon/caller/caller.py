@@ -125,6 +125,7 @@ class Caller:
     async def call(self, client: httpx.AsyncClient) -> CallRecord:
         """Place the call and live through it. Never raises for what a server does: see ``CallRecord.problem``."""
         plan = self._plan
+        rang_wall_ms = time.time_ns() // 1_000_000
         try:
             if plan.media_url:
                 stream = Stream(plan.media_url, plan.parameters)
@@ -134,7 +135,9 @@ class Caller:
             await open_media_socket(stream.url, headers, self._socket)
         except CallFailed as failure:
             refused = isinstance(failure, CallRefused)
-            return CallRecord(self._number, self.ids.call_sid, str(failure), refused, self._dialogue.unsaid)
+            return CallRecord(
+                self._number, self.ids.call_sid, str(failure), refused, self._dialogue.unsaid, rang_wall_ms
+            )
         try:
             self._begin(stream)
             problem = await self._ended

@@ -42,7 +42,7 @@ class CallRecord:
     unsaid: int = 0
     """Lines that were never said."""
     started_wall_ms: int = 0
-    """UTC when the stream began."""
+    """UTC when the stream began; where there was none, when the server was rung."""
     duration_ms: float = 0.0
     spoken: tuple[Spoken, ...] = ()
     utterances: tuple[Utterance, ...] = ()

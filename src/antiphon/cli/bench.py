@@ -1,12 +1,13 @@
 """``antiphon bench``: what a server costs and how it feels while many people talk to it.
 
-Exit status: 0 when it was measured, 1 for a regression (``--quick``) or when it could not be measured, 2 for a mistake on the command
-line.
+Exit status: 0 when it was measured, 1 for a regression (``--quick``), for something that did not come back (``--soak``) or when it
+could not be measured, 2 for a mistake on the command line.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +19,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from antiphon.bench import report
+from antiphon.bench.budgets import judge_points, judge_start
 from antiphon.bench.fleet import Line
 from antiphon.bench.knee import held
 from antiphon.bench.machine import divide_cores, pin, this_machine
 from antiphon.bench.measure import Bench, Waves, find_knee, measure_points, measure_waves
 from antiphon.bench.point import Point
 from antiphon.bench.server import Server, Target
+from antiphon.bench.soak import Soak, measure_soak
 from antiphon.bench.speech import recorded_turns
+from antiphon.bench.start import Start, measure_start
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
@@ -38,6 +42,8 @@ EXIT_USAGE = 2
 QUICK_CALLS = "1,10,50"
 QUICK_SECONDS = 15.0
 KEPT = Path("bench/reference.json")
+LOCK = Path("requirements.lock")
+"""What an installation without extras is."""
 SPEECH = Path("../shared/audio")
 """Where recordings are if nobody says; without any, a synthetic voice speaks."""
 SPOKEN = (
@@ -69,6 +75,10 @@ def bench(
     wait_quiet: Annotated[
         float, typer.Option(min=0, help="Before each point, wait up to so many s for a quiet machine")
     ] = 0,
+    twice: Annotated[bool, typer.Option(help="Then measure twice as many calls as it holds")] = False,
+    start: Annotated[bool, typer.Option(help="Also: start to ready, packages and their size")] = False,
+    soak: Annotated[int, typer.Option(min=0, max=1_000_000, help="Nothing but so many short calls, in waves")] = 0,
+    at_once: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="With --soak: calls in a wave")] = 100,
     quick: Annotated[
         bool, typer.Option(help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
     ] = False,
@@ -87,47 +97,100 @@ def bench(
             pin(0, cores.callers)
             measuring = Bench(target, Workload(turns, seed), cores, QUICK_SECONDS if quick else seconds, wait_quiet)
             started = datetime.now(UTC).isoformat(timespec="seconds")
-            points, memory = runner.run(_measure(measuring, numbers, most if knee else 0, waves, console))
-        found = held([(point.calls, point.holds) for point in points]) if knee else None
+            if soak:
+                soaked = runner.run(measure_soak(replace(measuring, target=_unlimited(target)), soak, at_once))
+                _conclude_soak(console, soaked, started, json)
+                return
+            wanted = _Wanted(numbers, most if knee else 0, twice, waves, start)
+            run = runner.run(_measure(measuring, wanted, console))
         if json is not None:
-            document = report.as_document(target.label, started, this_machine(), points, found, memory)
+            document = report.as_document(
+                target.label, started, this_machine(), run.points, run.held, run.waves, run.start
+            )
             report.write_document(json, document)
-        _conclude(console, target.label, points, found, memory)
+        _conclude(console, target.label, run)
     except ConfigurationError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise typer.Exit(EXIT_FAILED) from error
-    if quick and not _as_good_as(points, kept, console):
+    if quick and not _as_good_as(run.points, kept, console):
         raise typer.Exit(EXIT_FAILED)
 
 
-async def _measure(
-    bench: Bench, numbers: list[int], most: int, waves: int, console: Console
-) -> tuple[list[Point], Waves | None]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is to be measured. ``most`` is 0 where the knee is not looked for."""
+
+    numbers: list[int]
+    most: int
+    twice: bool
+    waves: int
+    start: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What was measured. ``held`` is None where the knee was not looked for."""
+
+    points: list[Point]
+    held: int | None
+    waves: Waves | None
+    start: Start | None
+
+
+async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
     def tell(point: Point) -> None:
         late_ms = point.frame_lateness.p99_ms or 0.0
         console.print(
             f"{point.calls} calls: {point.cpu_ms_per_call_s:.2f} ms of CPU per call-second, "
             f"{point.speech.unanswered} of {point.speech.turns} turns unanswered, frames {late_ms:.1f} ms late (p99)"
+            + (f", {point.refused} callers refused, {point.live_calls:.0f} live" if point.refused else "")
         )
 
-    points = await measure_points(bench, numbers, tell)
-    if most:
-        points += await find_knee(bench, points, most, tell)
-    memory = await measure_waves(bench, WAVE_CALLS, waves) if waves else None
-    return sorted(points, key=lambda point: point.calls), memory
+    start = await measure_start(bench, LOCK) if wanted.start else None
+    points = await measure_points(bench, wanted.numbers, tell)
+    found: int | None = None
+    if wanted.most:
+        points += await find_knee(bench, points, wanted.most, tell)
+        found = held([(point.calls, point.holds) for point in points])
+        twice = min(2 * found, MOST_CALLS)
+        if wanted.twice and twice not in {0, *(point.calls for point in points)}:
+            points += await measure_points(bench, [twice], tell)
+    memory = await measure_waves(bench, WAVE_CALLS, wanted.waves) if wanted.waves else None
+    return _Run(sorted(points, key=lambda point: point.calls), found, memory, start)
 
 
-def _conclude(console: Console, label: str, points: list[Point], knee: int | None, waves: Waves | None) -> None:
-    console.print(report.points_table(label, points))
-    report.print_remarks(console, points)
-    if knee is not None:
-        console.print(f"Held: {knee} calls (every turn answered, no call lost, frames less than 20 ms late at p99)")
-    if waves is not None:
-        after = ", ".join(f"{kib / 1024:.1f}" for kib in waves.after_kib)
-        console.print(f"Own memory, MiB: {waves.before_kib / 1024:.1f}; after waves of {waves.calls} calls: {after}")
+def _unlimited(target: Target) -> Target:
+    """A soak asks what is left of calls, not how many are let in: on a busy machine they would be refused, and the waves differ."""
+    return replace(target, settings={"ANTIPHON_OVERLOAD__BUSY_SHARE": "1.0", "ANTIPHON_OVERLOAD__LATE_MS": "1000"})
+
+
+def _conclude(console: Console, label: str, run: _Run) -> None:
+    console.print(report.points_table(label, run.points))
+    report.print_remarks(console, run.points)
+    verdicts = judge_points(run.points, run.held) + (judge_start(run.start) if run.start is not None else [])
+    console.print(report.verdicts_table(verdicts))
+    if run.held is not None:
+        console.print(
+            f"Held: {run.held} calls (every turn answered, no call lost or refused, frames less than 20 ms late at p99)"
+        )
+    if run.waves is not None:
+        after = ", ".join(f"{kib / 1024:.1f}" for kib in run.waves.after_kib)
+        before = f"{run.waves.before_kib / 1024:.1f}"
+        console.print(f"Own memory, MiB: {before}; after waves of {run.waves.calls} calls: {after}")
+
+
+def _conclude_soak(console: Console, soaked: Soak, started: str, json: Path | None) -> None:
+    report.print_soak(console, soaked)
+    if json is not None:
+        machine = asdict(this_machine())
+        report.write_document(
+            json, {"version": report.VERSION, "started": started, "machine": machine, **soaked.as_document()}
+        )
+    if soaked.failures():
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _as_good_as(points: list[Point], kept: dict[int, float], console: Console) -> bool:

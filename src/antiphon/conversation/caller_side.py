@@ -1,15 +1,13 @@
-"""The caller's side: sounds, speech, words and turns; and, while the agent is held, whether it was an interruption."""
+"""The caller's side: sounds, speech, words and turns."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
-from antiphon.conversation.barge_in import Evidence, Verdict, judge, silence_to_resume_ms
+from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
 from antiphon.conversation.endpointing import INCOMPLETE, completeness, required_silence_ms
-from antiphon.conversation.reply import Reply
+from antiphon.conversation.interruption import Interruption
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
 from antiphon.conversation.turn import Turn
@@ -23,10 +21,7 @@ class CallerSide:
     def __init__(self, situation: Situation, agent: AgentSide) -> None:
         self._s = situation
         self._agent = agent
-        self._sounding = False
-        """Sound or speech is going on now."""
-        self._sound_silence_ms = 0
-        """Silence since a sound that was no speech."""
+        self.interruption = Interruption(situation, agent)
         self._watched_ms = 0
         self._last_turn: Turn | None = None
         """The turn closed or dropped last: words that come late belong to it."""
@@ -41,20 +36,20 @@ class CallerSide:
     def sound_started(self, _event: ev.SoundStarted) -> None:
         if not self._listens:
             return
-        self._sounding = True
+        self.interruption.sounding = True
         self._watched_ms = 0
-        self._hold_if_allowed()
+        self.interruption.hold_if_possible()
 
     def sound_faded(self, event: ev.SoundFaded) -> None:
-        self._sounding = False
-        self._sound_silence_ms = event.silence_ms
+        self.interruption.sounding = False
+        self.interruption.sound_silence_ms = event.silence_ms
 
     def speech_started(self, event: ev.SpeechStarted) -> None:
         if not self._listens:
             return
-        self._sounding = True
+        self.interruption.sounding = True
         self._agent.drop_guess()
-        self._hold_if_allowed()
+        self.interruption.hold_if_possible()
         turn = self._open_turn()
         turn.hear(event.utterance)
         turn.voice_ms = 0
@@ -66,8 +61,8 @@ class CallerSide:
         if self._s.user.state is not User.SPEAKING:
             self._s.user.fire(UserTrigger.SPEECH_STARTED)
         self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
-        if self._s.policy.barge_in.mode == "immediate" and self._may_interrupt():
-            self.interrupt_now()
+        if self._s.policy.barge_in.mode == "immediate" and self.interruption.possible:
+            self.interruption.take_floor()
 
     def speech_continued(self, event: ev.SpeechContinued) -> None:
         if self._s.turn is not None:
@@ -75,7 +70,7 @@ class CallerSide:
             self._s.turn.longest_voice_ms = max(self._s.turn.longest_voice_ms, event.voice_ms)
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
-        self._sounding = False
+        self.interruption.sounding = False
         turn = self._s.turn
         if turn is None or self._s.user.state is not User.SPEAKING:
             return
@@ -88,8 +83,8 @@ class CallerSide:
     def silence_reached(self, event: ev.SilenceReached) -> None:
         if self._s.turn is not None and self._s.user.state is User.PAUSING:
             self._s.turn.silence_ms = max(self._s.turn.silence_ms, event.silence_ms)
-        elif not self._sounding:
-            self._sound_silence_ms = max(self._sound_silence_ms, event.silence_ms)
+        elif not self.interruption.sounding:
+            self.interruption.sound_silence_ms = max(self.interruption.sound_silence_ms, event.silence_ms)
 
     @property
     def _listens(self) -> bool:
@@ -183,79 +178,27 @@ class CallerSide:
         turn.silence_began_ms = dropped.silence_began_ms
         # With push-to-talk the client has committed these words already.
         self._committed = self._s.policy.endpointing.mode == "manual"
-        if self._may_interrupt():
-            self.interrupt_now()
+        if self.interruption.possible:
+            self.interruption.take_floor()
         self._s.user.fire(UserTrigger.SPEECH_STARTED)
         self._s.user.fire(UserTrigger.SPEECH_STOPPED)
 
     # -------------------------------------------------------------------------------------- interruption
 
-    def _may_interrupt(self) -> bool:
-        """Whether the caller may take the floor from the live reply. Nobody has heard a reply that is still being thought:
-        then it is no interruption, the caller simply goes on."""
-        reply = self._s.committed_reply
-        if reply is None or not reply.interruptible or self._s.agent.state is Agent.HELD:
-            return False
-        return self._s.policy.barge_in.enabled or (reply.kind == "model" and not reply.voice_started)
-
-    def _hold_if_allowed(self) -> None:
-        if self._s.policy.barge_in.mode == "hold" and self._may_interrupt():
-            self._sound_silence_ms = 0
-            self._agent.hold()
-
     def policy_changed(self) -> None:
         """Barge-in was switched on while both were sounding: the caller has the floor from now on."""
-        if self._s.user.state is User.SILENT or self._s.agent_insists or not self._may_interrupt():
+        if self._s.user.state is User.SILENT or self._s.agent_insists or not self.interruption.possible:
             return
         if self._s.policy.barge_in.mode == "hold":
             self._agent.hold()
         else:
-            self.interrupt_now()
-
-    def interrupt_now(self, status: Literal["interrupted", "cancelled"] = "interrupted") -> None:
-        """End the live reply for certain. What was heard of it must be known first: so hold, and go on when the mouth has answered."""
-        reply = self._s.committed_reply
-        assert reply is not None
-        if self._s.agent.state is not Agent.HELD:
-            self._agent.hold()
-        reply.losing_floor = status
-
-    @property
-    def interrupting(self) -> bool:
-        """Whether an interruption is decided and only waits for the mouth's answer."""
-        reply = self._s.committed_reply
-        return reply is not None and reply.losing_floor is not None
-
-    def _finish_interruption(self, reply: Reply) -> None:
-        assert reply.held_since_ms is not None
-        # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
-        if not reply.heard_known and self._s.now_ms - reply.held_since_ms < self._s.policy.barge_in.max_hold_ms:
-            return
-        assert reply.losing_floor is not None
-        self._agent.interrupt(reply.losing_floor)
-        turn = self._s.turn
-        if turn is None:
-            return
-        turn.interrupting = True
-        if reply.kind == "model" and not reply.voice_started and not reply.asked_tools:
-            before = self._s.history.take_back_turn(reply.turn)
-            if before is not None:
-                turn.carried = f"{before} {turn.carried}".strip()
-                turn.interrupting = False
-
-    def _evidence(self) -> Evidence:
-        turn, reply = self._s.turn, self._s.committed_reply
-        assert reply is not None and reply.held_since_ms is not None
-        held_ms = self._s.now_ms - reply.held_since_ms
-        if turn is None:
-            return Evidence("", True, False, self._sounding, 0, self._sound_silence_ms, held_ms)
-        return Evidence(turn.text, turn.final, True, self._sounding, turn.voice_ms, turn.silence_ms, held_ms)
+            self.interruption.take_floor()
 
     def _judge_hold(self) -> None:
-        evidence = self._evidence()
+        evidence = self.interruption.evidence()
         verdict = judge(evidence, self._s.policy.barge_in)
         if verdict is Verdict.CONFIRM:
-            self.interrupt_now()
+            self.interruption.take_floor()
         elif verdict is Verdict.RESUME:
             self.drop_turn()
             self._agent.resume()
@@ -266,11 +209,9 @@ class CallerSide:
 
     def evaluate(self) -> None:
         """Decide what can be decided now."""
-        if self._s.agent.state is Agent.HELD and not self.interrupting:
+        if self._s.agent.state is Agent.HELD and not self.interruption.decided:
             self._judge_hold()
-        reply = self._s.committed_reply
-        if reply is not None and reply.losing_floor is not None:
-            self._finish_interruption(reply)
+        self.interruption.finish_if_known()
         turn = self._s.turn
         if (
             turn is None
@@ -447,10 +388,10 @@ class CallerSide:
             self._s.user.fire(UserTrigger.SPEECH_STARTED)
         if self._s.user.state is User.SPEAKING:
             self._s.user.fire(UserTrigger.SPEECH_STOPPED)
-        self._sounding = False
+        self.interruption.sounding = False
         reply = self._s.committed_reply
         if reply is not None and reply.interruptible and not self._s.agent_insists:
-            self.interrupt_now()
+            self.interruption.take_floor()
 
     # -------------------------------------------------------------------------------------- time
 

@@ -199,7 +199,7 @@ class Conversation:
         return any(phrase and f" {phrase} " in spoken for phrase in phrases)
 
     def _take_typed(self) -> None:
-        if self._s.live and self._typed and not self._caller.interrupting:
+        if self._s.live and self._typed and not self._caller.interruption.decided:
             typed, self._typed = self._typed, []
             self._take_text(" ".join(event.text for event in typed), reply=any(event.reply for event in typed))
 
@@ -305,8 +305,8 @@ class Conversation:
         self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
         self._typed.append(event)
         reply = self._s.committed_reply
-        if event.reply and reply is not None and reply.interruptible and not self._caller.interrupting:
-            self._caller.interrupt_now()
+        if event.reply and reply is not None and reply.interruptible and not self._caller.interruption.decided:
+            self._caller.interruption.take_floor()
 
     def _take_text(self, text: str, *, reply: bool) -> None:
         """Typed words join the turn that is open, or are a turn of their own."""
@@ -354,7 +354,7 @@ class Conversation:
         if self._s.committed_reply is None:
             self._s.emit(do.RequestRefused(event.request, "no_reply_active"))
         else:
-            self._caller.interrupt_now("cancelled")
+            self._caller.interruption.take_floor("cancelled")
 
     def _say_requested(self, event: ev.SayRequested) -> None:
         if not self._s.live or not event.text.strip():
@@ -362,8 +362,8 @@ class Conversation:
         end_after = EndReason.ASSISTANT_ENDED if event.end_call_after else None
         self._agent.drop_guess()
         self._s.says.append(Say(event.text, event.interruptible, end_after))
-        if event.interrupts and self._s.committed_reply is not None and not self._caller.interrupting:
-            self._caller.interrupt_now()
+        if event.interrupts and self._s.committed_reply is not None and not self._caller.interruption.decided:
+            self._caller.interruption.take_floor()
 
     # -------------------------------------------------------------------------------------- time
 

@@ -12,15 +12,17 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError, MalformedMessage
 from antiphon.media.plane import MediaPlane
+from antiphon.session.admission import Admission, Load
 from antiphon.session.event_log import read_event_log, unfinished_logs
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
+from antiphon.session.returning import Returning
 from antiphon.session.session import Session
 from antiphon.transports.base import CallSink, CallStarted, CallTransport
 from antiphon.vocabulary import EndReason
 
-_FLUSH_S = 0.5
-"""Event logs reach the operating system this often: a killed process loses less than a second."""
+_TICK_S = 0.5
+"""Event logs reach the operating system this often (a killed process loses less than a second), and the load is looked at."""
 _CLOSE_S = 2.0
 
 log = structlog.get_logger(__name__)
@@ -36,30 +38,38 @@ class SessionManager:
         plan_for: Callable[[CallStarted], SessionPlan],
         observers: Sequence[SessionObserver],
         max_calls: int,
-        overloaded: Callable[[], bool] = lambda: False,
+        admission: Admission | None = None,
+        read_load: Callable[[], Load] = lambda: Load(0.0, 0.0),
     ) -> None:
-        """``plan_for`` raises ConfigurationError when there is no such assistant. ``overloaded`` says that a new call would harm
-        live ones."""
+        """``plan_for`` raises ConfigurationError when there is no such assistant. ``read_load`` is asked on the event loop's thread,
+        twice a second from ``start`` on."""
         self._plane = plane
         self._clock = clock
         self._plan_for = plan_for
         self._observers = observers
         self._max_calls = max_calls
-        self._overloaded = overloaded
+        self.admission = admission or Admission()
+        self._read_load = read_load
         self._sessions: dict[str, Session] = {}
+        self._returning = Returning()
         self._draining = False
         self._empty = asyncio.Event()
         self._empty.set()
-        self._flush_handle: asyncio.TimerHandle | None = None
+        self._tick_handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._flush_handle = asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
+        self._tick_handle = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
 
     # ---------------------------------------------------------------------------------- CallAcceptor
 
     def admit(self) -> None:
+        self.require_admission()
+        self.admission.reserve(self._clock.now_ms())
+
+    def require_admission(self) -> None:
+        """Whether ``admit`` would let a call in. Raises as it does."""
         self.require_room()
-        if self._overloaded():
+        if not self.admission.admits(len(self._sessions), self._clock.now_ms()):
             raise CapacityError("full")
 
     def require_room(self) -> None:
@@ -102,11 +112,24 @@ class SessionManager:
         self._sessions.pop(session.call.call_id, None)
         if not self._sessions:
             self._empty.set()
+        if self._returning.call_ended():
+            asyncio.get_running_loop().call_soon(self._returning.collect)
 
-    def _flush(self) -> None:
+    def _tick(self) -> None:
         for session in self._sessions.values():
             session.flush()
+        if not self._sessions:
+            self._returning.rest()
+        self._look_at_load()
         self.start()
+
+    def _look_at_load(self) -> None:
+        admission, load = self.admission, self._read_load()
+        if admission.observe(load, len(self._sessions)):
+            log.warning(
+                "overload_began" if admission.closed else "overload_ended", live=len(self._sessions),
+                busy=round(admission.busy, 2), late_ms=round(load.late_ms, 1),
+            )  # fmt: skip
 
     # ---------------------------------------------------------------------------------- ending
 
@@ -127,8 +150,8 @@ class SessionManager:
             session.drop(EndReason.SERVER_SHUTDOWN)
         if left:
             await asyncio.gather(*(session.wait_closed(_CLOSE_S) for session in left))
-        if self._flush_handle is not None:
-            self._flush_handle.cancel()
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
 
 
 def close_dead_calls(folder: Path) -> list[tuple[str, str]]:

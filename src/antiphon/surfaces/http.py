@@ -63,7 +63,7 @@ def operations(
     async def readyz() -> Response:
         """Ready: a new call would be taken."""
         try:
-            manager.admit()
+            manager.require_admission()
         except CapacityError as error:
             return _json({"status": error.reason, "calls": manager.live}, status_code=503)
         return _json({"status": "ready", "calls": manager.live})

@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import numpy as np
+from openai import AsyncOpenAI
 from tests.conformance.realtime import opus, oracles
 from tests.conformance.realtime.oracles import AgentsJs
 from tests.conformance.realtime.server import Server, eventually
@@ -29,9 +30,9 @@ def told(program: NodeProgram, kind: str) -> list[dict[str, Any]]:
 
 
 async def test_check_28_agents_js_over_webrtc_in_node(
-    server: Server, stage: Stage, ten: Said, agents_js: AgentsJs
+    server: Server, client: AsyncOpenAI, stage: Stage, ten: Said, agents_js: AgentsJs
 ) -> None:
-    """A typed turn with a tool, a spoken turn, and speech over the answer to it."""
+    """A typed turn with a tool, a spoken turn, speech over the answer to it, and the application's server hangs up."""
     long = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     stage.says(tool_call("get_weather", city="Rome"), "It is sunny.", long, "Very well.")
     stage.hears = ["count for me", "enough"]
@@ -63,8 +64,9 @@ async def test_check_28_agents_js_over_webrtc_in_node(
         speech = [size for size in await program.ask("heard") if size > SPEECH_BYTES]
         assert len(speech) * 20 > stage.duration_ms("It is sunny.") + stage.duration_ms("Very well.")
         events = [each["event"] for each in program.all("event")]
+        await client.realtime.calls.hangup(call_id)
+        await eventually(lambda: server.app.manager.live == 0)
         assert program.all("error") == []
         assert program.all("uncaught") == []
     assert not oracles.faults(events, agents_js)
     assert not [event for event in events if event["type"] == "response.output_audio.delta"]
-    await eventually(lambda: server.app.manager.live == 0)

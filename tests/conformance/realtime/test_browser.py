@@ -39,6 +39,7 @@ class Client:
     def __init__(self, page: Page, connected: dict[str, Any]) -> None:
         self.page = page
         self.connected = connected
+        self._over = False
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -63,6 +64,22 @@ class Client:
             return len(matching) >= count and told["event"] is matching[count - 1]
 
         return (await self.page.program.until("event", counted, within_s=within_s))["event"]
+
+    def assert_well(self) -> None:
+        """Nothing has gone wrong so far."""
+        assert self.page.problems == []
+        assert self.page.program.all("error") == []
+
+    async def leave(self) -> None:
+        """Hang up, unless the server has."""
+        if not self._over:
+            await self.page.evaluate("() => session.close()")
+            self.assert_well()
+
+    async def hung_up(self) -> None:
+        """Until the SDK has noticed that the server hung up. (It reports the aborted data channel as an error.)"""
+        self._over = True
+        await self.page.program.until("connection", lambda told: told["status"] == "disconnected")
 
     async def say(self, text: str) -> None:
         """Typed words."""
@@ -94,8 +111,7 @@ async def client_in_browser(
             asked = {"kind": kind, "url": url, "apiKey": key, "tools": tools or {}, "config": CONFIG}
             client = Client(page, await page.evaluate("connect", asked, within_s=15))
             yield client
-            assert page.problems == []
-            assert page.program.all("error") == []
+            await client.leave()
     assert not oracles.faults(client.events, agents_js)
 
 
@@ -125,7 +141,7 @@ async def test_check_27_webrtc_in_a_browser(
     stage.hears = ["count for me", "that is enough"]
     stage.says(long, "Very well.")
     stage.ms_per_character = 60
-    mic = microphone(tmp_path / "mic.wav", 1500, ten, 4000, ten)
+    mic = microphone(tmp_path / "mic.wav", 1000, ten, 3000, ten)
     url = f"{server.url}/v1/realtime/calls"
     async with client_in_browser("webrtc", url, secret, agents_js, mic=mic) as client:
         assert client.connected["callId"].startswith("rtc_")
@@ -151,26 +167,30 @@ async def test_check_27_webrtc_in_a_browser(
             client.at_ms("output_audio_buffer.cleared"),
         )
         loud = await client.loud_ms(started_ms, cleared_ms)
-        assert len(loud) * 50 == pytest.approx(cleared_ms - started_ms, rel=0.5), "the agent was heard"
-        assert max(await client.loud_ms(0, client.at_ms("output_audio_buffer.started", 1))) < cleared_ms + 400
-        played_ms = cleared_ms - started_ms
-        assert len(heard) * stage.ms_per_character == pytest.approx(played_ms, abs=700)
+        assert loud, "the agent was heard"
+        # It falls silent when speech begins, and it is decided a little later that this was an interruption.
+        assert loud[-1] < client.at_ms("input_audio_buffer.speech_started", 1) + 400
+        assert not await client.loud_ms(cleared_ms + 100, client.at_ms("output_audio_buffer.started", 1))
+        assert len(heard) * stage.ms_per_character == pytest.approx(loud[-1] - started_ms, abs=700)
     assert not client.of("response.output_audio.delta"), "audio goes over the track"
 
 
-async def test_check_27_typing_tools_and_the_stop_button(
-    server: Server, stage: Stage, secret: str, agents_js: AgentsJs
+async def test_check_27_typing_tools_the_stop_button_and_a_hangup(
+    server: Server, client: AsyncOpenAI, stage: Stage, secret: str, agents_js: AgentsJs
 ) -> None:
     stage.says(
         tool_call("get_weather", city="Rome"), "It is sunny in Rome and it will stay so for a very long time, they say."
     )
     url = f"{server.url}/v1/realtime/calls"
-    async with client_in_browser("webrtc", url, secret, agents_js, tools={"get_weather": "sun"}) as client:
-        await client.say("What is the weather in Rome?")
-        assert (await client.page.program.until("tool"))["input"] == {"city": "Rome"}
-        await client.until("output_audio_buffer.started")
-        await client.page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 700))")
-        await client.page.evaluate("() => session.interrupt()")
-        await client.until("output_audio_buffer.cleared")
-        await client.page.evaluate("() => session.interrupt()")  # nothing is playing any more
-        await client.page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 300))")
+    async with client_in_browser("webrtc", url, secret, agents_js, tools={"get_weather": "sun"}) as page:
+        await page.say("What is the weather in Rome?")
+        assert (await page.page.program.until("tool"))["input"] == {"city": "Rome"}
+        await page.until("output_audio_buffer.started")
+        await page.page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 700))")
+        await page.page.evaluate("() => session.interrupt()")
+        await page.until("output_audio_buffer.cleared")
+        await page.page.evaluate("() => session.interrupt()")  # nothing is playing any more
+        await page.page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 300))")
+        page.assert_well()
+        await client.realtime.calls.hangup(page.connected["callId"])
+        await page.hung_up()

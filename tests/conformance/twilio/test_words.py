@@ -13,6 +13,7 @@ from tests.conformance.twilio.server import Server, serve_here
 
 from antiphon.caller.clips import read_clip
 
+pytestmark = pytest.mark.timed  # five utterances at once are to be recognised in time
 CARD_WORDS = """#JSGF V1.0;
 grammar cards;
 public <cards> = <card>+;

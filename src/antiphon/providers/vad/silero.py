@@ -129,8 +129,8 @@ class _Network:
         self._kernels[3] = np.ascontiguousarray(self._kernels[3][64:128])
         recurrent = np.concatenate((weight("decoder.rnn.weight_ih"), weight("decoder.rnn.weight_hh")), axis=1)
         bias = weight("decoder.rnn.bias_ih") + weight("decoder.rnn.bias_hh")
-        # Trained in the order input, forget, candidate, output; here the candidate comes last. A sigmoid is a hyperbolic tangent of half its
-        # argument: with the halves in the weights, one call of tanh does for all four gates.
+        # Trained in the order input, forget, candidate, output; here the candidate comes last. A sigmoid is a hyperbolic tangent of half
+        # its argument: with the halves in the weights, one call of tanh does for all four gates.
         order = np.concatenate([np.arange(0, 256), np.arange(384, 512), np.arange(256, 384)])
         halves = np.where(np.arange(512) < 384, np.float32(0.5), np.float32(1.0))
         self._gates = np.ascontiguousarray(recurrent[order].T * halves)

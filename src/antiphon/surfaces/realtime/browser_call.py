@@ -1,6 +1,6 @@
 """One call over WebRTC: between its leg, which carries sound and events, and the Realtime session behind it.
 
-    answered ──▶ connected ──▶ channel open: the conversation begins ──▶ over
+answered ──▶ connected ──▶ channel open: the conversation begins ──▶ over
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """``/v1/realtime/calls``: browsers begin calls over WebRTC, servers end them.
 
-    POST /calls                  an offer; 201, the answer, and ``Location: /v1/realtime/calls/rtc_…``
-    POST /calls/{id}/hangup      200, empty
-    POST /calls/{id}/accept, /reject, /refer    of telephone calls that arrive by SIP; no call here is one
+POST /calls                  an offer; 201, the answer, and ``Location: /v1/realtime/calls/rtc_…``
+POST /calls/{id}/hangup      200, empty
+POST /calls/{id}/accept, /reject, /refer    of telephone calls that arrive by SIP; no call here is one
 """
 
 from __future__ import annotations
@@ -70,9 +70,7 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
     return router
 
 
-def _configuration(
-    sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer
-) -> SessionConfig:
+def _configuration(sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer) -> SessionConfig:
     """What the session begins with. Raises HttpError, ClientError."""
     model = request.query_params.get("model", "")
     transcription = request.query_params.get("intent") == "transcription"

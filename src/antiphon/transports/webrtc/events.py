@@ -31,8 +31,11 @@ class _Association(RTCSctpTransport):
     def __init__(self, link: SecureLink, on_violation: Callable[[str], None]) -> None:
         super().__init__(link)
         self._on_violation = on_violation
+        self.received = 0
+        """Packets of the peer's."""
 
     async def _handle_data(self, data: bytes) -> None:
+        self.received += 1
         try:
             await super()._handle_data(data)
         except Exception as error:  # its reader is written for peers that keep to the protocol
@@ -119,6 +122,11 @@ class EventChannel:
     def unsent_bytes(self) -> int:
         """Bytes that SCTP has not taken, because the peer's window or the network's is full."""
         return self._early_bytes if self._channel is None else self._channel.bufferedAmount
+
+    @property
+    def received(self) -> int:
+        """Packets from the client, so far."""
+        return self._association.received
 
     @property
     def idle(self) -> bool:

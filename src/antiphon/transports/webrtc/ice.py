@@ -63,14 +63,13 @@ class _Connection(aioice.Connection):
             turn_transport=turn.transport if turn else "udp",
         )
         self.anomalies: Counter[str] = Counter()
-        self.received = 0
-        """Datagrams of any kind that were for us."""
+        self.checks = 0
+        """Connectivity checks of the client's, which only it can make."""
         self._settings = settings
         self._on_media = on_media
 
     def data_received(self, data: bytes, component: int) -> None:
         """What is not STUN: media (128 … 191), DTLS (20 … 63), or nothing of ours (RFC 7983 §7)."""
-        self.received += 1
         first = data[0] if data else 0
         if 128 <= first <= 191:
             self._on_media(data)
@@ -79,9 +78,10 @@ class _Connection(aioice.Connection):
         else:
             self.anomalies["foreign_datagram"] += 1
 
-    def request_received(self, message: Any, addr: tuple[str, int], protocol: StunProtocol) -> None:
-        self.received += 1
-        super().request_received(message, addr, protocol)
+    def check_incoming(self, message: Any, addr: tuple[str, int], protocol: StunProtocol) -> None:
+        """A check that was signed with our password."""
+        self.checks += 1
+        super().check_incoming(message, addr, protocol)
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int = 5
@@ -185,9 +185,9 @@ class IceLink:
         return self._connection.local_password
 
     @property
-    def received(self) -> int:
-        """Datagrams that were for us, of any kind."""
-        return self._connection.received
+    def checks(self) -> int:
+        """Connectivity checks of the client's, so far. Nobody else can make them."""
+        return self._connection.checks
 
     @property
     def closed(self) -> bool:

@@ -20,14 +20,15 @@ from antiphon.clock import Clock
 from antiphon.errors import CapacityError
 from antiphon.transports.base import CallSink
 from antiphon.transports.listener import LostReason
-from antiphon.transports.webrtc import rtp, sdp
+from antiphon.transports.webrtc import rtp
+from antiphon.transports.webrtc.answer import Answer, write_answer
 from antiphon.transports.webrtc.base import EventTooLarge, LegListener
 from antiphon.transports.webrtc.events import EventChannel
 from antiphon.transports.webrtc.ice import IceLink
 from antiphon.transports.webrtc.inbound import Inbound
 from antiphon.transports.webrtc.opus import OpusEncoder
 from antiphon.transports.webrtc.outbound import Frame, Outbound
-from antiphon.transports.webrtc.sdp import Answer, Offer
+from antiphon.transports.webrtc.sdp import Offer, Setup
 from antiphon.transports.webrtc.secure import SecureLink
 from antiphon.transports.webrtc.settings import WebRtcSettings
 from antiphon.vocabulary import AudioFormat, Encoding
@@ -36,7 +37,7 @@ REPORT_EVERY_MS = 5000
 """RTCP to the client. It tunes its encoder to the loss that we report; more often tells it nothing more."""
 MAX_PACKETS_PER_CHECK = 400
 """Media between two checks, 250 ms apart: thirty times the usual, so that what a stalled network lets go at once is taken."""
-MAX_DATAGRAMS_PER_CHECK = 4000
+MAX_MESSAGES_PER_CHECK = 1000
 _STEP_TIMEOUT_S = 1.0
 _LINGER_STEP_S = 0.02
 log = structlog.get_logger(__name__)
@@ -74,7 +75,7 @@ class Leg:
         self._on_gone = on_gone
         self._state = _State.ANSWERING
         self._sink: CallSink | None = None
-        self._setup: sdp.Setup = "passive" if offer.setup == "active" else "active"
+        self._setup: Setup = "passive" if offer.setup == "active" else "active"
         self._link = IceLink(settings.ice, self._media_arrived)
         self._secure = SecureLink(self._link)
         self._events: EventChannel | None = None
@@ -93,8 +94,8 @@ class Leg:
         self._connecting: asyncio.Task[None] | None = None
         self._tearing_down: asyncio.Task[None] | None = None
         self._began_ms = self._heard_at_ms = self._reported_ms = clock.now_ms()
-        self._datagrams_checked = 0
-        self._packets = self._packets_checked = 0
+        self._packets = self._messages = 0
+        self._packets_checked = self._messages_checked = self._signs_checked = 0
 
     # What the engine does.
 
@@ -117,7 +118,7 @@ class Leg:
             bitrate_bps=self._settings.client_bitrate_bps,
             sctp_port=self._events.port if self._events is not None else 0,
         )
-        text = sdp.write_answer(self._offer, answer)
+        text = write_answer(self._offer, answer)
         if self._state is _State.ANSWERING:
             self._state = _State.CONNECTING
             self._began_ms = self._clock.now_ms()
@@ -179,14 +180,14 @@ class Leg:
     # What the client says.
 
     def _media_arrived(self, data: bytes) -> None:
-        """SRTP or SRTCP, straight from the socket."""
-        self._packets += 1
+        """SRTP or SRTCP, straight from the socket. Only what can be decrypted is known to be the client's."""
         if rtp.is_rtcp(data) or self._state is _State.CLOSED:
             return
         packet = self._secure.open_media(data)
         if packet is None:
             self.anomalies["undecryptable"] += 1
             return
+        self._packets += 1
         try:
             self._inbound.receive(packet, self._clock.now_ms())
         except Exception as error:
@@ -206,6 +207,7 @@ class Leg:
         self._tell(lambda: self._listener.channel_opened(label))
 
     def _message(self, text: str) -> None:
+        self._messages += 1
         if self._state is not _State.CLOSED:
             self._tell(lambda: self._listener.message(text))
 
@@ -235,22 +237,26 @@ class Leg:
 
     def check(self, now_ms: int) -> None:
         """Find a client that never came, is gone, or floods. Called a few times a second."""
-        datagrams, packets = self._link.received - self._datagrams_checked, self._packets - self._packets_checked
-        self._datagrams_checked += datagrams
-        self._packets_checked += packets
-        if datagrams:
-            self._heard_at_ms = now_ms
+        packets, messages = self._packets - self._packets_checked, self._messages - self._messages_checked
+        self._packets_checked, self._messages_checked = self._packets, self._messages
+        signs = self._signs_of_life()
+        if signs != self._signs_checked:
+            self._signs_checked, self._heard_at_ms = signs, now_ms
         if self._state is _State.CONNECTING:
             if now_ms - self._began_ms >= self._settings.connect_timeout_ms:
                 self._lose("stalled")
         elif self._state is _State.LIVE:
-            if packets > MAX_PACKETS_PER_CHECK or datagrams > MAX_DATAGRAMS_PER_CHECK:
+            if packets > MAX_PACKETS_PER_CHECK or messages > MAX_MESSAGES_PER_CHECK:
                 self._lose("violation")
             elif now_ms - self._heard_at_ms >= self._settings.silence_timeout_ms:
                 self._lose("stalled")
             elif now_ms - self._reported_ms >= REPORT_EVERY_MS:
                 self._reported_ms = now_ms
                 self._report()
+
+    def _signs_of_life(self) -> int:
+        """How much has come that nobody but the client can have sent."""
+        return self._packets + self._link.checks + (self._events.received if self._events is not None else 0)
 
     def _report(self) -> None:
         outbound = self._outbound

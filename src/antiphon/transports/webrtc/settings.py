@@ -18,7 +18,7 @@ _PORT, _TLS_PORT = 3478, 5349
 
 @dataclass(frozen=True, slots=True)
 class TurnServer:
-    """A relay, for clients that cannot reach us by UDP (RFC 7065)."""
+    """A relay to be reached through (RFC 8656). It lets nobody in whose address we have not named, so the offer must carry candidates."""
 
     host: str
     port: int

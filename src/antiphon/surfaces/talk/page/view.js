@@ -15,6 +15,14 @@ export class View {
   #rows = new Map();
   #problem = find("problem");
   #paper = find("paper");
+  /** Whether the newest words are in sight, as far as the reader has decided it. */
+  #follows = true;
+
+  constructor() {
+    this.#paper.addEventListener("scroll", () => (this.#follows = this.#atEnd()), { passive: true });
+    // A telephone is turned, or its keyboard comes up: the newest words stay in sight.
+    new ResizeObserver(() => this.#follows && this.#toEnd()).observe(this.#paper);
+  }
 
   /** `phase`: "loading", "locked", "idle", "connecting" or "live". */
   phase(phase) {

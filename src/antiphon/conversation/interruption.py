@@ -1,0 +1,83 @@
+"""The caller takes the floor from the agent: hold at the first sound, end the reply once it is sure, and know first what was heard of it.
+
+``barge_in`` says whether a sound is an interruption; here is what that does to the reply and the turn.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from antiphon.conversation.agent_side import AgentSide
+from antiphon.conversation.barge_in import Evidence
+from antiphon.conversation.situation import Situation
+from antiphon.conversation.state import Agent
+
+
+class Interruption:
+    """Acts on the live reply, and on the open turn once the reply is over."""
+
+    def __init__(self, situation: Situation, agent: AgentSide) -> None:
+        self._s = situation
+        self._agent = agent
+        self.sounding = False
+        """Sound or speech is going on now."""
+        self.sound_silence_ms = 0
+        """Silence since a sound that was no speech."""
+
+    @property
+    def possible(self) -> bool:
+        """Whether the caller may take the floor from the live reply. Nobody has heard a reply that is still being thought:
+        then it is no interruption, the caller simply goes on."""
+        reply = self._s.committed_reply
+        if reply is None or not reply.interruptible or self._s.agent.state is Agent.HELD:
+            return False
+        return self._s.policy.barge_in.enabled or (reply.kind == "model" and not reply.voice_started)
+
+    @property
+    def decided(self) -> bool:
+        """Whether an interruption is decided and only waits for the mouth's answer."""
+        reply = self._s.committed_reply
+        return reply is not None and reply.losing_floor is not None
+
+    def hold_if_possible(self) -> None:
+        """The first sound: silence at once, decide later."""
+        if self._s.policy.barge_in.mode == "hold" and self.possible:
+            self.sound_silence_ms = 0
+            self._agent.hold()
+
+    def take_floor(self, status: Literal["interrupted", "cancelled"] = "interrupted") -> None:
+        """End the live reply for certain. What was heard of it must be known first: so hold, and go on when the mouth has answered."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        if self._s.agent.state is not Agent.HELD:
+            self._agent.hold()
+        reply.losing_floor = status
+
+    def finish_if_known(self) -> None:
+        """The mouth has answered: the reply ends, the turn is the caller's."""
+        reply = self._s.committed_reply
+        if reply is None or reply.losing_floor is None:
+            return
+        assert reply.held_since_ms is not None
+        # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
+        if not reply.heard_known and self._s.now_ms - reply.held_since_ms < self._s.policy.barge_in.max_hold_ms:
+            return
+        self._agent.interrupt(reply.losing_floor)
+        turn = self._s.turn
+        if turn is None:
+            return
+        turn.interrupting = True
+        if reply.kind == "model" and not reply.voice_started and not reply.asked_tools:
+            before = self._s.history.take_back_turn(reply.turn)
+            if before is not None:
+                turn.carried = f"{before} {turn.carried}".strip()
+                turn.interrupting = False
+
+    def evidence(self) -> Evidence:
+        """What is known of the sound the agent is held for."""
+        turn, reply = self._s.turn, self._s.committed_reply
+        assert reply is not None and reply.held_since_ms is not None
+        held_ms = self._s.now_ms - reply.held_since_ms
+        if turn is None:
+            return Evidence("", True, False, self.sounding, 0, self.sound_silence_ms, held_ms)
+        return Evidence(turn.text, turn.final, True, self.sounding, turn.voice_ms, turn.silence_ms, held_ms)
