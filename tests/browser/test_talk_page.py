@@ -245,7 +245,9 @@ async def test_a_lost_connection_is_said_and_a_new_call_keeps_what_was_said(talk
     await talk.agent_begins("r1", "a1", GREETING)
     await talk.agent_done("r1", "a1", GREETING)
     await talk.page.evaluate("() => fake.state('disconnected')")
+    assert await talk.page.text("#floor") == "Trying to reconnect"
     await talk.page.evaluate("() => fake.state('connected')")
+    await talk.floor("agent")
     assert not await talk.page.visible("#problem"), "a hiccup is no loss"
     await talk.page.evaluate("() => fake.state('failed')")
     assert await notice(talk) == "The connection was lost"

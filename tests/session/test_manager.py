@@ -21,6 +21,7 @@ from antiphon.conversation.policy import Greeting, Policy
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.media.plane import MediaPlane
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
+from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.event_log import read_event_log
 from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
@@ -50,7 +51,13 @@ class Building:
     def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         async def whole() -> None:
             self.manager = SessionManager(
-                self.plane, self.clock, self._plan, self.observers, self.max_calls, read_load=lambda: self.load
+                self.plane,
+                self.clock,
+                self._plan,
+                self.observers,
+                self.max_calls,
+                Admission(AdmissionLimits(always=0)),
+                lambda: self.load,
             )
             self.plane.start()
             self.manager.start()
@@ -102,12 +109,17 @@ def test_a_late_beat_refuses_new_calls_and_keeps_the_old_ones() -> None:
 
     async def main() -> None:
         building.ring("a")
-        building.overloaded = True
-        with pytest.raises(CapacityError, match="full"):
-            building.manager.admit()
+        building.manager.admit()
+        building.load = Load(busy=0.1, late_ms=30.0)
+        await asyncio.sleep(0.6)
+        for ask in (building.manager.admit, building.manager.require_admission):
+            with pytest.raises(CapacityError, match="full"):
+                ask()
         building.ring("b")
         assert building.manager.live == 2, "who was let in before is not sent away at the door"
-        building.overloaded = False
+        building.load = Load(busy=0.1, late_ms=1.0)
+        await asyncio.sleep(0.6)
+        building.manager.require_admission()
         building.manager.admit()
 
     building.run(main)

@@ -37,19 +37,22 @@ class Start:
         return statistics.median(self.ready_s)
 
 
-async def measure_start(bench: Bench, lock: Path) -> Start:
+async def measure_start(bench: Bench, packages: Installed | None) -> Start:
     """Start the server ``STARTS`` times. Raises BenchFailed."""
     ready_s = []
     for _ in range(STARTS):
         started_s = time.monotonic()
         async with bench.target.running(bench.cores.server):
             ready_s.append(time.monotonic() - started_s)
-    return Start(tuple(ready_s), installed(lock.read_text()) if lock.is_file() else None)
+    return Start(tuple(ready_s), packages)
 
 
-def installed(lock: str) -> Installed:
-    """Number and size of a lock file's packages. One that is for other platforms is not installed, and not counted."""
-    sizes = [size for name in _PINNED.findall(lock) if (size := _installed_bytes(name)) is not None]
+def installed(lock: Path) -> Installed | None:
+    """Number and size of a lock file's packages; None where there is no such file. A package for other platforms is not installed,
+    and not counted. Raises OSError."""
+    if not lock.is_file():
+        return None
+    sizes = [size for name in _PINNED.findall(lock.read_text()) if (size := _installed_bytes(name)) is not None]
     return Installed(len(sizes), sum(sizes) / 2**20)
 
 

@@ -138,7 +138,8 @@ def _refusal(status: int, *, signed: bool) -> str:
 
 
 def read_twiml(twiml: bytes) -> Stream | str:
-    """The stream a TwiML document connects to, or the URL it redirects to. Raises CallRefused where the call ends there, CallFailed for anything else.
+    """The stream a TwiML document connects to, or the URL it redirects to. Raises CallRefused where the call ends there,
+    CallFailed for anything else.
 
     ``<Say>``, ``<Play>`` and ``<Pause>`` before it are passed over: they are Twilio's to carry out.
     """

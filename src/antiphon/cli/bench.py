@@ -28,7 +28,7 @@ from antiphon.bench.point import Point
 from antiphon.bench.server import Server, Target
 from antiphon.bench.soak import Soak, measure_soak
 from antiphon.bench.speech import recorded_turns
-from antiphon.bench.start import Start, measure_start
+from antiphon.bench.start import Start, installed, measure_start
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
@@ -149,7 +149,7 @@ async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
             + (f", {point.refused} callers refused, {point.live_calls:.0f} live" if point.refused else "")
         )
 
-    start = await measure_start(bench, LOCK) if wanted.start else None
+    start = await measure_start(bench, installed(LOCK)) if wanted.start else None
     points = await measure_points(bench, wanted.numbers, tell)
     found: int | None = None
     if wanted.most:

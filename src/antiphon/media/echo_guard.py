@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _REACH_MS = 900
 """An echo later than this is not looked for."""
+_FORGET_MS = 250
+"""What is out of reach is let go in steps of this much."""
 _SEGMENT_MS = 128
 """Inbound audio compared at a time: shorter is mistaken for any voiced speech, longer decides later."""
 _TAIL_MS = 400
@@ -78,8 +80,8 @@ class EchoGuard:
         if end_ms < now_ms - _REACH_MS:
             self._played.clear()
             return
-        old_ms = now_ms - 2 * _REACH_MS - self._played_from_ms
-        if old_ms > _REACH_MS:
+        old_ms = now_ms - _REACH_MS - _SEGMENT_MS - self._played_from_ms
+        if old_ms > _FORGET_MS:
             cut = self._out.bytes_for_ms(old_ms)
             del self._played[:cut]
             self._played_from_ms += old_ms

@@ -16,8 +16,8 @@ from antiphon.media.settings import PlayoutSettings
 from antiphon.transports.base import CallTransport
 from antiphon.vocabulary import AudioFormat
 
-_TRIM_MS = 4000
-"""Heard audio is let go in steps of this much; trimming every message would copy the rest each time."""
+_TRIM_MS = 500
+"""Heard audio is let go in steps of this much."""
 _TRIM_MARGIN_MS = 1000
 _MAX_MARKS = 64
 NEVER = 1 << 62

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 
 UNSEEN_MS = 2000
-"""A call that was let in needs so long to show in the readings: it is answered, its media comes, and readings are smoothed over a second."""
+"""A call that was let in needs so long to show: it is answered, its media comes, and readings are smoothed over a second."""
 UNSEEN_SHARE = 0.005
 """What such a call is taken to cost, in shares of a core, where the live ones do not cost more: being set up costs a call of the phone
 workload 6 ms and then 3 ms a second. This also bounds a burst: an idle process lets in 85 calls a second."""

@@ -34,7 +34,10 @@ export class Call {
   #ended = false;
   #connected = Promise.withResolvers ? Promise.withResolvers() : withResolvers();
 
-  /** `heard` is told: `event(event)`, `voice(stream)`, `ended(problem | null)`: null where the other side hung up. */
+  /**
+   * `heard` is told: `event(event)`, `voice(stream)`, `away(yes)`: nothing arrives, or it does again; `ended(problem | null)`: null where
+   * the other side hung up.
+   */
   constructor(microphone, heard) {
     this.#microphone = microphone;
     this.#heard = heard;
@@ -103,6 +106,7 @@ export class Call {
 
   #watch(state) {
     clearTimeout(this.#lossTimer);
+    if (this.#live) this.#heard.away(state === "disconnected");
     if (state === "failed") this.#end(new Problem(this.#live ? "lost" : "not_connected"));
     if (state === "closed") this.#end(null);
     if (state === "disconnected") {

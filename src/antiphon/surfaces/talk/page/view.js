@@ -42,6 +42,7 @@ export class View {
       nobody: muted ? "Listening, but you are muted" : "Listening",
       you: "You are speaking",
       thinking: "Thinking",
+      away: "Trying to reconnect",
       agent: `${this.agent} is speaking`,
     };
     document.body.dataset.floor = holder;

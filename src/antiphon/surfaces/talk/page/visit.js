@@ -28,6 +28,7 @@ export class Visit {
   #answerWhenDone = false;
   #expired = false;
   #over = false;
+  #away = false;
   #screen = null;
 
   /** `ended(problem | null, lasted)`: called once, when it is over; `lasted` is its length as text, empty where it never began. */
@@ -43,6 +44,10 @@ export class Visit {
     this.#call = new Call(microphone, {
       event: (event) => this.#take(event),
       voice: (stream) => this.#hear(stream),
+      away: (yes) => {
+        this.#away = yes;
+        this.#showFloor();
+      },
       ended: (problem) => this.end(problem ?? (this.#expired ? new Problem("expired") : null)),
     });
     if (this.#over) return this.#call.close(); // cancelled while the browser asked about the microphone
@@ -144,7 +149,7 @@ export class Visit {
   }
 
   #showFloor() {
-    this.#view.floor(this.floor.holder, this.muted);
+    this.#view.floor(this.#away ? "away" : this.floor.holder, this.muted);
   }
 
   /** A telephone that falls asleep would fall silent. */

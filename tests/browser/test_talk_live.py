@@ -1,0 +1,119 @@
+"""The talk page in a real browser on a real call: WebRTC to a server with scripted engines, people's speech for a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+from tests.browser.chromium import browser_page
+from tests.browser.fake_call import TalkPage
+from tests.conformance.realtime import speech
+from tests.conformance.realtime.speech import RATE_HZ, Said, silence
+from tests.serving import running_server, settings_for, write_assistant
+
+from antiphon.app import Antiphon
+from antiphon.audio.wav import write_wav
+from antiphon.vocabulary import EndReason
+
+GREETING = "Good day, this is the front desk of a rather large house, and what may we do for you?"
+QUESTION, ANSWER = "what is the price of marmalade", "It costs eleven crowns."
+"""What the engines of ``tests.serving`` hear and say."""
+
+
+def microphone(path: Path, *sounds: Said | int) -> Path:
+    """A WAV file of people's words and of silences in ms; nothing is said after them."""
+    pieces = [silence(sound) if isinstance(sound, int) else sound.pcm for sound in (*sounds, 30_000)]
+    write_wav(path, np.concatenate(pieces), RATE_HZ)
+    return path.with_name(f"{path.name}%noloop")
+
+
+def card() -> Said:
+    """ "Ten of clubs", by a person where there is a recording."""
+    return (speech.recordings() or speech.synthetic())["cards-001"]
+
+
+@asynccontextmanager
+async def live(folder: Path, *sounds: Said | int) -> AsyncIterator[tuple[TalkPage, Antiphon]]:
+    """The page, open, and the server behind it. Nobody may have complained at the end, and no call may be left."""
+    write_assistant(folder / "assistants", GREETING, ms_per_character=60)
+    mic = microphone(folder / "microphone.wav", *sounds)
+    async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
+        # The browser shares its processor: when the thread is late, it is not for too many calls.
+        antiphon.manager._overloaded = lambda: False
+        talk = TalkPage(page, antiphon.settings.base_url)
+        await page.goto(f"{antiphon.settings.base_url}/talk")
+        await talk.phase("idle")
+        yield talk, antiphon
+        assert talk.problems == []
+        await until_empty(antiphon)
+
+
+async def until_empty(antiphon: Antiphon) -> None:
+    for _ in range(300):
+        if not (antiphon.manager.live or len(antiphon.realtime) or antiphon.webrtc.legs):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("a call was left behind")
+
+
+async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path) -> None:
+    async with live(tmp_path, 2000, card()) as (talk, antiphon):
+        await talk.talk()
+        await talk.floor("agent")
+        await talk.until_lines(f"Scripted: {GREETING}")
+        await talk.floor("you")
+        await talk.floor("agent")
+        [greeting, question, answer] = await talk.lines()
+        assert "— interrupted" in greeting
+        said, unsaid = await talk.page.text(".agent .said"), await talk.page.text(".agent del")
+        assert f"{said}{unsaid}" == GREETING, "what was heard, and what was not"
+        assert (question, answer) == (f"You: {QUESTION}", f"Scripted: {ANSWER}")
+        await talk.floor("nobody")
+
+        await talk.page.fill("#text", "And of plums?")
+        await talk.page.press("Enter")
+        await talk.floor("agent")
+        assert (await talk.lines())[3:] == ["You: And of plums?", f"Scripted: {ANSWER}"]
+        assert await talk.page.evaluate("() => document.getElementById('voice').srcObject.getAudioTracks().length") == 1
+        await talk.page.click("#talk")
+        await talk.phase("idle")
+        assert (await talk.page.text("#floor")).startswith("Call ended after 0:")
+        await until_empty(antiphon)
+
+
+async def test_who_only_types_is_answered_aloud(tmp_path: Path) -> None:
+    async with live(tmp_path) as (talk, _):
+        await talk.page.fill("#text", "How much is marmalade?")
+        await talk.page.press("Enter")
+        await talk.phase("live")
+        await talk.until(
+            f"[...document.querySelectorAll('.agent .words')].some((line) => line.textContent === '{ANSWER}')"
+        )
+        await talk.floor("agent")
+        assert not await talk.page.visible("#problem")
+        await talk.page.click("#talk")
+
+
+async def test_the_server_hangs_up(tmp_path: Path) -> None:
+    async with live(tmp_path) as (talk, antiphon):
+        await talk.talk()
+        await talk.floor("agent")
+        antiphon.manager.sessions()[0].drop(EndReason.ASSISTANT_ENDED)
+        await talk.phase("idle")
+        assert (await talk.page.text("#floor")).startswith("Call ended after")
+        assert not await talk.page.visible("#problem")
+
+        await talk.talk()
+        await talk.floor("agent")
+        antiphon.manager.sessions()[0].drop(EndReason.EXCEEDED_MAX_DURATION)
+        await talk.phase("idle")
+        assert await talk.page.text("#problem-title") == "The call reached its longest time"
+
+        antiphon.manager.drain()
+        await talk.page.click("#talk")
+        await talk.page.wait_for("#problem")
+        assert await talk.page.text("#problem-title") == "The server is about to restart"
+        talk.page.program.told.clear()  # the browser notes the 503

@@ -1,0 +1,84 @@
+"""When new calls are refused so that live ones do not suffer."""
+
+from __future__ import annotations
+
+from antiphon.session.admission import UNSEEN_MS, Admission, AdmissionLimits, Load
+
+QUIET = Load(busy=0.2, late_ms=0.5)
+LIVE = 100
+
+
+def at(busy: float, late_ms: float = 0.5, live: int = LIVE) -> Admission:
+    """A process that has been so busy for a while."""
+    admission = Admission()
+    for _ in range(20):
+        admission.observe(Load(busy, late_ms), live)
+    return admission
+
+
+def let_in(admission: Admission, now_ms: int, live: int = LIVE) -> int:
+    """As many as are let in at this moment."""
+    count = 0
+    while admission.admits(live + count, now_ms) and count < 1000:
+        admission.reserve(now_ms)
+        count += 1
+    return count
+
+
+def test_a_process_with_room_lets_calls_in_and_a_busy_one_does_not() -> None:
+    assert at(0.7).admits(LIVE, 0)
+    assert not at(0.86).admits(LIVE, 0)
+
+
+def test_a_late_beat_closes_however_idle_the_thread_is() -> None:
+    assert at(0.3, late_ms=19.0).admits(LIVE, 0)
+    assert not at(0.3, late_ms=21.0).admits(LIVE, 0)
+
+
+def test_half_a_second_of_work_closes_nothing() -> None:
+    admission = at(0.5)
+    assert not admission.observe(Load(1.0, 0.5), LIVE)
+    assert admission.admits(LIVE, 0)
+
+
+def test_what_closed_opens_again_only_well_below_the_limit() -> None:
+    admission = at(0.9)
+    assert admission.closed
+    changes = [admission.observe(Load(0.82, 0.5), LIVE) for _ in range(20)]
+    assert not any(changes)
+    assert admission.closed, "0.82 is under the limit, and would close again with the next call"
+    changes = [admission.observe(Load(0.7, 0.5), LIVE) for _ in range(20)]
+    assert changes.count(True) == 1
+    assert admission.admits(LIVE, 0)
+
+
+def test_calls_that_were_let_in_count_before_they_can_be_seen() -> None:
+    admission = at(0.75)
+    # A live call costs 0.0075: there is room for thirteen until some of them show.
+    assert let_in(admission, now_ms=0) == 13
+    assert not admission.admits(LIVE, UNSEEN_MS - 1)
+    assert admission.admits(LIVE, UNSEEN_MS)
+
+
+def test_calls_that_cost_much_are_let_in_fewer_at_a_time() -> None:
+    cheap, dear = at(0.45, live=300), at(0.45, live=10)
+    assert let_in(cheap, 0, live=300) == 80
+    assert let_in(dear, 0, live=10) == 8
+
+
+def test_a_burst_on_an_idle_process_is_bounded() -> None:
+    assert 100 <= let_in(at(0.0, live=0), 0, live=0) <= 180
+
+
+def test_a_few_calls_are_never_refused() -> None:
+    admission = at(1.0, late_ms=500.0, live=7)
+    assert admission.admits(7, 0)
+    assert not admission.admits(8, 0)
+
+
+def test_the_limits_are_settings() -> None:
+    admission = Admission(AdmissionLimits(busy=0.5))
+    for _ in range(20):
+        admission.observe(Load(0.6, 0.0), LIVE)
+    assert not admission.admits(LIVE, 0)
+    assert Admission(AdmissionLimits(busy=0.5)).observe(QUIET, LIVE) is False

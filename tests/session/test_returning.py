@@ -1,0 +1,49 @@
+"""What ended calls held is given back."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+from antiphon.session.returning import CALLS_A_COLLECTION, Returning
+
+
+class Part:
+    """Knows itself, as the parts of a session know each other."""
+
+    def __init__(self) -> None:
+        self.other = self
+
+
+def ended_call() -> weakref.ref[Part]:
+    return weakref.ref(Part())
+
+
+def test_every_ten_calls_what_they_held_is_freed() -> None:
+    returning = Returning()
+    gc.disable()
+    try:
+        left = [ended_call() for _ in range(CALLS_A_COLLECTION)]
+        due = [returning.call_ended() for _ in left]
+        assert due == [False] * (CALLS_A_COLLECTION - 1) + [True]
+        assert all(part() is not None for part in left), "or there is nothing to free"
+        returning.collect()
+        assert all(part() is None for part in left)
+        assert returning.call_ended() is False, "it counts anew"
+    finally:
+        gc.enable()
+
+
+def test_at_rest_the_last_calls_are_freed_too_and_only_once() -> None:
+    returning = Returning()
+    gc.disable()
+    try:
+        returning.call_ended()
+        left = ended_call()
+        returning.rest()
+        assert left() is None
+        later = ended_call()
+        returning.rest()
+        assert later() is not None, "no call has ended since: an idle process need not look"
+    finally:
+        gc.enable()
