@@ -99,9 +99,20 @@ def test_a_turn_without_answer_or_a_lost_call_means_it_does_not_hold() -> None:
     assert point_of(record()).holds
     assert not point_of(record(utterances=())).holds
     assert point_of(record(utterances=())).speech.unanswered == 2
-    refused = CallRecord(2, "CA2", "the webhook answered HTTP 503")
-    assert not point_of(record(), refused).holds
-    assert point_of(record(), refused).problems == {"the webhook answered HTTP 503": 1}
+    lost = CallRecord(2, "CA2", "the webhook answered HTTP 503", started_wall_ms=T0 + 100)
+    assert not point_of(record(), lost).holds
+    assert point_of(record(), lost).problems == {"the webhook answered HTTP 503": 1}
+
+
+def test_who_is_refused_is_counted_apart_and_only_within_the_span() -> None:
+    words = "the server took no media and hung up"
+    point = point_of(record(), CallRecord(2, "CA2", words, refused=True, started_wall_ms=T0 + 100))
+    assert (point.refused, point.broken, point.problems) == (1, 0, {})
+    assert not point.holds, "a caller without a line is not held"
+    ramp = CallRecord(3, "CA3", words, refused=True, started_wall_ms=T0 - 100)
+    assert point_of(record(), ramp).refused == 0
+    assert point_of(record(), ramp).holds
+    assert point_of(record()).live_calls == pytest.approx(1.0)
 
 
 def test_late_frames_mean_it_does_not_hold() -> None:

@@ -128,10 +128,15 @@ class EventChannel:
         """Packets from the client, so far."""
         return self._association.received
 
+    def finish(self) -> None:
+        """Nothing more will be sent. To the client a channel that closes is a goodbye; an association that is aborted is an error."""
+        if self._channel is not None:
+            self._channel.close()
+
     @property
-    def idle(self) -> bool:
-        """Whether nothing is on its way any more."""
-        return self._association.idle
+    def finished(self) -> bool:
+        """Whether the client has taken all that was sent, and seen its channel close."""
+        return self._association.idle and (self._channel is None or self._channel.readyState == "closed")
 
     async def stop(self) -> None:
         self._association.remove_all_listeners()
