@@ -1,28 +1,37 @@
 #!/bin/sh
-# Measures ours and the peers in one go and writes docs/benchmarks/*.json.
-# Before: bench/peers/pipecat/setup.sh and bench/peers/livekit/setup.sh. Usage: bench/compare.sh [SPEECH_FOLDER]
+# Measures ours and the peers in one go; writes docs/benchmarks/*.json, the pictures, bench/reference.json and the tables in
+# docs/benchmarks.md. Takes 17 to 20 minutes; nobody else should use the machine meanwhile.
+# Before: bench/peers/pipecat/setup.sh, bench/peers/livekit/setup.sh, and matplotlib (dependency group "bench").
+#   bench/compare.sh            TRIAL=1 bench/compare.sh     a trial of few and short points into a folder that is thrown away
 set -eu
 cd "$(dirname "$0")/.."
-SPEECH=${1:-../shared/audio}
-OUT=docs/benchmarks
-RUN=.venv/bin/antiphon
-mkdir -p "$OUT"
+SPEECH=${SPEECH:-../shared/audio}
+PYTHON=.venv/bin/python
+OUT=docs/benchmarks PAGE=docs/benchmarks.md REFERENCE=bench/reference.json
+OURS=1,10,50,200,400 PIPECAT_CALLS=1,10,20 LIVEKIT_CALLS="1 10 25 50"
+SECONDS_OURS=20 SECONDS_PEERS=20 SECONDS_QUICK=15 QUICK=1,10,50 SOAK=1000 MOST=800 QUIET=30
+if [ "${TRIAL:-}" ]; then
+  OUT=$(mktemp -d) && trap 'rm -rf "$OUT"' EXIT
+  cp docs/benchmarks.md "$OUT/page.md"
+  PAGE=$OUT/page.md REFERENCE=$OUT/reference.json
+  OURS=1,10 PIPECAT_CALLS=1 LIVEKIT_CALLS=1 SECONDS_OURS=10 SECONDS_PEERS=10 SECONDS_QUICK=5 QUICK=10 SOAK=40 MOST=10 QUIET=0
+fi
+bench() { "$PYTHON" -m antiphon bench --speech "$SPEECH" --wait-quiet "$QUIET" "$@"; }
 
-"$RUN" bench --speech "$SPEECH" --calls 1,10,25,50,100,200,300,400 --wait-quiet 60 --waves 10 --no-knee --json "$OUT/antiphon.json"
+bench --calls "$OURS" --seconds "$SECONDS_OURS" --most "$MOST" --twice --start --json "$OUT/antiphon.json"
+bench --calls "$QUICK" --seconds "$SECONDS_QUICK" --no-knee --json "$REFERENCE"
+bench --soak "$SOAK" --json "$OUT/soak.json"
 
-PIPECAT="bench/peers/pipecat/.venv-pipecat/bin/python -W ignore bench/peers/pipecat/bot.py --port {port}"
-"$RUN" bench --speech "$SPEECH" --calls 1,10,25 --wait-quiet 60 --no-knee --serve "$PIPECAT --mode lean" \
-  --label "Pipecat 1.14.0, leanest" --json "$OUT/pipecat-lean.json"
-"$RUN" bench --speech "$SPEECH" --calls 1,10 --wait-quiet 60 --no-knee --serve "$PIPECAT --mode stock" \
-  --label "Pipecat 1.14.0, stock" --json "$OUT/pipecat-stock.json"
+bench --calls "$PIPECAT_CALLS" --seconds "$SECONDS_PEERS" --no-knee --label "Pipecat 1.14.0, leanest" --json "$OUT/pipecat-lean.json" \
+  --serve "bench/peers/pipecat/.venv-pipecat/bin/python -W ignore bench/peers/pipecat/bot.py --port {port} --mode lean"
 
 LIVEKIT=bench/peers/livekit
-"${RUN%antiphon}python" "$LIVEKIT/export_speech.py" "$SPEECH" "$OUT/speech.tmp"
-for mode in feeder tuned stock; do
-  rm -f "$OUT/livekit-$mode.json"
-  for calls in 10 25; do
-    "$LIVEKIT/.venv-livekit/bin/python" -W ignore "$LIVEKIT/harness.py" --calls $calls --mode $mode \
-      --speech "$OUT/speech.tmp" --json "$OUT/livekit-$mode.json"
-  done
+"$PYTHON" "$LIVEKIT/export_speech.py" "$SPEECH" "$OUT/speech.tmp"
+rm -f "$OUT/livekit-tuned.json"
+for calls in $LIVEKIT_CALLS; do
+  "$LIVEKIT/.venv-livekit/bin/python" -W ignore "$LIVEKIT/harness.py" --calls "$calls" --seconds "$SECONDS_PEERS" --mode tuned \
+    --speech "$OUT/speech.tmp" --json "$OUT/livekit-tuned.json"
 done
 rm "$OUT/speech.tmp"
+
+"$PYTHON" bench/plots.py "$OUT" "$PAGE"

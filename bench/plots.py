@@ -1,8 +1,8 @@
-"""Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json, and prints them as the table of docs/benchmarks.md.
+"""Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json, and puts their tables into docs/benchmarks.md.
 
 Needs matplotlib (dependency group ``bench``).
 
-    python bench/plots.py [FOLDER]
+    python bench/plots.py [FOLDER PAGE]
 """
 
 from __future__ import annotations
@@ -57,34 +57,87 @@ def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]
     figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def print_table(folder: Path) -> None:
+HEADINGS = (
+    "server", "calls", "live", "CPU ms / call-s", "KiB / call", "response over floor p50 / p95 / p99",
+    "barge-in: onset → silent p50 / p95 / p99", "unanswered", "missed", "refused", "frames late p99", "others' cores",
+)  # fmt: skip
+
+
+def points_table(folder: Path) -> list[str]:
     """Markdown, a row a point."""
-    headings = (
-        "server", "calls", "CPU ms / call-s", "KiB / call", "response over floor p50 / p95 / p99",
-        "barge-in: onset → silent p50 / p95 / p99", "unanswered", "missed", "frames late p99", "others' cores",
-    )  # fmt: skip
-    print(f"| {' | '.join(headings)} |")
-    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    lines = [f"| {' | '.join(HEADINGS)} |", f"|---|{'--:|' * (len(HEADINGS) - 1)}"]
     for stem, _, _ in REPORTS:
         path = folder / f"{stem}.json"
-        if not path.exists():
-            continue
-        report = json.loads(path.read_text())
-        for point in report["points"]:
-            speech, frames = point["speech"], point["frame_lateness"]
-            cells = (
-                report["label"],
-                f"{point['calls']}" if point["valid"] else f"{point['calls']} (does not count)",
-                f"{point['cpu_ms_per_call_s']:.1f}",
-                f"{point['own_kib_per_call']:.0f}",
-                percentiles(speech["over_floor"]),
-                percentiles(speech["onset_to_silent"]),
-                f"{speech['unanswered']} of {speech['turns']}",
-                f"{speech['missed']} of {speech['barge_ins']}",
-                f"{frames['p99_ms']:.1f}" if frames else "–",
-                f"{point['other_cores']:.2f}",
-            )
-            print(f"| {' | '.join(cells)} |")
+        if path.exists():
+            report = json.loads(path.read_text())
+            lines += [f"| {' | '.join(cells(report['label'], point))} |" for point in report["points"]]
+    return lines
+
+
+def cells(label: str, point: dict[str, Any]) -> tuple[str, ...]:
+    speech, frames = point["speech"], point["frame_lateness"]
+    return (
+        label,
+        f"{point['calls']}" if point["valid"] else f"{point['calls']} (does not count)",
+        f"{point.get('live_calls', point['calls']):.0f}",
+        f"{point['cpu_ms_per_call_s']:.1f}",
+        f"{point['own_kib_per_call']:.0f}",
+        percentiles(speech["over_floor"]),
+        percentiles(speech["onset_to_silent"]),
+        f"{speech['unanswered']} of {speech['turns']}",
+        f"{speech['missed']} of {speech['barge_ins']}",
+        f"{point['refused']}" if "refused" in point else "–",
+        f"{frames['p99_ms']:.1f}" if frames else "–",
+        f"{point['other_cores']:.2f}",
+    )
+
+
+def budgets_table(folder: Path) -> list[str]:
+    """What the design asks for, and what the run measured."""
+    report = json.loads((folder / "antiphon.json").read_text())
+    met = {True: "yes", False: "**no**", None: "not known"}
+    rows = (f"| {row['figure']} | {row['must']} | {row['measured']} | {met[row['met']]} |" for row in report["budgets"])
+    return ["| figure | must be | measured | met |", "|---|--:|--:|--:|", *rows]
+
+
+def soak_table(folder: Path) -> list[str]:
+    """What is held before, and after each wave."""
+    report = json.loads((folder / "soak.json").read_text())
+    lines = ["| after | live tasks, busy | tasks | open files | threads | RSS, MiB | own, MiB |", f"|---|{'--:|' * 6}"]
+    rows = [("no call", "", report["base"])]
+    rows += [
+        (f"wave {number} ({wave['taken']} calls)", f"{wave['busy']['tasks']}", wave["rest"])
+        for number, wave in enumerate(report["waves"], start=1)
+    ]
+    for name, busy, held in rows:
+        memory = (f"{held[kind] / 1024:.1f}" for kind in ("rss_kib", "own_kib"))
+        figures = (name, busy, held["tasks"], held["files"], held["threads"], *memory)
+        lines.append(f"| {' | '.join(str(each) for each in figures)} |")
+    return lines
+
+
+def machine_line(folder: Path) -> list[str]:
+    """When and where."""
+    report = json.loads((folder / "antiphon.json").read_text())
+    machine = report["machine"]
+    held = "" if report["knee"] is None else f" Held: **{report['knee']} calls**."
+    return [
+        f"Taken from {report['started']} on: {machine['cores']} cores ({machine['model']}), {machine['memory_mib'] / 1024:.0f} GB, "
+        f"Linux {machine['kernel']}, Python {machine['python']}.{held}"
+    ]
+
+
+def write_page(folder: Path, page: Path) -> None:
+    """Put each table between its markers, ``<!-- name -->`` and ``<!-- /name -->``. Raises ValueError where one is missing."""
+    text = page.read_text()
+    makers = {"machine": machine_line, "points": points_table, "budgets": budgets_table, "soak": soak_table}
+    for name, make in makers.items():
+        head, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, tail = rest.partition(f"<!-- /{name} -->\n")
+        if not mark or not end:
+            raise ValueError(f"{page} has no place for {name}")
+        text = f"{head}{mark}{chr(10).join(make(folder))}\n{end}{tail}"
+    page.write_text(text)
 
 
 def percentiles(spread: dict[str, Any]) -> str:
@@ -92,8 +145,8 @@ def percentiles(spread: dict[str, Any]) -> str:
     return " / ".join("–" if value is None else f"{value:.0f}" for value in known)
 
 
-def main(folder: Path) -> None:
-    print_table(folder)
+def main(folder: Path, page: Path) -> None:
+    write_page(folder, page)
     mpl.rcParams["svg.hashsalt"] = "antiphon"  # the same figures give the same file
     draw(folder, "cpu", "CPU, ms per call-second (one core)", [("", "-", lambda point: point["cpu_ms_per_call_s"])])
     draw(
@@ -118,4 +171,6 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent.parent / "docs" / "benchmarks")
+    docs = Path(__file__).parent.parent / "docs"
+    given = [Path(argument) for argument in sys.argv[1:]]
+    main(*(given or [docs / "benchmarks", docs / "benchmarks.md"]))

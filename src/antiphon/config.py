@@ -75,7 +75,8 @@ class Overload(BaseModel, extra="forbid"):
 
     busy_share: Annotated[float, Field(gt=0, le=1)] = 0.85
     """How busy the event loop may be, calls that were let in and have not come yet included. From there on everything waits: at 0.85
-    the answer of a benchmark call comes a few tens of milliseconds later than on an idle server, at 0.98 ten times that."""
+    the answer of a benchmark call comes a few tens of milliseconds later than on an idle server, at 0.98 ten times that. 1: lateness
+    alone refuses calls."""
     late_ms: Annotated[float, Field(ge=1, le=1000)] = 20.0
     """How late the beat may come (90th percentile of a second). One beat more, and telephones run dry."""
 

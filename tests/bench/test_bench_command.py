@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from pathlib import Path
 
 import orjson
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from tests.bench.conftest import bench
 
-from antiphon.bench import measure, workload
-from antiphon.bench.machine import Cores
-from antiphon.cli import app
+from antiphon.bench.report import COMPARABLE_CALLS, REGRESSION, read_kept
 
-
-def bench(*arguments: str) -> tuple[Result, str]:
-    result = CliRunner().invoke(app, ["bench", *arguments], env={"COLUMNS": "200"})
-    return result, " ".join(result.output.split())
+REFERENCE = Path(__file__).parents[2] / "bench" / "reference.json"
 
 
 @pytest.mark.parametrize(
@@ -57,27 +50,23 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(program: str, 
 
 
 @pytest.mark.speech
-def test_a_tiny_real_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = importlib.import_module("antiphon.cli.bench")  # the package has the function by this name
-    monkeypatch.setattr(command, "SPEECH", tmp_path / "nothing-recorded")
-    # This process is pytest's, and the machine perhaps other people's: it stays on all its cores.
-    monkeypatch.setattr(command, "divide_cores", lambda: Cores(None, None))
-    # What is waited for is what real figures need; that there are figures is seen sooner.
-    monkeypatch.setattr(measure, "WARM_UP_S", 5.0)
-    monkeypatch.setattr(measure, "IDLE_S", 0.1)
-    monkeypatch.setattr(measure, "SETTLE_S", 0.2)
-    monkeypatch.setattr(workload, "_SHORTEST_RAMP_S", 0.5)
+@pytest.mark.timed
+@pytest.mark.usefixtures("short_run")
+def test_a_real_run_costs_what_it_did(tmp_path: Path) -> None:
+    """Ten calls for six seconds. A gross regression of CPU, measured by the fixed work of the same run, fails."""
     path = tmp_path / "run.json"
-    result, said = bench("--calls", "1", "--seconds", "6", "--no-knee", "--json", str(path))
+    result, said = bench("--calls", str(COMPARABLE_CALLS), "--seconds", "6", "--no-knee", "--json", str(path))
     assert result.exit_code == 0, said
     document = orjson.loads(path.read_bytes())
     assert document["machine"]["cores"] >= 1
     (point,) = document["points"]
-    assert point["speech"]["turns"] >= 1
+    assert point["speech"]["turns"] >= 5
     assert point["speech"]["unanswered"] == 0
-    assert point["broken"] == 0
-    assert point["call_seconds"] == pytest.approx(6.0, abs=1.0)
+    assert point["broken"] == point["refused"] == 0
+    assert point["call_seconds"] == pytest.approx(60.0, abs=6.0)
     assert point["cpu_ms_per_call_s"] > 0
     assert point["beat_lateness_p99_ms"] is not None
     assert point["steady"]["own_kib"] > 10_000
     assert "turns unanswered" in said
+    kept = read_kept(REFERENCE)[COMPARABLE_CALLS]
+    assert kept / REGRESSION < point["cpu_per_reference"] < kept * REGRESSION

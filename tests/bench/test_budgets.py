@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.bench.test_point import point_of, record
+from tests.bench.conftest import point_of, record
 
 from antiphon.bench.budgets import CALLS, CAPACITY, Verdict, judge_points, judge_start, misses
 from antiphon.bench.start import Installed, Start
@@ -17,13 +17,14 @@ def by_figure(verdicts: list[Verdict]) -> dict[str, Verdict]:
 
 def test_a_figure_is_judged_at_the_number_of_calls_the_design_names() -> None:
     cheap = replace(point_of(record(), calls=CALLS), cpu_ms_per_call_s=2.1)
+    cheap = replace(cheap, speech=replace(cheap.speech, over_floor=spread_of([10.0, 60.0])))
     dear = replace(point_of(record(), calls=50), cpu_ms_per_call_s=9.0)
     verdicts = by_figure(judge_points([dear, cheap], held=None))
     assert verdicts["CPU per call-second, 200 calls"] == Verdict(
         "CPU per call-second, 200 calls", "≤ 2.2 ms", "2.1 ms", True
     )
-    # The record's answer comes 50 ms over the floor.
-    assert verdicts["response over floor, p50, 200 calls"].met is False
+    assert verdicts["response over floor, p50, 200 calls"].met is True
+    assert verdicts["response over floor, p95, 200 calls"].met is False
     assert verdicts["own memory per call, 200 calls"].met is False
     assert verdicts["barge-in, onset → silent, p50, 200 calls"].met is True
 

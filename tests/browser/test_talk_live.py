@@ -78,6 +78,8 @@ async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path) -> 
         await talk.floor("agent")
         assert (await talk.lines())[3:] == ["You: And of plums?", f"Scripted: {ANSWER}"]
         assert await talk.page.evaluate("() => document.getElementById('voice').srcObject.getAudioTracks().length") == 1
+        await talk.page.viewport(390, 600)
+        await talk.until("paper.scrollHeight - paper.scrollTop - paper.clientHeight < 2")
         await talk.page.click("#talk")
         await talk.phase("idle")
         assert (await talk.page.text("#floor")).startswith("Call ended after 0:")

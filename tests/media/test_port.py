@@ -280,6 +280,25 @@ def test_the_recording_holds_both_sides_as_they_were_heard(tmp_path: Path) -> No
     assert abs(len(loud) / 8 - heard_ms) <= 40, "what was cleared is not in the recording"
 
 
+def test_a_browsers_two_rates_are_recorded_in_the_agents(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    plane = MediaPlane(ManualClock(5000), {16000: lambda: LoudnessModel(16000)})
+    plane.recordings.start()
+    transport, _, _ = memory_pair(ManualClock(5000), TELEPHONE)
+    narrow, wide = AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 24000)
+    port = plane.open(Facts(), transport, narrow, wide, HearingSettings(), path)
+    port.listen(Tap())
+    loud = (8000 * np.sin(np.arange(16000) / 16000 * 2 * np.pi * 440)).astype("<i2").tobytes()
+    for at in range(0, len(loud), 640):
+        port.audio(loud[at : at + 640], None)
+    port.close()
+    plane.recordings.close()
+    recorded, rate_hz = read_wav(path)
+    assert rate_hz == 24000
+    assert len(recorded) == pytest.approx(24000, abs=100)
+    assert recorded[2000:22000, 0].astype(float).std() == pytest.approx(8000 / 2**0.5, rel=0.02)
+
+
 def test_a_recording_that_cannot_be_made_does_not_harm_the_call(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("")

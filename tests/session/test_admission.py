@@ -11,7 +11,7 @@ LIVE = 100
 def at(busy: float, late_ms: float = 0.5, live: int = LIVE) -> Admission:
     """A process that has been so busy for a while."""
     admission = Admission()
-    for _ in range(20):
+    for _ in range(200):
         admission.observe(Load(busy, late_ms), live)
     return admission
 
@@ -64,6 +64,21 @@ def test_calls_that_cost_much_are_let_in_fewer_at_a_time() -> None:
     cheap, dear = at(0.45, live=300), at(0.45, live=10)
     assert let_in(cheap, 0, live=300) == 80
     assert let_in(dear, 0, live=10) == 8
+
+
+def test_calls_being_set_up_are_not_taken_for_dear_ones() -> None:
+    admission = at(0.04, live=0)
+    admission.observe(Load(0.5, 0.5), 10)
+    assert let_in(admission, 0, live=10) >= 40
+
+
+def test_a_share_of_one_leaves_it_to_lateness() -> None:
+    admission = Admission(AdmissionLimits(busy=1.0))
+    for _ in range(20):
+        admission.observe(Load(1.0, 5.0), LIVE)
+    assert let_in(admission, 0) == 1000
+    admission.observe(Load(1.0, 50.0), LIVE)
+    assert not admission.admits(LIVE, 0)
 
 
 def test_a_burst_on_an_idle_process_is_bounded() -> None:

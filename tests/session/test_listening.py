@@ -7,7 +7,6 @@ import pytest
 
 from antiphon.audio import codec
 from antiphon.conversation import events as ev
-from antiphon.errors import ProviderError
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
 from antiphon.session.listening import EXPECTED_ANSWER_COMPLETE, Listening
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -155,9 +154,13 @@ def test_linear_audio_goes_to_the_engine_s_best_linear_format() -> None:
     assert recogniser.opened == PCM16
 
 
-def test_a_format_there_is_no_way_to_is_refused() -> None:
-    with pytest.raises(ProviderError, match="no way"):
-        listening(Recogniser(TELEPHONE), PCM16)
+def test_a_recogniser_of_telephones_hears_a_browser() -> None:
+    recogniser = Recogniser(TELEPHONE)
+    ears, _ = listening(recogniser, PCM16)
+    ears.begin()
+    ears.hear(b"\x00\x10" * 16000, 0)
+    assert recogniser.opened == TELEPHONE
+    assert len(recogniser.heard(1)) == pytest.approx(8000, abs=40)
 
 
 def test_words_come_back_as_events() -> None:

@@ -11,7 +11,6 @@ import os
 import resource
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tests.calls.rig import Call, Watcher

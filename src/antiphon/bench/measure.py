@@ -163,7 +163,7 @@ async def _quiet(within_s: float) -> None:
 
 @asynccontextmanager
 async def http_client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=64), timeout=None) as client:
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=64, keepalive_expiry=2.0), timeout=None) as client:
         yield client
 
 

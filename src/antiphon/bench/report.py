@@ -104,7 +104,7 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
 def print_soak(console: Console, soak: Soak) -> None:
     """A line a wave, then what did not come back."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    headings = ("calls", "rings refused", "live tasks", "tasks", "files", "threads", "RSS, MiB", "own, MiB")
+    headings = ("calls", "refused", "busy tasks", "tasks", "files", "threads", "RSS, MiB", "own, MiB")
     for heading in ("wave", *headings):
         table.add_column(heading, justify="right")
     rows = [("before", "", "", "", soak.base)]

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from antiphon.audio import codec
-from antiphon.audio.resample import Resampler
+from antiphon.audio.convert import converter
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
 from antiphon.media.beat import Beat
@@ -135,22 +134,14 @@ class MediaPlane:
             raise ConfigurationError(
                 "format_in", f"{audio.rate_hz} Hz cannot be heard; 8000, 16000, 24000 and 48000 can"
             )
-        resampler = Resampler(audio.rate_hz, 16000)
-
-        def to_ears(payload: bytes) -> bytes:
-            return codec.encode(resampler.process(codec.decode(payload, audio.encoding)), Encoding.PCM16)
-
-        return self._ears_for(Encoding.PCM16, 16000), to_ears
+        return self._ears_for(Encoding.PCM16, 16000), converter(audio, AudioFormat(Encoding.PCM16, 16000))
 
     def _recorder(self, path: Path | None, format_in: AudioFormat, format_out: AudioFormat) -> Recorder | None:
         if path is None:
             return None
-        if format_in != format_out:
-            log.warning("recording_skipped", reason="the two directions have different formats")
-            return None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return Recorder(path, format_in, self.recordings)
+            return Recorder(path, format_in, format_out, self.recordings)
         except OSError as error:
             log.warning("recording_failed", problem=type(error).__name__)
             return None

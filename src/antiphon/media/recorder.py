@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from antiphon.audio import codec
+from antiphon.audio.convert import converter
 from antiphon.audio.wav import WavTooLarge, WavWriter
 from antiphon.vocabulary import AudioFormat
 
@@ -84,11 +85,12 @@ class RecordingWriter:
 
 
 class Recorder:
-    """One call's recording. Both sides are in ``audio``'s format."""
+    """One call's recording, in the agent's format: where the caller's is another, it is converted."""
 
-    def __init__(self, path: Path, audio: AudioFormat, writer: RecordingWriter) -> None:
+    def __init__(self, path: Path, caller: AudioFormat, audio: AudioFormat, writer: RecordingWriter) -> None:
         """Raises OSError where the file cannot be made."""
         self._audio = audio
+        self._convert = converter(caller, audio) if caller != audio else None
         self._writer = writer
         self._file = WavWriter(path, audio, channels=2)
         self._silence = codec.silence(audio, 1)
@@ -105,6 +107,8 @@ class Recorder:
         """The caller's audio, gaps filled."""
         if self._closed:
             return
+        if self._convert is not None:
+            audio = self._convert(audio)
         if self._began_ms is None:
             self._began_ms = now_ms - int(self._audio.ms_of(len(audio)))
         self._left += audio

@@ -19,6 +19,9 @@ workload 6 ms and then 3 ms a second. This also bounds a burst: an idle process 
 _SMOOTHING = 0.5
 """Weight of the newest reading; with two a second, a spike of half a second alone closes nothing."""
 
+_SHARE_SMOOTHING = 0.05
+"""What a call costs is learnt over ten seconds: while many are set up at once, the present ones seem to cost ten times what they do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -35,6 +38,7 @@ class AdmissionLimits:
     """When no new call is taken."""
 
     busy: float = 0.85
+    """1: busyness alone refuses nobody."""
     late_ms: float = 20.0
     """One beat: from there on telephones run dry."""
     reopen: float = 0.92
@@ -52,14 +56,15 @@ class Admission:
         """Smoothed."""
         self.closed = False
         """Whether a limit was reached and the load has not fallen far enough since."""
-        self._live = 0
+        self._share = 0.0
         self._let_in_ms: deque[int] = deque()
 
     def observe(self, load: Load, live: int) -> bool:
         """A reading, with ``live`` calls. Returns whether ``closed`` has changed."""
-        self.busy += _SMOOTHING * (load.busy - self.busy)
-        self._live = live
         limits = self.limits
+        self.busy += _SMOOTHING * (load.busy - self.busy)
+        if live > limits.always:
+            self._share += _SHARE_SMOOTHING * (load.busy / live - self._share)
         share = limits.reopen if self.closed else 1.0
         before = self.closed
         self.closed = self.busy > limits.busy * share or load.late_ms > limits.late_ms * share
@@ -69,7 +74,7 @@ class Admission:
         """Whether a call may be let in beside ``live`` ones."""
         if live < self.limits.always:
             return True
-        return not self.closed and self.expected(now_ms) <= self.limits.busy
+        return not self.closed and (self.limits.busy >= 1.0 or self.expected(now_ms) <= self.limits.busy)
 
     def reserve(self, now_ms: int) -> None:
         """A call was let in. One that never comes is forgotten like one that has come."""
@@ -79,5 +84,4 @@ class Admission:
         """How busy the loop will be when all who were let in, and one more, have come."""
         while self._let_in_ms and self._let_in_ms[0] <= now_ms - UNSEEN_MS:
             self._let_in_ms.popleft()
-        share = max(UNSEEN_SHARE, self.busy / self._live if self._live else 0.0)
-        return self.busy + (len(self._let_in_ms) + 1) * share
+        return self.busy + (len(self._let_in_ms) + 1) * max(UNSEEN_SHARE, self._share)

@@ -6,10 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from antiphon.audio import codec
-from antiphon.audio.resample import Resampler
+from antiphon.audio.convert import converter
 from antiphon.conversation.events import Event, TranscriptChanged, TranscriptFailed, TranscriptFinal
-from antiphon.errors import ProviderError
 from antiphon.providers.base import (
     ExpectedAnswers,
     SpeechToText,
@@ -33,7 +31,7 @@ class Listening:
         self._feed = feed
         self._continuous = stt.continuous
         self._format = _format_for(stt, audio)
-        self._convert = None if self._format == audio else _converter(audio, self._format)
+        self._convert = None if self._format == audio else converter(audio, self._format)
         self._audio = audio
         self._preroll_ms = preroll_ms
         self._preroll = bytearray()
@@ -92,7 +90,7 @@ class Listening:
         """Another recogniser from the next utterance on; of the one that is being heard, nothing more will be said. Raises ProviderError
         when it cannot be opened; the one there was stays."""
         kind = _format_for(stt, self._audio)
-        convert = None if kind == self._audio else _converter(self._audio, kind)
+        convert = None if kind == self._audio else converter(self._audio, kind)
         stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
         self._stt.close()
         if self._open:
@@ -122,15 +120,3 @@ def _format_for(stt: SpeechToText, audio: AudioFormat) -> AudioFormat:
         return audio
     linear = (kind for kind in stt.formats if kind.encoding is Encoding.PCM16)
     return next(linear, stt.formats[0])
-
-
-def _converter(source: AudioFormat, target: AudioFormat) -> Callable[[bytes], bytes]:
-    if target.encoding is not Encoding.PCM16 and target.rate_hz != source.rate_hz:
-        raise ProviderError("stt", f"no way from {source.rate_hz} Hz to {target.encoding} at {target.rate_hz} Hz")
-    resampler = Resampler(source.rate_hz, target.rate_hz) if source.rate_hz != target.rate_hz else None
-
-    def convert(audio: bytes) -> bytes:
-        samples = codec.decode(audio, source.encoding)
-        return codec.encode(samples if resampler is None else resampler.process(samples), target.encoding)
-
-    return convert

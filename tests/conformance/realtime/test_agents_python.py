@@ -127,6 +127,7 @@ async def test_check_20_barge_in(tap: Tap, server: Server, stage: Stage, ten: Sa
         [truncated] = await tap.until_sent("conversation.item.truncated")
         assert truncated["audio_end_ms"] == pytest.approx(played_ms, abs=350)
         await listener.until(lambda: ("assistant", "Yes?") in listener.history)
+        await listener.until(lambda: ("assistant", words) not in listener.history)  # it retrieves what is left of it
         [asked] = [said for role, said in listener.history if role == "assistant" and said != "Yes?"]
         assert words.startswith(asked.strip())
         assert len(asked) * stage.ms_per_character == pytest.approx(truncated["audio_end_ms"], abs=400)

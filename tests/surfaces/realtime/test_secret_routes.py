@@ -95,6 +95,25 @@ async def test_a_transcription_session_is_stored_as_one(tmp_path: Path) -> None:
         assert made.session.type == "transcription"
 
 
+async def test_the_older_dialect_is_flat_both_ways(tmp_path: Path) -> None:
+    async with serving(tmp_path) as server:
+        made = await server.sdk().beta.realtime.sessions.create(model="gpt-realtime", voice="ash", modalities=["text"])
+        assert (made.voice, made.modalities, made.input_audio_format) == ("ash", ["text"], "pcm16")
+        assert made.client_secret.expires_at == server.clock.wall_ms() // 1000 + 60
+        found = server.secrets.find(made.client_secret.value, server.clock.wall_ms())
+        assert found is not None
+        assert found.session["audio"]["output"] == {"voice": "ash"}
+
+        heard = await server.sdk().beta.realtime.transcription_sessions.create(
+            input_audio_format="g711_ulaw", client_secret={"expires_after": {"anchor": "created_at", "seconds": 20}}
+        )  # fmt: skip
+        assert heard.input_audio_format == "g711_ulaw"
+        assert heard.client_secret.expires_at == server.clock.wall_ms() // 1000 + 20
+        found = server.secrets.find(heard.client_secret.value, server.clock.wall_ms())
+        assert found is not None
+        assert found.session["type"] == "transcription"
+
+
 @pytest.mark.parametrize("seconds", [10, 7200])
 async def test_lives_within_bounds(tmp_path: Path, seconds: int) -> None:
     async with serving(tmp_path) as server:

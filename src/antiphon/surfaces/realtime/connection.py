@@ -116,7 +116,7 @@ class RealtimeSession:
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
-        self.core = self._manager.open(call, replace(plan, observers=(self.narration,), recording=None), transport)
+        self.core = self._manager.open(call, replace(plan, observers=(self.narration,)), transport)
         self._choose_recogniser(self.config.input.transcription)
         return self.core
 

@@ -128,17 +128,14 @@ class EventChannel:
         """Packets from the client, so far."""
         return self._association.received
 
-    def finish(self) -> None:
-        """Nothing more will be sent. To the client a channel that closes is a goodbye; an association that is aborted is an error."""
-        if self._channel is not None:
-            self._channel.close()
-
     @property
-    def finished(self) -> bool:
-        """Whether the client has taken all that was sent, and seen its channel close."""
-        return self._association.idle and (self._channel is None or self._channel.readyState == "closed")
+    def idle(self) -> bool:
+        """Whether nothing is on its way any more."""
+        return self._association.idle
 
     async def stop(self) -> None:
+        """Abort the association. Closing the channel alone would be gentler, but ``@openai/agents`` takes no notice of that: its session
+        would seem alive until ICE gives up, ten seconds later."""
         self._association.remove_all_listeners()
         await self._association.stop()
 

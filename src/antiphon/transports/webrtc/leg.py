@@ -327,9 +327,8 @@ class Leg:
 
     async def _linger(self, events: EventChannel) -> None:
         """The last events are given a moment: what we abort is not sent again."""
-        events.finish()
         waited_s = 0.0
-        while not events.finished and waited_s * 1000 < self._settings.linger_ms:
+        while not events.idle and waited_s * 1000 < self._settings.linger_ms:
             await asyncio.sleep(_LINGER_STEP_S)
             waited_s += _LINGER_STEP_S
 

@@ -15,13 +15,19 @@ export class View {
   #rows = new Map();
   #problem = find("problem");
   #paper = find("paper");
-  /** Whether the newest words are in sight, as far as the reader has decided it. */
+  /** Whether the reader wants to see the newest words, and how large the paper was when that was last asked. */
   #follows = true;
+  #size = "";
 
   constructor() {
-    this.#paper.addEventListener("scroll", () => (this.#follows = this.#atEnd()), { passive: true });
-    // A telephone is turned, or its keyboard comes up: the newest words stay in sight.
-    new ResizeObserver(() => this.#follows && this.#toEnd()).observe(this.#paper);
+    // A telephone is turned, or its keyboard comes up: the newest words stay in sight. The browser scrolls by itself then, too.
+    this.#paper.addEventListener("scroll", () => {
+      if (this.#size === sizeOf(this.#paper)) this.#follows = this.#atEnd();
+    });
+    new ResizeObserver(() => {
+      this.#size = sizeOf(this.#paper);
+      if (this.#follows) this.#toEnd();
+    }).observe(this.#paper);
   }
 
   /** `phase`: "loading", "locked", "idle", "connecting" or "live". */
@@ -152,6 +158,10 @@ export class View {
   #atEnd() {
     return this.#paper.scrollHeight - this.#paper.scrollTop - this.#paper.clientHeight < 80;
   }
+}
+
+function sizeOf(element) {
+  return `${element.clientWidth} × ${element.clientHeight}`;
 }
 
 function wordsOf(line, spoken) {
