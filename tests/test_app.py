@@ -15,7 +15,7 @@ from tests.serving import TOKEN, line, place_call, running_server, server_proces
 
 from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
-from antiphon.config import Twilio
+from antiphon.config import Overload, Twilio
 from antiphon.errors import ConfigurationError
 from antiphon.server import open_socket, serving
 from antiphon.session.event_log import read_event_log
@@ -130,6 +130,20 @@ async def test_calls_beyond_the_limit_are_refused_politely(tmp_path: Path) -> No
         assert second.failed
         assert antiphon.manager.live == 1, second.record.problem
         assert not (await first).failed
+
+
+async def test_an_overloaded_server_says_so_and_sends_new_callers_away_with_a_sentence(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, overload=Overload(busy_share=1e-9, always_calls=1))
+    async with running_server(settings) as (antiphon, client):
+        first = asyncio.create_task(place_call(antiphon.settings.base_url, line()))
+        await _until(client, "/readyz", 503)
+        assert antiphon.manager.live == 1, "the first call is never refused for the load"
+        second = await place_call(antiphon.settings.base_url, line())
+        assert second.record.refused
+        assert "All our lines are busy" in second.record.problem
+        assert "antiphon_overloaded" in (await client.get("/metrics")).text
+        assert not (await first).failed, "who was let in is served"
+        await _until(client, "/readyz", 200)
 
 
 # ------------------------------------------------------------------------------------------------ how it stops

@@ -80,7 +80,7 @@ class Antiphon:
         self.metrics = CallMetrics(self.timelines.find)
         self.manager = SessionManager(
             self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
-            Admission(AdmissionLimits(settings.overload.busy_share, settings.overload.late_ms)), self._load,
+            Admission(self._admission_limits()), self._load,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
@@ -233,6 +233,10 @@ class Antiphon:
     def _hearing(self) -> HearingSettings:
         hearing = self.settings.hearing
         return HearingSettings(sound_threshold=hearing.sound_threshold, speech_threshold=hearing.speech_threshold)
+
+    def _admission_limits(self) -> AdmissionLimits:
+        overload = self.settings.overload
+        return AdmissionLimits(overload.busy_share, overload.late_ms, always=overload.always_calls)
 
     def _load(self) -> Load:
         """Asked on the event loop's thread, whose effort it is."""

@@ -79,6 +79,8 @@ class Overload(BaseModel, extra="forbid"):
     alone refuses calls."""
     late_ms: Annotated[float, Field(ge=1, le=1000)] = 20.0
     """How late the beat may come (90th percentile of a second). One beat more, and telephones run dry."""
+    always_calls: Annotated[int, Field(ge=0, le=10_000)] = 8
+    """With fewer calls live nobody is refused for the load: it is not they who make it."""
 
 
 class WebRtc(BaseModel, extra="forbid"):

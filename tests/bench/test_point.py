@@ -108,8 +108,8 @@ def test_a_kept_run_is_read_back_and_compared(tmp_path: Path) -> None:
     assert kept == pytest.approx({1: 30.0, 10: 30.0})
     assert comparable(points, kept) == 1
     assert regressions(points, kept) == []
-    assert regressions(points, {10: 30.0 / 1.7}) == []
-    assert len(regressions(points, {1: 1.0, 10: 30.0 / 1.9})) == 1, "one call is too few to judge by"
+    assert regressions(points, {10: 30.0 / 2.4}) == []
+    assert len(regressions(points, {1: 1.0, 10: 30.0 / 2.6})) == 1, "one call is too few to judge by"
     doubtful = [point_of(record(), calls=10, client_late_ms=30.0)]
     assert regressions(doubtful, {10: 1.0}) == []
     assert comparable(doubtful, kept) == 0

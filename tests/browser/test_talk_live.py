@@ -41,8 +41,6 @@ async def live(folder: Path, *sounds: Said | int) -> AsyncIterator[tuple[TalkPag
     write_assistant(folder / "assistants", GREETING, ms_per_character=60)
     mic = microphone(folder / "microphone.wav", *sounds)
     async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
-        # The browser shares its processor: when the thread is late, it is not for too many calls.
-        antiphon.manager._overloaded = lambda: False
         talk = TalkPage(page, antiphon.settings.base_url)
         await page.goto(f"{antiphon.settings.base_url}/talk")
         await talk.phase("idle")

@@ -78,7 +78,7 @@ async def test_check_28_a_spoken_turn_and_a_barge_in(call: Call, stage: Stage, t
 async def test_check_28_three_ways_to_begin_and_one_to_end(
     client: AsyncOpenAI, server: Server, stage: Stage, way: str
 ) -> None:
-    stage.says("Hello.")
+    stage.says("Hello and welcome to this call.")
     caller, session = client, {}
     if way == "multipart":
         session = {**SESSION, "instructions": "Be brief."}

@@ -131,7 +131,7 @@ async def test_a_client_that_does_not_read_costs_little(
             most = max(most, waiting.unsent_bytes())
             return server.app.manager.live == 0
 
-        await eventually(given_up, 10)
+        await eventually(given_up, 25)
         socket.transport.abort()
     assert 1 << 20 < most <= listener.LIMITS.max_unsent_bytes + (256 << 10)
 
