@@ -138,6 +138,18 @@ def test_a_tool_of_ours_beside_one_of_the_clients_is_run_and_the_reply_ends() ->
     assert len(call.all(do.StartReply)) == 1, "the client asks for the next reply"
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_nobody_waits_for_a_tool_of_ours_once_the_reply_has_ended_with_one_of_the_clients(late: bool) -> None:
+    call = started(REALTIME, DOOR, ToolSpec("look_up", deadline_ms=1000, filler_after_ms=500)).happens(
+        ev.ReplyRequested("r1"), ev.ReplyAskedForTool(1, ToolCall("c1", "look_up")),
+        ev.ReplyAskedForTool(1, ToolCall("c2", "open_door")), ev.ReplyDone(1),
+    )  # fmt: skip
+    call.passes(5000 if late else 100)
+    assert not call.all(do.Speak), "no filler: nobody waits"
+    call.happens(ev.ToolFinished("c1", "nine"))
+    assert next(m.content for m in call.conversation.history() if m.tool_call_id == "c1") == "nine"
+
+
 def test_tools_can_be_changed() -> None:
     call = started(REALTIME).happens(ev.ToolsChanged((DOOR,)))
     assert asked_for_the_door(call).only(do.ReplyClosed).status == "completed"

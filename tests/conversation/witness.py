@@ -83,7 +83,8 @@ class Witness:
             self._writes = self._writes or event.options.output == "text"
         elif isinstance(event, ev.MessageRemoved):
             self._removes = True
-            self._forgotten.add(event.place.reply)
+            if self._live is not None and self._live not in self._guesses and self._live == event.place.reply:
+                self._forgotten.add(self._live)
         elif isinstance(event, ev.MessageAdded):
             self._foreign.add(event.message.tool_call_id or "")
         elif isinstance(event, ev.PolicyChanged):

@@ -171,7 +171,8 @@ def _conclude(console: Console, label: str, run: _Run) -> None:
     console.print(report.points_table(label, run.points))
     report.print_remarks(console, run.points)
     verdicts = judge_points(run.points, run.held) + (judge_start(run.start) if run.start is not None else [])
-    console.print(report.verdicts_table(verdicts))
+    if any(verdict.met is not None for verdict in verdicts):
+        console.print(report.verdicts_table(verdicts))
     if run.held is not None:
         console.print(
             f"Held: {run.held} calls (every turn answered, no call lost or refused, frames less than 20 ms late at p99)"

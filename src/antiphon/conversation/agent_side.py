@@ -300,8 +300,10 @@ class AgentSide:
         """The model has finished a step: wait for its tools, ask again with their answers, or let the speech end."""
         if reply.step.calls and not reply.step.for_client:
             self._next_step_if_ready(reply)
-        else:
-            self._end_speech(reply)
+            return
+        # Beside a tool of the client's, one of ours may be at work: its answer comes late, and nobody waits.
+        self._s.tool_calls.release(reply.number)
+        self._end_speech(reply)
 
     def _next_step_if_ready(self, reply: Reply) -> None:
         if not reply.step.done or reply.step.waiting or reply.losing_floor or reply.step.for_client:

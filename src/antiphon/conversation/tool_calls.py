@@ -68,9 +68,13 @@ class ToolCalls:
         cancelled = [p for p in self.waited_for_by(reply) if p.spec.cancel_on_interruption]
         for pending in cancelled:
             del self._pending[pending.call.id]
+        self.release(reply)
+        return cancelled
+
+    def release(self, reply: int) -> None:
+        """The reply waits no more; the work goes on."""
         for pending in self.waited_for_by(reply):
             pending.reply = 0
-        return cancelled
 
     def overdue(self, now_ms: int) -> list[PendingTool]:
         """Work whose deadline has passed while somebody waits; nobody waits for it after this."""
