@@ -10,6 +10,6 @@ if [ $# -gt 0 ]; then
     exec "$python" -m pytest "$@"
 fi
 status=0
-"$python" -m pytest -m timed || status=$?
-"$python" -m pytest -m "not timed" --numprocesses "$(($(nproc) * 2))" --dist worksteal || status=$?
+"$python" -m pytest -m timed --durations=10 || status=$?
+"$python" -m pytest -m "not timed" --durations=20 --numprocesses "$(($(nproc) * 2))" --dist worksteal || status=$?
 exit "$status"

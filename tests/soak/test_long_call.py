@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import resource
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +58,6 @@ class Sample:
         self.reach: Reach = reach_of(call.session, call.plane, call.manager, call.timelines, beyond=beyond)
         self.tasks = len(asyncio.all_tasks())
         self.files = len(os.listdir("/proc/self/fd"))
-        self.rss_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         self.turns = call.watcher.counts["TurnClosed"]  # type: ignore[attr-defined]
 
 

@@ -42,48 +42,6 @@ class Conversation:
         self._end_reason = EndReason.ASSISTANT_ENDED
         """Why the call ends, once it is ending."""
         self._goodbye_deadline_ms: int | None = None
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            ev.CallConnected: self._connected,
-            ev.CallDropped: lambda event: self._finish(event.reason),
-            ev.EndRequested: lambda event: self._begin_end(event.reason, event.message),
-            ev.PolicyChanged: self._policy_changed,
-            ev.InstructionsChanged: self._instructions_changed,
-            ev.ToolsChanged: self._tools_changed,
-            ev.AudioArrived: self._audio_arrived,
-            ev.SoundStarted: self._caller.sound_started,
-            ev.SoundFaded: self._caller.sound_faded,
-            ev.SpeechStarted: self._caller.speech_started,
-            ev.SpeechContinued: self._caller.speech_continued,
-            ev.SpeechStopped: self._caller.speech_stopped,
-            ev.SilenceReached: self._caller.silence_reached,
-            ev.TranscriptChanged: self._caller.transcript_changed,
-            ev.TranscriptFinal: self._caller.transcript_final,
-            ev.TranscriptFailed: self._caller.transcript_failed,
-            ev.EndOfTurnScored: self._caller.scored,
-            ev.DtmfPressed: self._dtmf_pressed,
-            ev.TurnCommitted: self._caller.committed,
-            ev.TurnDiscarded: self._caller.discarded,
-            ev.TextReceived: self._text_received,
-            ev.MessageAdded: self._message_added,
-            ev.MessageRemoved: self._message_removed,
-            ev.ReplyRequested: self._reply_requested,
-            ev.ReplyCancelled: self._reply_cancelled,
-            ev.PlaybackTruncated: self._agent.truncate,
-            ev.SayRequested: self._say_requested,
-            ev.ReplyText: self._agent.reply_text,
-            ev.ReplyAskedForTool: self._agent.asked_for_tool,
-            ev.ReplyAskedToEnd: self._agent.asked_to_end,
-            ev.ReplyAskedToTransfer: self._agent.asked_to_transfer,
-            ev.ReplyDone: self._agent.reply_done,
-            ev.ReplyFailed: self._agent.reply_failed,
-            ev.SpeechSynthesized: self._agent.synthesized,
-            ev.SynthesisFailed: self._agent.synthesis_failed,
-            ev.PlaybackStarted: self._agent.playback_started,
-            ev.PlaybackReached: self._agent.playback_reached,
-            ev.PlaybackFinished: self._agent.playback_finished,
-            ev.ToolFinished: lambda event: self._agent.tool_answered(event.tool_call_id, event.content),
-            ev.ToolFailed: lambda event: self._agent.tool_answered(event.tool_call_id, event.problem, failed=True),
-        }
 
     # -------------------------------------------------------------------------------------- the four verbs
 
@@ -91,7 +49,7 @@ class Conversation:
         """Something happened. After the call has ended, nothing matters any more."""
         self._s.now_ms = max(now_ms, self._s.now_ms)
         if not self.ended:
-            self._handlers[type(event)](event)
+            _HANDLERS[type(event)](self, event)
             self._settle()
 
     def handle_timer(self, now_ms: int) -> None:
@@ -407,3 +365,48 @@ class Conversation:
             self._begin_end(EndReason.EXCEEDED_MAX_DURATION, policy.max_duration_message)
         else:
             self._finish(EndReason.EXCEEDED_MAX_DURATION)
+
+
+# One table for all conversations: a table of bound methods in each would be six kilobytes, and a knot only the cycle collector unties.
+_HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
+    ev.CallConnected: Conversation._connected,
+    ev.CallDropped: lambda it, event: it._finish(event.reason),
+    ev.EndRequested: lambda it, event: it._begin_end(event.reason, event.message),
+    ev.PolicyChanged: Conversation._policy_changed,
+    ev.InstructionsChanged: Conversation._instructions_changed,
+    ev.ToolsChanged: Conversation._tools_changed,
+    ev.AudioArrived: Conversation._audio_arrived,
+    ev.SoundStarted: lambda it, event: it._caller.sound_started(event),
+    ev.SoundFaded: lambda it, event: it._caller.sound_faded(event),
+    ev.SpeechStarted: lambda it, event: it._caller.speech_started(event),
+    ev.SpeechContinued: lambda it, event: it._caller.speech_continued(event),
+    ev.SpeechStopped: lambda it, event: it._caller.speech_stopped(event),
+    ev.SilenceReached: lambda it, event: it._caller.silence_reached(event),
+    ev.TranscriptChanged: lambda it, event: it._caller.transcript_changed(event),
+    ev.TranscriptFinal: lambda it, event: it._caller.transcript_final(event),
+    ev.TranscriptFailed: lambda it, event: it._caller.transcript_failed(event),
+    ev.EndOfTurnScored: lambda it, event: it._caller.scored(event),
+    ev.DtmfPressed: Conversation._dtmf_pressed,
+    ev.TurnCommitted: lambda it, event: it._caller.committed(event),
+    ev.TurnDiscarded: lambda it, event: it._caller.discarded(event),
+    ev.TextReceived: Conversation._text_received,
+    ev.MessageAdded: Conversation._message_added,
+    ev.MessageRemoved: Conversation._message_removed,
+    ev.ReplyRequested: Conversation._reply_requested,
+    ev.ReplyCancelled: Conversation._reply_cancelled,
+    ev.PlaybackTruncated: lambda it, event: it._agent.truncate(event),
+    ev.SayRequested: Conversation._say_requested,
+    ev.ReplyText: lambda it, event: it._agent.reply_text(event),
+    ev.ReplyAskedForTool: lambda it, event: it._agent.asked_for_tool(event),
+    ev.ReplyAskedToEnd: lambda it, event: it._agent.asked_to_end(event),
+    ev.ReplyAskedToTransfer: lambda it, event: it._agent.asked_to_transfer(event),
+    ev.ReplyDone: lambda it, event: it._agent.reply_done(event),
+    ev.ReplyFailed: lambda it, event: it._agent.reply_failed(event),
+    ev.SpeechSynthesized: lambda it, event: it._agent.synthesized(event),
+    ev.SynthesisFailed: lambda it, event: it._agent.synthesis_failed(event),
+    ev.PlaybackStarted: lambda it, event: it._agent.playback_started(event),
+    ev.PlaybackReached: lambda it, event: it._agent.playback_reached(event),
+    ev.PlaybackFinished: lambda it, event: it._agent.playback_finished(event),
+    ev.ToolFinished: lambda it, event: it._agent.tool_answered(event.tool_call_id, event.content),
+    ev.ToolFailed: lambda it, event: it._agent.tool_answered(event.tool_call_id, event.problem, failed=True),
+}

@@ -90,24 +90,6 @@ class Session:
         )  # fmt: skip
         self._tools = Tools(engines.tools, context, self._pump.feed, self._spawn)
         self._event_log = self._open_event_log(tools)
-        self._hands: dict[type, Callable[[Any], None]] = {
-            do.StartReply: self._start_reply,
-            do.CancelReply: self._cancel_reply,
-            do.ReplyAdopted: lambda action: self._thinking.adopt(action.reply),
-            do.Speak: lambda action: self._speaking.speak(action.reply, action.piece, action.text),
-            do.EndSpeech: lambda action: self._speaking.end(action.reply),
-            do.StartPlayback: lambda action: self.port.mouth.start(action.reply, clock.now_ms()),
-            do.HoldPlayback: self._hold,
-            do.ResumePlayback: lambda action: self.port.mouth.resume(action.reply, clock.now_ms()),
-            do.StopPlayback: lambda action: self.port.mouth.stop(action.reply, clock.now_ms()),
-            do.WatchSilence: self._watch_silence,
-            do.FinishTranscript: lambda _action: self._listening.finish(),
-            do.ScoreTurn: self._score_turn,
-            do.RunTool: self._tools.run,
-            do.CancelTool: lambda action: self._tools.cancel(action.tool_call_id),
-            do.TransferCall: self._transfer,
-            do.EndCall: self._end,
-        }
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
@@ -240,9 +222,9 @@ class Session:
     # ---------------------------------------------------------------------------------- what the conversation asks
 
     def _execute(self, action: do.Action) -> None:
-        hand = self._hands.get(type(action))
+        hand = _HANDS.get(type(action))
         if hand is not None:  # facts have no hand; observers have seen them
-            hand(action)
+            hand(self, action)
 
     def _start_reply(self, action: do.StartReply) -> None:
         if action.options is not None and action.options.voice:
@@ -376,3 +358,24 @@ class Session:
         log.error("session_fault", call_id=self.call.call_id, exc_info=fault)
         if self.end_reason is None:
             self._end(do.EndCall(EndReason.SERVER_DIED))
+
+
+# One table for all sessions: see ``conversation.machine``.
+_HANDS: dict[type, Callable[[Session, Any], None]] = {
+    do.StartReply: Session._start_reply,
+    do.CancelReply: Session._cancel_reply,
+    do.ReplyAdopted: lambda it, action: it._thinking.adopt(action.reply),
+    do.Speak: lambda it, action: it._speaking.speak(action.reply, action.piece, action.text),
+    do.EndSpeech: lambda it, action: it._speaking.end(action.reply),
+    do.StartPlayback: lambda it, action: it.port.mouth.start(action.reply, it._clock.now_ms()),
+    do.HoldPlayback: Session._hold,
+    do.ResumePlayback: lambda it, action: it.port.mouth.resume(action.reply, it._clock.now_ms()),
+    do.StopPlayback: lambda it, action: it.port.mouth.stop(action.reply, it._clock.now_ms()),
+    do.WatchSilence: Session._watch_silence,
+    do.FinishTranscript: lambda it, _action: it._listening.finish(),
+    do.ScoreTurn: Session._score_turn,
+    do.RunTool: lambda it, action: it._tools.run(action),
+    do.CancelTool: lambda it, action: it._tools.cancel(action.tool_call_id),
+    do.TransferCall: Session._transfer,
+    do.EndCall: Session._end,
+}
