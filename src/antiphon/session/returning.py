@@ -1,8 +1,8 @@
 """Giving back what calls held, before it is much.
 
-The parts of a session know each other, so only the cycle collector frees them. Left to itself it waits until they are a quarter of all there
-are, some 250 calls, and then stops the process for 150 to 300 ms. Every 25 calls it takes about as long as a beat may be late, and the heap
-does not grow around what nobody uses.
+The parts of a session know each other, so only the cycle collector frees them. Left to itself it waits until they are a quarter of all
+there are, some 250 calls, and then stops the process for 150 to 300 ms. Every 25 calls it takes about as long as a beat may be late,
+and the heap does not grow around what nobody uses.
 """
 
 from __future__ import annotations
