@@ -21,7 +21,8 @@ demo: $(VENV)/.runtime ## set up, then hold a real spoken phone call (no account
 run: $(VENV)/.web ## set up, then serve (telephones, API sessions, and calls from browsers)
 	$(BIN)/antiphon serve $(ARGS)
 
-test: $(VENV)/.dev test-tools ## set up, then run every test
+test: ## set up, then run every test
+	@$(MAKE) --no-print-directory -j2 $(VENV)/.dev test-tools
 	sh tools/test.sh $(BIN)/python $(ARGS)
 
 test-tools:
