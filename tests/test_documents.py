@@ -153,6 +153,7 @@ def test_every_file_that_is_pointed_at_is_there() -> None:
     files = [
         f"/{path.relative_to(ROOT)}" for folder in ("src", "tests", "tools") for path in (ROOT / folder).rglob("*.py")
     ]
+    files += [f"/{path.relative_to(ROOT)}" for path in (ROOT / "bench").glob("*.py")]
     for path in DOCUMENTS:
         for name in re.findall(r"`([\w/.-]+\.py)`", path.read_text(encoding="utf-8")):
             # NAME stands for what the reader will write.
