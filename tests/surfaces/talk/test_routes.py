@@ -162,3 +162,9 @@ def test_the_address_that_is_printed_is_one_a_browser_gives_a_microphone_to(
     tmp_path: Path, given: dict[str, Any], url: str
 ) -> None:
     assert Antiphon(settings_for(tmp_path, port=8080, **given), ManualClock()).talk_url == url
+
+
+async def test_browsers_that_ask_for_an_icon_get_it(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        answer = await client.get("/favicon.ico")
+        assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "image/svg+xml")

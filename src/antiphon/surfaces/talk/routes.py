@@ -96,7 +96,15 @@ def routes(desk: TalkDesk, visitors: Visitors) -> APIRouter:
             raise HTTPException(404)
         return _file(request, page[name])
 
-    return router
+    whole = APIRouter(include_in_schema=False)
+    whole.include_router(router)
+
+    @whole.get("/favicon.ico", response_model=None)
+    async def favicon(request: Request) -> Response:
+        """Browsers ask for it now and then, whatever icon the page names."""
+        return _file(request, page["icon.svg"])
+
+    return whole
 
 
 @dataclass(frozen=True, slots=True)
