@@ -33,7 +33,7 @@ KEPT_OF_A_TURN = {"Message", "_Entry", "TurnTimes", "str", "int", "tuple", "list
 """The history of the conversation, and its timeline."""
 KEPT_BYTES_A_TURN = 1500
 """Two messages with their texts, and a row of the timeline: 1.1 KB on CPython 3.11."""
-FLUCTUATION = 12
+FLUCTUATION = 100  # blocks of the recording wait for a thread that looks by the real clock, not by this one
 """Objects that are on their way at one moment and not at the other."""
 
 
