@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 from tests.browser.chromium import browser_page
 from tests.browser.fake_call import TalkPage
 from tests.conformance.realtime import speech
@@ -30,8 +31,9 @@ def microphone(path: Path, *sounds: Said | int) -> Path:
     return path.with_name(f"{path.name}%noloop")
 
 
+@pytest.fixture(scope="module")
 def card() -> Said:
-    """ "Ten of clubs", by a person where there is a recording."""
+    """ "Ten of clubs", by a person where there is a recording. Not made within a test: a voice runs on a loop of its own."""
     return (speech.recordings() or speech.synthetic())["cards-001"]
 
 
@@ -57,8 +59,8 @@ async def until_empty(antiphon: Antiphon) -> None:
     raise AssertionError("a call was left behind")
 
 
-async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path) -> None:
-    async with live(tmp_path, 2000, card()) as (talk, antiphon):
+async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, card: Said) -> None:
+    async with live(tmp_path, 2000, card) as (talk, antiphon):
         await talk.talk()
         await talk.floor("agent")
         await talk.until_lines(f"Scripted: {GREETING}")
