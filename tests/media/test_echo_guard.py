@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from antiphon.audio.g711 import mulaw_encode
 from antiphon.clock import ManualClock
 from antiphon.media.echo_guard import EchoGuard
+from antiphon.media.line import CallerLine
 from antiphon.media.port import HearingCounters
 from antiphon.vocabulary import TELEPHONE
 
@@ -29,7 +30,8 @@ class Line:
 
     def __init__(self, agent: NDArray[np.float64]) -> None:
         self.clock = ManualClock(10_000)
-        self.guard = EchoGuard(TELEPHONE, TELEPHONE, HearingCounters())
+        self.line = CallerLine(TELEPHONE)
+        self.guard = EchoGuard(TELEPHONE, TELEPHONE, self.line, HearingCounters())
         self.guard.clock = self.clock
         self.guard.sound(_mulaw(agent), self.clock.now_ms())
 
@@ -39,7 +41,7 @@ class Line:
         for at in range(0, heard.size - WINDOW_MS * 8 + 1, WINDOW_MS * 8):
             window = _mulaw(heard[at : at + WINDOW_MS * 8])
             self.clock.advance(WINDOW_MS)
-            self.guard.hear(window)
+            self.line.append(window)
             verdicts.append(self.guard.is_echo(window))
         return verdicts
 

@@ -33,6 +33,8 @@ class LoudnessModel:
 
 
 class Tap:
+    wants_audio = True
+
     def __init__(self) -> None:
         self.audio = b""
         self.starts: list[int] = []

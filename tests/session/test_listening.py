@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from antiphon.audio import codec
 from antiphon.conversation import events as ev
+from antiphon.media.line import CallerLine
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
 from antiphon.session.listening import EXPECTED_ANSWER_COMPLETE, Listening
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -64,9 +67,22 @@ class Stream:
         self.told.append(("close", None))
 
 
-def listening(recogniser: Recogniser, audio: AudioFormat = TELEPHONE) -> tuple[Listening, list[ev.Event]]:
+class Ears(Listening):
+    """With the line that a call's port would carry the audio on."""
+
+    def __init__(self, recogniser: Recogniser, audio: AudioFormat, feed: Callable[[ev.Event], None]) -> None:
+        self.line = CallerLine(audio)
+        super().__init__(recogniser, audio, self.line, PREROLL_MS, feed)
+
+    def hear(self, audio: bytes, media_ms: int) -> None:
+        self.line.append(audio)
+        if self.wants_audio:
+            super().hear(audio, media_ms)
+
+
+def listening(recogniser: Recogniser, audio: AudioFormat = TELEPHONE) -> tuple[Ears, list[ev.Event]]:
     fed: list[ev.Event] = []
-    return Listening(recogniser, audio, PREROLL_MS, fed.append), fed
+    return Ears(recogniser, audio, fed.append), fed
 
 
 def frame(number: int) -> bytes:

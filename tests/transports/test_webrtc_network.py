@@ -39,6 +39,8 @@ class Loud:
 class Listener(Owner):
     """A leg's sink that hears through a real media port, as a session does."""
 
+    wants_audio = True
+
     def __init__(self) -> None:
         super().__init__()
         self.plane = MediaPlane(SystemClock(), {16_000: Loud})

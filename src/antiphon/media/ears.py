@@ -43,6 +43,7 @@ class Ears:
         self._model = model
         self._sample_bytes = 2 if encoding is Encoding.PCM16 else 1
         self._window_bytes = model.window_samples * self._sample_bytes
+        self._behind_bytes = _BEHIND_WINDOWS * self._window_bytes
         self._window_ms = model.window_samples * 1000 // model.rate_hz
         self._frame_ms = self._window_ms // _FRAMES_A_WINDOW
         self._slots = HearingSlots()
@@ -93,9 +94,11 @@ class Ears:
         self._pending[slot] = bytearray()
         self._free.append(slot)
 
-    def feed(self, slot: int, audio: bytes) -> None:
-        """Audio of one call, in order."""
-        self._pending[slot] += audio
+    def feed(self, slot: int, audio: bytes) -> bool:
+        """Audio of one call, in order. Returns as ``is_behind``."""
+        pending = self._pending[slot]
+        pending += audio
+        return len(pending) > self._behind_bytes
 
     def agent_sounds(self, slot: int, sounds: bool) -> None:
         """Whether the agent can be heard now: then a sound is worth noticing early."""
@@ -103,7 +106,7 @@ class Ears:
 
     def is_behind(self, slot: int) -> bool:
         """Whether audio waits that a beat should already have heard."""
-        return len(self._pending[slot]) > _BEHIND_WINDOWS * self._window_bytes
+        return len(self._pending[slot]) > self._behind_bytes
 
     def skip_to(self, slot: int, media_ms: int) -> None:
         """Nothing was fed for a while: what comes next stands at ``media_ms``."""

@@ -52,6 +52,11 @@ class MediaListener(Protocol):
 class AudioTap(Protocol):
     """Somebody who wants the caller's audio as it comes, in order, gaps filled (a recogniser)."""
 
+    @property
+    def wants_audio(self) -> bool:
+        """Whether what comes now is wanted. What came before can be had from the ``CallerLine``."""
+        ...
+
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio in the call's inbound format; ``media_ms`` is the position of its first sample."""
         ...

@@ -14,6 +14,7 @@ from antiphon.media.beat import Beat
 from antiphon.media.ears import Ears
 from antiphon.media.echo_guard import EchoGuard
 from antiphon.media.facts import MediaListener
+from antiphon.media.line import CallerLine
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.port import HearingCounters, MediaPort
 from antiphon.media.recorder import Recorder, RecordingWriter
@@ -77,12 +78,14 @@ class MediaPlane:
         format_out: AudioFormat,
         hearing: HearingSettings,
         recording: Path | None = None,
+        line: CallerLine | None = None,
     ) -> MediaPort:
-        """A call's port. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the
+        """A call's port. ``line`` will carry what is heard, for whoever shares it. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the
         call goes on."""
         ears, to_ears = self._hearing_for(format_in)
         recorder = self._recorder(recording, format_in, format_out)
-        guard = EchoGuard(format_in, format_out, self.hearing_counters) if transport.paced else None
+        line = line or CallerLine(format_in)
+        guard = EchoGuard(format_in, format_out, line, self.hearing_counters) if transport.paced else None
 
         def on_sound(audio: bytes, starts_ms: int) -> None:
             if recorder is not None:
@@ -100,8 +103,9 @@ class MediaPlane:
             guard.clock = self._clock
         mouth = Mouth(format_out, transport, listener, self._playout, self.mouth_counters, on_sound, on_silenced)
         port = MediaPort(
-            self, ears, listener, mouth, recorder, guard, format_in, hearing, self.hearing_counters, to_ears
-        )
+            self, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in, hearing,
+            self.hearing_counters, to_ears,
+        )  # fmt: skip
         self._ports.add(port)
         return port
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from antiphon.audio.concealment import Concealer
 from antiphon.media.ears import Ears
-from antiphon.media.echo_guard import EchoGuard
 from antiphon.media.facts import AudioTap, MediaListener
+from antiphon.media.line import CallerLine
 from antiphon.media.mouth import Mouth
 from antiphon.media.recorder import Recorder
 from antiphon.media.settings import HearingSettings
@@ -24,6 +24,8 @@ _STRIDE_MS = 256
 """What a call hears in one beat at most. Audio that comes faster than it was spoken (a file sent at once, a line that was stuck) is heard
 in strides of this, so that the recogniser is not ahead of the ears."""
 _LONGEST_BACKLOG_MS = 600_000
+_RECORDED_MS = 200
+"""The recording takes so much at a time."""
 
 
 @dataclass(slots=True)
@@ -50,9 +52,10 @@ class MediaPort:
         plane: MediaPlane,
         ears: Ears,
         listener: MediaListener,
+        line: CallerLine,
         mouth: Mouth,
         recorder: Recorder | None,
-        echo_guard: EchoGuard | None,
+        is_echo: Callable[[bytes], bool] | None,
         audio: AudioFormat,
         settings: HearingSettings,
         counters: HearingCounters,
@@ -62,17 +65,22 @@ class MediaPort:
         self._plane = plane
         self._ears = ears
         self._listener = listener
+        self._line = line
         self._recorder = recorder
-        self._echo_guard = echo_guard
         self._audio = audio
         self._settings = settings
         self._counters = counters
         self._to_ears = to_ears
-        self._slot = ears.open(listener, settings, echo_guard.is_echo if echo_guard is not None else None)
+        self._slot = ears.open(listener, settings, is_echo)
         self._concealer = Concealer(audio, settings.max_gap_fill_ms)
         self._arrived_bytes = 0
+        self._recorded = 0
+        """Position on the line until which the recording has it."""
+        self._record_at = audio.bytes_for_ms(_RECORDED_MS)
         self._backlog = bytearray()
         """Arrived and not heard yet."""
+        self._behind = False
+        """Whether audio waits that a beat should already have heard."""
         self._stride_bytes = audio.bytes_for_ms(_STRIDE_MS)
         self._ms_per_byte = audio.ms_of(1)
         self._last = b""
@@ -132,40 +140,48 @@ class MediaPort:
         self._take(self._concealer.fill(int(missing_ms * self._audio.rate_hz / 1000)))
 
     def _take(self, audio: bytes) -> None:
-        size = len(audio)
-        position = self._arrived_bytes
-        self._arrived_bytes = position + size
-        if self._recorder is not None:
-            self._recorder.hear(audio, self._plane.now_ms())
-        if self._hears and (self._backlog or size > self._stride_bytes or self._ears.is_behind(self._slot)):
+        self._arrived_bytes += len(audio)
+        if self._behind or self._backlog or len(audio) > self._stride_bytes:
             self._put_off(audio)
         else:
-            self._hear(audio, position)
+            self._hear(audio)
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
+        if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
+            self.catch_up()
+            return
         excess = len(self._backlog) - self._audio.bytes_for_ms(_LONGEST_BACKLOG_MS)
         if excess > 0:
             self._counters.backlog_dropped_ms += self._audio.ms_of(excess)
             del self._backlog[:excess]
 
-    def _hear(self, audio: bytes, position: int) -> None:
-        """``position`` is the number of the first byte."""
-        if self._echo_guard is not None:
-            self._echo_guard.hear(audio)
+    def _hear(self, audio: bytes) -> None:
+        line = self._line
+        line.append(audio)
+        if line.end >= self._record_at:
+            self._record()
         if self._hears:
-            self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
-        if self._tap is not None:
-            self._tap.hear(audio, int(position * self._ms_per_byte))
+            self._behind = self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
+        tap = self._tap
+        if tap is not None and tap.wants_audio:
+            tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
         if self._watch_ms is not None or self._utterance_end_ms is not None:
             self._check_silence()
 
+    def _record(self) -> None:
+        if self._recorder is not None:
+            self._recorder.hear(self._line.since(self._recorded), self._plane.now_ms())
+        self._recorded = self._line.end
+        self._record_at = self._recorded + self._audio.bytes_for_ms(_RECORDED_MS)
+
     def _hear_backlog(self, size: int) -> None:
-        if self._backlog:
-            position = self._arrived_bytes - len(self._backlog)
-            audio = bytes(self._backlog[:size])
-            del self._backlog[:size]
-            self._hear(audio, position)
+        while self._backlog and size > 0:
+            # No more at a time than the line keeps: the recording must have it before.
+            audio = bytes(self._backlog[: min(size, self._stride_bytes)])
+            del self._backlog[: len(audio)]
+            size -= len(audio)
+            self._hear(audio)
 
     def catch_up(self) -> None:
         """Hear all that has arrived, now."""
@@ -177,7 +193,9 @@ class MediaPort:
 
     def beat(self) -> None:
         """Once a beat, after the ears'."""
-        if self._backlog and not self._ears.is_behind(self._slot):
+        if self._behind:
+            self._behind = self._ears.is_behind(self._slot)
+        if self._backlog and not self._behind:
             self._hear_backlog(self._stride_bytes)
         if self._watch_ms is not None or self._utterance_end_ms is not None:
             self._check_silence()
@@ -202,8 +220,7 @@ class MediaPort:
         self._utterance_end_ms = silence_ms
 
     def _check_silence(self) -> None:
-        heard_ms = int((self._arrived_bytes - len(self._backlog)) * self._ms_per_byte)
-        silence_ms = self._ears.silence_ms(self._slot, heard_ms)
+        silence_ms = self._ears.silence_ms(self._slot, int(self._line.end * self._ms_per_byte))
         if silence_ms is None:
             return
         if self._utterance_end_ms is not None and silence_ms >= self._utterance_end_ms:
@@ -231,5 +248,13 @@ class MediaPort:
             self._plane.forget(self)
             self._ears.close(self._slot)
             self._slot = -1
-            if self._recorder is not None:
-                self._recorder.close()
+            self._finish_recording()
+
+    def _finish_recording(self) -> None:
+        if self._recorder is None:
+            return
+        for start in range(0, len(self._backlog), self._stride_bytes):
+            self._record()
+            self._line.append(bytes(self._backlog[start : start + self._stride_bytes]))
+        self._record()
+        self._recorder.close()

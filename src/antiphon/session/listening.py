@@ -8,6 +8,7 @@ import structlog
 
 from antiphon.audio.convert import converter
 from antiphon.conversation.events import Event, TranscriptChanged, TranscriptFailed, TranscriptFinal
+from antiphon.media.line import CallerLine
 from antiphon.providers.base import (
     ExpectedAnswers,
     SpeechToText,
@@ -26,16 +27,24 @@ log = structlog.get_logger(__name__)
 class Listening:
     """One call's ``AudioTap``. Utterances are numbered here, in step with ``SpeechStarted``."""
 
-    def __init__(self, stt: SpeechToText, audio: AudioFormat, preroll_ms: int, feed: Callable[[Event], None]) -> None:
-        """Raises ProviderError when the recogniser cannot be opened."""
+    def __init__(
+        self,
+        stt: SpeechToText,
+        audio: AudioFormat,
+        line: CallerLine,
+        preroll_ms: int,
+        feed: Callable[[Event], None],
+    ) -> None:
+        """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. Raises ProviderError when the recogniser cannot be opened."""
         self._feed = feed
         self._continuous = stt.continuous
         self._format = _format_for(stt, audio)
         self._convert = None if self._format == audio else converter(audio, self._format)
         self._audio = audio
-        self._preroll_ms = preroll_ms
-        self._preroll = bytearray()
-        self._preroll_bytes = self._format.bytes_for_ms(preroll_ms)
+        self._line = line
+        self._preroll_bytes = audio.bytes_for_ms(preroll_ms)
+        self._pushed = 0
+        """Position on the line until which the recogniser has it."""
         self._expecting = False
         self.utterance = 0
         """The latest utterance's number."""
@@ -45,19 +54,20 @@ class Listening:
         committed."""
         self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
 
+    @property
+    def wants_audio(self) -> bool:
+        return self._open or self._continuous or self.manual
+
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio as it comes (``AudioTap``)."""
-        if self._convert is not None:
-            audio = self._convert(audio)
-        if self.manual:
-            self.begin()
-        if self._open or self._continuous:
-            self._stt.push(audio)
+        if self.manual and not self._open:
+            self.begin()  # the line has this audio already
         else:
-            self._preroll += audio
-            excess = len(self._preroll) - self._preroll_bytes
-            if excess > 0:
-                del self._preroll[:excess]
+            self._push(audio)
+
+    def _push(self, audio: bytes) -> None:
+        self._pushed = self._line.end
+        self._stt.push(audio if self._convert is None else self._convert(audio))
 
     @property
     def open_utterance(self) -> int:
@@ -71,9 +81,9 @@ class Listening:
         self.utterance += 1
         self._open = True
         self._stt.begin(self.utterance)
-        if self._preroll:
-            self._stt.push(bytes(self._preroll))
-            self._preroll.clear()
+        preroll = self._line.since(max(self._pushed, self._line.end - self._preroll_bytes))
+        if preroll:
+            self._push(preroll)
         return self.utterance
 
     def finish(self) -> None:
@@ -97,8 +107,6 @@ class Listening:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
-        self._preroll.clear()
-        self._preroll_bytes = kind.bytes_for_ms(self._preroll_ms)
 
     def close(self) -> None:
         self._stt.close()

@@ -15,6 +15,7 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
+from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, SpeechToText
@@ -74,9 +75,10 @@ class Session:
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
         self.conversation = Conversation(plan.policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
-        self._listening = Listening(engines.stt, call.format_in, plan.hearing.preroll_ms, self._pump.feed)
+        line = CallerLine(call.format_in, plan.hearing.preroll_ms)
+        self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
         try:
-            self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording)
+            self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
         except ConfigurationError:
             self._listening.close()
             raise
