@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +14,7 @@ import uvicorn
 
 from antiphon.app import Antiphon
 from antiphon.config import Settings
+from antiphon.session.returning import collect_rarely
 from antiphon.transports.socket import http_protocol
 
 log = structlog.get_logger(__name__)
@@ -105,10 +105,7 @@ async def serve_forever(settings: Settings) -> None:
         settings = _at_port_of(listener, settings)
         antiphon = Antiphon(settings)
         async with antiphon.running():
-            # What was loaded lives as long as the process: no collection need look at it again (a peer's loop lag fell from
-            # 129 to 4 ms by it).
-            gc.collect()
-            gc.freeze()
+            collect_rarely()
             # Whoever reads the line below may connect at once: connections wait here until uvicorn takes them.
             listener.listen()
             log.info(

@@ -283,10 +283,18 @@ def test_an_end_that_cannot_be_written_still_closes_the_file(
         os.fstat(writer._file)
 
 
-def test_a_number_that_json_cannot_hold_breaks_the_log_off_and_not_the_call(tmp_path: Path, header: LogHeader) -> None:
+def test_a_number_of_any_length_is_kept(tmp_path: Path, header: LogHeader) -> None:
+    writer = EventLogWriter(tmp_path / "log.jsonl", header)
+    event = ev.ReplyAskedForTool(1, ToolCall("t", "pay", {"card": 10**30}))
+    writer.append(10_010, event, [])
+    writer.close("done")
+    assert read_event_log(tmp_path / "log.jsonl").entries[0].event == event
+
+
+def test_text_that_json_cannot_hold_breaks_the_log_off_and_not_the_call(tmp_path: Path, header: LogHeader) -> None:
     writer = EventLogWriter(tmp_path / "log.jsonl", header)
     writer.append(10_000, ev.CallConnected(), [])
-    writer.append(10_010, ev.ReplyAskedForTool(1, ToolCall("t", "pay", {"card": 10**30})), [])
+    writer.append(10_010, ev.ReplyText(1, "half a character: \ud800"), [])
     writer.append(10_020, ev.DtmfPressed("1"), [])
     writer.close("done")
     log = read_event_log(tmp_path / "log.jsonl")

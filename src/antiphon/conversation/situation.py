@@ -50,9 +50,11 @@ class Situation:
         self.policy = policy
         self.now_ms = 0
         self.outbox: list[Action] = []
-        self.user: Machine[User, UserTrigger] = Machine("user", USER_TRANSITIONS, User.SILENT, self.emit)
-        self.agent: Machine[Agent, AgentTrigger] = Machine("agent", AGENT_TRANSITIONS, Agent.IDLE, self.emit)
-        self.call: Machine[Call, CallTrigger] = Machine("call", CALL_TRANSITIONS, Call.CONNECTING, self.emit)
+        # Not ``self.emit``: machines that know the situation would make a circle, which only the garbage collector frees.
+        emit = self.outbox.append
+        self.user: Machine[User, UserTrigger] = Machine("user", USER_TRANSITIONS, User.SILENT, emit)
+        self.agent: Machine[Agent, AgentTrigger] = Machine("agent", AGENT_TRANSITIONS, Agent.IDLE, emit)
+        self.call: Machine[Call, CallTrigger] = Machine("call", CALL_TRANSITIONS, Call.CONNECTING, emit)
         self.history = History(messages)
         self.tools = {tool.name: tool for tool in tools}
         self.tool_calls = ToolCalls()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from antiphon.media.port import HearingCounters
 
 _REACH_MS = 890
-"""An echo later than this is not looked for. With the segment it makes 8,144 samples: the search's transforms take 8,192 just as they are, and
-twice as long for a few more."""
+"""An echo later than this is not looked for. With the segment it makes 8,144 samples; the search's transforms take 8,192, and twice as
+long for a few more."""
 _FORGET_MS = 250
 """What is out of reach is let go in steps of this much."""
 _SEGMENT_MS = 128

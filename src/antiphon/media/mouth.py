@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from antiphon.media.facts import MediaListener
+from antiphon.media.facts import MediaListener, Nobody
 from antiphon.media.playhead import Playhead
 from antiphon.media.settings import PlayoutSettings
 from antiphon.transports.base import CallTransport
@@ -144,6 +144,11 @@ class Mouth:
             if not self._held:
                 self.hold(reply, now_ms)
             self.prepare(0)
+
+    def close(self) -> None:
+        """The call is over: nothing more is said, and nobody is told."""
+        self.prepare(0)
+        self._listener = Nobody()
 
     # ---------------------------------------------------------------------------------- from the far side
 

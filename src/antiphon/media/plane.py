@@ -80,8 +80,8 @@ class MediaPlane:
         recording: Path | None = None,
         line: CallerLine | None = None,
     ) -> MediaPort:
-        """A call's port. ``line`` will carry what is heard, for whoever shares it. Raises ConfigurationError for a format that cannot be heard. A recording that cannot be made is logged; the
-        call goes on."""
+        """A call's port. ``line`` will carry what is heard, for whoever shares it. Raises ConfigurationError for a format that cannot be
+        heard. A recording that cannot be made is logged; the call goes on."""
         ears, to_ears = self._hearing_for(format_in)
         recorder = self._recorder(recording, format_in, format_out)
         line = line or CallerLine(format_in)

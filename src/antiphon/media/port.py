@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from antiphon.audio.concealment import Concealer
 from antiphon.media.ears import Ears
-from antiphon.media.facts import AudioTap, MediaListener
+from antiphon.media.facts import AudioTap, MediaListener, Nobody
 from antiphon.media.line import CallerLine
 from antiphon.media.mouth import Mouth
 from antiphon.media.recorder import Recorder
@@ -249,6 +249,8 @@ class MediaPort:
             self._ears.close(self._slot)
             self._slot = -1
             self._finish_recording()
+            self._listener, self._tap = Nobody(), None
+            self.mouth.close()
 
     def _finish_recording(self) -> None:
         if self._recorder is None:

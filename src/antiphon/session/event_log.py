@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import orjson
+import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from antiphon.conversation.actions import Action, StartReply
@@ -29,6 +29,11 @@ from antiphon.errors import MalformedMessage
 from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
+# Not orjson: every document it makes keeps the 4 KiB it was written into, and here hundreds wait to be flushed.
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder().decode
+_UNWRITABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
+_UNREADABLE = (msgspec.DecodeError, KeyError, ValueError, TypeError, ValidationError)
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
 _HEADER_FIELDS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
@@ -65,7 +70,7 @@ class LogEntry:
 def plain_action(action: Action) -> list[Any]:
     """An action as the log writes it."""
     if isinstance(action, StartReply):
-        text = orjson.dumps(action.messages)
+        text = encode(action.messages)
         left_out = ("messages", "options")  # of the options, the request tells
         fields = {
             field.name: getattr(action, field.name)
@@ -79,7 +84,7 @@ def plain_action(action: Action) -> list[Any]:
 def encode_entry(now_ms: int, event: Event | None, actions: Sequence[Action]) -> bytes:
     """One line, without its end."""
     tagged = None if event is None else [type(event).__name__, event]
-    return orjson.dumps([now_ms, tagged, [plain_action(action) for action in actions]])
+    return encode([now_ms, tagged, [plain_action(action) for action in actions]])
 
 
 class EventLogWriter:
@@ -92,7 +97,7 @@ class EventLogWriter:
         """Raises OSError where the file cannot be made."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._lines: list[bytes] = [orjson.dumps({"version": VERSION, **_shallow(header)})]
+        self._lines: list[bytes] = [encode({"version": VERSION, **_shallow(header)})]
         self._lost = 0
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,13 +107,13 @@ class EventLogWriter:
             raise
 
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
-        """Never raises: what cannot be written (a number of more than 64 bits from a model) breaks the log off, not the call."""
+        """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
         if self._lost or len(self._lines) >= self._MAX_LINES:
             self._lost += 1
             return
         try:
             self._lines.append(encode_entry(now_ms, event, actions))
-        except orjson.JSONEncodeError:
+        except _UNWRITABLE:
             self._lost += 1
 
     def flush(self) -> None:
@@ -125,7 +130,7 @@ class EventLogWriter:
 
     def close(self, reason: str) -> None:
         """Write the end. Raises OSError where the disk does not take it; the file is closed all the same."""
-        self._lines.append(orjson.dumps({"ended": reason, **({"lost": self._lost} if self._lost else {})}))
+        self._lines.append(encode({"ended": reason, **({"lost": self._lost} if self._lost else {})}))
         try:
             self.flush()
         finally:
@@ -163,12 +168,12 @@ def read_event_log(path: Path) -> EventLog:
     lost = 0
     for number, line in enumerate(lines[1:], start=2):
         try:
-            document = orjson.loads(line)
+            document = decode(line)
             if isinstance(document, dict):
                 ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
             entries.append(_read_entry(document))
-        except (orjson.JSONDecodeError, KeyError, ValueError, TypeError, ValidationError) as error:
+        except _UNREADABLE as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
     return EventLog(header, entries, ended, torn, lost)
 
@@ -189,14 +194,14 @@ def read_event(tagged: Sequence[Any]) -> Event:
 
 def _read_header(line: bytes) -> LogHeader:
     try:
-        fields = orjson.loads(line)
+        fields = decode(line)
         if fields.pop("version") != VERSION:
             raise MalformedMessage("event_log", f"only version {VERSION} can be read")
         for name, kind in _HEADER_FIELDS.items():
             value = kind.validate_python(fields[name])
             fields[name] = tuple(value) if isinstance(value, list) else value
         return LogHeader(**fields)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValidationError) as error:
+    except (*_UNREADABLE, AttributeError) as error:
         raise MalformedMessage("event_log", f"the header cannot be read ({type(error).__name__})") from None
 
 

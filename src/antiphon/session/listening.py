@@ -109,7 +109,9 @@ class Listening:
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
 
     def close(self) -> None:
+        """Nothing is heard any more. The recogniser, which knows us, is let go."""
         self._stt.close()
+        self._stt = _Deaf()
 
     def _on_transcription(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, Transcribed):
@@ -120,6 +122,20 @@ class Listening:
             self._feed(TranscriptFinal(event.utterance, event.text, complete))
         else:
             self._feed(TranscriptChanged(event.utterance, event.text))
+
+
+class _Deaf:
+    """The ``SpeechToTextStream`` of a call that is over."""
+
+    def begin(self, utterance: int) -> None: ...
+
+    def push(self, audio: bytes) -> None: ...
+
+    def finish(self, utterance: int) -> None: ...
+
+    def expect(self, answers: ExpectedAnswers) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def _format_for(stt: SpeechToText, audio: AudioFormat) -> AudioFormat:

@@ -52,10 +52,16 @@ class Pump:
             self._run()
 
     def stop(self) -> None:
-        """Nothing is fed any more."""
+        """Nothing is fed any more. Once the input at hand has been dealt with, the callbacks are let go, and with them the session: what
+        knows it in a circle would be freed by the collector only."""
         self._stopped = True
         self._inbox.clear()
         self._disarm()
+        if not self._running:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._execute, self._observe, self._on_fault = _nothing, _nothing, _nothing
 
     def _run(self, timer: bool = False) -> None:
         self._running = True
@@ -76,6 +82,8 @@ class Pump:
             self._on_fault(fault)
         finally:
             self._running = False
+            if self._stopped:
+                self._let_go()
 
     def _drain(self, now_ms: int, event: Event | None) -> None:
         actions = self._conversation.actions()
@@ -110,3 +118,7 @@ class Pump:
             self._run(timer=True)
         else:
             self._arm()
+
+
+def _nothing(*_: object) -> None:
+    """What a stopped pump does."""

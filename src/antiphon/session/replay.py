@@ -14,7 +14,7 @@ from antiphon.conversation.events import PolicyChanged
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
-from antiphon.session.event_log import EventLog, plain_action
+from antiphon.session.event_log import EventLog, decode, encode, plain_action
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def replay(log: EventLog) -> Difference | None:
             conversation.handle_timer(entry.now_ms)
         else:
             conversation.handle(entry.event, entry.now_ms)
-        replayed = orjson.loads(orjson.dumps([plain_action(action) for action in conversation.actions()]))
+        replayed = decode(encode([plain_action(action) for action in conversation.actions()]))
         if replayed != entry.actions:
             name = "timer" if entry.event is None else type(entry.event).__name__
             return Difference(number, entry.now_ms - log.header.started_ms, name, entry.actions, replayed)
@@ -120,14 +120,14 @@ class _TurnKeeper:
 def changed_policy(policy: Policy, settings: Mapping[str, str]) -> Policy:
     """``{"endpointing.silence_ms": "300"}`` applied. A leading ``policy.`` is allowed. Raises ConfigurationError naming the field
     and what is there."""
-    document = orjson.loads(orjson.dumps(policy))
+    document = decode(encode(policy))
     for path, text in settings.items():
         names = path.removeprefix("policy.").split(".")
         place = document
         for name in names[:-1]:
             place = place.get(name) if isinstance(place, dict) else None
         if not isinstance(place, dict) or names[-1] not in place:
-            known = ", ".join(sorted(_paths(orjson.loads(orjson.dumps(policy)))))
+            known = ", ".join(sorted(_paths(decode(encode(policy)))))
             raise ConfigurationError(path, f"there is no such policy; there are {known}")
         place[names[-1]] = _value(text)
     try:

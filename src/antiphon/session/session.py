@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,14 +21,15 @@ from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, SpeechToText
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import Listening
-from antiphon.session.observers import SessionObserver
+from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.pump import Pump
 from antiphon.session.speaking import Speaking
+from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.transports.base import CallStarted, CallTransport
-from antiphon.vocabulary import EndReason, ToolSpec, Usage
+from antiphon.vocabulary import EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
@@ -64,9 +65,9 @@ class Session:
         self.end_reason: EndReason | None = None
         self._transport = transport
         self._clock = clock
-        self._observers = observers
+        self._watched = CallObservers(call, observers)
         self._on_closed = on_closed
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
         self._server_tools = tuple(engines.tools.specs()) if engines.tools is not None else ()
@@ -83,20 +84,19 @@ class Session:
             self._listening.close()
             raise
         self._thinking = Thinking(
-            engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect, self._spawn,
-            self._used, self._provider_failed,
+            engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect,
+            self._tasks.spawn, self._watched.used, self._watched.provider_failed,
         )  # fmt: skip
         self._speaking = Speaking(
             engines.voices, engines.voice, engines.speed, call.format_out, self.port.mouth, clock, self._pump.feed,
-            self._spawn, self._spoke, self._provider_failed,
+            self._tasks.spawn, self._watched.spoke, self._watched.provider_failed,
         )  # fmt: skip
-        self._tools = Tools(engines.tools, context, self._pump.feed, self._spawn)
+        self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
         self._event_log = self._open_event_log(tools)
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
-        for observer in self._observers:
-            observer.call_started(self.call, self.started_ms)
+        self._watched.call_started(self.started_ms)
         self._listening.expect(self.plan.opening)
         self._hear_as(self.plan.policy)
         self.port.listen(self._listening)
@@ -256,14 +256,14 @@ class Session:
                     probability = await detector.probability(action.messages, action.text)
             except Exception as error:
                 log.warning("turn_detector_failed", provider=detector.name, problem=type(error).__name__)
-                self._provider_failed(detector.name, type(error).__name__)
+                self._watched.provider_failed(detector.name, type(error).__name__)
             else:
                 self._pump.feed(ev.EndOfTurnScored(action.turn, probability, action.text))
 
-        self._spawn(score(), name="score-turn")
+        self._tasks.spawn(score(), name="score-turn")
 
     def _transfer(self, action: do.TransferCall) -> None:
-        self._spawn(self._hand_over(action.destination), name="transfer")
+        self._tasks.spawn(self._hand_over(action.destination), name="transfer")
 
     async def _hand_over(self, destination: str) -> None:
         if self.plan.transfer is not None:
@@ -286,11 +286,8 @@ class Session:
         self._listening.close()
         self.port.close()
         self._transport.close(1000, "ended")
-        for task in tuple(self._tasks):
-            task.cancel()
-        now_ms = self._clock.now_ms()
-        for observer in self._observers:
-            observer.call_ended(self.call.call_id, now_ms, action.reason)
+        self._tasks.close()
+        self._watched.call_ended(self._clock.now_ms(), action.reason)
         if self._event_log is not None:
             try:
                 self._event_log.close(action.reason)
@@ -311,8 +308,7 @@ class Session:
 
     async def wait_closed(self, timeout_s: float) -> None:
         """Wait for this call's tasks to be gone, bounded."""
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=timeout_s)
+        await self._tasks.wait(timeout_s)
 
     def _open_event_log(self, tools: Sequence[Any]) -> EventLogWriter | None:
         if self.plan.event_log is None:
@@ -330,30 +326,7 @@ class Session:
     def _observe(self, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
         if self._event_log is not None:
             self._event_log.append(now_ms, event, actions)
-        for observer in self._observers:
-            observer.happened(self.call.call_id, now_ms, event, actions)
-
-    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-        return task
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (fault := task.exception()) is not None and isinstance(fault, Exception):
-            self._fault(fault)
-
-    def _used(self, provider: str, usage: Usage) -> None:
-        for observer in self._observers:
-            observer.used(self.call.call_id, provider, usage)
-
-    def _spoke(self, provider: str, characters: int) -> None:
-        self._used(provider, Usage(characters=characters))
-
-    def _provider_failed(self, provider: str, code: str) -> None:
-        for observer in self._observers:
-            observer.provider_failed(self.call.call_id, provider, code)
+        self._watched.happened(now_ms, event, actions)
 
     def _fault(self, fault: Exception) -> None:
         """A bug of ours. It ends this call and no other."""
