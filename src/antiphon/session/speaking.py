@@ -13,6 +13,7 @@ from antiphon.conversation import events as ev
 from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.media.mouth import Mouth
 from antiphon.providers.base import SpeechRequest, TextToSpeech
+from antiphon.session.stalls import StallWatch
 from antiphon.vocabulary import AudioFormat, WordTiming
 
 _CHUNK_TIMEOUT_S = 10.0
@@ -131,17 +132,14 @@ class Speaking:
         name = self._voice_of[1] if self._voice_of[0] == reply else self.voice
         stream = voice.synthesize(SpeechRequest(text, self._audio, name, self.speed))
         try:
-            while True:
-                try:
-                    async with asyncio.timeout(_CHUNK_TIMEOUT_S):
-                        chunk = await anext(stream)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError:
-                    raise ProviderTimeout(voice.name, "the voice stopped speaking") from None
-                self._spoken += len(chunk.audio)
-                self._words += chunk.words
-                self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
+            async with StallWatch(_CHUNK_TIMEOUT_S) as watch:
+                async for chunk in stream:
+                    watch.alive()
+                    self._spoken += len(chunk.audio)
+                    self._words += chunk.words
+                    self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
+        except TimeoutError:
+            raise ProviderTimeout(voice.name, "the voice stopped speaking") from None
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 
 import structlog
@@ -25,6 +24,7 @@ from antiphon.providers.base import (
     TransferDelta,
     UsageDelta,
 )
+from antiphon.session.stalls import StallWatch
 from antiphon.vocabulary import ToolSpec, Usage
 
 _STALL_S = 15.0
@@ -89,12 +89,9 @@ class Thinking:
 
     async def _think(self, reply: int, request: ModelRequest) -> None:
         for model in self._models:
-            begun = False
+            watch = StallWatch(_STALL_S)
             try:
-                async with aclosing(_bounded(model, request)) as deltas:
-                    async for delta in deltas:
-                        begun = True
-                        self._take(reply, model.name, delta)
+                await self._stream(reply, model, request, watch)
             except ProviderError as error:
                 log.warning("model_failed", provider=error.provider, code=error.code)
                 self._on_failure(error.provider, error.code)
@@ -105,10 +102,23 @@ class Thinking:
                 self._tasks.pop(reply, None)
                 self._feed(ev.ReplyDone(reply))
                 return
-            if begun:
+            if watch.begun:
                 break  # words have been said: another model would begin anew
         self._tasks.pop(reply, None)
         self._feed(ev.ReplyFailed(reply))
+
+    async def _stream(self, reply: int, model: LanguageModel, request: ModelRequest, watch: StallWatch) -> None:
+        stream = model.stream(request)
+        try:
+            async with watch:
+                async for delta in stream:
+                    watch.alive()
+                    self._take(reply, model.name, delta)
+        except TimeoutError:
+            raise ProviderTimeout(model.name, "the model stopped answering") from None
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
     def _take(self, reply: int, provider: str, delta: ModelDelta) -> None:
         if isinstance(delta, TextDelta):
@@ -127,21 +137,3 @@ class Thinking:
             self._feed(ev.ReplyAskedToTransfer(reply, delta.destination))
         elif isinstance(delta, UsageDelta):
             self._on_usage(provider, delta.usage)
-
-
-async def _bounded(model: LanguageModel, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
-    """The model's stream, each wait bounded. Closing it closes the model's."""
-    stream = model.stream(request)
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(_STALL_S):
-                    delta = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise ProviderTimeout(model.name, "the model stopped answering") from None
-            yield delta
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()
