@@ -242,3 +242,39 @@ def test_the_model_forgets_while_nothing_sounds_and_only_then() -> None:
         ears.feed(slot, window(level))
         ears.beat()
     assert len(model.resets) == 2
+
+
+class Remembering(LoudnessModel):
+    """Says what it is told to, whatever it hears."""
+
+    def __init__(self, *says: float) -> None:
+        super().__init__()
+        self._says = list(says)
+
+    def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.full(slots.size, self._says.pop(0), dtype=np.float32)
+
+
+HISS, WHISPER = 0.001, 0.003
+
+
+@pytest.mark.parametrize(
+    ("level", "sure", "silent_windows", "noticed"),
+    [
+        (HISS, 0.2, 5, False),  # the model's memory
+        (HISS, 0.4, 5, True),  # as sure as it must be to go on
+        (WHISPER, 0.2, 5, True),  # there is something on the line
+        (HISS, 0.2, 20, True),  # nothing is left to be remembered
+    ],
+)
+def test_what_the_model_remembers_of_a_voice_begins_no_sound(
+    level: float, sure: float, silent_windows: int, noticed: bool
+) -> None:
+    says = [0.0] * 70 + [0.9] * 6 + [0.0] * silent_windows + [sure]
+    levels = [HISS] * 70 + [0.3] * 6 + [HISS] * silent_windows + [level]
+    ears, facts = Ears(Encoding.MULAW, Remembering(*says), slots=1), Facts()
+    slot = ears.open(facts, HearingSettings())
+    for at_level in levels:
+        ears.feed(slot, window(at_level))
+        ears.beat()
+    assert ("sound" in {fact[0] for fact in facts.told[2:]}) is noticed

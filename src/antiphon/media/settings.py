@@ -43,11 +43,12 @@ class PlayoutSettings:
     """Audio the far side holds ahead of what is heard. As much as a network hiccup needs and no more: it is what a barge-in must
     clear, and what is
     unknown about what was heard."""
-    message_ms: int = 80
-    """Audio in one message. 20 ms would cost four times the CPU for nothing: the far side buffers anyway."""
+    message_ms: int = 100
+    """Audio in one message: half the lead, so that the far side never holds less. 20 ms would cost five times the CPU for nothing: the
+    far side buffers anyway."""
     first_message_ms: int = 40
     """The first message of a reply is short, so that it leaves with the voice's first chunk."""
-    mark_every_ms: int = 240
+    mark_every_ms: int = 400
     """Marks asked for, so that the playhead is corrected while a reply plays."""
     mark_timeout_ms: int = 2000
     """An end mark that has not come this long after it should have: the clock decides."""

@@ -1,78 +1,99 @@
-"""Per-call hearing state, one element a slot in arrays, so that one vectorised rule serves all calls of a beat."""
+"""What is known of every call's hearing: one table, a row for each quantity and a column for each call.
+
+One beat takes the columns of the calls it hears out of the table, works on whole rows of them, and puts them back: two costly steps
+instead of one for every quantity that a rule reads or writes. Times are positions in each call's audio, in ms; levels are dBFS.
+"""
 
 from __future__ import annotations
-
-import dataclasses
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.media.settings import HearingSettings
 
-NEVER = np.iinfo(np.int64).max
+State = NDArray[np.float64]
+"""Shape (rows, calls). Every number in it is exact: times and counts stay far under 2^53."""
+
+NEVER = np.inf
 QUIET_LINE_DBFS = -70.0
+FIRST_DISTRUST_MS = 10_000
+
+PHASE = 0
+"""``QUIET``, ``SOUND`` or ``SPEECH``."""
+HEARD_MS = 1
+"""Audio that went through the model."""
+BEGAN_MS = 2
+"""Where the present sound began."""
+MODEL_END_MS = 3
+"""Where the model last heard voice."""
+LOUD_END_MS = 4
+"""Where the line was last clearly louder than its background."""
+VOICE_END_MS = 5
+"""Where sound or speech last ended, by both; −1 before any."""
+QUIET_WINDOWS = 6
+"""Windows in a row without a sound."""
+REPORT_MS = 7
+"""When to report next that speech goes on."""
+PEAK_DB = 8
+"""The loudest frame of the present sound."""
+FLOOR_DB = 9
+"""The background."""
+FLOOR_NEXT_DB = 10
+FLOOR_WINDOWS = 11
+MET_QUIET_MS = 12
+"""How much of the agent's voice has met a quiet line."""
+ALONE_UNTIL_MS = 13
+"""Until when loudness alone keeps up the present sound; 0 where the model has agreed, or nothing sounds."""
+DISTRUSTED_UNTIL_MS = 14
+DISTRUST_MS = 15
+
+# From here on: set from outside, only read by the beat.
+AGENT_SOUNDS = 16
+"""1 while the agent can be heard."""
+SOUND_AT = 17
+SPEECH_AT = 18
+RELEASE_AT = 19
+STOP_MS = 20
+FADE_MS = 21
+_ROWS = 22
+
+QUIET, SOUND, SPEECH = 0, 1, 2
 
 
-def _times() -> NDArray[np.int64]:
-    return np.zeros(0, dtype=np.int64)
-
-
-def _levels() -> NDArray[np.float32]:
-    return np.zeros(0, dtype=np.float32)
-
-
-@dataclass(slots=True)
 class HearingSlots:
-    """Arrays of shape (slots,). Times are positions in each call's audio, in ms."""
+    """The table. Columns are handed out by ``Ears``."""
 
-    phase: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, dtype=np.int8))
-    heard_ms: NDArray[np.int64] = field(default_factory=_times)
-    """Audio that went through the model."""
-    began_ms: NDArray[np.int64] = field(default_factory=_times)
-    """Where the present sound began."""
-    model_end_ms: NDArray[np.int64] = field(default_factory=_times)
-    """Where the model last heard voice."""
-    loud_end_ms: NDArray[np.int64] = field(default_factory=_times)
-    """Where the line was last clearly louder than its background."""
-    voice_end_ms: NDArray[np.int64] = field(default_factory=_times)
-    """Where sound or speech last ended, by both; −1 before any."""
-    quiet_windows: NDArray[np.int64] = field(default_factory=_times)
-    """Windows in a row without a sound."""
-    report_ms: NDArray[np.int64] = field(default_factory=_times)
-    """When to report next that speech goes on."""
-    peak_db: NDArray[np.float32] = field(default_factory=_levels)
-    """The loudest frame of the present sound."""
-    floor_db: NDArray[np.float32] = field(default_factory=_levels)
-    floor_next_db: NDArray[np.float32] = field(default_factory=_levels)
-    floor_windows: NDArray[np.int64] = field(default_factory=_times)
-    sound_at: NDArray[np.float32] = field(default_factory=_levels)
-    speech_at: NDArray[np.float32] = field(default_factory=_levels)
-    release_at: NDArray[np.float32] = field(default_factory=_levels)
-    stop_ms: NDArray[np.int64] = field(default_factory=_times)
-    fade_ms: NDArray[np.int64] = field(default_factory=_times)
+    def __init__(self) -> None:
+        self.table: State = np.zeros((_ROWS, 0))
 
     def grow(self, slots: int) -> None:
         """Make room, keeping what there is."""
-        for array in dataclasses.fields(self):
-            before = getattr(self, array.name)
-            grown = np.zeros(slots, dtype=before.dtype)
-            grown[: before.size] = before
-            setattr(self, array.name, grown)
+        before = self.table
+        self.table = np.zeros((_ROWS, slots))
+        self.table[:, : before.shape[1]] = before
 
     def clear(self, slot: int) -> None:
         """A new call."""
-        for array in dataclasses.fields(self):
-            getattr(self, array.name)[slot] = 0
-        self.voice_end_ms[slot] = -1
-        self.report_ms[slot] = NEVER
+        column = self.table[:, slot]
+        column[:] = 0
+        column[VOICE_END_MS] = -1
+        column[REPORT_MS] = NEVER
         # Until two seconds have been heard the line counts as quiet: then nothing is taken for background that may be a voice.
-        self.floor_db[slot] = self.floor_next_db[slot] = QUIET_LINE_DBFS
-        self.peak_db[slot] = QUIET_LINE_DBFS
+        column[[FLOOR_DB, FLOOR_NEXT_DB, PEAK_DB]] = QUIET_LINE_DBFS
+        column[DISTRUST_MS] = FIRST_DISTRUST_MS
 
     def configure(self, slot: int, settings: HearingSettings) -> None:
-        self.sound_at[slot] = settings.sound_threshold
-        self.speech_at[slot] = settings.speech_threshold
-        self.release_at[slot] = settings.release_threshold
-        self.stop_ms[slot] = settings.stop_after_ms
-        self.fade_ms[slot] = settings.fade_after_ms
+        column = self.table[:, slot]
+        column[SOUND_AT] = settings.sound_threshold
+        column[SPEECH_AT] = settings.speech_threshold
+        column[RELEASE_AT] = settings.release_threshold
+        column[STOP_MS] = settings.stop_after_ms
+        column[FADE_MS] = settings.fade_after_ms
+
+    def take(self, slots: NDArray[np.intp]) -> State:
+        """A copy of these columns, shape (rows, n)."""
+        return self.table.take(slots, axis=1)
+
+    def put(self, slots: NDArray[np.intp], state: State) -> None:
+        """What the beat has changed of them."""
+        self.table[:AGENT_SOUNDS, slots] = state[:AGENT_SOUNDS]
