@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
-from fastapi import FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -26,19 +30,18 @@ from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
 from antiphon.transports.socket import MediaRoutes, Refusal, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 
-app = FastAPI()
+
+async def hello(request: Request) -> Response:
+    return JSONResponse("hello")
 
 
-@app.get("/hello")
-async def hello() -> str:
-    return "hello"
-
-
-@app.websocket("/asgi")
 async def asgi_echo(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.send_text(await websocket.receive_text())
     await websocket.close()
+
+
+app = Starlette(routes=[Route("/hello", hello), WebSocketRoute("/asgi", asgi_echo)])
 
 
 class Echo(MediaListener):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from fastapi import Request
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, read_body
 from antiphon.surfaces.realtime.protocol.errors import missing, wrong_type
