@@ -18,7 +18,7 @@ from antiphon.surfaces.realtime.access import Access, AccessControl, Act
 from antiphon.surfaces.realtime.browser_call import BrowserCall
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.http import PREFIX, HttpError, post
-from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, read_offer
+from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, no_webrtc, read_offer
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.webrtc.base import InvalidOffer, WebRtcEngine
@@ -97,10 +97,7 @@ async def _answer(
         if isinstance(error, InvalidOffer):
             raise invalid_offer(error.problem) from None
         if isinstance(error, ProviderUnavailable):
-            _logger.error("webrtc_unavailable", problem=error.problem)
-            raise HttpError(
-                501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error"
-            ) from None
+            raise no_webrtc(error.problem) from None
         raise
     call.begin(leg)
     return session.call_id, answer
