@@ -12,7 +12,6 @@ import grimp
 import pytest
 from pydantic import BaseModel, SecretStr
 from tests.serving import settings_for
-from typer.main import get_command
 
 from antiphon.app import Antiphon
 from antiphon.cli import app
@@ -174,7 +173,7 @@ def test_metrics_in_the_documents_exist(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_the_documents_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
-    commands = get_command(app).commands  # type: ignore[attr-defined]
+    commands = app.commands
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     fences = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     for name, rest in re.findall(r"^\s*antiphon (\w+)([^\n&]*)", fences, re.MULTILINE):

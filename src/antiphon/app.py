@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from antiphon import __version__
 from antiphon.answering import Answering
@@ -44,7 +46,7 @@ from antiphon.surfaces.realtime import calls as realtime_calls
 from antiphon.surfaces.realtime import listener as realtime_listener
 from antiphon.surfaces.realtime import secret_routes
 from antiphon.surfaces.realtime.access import AccessControl
-from antiphon.surfaces.realtime.http import PREFIXES, RealtimeCors
+from antiphon.surfaces.realtime.http import RealtimeCors
 from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
 from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
 from antiphon.surfaces.realtime.secrets import ClientSecrets
@@ -291,30 +293,23 @@ class Antiphon:
 
     # ---------------------------------------------------------------------------------- what can be seen
 
-    def _build_asgi(self) -> FastAPI:
-        app = FastAPI(title="Antiphon", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-        guard = http.require_key(self.keys, open_api=self.settings.open_api)
-        app.include_router(http.operations(self.manager, self.metrics, self.timelines, self._status, guard))
-        if self.twilio is not None:
-            app.include_router(self.twilio.router)
-        if self.settings.realtime.enabled:
-            app.add_middleware(RealtimeCors, origins=self.settings.realtime.cors_origins)
-            client_secrets = secret_routes.routes(
-                self.access,
-                self.client_secrets,
-                self.clock,
-                self.realtime.defaults_of,
-                strict=self.settings.realtime.strict,
-            )
-            calls = realtime_calls.routes(self.access, self.realtime, self.webrtc)
-            for prefix in PREFIXES:
-                app.include_router(client_secrets, prefix=prefix)
-                app.include_router(calls, prefix=prefix)
-            if self.settings.realtime.talk_page != "off":
-                app.include_router(self._talk())
-        return app
+    def _build_asgi(self) -> Starlette:
+        # Routes are tried in order: the carrier's are the ones that are asked for with every call.
+        routes = list(self.twilio.routes) if self.twilio is not None else []
+        guarded = http.require_key(self.keys, open_api=self.settings.open_api)
+        routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded)
+        realtime = self.settings.realtime
+        if not realtime.enabled:
+            return http.application(routes)
+        routes += secret_routes.routes(
+            self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
+        )
+        routes += realtime_calls.routes(self.access, self.realtime, self.webrtc)
+        if realtime.talk_page != "off":
+            routes += self._talk()
+        return http.application(routes, [Middleware(RealtimeCors, origins=realtime.cors_origins)])
 
-    def _talk(self) -> APIRouter:
+    def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
 
         def make_key(assistant: str, ttl_s: int) -> tuple[str, int]:

@@ -15,6 +15,7 @@ import uvicorn
 from antiphon.app import Antiphon
 from antiphon.config import Settings
 from antiphon.session.returning import collect_rarely
+from antiphon.transports.no_socket import NoSocketHere
 from antiphon.transports.socket import http_protocol
 
 log = structlog.get_logger(__name__)
@@ -43,7 +44,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 antiphon.asgi,
                 http=http_protocol(antiphon.media_routes),
-                ws="websockets-sansio",
+                ws=NoSocketHere,
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -6,8 +6,7 @@ import importlib
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from antiphon.bench import measure
 from antiphon.bench.fleet import Span

@@ -16,6 +16,16 @@ def test_packages_of_a_lock_file_are_counted_and_weighed(tmp_path: Path) -> None
     assert 10 < found.mib < 200
 
 
+def test_a_package_with_two_versions_for_two_pythons_is_installed_once(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("numpy==2.0.0 ; python_version < '3.12'\n")
+    once = installed(lock)
+    lock.write_text("numpy==2.0.0 ; python_version < '3.12'\nnumpy==2.1.0 ; python_version >= '3.12'\n")
+    assert installed(lock) == once
+    assert once is not None
+    assert once.packages == 1
+
+
 def test_without_a_lock_file_nothing_is_known(tmp_path: Path) -> None:
     assert installed(tmp_path / "requirements.lock") is None
 

@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from antiphon.audio.wav import read_wav, write_wav
 from antiphon.cli.call import call
@@ -27,9 +25,7 @@ def clip(tmp_path: Path) -> Path:
 
 async def antiphon_call(*arguments: object) -> Result:
     """Run the command in a thread of its own: it brings its own event loop."""
-    app = typer.Typer()
-    app.command()(call)
-    return await asyncio.to_thread(CliRunner().invoke, app, [str(each) for each in arguments])
+    return await asyncio.to_thread(CliRunner().invoke, call, [str(each) for each in arguments])
 
 
 async def test_an_answered_call_is_a_success(agent: Any, media_server: Any, clip: Path, tmp_path: Path) -> None:
@@ -53,7 +49,7 @@ async def test_the_caller_has_a_voice_and_an_ear(agent: Any, media_server: Any) 
 
 
 async def test_an_engine_that_does_not_start_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(call.__globals__, "ENGINE_START_S", 0.0)  # the package attribute is the function
+    monkeypatch.setitem(call.callback.__globals__, "ENGINE_START_S", 0.0)  # the package attribute is the command
     result = await antiphon_call("http://127.0.0.1:1/voice", "--say", "Hello")
     assert result.exit_code == 1
     assert "did not start within" in " ".join(result.output.split())
@@ -124,6 +120,11 @@ async def test_a_refused_call_is_a_failure(http_server: Any, clip: Path) -> None
         (["http://a/b", "--script", "absent.yaml"], "absent.yaml"),
         (["http://a/b", "--wav", "absent.wav"], "absent.wav"),
         (["http://a/b", "--dtmf", "1", "--calls", "0"], "Invalid value"),
+        (
+            ["http://a/b", "--dtmf", "1", "--stagger-ms", "nan"],
+            "Invalid value for '--stagger-ms': nan is not in the range",
+        ),
+        (["http://a/b", "--dtmf", "1", "--jitter-ms", "much"], "Invalid value for '--jitter-ms'"),
     ],
 )
 async def test_mistakes_are_usage_errors(arguments: list[str], text: str) -> None:

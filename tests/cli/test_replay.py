@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from tests.calls.rig import Call
-from typer.testing import CliRunner
 
 from antiphon.cli import app
 

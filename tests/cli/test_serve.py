@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from click.testing import Result
-from typer.testing import CliRunner
+from click.testing import CliRunner, Result
 
 import antiphon
 from antiphon import server
@@ -24,8 +23,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTIPHON_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ANTIPHON_PORT", "0")  # the usual one may be somebody's
     monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "the-account-s-token")
-    # Logging is the process's, and this process is pytest's. (The package's attribute ``serve`` is the function.)
-    monkeypatch.setitem(command.__globals__, "configure_logging", lambda level, form: None)
+    # Logging is the process's, and this process is pytest's. (The package's attribute ``serve`` is the command.)
+    monkeypatch.setitem(command.callback.__globals__, "configure_logging", lambda level, form: None)
 
 
 def serve(*arguments: str) -> tuple[Result, str]:

@@ -133,6 +133,12 @@ async def test_a_broken_key_file_lets_nobody_in_and_is_logged(tmp_path: Path) ->
 
 async def test_unknown_paths_and_methods_are_refused(tmp_path: Path) -> None:
     async with running_server(settings_for(tmp_path)) as (_, client):
-        assert (await client.get("/nothing")).status_code == 404
-        assert (await client.post("/healthz")).status_code == 405
+        nothing = await client.get("/nothing")
+        assert (nothing.status_code, nothing.json()) == (404, {"detail": "Not Found"})
+        wrong = await client.post("/healthz")
+        assert (wrong.status_code, wrong.json()) == (405, {"detail": "Method Not Allowed"})
+        for method in ("HEAD", "POST"):
+            refused = await client.request(method, "/healthz")
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+        assert (await client.head("/twilio/voice")).status_code == 405
         assert (await client.get("/openapi.json")).status_code == 404

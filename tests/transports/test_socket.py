@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
-from fastapi import FastAPI, WebSocket
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -23,22 +26,16 @@ from websockets.frames import Opcode
 from antiphon.clock import ManualClock
 from antiphon.transports import socket as media_socket
 from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
+from antiphon.transports.no_socket import NoSocketHere
 from antiphon.transports.socket import MediaRoutes, Refusal, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 
-app = FastAPI()
+
+async def hello(request: Request) -> Response:
+    return JSONResponse("hello")
 
 
-@app.get("/hello")
-async def hello() -> str:
-    return "hello"
-
-
-@app.websocket("/asgi")
-async def asgi_echo(websocket: WebSocket) -> None:
-    await websocket.accept()
-    await websocket.send_text(await websocket.receive_text())
-    await websocket.close()
+app = Starlette(routes=[Route("/hello", hello)])
 
 
 class Echo(MediaListener):
@@ -127,7 +124,7 @@ async def serving() -> AsyncIterator[Server]:
     server = Server()
     server.routes.add("/media", server.on_upgrade)
     config = uvicorn.Config(
-        app, http=media_socket.http_protocol(server.routes), ws="websockets-sansio", lifespan="off", log_level="error"
+        app, http=media_socket.http_protocol(server.routes), ws=NoSocketHere, lifespan="off", log_level="error"
     )
     config.load()
     factory: Any = config.http_protocol_class
@@ -238,15 +235,14 @@ async def echoes_on_media_paths() -> None:
 
 async def everything_else_is_asgi() -> None:
     async with serving() as server:
-        async with server.connect("/asgi") as client:
-            await client.send("through ASGI")
-            assert await client.recv() == "through ASGI"
         answer = await raw_request(server.port, b"GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert answer.endswith(b'"hello"')
-        with pytest.raises(InvalidStatus):
-            async with server.connect("/mediafoo"):
-                pass
+        for path in ("/mediafoo", "/hello"):
+            with pytest.raises(InvalidStatus) as refused:
+                await server.connect(path)
+            assert refused.value.response.status_code == 403
+        await server.idle()
         assert not server.requests
 
 
@@ -633,7 +629,13 @@ class TestShutdown:
         server.watch = SocketWatch(clock)
         routes.add("/media", server.on_upgrade)
         config = uvicorn.Config(
-            app, http=media_socket.http_protocol(routes), port=0, lifespan="off", log_level="error", loop="none"
+            app,
+            http=media_socket.http_protocol(routes),
+            ws=NoSocketHere,
+            port=0,
+            lifespan="off",
+            log_level="error",
+            loop="none",
         )
         config.load()
         running = uvicorn.Server(config)

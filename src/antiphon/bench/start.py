@@ -52,7 +52,8 @@ def installed(lock: Path) -> Installed | None:
     and not counted. Raises OSError."""
     if not lock.is_file():
         return None
-    sizes = [size for name in _PINNED.findall(lock.read_text()) if (size := _installed_bytes(name)) is not None]
+    names = set(_PINNED.findall(lock.read_text()))  # a package may have a line for each of two Pythons
+    sizes = [size for name in names if (size := _installed_bytes(name)) is not None]
     return Installed(len(sizes), sum(sizes) / 2**20)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from fastapi import APIRouter
+from starlette.routing import Route
 
 from antiphon.carriers.base import CallControl
 from antiphon.carriers.twilio.carrier import TwilioCarrier
@@ -17,7 +17,7 @@ class Carrier(Protocol):
     """A telephone company, ready to serve."""
 
     @property
-    def router(self) -> APIRouter:
+    def routes(self) -> list[Route]:
         """Its webhooks."""
         ...
 

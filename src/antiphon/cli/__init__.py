@@ -7,7 +7,7 @@ import os
 # Before numpy is loaded: the beat is one thread, and its matrix products are too small to be worth more.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import typer
+import click
 
 from antiphon import __version__
 from antiphon.cli.bench import bench
@@ -17,26 +17,31 @@ from antiphon.cli.keys import keys
 from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.command()(serve)
-app.command()(demo)
-app.command()(call)
-app.command()(replay)
-app.command()(bench)
-app.add_typer(keys, name="keys")
+EXIT_INTERRUPTED = 130
+"""128 and the signal's number, as shells have it."""
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"antiphon {__version__}")
-        raise typer.Exit
+class _Commands(click.Group):
+    """Lists its commands in the order they are told in."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # click would say "Aborted!", with the status of a failure
+            raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
 
 
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
-) -> None:
+@click.group(cls=_Commands, context_settings={"show_default": True})
+@click.version_option(__version__, message="antiphon %(version)s", help="Show the version.")
+def app() -> None:
     """A self-hosted server for real-time voice agents."""
+
+
+for _command in (serve, demo, call, replay, bench, keys):
+    app.add_command(_command)
 
 
 def main() -> None:

@@ -10,10 +10,9 @@ import asyncio
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlsplit
 
-import typer
+import click
 import uvloop
 from rich.console import Console
 from rich.markup import escape
@@ -32,6 +31,7 @@ from antiphon.bench.start import Start, installed, measure_start
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
+from antiphon.cli.values import PATH, FloatRange
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.base import TextToSpeech
@@ -57,32 +57,63 @@ MOST_CALLS = 1000
 WAVE_CALLS = 10
 
 
+@click.command()
+@click.option("--calls", default="1,10,50,200,400", help="Numbers of calls at once, e.g. 1,10,50")
+@click.option("--seconds", type=FloatRange(1, 3600), default=30.0, help="Measured for so long, after the ramp")
+@click.option(
+    "--url", default="", show_default=False, help="A server that runs: http://…/voice (webhook) or ws://… (media)"
+)
+@click.option("--pid", default=0, help="The process id of that server")
+@click.option(
+    "--auth-token",
+    default="",
+    show_default=False,
+    envvar="TWILIO_AUTH_TOKEN",
+    show_envvar=True,
+    help="Signs as Twilio would",
+)
+@click.option("--serve", default="", show_default=False, help="Start this as the server, {port} in it being its port")
+@click.option("--media-path", default="/ws", help="With --serve: the path of its media WebSocket")
+@click.option("--label", default="", show_default=False, help="The server's name in the report")
+@click.option("--speech", type=PATH, help="A folder of WAV files with what callers say")
+@click.option("--seed", default=0, help="Of all randomness")
+@click.option("--json", type=PATH, help="Write the figures to this file")
+@click.option("--knee/--no-knee", default=True, help="Go on until it is known how many calls the server holds")
+@click.option(
+    "--most", type=click.IntRange(1, MOST_CALLS), default=MOST_CALLS, help="… but with no more calls than this"
+)
+@click.option("--waves", type=click.IntRange(0, 100), default=0, help="So many waves of 10 calls, for memory")
+@click.option(
+    "--wait-quiet", type=FloatRange(0), default=0.0, help="Before each point, wait up to so many s for a quiet machine"
+)
+@click.option("--twice/--no-twice", help="Then measure twice as many calls as it holds")
+@click.option("--start/--no-start", help="Also: start to ready, packages and their size")
+@click.option("--soak", type=click.IntRange(0, 1_000_000), default=0, help="Nothing but so many short calls, in waves")
+@click.option("--at-once", type=click.IntRange(1, MOST_CALLS), default=100, help="With --soak: calls in a wave")
+@click.option("--quick/--no-quick", help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
+@click.option("--reference", type=PATH, default=KEPT, help="With --quick: the run to compare with")
 def bench(
-    calls: Annotated[str, typer.Option(help="Numbers of calls at once, e.g. 1,10,50")] = "1,10,50,200,400",
-    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Measured for so long, after the ramp")] = 30.0,
-    url: Annotated[str, typer.Option(help="A server that runs: http://…/voice (webhook) or ws://… (media)")] = "",
-    pid: Annotated[int, typer.Option(help="The process id of that server")] = 0,
-    auth_token: Annotated[str, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Signs as Twilio would")] = "",
-    serve: Annotated[str, typer.Option(help="Start this as the server, {port} in it being its port")] = "",
-    media_path: Annotated[str, typer.Option(help="With --serve: the path of its media WebSocket")] = "/ws",
-    label: Annotated[str, typer.Option(help="The server's name in the report")] = "",
-    speech: Annotated[Path | None, typer.Option(help="A folder of WAV files with what callers say")] = None,
-    seed: Annotated[int, typer.Option(help="Of all randomness")] = 0,
-    json: Annotated[Path | None, typer.Option(help="Write the figures to this file")] = None,
-    knee: Annotated[bool, typer.Option(help="Go on until it is known how many calls the server holds")] = True,
-    most: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="… but with no more calls than this")] = MOST_CALLS,
-    waves: Annotated[int, typer.Option(min=0, max=100, help="So many waves of 10 calls, for memory")] = 0,
-    wait_quiet: Annotated[
-        float, typer.Option(min=0, help="Before each point, wait up to so many s for a quiet machine")
-    ] = 0,
-    twice: Annotated[bool, typer.Option(help="Then measure twice as many calls as it holds")] = False,
-    start: Annotated[bool, typer.Option(help="Also: start to ready, packages and their size")] = False,
-    soak: Annotated[int, typer.Option(min=0, max=1_000_000, help="Nothing but so many short calls, in waves")] = 0,
-    at_once: Annotated[int, typer.Option(min=1, max=MOST_CALLS, help="With --soak: calls in a wave")] = 100,
-    quick: Annotated[
-        bool, typer.Option(help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
-    ] = False,
-    reference: Annotated[Path, typer.Option(help="With --quick: the run to compare with")] = KEPT,
+    calls: str,
+    seconds: float,
+    url: str,
+    pid: int,
+    auth_token: str,
+    serve: str,
+    media_path: str,
+    label: str,
+    speech: Path | None,
+    seed: int,
+    json: Path | None,
+    knee: bool,
+    most: int,
+    waves: int,
+    wait_quiet: float,
+    twice: bool,
+    start: bool,
+    soak: int,
+    at_once: int,
+    quick: bool,
+    reference: Path,
 ) -> None:
     """Measure CPU, memory, latency and barge-in against the number of calls."""
     console, errors = Console(), Console(stderr=True)
@@ -111,12 +142,12 @@ def bench(
         _conclude(console, target.label, run)
     except ConfigurationError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(EXIT_USAGE) from error
+        raise click.exceptions.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(EXIT_FAILED) from error
+        raise click.exceptions.Exit(EXIT_FAILED) from error
     if quick and not _as_good_as(run.points, kept, console):
-        raise typer.Exit(EXIT_FAILED)
+        raise click.exceptions.Exit(EXIT_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +222,7 @@ def _conclude_soak(console: Console, soaked: Soak, started: str, json: Path | No
             json, {"version": report.VERSION, "started": started, "machine": machine, **soaked.as_document()}
         )
     if soaked.failures():
-        raise typer.Exit(EXIT_FAILED)
+        raise click.exceptions.Exit(EXIT_FAILED)
 
 
 def _as_good_as(points: list[Point], kept: dict[int, float], console: Console) -> bool:

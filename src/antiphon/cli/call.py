@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import urlunsplit
 
+import click
 import httpx
 import orjson
-import typer
 import uvloop
 from rich.console import Console
 from rich.markup import escape
@@ -34,6 +33,7 @@ from antiphon.caller.timeline import fetch_timeline, with_stages
 from antiphon.caller.transcript import AgentWords, RecognisedWords, ServerWords, Transcript
 from antiphon.caller.voice import DEFAULT_VOICE, Voice, prepare
 from antiphon.caller.webhook import CallFailed, Identity, split_url
+from antiphon.cli.values import PATH, FloatRange
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
 from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
@@ -66,47 +66,89 @@ class Job:
     json: bool
 
 
+@click.command()
+@click.argument("url", default="")
+@click.option("--media-url", default="", show_default=False, help="Skip the webhook: open this ws:// or wss:// URL")
+@click.option("--say", multiple=True, help="A line to speak (repeat; spoken before --wav)")
+@click.option("--wav", type=PATH, multiple=True, help="A recording to play as a line (repeat)")
+@click.option("--dtmf", default="", show_default=False, help="Keys to press at the end; w pauses half a second")
+@click.option("--script", type=PATH, help="A YAML script instead of --say, --wav, --dtmf")
+@click.option("--barge-in-at", type=int, help="Every line but the first interrupts the answer after so many ms")
+@click.option("--param", multiple=True, help="NAME=VALUE for start.customParameters, with --media-url")
+@click.option("--from", "from_", default=_NOBODY.caller, help="The caller's number")
+@click.option("--to", default=_NOBODY.called, help="The number called")
+@click.option("--account-sid", default=_NOBODY.account_sid, envvar="TWILIO_ACCOUNT_SID", show_envvar=True)
+@click.option(
+    "--auth-token",
+    default="",
+    show_default=False,
+    envvar="TWILIO_AUTH_TOKEN",
+    show_envvar=True,
+    help="Signs as Twilio would; none: unsigned",
+)
+@click.option("--calls", type=click.IntRange(1, MAX_CALLS), default=1, help="So many calls at once")
+@click.option("--stagger-ms", type=FloatRange(0), default=40.0, help="Between the beginnings of two calls")
+@click.option("--noise-dbfs", type=float, help="Line noise, e.g. -55; none: silence")
+@click.option("--jitter-ms", default=0.0, help="Each message is late by up to this")
+@click.option("--loss", default=0.0, help="Share of audio messages lost, 0-1")
+@click.option("--reorder", default=0.0, help="Share of audio messages swapped, 0-1")
+@click.option("--stall", multiple=True, help="AT:DURATION in ms: nothing gets through (repeat)")
+@click.option("--seed", default=0, help="Of all randomness")
+@click.option("--voice", default=DEFAULT_VOICE, help="The caller's voice")
+@click.option("--agent-done-ms", default=700, help="Silence that means the agent has finished")
+@click.option("--greeting-ms", default=3000, help="Wait so long for a greeting")
+@click.option("--reply-timeout-ms", default=8000, help="Later than this, a turn is unanswered")
+@click.option("--limit-s", type=click.IntRange(1), default=300, help="No call lasts longer")
+@click.option("--record", type=PATH, help="Stereo WAV of the call: caller left, agent right")
+@click.option("--transcribe/--no-transcribe", help="Show the agent's words by a speech recogniser")
+@click.option(
+    "--api-url", default="", show_default=False, help="Where the server's timelines are (default: the URL's host)"
+)
+@click.option(
+    "--api-key",
+    default="",
+    show_default=False,
+    envvar="ANTIPHON_API_KEY",
+    show_envvar=True,
+    help="Bearer key for them",
+)
+@click.option("--json/--no-json", help="The report as JSON on standard output")
 def call(
-    url: Annotated[
-        str, typer.Argument(help="The server's voice webhook, e.g. http://127.0.0.1:8000/twilio/voice")
-    ] = "",
-    media_url: Annotated[str, typer.Option(help="Skip the webhook: open this ws:// or wss:// URL")] = "",
-    say: Annotated[list[str] | None, typer.Option(help="A line to speak (repeat; spoken before --wav)")] = None,
-    wav: Annotated[list[Path] | None, typer.Option(help="A recording to play as a line (repeat)")] = None,
-    dtmf: Annotated[str, typer.Option(help="Keys to press at the end; w pauses half a second")] = "",
-    script: Annotated[Path | None, typer.Option(help="A YAML script instead of --say, --wav, --dtmf")] = None,
-    barge_in_at: Annotated[
-        int | None, typer.Option(help="Every line but the first interrupts the answer after so many ms")
-    ] = None,
-    param: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE for start.customParameters, with --media-url")
-    ] = None,
-    from_: Annotated[str, typer.Option("--from", help="The caller's number")] = _NOBODY.caller,
-    to: Annotated[str, typer.Option(help="The number called")] = _NOBODY.called,
-    account_sid: Annotated[str, typer.Option(envvar="TWILIO_ACCOUNT_SID")] = _NOBODY.account_sid,
-    auth_token: Annotated[
-        str, typer.Option(envvar="TWILIO_AUTH_TOKEN", help="Signs as Twilio would; none: unsigned")
-    ] = "",
-    calls: Annotated[int, typer.Option(min=1, max=MAX_CALLS, help="So many calls at once")] = 1,
-    stagger_ms: Annotated[float, typer.Option(min=0, help="Between the beginnings of two calls")] = 40,
-    noise_dbfs: Annotated[float | None, typer.Option(help="Line noise, e.g. -55; none: silence")] = None,
-    jitter_ms: Annotated[float, typer.Option(help="Each message is late by up to this")] = 0,
-    loss: Annotated[float, typer.Option(help="Share of audio messages lost, 0-1")] = 0,
-    reorder: Annotated[float, typer.Option(help="Share of audio messages swapped, 0-1")] = 0,
-    stall: Annotated[list[str] | None, typer.Option(help="AT:DURATION in ms: nothing gets through (repeat)")] = None,
-    seed: Annotated[int, typer.Option(help="Of all randomness")] = 0,
-    voice: Annotated[str, typer.Option(help="The caller's voice")] = DEFAULT_VOICE,
-    agent_done_ms: Annotated[int, typer.Option(help="Silence that means the agent has finished")] = 700,
-    greeting_ms: Annotated[int, typer.Option(help="Wait so long for a greeting")] = 3000,
-    reply_timeout_ms: Annotated[int, typer.Option(help="Later than this, a turn is unanswered")] = 8000,
-    limit_s: Annotated[int, typer.Option(min=1, help="No call lasts longer")] = 300,
-    record: Annotated[Path | None, typer.Option(help="Stereo WAV of the call: caller left, agent right")] = None,
-    transcribe: Annotated[bool, typer.Option(help="Show the agent's words by a speech recogniser")] = False,
-    api_url: Annotated[str, typer.Option(help="Where the server's timelines are (default: the URL's host)")] = "",
-    api_key: Annotated[str, typer.Option(envvar="ANTIPHON_API_KEY", help="Bearer key for them")] = "",
-    json: Annotated[bool, typer.Option(help="The report as JSON on standard output")] = False,
+    url: str,
+    media_url: str,
+    say: tuple[str, ...],
+    wav: tuple[Path, ...],
+    dtmf: str,
+    script: Path | None,
+    barge_in_at: int | None,
+    param: tuple[str, ...],
+    from_: str,
+    to: str,
+    account_sid: str,
+    auth_token: str,
+    calls: int,
+    stagger_ms: float,
+    noise_dbfs: float | None,
+    jitter_ms: float,
+    loss: float,
+    reorder: float,
+    stall: tuple[str, ...],
+    seed: int,
+    voice: str,
+    agent_done_ms: int,
+    greeting_ms: int,
+    reply_timeout_ms: int,
+    limit_s: int,
+    record: Path | None,
+    transcribe: bool,
+    api_url: str,
+    api_key: str,
+    json: bool,
 ) -> None:
-    """Place a simulated phone call (or hundreds) and measure how the agent did."""
+    """Place a simulated phone call (or hundreds) and measure how the agent did.
+
+    URL is the server's voice webhook, e.g. http://127.0.0.1:8000/twilio/voice
+    """
     errors = Console(stderr=True)
     try:
         job = Job(
@@ -114,15 +156,15 @@ def call(
                 lines=(),
                 webhook_url=url,
                 media_url=media_url,
-                parameters=_parameters(param or []),
+                parameters=_parameters(param),
                 identity=Identity(from_, to, account_sid, auth_token),
                 patience=Patience(agent_done_ms, greeting_ms, reply_timeout_ms),
                 noise=LineNoise(noise_dbfs, seed),
-                impairment=Impairment(jitter_ms, loss, reorder, _stalls(stall or []), seed),
+                impairment=Impairment(jitter_ms, loss, reorder, _stalls(stall), seed),
                 limit_ms=limit_s * 1000,
                 keep_audio=record is not None or transcribe,
             ),
-            lines=read_script(script) if script else lines_of(tuple(say or ()), tuple(wav or ()), dtmf, barge_in_at),
+            lines=read_script(script) if script else lines_of(say, wav, dtmf, barge_in_at),
             calls=calls,
             stagger_ms=stagger_ms,
             voice=voice,
@@ -137,12 +179,12 @@ def call(
             failed = runner.run(run_job(job, Console()))
     except ConfigurationError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(EXIT_USAGE) from error
+        raise click.exceptions.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(EXIT_FAILED) from error
+        raise click.exceptions.Exit(EXIT_FAILED) from error
     if failed:
-        raise typer.Exit(EXIT_FAILED)
+        raise click.exceptions.Exit(EXIT_FAILED)
 
 
 def _check(job: Job, *, mixed: bool) -> None:
@@ -159,7 +201,7 @@ def _check(job: Job, *, mixed: bool) -> None:
         raise ConfigurationError("calls", "--record and --transcribe are for one call")
 
 
-def _parameters(given: list[str]) -> dict[str, str]:
+def _parameters(given: Iterable[str]) -> dict[str, str]:
     parameters = {}
     for each in given:
         name, separator, value = each.partition("=")
@@ -169,7 +211,7 @@ def _parameters(given: list[str]) -> dict[str, str]:
     return parameters
 
 
-def _stalls(given: list[str]) -> tuple[Stall, ...]:
+def _stalls(given: Iterable[str]) -> tuple[Stall, ...]:
     stalls = []
     for each in given:
         at, _, duration = each.partition(":")

@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
+import click
 import httpx
-import typer
 import uvloop
 from rich.console import Console
 from rich.markup import escape
@@ -32,6 +32,7 @@ from antiphon.caller.script import read_script
 from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
+from antiphon.cli.values import PATH
 from antiphon.errors import AntiphonError, ProviderUnavailable
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
@@ -49,23 +50,23 @@ class Outcome:
     detail: str
 
 
-def demo(
-    output: Annotated[Path, typer.Option(help="Where the recording and the event log go")] = Path("demo-output"),
-    serve: Annotated[bool, typer.Option("--serve", help="Leave the server up afterwards")] = False,
-    port: Annotated[int, typer.Option(help="Port of the server, 0 for any")] = 0,
-) -> None:
+@click.command()
+@click.option("--output", type=PATH, default="demo-output", help="Where the recording and the event log go")
+@click.option("--serve", is_flag=True, help="Leave the server up afterwards")
+@click.option("--port", default=0, help="Port of the server, 0 for any")
+def demo(output: Path, serve: bool, port: int) -> None:
     """Hold a real spoken conversation on this machine and show what happened. Exit 0 when all of it worked."""
     console, errors = Console(), Console(stderr=True)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             worked = runner.run(_demo(console, output, port or _free_port(), stay=serve))
     except KeyboardInterrupt:
-        raise typer.Exit(0 if serve else 130) from None
+        raise click.exceptions.Exit(0 if serve else 130) from None
     except (AntiphonError, OSError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(1) from error
+        raise click.exceptions.Exit(1) from error
     if not worked:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
 
-import typer
+import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -17,7 +16,10 @@ from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.surfaces.keys import ApiKeys
 
-keys = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke API keys."""
 
 
 @contextmanager
@@ -27,16 +29,20 @@ def _keys() -> Iterator[ApiKeys]:
         yield ApiKeys(read_settings().data_dir / "keys.json")
     except (AntiphonError, OSError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(2) from error
+        raise click.exceptions.Exit(2) from error
 
 
 @keys.command()
-def create(name: Annotated[str, typer.Argument(help="What the key is for")] = "default") -> None:
-    """Make a key. It is shown once."""
+@click.argument("name", default="default")
+def create(name: str) -> None:
+    """Make a key. It is shown once.
+
+    NAME is what the key is for; "default" unless another is given.
+    """
     with _keys() as kept:
         record, secret = kept.create(name, SystemClock().wall_ms())
     Console(stderr=True).print(f"Key {record.id} ({escape(name)}), shown this once:")
-    typer.echo(secret)
+    click.echo(secret)
 
 
 @keys.command("list")
@@ -51,13 +57,17 @@ def list_() -> None:
 
 
 @keys.command()
-def revoke(key_id: Annotated[str, typer.Argument(help="The id, as `antiphon keys list` shows it")]) -> None:
-    """Make a key worthless, at once."""
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Make a key worthless, at once.
+
+    KEY_ID is the id, as `antiphon keys list` shows it.
+    """
     with _keys() as kept:
         revoked = kept.revoke(key_id)
     if not revoked:
         Console(stderr=True).print(f"[bold red]Error:[/] there is no key {escape(key_id)}")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _day(wall_ms: int) -> str:

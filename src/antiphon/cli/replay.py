@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
 
+import click
 import orjson
-import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.cli.values import PATH
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import Difference, TurnOutcome, changed_policy, outcomes
@@ -20,13 +21,14 @@ from antiphon.session.replay import replay as run_again
 _SHOWN = 20
 
 
-def replay(
-    log: Annotated[Path, typer.Argument(help="An event log: <call id>.jsonl")],
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="policy.path=value: what would have changed? (repeat)")
-    ] = None,
-) -> None:
-    """Re-run a call and say "identical", or show the first difference (exit 1). With --set, compare policies turn by turn."""
+@click.command()
+@click.argument("log", type=PATH)
+@click.option("--set", "changes", multiple=True, help="policy.path=value: what would have changed? (repeat)")
+def replay(log: Path, changes: tuple[str, ...]) -> None:
+    """Re-run a call and say "identical", or show the first difference (exit 1). With --set, compare policies turn by turn.
+
+    LOG is an event log: <call id>.jsonl
+    """
     out, errors = Console(), Console(stderr=True)
     try:
         event_log = read_event_log(log)
@@ -34,16 +36,16 @@ def replay(
         _say_how_it_ended(out, event_log)
         if difference is not None:
             _show(out, difference)
-            raise typer.Exit(1)
+            raise click.exceptions.Exit(1)
         out.print(f"[bold green]identical[/]: {len(event_log.entries)} inputs gave the same actions")
-        if set_:
-            _compare(out, event_log, _settings(set_))
+        if changes:
+            _compare(out, event_log, _settings(changes))
     except (AntiphonError, OSError) as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(2) from error
+        raise click.exceptions.Exit(2) from error
 
 
-def _settings(assignments: list[str]) -> dict[str, str]:
+def _settings(assignments: Iterable[str]) -> dict[str, str]:
     settings: dict[str, str] = {}
     for assignment in assignments:
         path, equals, value = assignment.partition("=")

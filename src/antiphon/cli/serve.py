@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
-import typer
+import click
 import uvloop
 from rich.console import Console
 from rich.markup import escape
@@ -15,11 +14,11 @@ from antiphon.errors import AntiphonError
 from antiphon.observability import configure_logging
 
 
-def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (ANTIPHON_HOST)")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on, 0 for any (ANTIPHON_PORT)")] = None,
-    assistant: Annotated[str | None, typer.Option(help="Who answers (ANTIPHON_ASSISTANT)")] = None,
-) -> None:
+@click.command()
+@click.option("--host", help="Address to listen on (ANTIPHON_HOST)")
+@click.option("--port", type=int, help="Port to listen on, 0 for any (ANTIPHON_PORT)")
+@click.option("--assistant", help="Who answers (ANTIPHON_ASSISTANT)")
+def serve(host: str | None, port: int | None, assistant: str | None) -> None:
     """Serve phone calls. Settings come from ANTIPHON_* and antiphon.toml; these options win."""
     from antiphon.server import serve_forever
 
@@ -30,7 +29,7 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve_forever(settings))
     except KeyboardInterrupt:
-        raise typer.Exit(130) from None
+        raise click.exceptions.Exit(130) from None
     except (AntiphonError, OSError) as error:
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise typer.Exit(2) from error
+        raise click.exceptions.Exit(2) from error

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 import structlog
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from antiphon.errors import CapacityError, ConfigurationError
 from antiphon.session.manager import SessionManager
@@ -17,13 +23,29 @@ from antiphon.surfaces.metrics import CallMetrics
 
 log = structlog.get_logger(__name__)
 
-
-def _json(content: Any, status_code: int = 200) -> Response:
-    return Response(orjson.dumps(content), status_code, media_type="application/json")
+Handler = Callable[[Request], Awaitable[Response]]
 
 
-def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
-    """A dependency that lets nobody in without a private key (``Authorization: Bearer …``)."""
+def application(routes: Iterable[Route], middleware: Sequence[Middleware] = ()) -> Starlette:
+    """The ASGI application. A route answers the methods it was given and no other, and every refusal is ``{"detail": …}``."""
+    routes = list(routes)
+    for route in routes:
+        if route.methods is not None:
+            route.methods.discard("HEAD")  # Starlette adds it to GET: a webhook would be acted on
+    return Starlette(routes=routes, middleware=middleware, exception_handlers={HTTPException: _refused})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"detail": error.detail}, error.status_code, error.headers)
+
+
+def _json(content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(content), status_code, headers, "application/json")
+
+
+def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Handler], Handler]:
+    """A decorator of handlers that lets nobody in without a private key (``Authorization: Bearer …``)."""
 
     def check(request: Request) -> None:
         if open_api:
@@ -41,7 +63,15 @@ def require_key(keys: ApiKeys, *, open_api: bool) -> Callable[[Request], None]:
                 {"WWW-Authenticate": "Bearer"},
             )
 
-    return check
+    def guarded(handler: Handler) -> Handler:
+        @functools.wraps(handler)
+        async def checked(request: Request) -> Response:
+            check(request)
+            return await handler(request)
+
+        return checked
+
+    return guarded
 
 
 def operations(
@@ -49,18 +79,15 @@ def operations(
     metrics: CallMetrics,
     timelines: Timelines,
     status: Callable[[], dict[str, Any]],
-    guard: Callable[[Request], None],
-) -> APIRouter:
+    guarded: Callable[[Handler], Handler],
+) -> list[Route]:
     """Health, readiness, metrics and the timelines of calls."""
-    router = APIRouter()
 
-    @router.get("/healthz")
-    async def healthz() -> Response:
+    async def healthz(request: Request) -> Response:
         """Alive: the process answers, and says how it is."""
         return _json({"status": "ok", **status()})
 
-    @router.get("/readyz")
-    async def readyz() -> Response:
+    async def readyz(request: Request) -> Response:
         """Ready: a new call would be taken."""
         try:
             manager.require_admission()
@@ -68,16 +95,20 @@ def operations(
             return _json({"status": error.reason, "calls": manager.live}, status_code=503)
         return _json({"status": "ready", "calls": manager.live})
 
-    @router.get("/metrics")
-    async def prometheus() -> Response:
+    async def prometheus(request: Request) -> Response:
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @router.get("/calls/{call_id}/timeline", dependencies=[Depends(guard)])
-    async def timeline(call_id: str) -> Response:
+    @guarded
+    async def timeline(request: Request) -> Response:
         """Where the time of each turn went; by our call id or the carrier's."""
-        line = timelines.find(call_id)
+        line = timelines.find(request.path_params["call_id"])
         if line is None:
             raise HTTPException(404, "There is no such call")
         return _json(line.rows())
 
-    return router
+    return [
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", prometheus),
+        Route("/calls/{call_id}/timeline", timeline),
+    ]

@@ -91,7 +91,7 @@ class MediaRoutes:
 
 
 def http_protocol(routes: MediaRoutes) -> type[asyncio.Protocol]:
-    """What to give uvicorn as ``http=``. Its ``ws=`` must not be ``none``: uvicorn would not look for upgrades at all."""
+    """What to give uvicorn as ``http=``; ``no_socket.NoSocketHere`` as ``ws=``."""
 
     class MediaAwareProtocol(_MediaAwareProtocol):
         media_routes = routes

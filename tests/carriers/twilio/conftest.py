@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 from uvicorn.server import ServerState
@@ -27,7 +26,9 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.webhook import CallStatusChanged
 from antiphon.clock import ManualClock
 from antiphon.errors import AntiphonError
+from antiphon.surfaces.http import application
 from antiphon.transports.base import CallStarted, CallTransport
+from antiphon.transports.no_socket import NoSocketHere
 from antiphon.transports.socket import MediaRoutes, http_protocol
 from antiphon.transports.watch import SocketWatch
 
@@ -257,9 +258,8 @@ async def serving(**changes: Any) -> AsyncIterator[Twilio]:
     answers: list[CallAnswered] = []
     carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append)
     carrier.add_media_routes(routes)
-    app = FastAPI()
-    app.include_router(carrier.router)
-    config = uvicorn.Config(app, http=http_protocol(routes), ws="websockets-sansio", lifespan="off", log_level="error")
+    app = application(carrier.routes)
+    config = uvicorn.Config(app, http=http_protocol(routes), ws=NoSocketHere, lifespan="off", log_level="error")
     config.load()
     state = ServerState()
     factory: Any = config.http_protocol_class

@@ -13,7 +13,10 @@ from urllib.parse import parse_qs
 
 import pytest
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from uvicorn.server import ServerState
 
 from antiphon.carriers.base import DetectionTuning, MachineDetection, OutboundCall
@@ -37,10 +40,14 @@ class RestApi:
         self.requests: list[tuple[str, str, Form]] = []
         self.trouble: list[int | str] = []
         self.released = asyncio.Event()
-        self.app = FastAPI()
-        self.app.add_api_route("/2010-04-01/Accounts/{account}/Calls.json", self.create, methods=["POST"])
-        self.app.add_api_route("/2010-04-01/Accounts/{account}/Calls.json", self.list, methods=["GET"])
-        self.app.add_api_route("/2010-04-01/Accounts/{account}/Calls/{sid}.json", self.update, methods=["POST"])
+        account = "/2010-04-01/Accounts/{account}"
+        self.app = Starlette(
+            routes=[
+                Route(f"{account}/Calls.json", self.create, methods=["POST"]),
+                Route(f"{account}/Calls.json", self.list, methods=["GET"]),
+                Route(f"{account}/Calls/{{sid}}.json", self.update, methods=["POST"]),
+            ]
+        )
         self.is_listed: Callable[[str], bool] = lambda sid: True
 
     @property
@@ -67,7 +74,8 @@ class RestApi:
         listed = [self._call(sid) for sid in reversed(self.calls) if self.is_listed(sid)]
         return self._json(200, {"calls": listed, "next_page_uri": None, "page": 0, "page_size": 20})
 
-    async def update(self, request: Request, sid: str) -> Response:
+    async def update(self, request: Request) -> Response:
+        sid = request.path_params["sid"]
         await self._note(sid, request)
         trouble = self.trouble.pop(0) if self.trouble else None
         if trouble == "lost answer":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import httpx
 import numpy as np
 import orjson
 import pytest
+import structlog
 from aiortc import AudioStreamTrack, RTCPeerConnection, RTCSessionDescription
 from numpy.typing import NDArray
 from tests.serving import running_server, settings_for, write_assistant
@@ -509,11 +511,24 @@ async def test_room_that_is_gone_when_the_call_connects_is_said_on_the_channel(p
 
 
 async def test_without_the_extra_the_server_says_what_is_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "antiphon.transports.webrtc.leg", None)
+    monkeypatch.setitem(sys.modules, "antiphon.transports.webrtc.leg", None)
     caller = Caller()
     answer = await place.post(await caller.offer())
     assert (answer.status_code, answer.json()["error"]["code"]) == (501, "webrtc_unavailable")
     await caller.close()
+
+
+async def test_a_form_is_answered_so_too_where_nothing_can_read_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "python_multipart", None)
+    with structlog.testing.capture_logs() as logs:
+        answer = await place.http.post(CALLS, content=form(("sdp", "v=0")), headers={**place.headers, **FORM})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (501, "webrtc_unavailable")
+    [problem] = [entry["problem"] for entry in logs if entry["event"] == "webrtc_unavailable"]
+    assert "python-multipart" in problem
+    stranger = await place.http.post(CALLS, content=form(("sdp", "v=0")), headers=FORM)
+    assert stranger.status_code == 401, "who asks is found out before"
 
 
 # ------------------------------------------------------------------------------------------------ the older dialect

@@ -9,50 +9,54 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from antiphon.errors import CapacityError
+from antiphon.surfaces.http import application
 from antiphon.surfaces.realtime import http
-from antiphon.surfaces.realtime.http import PREFIX, ErrorRoute, HttpError, RealtimeCors, read_body, read_object
+from antiphon.surfaces.realtime.http import PREFIX, HttpError, RealtimeCors, post, read_body, read_object
 from antiphon.surfaces.realtime.protocol.errors import missing
 
 
-def client(app: FastAPI) -> httpx.AsyncClient:
+def client(app: Starlette) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://voice.example")
 
 
-def app_with(origins: list[str] | None = None) -> FastAPI:
+def app_with(origins: list[str] | None = None) -> Starlette:
     """Routes that read, raise, or echo."""
-    app = FastAPI()
-    router = APIRouter(prefix=PREFIX, route_class=ErrorRoute)
     raised = {
         "http": HttpError(409, "Already answered.", "call_answered", param="call_id"),
         "client": missing("session.type"),
         "full": CapacityError("full"),
         "draining": CapacityError("draining"),
-        "fastapi": HTTPException(415, "Not that."),
+        "starlette": HTTPException(415, "Not that."),
         "bug": KeyError("a secret word"),
     }
 
-    @router.post("/raise/{kind}")
-    async def fail(kind: str) -> None:
-        raise raised[kind]
+    async def fail(request: Request) -> Response:
+        raise raised[request.path_params["kind"]]
 
-    @router.post("/object")
-    async def echo(request: Request) -> dict[str, Any]:
-        return await read_object(request)
+    async def echo(request: Request) -> Response:
+        return JSONResponse(await read_object(request))
 
-    @router.post("/body")
-    async def length(request: Request) -> int:
-        return len(await read_body(request, 1000))
+    async def length(request: Request) -> Response:
+        return JSONResponse(len(await read_body(request, 1000)))
 
-    @app.get("/elsewhere")
-    async def elsewhere() -> str:
-        return "private"
+    async def elsewhere(request: Request) -> Response:
+        return PlainTextResponse("private")
 
-    app.include_router(router)
-    app.add_middleware(RealtimeCors, origins=origins or ["*"])
-    return app
+    routes = [
+        *post("/raise/{kind}", fail),
+        *post("/object", echo),
+        *post("/body", length),
+        Route("/elsewhere", elsewhere),
+    ]
+    return application(routes, [Middleware(RealtimeCors, origins=origins or ["*"])])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +69,7 @@ def app_with(origins: list[str] | None = None) -> FastAPI:
                        "param": None, "code": "server_full"}),
         ("draining", 503, {"message": "The server is shutting down and takes no new session.", "type": "server_error",
                            "param": None, "code": "server_draining"}),
-        ("fastapi", 415, {"message": "Not that.", "type": "invalid_request_error", "param": None, "code": None}),
+        ("starlette", 415, {"message": "Not that.", "type": "invalid_request_error", "param": None, "code": None}),
     ],
 )  # fmt: skip
 async def test_what_a_handler_raises_is_answered_in_openai_s_shape(

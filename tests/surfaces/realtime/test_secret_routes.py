@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
 
 from antiphon.clock import ManualClock
+from antiphon.surfaces.http import application
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.realtime import secret_routes
 from antiphon.surfaces.realtime.access import AccessControl
@@ -46,14 +46,12 @@ class Server:
 async def serving(folder: Path, *, strict: bool = False, capacity: int = 100) -> AsyncIterator[Server]:
     clock, keys = ManualClock(), ApiKeys(folder / "keys.json")
     secrets = ClientSecrets(folder / "client-secrets.sqlite3", capacity)
-    app = FastAPI()
     access = AccessControl(keys, secrets, clock)
     defaults = SessionConfig("some-model")
-    app.include_router(
+    app = application(
         secret_routes.routes(
             access, secrets, clock, lambda model: replace(defaults, model=model or defaults.model), strict=strict
-        ),
-        prefix=PREFIX,
+        )
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://voice.example") as http:
         yield Server(http, secrets, clock, keys.create("test", 0)[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter
+from starlette.routing import Route
 
 from antiphon.carriers.base import OnCallAnswered
 from antiphon.carriers.twilio import webhook
@@ -30,7 +30,7 @@ class TwilioCarrier:
         on_answered: OnCallAnswered = lambda answered: None,
     ) -> None:
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
-        self.router: APIRouter = webhook.routes(settings, acceptor, tokens, watch.clock, on_call_status, on_answered)
+        self.routes: list[Route] = webhook.routes(settings, acceptor, tokens, watch.clock, on_call_status, on_answered)
         self.gate = MediaGate(settings, acceptor, tokens, watch)
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path

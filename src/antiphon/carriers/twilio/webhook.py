@@ -14,8 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
-from fastapi import APIRouter, HTTPException, Request, Response
-from starlette.requests import ClientDisconnect
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from antiphon.carriers.base import CallAnswered, OnCallAnswered
 from antiphon.carriers.twilio import status, twiml
@@ -54,18 +56,18 @@ def routes(
     clock: Clock,
     on_call_status: OnCallStatus = lambda changed: None,
     on_answered: OnCallAnswered = lambda answered: None,
-) -> APIRouter:
+) -> list[Route]:
     """The carrier's HTTP routes, all under ``/twilio``."""
     desk = _Desk(settings, acceptor, tokens, clock, on_call_status, on_answered)
-    router = APIRouter(prefix="/twilio", include_in_schema=False)
     both = ["GET", "POST"]
-    router.add_api_route("/voice", desk.voice, methods=both, response_model=None)
-    router.add_api_route("/voice/{assistant}", desk.voice, methods=both, response_model=None)
-    router.add_api_route("/after", desk.after, methods=both, response_model=None)
-    router.add_api_route("/stream-status", desk.stream_status, methods=["POST"], response_model=None)
-    router.add_api_route("/call-status", desk.call_status, methods=["POST"], response_model=None)
-    router.add_api_route("/answered-by", desk.answered_by, methods=["POST"], response_model=None)
-    return router
+    return [
+        Route("/twilio/voice", desk.voice, methods=both),
+        Route("/twilio/voice/{assistant}", desk.voice, methods=both),
+        Route("/twilio/after", desk.after, methods=both),
+        Route("/twilio/stream-status", desk.stream_status, methods=["POST"]),
+        Route("/twilio/call-status", desk.call_status, methods=["POST"]),
+        Route("/twilio/answered-by", desk.answered_by, methods=["POST"]),
+    ]
 
 
 class _Desk:

@@ -8,15 +8,17 @@ POST /calls/{id}/accept, /reject, /refer    of telephone calls that arrive by SI
 from __future__ import annotations
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from antiphon.errors import ProviderUnavailable
 from antiphon.ids import new_id
 from antiphon.surfaces.realtime.access import Access, AccessControl, Act
 from antiphon.surfaces.realtime.browser_call import BrowserCall
 from antiphon.surfaces.realtime.connection import RealtimeSession
-from antiphon.surfaces.realtime.http import PREFIX, ErrorRoute, HttpError
-from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, read_offer
+from antiphon.surfaces.realtime.http import PREFIX, HttpError, post
+from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, no_webrtc, read_offer
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.webrtc.base import InvalidOffer, WebRtcEngine
@@ -25,9 +27,8 @@ from antiphon.vocabulary import EndReason
 _logger = structlog.get_logger(__name__)
 
 
-def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngine) -> APIRouter:
-    """The routes of calls, to be put under ``http.PREFIXES``."""
-    router = APIRouter(route_class=ErrorRoute, include_in_schema=False)
+def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngine) -> list[Route]:
+    """The routes of calls, under each of ``http.PREFIXES``."""
 
     async def begin(request: Request, *, beta: bool) -> Response:
         who = access.require(request.headers, Act.OPEN_SESSION)
@@ -39,35 +40,36 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
         location = f"{PREFIX}/calls/{call_id}"
         return Response(answer, 201, {"Location": location}, media_type="application/sdp")
 
-    @router.post("/calls", response_model=None)
     async def calls(request: Request) -> Response:
         """Begin a call. With a client secret, the session stored with it is what a form's ``session`` is laid over."""
         return await begin(request, beta=False)
 
-    @router.post("", response_model=None)
     async def beta_calls(request: Request) -> Response:
         """The same at the address of the older dialect, in which the call's events are then."""
         return await begin(request, beta=True)
 
-    @router.post("/calls/{call_id}/hangup", response_model=None)
-    async def hangup(request: Request, call_id: str) -> Response:
+    async def hangup(request: Request) -> Response:
         """End a call, whether or not it is connected yet."""
-        _find(access, sessions, request, call_id).end(EndReason.ASSISTANT_ENDED)
+        _find(access, sessions, request).end(EndReason.ASSISTANT_ENDED)
         return Response()
 
-    @router.post("/calls/{call_id}/accept", response_model=None)
-    @router.post("/calls/{call_id}/reject", response_model=None)
-    async def answer(request: Request, call_id: str) -> Response:
+    async def answer(request: Request) -> Response:
         """Only a call by SIP rings; a browser's is answered from the start."""
-        _find(access, sessions, request, call_id)
+        _find(access, sessions, request)
         raise HttpError(400, "This call does not ring: it can be neither accepted nor rejected.", "call_not_ringing")
 
-    @router.post("/calls/{call_id}/refer", response_model=None)
-    async def refer(request: Request, call_id: str) -> Response:
-        _find(access, sessions, request, call_id)
+    async def refer(request: Request) -> Response:
+        _find(access, sessions, request)
         raise HttpError(400, "This call cannot be transferred: it did not come by SIP.", "call_not_sip")
 
-    return router
+    return [
+        *post("/calls", calls),
+        *post("", beta_calls),
+        *post("/calls/{call_id}/hangup", hangup),
+        *post("/calls/{call_id}/accept", answer),
+        *post("/calls/{call_id}/reject", answer),
+        *post("/calls/{call_id}/refer", refer),
+    ]
 
 
 def _configuration(sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer) -> SessionConfig:
@@ -95,19 +97,16 @@ async def _answer(
         if isinstance(error, InvalidOffer):
             raise invalid_offer(error.problem) from None
         if isinstance(error, ProviderUnavailable):
-            _logger.error("webrtc_unavailable", problem=error.problem)
-            raise HttpError(
-                501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error"
-            ) from None
+            raise no_webrtc(error.problem) from None
         raise
     call.begin(leg)
     return session.call_id, answer
 
 
-def _find(access: AccessControl, sessions: RealtimeSessions, request: Request, call_id: str) -> RealtimeSession:
-    """The call, for whoever may control it. Raises HttpError."""
+def _find(access: AccessControl, sessions: RealtimeSessions, request: Request) -> RealtimeSession:
+    """The call in the path, for whoever may control it. Raises HttpError."""
     access.require(request.headers, Act.CONTROL_CALL)
-    session = sessions.find(call_id)
+    session = sessions.find(request.path_params["call_id"])
     if session is None:
         raise HttpError(404, "There is no live call of this id.", "call_not_found", param="call_id")
     return session

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import orjson
 import structlog
-from fastapi import HTTPException, Request, Response
-from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, CapacityError
@@ -23,6 +25,7 @@ PREFIXES = (PREFIX, f"/openai{PREFIX}")
 MAX_BODY_BYTES = 512 * 1024
 """A session's configuration may hold long instructions and 128 tools, an offer a few kilobytes."""
 BODY_TIMEOUT_S = 5.0
+_UNDER = tuple(f"{prefix}/" for prefix in PREFIXES)
 _logger = structlog.get_logger(__name__)
 
 
@@ -63,32 +66,28 @@ def no_room(error: CapacityError) -> HttpError:
     )
 
 
-class ErrorRoute(APIRoute):
-    """The routers' ``route_class``: whatever a handler raises on purpose is answered in OpenAI's shape."""
+def post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> list[Route]:
+    """``POST path`` under each of ``PREFIXES``. Whatever the handler raises is answered in OpenAI's shape."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # the base says Coroutine
-        handler = super().get_route_handler()
+    @functools.wraps(handler)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except HttpError as error:
+            return error.response()
+        except ClientError as error:
+            return HttpError(400, error.message, error.code, param=error.param, kind=error.kind).response()
+        except CapacityError as error:
+            return no_room(error).response()
+        except HTTPException as error:
+            return HttpError(error.status_code, str(error.detail), None).response()
+        except Exception as error:
+            _logger.exception("realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
+            return HttpError(
+                500, "The server had an error while processing the request.", None, kind="server_error"
+            ).response()
 
-        async def answer(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except HttpError as error:
-                return error.response()
-            except ClientError as error:
-                return HttpError(400, error.message, error.code, param=error.param, kind=error.kind).response()
-            except CapacityError as error:
-                return no_room(error).response()
-            except HTTPException as error:
-                return HttpError(error.status_code, str(error.detail), None).response()
-            except Exception as error:
-                _logger.exception(
-                    "realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__
-                )
-                return HttpError(
-                    500, "The server had an error while processing the request.", None, kind="server_error"
-                ).response()
-
-        return answer
+    return [Route(prefix + path, answer, methods=["POST"]) for prefix in PREFIXES]
 
 
 async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
@@ -134,5 +133,5 @@ class RealtimeCors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"] if scope["type"] == "http" else ""
-        ours = path in PREFIXES or path.startswith(tuple(f"{prefix}/" for prefix in PREFIXES))
+        ours = path.startswith(_UNDER) or path in PREFIXES
         await (self._cors if ours else self._app)(scope, receive, send)

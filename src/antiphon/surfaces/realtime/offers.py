@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import orjson
-from fastapi import Request
+import structlog
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
 
 from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, read_body
 from antiphon.surfaces.realtime.protocol.errors import missing, wrong_type
 
 _MOST_PARTS = 8
+_logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,14 @@ def invalid_offer(problem: str) -> HttpError:
     )
 
 
+def no_webrtc(problem: str) -> HttpError:
+    """What calls over WebRTC need is not installed. ``problem`` is for the operator's log."""
+    _logger.error("webrtc_unavailable", problem=problem)
+    return HttpError(501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error")
+
+
 async def read_offer(request: Request) -> CallOffer:
-    """Raises HttpError (400, 408, 413, 415), ClientError."""
+    """Raises HttpError (400, 408, 413, 415, 501), ClientError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
         return CallOffer(_sdp(await read_body(request)))
@@ -49,6 +58,8 @@ async def read_offer(request: Request) -> CallOffer:
 
 async def _read_form(request: Request) -> CallOffer:
     body = await read_body(request)
+    if find_spec("python_multipart") is None:  # what starlette's parser is made of
+        raise no_webrtc("a form needs python-multipart: install antiphon[webrtc]")
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body

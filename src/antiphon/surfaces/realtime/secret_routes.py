@@ -8,13 +8,15 @@ from typing import Any
 
 import orjson
 import structlog
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
 from antiphon.ids import new_id
 from antiphon.surfaces.realtime.access import AccessControl, Act
-from antiphon.surfaces.realtime.http import ErrorRoute, HttpError, read_object
+from antiphon.surfaces.realtime.http import HttpError, post, read_object
 from antiphon.surfaces.realtime.protocol.beta import from_beta, session_to_beta
 from antiphon.surfaces.realtime.protocol.errors import out_of_bounds, unsupported, wrong_type
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig, open_session
@@ -28,9 +30,8 @@ _logger = structlog.get_logger(__name__)
 
 def routes(
     access: AccessControl, secrets: ClientSecrets, clock: Clock, defaults_of: DefaultsOf, *, strict: bool = False
-) -> APIRouter:
-    """The routes that make client secrets, to be put under ``http.PREFIXES``. Only a private key may ask."""
-    router = APIRouter(route_class=ErrorRoute, include_in_schema=False)
+) -> list[Route]:
+    """The routes that make client secrets, under each of ``http.PREFIXES``. Only a private key may ask."""
 
     def make(session: dict[str, Any], ttl_s: int) -> tuple[str, int, dict[str, Any]]:
         """The key, when it expires (unix s), and the session its holders will get. Raises HttpError, ClientError."""
@@ -45,7 +46,6 @@ def routes(
         _logger.info("client_secret_made", secret=secret.id, ttl_s=ttl_s)
         return key, secret.expires_wall_ms // 1000, config.echo(new_id("sess"), 0)
 
-    @router.post("/client_secrets", response_model=None)
     async def client_secrets(request: Request) -> Response:
         """Both fields are optional: ``expires_after`` and ``session``. The session is checked now, and shown as it will be; the secret's
         sessions begin with it, however many they are, and outlive the secret."""
@@ -55,8 +55,6 @@ def routes(
         key, expires_s, session = make(_object(body.get("session"), "session"), ttl_s)
         return _answer({"value": key, "expires_at": expires_s, "session": session})
 
-    @router.post("/sessions", response_model=None)
-    @router.post("/transcription_sessions", response_model=None)
     async def beta_sessions(request: Request) -> Response:
         """The older dialect: the body is the session, flat, and so is the answer."""
         access.require(request.headers, Act.MAKE_SECRET)
@@ -68,7 +66,11 @@ def routes(
         key, expires_s, session = make(from_beta({"type": kind, "session": body})["session"], ttl_s)
         return _answer({**session_to_beta(session), "client_secret": {"value": key, "expires_at": expires_s}})
 
-    return router
+    return [
+        *post("/client_secrets", client_secrets),
+        *post("/sessions", beta_sessions),
+        *post("/transcription_sessions", beta_sessions),
+    ]
 
 
 def _answer(document: dict[str, Any]) -> Response:

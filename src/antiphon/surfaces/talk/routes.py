@@ -9,7 +9,10 @@ from importlib.resources import files
 
 import orjson
 import structlog
-from fastapi import APIRouter, HTTPException, Request, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
@@ -67,44 +70,42 @@ class TalkDesk:
         return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
 
 
-def routes(desk: TalkDesk, visitors: Visitors) -> APIRouter:
+def routes(desk: TalkDesk, visitors: Visitors) -> list[Route]:
     """``/talk`` and what lies under it."""
-    router = APIRouter(prefix="/talk", include_in_schema=False)
     page = _read_page()
 
-    @router.get("", response_model=None)
     async def talk(request: Request) -> Response:
         return _file(request, page["index.html"])
 
-    @router.get("/assistants", response_model=None)
     async def assistants(request: Request) -> Response:
         """Names are told to those only who may talk to them."""
         _check(visitors, request)
         return _json(desk.assistants())
 
-    @router.post("/key/{assistant}", response_model=None)
-    async def key(request: Request, assistant: str) -> Response:
+    async def key(request: Request) -> Response:
         _check(visitors, request)
         try:
-            return _json(desk.key(assistant))
+            return _json(desk.key(request.path_params["assistant"]))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
 
-    @router.get("/{name}", response_model=None)
-    async def part(request: Request, name: str) -> Response:
+    async def part(request: Request) -> Response:
+        name = request.path_params["name"]
         if name not in page or name == "index.html":
             raise HTTPException(404)
         return _file(request, page[name])
 
-    whole = APIRouter(include_in_schema=False)
-    whole.include_router(router)
-
-    @whole.get("/favicon.ico", response_model=None)
     async def favicon(request: Request) -> Response:
         """Browsers ask for it now and then, whatever icon the page names."""
         return _file(request, page["icon.svg"])
 
-    return whole
+    return [
+        Route("/talk", talk),
+        Route("/talk/assistants", assistants),
+        Route("/talk/key/{assistant}", key, methods=["POST"]),
+        Route("/talk/{name}", part),
+        Route("/favicon.ico", favicon),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
