@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from antiphon.vocabulary import AudioFormat
 
-KEPT_MS = 512
-"""At least so much is there to be asked for: the recording's share and one stride of ``port``. Twice as much is held before the older half
-is let go."""
+KEPT_MS = 400
+"""At least so much is there to be asked for. Twice as much is held before the older half is let go."""
 
 
 class CallerLine:
@@ -26,11 +25,13 @@ class CallerLine:
 
     def append(self, audio: bytes) -> None:
         """What has been heard, in order, gaps filled."""
-        kept = self._audio
-        kept += audio
+        self._audio += audio
         self.end += len(audio)
-        if len(kept) > 2 * self._kept_bytes:
-            del kept[: -self._kept_bytes]
+
+    def forget(self) -> None:
+        """Let go of what is older than must be kept, if that is as much again. Whoever appends does this from time to time."""
+        if len(self._audio) > 2 * self._kept_bytes:
+            del self._audio[: -self._kept_bytes]
 
     def since(self, position: int) -> bytes:
         """From ``position`` until now, or what of it is still here."""

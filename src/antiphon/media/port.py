@@ -92,6 +92,8 @@ class MediaPort:
         self._arrived = False
         self._watch_ms: int | None = None
         self._utterance_end_ms: int | None = None
+        self._watched = False
+        """Whether either of them is set."""
         self._hears = True
         self._agent_sounds = False
 
@@ -105,7 +107,7 @@ class MediaPort:
             self._take(early)
 
     def audio(self, payload: bytes, media_ms: int | None) -> None:
-        """The caller's audio, as ``CallSink.audio``."""
+        """The caller's audio, as ``CallSink.audio``. Called fifty times a second for every call."""
         if not self._arrived:
             self._arrived = True
             self._offset_ms = float(media_ms or 0)
@@ -121,6 +123,8 @@ class MediaPort:
         self._take(payload)
 
     def _keep_early(self, payload: bytes) -> None:
+        if self._slot < 0:
+            return  # the call is over
         self._early += payload
         excess = len(self._early) - self._audio.bytes_for_ms(self._settings.early_media_ms)
         if excess > 0:
@@ -146,16 +150,6 @@ class MediaPort:
         else:
             self._hear(audio)
 
-    def _put_off(self, audio: bytes) -> None:
-        self._backlog += audio
-        if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
-            self.catch_up()
-            return
-        excess = len(self._backlog) - self._audio.bytes_for_ms(_LONGEST_BACKLOG_MS)
-        if excess > 0:
-            self._counters.backlog_dropped_ms += self._audio.ms_of(excess)
-            del self._backlog[:excess]
-
     def _hear(self, audio: bytes) -> None:
         line = self._line
         line.append(audio)
@@ -166,12 +160,23 @@ class MediaPort:
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
-        if self._watch_ms is not None or self._utterance_end_ms is not None:
+        if self._watched:
             self._check_silence()
+
+    def _put_off(self, audio: bytes) -> None:
+        self._backlog += audio
+        if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
+            self.catch_up()
+            return
+        excess = len(self._backlog) - self._audio.bytes_for_ms(_LONGEST_BACKLOG_MS)
+        if excess > 0:
+            self._counters.backlog_dropped_ms += self._audio.ms_of(excess)
+            del self._backlog[:excess]
 
     def _record(self) -> None:
         if self._recorder is not None:
             self._recorder.hear(self._line.since(self._recorded), self._plane.now_ms())
+        self._line.forget()
         self._recorded = self._line.end
         self._record_at = self._recorded + self._audio.bytes_for_ms(_RECORDED_MS)
 
@@ -197,7 +202,7 @@ class MediaPort:
             self._behind = self._ears.is_behind(self._slot)
         if self._backlog and not self._behind:
             self._hear_backlog(self._stride_bytes)
-        if self._watch_ms is not None or self._utterance_end_ms is not None:
+        if self._watched:
             self._check_silence()
 
     def notice_agent(self, sounds: bool) -> None:
@@ -214,10 +219,12 @@ class MediaPort:
     def watch_silence(self, silence_ms: int) -> None:
         """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
         self._watch_ms = silence_ms
+        self._watched = True
 
     def watch_utterance_end(self, silence_ms: int | None) -> None:
         """Tell ``utterance_ended`` once the silence is this long; None for no more."""
         self._utterance_end_ms = silence_ms
+        self._watched = silence_ms is not None or self._watch_ms is not None
 
     def _check_silence(self) -> None:
         silence_ms = self._ears.silence_ms(self._slot, int(self._line.end * self._ms_per_byte))
@@ -225,9 +232,11 @@ class MediaPort:
             return
         if self._utterance_end_ms is not None and silence_ms >= self._utterance_end_ms:
             self._utterance_end_ms = None
+            self._watched = self._watch_ms is not None
             self._listener.utterance_ended()
         if self._watch_ms is not None and silence_ms >= self._watch_ms:
             self._watch_ms = None
+            self._watched = self._utterance_end_ms is not None
             self._listener.silence_reached(silence_ms)
 
     def hear(self, settings: HearingSettings, *, enabled: bool = True) -> None:

@@ -83,6 +83,8 @@ class Session:
         except ConfigurationError:
             self._listening.close()
             raise
+        self.audio = self.port.audio
+        """``CallSink.audio``: straight to the port, which after its end hears nothing."""
         self._thinking = Thinking(
             engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect,
             self._tasks.spawn, self._watched.used, self._watched.provider_failed,
@@ -158,10 +160,6 @@ class Session:
         self.port.hear(hearing, enabled=not self._listening.manual)
 
     # ---------------------------------------------------------------------------------- CallSink
-
-    def audio(self, payload: bytes, media_ms: int | None) -> None:
-        if self.end_reason is None:
-            self.port.audio(payload, media_ms)
 
     def mark(self, name: str) -> None:
         self.port.mouth.marked(name, self._clock.now_ms())

@@ -312,3 +312,48 @@ class TestWhatWeSend:
     def test_a_hostile_stream_sid_stays_a_string(self) -> None:
         sid = '"},"event":"x\\'
         assert json.loads(wire.Outbound(sid).clear)["streamSid"] == sid
+
+
+@given(
+    st.binary(min_size=1, max_size=400),
+    st.integers(0, 10**9),
+    st.integers(0, 10**9),
+    st.sampled_from(["inbound", "outbound"]),
+    st.booleans(),
+)
+def test_the_quick_way_reads_what_the_other_reads(
+    audio: bytes, sequence: int, timestamp: int, track: str, numbers_as_text: bool
+) -> None:
+    spell = str if numbers_as_text else int
+    text = json.dumps(
+        media(
+            sequenceNumber=spell(sequence),
+            timestamp=spell(timestamp),
+            track=track,
+            payload=base64.b64encode(audio).decode(),
+        )
+    )
+    plain = wire.decode_media(text)
+    body = plain.media
+    assert wire.parse(text) == wire.Media(
+        plain.streamSid, plain.sequenceNumber, body.timestamp, body.track, body.payload
+    )
+    assert (body.payload, plain.sequenceNumber) == (audio, sequence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"event":"mark"}',
+        b'{"event":"media"}',
+        b"\xff",
+        json.dumps(media(payload="*")),
+        json.dumps(media(payload="")),
+    ],
+)
+def test_the_quick_way_leaves_everything_else_to_the_other(text: bytes | str) -> None:
+    with pytest.raises(wire.NOT_PLAIN):
+        wire.decode_media(text)

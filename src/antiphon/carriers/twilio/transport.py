@@ -97,14 +97,24 @@ class TwilioMediaListener(MediaListener):
 
     def text(self, payload: bytes) -> None:
         try:
+            message = wire.decode_media(payload)
+        except wire.NOT_PLAIN:
+            self._read(payload)
+            return
+        body = message.media
+        self._on_media(message.streamSid, message.sequenceNumber, body.timestamp, body.track, body.payload)
+
+    def _read(self, payload: bytes) -> None:
+        """Anything but plain audio."""
+        try:
             message = wire.parse(payload)
         except MalformedMessage as error:
             self._malformed(error)
             return
-        self._malformed_run = 0
         if type(message) is wire.Media:
-            self._on_media(message)
+            self._on_media(*message)
         else:
+            self._malformed_run = 0
             self._on_event(message)
 
     def binary(self, payload: bytes) -> None:
@@ -113,18 +123,19 @@ class TwilioMediaListener(MediaListener):
         if self._binary_frames >= MAX_BINARY_FRAMES:
             self.violate(1003, "text messages only")
 
-    def _on_media(self, media: wire.Media) -> None:
-        if self._sink is None:
+    def _on_media(self, stream_sid: str, sequence: int, timestamp_ms: int, track: str, audio: bytes) -> None:
+        self._malformed_run = 0
+        sink = self._sink
+        if sink is None:
             self.anomalies.count("before_start")
-        elif media.stream_sid != self._stream_sid:
+        elif stream_sid != self._stream_sid:
             self.anomalies.count("foreign_stream")
-        elif media.track != "inbound":
+        elif track != "inbound":
             self.anomalies.count("foreign_track")
         else:
-            audio = media.payload
-            media_ms = self._order.place(media.sequence, media.timestamp_ms, len(audio) / _BYTES_PER_MS)
+            media_ms = self._order.place(sequence, timestamp_ms, len(audio) / _BYTES_PER_MS)
             if media_ms is not None:
-                self._sink.audio(audio, media_ms)
+                sink.audio(audio, media_ms)
 
     def _on_event(self, message: wire.Inbound) -> None:
         match message:

@@ -112,34 +112,30 @@ Inbound = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
 _Count = Annotated[int, msgspec.Meta(ge=0, lt=10**_LARGEST_NUMBER_DIGITS)]
 
 
-class _MediaBody(msgspec.Struct, gc=False):
+class PlainMediaBody(msgspec.Struct, gc=False):
+    """What ``PlainMedia`` carries; fields as ``Media``'s, by their names on the wire."""
+
     payload: Annotated[bytes, msgspec.Meta(min_length=1)]
     timestamp: _Count
     track: str = "inbound"
 
 
-class _MediaMessage(msgspec.Struct, gc=False, tag_field="event", tag="media"):
+class PlainMedia(msgspec.Struct, gc=False, tag_field="event", tag="media"):
+    """Audio from the caller, as nearly all messages bring it."""
+
     streamSid: str
     sequenceNumber: _Count
-    media: _MediaBody
+    media: PlainMediaBody
 
 
-# Typed, so that a media message becomes its few values in one call: 0.9 µs against 3.9 µs by way of a dictionary.
-_decode_media = msgspec.json.Decoder(_MediaMessage, strict=False).decode
+decode_media = msgspec.json.Decoder(PlainMedia, strict=False).decode
+"""99 % of all messages, in one call: 0.9 µs against 3.9 by way of a dictionary. Raises one of ``NOT_PLAIN`` for all others; what they are
+``parse`` tells."""
+NOT_PLAIN = (msgspec.DecodeError, ValueError, RecursionError)
 
 
 def parse(text: bytes | str) -> Inbound:
-    """One text frame. Raises MalformedMessage, whatever the bytes."""
-    try:  # 99 % of all messages
-        message = _decode_media(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return _parse_any(text)
-    body = message.media
-    return Media(message.streamSid, message.sequenceNumber, body.timestamp, body.track, body.payload)
-
-
-def _parse_any(text: bytes | str) -> Inbound:
-    """Every message, and what exactly is wrong with it."""
+    """Every message, and what exactly is wrong with it. Raises MalformedMessage, whatever the bytes."""
     try:
         message = orjson.loads(text)
     except orjson.JSONDecodeError:
