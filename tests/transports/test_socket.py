@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import os
 import socket
 import struct
@@ -14,10 +15,12 @@ from typing import Any
 import pytest
 import uvicorn
 import uvloop
+from picows.picows import WSProtocol  # type: ignore[attr-defined]
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -652,3 +655,30 @@ class TestShutdown:
             assert await client.recv() == "still"
         async with asyncio.timeout(3):
             await stopping
+
+
+class TestFreed:
+    """No connection waits for the garbage collector, which hardly ever looks (``session.returning``)."""
+
+    async def test_nothing_is_left_of_one(self, server: Server) -> None:
+        kinds: tuple[type, ...] = (HttpToolsProtocol, WSProtocol, MediaListener)
+
+        def left() -> list[object]:
+            return [thing for thing in gc.get_objects() if isinstance(thing, kinds)]
+
+        gc.collect()
+        before = len(left())
+        gc.disable()
+        try:
+            async with server.connect() as client:
+                await client.send("hello")
+                await client.recv()
+                assert not any(isinstance(thing, HttpToolsProtocol) for thing in left()), "it has handed over"
+            await raw_request(server.port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            await server.idle()
+            server.listeners.clear()
+            async with asyncio.timeout(3):
+                while len(left()) > before:  # noqa: ASYNC110  # the loop drops its transports in its own time
+                    await asyncio.sleep(0)
+        finally:
+            gc.enable()

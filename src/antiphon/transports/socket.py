@@ -119,6 +119,11 @@ class _MediaAwareProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_arrived()
         super().connection_lost(exc)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The parser knows us: in a circle only the garbage collector would free both, and the connection with them."""
+        del self.parser
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -153,6 +158,7 @@ class _MediaAwareProtocol(HttpToolsProtocol):
         protocol.connection_made(self.transport)
         self.transport.set_protocol(protocol)
         protocol.receive_head(_handshake(headers))
+        self._let_go()
 
     def _refuse(self, refusal: Refusal) -> None:
         _logger.warning("media_upgrade_refused", status=refusal.status, reason=refusal.reason)
