@@ -21,7 +21,6 @@ from starlette.routing import Route
 from antiphon import __version__
 from antiphon.answering import Answering
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
-from antiphon.assistants.policy import policy_of
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
@@ -166,7 +165,8 @@ class Antiphon:
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         name = call.assistant or self.settings.assistant
-        spec = self.library.load(name)
+        assistant = self.library.find(name)
+        spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
         engines = self.engines.for_assistant(spec)
@@ -174,7 +174,7 @@ class Antiphon:
         context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
         return SessionPlan(
             assistant=name,
-            policy=policy_of(spec),
+            policy=assistant.policy,
             messages=spec.messages(),
             engines=engines,
             opening=self.engines.opening_answers(engines, context),

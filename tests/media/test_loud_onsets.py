@@ -126,6 +126,18 @@ def test_an_echo_in_the_first_second_keeps_the_line_on_probation() -> None:
     assert line.told.names == [], "the pauses between echoes do not add up"
 
 
+def test_a_line_that_is_quiet_from_the_start_is_known_to_be_before_its_background_is() -> None:
+    line = Line(DeafModel()).agent(True).quiet(30).noise(2)
+    assert line.told.names == ["sound"]
+
+
+def test_an_echo_from_the_first_moment_on_is_no_background() -> None:
+    line = Line(DeafModel()).agent(True)
+    for _ in range(6):
+        line.noise(5).quiet(15)
+    assert line.told.names == []
+
+
 def test_a_sound_the_model_never_knows_fades_and_is_believed_less() -> None:
     line = Line(DeafModel()).known_to_be_quiet().noise(4).quiet(5)
     assert line.told.names == ["sound", "faded"]

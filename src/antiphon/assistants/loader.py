@@ -11,7 +11,9 @@ from typing import Any
 
 import yaml
 
+from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.workflow.validation import join
 
@@ -40,10 +42,13 @@ def package_library() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
+class LoadedAssistant:
+    """What a file says, made once for all calls until the file changes."""
+
     stamps: Mapping[Path, tuple[int, int]]
     """Of each file it was read from, taken before it was read: an edit in between shows next time."""
     spec: AssistantSpec
+    policy: Policy
 
 
 class AssistantLibrary:
@@ -52,9 +57,13 @@ class AssistantLibrary:
     def __init__(self, folders: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> None:
         self._folders = (*folders, package_library())
         self._variables = dict(variables or {})
-        self._loaded: dict[Path, _Loaded] = {}
+        self._loaded: dict[Path, LoadedAssistant] = {}
 
     def load(self, name: str) -> AssistantSpec:
+        """As ``find``."""
+        return self.find(name).spec
+
+    def find(self, name: str) -> LoadedAssistant:
         """The assistant as its file is now. Unchanged files are not read again: that would take some 30 ms of the event loop a call.
         Raises ConfigurationError."""
         path = self._find(name)
@@ -65,8 +74,9 @@ class AssistantLibrary:
         known = self._loaded.get(path)
         if known is None or any(_stamp(file) != stamp for file, stamp in known.stamps.items()):
             document, stamps = _read_whole(path)
-            known = self._loaded[path] = _Loaded(stamps, build(document, self._variables))
-        return known.spec
+            spec = build(document, self._variables)
+            known = self._loaded[path] = LoadedAssistant(stamps, spec, policy_of(spec))
+        return known
 
     def names(self) -> list[str]:
         """All of them, in order."""

@@ -163,10 +163,10 @@ class Ears:
         speech = self._model.infer(slots, windows)
         state = self._slots.take(slots)
         level_db = _levels_of(windows)
-        self._measure_loudness(state, level_db)
+        background_db = self._measure_loudness(state, level_db)
         self._veto_echo(slots, state, speech, raw)
-        loud_begins, loud_goes_on = self._hear_loudness(slots, state, level_db, raw)
-        told = self._decide(state, speech, level_db.mean(axis=0), loud_begins, loud_goes_on)
+        loud_begins, loud_goes_on = self._hear_loudness(slots, state, level_db, background_db, raw)
+        told = self._decide(state, speech, level_db.mean(axis=0) - background_db, loud_begins, loud_goes_on)
         forgetful = self._refresh(state)
         # What listeners do may change the table, even whose column it is: it must be in order before.
         self._slots.put(slots, state)
@@ -196,10 +196,15 @@ class Ears:
                 speech[number] = 0.0
 
     def _hear_loudness(
-        self, slots: NDArray[np.intp], state: State, level_db: NDArray[np.float64], raw: list[bytes]
+        self,
+        slots: NDArray[np.intp],
+        state: State,
+        level_db: NDArray[np.float64],
+        background_db: NDArray[np.float64],
+        raw: list[bytes],
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which windows begin a sound by their loudness alone, and which keep one up."""
-        begins, goes_on = loud_onsets.hear(state, level_db)
+        begins, goes_on = loud_onsets.hear(state, level_db, background_db)
         begins &= state[row.PHASE] == QUIET
         for number in np.flatnonzero(begins):
             veto = self._vetoes[slots[number]]
@@ -207,8 +212,9 @@ class Ears:
                 begins[number] = False
         return begins, goes_on
 
-    def _measure_loudness(self, state: State, level_db: NDArray[np.float64]) -> None:
-        """Follow the background, and note where the last frame clearly above it ended."""
+    def _measure_loudness(self, state: State, level_db: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Follow the background, and note where the last frame clearly above it ended. Returns the background as far as it is known, shape
+        (n,): in a call's first seconds that is the quietest frame so far."""
         quietest = level_db.min(axis=0)
         # Minimum statistics over two alternating spans: the floor is never younger than two seconds, and costs two numbers a call.
         counted, next_db = state[row.FLOOR_WINDOWS], state[row.FLOOR_NEXT_DB]
@@ -226,12 +232,14 @@ class Ears:
         ends = state[row.HEARD_MS] + last_loud * self._frame_ms
         state[row.LOUD_END_MS] = np.where(last_loud > 0, ends, state[row.LOUD_END_MS])
         state[row.HEARD_MS] += self._window_ms
+        is_new = state[row.FLOOR_WINDOWS] <= _FLOOR_WINDOWS
+        return np.asarray(np.where(is_new, state[row.FLOOR_NEXT_DB], floor_db))
 
     def _decide(
         self,
         state: State,
         speech: NDArray[np.float32],
-        mean_db: NDArray[np.float64],
+        over_db: NDArray[np.float64],
         loud_begins: NDArray[np.bool_],
         loud_goes_on: NDArray[np.bool_],
     ) -> list[tuple[int, bool, bool, bool, bool]]:
@@ -239,10 +247,8 @@ class Ears:
         stops, a sound fades; none of them where speech only goes on and that is to be reported."""
         phase, heard_ms, voice_end_ms = state[row.PHASE], state[row.HEARD_MS], state[row.VOICE_END_MS]
         quiet, speaking = phase == QUIET, phase == SPEECH
-        # In a call's first seconds the background is not known yet; the quietest frame so far will do here.
-        floor_db = np.where(state[row.FLOOR_WINDOWS] <= _FLOOR_WINDOWS, state[row.FLOOR_NEXT_DB], state[row.FLOOR_DB])
         silent_ms = np.where(voice_end_ms >= 0, heard_ms - voice_end_ms, NEVER)
-        aftermath = quiet & (silent_ms < _AFTERMATH_MS) & (mean_db - floor_db < _AFTERMATH_DB)
+        aftermath = quiet & (silent_ms < _AFTERMATH_MS) & (over_db < _AFTERMATH_DB)
         voiced = speech >= np.where(speaking | aftermath, state[row.RELEASE_AT], state[row.SOUND_AT])
         self._note_agreement(state, voiced, loud_begins)
         sounding = voiced | loud_begins | loud_goes_on

@@ -32,11 +32,12 @@ _WINDOW_MS = 32
 _LONGEST_DISTRUST_MS = 160_000
 
 
-def hear(state: State, level_db: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """One window of each call: its state, and the levels of its frames, shape (frames, n). Returns which windows could begin a sound, and
-    which keep up one that loudness began; both of shape (n,)."""
-    floor_db = state[row.FLOOR_DB]
-    over_db = level_db - floor_db
+def hear(
+    state: State, level_db: NDArray[np.float64], background_db: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """One window of each call: its state, the levels of its frames, shape (frames, n), and its background, shape (n,). Returns which
+    windows could begin a sound, and which keep up one that loudness began; both of shape (n,)."""
+    over_db = level_db - background_db
     alert = state[row.AGENT_SOUNDS] > 0
     quiet = over_db.max(axis=0) < _QUIET_DB
     loud = ((over_db > _ONSET_DB) & (level_db > _LEAST_DBFS)).sum(axis=0) >= _ONSET_FRAMES
@@ -45,7 +46,7 @@ def hear(state: State, level_db: NDArray[np.float64]) -> tuple[NDArray[np.bool_]
     # Probation is passed in one go: an echo leaves quiet only where the agent pauses, and those pauses shall not add up.
     state[row.MET_QUIET_MS] = np.where(alert & loud & ~trusted, 0, met_ms + _WINDOW_MS * (alert & quiet))
     heard_ms = state[row.HEARD_MS]
-    believed = trusted & (floor_db < _LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
+    believed = trusted & (background_db < _LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
     goes_on = (heard_ms < state[row.ALONE_UNTIL_MS]) & (over_db.mean(axis=0) > _LINGER_DB)
     return alert & loud & believed, goes_on
 

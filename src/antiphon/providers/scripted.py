@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import (
@@ -259,6 +260,7 @@ class ScriptedTextToSpeech(_Ready):
         self._ms_per_character = ms_per_character
         self._chunk_ms = chunk_ms
         self._chunk_interval_ms = chunk_interval_ms
+        self._chunks = lru_cache(maxsize=64)(self._spoken)
 
     def duration_ms(self, text: str, speed: float = 1.0) -> int:
         """How long a speech will be."""
@@ -271,25 +273,28 @@ class ScriptedTextToSpeech(_Ready):
             )
         if not request.speed > 0:
             raise ProviderError(NAME, "speed must be positive")
-        voice = hum(request.audio)
-        duration_ms = self.duration_ms(request.text, request.speed)
-        words = [
-            WordTiming(
-                match.group(),
-                match.start() * duration_ms // len(request.text),
-                match.end() * duration_ms // len(request.text),
-            )
-            for match in re.finditer(r"\S+", request.text)
-        ]
         wait_ms = self._first_chunk_ms
-        for start_ms in range(0, duration_ms, self._chunk_ms):
+        for chunk in self._chunks(request.text, request.speed, request.audio):
             await _wait(wait_ms)
+            yield chunk
+            wait_ms = self._chunk_interval_ms
+
+    def _spoken(self, text: str, speed: float, audio: AudioFormat) -> tuple[SpeechChunk, ...]:
+        """The whole speech. A script says the same again and again: it is made once."""
+        voice = hum(audio)
+        duration_ms = self.duration_ms(text, speed)
+        words = [
+            WordTiming(match.group(), match.start() * duration_ms // len(text), match.end() * duration_ms // len(text))
+            for match in re.finditer(r"\S+", text)
+        ]
+        chunks = []
+        for start_ms in range(0, duration_ms, self._chunk_ms):
             end_ms = min(start_ms + self._chunk_ms, duration_ms)
             # Whatever the chunks, their bytes add up to the whole duration's: both ends are rounded alike.
-            start, end = request.audio.bytes_for_ms(start_ms), request.audio.bytes_for_ms(end_ms)
+            start, end = audio.bytes_for_ms(start_ms), audio.bytes_for_ms(end_ms)
             inside = tuple(word for word in words if start_ms <= word.start_ms < end_ms)
-            yield SpeechChunk(endless(voice, start, end), inside)
-            wait_ms = self._chunk_interval_ms
+            chunks.append(SpeechChunk(endless(voice, start, end), inside))
+        return tuple(chunks)
 
 
 async def _wait(duration_ms: float) -> None:
