@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from antiphon.audio.g711 import mulaw_encode
 from antiphon.clock import ManualClock
 from antiphon.media.echo_guard import EchoGuard
-from antiphon.media.line import CallerLine
+from antiphon.media.line import AgentLine, CallerLine
 from antiphon.media.port import HearingCounters
 from antiphon.vocabulary import TELEPHONE
 
@@ -31,9 +31,10 @@ class Line:
     def __init__(self, agent: NDArray[np.float64]) -> None:
         self.clock = ManualClock(10_000)
         self.line = CallerLine(TELEPHONE)
-        self.guard = EchoGuard(TELEPHONE, TELEPHONE, self.line, HearingCounters())
+        self.agent = AgentLine(TELEPHONE)
+        self.guard = EchoGuard(TELEPHONE, TELEPHONE, self.line, self.agent, HearingCounters())
         self.guard.clock = self.clock
-        self.guard.sound(_mulaw(agent), self.clock.now_ms())
+        self.agent.sound(_mulaw(agent), self.clock.now_ms())
 
     def brings(self, heard: NDArray[np.float64]) -> list[bool]:
         """For each window, whether it is taken for echo."""

@@ -1,15 +1,21 @@
-"""The last moments of what a caller's line carried, kept once for all who may ask for them later.
+"""The last moments of both sides of a call, kept once for all who may ask for them later.
 
-The recogniser wants the moment before speech began, the echo guard the last segment, the recording all of it, a fifth of a second at a
-time. Each used to keep a copy of its own and to be called fifty times a second for it.
+Of the caller's the recogniser wants the moment before speech began, the echo guard the last segment, the recording all of it, a fifth of a
+second at a time. Of the agent's the echo guard wants the last second, and the recording all of it. Each used to keep a copy of its own and
+to be called for every message.
 """
 
 from __future__ import annotations
 
+from antiphon.audio import codec
 from antiphon.vocabulary import AudioFormat
 
 KEPT_MS = 400
 """At least so much is there to be asked for. Twice as much is held before the older half is let go."""
+
+HEARD_AGAIN_MS = 1018
+"""So long after it sounded the agent's voice may be asked for: the longest echo, and the segment that is compared."""
+_FORGET_MS = 250
 
 
 class CallerLine:
@@ -37,3 +43,64 @@ class CallerLine:
         """From ``position`` until now, or what of it is still here."""
         wanted = self.end - position
         return bytes(self._audio[-wanted:]) if wanted > 0 else b""
+
+
+class AgentLine:
+    """What the agent's side carries, laid where it sounds. Times are the session clock's."""
+
+    __slots__ = ("_audio", "_format", "_from_ms", "_silence", "recorded_ms")
+
+    def __init__(self, audio: AudioFormat) -> None:
+        self._format = audio
+        self._silence = codec.silence(audio, 1)
+        self._audio = bytearray()
+        self._from_ms = 0
+        """Where the first byte sounds."""
+        self.recorded_ms: int | None = None
+        """What sounds from here on the recording does not have yet; None where there is none."""
+
+    @property
+    def from_ms(self) -> int:
+        """Where the oldest sound begins."""
+        return self._from_ms
+
+    def bytes_after(self, at_ms: int) -> int:
+        """How much sounds later than this."""
+        return max(len(self._audio) - max(self._at(at_ms), 0), 0) if self._audio else 0
+
+    def sound(self, audio: bytes, starts_ms: int) -> None:
+        """The agent's audio, sounding from ``starts_ms``."""
+        self._forget(starts_ms - HEARD_AGAIN_MS)
+        if not self._audio:
+            self._from_ms = starts_ms
+        self._fill(self._at(starts_ms))
+        # Where clocks disagree by a few ms, sound follows sound without a gap.
+        self._audio += audio
+
+    def silenced(self, now_ms: int) -> None:
+        """What was laid after ``now_ms`` will not sound."""
+        del self._audio[max(self._at(now_ms), 0) :]
+
+    def between(self, from_ms: int, to_ms: int) -> bytes:
+        """What sounds in this time, and silence where nothing does: exactly so many bytes."""
+        start, end = self._at(from_ms), self._at(to_ms)
+        before = self._silence * ((min(end, 0) - min(start, 0)) // len(self._silence))
+        sounding = before + self._audio[max(start, 0) : max(end, 0)]
+        return bytes(sounding + self._silence * ((end - start - len(sounding)) // len(self._silence)))
+
+    def _at(self, at_ms: int) -> int:
+        return self._format.bytes_for_ms(at_ms - self._from_ms)
+
+    def _fill(self, until: int) -> None:
+        missing = until - len(self._audio)
+        if missing > 0:
+            self._audio += self._silence * (missing // len(self._silence))
+
+    def _forget(self, before_ms: int) -> None:
+        """In steps, and nothing that is still to be recorded."""
+        if self.recorded_ms is not None:
+            before_ms = min(before_ms, self.recorded_ms)
+        old = self._at(before_ms)
+        if old > self._format.bytes_for_ms(_FORGET_MS) or old >= len(self._audio):
+            del self._audio[: max(old, 0)]
+            self._from_ms = before_ms

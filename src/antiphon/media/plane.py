@@ -14,7 +14,7 @@ from antiphon.media.beat import Beat
 from antiphon.media.ears import Ears
 from antiphon.media.echo_guard import EchoGuard
 from antiphon.media.facts import MediaListener
-from antiphon.media.line import CallerLine
+from antiphon.media.line import AgentLine, CallerLine
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.port import HearingCounters, MediaPort
 from antiphon.media.recorder import Recorder, RecordingWriter
@@ -83,25 +83,22 @@ class MediaPlane:
         """A call's port. ``line`` will carry what is heard, for whoever shares it. Raises ConfigurationError for a format that cannot be
         heard. A recording that cannot be made is logged; the call goes on."""
         ears, to_ears = self._hearing_for(format_in)
-        recorder = self._recorder(recording, format_in, format_out)
         line = line or CallerLine(format_in)
-        guard = EchoGuard(format_in, format_out, line, self.hearing_counters) if transport.paced else None
+        agent = AgentLine(format_out)
+        recorder = self._recorder(recording, format_in, format_out, agent)
+        guard = None
+        if transport.paced:
+            guard = EchoGuard(format_in, format_out, line, agent, self.hearing_counters)
+            guard.clock = self._clock
 
         def on_sound(audio: bytes, starts_ms: int) -> None:
             if recorder is not None:
-                recorder.sound(audio, starts_ms)
-            if guard is not None:
-                guard.sound(audio, starts_ms)
+                recorder.speaks(starts_ms)
+            elif guard is None:
+                return  # nobody will ask
+            agent.sound(audio, starts_ms)
 
-        def on_silenced(now_ms: int) -> None:
-            if recorder is not None:
-                recorder.silenced(now_ms)
-            if guard is not None:
-                guard.silenced(now_ms)
-
-        if guard is not None:
-            guard.clock = self._clock
-        mouth = Mouth(format_out, transport, listener, self._playout, self.mouth_counters, on_sound, on_silenced)
+        mouth = Mouth(format_out, transport, listener, self._playout, self.mouth_counters, on_sound, agent.silenced)
         port = MediaPort(
             self, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in, hearing,
             self.hearing_counters, to_ears,
@@ -140,12 +137,14 @@ class MediaPlane:
             )
         return self._ears_for(Encoding.PCM16, 16000), converter(audio, AudioFormat(Encoding.PCM16, 16000))
 
-    def _recorder(self, path: Path | None, format_in: AudioFormat, format_out: AudioFormat) -> Recorder | None:
+    def _recorder(
+        self, path: Path | None, format_in: AudioFormat, format_out: AudioFormat, agent: AgentLine
+    ) -> Recorder | None:
         if path is None:
             return None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return Recorder(path, format_in, format_out, self.recordings)
+            return Recorder(path, format_in, format_out, agent, self.recordings)
         except OSError as error:
             log.warning("recording_failed", problem=type(error).__name__)
             return None

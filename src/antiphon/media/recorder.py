@@ -16,6 +16,7 @@ import structlog
 from antiphon.audio import codec
 from antiphon.audio.convert import converter
 from antiphon.audio.wav import WavTooLarge, WavWriter
+from antiphon.media.line import AgentLine
 from antiphon.vocabulary import AudioFormat
 
 _BLOCK_MS = 1000
@@ -87,20 +88,22 @@ class RecordingWriter:
 class Recorder:
     """One call's recording, in the agent's format: where the caller's is another, it is converted."""
 
-    def __init__(self, path: Path, caller: AudioFormat, audio: AudioFormat, writer: RecordingWriter) -> None:
-        """Raises OSError where the file cannot be made."""
+    def __init__(
+        self, path: Path, caller: AudioFormat, audio: AudioFormat, agent: AgentLine, writer: RecordingWriter
+    ) -> None:
+        """``agent`` is what the agent says, in ``audio``. Raises OSError where the file cannot be made."""
         self._audio = audio
         self._convert = converter(caller, audio) if caller != audio else None
         self._writer = writer
         self._file = WavWriter(path, audio, channels=2)
+        self._agent = agent
         self._silence = codec.silence(audio, 1)
         self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
         self._block = audio.bytes_for_ms(_BLOCK_MS)
         self._full = self._block + audio.bytes_for_ms(_MARGIN_MS)
         self._left = bytearray()
-        self._right = bytearray()
         self._began_ms: int | None = None
-        """Session clock at the first byte of both sides still in memory."""
+        """Session clock at the first byte of the caller's side still in memory."""
         self._closed = False
 
     def hear(self, audio: bytes, now_ms: int) -> None:
@@ -110,47 +113,34 @@ class Recorder:
         if self._convert is not None:
             audio = self._convert(audio)
         if self._began_ms is None:
-            self._began_ms = now_ms - int(self._audio.ms_of(len(audio)))
+            self._begin(now_ms - int(self._audio.ms_of(len(audio))))
         self._left += audio
         while len(self._left) >= self._full:
             self._flush(self._block)
 
-    def sound(self, audio: bytes, starts_ms: int) -> None:
-        """The agent's audio, sounding from ``starts_ms`` (session clock)."""
-        if self._closed:
-            return
+    def speaks(self, starts_ms: int) -> None:
+        """The agent says something, from ``starts_ms`` on; nobody may have been heard before."""
         if self._began_ms is None:
-            self._began_ms = starts_ms
-        at = self._offset(starts_ms)
-        if at > len(self._right):
-            self._right += self._silence * ((at - len(self._right)) // len(self._silence))
-        # Where clocks disagree by a few ms, sound follows sound without a gap.
-        self._right += audio
+            self._begin(starts_ms)
 
-    def silenced(self, now_ms: int) -> None:
-        """What was laid after ``now_ms`` will not sound."""
-        if self._began_ms is not None:
-            del self._right[self._offset(now_ms) :]
+    def _begin(self, at_ms: int) -> None:
+        self._began_ms = self._agent.recorded_ms = at_ms
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._flush(max(len(self._left), len(self._right)))
+            self._flush(max(len(self._left), self._unrecorded_of_agent()))
             self._writer.finish(self._file)
 
-    def _offset(self, at_ms: int) -> int:
-        assert self._began_ms is not None
-        samples = int(max(at_ms - self._began_ms, 0) * self._audio.rate_hz / 1000)
-        return samples * self._audio.bytes_per_sample
+    def _unrecorded_of_agent(self) -> int:
+        return 0 if self._began_ms is None else self._agent.bytes_after(self._began_ms)
 
     def _flush(self, size: int) -> None:
-        if not size:
+        if not size or self._began_ms is None:
             return
-        left, right = bytes(self._left[:size]), bytes(self._right[:size])
-        del self._left[:size], self._right[:size]
-        pad = len(self._silence)
-        left += self._silence * ((size - len(left)) // pad)
-        right += self._silence * ((size - len(right)) // pad)
-        if self._began_ms is not None:
-            self._began_ms += round(size / self._bytes_per_ms)
-        self._writer.write(self._file, left, right)
+        ends_ms = self._began_ms + round(size / self._bytes_per_ms)
+        left = bytes(self._left[:size])
+        del self._left[:size]
+        left += self._silence * ((size - len(left)) // len(self._silence))
+        self._writer.write(self._file, left, self._agent.between(self._began_ms, ends_ms)[:size])
+        self._began_ms = self._agent.recorded_ms = ends_ms
