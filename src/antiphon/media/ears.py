@@ -164,9 +164,10 @@ class Ears:
         state = self._slots.take(slots)
         level_db = _levels_of(windows)
         background_db = self._measure_loudness(state, level_db)
-        self._veto_echo(slots, state, speech, raw)
-        loud_begins, loud_goes_on = self._hear_loudness(slots, state, level_db, background_db, raw)
-        told = self._decide(state, speech, level_db.mean(axis=0) - background_db, loud_begins, loud_goes_on)
+        sure_at = self._sure_at(state, level_db.mean(axis=0) - background_db)
+        loud_begins, loud_goes_on = loud_onsets.hear(state, level_db, background_db)
+        self._veto_echo(ready, state, speech, sure_at, loud_begins, raw)
+        told = self._decide(state, speech, sure_at, loud_begins, loud_goes_on)
         forgetful = self._refresh(state)
         # What listeners do may change the table, even whose column it is: it must be in order before.
         self._slots.put(slots, state)
@@ -186,31 +187,30 @@ class Ears:
                 self._ready.append(slot)
         return raw
 
-    def _veto_echo(self, slots: NDArray[np.intp], state: State, speech: NDArray[np.float32], raw: list[bytes]) -> None:
-        """Ask about what would begin a sound, or make it speech. Speech that has been let through is somebody's voice: it is not
-        asked about again."""
-        undecided = (speech >= state[row.SOUND_AT]) & (state[row.PHASE] != SPEECH)
-        for number in np.flatnonzero(undecided):
-            veto = self._vetoes[slots[number]]
+    def _sure_at(self, state: State, over_db: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How sure the model must be that a window is voice, shape (n,). ``over_db`` is the window's level over its background."""
+        phase, voice_end_ms = state[row.PHASE], state[row.VOICE_END_MS]
+        silent_ms = np.where(voice_end_ms >= 0, state[row.HEARD_MS] - voice_end_ms, NEVER)
+        aftermath = (phase == QUIET) & (silent_ms < _AFTERMATH_MS) & (over_db < _AFTERMATH_DB)
+        return np.asarray(np.where((phase == SPEECH) | aftermath, state[row.RELEASE_AT], state[row.SOUND_AT]))
+
+    def _veto_echo(
+        self,
+        ready: list[int],
+        state: State,
+        speech: NDArray[np.float32],
+        sure_at: NDArray[np.float64],
+        loud_begins: NDArray[np.bool_],
+        raw: list[bytes],
+    ) -> None:
+        """Ask about what would begin a sound, by the model or by loudness, or make it speech. Speech that has been let through is
+        somebody's voice: it is not asked about again."""
+        doubtful = ((speech >= sure_at) & (state[row.PHASE] != SPEECH)) | loud_begins
+        for number in np.flatnonzero(doubtful):
+            veto = self._vetoes[ready[number]]
             if veto is not None and veto(raw[number]):
                 speech[number] = 0.0
-
-    def _hear_loudness(
-        self,
-        slots: NDArray[np.intp],
-        state: State,
-        level_db: NDArray[np.float64],
-        background_db: NDArray[np.float64],
-        raw: list[bytes],
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which windows begin a sound by their loudness alone, and which keep one up."""
-        begins, goes_on = loud_onsets.hear(state, level_db, background_db)
-        begins &= state[row.PHASE] == QUIET
-        for number in np.flatnonzero(begins):
-            veto = self._vetoes[slots[number]]
-            if veto is not None and veto(raw[number]):
-                begins[number] = False
-        return begins, goes_on
+                loud_begins[number] = False
 
     def _measure_loudness(self, state: State, level_db: NDArray[np.float64]) -> NDArray[np.float64]:
         """Follow the background, and note where the last frame clearly above it ended. Returns the background as far as it is known, shape
@@ -239,7 +239,7 @@ class Ears:
         self,
         state: State,
         speech: NDArray[np.float32],
-        over_db: NDArray[np.float64],
+        sure_at: NDArray[np.float64],
         loud_begins: NDArray[np.bool_],
         loud_goes_on: NDArray[np.bool_],
     ) -> list[tuple[int, bool, bool, bool, bool]]:
@@ -247,9 +247,7 @@ class Ears:
         stops, a sound fades; none of them where speech only goes on and that is to be reported."""
         phase, heard_ms, voice_end_ms = state[row.PHASE], state[row.HEARD_MS], state[row.VOICE_END_MS]
         quiet, speaking = phase == QUIET, phase == SPEECH
-        silent_ms = np.where(voice_end_ms >= 0, heard_ms - voice_end_ms, NEVER)
-        aftermath = quiet & (silent_ms < _AFTERMATH_MS) & (over_db < _AFTERMATH_DB)
-        voiced = speech >= np.where(speaking | aftermath, state[row.RELEASE_AT], state[row.SOUND_AT])
+        voiced = speech >= sure_at
         self._note_agreement(state, voiced, loud_begins)
         sounding = voiced | loud_begins | loud_goes_on
         model_end_ms = np.where(sounding, heard_ms, state[row.MODEL_END_MS])

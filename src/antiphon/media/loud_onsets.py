@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.media import slots as row
-from antiphon.media.slots import FIRST_DISTRUST_MS, State
+from antiphon.media.slots import FIRST_DISTRUST_MS, QUIET, State
 
 _ONSET_DB = 9.0
 """A frame this much over the background …"""
@@ -36,9 +36,10 @@ def hear(
     state: State, level_db: NDArray[np.float64], background_db: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """One window of each call: its state, the levels of its frames, shape (frames, n), and its background, shape (n,). Returns which
-    windows could begin a sound, and which keep up one that loudness began; both of shape (n,)."""
+    windows begin a sound, unless it is our echo, and which keep up one that loudness began; both of shape (n,)."""
     over_db = level_db - background_db
     alert = state[row.AGENT_SOUNDS] > 0
+    quiet_so_far = state[row.PHASE] == QUIET
     quiet = over_db.max(axis=0) < _QUIET_DB
     loud = ((over_db > _ONSET_DB) & (level_db > _LEAST_DBFS)).sum(axis=0) >= _ONSET_FRAMES
     met_ms = state[row.MET_QUIET_MS]
@@ -48,7 +49,7 @@ def hear(
     heard_ms = state[row.HEARD_MS]
     believed = trusted & (background_db < _LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
     goes_on = (heard_ms < state[row.ALONE_UNTIL_MS]) & (over_db.mean(axis=0) > _LINGER_DB)
-    return alert & loud & believed, goes_on
+    return quiet_so_far & alert & loud & believed, goes_on
 
 
 def began(call: State) -> None:

@@ -109,7 +109,8 @@ class SessionManager:
         return list(self._sessions.values())
 
     def _closed(self, session: Session) -> None:
-        self._sessions.pop(session.call.call_id, None)
+        if self._sessions.pop(session.call.call_id, None) is not None:
+            self.admission.release(self._clock.now_ms())
         if not self._sessions:
             self._empty.set()
         if self._returning.call_ended():
