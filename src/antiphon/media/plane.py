@@ -115,11 +115,15 @@ class MediaPlane:
             ears.beat()
         now_ms = self._clock.now_ms()
         for port in tuple(self._ports):
-            port.beat()
+            # Of most calls nothing is due at most beats: to find that out must cost next to nothing.
+            if port.wants_beat:
+                port.beat()
             mouth = port.mouth
             if now_ms >= mouth.wake_ms:
                 mouth.beat(now_ms)
-            port.notice_agent(now_ms < mouth.sounds_until_ms)
+            sounds = now_ms < mouth.sounds_until_ms
+            if sounds is not port.agent_sounds:
+                port.notice_agent(sounds)
 
     def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
         key = (encoding, rate_hz)

@@ -95,7 +95,10 @@ class MediaPort:
         self._watched = False
         """Whether either of them is set."""
         self._hears = True
-        self._agent_sounds = False
+        self.wants_beat = False
+        """Whether something waits for the next beat: silence to be measured, or audio to be heard."""
+        self.agent_sounds = False
+        """Whether the agent could be heard at the last beat."""
 
     # ---------------------------------------------------------------------------------- in
 
@@ -160,7 +163,8 @@ class MediaPort:
         if line.end >= self._record_at:
             self._record()
         if self._hears:
-            self._behind = self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio))
+            if self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio)):
+                self._behind = self.wants_beat = True
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
@@ -169,6 +173,7 @@ class MediaPort:
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
+        self.wants_beat = True
         if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
             self.catch_up()
             return
@@ -201,19 +206,19 @@ class MediaPort:
         self._backlog.clear()
 
     def beat(self) -> None:
-        """Once a beat, after the ears'."""
+        """Once a beat, after the ears', where it ``wants_beat``."""
         if self._behind:
             self._behind = self._ears.is_behind(self._slot)
         if self._backlog and not self._behind:
             self._hear_backlog(self._stride_bytes)
         if self._watched:
             self._check_silence()
+        self.wants_beat = self._watched or self._behind or bool(self._backlog)
 
     def notice_agent(self, sounds: bool) -> None:
         """The agent can be heard from now on, or no more."""
-        if sounds != self._agent_sounds:
-            self._agent_sounds = sounds
-            self._ears.agent_sounds(self._slot, sounds)
+        self.agent_sounds = sounds
+        self._ears.agent_sounds(self._slot, sounds)
 
     @property
     def media_ms(self) -> float:
@@ -223,12 +228,13 @@ class MediaPort:
     def watch_silence(self, silence_ms: int) -> None:
         """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
         self._watch_ms = silence_ms
-        self._watched = True
+        self._watched = self.wants_beat = True
 
     def watch_utterance_end(self, silence_ms: int | None) -> None:
         """Tell ``utterance_ended`` once the silence is this long; None for no more."""
         self._utterance_end_ms = silence_ms
         self._watched = silence_ms is not None or self._watch_ms is not None
+        self.wants_beat = self.wants_beat or self._watched
 
     def _check_silence(self) -> None:
         silence_ms = self._ears.silence_ms(self._slot, int(self._line.end * self._ms_per_byte))
@@ -261,6 +267,7 @@ class MediaPort:
             self._plane.forget(self)
             self._ears.close(self._slot)
             self._slot = -1
+            self.wants_beat = self.agent_sounds = False  # the slot may be another call's before this beat is over
             self._finish_recording()
             self._listener, self._tap = Nobody(), None
             self.mouth.close()
