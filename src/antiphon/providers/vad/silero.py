@@ -44,23 +44,18 @@ class SileroVoiceActivity:
         self.window_samples = rate_hz * 32 // 1000
         self._context_samples = rate_hz // 250
         self._network = _Network(rate_hz)
-        self._hidden: Matrix = np.zeros((0, _WIDTH), dtype=np.float32)
-        self._cell: Matrix = np.zeros((0, _WIDTH), dtype=np.float32)
-        self._context: Matrix = np.zeros((0, self._context_samples), dtype=np.float32)
+        # Hidden state, cell state and context side by side: what belongs to a call is fetched and put back in one piece.
+        self._memory: Matrix = np.zeros((0, 2 * _WIDTH + self._context_samples), dtype=np.float32)
         self.resize(slots)
 
     def resize(self, slots: int) -> None:
-        for name in ("_hidden", "_cell", "_context"):
-            before = getattr(self, name)
-            grown = np.zeros((slots, before.shape[1]), dtype=np.float32)
-            kept = min(slots, before.shape[0])
-            grown[:kept] = before[:kept]
-            setattr(self, name, grown)
+        before = self._memory
+        kept = min(slots, before.shape[0])
+        self._memory = np.zeros((slots, before.shape[1]), dtype=np.float32)
+        self._memory[:kept] = before[:kept]
 
     def reset(self, slot: int) -> None:
-        self._hidden[slot] = 0.0
-        self._cell[slot] = 0.0
-        self._context[slot] = 0.0
+        self._memory[slot] = 0.0
 
     def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
         if slots.size > _MOST_ROWS:
@@ -68,10 +63,10 @@ class SileroVoiceActivity:
             return np.concatenate([self.infer(slots[half], windows[half]) for half in halves])
         if slots.size == 0:
             return np.empty(0, dtype=np.float32)
-        speech, hidden, cell = self._network.run(self._context[slots], windows, self._hidden[slots], self._cell[slots])
-        self._context[slots] = windows[:, -self._context_samples :]
-        self._hidden[slots] = hidden
-        self._cell[slots] = cell
+        memory = self._memory.take(slots, axis=0)
+        speech = self._network.run(memory, windows)
+        memory[:, 2 * _WIDTH :] = windows[:, -self._context_samples :]
+        self._memory[slots] = memory
         return speech
 
 
@@ -145,8 +140,9 @@ class _Network:
         self._room = _Rows(64, self._hop, self._bins)
         self._rows = self._room
 
-    def run(self, context: Matrix, windows: Matrix, hidden: Matrix, cell: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-        """Speech probability (n,), and the new state (n, 128) twice. What is returned is the caller's."""
+    def run(self, memory: Matrix, windows: Matrix) -> Matrix:
+        """Speech probability (n,). ``memory`` holds hidden state, cell state and context, and gets the new states."""
+        hidden, cell, context = memory[:, :_WIDTH], memory[:, _WIDTH : 2 * _WIDTH], memory[:, 2 * _WIDTH :]
         rows = self._rows_for(windows.shape[0])
         self._transform(rows, context, windows)
         self._encode(rows)
@@ -158,13 +154,13 @@ class _Network:
         opened *= np.float32(0.5)
         opened += np.float32(0.5)
         candidate *= opened[:, :_WIDTH]
-        cell = cell * opened[:, _WIDTH : 2 * _WIDTH]
+        cell *= opened[:, _WIDTH : 2 * _WIDTH]
         cell += candidate
-        hidden = np.tanh(cell)
+        np.tanh(cell, out=hidden)
         hidden *= opened[:, 2 * _WIDTH :]
         speech = np.maximum(hidden, np.float32(0.0)) @ self._output
         speech += np.float32(self._output_bias)
-        return _sigmoid(speech), hidden, cell
+        return _sigmoid(speech)
 
     def _rows_for(self, count: int) -> _Rows:
         if count > self._room.count:
