@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import httpx
 import numpy as np
 import pytest
+from tests.listening import listening
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.server import Request, Response, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -166,12 +167,9 @@ def http_server() -> StartServer:
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\nConnection: close\r\n\r\n".encode())
             writer.write(content)
             await writer.drain()
-            writer.close()
-            await writer.wait_closed()
 
-        server = await asyncio.start_server(handle, "127.0.0.1", 0)
-        async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with listening(handle) as port:
+            yield f"http://127.0.0.1:{port}"
 
     return start
 

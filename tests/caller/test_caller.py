@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from tests.listening import listening
 
 from antiphon.audio.wav import read_wav
 from antiphon.caller import caller as module
@@ -308,12 +309,10 @@ async def test_a_server_that_does_not_close_its_side_is_not_waited_for(
         await writer.drain()
         while await reader.read(65536):
             pass
-        writer.close()
         answered.set()
 
-    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
-    async with server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/media"
+    async with listening(deaf) as port:
+        url = f"ws://127.0.0.1:{port}/media"
         report = await place(quick_plan(media_url=url, limit_ms=60), client)
         await asyncio.wait_for(answered.wait(), 5)
     assert report.record.faults == {"close_not_answered": 1}

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.listening import listening
 
 from antiphon.caller import socket as module
 from antiphon.caller.socket import MediaSocket, open_media_socket
@@ -76,11 +77,9 @@ async def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
-        writer.close()
 
-    server = await asyncio.start_server(mute, "127.0.0.1", 0)
-    async with server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with listening(mute) as port:
+        url = f"ws://127.0.0.1:{port}/"
         with pytest.raises(CallFailed, match="did not open within"):
             await open_media_socket(url, {}, Ear().socket)
 
@@ -91,11 +90,9 @@ async def test_an_answer_that_is_not_http_is_told() -> None:
         writer.write(b"HELLO\r\n\r\n")
         await writer.drain()
         await reader.read()
-        writer.close()
 
-    server = await asyncio.start_server(babble, "127.0.0.1", 0)
-    async with server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with listening(babble) as port:
+        url = f"ws://127.0.0.1:{port}/"
         with pytest.raises(CallFailed, match="not a WebSocket's"):
             await open_media_socket(url, {}, Ear().socket)
 
@@ -103,10 +100,8 @@ async def test_an_answer_that_is_not_http_is_told() -> None:
 async def test_a_server_that_hangs_up_on_the_handshake_is_told() -> None:
     async def slam(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.close()
 
-    server = await asyncio.start_server(slam, "127.0.0.1", 0)
-    async with server:
-        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with listening(slam) as port:
+        url = f"ws://127.0.0.1:{port}/"
         with pytest.raises(CallFailed, match="hung up instead of opening"):
             await open_media_socket(url, {}, Ear().socket)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 from tests.conformance.twilio.phone import AUTH_TOKEN, Phone
 from tests.conformance.twilio.server import Server, actions, serve_here
+from tests.listening import listening
 from twilio.request_validator import RequestValidator
 
 from antiphon.answering import detection_of
@@ -38,7 +39,7 @@ class RestApi:
         self.statuses: list[int] = []
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        with suppress(asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:] if b": " in line)
                 body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
@@ -52,15 +53,13 @@ class RestApi:
                     % (status, len(content))
                 )
                 writer.write(content)
-        except asyncio.IncompleteReadError:
-            writer.close()
 
 
 @pytest.fixture
 async def rest() -> AsyncIterator[tuple[RestApi, str]]:
     api = RestApi()
-    async with await asyncio.start_server(api.connected, "127.0.0.1", 0) as listening:
-        yield api, f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    async with listening(api.connected) as port:
+        yield api, f"http://127.0.0.1:{port}"
 
 
 @asynccontextmanager
