@@ -282,6 +282,19 @@ def test_the_recording_holds_both_sides_as_they_were_heard(tmp_path: Path) -> No
     assert abs(len(loud) / 8 - heard_ms) <= 40, "what was cleared is not in the recording"
 
 
+def test_a_recording_may_end_anywhere(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    rig = Rig(recording=path)
+    rig.plane.recordings.start()
+    rig.port.listen(rig.tap)
+    rig.port.audio(tone(20, 0.25) + tone(1, 0.25)[:5], None)
+    rig.port.close()
+    rig.plane.recordings.close()
+    samples, _ = read_wav(path)
+    assert samples.shape == (165, 2)
+    assert not samples[:, 1].any()
+
+
 def test_a_browsers_two_rates_are_recorded_in_the_agents(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     plane = MediaPlane(ManualClock(5000), {16000: lambda: LoudnessModel(16000)})

@@ -1,6 +1,6 @@
 """The ears of all calls: one batched voice-activity inference a beat, and one set of rules that turns probabilities into facts.
 
-Per-call state stands in arrays, one element a slot. Silence and speech are measured in audio time.
+What is known of each call stands in one table (``slots``). Silence and speech are measured in audio time.
 """
 
 from __future__ import annotations

@@ -139,8 +139,11 @@ class Recorder:
         if not size or self._began_ms is None:
             return
         ends_ms = self._began_ms + round(size / self._bytes_per_ms)
-        left = bytes(self._left[:size])
+        left, right = bytes(self._left[:size]), self._agent.between(self._began_ms, ends_ms)[:size]
         del self._left[:size]
-        left += self._silence * ((size - len(left)) // len(self._silence))
-        self._writer.write(self._file, left, self._agent.between(self._began_ms, ends_ms)[:size])
+        self._writer.write(self._file, self._filled(left, size), self._filled(right, size))
         self._began_ms = self._agent.recorded_ms = ends_ms
+
+    def _filled(self, side: bytes, size: int) -> bytes:
+        """Silence where the side is shorter than the block: it had nothing more to say, or the block is no whole milliseconds long."""
+        return side + self._silence * ((size - len(side)) // len(self._silence))

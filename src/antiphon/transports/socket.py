@@ -138,6 +138,7 @@ class _MediaAwareProtocol(HttpToolsProtocol):
         on_upgrade = self.media_routes.find(path) if self.scope["method"] == "GET" else None
         if on_upgrade is None:
             super().handle_websocket_upgrade()
+            self._let_go()
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         try:
