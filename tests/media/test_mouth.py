@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from antiphon.clock import ManualClock
+from antiphon.media.facts import Nobody
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.settings import PlayoutSettings
 from antiphon.transports.memory import MemoryPhone, MemoryTransport, Wire, memory_pair
@@ -18,7 +19,7 @@ def speech(duration_ms: int, first: int = 0) -> bytes:
     return bytes((first + i * 7 + i // 251) % 251 for i in range(duration_ms * 8))
 
 
-class Listener:
+class Listener(Nobody):
     """Takes what the mouth reports."""
 
     def __init__(self) -> None:
@@ -30,15 +31,6 @@ class Listener:
 
     def playback_finished(self, reply: int, heard_ms: int) -> None:
         self.finished.append((reply, heard_ms))
-
-    def audio_arrived(self) -> None: ...
-    def sound_started(self, media_ms: int) -> None: ...
-    def sound_faded(self, media_ms: int, silence_ms: int) -> None: ...
-    def speech_started(self, media_ms: int) -> None: ...
-    def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None: ...
-    def silence_reached(self, silence_ms: int) -> None: ...
-    def utterance_ended(self) -> None: ...
 
 
 class Rig:

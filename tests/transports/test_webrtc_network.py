@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tests.transports.webrtc_peer import LOOPBACK, Browser, Microphone, Network, Owner, meeting
 
 from antiphon.clock import SystemClock
+from antiphon.media.facts import Nobody
 from antiphon.media.plane import MediaPlane
 from antiphon.media.port import MediaPort
 from antiphon.media.settings import HearingSettings
@@ -36,8 +37,8 @@ class Loud:
         return np.abs(windows).max(axis=1).astype(np.float32)
 
 
-class Listener(Owner):
-    """A leg's sink that hears through a real media port, as a session does."""
+class Listener(Owner, Nobody):
+    """A leg's sink that hears through a real media port, as a session does. What the ears and the mouth say is not asked for here."""
 
     wants_audio = True
 
@@ -60,18 +61,6 @@ class Listener(Owner):
         if self.port is not None:
             self.port.audio(payload, media_ms)
             self.plane.on_beat()
-
-    # MediaListener: what the ears and the mouth say is not asked for here.
-    def audio_arrived(self) -> None: ...
-    def sound_started(self, media_ms: int) -> None: ...
-    def sound_faded(self, media_ms: int, silence_ms: int) -> None: ...
-    def speech_started(self, media_ms: int) -> None: ...
-    def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None: ...
-    def silence_reached(self, silence_ms: int) -> None: ...
-    def utterance_ended(self) -> None: ...
-    def playback_started(self, reply: int) -> None: ...
-    def playback_finished(self, reply: int, heard_ms: int) -> None: ...
 
 
 @pytest.fixture

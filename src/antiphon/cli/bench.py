@@ -31,7 +31,7 @@ from antiphon.bench.start import Start, installed, measure_start
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
-from antiphon.cli.values import PATH, FloatRange
+from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.base import TextToSpeech
@@ -64,14 +64,7 @@ WAVE_CALLS = 10
     "--url", default="", show_default=False, help="A server that runs: http://…/voice (webhook) or ws://… (media)"
 )
 @click.option("--pid", default=0, help="The process id of that server")
-@click.option(
-    "--auth-token",
-    default="",
-    show_default=False,
-    envvar="TWILIO_AUTH_TOKEN",
-    show_envvar=True,
-    help="Signs as Twilio would",
-)
+@auth_token("Signs as Twilio would")
 @click.option("--serve", default="", show_default=False, help="Start this as the server, {port} in it being its port")
 @click.option("--media-path", default="/ws", help="With --serve: the path of its media WebSocket")
 @click.option("--label", default="", show_default=False, help="The server's name in the report")

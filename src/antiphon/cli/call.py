@@ -33,7 +33,7 @@ from antiphon.caller.timeline import fetch_timeline, with_stages
 from antiphon.caller.transcript import AgentWords, RecognisedWords, ServerWords, Transcript
 from antiphon.caller.voice import DEFAULT_VOICE, Voice, prepare
 from antiphon.caller.webhook import CallFailed, Identity, split_url
-from antiphon.cli.values import PATH, FloatRange
+from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
 from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
@@ -78,14 +78,7 @@ class Job:
 @click.option("--from", "from_", default=_NOBODY.caller, help="The caller's number")
 @click.option("--to", default=_NOBODY.called, help="The number called")
 @click.option("--account-sid", default=_NOBODY.account_sid, envvar="TWILIO_ACCOUNT_SID", show_envvar=True)
-@click.option(
-    "--auth-token",
-    default="",
-    show_default=False,
-    envvar="TWILIO_AUTH_TOKEN",
-    show_envvar=True,
-    help="Signs as Twilio would; none: unsigned",
-)
+@auth_token("Signs as Twilio would; none: unsigned")
 @click.option("--calls", type=click.IntRange(1, MAX_CALLS), default=1, help="So many calls at once")
 @click.option("--stagger-ms", type=FloatRange(0), default=40.0, help="Between the beginnings of two calls")
 @click.option("--noise-dbfs", type=float, help="Line noise, e.g. -55; none: silence")

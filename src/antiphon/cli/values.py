@@ -1,14 +1,28 @@
-"""Kinds of values that options take, where click's own are not enough."""
+"""Options that commands share, and kinds of values where click's own are not enough."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 PATH = click.Path(path_type=Path)
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def auth_token(help_text: str) -> Callable[[CommandT], CommandT]:
+    """The secret that callers sign with: the same option wherever somebody calls."""
+    return click.option(
+        "--auth-token",
+        default="",
+        show_default=False,
+        envvar="TWILIO_AUTH_TOKEN",
+        show_envvar=True,
+        help=help_text,
+    )
 
 
 class FloatRange(click.FloatRange):

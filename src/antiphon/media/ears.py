@@ -33,7 +33,7 @@ _AFTERMATH_DB = 4.0
 """For so long after a sound, on a line no more than this over its background (a hiss is 2.5 dB over its quietest frames), a sound begins
 only where the model is as sure as it must be to go on: its memory of a voice may rise over the lower threshold once more. On human
 speech with noise of −90 to −35 dBFS two false sounds of three are gone, each of which kept a turn open for 100 ms; of 374 beginnings of
-speech 24 are noticed one window later, or two, and none is missed.
+speech 24 are noticed later, by one to four windows, and none is missed.
 """
 _FRAMES_A_WINDOW = 4
 """Loudness is looked at in 8 ms frames: finer than the model's window, so that the end of speech is known better than to 32 ms."""

@@ -123,11 +123,7 @@ class MediaPort:
             if not -_GAP_TOLERANCE_MS <= missing_ms <= _GAP_TOLERANCE_MS:
                 self._fill_gap(missing_ms)
         self._last = payload
-        self._arrived_bytes += len(payload)  # as in ``_take``, for one call less
-        if self._behind or self._backlog or len(payload) > self._stride_bytes:
-            self._put_off(payload)
-        else:
-            self._hear(payload)
+        self._take(payload)
 
     def _keep_early(self, payload: bytes) -> None:
         if self._slot < 0:
