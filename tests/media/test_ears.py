@@ -31,6 +31,8 @@ class LoudnessModel:
     def reset(self, slot: int) -> None:
         self.resets.append(slot)
 
+    def remember(self, slot: int, windows: NDArray[np.float32]) -> None: ...
+
     def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
         self.batches.append(len(slots))
         assert len(set(slots.tolist())) == len(slots)
@@ -247,12 +249,10 @@ def test_the_model_forgets_while_nothing_sounds_and_only_then() -> None:
 class Remembering(LoudnessModel):
     """Says what it is told to, whatever it hears."""
 
-    def __init__(self, *says: float) -> None:
-        super().__init__()
-        self._says = list(says)
+    says = 0.0
 
     def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.full(slots.size, self._says.pop(0), dtype=np.float32)
+        return np.full(slots.size, self.says, dtype=np.float32)
 
 
 HISS, WHISPER = 0.001, 0.003
@@ -264,7 +264,8 @@ HISS, WHISPER = 0.001, 0.003
         (HISS, 0.2, 5, False),  # the model's memory
         (HISS, 0.4, 5, True),  # as sure as it must be to go on
         (WHISPER, 0.2, 5, True),  # there is something on the line
-        (HISS, 0.2, 20, True),  # nothing is left to be remembered
+        (WHISPER, 0.2, 20, True),  # nothing is left to be remembered
+        (HISS, 0.4, 20, False),  # a line at rest: the model is not asked
     ],
 )
 def test_what_the_model_remembers_of_a_voice_begins_no_sound(
@@ -272,9 +273,10 @@ def test_what_the_model_remembers_of_a_voice_begins_no_sound(
 ) -> None:
     says = [0.0] * 70 + [0.9] * 6 + [0.0] * silent_windows + [sure]
     levels = [HISS] * 70 + [0.3] * 6 + [HISS] * silent_windows + [level]
-    ears, facts = Ears(Encoding.MULAW, Remembering(*says), slots=1), Facts()
+    model, facts = Remembering(), Facts()
+    ears = Ears(Encoding.MULAW, model, slots=1)
     slot = ears.open(facts, HearingSettings())
-    for at_level in levels:
+    for at_level, model.says in zip(levels, says, strict=True):
         ears.feed(slot, window(at_level))
         ears.beat()
     assert ("sound" in {fact[0] for fact in facts.told[2:]}) is noticed

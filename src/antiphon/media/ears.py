@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from antiphon.audio import codec
 from antiphon.media import loud_onsets
 from antiphon.media import slots as row
+from antiphon.media.attention import Attention, is_plain
 from antiphon.media.facts import MediaListener
 from antiphon.media.settings import HearingSettings
 from antiphon.media.slots import NEVER, QUIET, QUIET_LINE_DBFS, SOUND, SPEECH, HearingSlots, State
@@ -48,7 +49,8 @@ class Ears:
 
     def __init__(self, encoding: Encoding, model: VoiceActivityModel, slots: int = 64) -> None:
         self._encoding = encoding
-        self._model = model
+        self._attention = Attention(model, encoding)
+        self._window_samples = model.window_samples
         self._sample_bytes = 2 if encoding is Encoding.PCM16 else 1
         self._window_bytes = model.window_samples * self._sample_bytes
         self._behind_bytes = _BEHIND_WINDOWS * self._window_bytes
@@ -66,7 +68,7 @@ class Ears:
 
     def _grow(self, slots: int) -> None:
         before = len(self._pending)
-        self._model.resize(slots)
+        self._attention.resize(slots)
         self._slots.grow(slots)
         self._pending += [bytearray() for _ in range(before, slots)]
         self._report_at_ms += [()] * (slots - before)
@@ -83,7 +85,7 @@ class Ears:
         if not self._free:
             self._grow(len(self._pending) * 2)
         slot = self._free.pop()
-        self._model.reset(slot)
+        self._attention.reset(slot)
         self._listeners[slot] = listener
         self._vetoes[slot] = veto
         self._slots.clear(slot)
@@ -121,7 +123,7 @@ class Ears:
     def skip_to(self, slot: int, media_ms: int) -> None:
         """Nothing was fed for a while: what comes next stands at ``media_ms``."""
         self._drop_pending(slot)
-        self._model.reset(slot)
+        self._attention.reset(slot)
         call = self._slots.table[:, slot]
         call[row.HEARD_MS] = media_ms
         call[row.VOICE_END_MS] = -1
@@ -159,12 +161,13 @@ class Ears:
     def _hear(self, ready: list[int]) -> None:
         raw = self._next_windows(ready)
         slots = np.array(ready, dtype=np.intp)
-        windows = codec.decode_to_float(b"".join(raw), self._encoding).reshape(-1, self._model.window_samples)
-        speech = self._model.infer(slots, windows)
+        windows = codec.decode_to_float(b"".join(raw), self._encoding).reshape(-1, self._window_samples)
         state = self._slots.take(slots)
         level_db = _levels_of(windows)
         background_db = self._measure_loudness(state, level_db)
-        sure_at = self._sure_at(state, level_db.mean(axis=0) - background_db)
+        over_db = level_db - background_db
+        speech = self._attention.infer(slots, windows, raw, is_plain(state, over_db, background_db))
+        sure_at = self._sure_at(state, over_db.mean(axis=0))
         loud_begins, loud_goes_on = loud_onsets.hear(state, level_db, background_db)
         self._veto_echo(ready, state, speech, sure_at, loud_begins, raw)
         told = self._decide(state, speech, sure_at, loud_begins, loud_goes_on)
@@ -172,7 +175,7 @@ class Ears:
         # What listeners do may change the table, even whose column it is: it must be in order before.
         self._slots.put(slots, state)
         for number in forgetful:
-            self._model.reset(ready[number])
+            self._attention.reset(ready[number])
         for number, begins, becomes_speech, stops, fades in told:
             self._tell(ready[number], begins, becomes_speech, stops, fades)
 

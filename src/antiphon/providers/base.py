@@ -59,6 +59,10 @@ class VoiceActivityModel(Protocol):
         """
         ...
 
+    def remember(self, slot: int, windows: NDArray[np.float32]) -> None:
+        """Hear windows of one call, one after the other, of which nobody asks how sure of voice they are: shape (n, window_samples)."""
+        ...
+
 
 # ---------------------------------------------------------------------------------------------- speech to text
 

@@ -64,6 +64,10 @@ class SileroOnnx:
         speech: NDArray[np.float32] = probability[:, 0]
         return speech
 
+    def remember(self, slot: int, windows: NDArray[np.float32]) -> None:
+        for window in windows:
+            self.infer(np.array([slot]), window[None])
+
 
 def _load_session() -> onnxruntime.InferenceSession:
     try:
