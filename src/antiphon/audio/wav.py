@@ -85,7 +85,8 @@ class WavWriter:
         sample = np.dtype(f"V{self._audio.bytes_per_sample}")
         if len(left) % sample.itemsize:
             raise ValueError(f"{len(left)} bytes are not a whole number of samples")
-        sides = np.stack((np.frombuffer(left, sample), np.frombuffer(right, sample)), axis=1)
+        sides = np.empty((len(left) // sample.itemsize, 2), sample)
+        sides[:, 0], sides[:, 1] = np.frombuffer(left, sample), np.frombuffer(right, sample)
         self.write(sides.tobytes())
 
     def flush(self) -> None:

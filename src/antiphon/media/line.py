@@ -48,10 +48,11 @@ class CallerLine:
 class AgentLine:
     """What the agent's side carries, laid where it sounds. Times are the session clock's."""
 
-    __slots__ = ("_audio", "_format", "_from_ms", "_silence", "recorded_ms")
+    __slots__ = ("_audio", "_bytes_per_sample", "_forget_bytes", "_from_ms", "_rate_hz", "_silence", "recorded_ms")
 
     def __init__(self, audio: AudioFormat) -> None:
-        self._format = audio
+        self._rate_hz, self._bytes_per_sample = audio.rate_hz, audio.bytes_per_sample
+        self._forget_bytes = audio.bytes_for_ms(_FORGET_MS)
         self._silence = codec.silence(audio, 1)
         self._audio = bytearray()
         self._from_ms = 0
@@ -89,7 +90,7 @@ class AgentLine:
         return bytes(sounding + self._silence * ((end - start - len(sounding)) // len(self._silence)))
 
     def _at(self, at_ms: int) -> int:
-        return self._format.bytes_for_ms(at_ms - self._from_ms)
+        return int(self._rate_hz * (at_ms - self._from_ms) / 1000) * self._bytes_per_sample
 
     def _fill(self, until: int) -> None:
         missing = until - len(self._audio)
@@ -101,6 +102,6 @@ class AgentLine:
         if self.recorded_ms is not None:
             before_ms = min(before_ms, self.recorded_ms)
         old = self._at(before_ms)
-        if old > self._format.bytes_for_ms(_FORGET_MS) or old >= len(self._audio):
+        if old > self._forget_bytes or old >= len(self._audio):
             del self._audio[: max(old, 0)]
             self._from_ms = before_ms

@@ -57,7 +57,9 @@ class Mouth:
         self._counters = counters
         self._on_sound = on_sound
         self._on_silenced = on_silenced
-        self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
+        self._bytes_per_sample = audio.bytes_per_sample
+        self._samples_per_ms = audio.rate_hz / 1000
+        self._bytes_per_ms = self._samples_per_ms * self._bytes_per_sample
         self.reply = 0
         """The reply in the mouth; 0 for none."""
         self._speech = bytearray()
@@ -189,8 +191,7 @@ class Mouth:
         return len(self._speech) - self._offset(self._playhead.sent_ms)
 
     def _offset(self, position_ms: float) -> int:
-        samples = round((position_ms - self._origin_ms) * self._audio.rate_hz / 1000)
-        return samples * self._audio.bytes_per_sample
+        return round((position_ms - self._origin_ms) * self._samples_per_ms) * self._bytes_per_sample
 
     def _send_due(self, unsent: int, now_ms: int) -> None:
         settings = self._settings

@@ -49,18 +49,28 @@ class Listening:
         self.utterance = 0
         """The latest utterance's number."""
         self._open = False
-        self.manual = False
-        """Push-to-talk: whatever the caller sends is meant, so an utterance begins with the first audio after the last one was
-        committed."""
+        self._manual = False
+        self.wants_audio = self._continuous
+        """As ``AudioTap``. Kept, not reckoned: it is asked for with every message of a call."""
         self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
 
     @property
-    def wants_audio(self) -> bool:
-        return self._open or self._continuous or self.manual
+    def manual(self) -> bool:
+        """Push-to-talk: whatever the caller sends is meant, so an utterance begins with the first audio after the last one was
+        committed."""
+        return self._manual
+
+    @manual.setter
+    def manual(self, manual: bool) -> None:
+        self._manual = manual
+        self._note_wants()
+
+    def _note_wants(self) -> None:
+        self.wants_audio = self._open or self._continuous or self._manual
 
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio as it comes (``AudioTap``)."""
-        if self.manual and not self._open:
+        if self._manual and not self._open:
             self.begin()  # the line has this audio already
         else:
             self._push(audio)
@@ -79,7 +89,7 @@ class Listening:
         if self._open:
             return self.utterance
         self.utterance += 1
-        self._open = True
+        self._open = self.wants_audio = True
         self._stt.begin(self.utterance)
         preroll = self._line.since(max(self._pushed, self._line.end - self._preroll_bytes))
         if preroll:
@@ -90,6 +100,7 @@ class Listening:
         """The utterance is over: the recogniser shall say its last word on it."""
         if self._open:
             self._open = False
+            self._note_wants()
             self._stt.finish(self.utterance)
 
     def expect(self, answers: ExpectedAnswers) -> None:
@@ -107,6 +118,7 @@ class Listening:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
+        self._note_wants()
 
     def close(self) -> None:
         """Nothing is heard any more. The recogniser, which knows us, is let go."""
