@@ -106,11 +106,13 @@ class Ears:
     def feed(self, slot: int, audio: bytes) -> bool:
         """Audio of one call, in order. Returns as ``is_behind``."""
         pending = self._pending[slot]
-        had_window = len(pending) >= self._window_bytes
         pending += audio
-        if not had_window and len(pending) >= self._window_bytes:
+        waiting, window = len(pending), self._window_bytes
+        if waiting < window:
+            return False
+        if waiting - len(audio) < window:
             self._ready.append(slot)
-        return len(pending) > self._behind_bytes
+        return waiting > self._behind_bytes
 
     def agent_sounds(self, slot: int, sounds: bool) -> None:
         """Whether the agent can be heard now: then a sound is worth noticing early."""

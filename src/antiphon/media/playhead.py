@@ -26,35 +26,36 @@ class Playhead:
     def __init__(self) -> None:
         self._start_ms = 0
         self._base_ms = 0.0
-        self._sent_ms = 0.0
+        self.sent_ms = 0.0
+        """Position until which audio has left."""
         self._running = False
         self.round_trip_ms: int | None = None
         """The shortest seen on this call."""
 
-    @property
-    def sent_ms(self) -> float:
-        return self._sent_ms
-
     def restart(self, at_ms: float) -> None:
         """Nothing is in flight; what is sent next continues at position ``at_ms``."""
-        self._base_ms = self._sent_ms = at_ms
+        self._base_ms = self.sent_ms = at_ms
         self._running = False
 
     def sent(self, duration_ms: float, now_ms: int) -> None:
         """Audio has left. If all sent before has been heard, it starts to sound now."""
-        if not self._running or self.heard_ms(now_ms) >= self._sent_ms:
-            self._base_ms, self._start_ms, self._running = self._sent_ms, now_ms, True
-        self._sent_ms += duration_ms
+        if not self._running or self.heard_ms(now_ms) >= self.sent_ms:
+            self._base_ms, self._start_ms, self._running = self.sent_ms, now_ms, True
+        self.sent_ms += duration_ms
 
     def heard_ms(self, now_ms: int) -> float:
         """What the caller has heard by now; never more than was sent."""
         if not self._running:
             return self._base_ms
-        return min(self._sent_ms, self._base_ms + max(now_ms - self._start_ms, 0))
+        running_ms = now_ms - self._start_ms
+        if running_ms <= 0:
+            return self._base_ms
+        heard_ms = self._base_ms + running_ms
+        return heard_ms if heard_ms < self.sent_ms else self.sent_ms
 
     def ahead_ms(self, now_ms: int) -> float:
         """Audio sent and not heard yet."""
-        return self._sent_ms - self.heard_ms(now_ms)
+        return self.sent_ms - self.heard_ms(now_ms)
 
     def due_at_ms(self, position_ms: float) -> int:
         """When ``position_ms`` will have been heard."""

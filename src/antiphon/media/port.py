@@ -81,6 +81,8 @@ class MediaPort:
         """Arrived and not heard yet."""
         self._behind = False
         """Whether audio waits that a beat should already have heard."""
+        self._in_step = False
+        """Whether somebody listens, and all that has arrived is heard or will be at the next beat."""
         self._stride_bytes = audio.bytes_for_ms(_STRIDE_MS)
         self._ms_per_byte = audio.ms_of(1)
         self._last = b""
@@ -108,9 +110,26 @@ class MediaPort:
         early, self._early = bytes(self._early), bytearray()
         if early:
             self._take(early)
+        self._note_step()
 
     def audio(self, payload: bytes, media_ms: int | None) -> None:
-        """The caller's audio, as ``CallSink.audio``. Called fifty times a second for every call."""
+        """The caller's audio, as ``CallSink.audio``. Called fifty times a second for every call: nearly always it is heard at once."""
+        if self._in_step and (
+            media_ms is None
+            or -_GAP_TOLERANCE_MS
+            <= media_ms - self._offset_ms - self._arrived_bytes * self._ms_per_byte
+            <= _GAP_TOLERANCE_MS
+        ):
+            size = len(payload)
+            if size <= self._stride_bytes:
+                self._last = payload
+                self._arrived_bytes += size
+                self._hear(payload)
+                return
+        self._receive(payload, media_ms)
+
+    def _receive(self, payload: bytes, media_ms: int | None) -> None:
+        """Audio that comes before anybody listens, after a hole, faster than it was spoken, or in large pieces."""
         if not self._arrived:
             self._arrived = True
             self._offset_ms = float(media_ms or 0)
@@ -124,6 +143,11 @@ class MediaPort:
                 self._fill_gap(missing_ms)
         self._last = payload
         self._take(payload)
+        self._note_step()
+
+    def _note_step(self) -> None:
+        """Whether what comes next can be heard at once."""
+        self._in_step = self._arrived and self._tap is not None and not self._behind and not self._backlog
 
     def _keep_early(self, payload: bytes) -> None:
         if self._slot < 0:
@@ -161,6 +185,7 @@ class MediaPort:
         if self._hears:
             if self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio)):
                 self._behind = self.wants_beat = True
+                self._in_step = False
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
@@ -169,7 +194,7 @@ class MediaPort:
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
-        self.wants_beat = True
+        self.wants_beat, self._in_step = True, False
         if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
             self.catch_up()
             return
@@ -196,10 +221,12 @@ class MediaPort:
     def catch_up(self) -> None:
         """Hear all that has arrived, now."""
         self._hear_backlog(len(self._backlog))
+        self._note_step()
 
     def skip_backlog(self) -> None:
         """What has not been heard yet need not be."""
         self._backlog.clear()
+        self._note_step()
 
     def beat(self) -> None:
         """Once a beat, after the ears', where it ``wants_beat``."""
@@ -210,6 +237,7 @@ class MediaPort:
         if self._watched:
             self._check_silence()
         self.wants_beat = self._watched or self._behind or bool(self._backlog)
+        self._note_step()
 
     def notice_agent(self, sounds: bool) -> None:
         """The agent can be heard from now on, or no more."""
@@ -265,7 +293,7 @@ class MediaPort:
             self._slot = -1
             self.wants_beat = self.agent_sounds = False  # the slot may be another call's before this beat is over
             self._finish_recording()
-            self._listener, self._tap = Nobody(), None
+            self._listener, self._tap, self._in_step = Nobody(), None, False
             self.mouth.close()
 
     def _finish_recording(self) -> None:
