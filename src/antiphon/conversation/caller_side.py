@@ -397,13 +397,12 @@ class CallerSide:
 
     def deadline(self) -> int | None:
         """When silence in the audio cannot be waited for any longer, on the session clock."""
-        turn, times = self._s.turn, []
-        reply = self._s.committed_reply
-        if self._s.agent.state is Agent.HELD and reply is not None and reply.held_since_ms is not None:
-            times.append(reply.held_since_ms + self._s.policy.barge_in.max_hold_ms)
-        if turn is not None and self._s.user.state is User.PAUSING and self._s.agent.state is Agent.IDLE:
+        turn, reply, agent = self._s.turn, self._s.committed_reply, self._s.agent.state
+        if agent is Agent.HELD and reply is not None and reply.held_since_ms is not None:
+            return reply.held_since_ms + self._s.policy.barge_in.max_hold_ms
+        if turn is not None and agent is Agent.IDLE and self._s.user.state is User.PAUSING:
             if turn.waiting_for_final_since_ms is not None:
-                times.append(turn.waiting_for_final_since_ms + self._s.policy.endpointing.final_timeout_ms)
-            elif (required := self._required_silence(turn)) is not None:
-                times.append(turn.silence_began_ms + required + self._s.policy.endpointing.stall_grace_ms)
-        return min(times, default=None)
+                return turn.waiting_for_final_since_ms + self._s.policy.endpointing.final_timeout_ms
+            if (required := self._required_silence(turn)) is not None:
+                return turn.silence_began_ms + required + self._s.policy.endpointing.stall_grace_ms
+        return None

@@ -68,21 +68,28 @@ class Conversation:
         """When ``handle_timer`` must be called if nothing happens before; None for never."""
         if self.ended or self._s.call.state is Call.CONNECTING:
             return None
-        times = [
+        first_token_ms = not_before_ms = None
+        reply = self._s.committed_reply
+        if reply is not None:
+            if reply.first_token_ms is None and not reply.step.done:
+                first_token_ms = reply.started_ms + self._s.policy.speaking.reply_timeout_ms
+            if not reply.may_play and reply.ledger.pieces and self._s.agent.state is Agent.THINKING:
+                not_before_ms = self._s.not_before_ms
+        due = self._s.silence.next(self._s.policy.silence, quiet=self._quiet) if self._s.live else None
+        soonest: int | None = None
+        # Asked after every input: a loop costs half of what a list and its minimum do.
+        for at_ms in (
             self._goodbye_deadline_ms,
             self._caller.deadline(),
             self._keypad.deadline(self._s.policy.keypad),
-        ]
-        reply = self._s.committed_reply
-        if reply is not None:
-            times.append(self._s.tool_calls.deadline())
-            if reply.first_token_ms is None and not reply.step.done:
-                times.append(reply.started_ms + self._s.policy.speaking.reply_timeout_ms)
-            if not reply.may_play and reply.ledger.pieces and self._s.agent.state is Agent.THINKING:
-                times.append(self._s.not_before_ms)
-        if self._s.live and (due := self._s.silence.next(self._s.policy.silence, quiet=self._quiet)) is not None:
-            times.append(due[0])
-        return min((time for time in times if time is not None), default=None)
+            self._s.tool_calls.deadline() if reply is not None else None,
+            first_token_ms,
+            not_before_ms,
+            due[0] if due is not None else None,
+        ):
+            if at_ms is not None and (soonest is None or at_ms < soonest):
+                soonest = at_ms
+        return soonest
 
     # -------------------------------------------------------------------------------------- what can be asked of it
 

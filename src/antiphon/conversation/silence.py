@@ -39,15 +39,24 @@ class SilenceKeeper:
 
     def next(self, policy: Silence, *, quiet: bool) -> tuple[int, Due] | None:
         """What comes next and when. ``quiet``: neither side is speaking, thinking or pausing."""
-        times: list[tuple[int, Due]] = []
+        due: Due | None = None
+        at_ms = 0
         if policy.max_duration_ms:
-            times.append((self.connected_ms + policy.max_duration_ms, Due.MAX_DURATION))
+            due, at_ms = Due.MAX_DURATION, self.connected_ms + policy.max_duration_ms
         if policy.no_audio_timeout_ms and not self.audio_arrived:
-            times.append((self.connected_ms + policy.no_audio_timeout_ms, Due.NO_AUDIO))
+            no_audio_ms = self.connected_ms + policy.no_audio_timeout_ms
+            if due is None or no_audio_ms < at_ms:
+                due, at_ms = Due.NO_AUDIO, no_audio_ms
         if quiet:
-            if policy.silence_timeout_ms:
-                times.append((self.last_activity_ms + policy.silence_timeout_ms, Due.SILENCE_TIMEOUT))
-            prompts = policy.idle_reply or policy.idle_messages
-            if policy.idle_after_ms and prompts and self.prompts < policy.idle_max_count:
-                times.append((self.last_prompt_ms + policy.idle_after_ms, Due.IDLE_PROMPT))
-        return min(times, default=None, key=lambda entry: entry[0])
+            timeout_ms = self.last_activity_ms + policy.silence_timeout_ms
+            if policy.silence_timeout_ms and (due is None or timeout_ms < at_ms):
+                due, at_ms = Due.SILENCE_TIMEOUT, timeout_ms
+            prompt_ms = self.last_prompt_ms + policy.idle_after_ms
+            if self._prompts(policy) and (due is None or prompt_ms < at_ms):
+                due, at_ms = Due.IDLE_PROMPT, prompt_ms
+        return (at_ms, due) if due is not None else None
+
+    def _prompts(self, policy: Silence) -> bool:
+        """Whether there is still something to be said to a caller who says nothing."""
+        says = policy.idle_reply or policy.idle_messages
+        return bool(policy.idle_after_ms and says) and self.prompts < policy.idle_max_count

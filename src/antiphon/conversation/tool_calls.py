@@ -91,6 +91,8 @@ class ToolCalls:
         return next((p.spec.filler for p in due if p.spec.filler), None)
 
     def deadline(self) -> int | None:
+        if not self._pending:
+            return None
         times = [p.deadline_ms for p in self._pending.values() if p.reply]
         times += [p.filler_ms for p in self._pending.values() if p.reply and not p.filler_said and p.spec.filler]
         return min(times, default=None)
