@@ -50,8 +50,13 @@ class Rig:
         self.mouth = Mouth(
             TELEPHONE, self.transport, self.listener, PlayoutSettings(lead_ms=lead_ms), self.counters,
             lambda audio, starts_ms: self.sounded.append((starts_ms, audio)), self.silenced.append,
+            self._on_change,
         )  # fmt: skip
         self.phone.connect(self)
+        self._known = (self.mouth.wake_ms, self.mouth.sounds_until_ms)
+
+    def _on_change(self) -> None:
+        self._known = (self.mouth.wake_ms, self.mouth.sounds_until_ms)
 
     def audio(self, payload: bytes, media_ms: int | None) -> None: ...
     def dtmf(self, digit: str) -> None: ...
@@ -62,6 +67,10 @@ class Rig:
 
     def run(self, for_ms: int) -> None:
         for _ in range(for_ms // 20):
+            # The beat looks only where it was told of a change: at the right time, then, or sooner.
+            wake_ms, sounds_until_ms = self._known
+            assert wake_ms <= self.mouth.wake_ms
+            assert sounds_until_ms == self.mouth.sounds_until_ms
             self.wire.advance(20)
             self.mouth.beat(self.clock.now_ms())
 

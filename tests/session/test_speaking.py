@@ -76,7 +76,7 @@ class Rig:
         self.counters = MouthCounters()
         self.sounded = b""
         self.mouth = Mouth(
-            TELEPHONE, transport, self.facts, PlayoutSettings(), self.counters, self._sounds, lambda now_ms: None  # type: ignore[arg-type]
+            TELEPHONE, transport, self.facts, PlayoutSettings(), self.counters, self._sounds, lambda now_ms: None, lambda: None,  # type: ignore[arg-type]
         )  # fmt: skip
         self.fed: list[ev.Event] = []
         self.tasks: list[asyncio.Task[None]] = []

@@ -47,9 +47,10 @@ class Mouth:
         counters: MouthCounters,
         on_sound: Callable[[bytes, int], None],
         on_silenced: Callable[[int], None],
+        on_change: Callable[[], None],
     ) -> None:
         """``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now
-        will not."""
+        will not; ``on_change()`` that the next beat must look at ``wake_ms`` and ``sounds_until_ms`` again."""
         self._audio = audio
         self._transport = transport
         self._listener = listener
@@ -57,6 +58,7 @@ class Mouth:
         self._counters = counters
         self._on_sound = on_sound
         self._on_silenced = on_silenced
+        self._on_change = on_change
         self._bytes_per_sample = audio.bytes_per_sample
         self._samples_per_ms = audio.rate_hz / 1000
         self._bytes_per_ms = self._samples_per_ms * self._bytes_per_sample
@@ -93,6 +95,7 @@ class Mouth:
         self._marks.clear()
         self._next_mark_ms = 0.0
         self.wake_ms, self.sounds_until_ms = NEVER, 0
+        self._on_change()
 
     def speak(self, reply: int, audio: bytes, now_ms: int) -> None:
         """More of a reply's audio: whole samples in the outbound format."""
@@ -128,6 +131,7 @@ class Mouth:
             self._on_silenced(now_ms)
         self._held = True
         self.wake_ms, self.sounds_until_ms = NEVER, 0
+        self._on_change()
         self._marks.clear()
         self._end_mark_sent = False
         self._playhead.restart(heard_ms)
@@ -149,6 +153,7 @@ class Mouth:
 
     def close(self) -> None:
         """The call is over: nothing more is said, and nobody is told."""
+        self._on_change = _nothing
         self.prepare(0)
         self._listener = Nobody()
 
@@ -161,6 +166,7 @@ class Mouth:
             return False
         self._playhead.marked(position_ms, now_ms)
         self.wake_ms = now_ms  # the clock may have been set right
+        self._on_change()
         if self._ended and not self._marks and self._end_mark_sent and self._unsent_bytes() == 0:
             self._finish(int(position_ms))
         return True
@@ -186,6 +192,7 @@ class Mouth:
             unsent = self._unsent_bytes()
         if self._ended and not unsent:
             self._look_for_end(now_ms)
+        self._on_change()
 
     def _unsent_bytes(self) -> int:
         return len(self._speech) - self._offset(self._playhead.sent_ms)
@@ -266,3 +273,7 @@ class Mouth:
         reply = self.reply
         self.prepare(0)
         self._listener.playback_finished(reply, heard_ms)
+
+
+def _nothing() -> None:
+    """What a change in a mouth that is closed means."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from heapq import heappop, heappush
+from itertools import count
 from pathlib import Path
 
 import structlog
@@ -15,7 +17,7 @@ from antiphon.media.ears import Ears
 from antiphon.media.echo_guard import EchoGuard
 from antiphon.media.facts import MediaListener
 from antiphon.media.line import AgentLine, CallerLine
-from antiphon.media.mouth import Mouth, MouthCounters
+from antiphon.media.mouth import NEVER, Mouth, MouthCounters
 from antiphon.media.port import HearingCounters, MediaPort
 from antiphon.media.recorder import Recorder, RecordingWriter
 from antiphon.media.settings import HearingSettings, PlayoutSettings
@@ -40,7 +42,12 @@ class MediaPlane:
         self._vad = vad
         self._playout = playout or PlayoutSettings()
         self._ears: dict[tuple[Encoding, int], Ears] = {}
-        self._ports: set[MediaPort] = set()
+        self._ports: dict[int, MediaPort] = {}
+        self._serial = count()
+        self._awake: set[MediaPort] = set()
+        """Calls that the next beat must look at. Of most calls nothing is due at most beats: those cost nothing."""
+        self._due: list[tuple[int, int]] = []
+        """A heap: when to look at which call, by its number. A call that is over, or was looked at meanwhile, may still stand here."""
         self.beat = Beat(self.on_beat)
         self.recordings = RecordingWriter()
         self.hearing_counters = HearingCounters()
@@ -62,7 +69,7 @@ class MediaPlane:
 
     def close(self) -> None:
         self.beat.stop()
-        for port in list(self._ports):
+        for port in list(self._ports.values()):
             port.close()
         self.recordings.close()
 
@@ -98,32 +105,61 @@ class MediaPlane:
                 return  # nobody will ask
             agent.sound(audio, starts_ms)
 
-        mouth = Mouth(format_out, transport, listener, self._playout, self.mouth_counters, on_sound, agent.silenced)
+        number = next(self._serial)
+
+        def on_change() -> None:
+            if number in self._ports:
+                self.attend(self._ports[number])
+
+        mouth = Mouth(
+            format_out, transport, listener, self._playout, self.mouth_counters, on_sound, agent.silenced, on_change
+        )
         port = MediaPort(
-            self, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in, hearing,
-            self.hearing_counters, to_ears,
+            self, number, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in,
+            hearing, self.hearing_counters, to_ears,
         )  # fmt: skip
-        self._ports.add(port)
+        self._ports[number] = port
         return port
 
     def forget(self, port: MediaPort) -> None:
-        self._ports.discard(port)
+        self._ports.pop(port.number, None)
+        self._awake.discard(port)
+
+    def attend(self, port: MediaPort) -> None:
+        """Something about this call has changed: the next beat shall look at it."""
+        self._awake.add(port)
 
     def on_beat(self) -> None:
         """One beat: hear everybody, then let everybody speak."""
         for ears in self._ears.values():
             ears.beat()
         now_ms = self._clock.now_ms()
-        for port in tuple(self._ports):
-            # Of most calls nothing is due at most beats: to find that out must cost next to nothing.
-            if port.wants_beat:
-                port.beat()
-            mouth = port.mouth
-            if now_ms >= mouth.wake_ms:
-                mouth.beat(now_ms)
-            sounds = now_ms < mouth.sounds_until_ms
-            if sounds is not port.agent_sounds:
-                port.notice_agent(sounds)
+        due, ports = self._due, self._ports
+        while due and due[0][0] <= now_ms:
+            at_ms, number = heappop(due)
+            if (port := ports.get(number)) is not None:
+                self._awake.add(port)
+                if at_ms == port.due_ms:
+                    port.due_ms = NEVER
+        for port in tuple(self._awake):
+            if port.number in ports:  # it was closed by what happened to the ones before
+                self._look_at(port, now_ms)
+
+    def _look_at(self, port: MediaPort, now_ms: int) -> None:
+        if port.wants_beat:
+            port.beat()
+        mouth = port.mouth
+        if now_ms >= mouth.wake_ms:
+            mouth.beat(now_ms)
+        sounds = now_ms < mouth.sounds_until_ms
+        if sounds is not port.agent_sounds:
+            port.notice_agent(sounds)
+        if not port.wants_beat:
+            self._awake.discard(port)
+        next_ms = min(mouth.wake_ms, mouth.sounds_until_ms) if sounds else mouth.wake_ms
+        if next_ms < port.due_ms:
+            port.due_ms = next_ms
+            heappush(self._due, (next_ms, port.number))
 
     def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
         key = (encoding, rate_hz)

@@ -10,7 +10,7 @@ from antiphon.audio.concealment import Concealer
 from antiphon.media.ears import Ears
 from antiphon.media.facts import AudioTap, MediaListener, Nobody
 from antiphon.media.line import CallerLine
-from antiphon.media.mouth import Mouth
+from antiphon.media.mouth import NEVER, Mouth
 from antiphon.media.recorder import Recorder
 from antiphon.media.settings import HearingSettings
 from antiphon.vocabulary import AudioFormat
@@ -50,6 +50,7 @@ class MediaPort:
     def __init__(
         self,
         plane: MediaPlane,
+        number: int,
         ears: Ears,
         listener: MediaListener,
         line: CallerLine,
@@ -61,6 +62,10 @@ class MediaPort:
         counters: HearingCounters,
         to_ears: Callable[[bytes], bytes] | None,
     ) -> None:
+        self.number = number
+        """The plane's own name for this port, never used again."""
+        self.due_ms = NEVER
+        """When the plane will look at this port at the latest."""
         self.mouth = mouth
         self._plane = plane
         self._ears = ears
@@ -184,8 +189,8 @@ class MediaPort:
             self._record()
         if self._hears:
             if self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio)):
-                self._behind = self.wants_beat = True
-                self._in_step = False
+                self._behind, self._in_step = True, False
+                self._want_beat()
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
@@ -194,7 +199,8 @@ class MediaPort:
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
-        self.wants_beat, self._in_step = True, False
+        self._in_step = False
+        self._want_beat()
         if not self._hears:  # push-to-talk: all that is sent is meant, and nothing waits for the ears
             self.catch_up()
             return
@@ -228,6 +234,10 @@ class MediaPort:
         self._backlog.clear()
         self._note_step()
 
+    def _want_beat(self) -> None:
+        self.wants_beat = True
+        self._plane.attend(self)
+
     def beat(self) -> None:
         """Once a beat, after the ears', where it ``wants_beat``."""
         if self._behind:
@@ -252,13 +262,15 @@ class MediaPort:
     def watch_silence(self, silence_ms: int) -> None:
         """Tell ``silence_reached`` once the silence since sound or speech ended is this long."""
         self._watch_ms = silence_ms
-        self._watched = self.wants_beat = True
+        self._watched = True
+        self._want_beat()
 
     def watch_utterance_end(self, silence_ms: int | None) -> None:
         """Tell ``utterance_ended`` once the silence is this long; None for no more."""
         self._utterance_end_ms = silence_ms
         self._watched = silence_ms is not None or self._watch_ms is not None
-        self.wants_beat = self.wants_beat or self._watched
+        if self._watched:
+            self._want_beat()
 
     def _check_silence(self) -> None:
         silence_ms = self._ears.silence_ms(self._slot, int(self._line.end * self._ms_per_byte))
