@@ -47,7 +47,7 @@ class Attention:
         self, slots: NDArray[np.intp], windows: NDArray[np.float32], raw: list[bytes], plain: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         """As ``VoiceActivityModel.infer``; ``plain`` windows are no voice. ``raw`` holds the same windows as they came."""
-        heard = np.flatnonzero(~plain)
+        heard = (~plain).nonzero()[0]
         for number in heard:
             passed_over = self._passed_over[slots[number]]
             if passed_over:
@@ -56,7 +56,7 @@ class Attention:
                 passed_over.clear()
         if heard.size == slots.size:
             return self._model.infer(slots, windows)
-        for number in np.flatnonzero(plain):
+        for number in plain.nonzero()[0]:
             self._passed_over[slots[number]].append(raw[number])
         speech = np.zeros(slots.size, dtype=np.float32)
         speech[heard] = self._model.infer(slots[heard], windows[heard])
@@ -67,4 +67,4 @@ def is_plain(state: State, over_db: NDArray[np.float64], background_db: NDArray[
     """Which windows need not be heard, shape (n,): their calls' state, the levels of their frames over the background, shape
     (frames, n), and that background."""
     rests = (state[row.PHASE] == QUIET) & (state[row.QUIET_WINDOWS] >= REST_AFTER_WINDOWS)
-    return np.asarray(rests & (over_db.max(axis=0) < _PLAIN_DB) & (background_db < _LOUDEST_BACKGROUND_DBFS))
+    return np.asarray(rests & (np.maximum.reduce(over_db) < _PLAIN_DB) & (background_db < _LOUDEST_BACKGROUND_DBFS))

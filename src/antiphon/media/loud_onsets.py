@@ -40,15 +40,15 @@ def hear(
     over_db = level_db - background_db
     alert = state[row.AGENT_SOUNDS] > 0
     quiet_so_far = state[row.PHASE] == QUIET
-    quiet = over_db.max(axis=0) < _QUIET_DB
-    loud = ((over_db > _ONSET_DB) & (level_db > _LEAST_DBFS)).sum(axis=0) >= _ONSET_FRAMES
+    quiet = np.maximum.reduce(over_db) < _QUIET_DB
+    loud = np.add.reduce((over_db > _ONSET_DB) & (level_db > _LEAST_DBFS), dtype=np.intp) >= _ONSET_FRAMES
     met_ms = state[row.MET_QUIET_MS]
     trusted = met_ms >= _PROBATION_MS
     # Probation is passed in one go: an echo leaves quiet only where the agent pauses, and those pauses shall not add up.
     state[row.MET_QUIET_MS] = np.where(alert & loud & ~trusted, 0, met_ms + _WINDOW_MS * (alert & quiet))
     heard_ms = state[row.HEARD_MS]
     believed = trusted & (background_db < _LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
-    goes_on = (heard_ms < state[row.ALONE_UNTIL_MS]) & (over_db.mean(axis=0) > _LINGER_DB)
+    goes_on = (heard_ms < state[row.ALONE_UNTIL_MS]) & (np.add.reduce(over_db) > _LINGER_DB * over_db.shape[0])
     return quiet_so_far & alert & loud & believed, goes_on
 
 
