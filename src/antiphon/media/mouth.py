@@ -38,6 +38,35 @@ class MouthCounters:
 class Mouth:
     """``now_ms`` everywhere is the session clock."""
 
+    __slots__ = (
+        "__weakref__",
+        "_audio",
+        "_bytes_per_ms",
+        "_bytes_per_sample",
+        "_counters",
+        "_end_mark_sent",
+        "_ended",
+        "_held",
+        "_listener",
+        "_mark_serial",
+        "_marks",
+        "_next_mark_ms",
+        "_on_change",
+        "_on_silenced",
+        "_on_sound",
+        "_open",
+        "_origin_ms",
+        "_playhead",
+        "_samples_per_ms",
+        "_settings",
+        "_speech",
+        "_started",
+        "_transport",
+        "reply",
+        "sounds_until_ms",
+        "wake_ms",
+    )
+
     def __init__(
         self,
         audio: AudioFormat,

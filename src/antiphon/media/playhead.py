@@ -23,6 +23,14 @@ _FIRST_ROUND_TRIP_MS = 250
 class Playhead:
     """Positions in ms of one reply's audio. ``now_ms`` is the session clock."""
 
+    __slots__ = (
+        "_base_ms",
+        "_running",
+        "_start_ms",
+        "round_trip_ms",
+        "sent_ms",
+    )
+
     def __init__(self) -> None:
         self._start_ms = 0
         self._base_ms = 0.0

@@ -47,6 +47,43 @@ class HearingCounters:
 class MediaPort:
     """Made by ``MediaPlane.open``. Everything is called on the event loop."""
 
+    __slots__ = (
+        "__weakref__",
+        "_arrived",
+        "_arrived_bytes",
+        "_audio",
+        "_backlog",
+        "_behind",
+        "_concealer",
+        "_counters",
+        "_early",
+        "_ears",
+        "_hears",
+        "_in_step",
+        "_last",
+        "_line",
+        "_listener",
+        "_ms_per_byte",
+        "_offset_ms",
+        "_plane",
+        "_record_at",
+        "_recorded",
+        "_recorder",
+        "_settings",
+        "_slot",
+        "_stride_bytes",
+        "_tap",
+        "_to_ears",
+        "_utterance_end_ms",
+        "_watch_ms",
+        "_watched",
+        "agent_sounds",
+        "due_ms",
+        "mouth",
+        "number",
+        "wants_beat",
+    )
+
     def __init__(
         self,
         plane: MediaPlane,

@@ -144,3 +144,15 @@ def test_our_arithmetic_says_what_onnxruntime_says(rate_hz: int) -> None:
         np.testing.assert_allclose(said, expected, atol=2e-5, err_msg=name)
         for threshold in (0.15, 0.35, 0.5):
             assert np.array_equal(said >= threshold, expected >= threshold), f"{name} at {threshold}"
+
+
+@pytest.mark.parametrize("rate_hz", RATES)
+@pytest.mark.parametrize("count", [1, 7, 150])
+def test_windows_remembered_are_windows_heard(rate_hz: int, count: int) -> None:
+    model = SileroVoiceActivity(rate_hz, slots=2)
+    sound = babble(1, count + 4, model)[0]
+    expected = alone(model, 0, sound)
+    model.remember(1, sound[:count])
+    said = [model.infer(np.array([1]), window[None])[0] for window in sound[count:]]
+    np.testing.assert_allclose(said, expected[count:], atol=1e-5)
+    assert np.ptp(expected) > 0.1  # else nothing was compared

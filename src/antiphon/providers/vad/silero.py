@@ -160,7 +160,7 @@ class _Network:
         rows = self._rows_for(windows.shape[0])
         self._transform(rows, memory[:, 2 * _WIDTH :], windows)
         self._encode(rows)
-        self._recur(rows.recurrent, rows.gates, memory)
+        self._recur(rows, memory)
         speech = np.maximum(memory[:, :_WIDTH], np.float32(0.0)) @ self._output
         speech += np.float32(self._output_bias)
         return _sigmoid(speech)
@@ -171,24 +171,20 @@ class _Network:
         rows = self._rows_for(windows.shape[0])
         self._transform(rows, context, windows)
         self._encode(rows)
-        for at in range(windows.shape[0]):
-            self._recur(rows.recurrent[at : at + 1], rows.gates[at : at + 1], memory)
+        hidden, cell = memory[0, :_WIDTH], memory[0, _WIDTH : 2 * _WIDTH]
+        np.matmul(rows.recurrent[:, :_WIDTH], self._gates[:_WIDTH], out=rows.gates)
+        rows.gates += self._gate_bias
+        for gates in rows.gates:
+            gates += hidden @ self._gates[_WIDTH:]
+            _step(gates, hidden, cell)
 
-    def _recur(self, recurrent: Matrix, gates: Matrix, memory: Matrix) -> None:
-        """One step of the LSTM cell. The encoder's features are in ``recurrent``; ``gates`` is room."""
+    def _recur(self, rows: _Rows, memory: Matrix) -> None:
+        """One step of the LSTM cell for every row. The encoder's features are in ``rows.recurrent``."""
         hidden, cell = memory[:, :_WIDTH], memory[:, _WIDTH : 2 * _WIDTH]
-        recurrent[:, _WIDTH:] = hidden
-        np.matmul(recurrent, self._gates, out=gates)
+        rows.recurrent[:, _WIDTH:] = hidden
+        gates = np.matmul(rows.recurrent, self._gates, out=rows.gates)
         gates += self._gate_bias
-        np.tanh(gates, out=gates)
-        opened, candidate = gates[:, : 3 * _WIDTH], gates[:, 3 * _WIDTH :]
-        opened *= np.float32(0.5)
-        opened += np.float32(0.5)
-        candidate *= opened[:, :_WIDTH]
-        cell *= opened[:, _WIDTH : 2 * _WIDTH]
-        cell += candidate
-        np.tanh(cell, out=hidden)
-        hidden *= opened[:, 2 * _WIDTH :]
+        _step(gates, hidden, cell)
 
     def _rows_for(self, count: int) -> _Rows:
         if count != self._rows.count:
@@ -228,6 +224,19 @@ class _Network:
     def _activate(self, values: Matrix, layer: int) -> None:
         values += self._biases[layer]
         np.maximum(values, np.float32(0.0), out=values)
+
+
+def _step(gates: Matrix, hidden: Matrix, cell: Matrix) -> None:
+    """What the gates make of the cell's state. The last axis is the cell's; ``gates`` is used up."""
+    np.tanh(gates, out=gates)
+    opened, candidate = gates[..., : 3 * _WIDTH], gates[..., 3 * _WIDTH :]
+    opened *= np.float32(0.5)
+    opened += np.float32(0.5)
+    candidate *= opened[..., :_WIDTH]
+    cell *= opened[..., _WIDTH : 2 * _WIDTH]
+    cell += candidate
+    np.tanh(cell, out=hidden)
+    hidden *= opened[..., 2 * _WIDTH :]
 
 
 def _seen(kernel: Matrix, width: int, centre: int, positions: int) -> tuple[slice, Matrix]:
