@@ -37,23 +37,11 @@ class Commands:
 
     def __init__(self, session: RealtimeSession) -> None:
         self._session = session
-        self._carried_out: dict[type, Callable[[Any, Controller], None]] = {
-            asked.SessionUpdate: self._update,
-            asked.AudioCommit: self._commit,
-            asked.AudioClear: self._clear,
-            asked.ItemCreate: self._create_item,
-            asked.ItemRetrieve: self._retrieve_item,
-            asked.ItemTruncate: self._truncate_item,
-            asked.ItemDelete: self._delete_item,
-            asked.ResponseCreate: self._create_response,
-            asked.ResponseCancel: self._cancel_response,
-            asked.OutputAudioClear: self._clear_output,
-        }
 
     def carry_out(self, event: asked.ClientEvent, controller: Controller) -> None:
         if type(event) is not asked.SessionUpdate and self._session.core is None:
             raise ClientError("session_not_ready", "The session has no media yet; only session.update is possible.")
-        self._carried_out[type(event)](event, controller)
+        _CARRIED_OUT[type(event)](self, event, controller)
 
     @property
     def _core(self) -> Session:
@@ -235,3 +223,18 @@ def _recording(item: Item) -> bytes:
 
 def _without_audio(part: Any) -> Any:
     return replace(part, audio=b"") if isinstance(part, InputAudio) else part
+
+
+# One table for all sessions: one of a session's own would know it in a circle.
+_CARRIED_OUT: dict[type, Callable[[Commands, Any, Controller], None]] = {
+    asked.SessionUpdate: Commands._update,
+    asked.AudioCommit: Commands._commit,
+    asked.AudioClear: Commands._clear,
+    asked.ItemCreate: Commands._create_item,
+    asked.ItemRetrieve: Commands._retrieve_item,
+    asked.ItemTruncate: Commands._truncate_item,
+    asked.ItemDelete: Commands._delete_item,
+    asked.ResponseCreate: Commands._create_response,
+    asked.ResponseCancel: Commands._cancel_response,
+    asked.OutputAudioClear: Commands._clear_output,
+}

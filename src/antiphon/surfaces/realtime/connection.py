@@ -6,6 +6,7 @@ says and hears goes through a ``CallTransport``: deltas over the same connection
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -74,14 +75,16 @@ class RealtimeSession:
         self.items = ConversationItems()
         self.controllers = Controllers(session_id, clock, checks_order=settings.debug_order)
         self.core: Session | None = None
-        self.deltas = None if plays_out else AudioDeltas(lambda: self.narration.response)
+        # Its parts know the session weakly: what is tied in a circle only the collector frees, and it hardly ever looks.
+        me: RealtimeSession = weakref.proxy(self)
+        self.deltas = None if plays_out else AudioDeltas(lambda: me.narration.response)
         self.narration = Narration(
-            self.controllers.send, self.items, lambda: self.config, new_id("conv"), self.deltas, self._media_ms,
-            self.feed, self._refused, self._over,
+            self.controllers.send, self.items, lambda: me.config, new_id("conv"), self.deltas, lambda: me._media_ms(),
+            lambda event: me.feed(event), lambda action: me._refused(action), lambda reason: me._over(reason),
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
-        self.spoken_items = SpokenItems(lambda: self._recogniser, self._grant_waiting)
+        self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting())
         self.refusal: RequestRefused | None = None
         """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
@@ -90,7 +93,7 @@ class RealtimeSession:
         self._recogniser = plan.engines.stt
         self._recogniser_of = recogniser_of
         self._on_ended = on_ended
-        self._commands = Commands(self)
+        self._commands = Commands(me)
         self._requesters: dict[str, tuple[Controller, str | None]] = {}
         """Who asked for a response that has not begun, and how it called its event."""
         self._waiting: list[ev.ReplyRequested] = []
@@ -154,6 +157,8 @@ class RealtimeSession:
             self.controllers.send(errors.server_failed().to_event())
         log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
         self.controllers.close(_CLOSE_CODES.get(reason, 1000), str(reason))
+        self.core = None
+        self._requesters.clear()
         self._on_ended(self)
 
     # ---------------------------------------------------------------------------------- what clients send

@@ -57,7 +57,7 @@ class RealtimeListener(MediaListener):
     def __init__(self, watch: SocketWatch, subprotocol: str, begin: Begin, *, beta: bool = False) -> None:
         """``begin`` gives it its session once it may be written to. ``beta``: it speaks the older dialect."""
         super().__init__(watch, LIMITS, subprotocol)
-        self._begin = begin
+        self._begin: Begin | None = begin
         self._beta = beta
         self._session: RealtimeSession | None = None
         self._sent_bytes = 0
@@ -84,7 +84,9 @@ class RealtimeListener(MediaListener):
     # What the client says.
 
     def opened(self) -> None:
-        self._begin(self)
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin(self)
 
     def text(self, payload: bytes) -> None:
         if self._session is not None:
@@ -109,6 +111,7 @@ class RealtimeListener(MediaListener):
     def gone(self) -> None:
         if self._session is not None:
             self._session.detach(self)
+            self._session = None
 
     def _is_write_stalled(self, now_ms: int) -> bool:
         """A long reply may well take longer to send than a peer may be silent: what counts is whether it takes anything."""

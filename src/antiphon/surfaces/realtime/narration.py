@@ -80,25 +80,7 @@ class Narration:
         self._guesses: dict[int, Guess] = {}
         self._voicing = Voicing()
         self._client_tools: frozenset[str] = frozenset()
-        self._told: dict[type, Callable[[Any], object]] = {
-            ev.ReplyText: self._reply_text,
-            ev.ReplyAskedForTool: self._asked_for_tool,
-            ev.ReplyFailed: self._reply_failed,
-            ev.SpeechSynthesized: self._synthesized,
-            ev.SynthesisFailed: lambda event: self._piece_finished(event.reply, event.piece),
-            ev.PlaybackStarted: self._playback_started,
-            do.StartReply: self._start_reply,
-            do.ReplyAdopted: self._adopted,
-            do.CancelReply: lambda action: self._guesses.pop(action.reply, None),
-            do.Speak: self._speak,
-            do.EndSpeech: self._end_speech,
-            do.ReplyClosed: self._closed,
-            do.ReplyCut: lambda action: self._items.heard_of_reply(action.reply, action.text),
-            do.TurnClosed: lambda action: self.turns.closed(action.turn, action.text),
-            do.TurnDropped: self._turn_dropped,
-            do.IdleTimedOut: self._idle,
-            do.RequestRefused: refused,
-        }
+        self._refused = refused
 
     @property
     def active(self) -> WireResponse | None:
@@ -117,14 +99,14 @@ class Narration:
 
     def happened(self, call_id: str, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
         self.turns.happened(event, actions)
-        told = self._told.get(type(event))
+        told = _TOLD.get(type(event))
         if told is not None:
-            told(event)
+            told(self, event)
         for action in actions:
             if isinstance(action, do.TurnOpened):
                 self.turns.opened(action.turn, event)
-            elif (told := self._told.get(type(action))) is not None:
-                told(action)
+            elif (told := _TOLD.get(type(action))) is not None:
+                told(self, action)
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         self._meter.used(usage)
@@ -290,3 +272,25 @@ class Narration:
         detection = self._config().input.turn_detection
         idle_ms = detection.idle_timeout_ms if isinstance(detection, ServerVad) else None
         self.turns.idle(action.turn, idle_ms or 0)
+
+
+# One table for all sessions: one of a session's own would know it in a circle.
+_TOLD: dict[type, Callable[[Narration, Any], object]] = {
+    ev.ReplyText: Narration._reply_text,
+    ev.ReplyAskedForTool: Narration._asked_for_tool,
+    ev.ReplyFailed: Narration._reply_failed,
+    ev.SpeechSynthesized: Narration._synthesized,
+    ev.SynthesisFailed: lambda it, event: it._piece_finished(event.reply, event.piece),
+    ev.PlaybackStarted: Narration._playback_started,
+    do.StartReply: Narration._start_reply,
+    do.ReplyAdopted: Narration._adopted,
+    do.CancelReply: lambda it, action: it._guesses.pop(action.reply, None),
+    do.Speak: Narration._speak,
+    do.EndSpeech: Narration._end_speech,
+    do.ReplyClosed: Narration._closed,
+    do.ReplyCut: lambda it, action: it._items.heard_of_reply(action.reply, action.text),
+    do.TurnClosed: lambda it, action: it.turns.closed(action.turn, action.text),
+    do.TurnDropped: Narration._turn_dropped,
+    do.IdleTimedOut: Narration._idle,
+    do.RequestRefused: lambda it, action: it._refused(action),
+}
