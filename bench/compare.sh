@@ -2,11 +2,12 @@
 # Measures ours and the peers in one go; writes docs/benchmarks/*.json, the pictures, bench/reference.json and the tables in
 # docs/benchmarks.md. Takes 17 to 20 minutes; nobody else should use the machine meanwhile.
 # Before: bench/peers/pipecat/setup.sh, bench/peers/livekit/setup.sh, and matplotlib (dependency group "bench").
+# PYTHON names ours, where it is not .venv/bin/python; the peers' shall be of the same make (setup.sh PYTHON).
 #   bench/compare.sh            TRIAL=1 bench/compare.sh     a trial of few and short points into a folder that is thrown away
 set -eu
 cd "$(dirname "$0")/.."
 SPEECH=${SPEECH:-../shared/audio}
-PYTHON=.venv/bin/python
+PYTHON=${PYTHON:-.venv/bin/python}
 OUT=docs/benchmarks PAGE=docs/benchmarks.md REFERENCE=bench/reference.json
 OURS=1,10,50,200,400 PIPECAT_CALLS=1,10,20 LIVEKIT_CALLS="1 10 25 50"
 SECONDS_OURS=20 SECONDS_PEERS=20 SECONDS_QUICK=15 QUICK=1,10,50 SOAK=1000 MOST=800 QUIET=30
