@@ -22,6 +22,9 @@ from antiphon.vocabulary import AudioFormat
 _BLOCK_MS = 1000
 _MARGIN_MS = 400
 """The agent's lead reaches a quarter of a second ahead and may still be cleared: so much stays in memory when a block is written."""
+_LONGEST_ALONE_MS = 30_000
+"""So long the agent may speak without anything coming from the caller, who is the time base: then the caller's side is silent, else a
+client that never sends audio would leave the whole of the agent's in memory until the call ends."""
 _LOOK_EVERY_S = 0.2
 _MAX_WAITING_BLOCKS = 4096
 """Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
@@ -115,6 +118,9 @@ class Recorder:
         if self._began_ms is None:
             self._begin(now_ms - int(self._audio.ms_of(len(audio))))
         self._left += audio
+        self._write_what_is_full()
+
+    def _write_what_is_full(self) -> None:
         while len(self._left) >= self._full:
             self._flush(self._block)
 
@@ -122,6 +128,11 @@ class Recorder:
         """The agent says something, from ``starts_ms`` on; nobody may have been heard before."""
         if self._began_ms is None:
             self._begin(starts_ms)
+            return
+        alone_ms = starts_ms - self._began_ms - len(self._left) / self._bytes_per_ms
+        if alone_ms > _LONGEST_ALONE_MS:
+            self._left += self._silence * (self._audio.bytes_for_ms(alone_ms) // len(self._silence))
+            self._write_what_is_full()
 
     def _begin(self, at_ms: int) -> None:
         self._began_ms = self._agent.recorded_ms = at_ms
