@@ -107,5 +107,6 @@ async def slow_network(distance: Distance, seed: int = 0) -> AsyncIterator[SlowN
         yield network
     finally:
         listening.close()
+        await asyncio.sleep(0)  # who has connected at the last moment gets a handler, which is cut like the others
         await network.close()
         await listening.wait_closed()

@@ -249,5 +249,6 @@ async def tapping(server_port: int, tls: ssl.SSLContext | None = None) -> AsyncI
         yield tap
     finally:
         listener.close()
+        await asyncio.sleep(0)  # who has connected at the last moment gets a handler, which is cut like the others
         await tap.cut()
         await asyncio.sleep(0)  # the transports close in the next round
