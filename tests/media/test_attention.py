@@ -13,6 +13,7 @@ from antiphon.audio.resample import resample
 from antiphon.audio.wav import read_wav
 from antiphon.media import attention
 from antiphon.media.ears import Ears
+from antiphon.media.facts import Nobody
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.vocabulary import Encoding
@@ -22,7 +23,7 @@ WINDOW = 256
 Samples = NDArray[np.float32]
 
 
-class Told(list[tuple[object, ...]]):
+class Told(list[tuple[object, ...]], Nobody):
     """What one call was told, in order."""
 
     def sound_started(self, media_ms: int) -> None:
@@ -61,7 +62,7 @@ def hear(lines: list[bytes], *, agent: bool = False) -> tuple[list[Told], Counti
     model = Counting(8000)
     ears = Ears(Encoding.MULAW, model)
     told = [Told() for _ in lines]
-    slots = [ears.open(each, HearingSettings()) for each in told]  # type: ignore[arg-type]
+    slots = [ears.open(each, HearingSettings()) for each in told]
     for slot in slots:
         ears.agent_sounds(slot, agent)
     for at in range(0, max(map(len, lines)), WINDOW):
@@ -137,7 +138,7 @@ def test_a_line_that_is_always_loud_is_always_heard() -> None:
 def test_what_is_kept_of_a_line_at_rest_is_bounded() -> None:
     model = Counting(8000)
     ears = Ears(Encoding.MULAW, model, slots=1)
-    slot = ears.open(Told(), HearingSettings())  # type: ignore[arg-type]
+    slot = ears.open(Told(), HearingSettings())
     silence = b"\xff" * WINDOW
     for _ in range(1000):
         ears.feed(slot, silence)
@@ -152,12 +153,12 @@ def test_what_is_kept_of_a_line_at_rest_is_bounded() -> None:
 def test_a_call_does_not_remember_the_one_before_it_on_its_slot() -> None:
     model = Counting(8000)
     ears = Ears(Encoding.MULAW, model, slots=1)
-    first = ears.open(Told(), HearingSettings())  # type: ignore[arg-type]
+    first = ears.open(Told(), HearingSettings())
     for _ in range(20):
         ears.feed(first, b"\xff" * WINDOW)
         ears.beat()
     ears.close(first)
-    again = ears.open(Told(), HearingSettings())  # type: ignore[arg-type]
+    again = ears.open(Told(), HearingSettings())
     assert again == first
     ears.feed(again, as_mulaw(np.full(WINDOW, 0.2, dtype=np.float32)))
     ears.beat()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from antiphon.audio import codec
 from antiphon.media import slots as row
-from antiphon.media.slots import QUIET, State
+from antiphon.media.slots import LOUDEST_BACKGROUND_DBFS, QUIET, State
 from antiphon.providers.base import VoiceActivityModel
 from antiphon.vocabulary import Encoding
 
@@ -21,8 +21,6 @@ REST_AFTER_WINDOWS = 8
 """Nothing has sounded for so long: before, the model may still hear the end of a voice."""
 _PLAIN_DB = 5.0
 """No frame of the window is this much over the background. The frames of white noise stay within 4.5 dB of the quietest of them."""
-_LOUDEST_BACKGROUND_DBFS = -40.0
-"""On a line noisier than this a voice may hide in the noise."""
 
 
 class Attention:
@@ -67,4 +65,4 @@ def is_plain(state: State, over_db: NDArray[np.float64], background_db: NDArray[
     """Which windows need not be heard, shape (n,): their calls' state, the levels of their frames over the background, shape
     (frames, n), and that background."""
     rests = (state[row.PHASE] == QUIET) & (state[row.QUIET_WINDOWS] >= REST_AFTER_WINDOWS)
-    return np.asarray(rests & (np.maximum.reduce(over_db) < _PLAIN_DB) & (background_db < _LOUDEST_BACKGROUND_DBFS))
+    return np.asarray(rests & (np.maximum.reduce(over_db) < _PLAIN_DB) & (background_db < LOUDEST_BACKGROUND_DBFS))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.media import slots as row
-from antiphon.media.slots import FIRST_DISTRUST_MS, QUIET, State
+from antiphon.media.slots import FIRST_DISTRUST_MS, LOUDEST_BACKGROUND_DBFS, QUIET, State
 
 _ONSET_DB = 9.0
 """A frame this much over the background …"""
@@ -23,8 +23,6 @@ _ONSET_FRAMES = 3
 _LINGER_DB = 4.0
 """Below this the sound has gone again."""
 _QUIET_DB = 6.0
-_LOUDEST_BACKGROUND_DBFS = -40.0
-"""On a line noisier than this, loudness says nothing."""
 _PROBATION_MS = 800
 """So much of the agent's voice must have met a quiet line: an echo, 100 to 700 ms late, would have been heard by then."""
 _AGREE_WITHIN_MS = 288
@@ -47,7 +45,7 @@ def hear(
     # Probation is passed in one go: an echo leaves quiet only where the agent pauses, and those pauses shall not add up.
     state[row.MET_QUIET_MS] = np.where(alert & loud & ~trusted, 0, met_ms + _WINDOW_MS * (alert & quiet))
     heard_ms = state[row.HEARD_MS]
-    believed = trusted & (background_db < _LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
+    believed = trusted & (background_db < LOUDEST_BACKGROUND_DBFS) & (heard_ms >= state[row.DISTRUSTED_UNTIL_MS])
     goes_on = (heard_ms < state[row.ALONE_UNTIL_MS]) & (np.add.reduce(over_db) > _LINGER_DB * over_db.shape[0])
     return quiet_so_far & alert & loud & believed, goes_on
 

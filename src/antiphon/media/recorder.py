@@ -131,7 +131,7 @@ class Recorder:
             return
         alone_ms = starts_ms - self._began_ms - len(self._left) / self._bytes_per_ms
         if alone_ms > _LONGEST_ALONE_MS:
-            self._left += self._silence * (self._audio.bytes_for_ms(alone_ms) // len(self._silence))
+            self._left += self._filled(b"", self._audio.bytes_for_ms(alone_ms))
             self._write_what_is_full()
 
     def _begin(self, at_ms: int) -> None:

@@ -16,6 +16,8 @@ State = NDArray[np.float64]
 
 NEVER = np.inf
 QUIET_LINE_DBFS = -70.0
+LOUDEST_BACKGROUND_DBFS = -40.0
+"""On a line noisier than this, loudness says nothing, and a voice may hide in the noise."""
 FIRST_DISTRUST_MS = 10_000
 
 PHASE = 0
