@@ -10,7 +10,9 @@ Whoever speaks over an echo makes both measures fall: at 20 dB above it the scor
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,8 @@ NEARBY_SAMPLES = 80
 """10 ms at 8 kHz: how far an echo's lag may wander between two sounds."""
 
 _PREDICTOR_ORDER = 10
+_LAGS = np.abs(np.subtract.outer(np.arange(_PREDICTOR_ORDER), np.arange(_PREDICTOR_ORDER)))
+_BLOCK = MIN_INBOUND_SAMPLES // 2
 _SILENT_POWER = 1e-9  # −90 dBFS: under a 16-bit sample's rounding
 
 
@@ -57,15 +61,18 @@ def find_echo(
     heard, voice = inbound.astype(np.float64), played.astype(np.float64)
     if count < MIN_INBOUND_SAMPLES or voice.size < count or _power(heard) < _SILENT_POWER:
         return None
+    # By chance, correlations shrink with the square root of what is compared.
+    needed = max(MIN_SCORE, MIN_SCORE * math.sqrt(512 / count)) if min_score is None else min_score
     whitener = _whitener(heard)
-    start, likeness = _best_start(np.convolve(heard, whitener)[:count], np.convolve(voice, whitener)[: voice.size])
+    likest = _likest(np.convolve(heard, whitener)[:count], np.convolve(voice, whitener)[: voice.size], needed)
+    if likest is None:
+        return None
+    start, likeness = likest
     ours = voice[start : start + count]
     if _power(ours) < _SILENT_POWER:
         return None
-    correlation = abs(float(heard @ ours)) / float(np.sqrt((heard @ heard) * (ours @ ours)))
-    relative_level_db = pcm.amplitude_to_db(float(np.sqrt(_power(heard) / _power(ours))))
-    # By chance, correlations shrink with the square root of what is compared.
-    needed = max(MIN_SCORE, MIN_SCORE * np.sqrt(512 / count)) if min_score is None else min_score
+    correlation = abs(float(heard @ ours)) / math.sqrt((heard @ heard) * (ours @ ours))
+    relative_level_db = pcm.amplitude_to_db(math.sqrt(_power(heard) / _power(ours)))
     if likeness * correlation < needed or relative_level_db > MAX_RELATIVE_LEVEL_DB:
         return None
     return EchoMatch(voice.size - count - start, correlation, relative_level_db + pcm.amplitude_to_db(correlation))
@@ -100,24 +107,47 @@ def _power(samples: NDArray[np.float64]) -> float:
 
 def _whitener(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     """The prediction-error filter of ``samples`` (linear prediction, autocorrelation method), shape (order + 1,)."""
-    faded = samples * np.hanning(samples.size)
-    similarity = np.array([faded[: faded.size - lag] @ faded[lag:] for lag in range(_PREDICTOR_ORDER + 1)])
+    faded = samples * _fade(samples.size)
+    similarity = np.correlate(np.concatenate((faded, np.zeros(_PREDICTOR_ORDER))), faded)
     similarity[0] = similarity[0] * 1.001 + 1e-12  # keeps a pure tone's equations solvable
-    order = np.arange(_PREDICTOR_ORDER)
-    predictor = np.linalg.solve(similarity[np.abs(order[:, None] - order)], similarity[1:])
+    predictor = np.linalg.solve(similarity[_LAGS], similarity[1:])
     return np.concatenate(([1.0], -predictor))
 
 
-def _best_start(piece: NDArray[np.float64], whole: NDArray[np.float64]) -> tuple[int, float]:
-    """Where in ``whole`` the like of ``piece`` begins, and their normalised correlation (without sign) there."""
+@lru_cache(maxsize=8)
+def _fade(size: int) -> NDArray[np.float64]:
+    return np.hanning(size)
+
+
+def _likest(piece: NDArray[np.float64], whole: NDArray[np.float64], least: float) -> tuple[int, float] | None:
+    """Where in ``whole`` the like of ``piece`` begins, and their normalised correlation (without sign) there; None where it is surely
+    under ``least``."""
+    starts = whole.size - piece.size + 1
     # Circular correlation is enough: only starts at which the piece lies wholly inside are read.
-    size = 1 << (whole.size - 1).bit_length()
-    spectrum = np.conj(np.fft.rfft(piece, size)) * np.fft.rfft(whole, size)
-    products = np.fft.irfft(spectrum, size)[: whole.size - piece.size + 1]
+    sides = np.zeros((2, 1 << (whole.size - 1).bit_length()))
+    sides[0, : piece.size], sides[1, : whole.size] = piece, whole
+    spectrum = np.fft.rfft(sides)
+    products = np.abs(np.fft.irfft(np.conj(spectrum[0]) * spectrum[1], sides.shape[1])[:starts])
+    # Where we were silent rounding errors would be divided by rounding errors.
+    silent, energy = _SILENT_POWER * piece.size, piece @ piece
+    # Most pieces are like nothing we said. That is known without the energy at every start.
+    peaks, energies = _by_blocks(products, whole, piece.size)
+    if (peaks / np.sqrt(np.maximum(energies, silent) * energy)).max() < least:
+        return None
     energy_before = np.concatenate(([0.0], np.cumsum(whole * whole)))
     energies = energy_before[piece.size :] - energy_before[: -piece.size]
-    # Where we were silent rounding errors would be divided by rounding errors.
-    audible = np.maximum(energies, _SILENT_POWER * piece.size)
-    likeness = np.abs(products) / np.sqrt(audible * (piece @ piece))
+    likeness = products / np.sqrt(np.maximum(energies, silent) * energy)
     start = int(np.argmax(likeness))
     return start, float(likeness[start])
+
+
+def _by_blocks(
+    products: NDArray[np.float64], whole: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """For the starts in each block: the largest product, and less energy than any of ``count`` samples from there have."""
+    blocks = whole[: whole.size - whole.size % _BLOCK].reshape(-1, _BLOCK)
+    energy_before = np.concatenate(([0.0], np.cumsum(np.einsum("bs,bs->b", blocks, blocks))))
+    firsts = np.arange(0, products.size, _BLOCK)
+    inside = count // _BLOCK - 1  # whole blocks, wherever in its block the piece begins
+    energies = energy_before[1 + inside : 1 + inside + firsts.size] - energy_before[1 : 1 + firsts.size]
+    return np.maximum.reduceat(products, firsts), energies

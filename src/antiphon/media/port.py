@@ -24,7 +24,7 @@ _STRIDE_MS = 256
 """What a call hears in one beat at most. Audio that comes faster than it was spoken (a file sent at once, a line that was stuck) is heard
 in strides of this, so that the recogniser is not ahead of the ears."""
 _LONGEST_BACKLOG_MS = 600_000
-_RECORDED_MS = 200
+_RECORDED_MS = 400
 """The recording takes so much at a time."""
 
 
