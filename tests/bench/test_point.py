@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -10,6 +11,8 @@ from tests.bench.conftest import T0, point_of, record
 
 from antiphon.bench.holds import hold_after, read_holds
 from antiphon.bench.machine import this_machine
+from antiphon.bench.measure import typical_points
+from antiphon.bench.point import typical_of
 from antiphon.bench.report import as_document, comparable, read_kept, regressions, write_document
 from antiphon.bench.workload import FLOOR_MS
 from antiphon.caller.lateness import Lateness
@@ -79,6 +82,20 @@ def test_a_point_taken_by_a_late_client_does_not_count() -> None:
     assert "callers' core" in point.doubts[0]
 
 
+def test_of_several_runs_the_one_of_median_cost_is_the_point() -> None:
+    runs = [
+        replace(point_of(record()), cpu_ms_per_call_s=cost, refused=number)
+        for number, cost in enumerate([3.0, 1.0, 2.0, 2.5])
+    ]
+    assert typical_of(runs[:1]) is runs[0]
+    assert typical_of(runs[:3]) is runs[2]
+    assert typical_of(runs) is runs[2], "of the middle two the cheaper"
+    doubtful = replace(runs[1], doubts=("the callers' core was too busy",))
+    assert typical_of([runs[0], doubtful, runs[3]]) is runs[3], "a run that does not count stands for nothing"
+    assert typical_of([doubtful]) is doubtful
+    assert [point.calls for point in typical_points([replace(runs[0], calls=50), *runs])] == [10, 50]
+
+
 def test_holds_are_read_from_event_logs(tmp_path: Path) -> None:
     header = {"carrier": {"provider_call_id": "CA1"}, "wall_ms": T0, "started_ms": 5000}
     lines = [
@@ -103,7 +120,7 @@ def test_a_hold_belongs_to_the_sound_that_was_there_before_it() -> None:
 def test_a_kept_run_is_read_back_and_compared(tmp_path: Path) -> None:
     path = tmp_path / "reference.json"
     points = [point_of(record(), calls=1), point_of(record(), calls=10)]
-    write_document(path, as_document("ours", "2026-01-01T00:00:00+00:00", this_machine(), points, None, None))
+    write_document(path, as_document("ours", "2026-01-01T00:00:00+00:00", this_machine(), points, points, None, None))
     kept = read_kept(path)
     assert kept == pytest.approx({1: 30.0, 10: 30.0})
     assert comparable(points, kept) == 1

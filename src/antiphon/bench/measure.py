@@ -6,9 +6,10 @@ import asyncio
 import gc
 import os
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -17,7 +18,7 @@ from antiphon.bench.fleet import Fleet, Span, wall_ms
 from antiphon.bench.holds import read_holds
 from antiphon.bench.knee import next_calls
 from antiphon.bench.machine import Cores, time_reference
-from antiphon.bench.point import Counters, Point, Sensed, make_point
+from antiphon.bench.point import Counters, Point, Sensed, make_point, typical_of
 from antiphon.bench.server import BenchFailed, Server, Target
 from antiphon.bench.workload import Window, Workload, window_for
 
@@ -37,7 +38,12 @@ class Bench:
     target: Target
     workload: Workload
     cores: Cores
+    scratch: Path
+    """For the servers' files, and nobody else's: whoever made it deletes it."""
     seconds: float
+    times: int = 1
+    """Each number of calls is measured so many times, and the median run is its point: what half a minute of the host makes of one run is
+    up to a third of its cost."""
     quiet_within_s: float = 0.0
     """Wait so long before each point for the others on the machine to be quiet."""
 
@@ -46,27 +52,34 @@ Tell = Callable[[Point], None]
 
 
 async def measure_points(bench: Bench, calls: list[int], tell: Tell) -> list[Point]:
-    """A point for each number of calls, in this order; ``tell`` hears of each as it is done. Raises BenchFailed."""
-    points = []
-    for number in calls:
-        points.append(await measure_point(bench, number))
-        tell(points[-1])
-    return points
+    """The runs for each number of calls; ``tell`` hears of each as it is done. Each number has its turn before any has its second, so that
+    the runs of one lie far apart. Raises BenchFailed."""
+    runs = []
+    for _ in range(bench.times):
+        for number in calls:
+            runs.append(await measure_point(bench, number))
+            tell(runs[-1])
+    return runs
 
 
-async def find_knee(bench: Bench, points: list[Point], most: int, tell: Tell) -> list[Point]:
-    """Further points until it is known how many calls the server holds (or that it holds ``most``). Raises BenchFailed."""
+async def find_knee(bench: Bench, runs: list[Point], most: int, tell: Tell) -> list[Point]:
+    """Further runs until it is known how many calls the server holds (or that it holds ``most``). Raises BenchFailed."""
     found: list[Point] = []
     while True:
-        tried = [(point.calls, point.holds) for point in (*points, *found)]
-        number = next_calls(tried, most)
+        points = typical_points([*runs, *found])
+        number = next_calls([(point.calls, point.holds) for point in points], most)
         if number is None:
             return found
-        point = await measure_point(bench, number)
-        found.append(point)
-        tell(point)
-        if not point.valid:
+        tried = await measure_points(bench, [number], tell)
+        found += tried
+        if not typical_of(tried).valid:
             return found
+
+
+def typical_points(runs: Sequence[Point]) -> list[Point]:
+    """One point for each number of calls there are runs of, the fewest first."""
+    numbers = sorted({run.calls for run in runs})
+    return [typical_of([run for run in runs if run.calls == number]) for number in numbers]
 
 
 async def measure_point(bench: Bench, calls: int) -> Point:
@@ -81,7 +94,7 @@ async def _measure_point(bench: Bench, calls: int) -> Point:
     await _quiet(bench.quiet_within_s)
     reference_ms = time_reference()
     window = window_for(calls, bench.seconds)
-    async with bench.target.running(bench.cores.server) as server, http_client() as client:
+    async with bench.target.running(bench.cores.server, bench.scratch) as server, http_client() as client:
         await warm_up(bench.workload, server, client)
         idle_from_s = _cpu_s(server)
         await asyncio.sleep(IDLE_S)
@@ -123,7 +136,7 @@ class Waves:
 
 async def measure_waves(bench: Bench, calls: int, waves: int) -> Waves:
     """One server, ``waves`` times ``calls`` calls of some seconds. Raises BenchFailed."""
-    async with bench.target.running(bench.cores.server) as server, http_client() as client:
+    async with bench.target.running(bench.cores.server, bench.scratch) as server, http_client() as client:
         await warm_up(bench.workload, server, client)
         before_kib = _memory(server).own_kib
         after_kib = []

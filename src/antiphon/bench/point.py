@@ -128,6 +128,13 @@ class Point:
         return bool(self.speech.turns) and not lost and late_ms < FRAME_LATE_MS
 
 
+def typical_of(runs: Sequence[Point]) -> Point:
+    """Of several runs with one number of calls the one whose cost is the median, the cheaper of the middle two where they are even. A point
+    is always one run: figures of several are never mixed. Runs that do not count are chosen only where there is no other."""
+    counting = [run for run in runs if run.valid] or runs
+    return sorted(counting, key=lambda run: run.cpu_ms_per_call_s)[(len(counting) - 1) // 2]
+
+
 def make_point(
     calls: int,
     span: Span,

@@ -127,11 +127,13 @@ def as_document(
     started: str,
     machine: Machine,
     points: Sequence[Point],
+    runs: Sequence[Point],
     knee: int | None,
     waves: Waves | None,
     start: Start | None = None,
 ) -> dict[str, Any]:
-    """A run as plain JSON values. ``knee``: the largest number of calls held, where it was looked for."""
+    """What was measured as plain JSON values: every run, and the points chosen of them. ``knee``: the largest number of calls held, where
+    it was looked for."""
     verdicts = judge_points(points, knee) + (judge_start(start) if start is not None else [])
     return {
         "version": VERSION,
@@ -145,12 +147,17 @@ def as_document(
             "barge_in_ms": workload.BARGE_IN_MS,
             "noise_dbfs": workload.NOISE_DBFS,
         },
-        "points": [asdict(point) | {"valid": point.valid, "holds": point.holds} for point in points],
+        "points": [_plain(point) for point in points],
+        "runs": [_plain(run) for run in runs],
         "knee": knee,
         "budgets": [asdict(verdict) for verdict in verdicts],
         "start": asdict(start) if start is not None else None,
         "waves": asdict(waves) if waves is not None else None,
     }
+
+
+def _plain(point: Point) -> dict[str, Any]:
+    return asdict(point) | {"valid": point.valid, "holds": point.holds}
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

@@ -110,7 +110,7 @@ class Soak:
 
 async def measure_soak(bench: Bench, calls: int, at_once: int) -> Soak:
     """One server and ``calls`` calls in waves of ``at_once``. Raises BenchFailed."""
-    async with bench.target.running(bench.cores.server) as server:
+    async with bench.target.running(bench.cores.server, bench.scratch) as server:
         async with http_client() as client:
             await warm_up(bench.workload, server, client)
         base = await _at_rest(server, None)

@@ -42,7 +42,7 @@ async def measure_start(bench: Bench, packages: Installed | None) -> Start:
     ready_s = []
     for _ in range(STARTS):
         started_s = time.monotonic()
-        async with bench.target.running(bench.cores.server):
+        async with bench.target.running(bench.cores.server, bench.scratch):
             ready_s.append(time.monotonic() - started_s)
     return Start(tuple(ready_s), packages)
 

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import click
@@ -22,7 +23,7 @@ from antiphon.bench.budgets import judge_points, judge_start
 from antiphon.bench.fleet import Line
 from antiphon.bench.knee import held
 from antiphon.bench.machine import divide_cores, pin, this_machine
-from antiphon.bench.measure import Bench, Waves, find_knee, measure_points, measure_waves
+from antiphon.bench.measure import Bench, Waves, find_knee, measure_points, measure_waves, typical_points
 from antiphon.bench.point import Point
 from antiphon.bench.server import Server, Target
 from antiphon.bench.soak import Soak, measure_soak
@@ -60,6 +61,7 @@ WAVE_CALLS = 10
 @click.command()
 @click.option("--calls", default="1,10,50,200,400", help="Numbers of calls at once, e.g. 1,10,50")
 @click.option("--seconds", type=FloatRange(1, 3600), default=30.0, help="Measured for so long, after the ramp")
+@click.option("--times", type=click.IntRange(1, 99), default=1, help="Measured so many times; the median run is told")
 @click.option(
     "--url", default="", show_default=False, help="A server that runs: http://…/voice (webhook) or ws://… (media)"
 )
@@ -88,6 +90,7 @@ WAVE_CALLS = 10
 def bench(
     calls: str,
     seconds: float,
+    times: int,
     url: str,
     pid: int,
     auth_token: str,
@@ -116,10 +119,14 @@ def bench(
         kept = report.read_kept(reference) if quick else {}
         target = _target(url, pid, auth_token, serve, media_path, label)
         cores = divide_cores()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            turns = runner.run(_turns(speech))
+        with (
+            TemporaryDirectory(prefix="antiphon-bench-") as scratch,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            workload = Workload(runner.run(_turns(speech)), seed)
             pin(0, cores.callers)
-            measuring = Bench(target, Workload(turns, seed), cores, QUICK_SECONDS if quick else seconds, wait_quiet)
+            seconds = QUICK_SECONDS if quick else seconds
+            measuring = Bench(target, workload, cores, Path(scratch), seconds, times, wait_quiet)
             started = datetime.now(UTC).isoformat(timespec="seconds")
             if soak:
                 soaked = runner.run(measure_soak(replace(measuring, target=_unlimited(target)), soak, at_once))
@@ -129,7 +136,7 @@ def bench(
             run = runner.run(_measure(measuring, wanted, console))
         if json is not None:
             document = report.as_document(
-                target.label, started, this_machine(), run.points, run.held, run.waves, run.start
+                target.label, started, this_machine(), run.points, run.runs, run.held, run.waves, run.start
             )
             report.write_document(json, document)
         _conclude(console, target.label, run)
@@ -156,8 +163,9 @@ class _Wanted:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What was measured. ``held`` is None where the knee was not looked for."""
+    """What was measured: each run, and of each number of calls the typical one. ``held`` is None where the knee was not looked for."""
 
+    runs: list[Point]
     points: list[Point]
     held: int | None
     waves: Waves | None
@@ -174,16 +182,16 @@ async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
         )
 
     start = await measure_start(bench, installed(LOCK)) if wanted.start else None
-    points = await measure_points(bench, wanted.numbers, tell)
+    runs = await measure_points(bench, wanted.numbers, tell)
     found: int | None = None
     if wanted.most:
-        points += await find_knee(bench, points, wanted.most, tell)
-        found = held([(point.calls, point.holds) for point in points])
+        runs += await find_knee(bench, runs, wanted.most, tell)
+        found = held([(point.calls, point.holds) for point in typical_points(runs)])
         twice = min(2 * found, MOST_CALLS)
-        if wanted.twice and twice not in {0, *(point.calls for point in points)}:
-            points += await measure_points(bench, [twice], tell)
+        if wanted.twice and twice not in {0, *(run.calls for run in runs)}:
+            runs += await measure_points(bench, [twice], tell)
     memory = await measure_waves(bench, WAVE_CALLS, wanted.waves) if wanted.waves else None
-    return _Run(sorted(points, key=lambda point: point.calls), found, memory, start)
+    return _Run(runs, typical_points(runs), found, memory, start)
 
 
 def _unlimited(target: Target) -> Target:
