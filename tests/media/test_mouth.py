@@ -177,6 +177,26 @@ def test_a_hold_clears_within_the_same_call_and_tells_what_will_not_sound() -> N
     assert len(rig.sounded) == before
 
 
+@pytest.mark.parametrize("paced", [True, False])
+def test_who_silences_a_reply_in_the_moment_it_starts_is_obeyed(paced: bool) -> None:
+    rig = Rig(paced=paced)
+    rig.listener.playback_started = lambda reply: rig.mouth.hold(reply, rig.clock.now_ms())  # type: ignore[assignment, method-assign]
+    rig.speak(1, speech(2000), end=False)
+    rig.run(1000)
+    assert sum(len(audio) for _, audio in rig.sounded) == 40 * 8, "only the first message had left"
+    rig.mouth.speak(1, speech(500), rig.clock.now_ms())
+    rig.run(1000)
+    assert len(rig.sounded) == 1
+    assert rig.mouth.reply == 1
+
+    rig.listener.playback_started = lambda reply: rig.mouth.stop(reply, rig.clock.now_ms())  # type: ignore[assignment, method-assign]
+    rig.speak(2, speech(2000))
+    rig.run(1000)
+    assert len(rig.sounded) == 2
+    assert rig.mouth.reply == 0
+    assert rig.listener.finished == []
+
+
 def test_after_stop_nothing_of_the_dead_reply_sounds() -> None:
     rig = Rig()
     rig.speak(1, speech(2000), end=False)

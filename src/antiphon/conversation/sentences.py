@@ -14,6 +14,8 @@ _FLUSH = re.compile(r"<flush ?/?>")
 _HALF_A_FLUSH = re.compile(r"<(f|fl|flu|flus|flush|flush ?/?)?")
 _SENTENCE_ENDS = ".!?…。！？\n"
 _CLAUSE_ENDS = ",;:—–"
+_ENDS = re.compile(f"[{_SENTENCE_ENDS}]")
+_MARKS = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}]")
 _CLOSERS = "\"'”’)]"
 _ABBREVIATIONS = frozenset(
     [
@@ -97,8 +99,8 @@ class SentenceSplitter:
     def _next_cut(self, end: int) -> int | None:
         text = self._pending
         first = self._pieces_given == 0
-        for at in range(end):
-            character = text[at]
+        for mark in (_MARKS if first else _ENDS).finditer(text, 0, end):
+            at, character = mark.start(), mark.group()
             if character in _SENTENCE_ENDS and (at + 1 >= self._policy.min_sentence_chars or first):
                 after = self._end_of_sentence(at, end)
                 if after is not None:

@@ -47,6 +47,7 @@ class Mouth:
         "_end_mark_sent",
         "_ended",
         "_held",
+        "_lead_is_full",
         "_listener",
         "_mark_serial",
         "_marks",
@@ -101,6 +102,8 @@ class Mouth:
         self._held = False
         self._ended = False
         self._started = False
+        self._lead_is_full = False
+        """Whether nothing but time lets more be sent."""
         self._marks: dict[str, float] = {}
         self._mark_serial = 0
         self._next_mark_ms = 0.0
@@ -120,7 +123,7 @@ class Mouth:
         self._speech.clear()
         self._origin_ms = 0.0
         self._playhead.restart(0.0)
-        self._open = self._held = self._ended = self._started = self._end_mark_sent = False
+        self._open = self._held = self._ended = self._started = self._end_mark_sent = self._lead_is_full = False
         self._marks.clear()
         self._next_mark_ms = 0.0
         self.wake_ms, self.sounds_until_ms = NEVER, 0
@@ -136,7 +139,8 @@ class Mouth:
             self._counters.dropped_overflow_ms += self._audio.ms_of(len(audio) - max(room, 0))
             audio = audio[: max(room, 0)]
         self._speech += audio
-        self.beat(now_ms)
+        if not self._lead_is_full:  # a voice is faster than the ear: most of what it makes waits, and changes nothing
+            self.beat(now_ms)
 
     def start(self, reply: int, now_ms: int) -> None:
         """The reply may be heard."""
@@ -158,7 +162,7 @@ class Mouth:
         if self._playhead.ahead_ms(now_ms) > 0 or self._marks:
             self._transport.clear()
             self._on_silenced(now_ms)
-        self._held = True
+        self._held, self._lead_is_full = True, False
         self.wake_ms, self.sounds_until_ms = NEVER, 0
         self._on_change()
         self._marks.clear()
@@ -213,12 +217,10 @@ class Mouth:
     def beat(self, now_ms: int) -> None:
         """Send what is due, and say when to look again."""
         self.wake_ms = NEVER
+        self._lead_is_full = False
         if not self.busy:
             return
-        unsent = self._unsent_bytes()
-        if unsent:
-            self._send_due(unsent, now_ms)
-            unsent = self._unsent_bytes()
+        unsent = self._send_due(self._unsent_bytes(), now_ms)
         if self._ended and not unsent:
             self._look_for_end(now_ms)
         self._on_change()
@@ -229,36 +231,42 @@ class Mouth:
     def _offset(self, position_ms: float) -> int:
         return round((position_ms - self._origin_ms) * self._samples_per_ms) * self._bytes_per_sample
 
-    def _send_due(self, unsent: int, now_ms: int) -> None:
-        settings = self._settings
+    def _send_due(self, unsent: int, now_ms: int) -> int:
+        """Returns how many bytes are left."""
+        settings, reply = self._settings, self.reply
         message_ms = settings.message_ms if self._started else settings.first_message_ms
         while unsent:
             ahead_ms = self._playhead.ahead_ms(now_ms)
             if self._transport.paced and ahead_ms + message_ms > settings.lead_ms:
                 self.wake_ms = int(now_ms + ahead_ms + message_ms - settings.lead_ms)
-                return
+                self._lead_is_full = True
+                break
             # A short rest waits for company, unless the speech is over or the far side is about to run dry.
             if not self._ended and unsent < settings.first_message_ms * self._bytes_per_ms and ahead_ms > message_ms:
                 self.wake_ms = int(now_ms + ahead_ms - message_ms)
-                return
+                break
             size = min(unsent, self._audio.bytes_for_ms(message_ms))
-            at = self._offset(self._playhead.sent_ms)
-            self._send(bytes(self._speech[at : at + size]), now_ms)
+            at = len(self._speech) - unsent
+            self._send(bytes(self._speech[at : at + size]), now_ms, int(now_ms + ahead_ms))
             unsent -= size
             message_ms = settings.message_ms
+            if self._held or self.reply != reply:  # whoever was told that it can be heard has silenced it
+                break
+        return unsent
 
-    def _send(self, audio: bytes, now_ms: int) -> None:
+    def _send(self, audio: bytes, now_ms: int, starts_ms: int) -> None:
+        playhead = self._playhead
         self._transport.send_audio(audio)
-        starts_ms = int(now_ms + self._playhead.ahead_ms(now_ms))
         self._on_sound(audio, starts_ms)
-        self._playhead.sent(self._audio.ms_of(len(audio)), now_ms)
-        self.sounds_until_ms = self._playhead.due_at_ms(self._playhead.sent_ms)
+        playhead.sent(self._audio.ms_of(len(audio)), now_ms)
+        self.sounds_until_ms = playhead.due_at_ms(playhead.sent_ms)
+        if self._transport.marks and playhead.sent_ms >= self._next_mark_ms:
+            self._mark(now_ms)
+        if playhead.sent_ms - self._origin_ms > _TRIM_MARGIN_MS + _TRIM_MS:
+            self._trim(now_ms)
         if not self._started:
             self._started = True
             self._listener.playback_started(self.reply)
-        if self._transport.marks and self._playhead.sent_ms >= self._next_mark_ms:
-            self._mark(now_ms)
-        self._trim(now_ms)
 
     def _mark(self, now_ms: int) -> None:
         self._mark_serial += 1

@@ -29,8 +29,8 @@ class CallMetrics:
         self._answers = self._counter(
             "machine_detections", "Calls placed, by who answered and what was done about it.", "answered_by", "outcome"
         )
-        self._turns = self._counter("turns", "Turns of callers, by fate.", "fate")
-        self._barge_ins = self._counter("barge_ins", "Holds of the agent: true interruptions and false ones.", "kind")
+        turns = self._counter("turns", "Turns of callers, by fate.", "fate")
+        barge_ins = self._counter("barge_ins", "Holds of the agent: true interruptions and false ones.", "kind")
         self._tools = self._counter("tool_calls", "Tools run.")
         self._replies = self._counter("replies", "Replies, by how they ended.", "status")
         self._vendor_errors = self._counter("provider_errors", "Failures of engines and vendors.", "provider", "code")
@@ -42,13 +42,17 @@ class CallMetrics:
             buckets=_HOLD_SECONDS,
             registry=self.registry,
         )
-        self._stage = Histogram(
+        stage = Histogram(
             "antiphon_turn_stage_seconds",
             "Latency of a turn, by stage, from the caller's last sound.",
             ["stage"],
             buckets=_SECONDS,
             registry=self.registry,
         )
+        # What happens in every turn is not looked up by its label each time.
+        self._stage = {name: stage.labels(name) for name, _ in _stage_times(TurnTimes(0))}
+        self._turn_closed, self._turn_dropped = turns.labels("closed"), turns.labels("dropped")
+        self._barge_in_true, self._barge_in_false = barge_ins.labels("true"), barge_ins.labels("false")
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"antiphon_{name}", text, labels, registry=self.registry)
@@ -61,13 +65,13 @@ class CallMetrics:
             self._stages(call_id, event.reply)
         for action in actions:
             if isinstance(action, do.TurnClosed):
-                self._turns.labels("closed").inc()
+                self._turn_closed.inc()
             elif isinstance(action, do.TurnDropped):
-                self._turns.labels("dropped").inc()
+                self._turn_dropped.inc()
             elif isinstance(action, do.InterruptionConfirmed):
-                self._barge_ins.labels("true").inc()
+                self._barge_in_true.inc()
             elif isinstance(action, do.InterruptionDismissed):
-                self._barge_ins.labels("false").inc()
+                self._barge_in_false.inc()
                 self._hold.observe(action.held_ms / 1000)
             elif isinstance(action, do.ReplyClosed):
                 self._replies.labels(action.status).inc()
@@ -81,7 +85,7 @@ class CallMetrics:
             return
         for stage, at_ms in _stage_times(turn):
             if at_ms is not None:
-                self._stage.labels(stage).observe(max(at_ms - turn.speech_ended_ms, 0) / 1000)
+                self._stage[stage].observe(max(at_ms - turn.speech_ended_ms, 0) / 1000)
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         if usage.characters:
