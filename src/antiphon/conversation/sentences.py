@@ -16,6 +16,7 @@ _SENTENCE_ENDS = ".!?…。！？\n"
 _CLAUSE_ENDS = ",;:—–"
 _ENDS = re.compile(f"[{_SENTENCE_ENDS}]")
 _MARKS = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}]")
+_MAY_END = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}<>]")
 _CLOSERS = "\"'”’)]"
 _ABBREVIATIONS = frozenset(
     [
@@ -43,6 +44,11 @@ _ABBREVIATIONS = frozenset(
         "p.m",
     ]
 )
+
+
+def may_end_piece(text: str) -> bool:
+    """Whether something in the text may let go a piece: that of a stream in which this is so nowhere need not be fed at once."""
+    return _MAY_END.search(text) is not None
 
 
 def without_flushes(text: str) -> str:

@@ -24,6 +24,7 @@ from antiphon.providers.base import (
     TransferDelta,
     UsageDelta,
 )
+from antiphon.session.gathering import TextGathering
 from antiphon.session.stalls import StallWatch
 from antiphon.vocabulary import ToolSpec, Usage
 
@@ -110,10 +111,15 @@ class Thinking:
     async def _stream(self, reply: int, model: LanguageModel, request: ModelRequest, watch: StallWatch) -> None:
         stream = model.stream(request)
         try:
-            async with watch:
-                async for delta in stream:
-                    watch.alive()
-                    self._take(reply, model.name, delta)
+            with TextGathering(lambda words: self._feed(ev.ReplyText(reply, words))) as text:
+                async with watch:
+                    async for delta in stream:
+                        watch.alive()
+                        if isinstance(delta, TextDelta):
+                            text.take(delta.text)
+                        else:
+                            text.flush()
+                            self._take(reply, model.name, delta)
         except TimeoutError:
             raise ProviderTimeout(model.name, "the model stopped answering") from None
         finally:
@@ -121,10 +127,7 @@ class Thinking:
                 await stream.aclose()
 
     def _take(self, reply: int, provider: str, delta: ModelDelta) -> None:
-        if isinstance(delta, TextDelta):
-            if delta.text:
-                self._feed(ev.ReplyText(reply, delta.text))
-        elif isinstance(delta, ToolCallDelta):
+        if isinstance(delta, ToolCallDelta):
             self._feed(ev.ReplyAskedForTool(reply, delta.call))
         elif isinstance(delta, ExpectedAnswersDelta):
             if reply == self._guess:
