@@ -46,16 +46,17 @@ class Attention:
     ) -> NDArray[np.float32]:
         """As ``VoiceActivityModel.infer``; ``plain`` windows are no voice. ``raw`` holds the same windows as they came."""
         heard = (~plain).nonzero()[0]
-        for number in heard:
-            passed_over = self._passed_over[slots[number]]
+        for slot in slots[heard].tolist():
+            passed_over = self._passed_over[slot]
             if passed_over:
                 before = codec.decode_to_float(b"".join(passed_over), self._encoding)
-                self._model.remember(int(slots[number]), before.reshape(-1, self._model.window_samples))
+                self._model.remember(slot, before.reshape(-1, self._model.window_samples))
                 passed_over.clear()
         if heard.size == slots.size:
             return self._model.infer(slots, windows)
-        for number in plain.nonzero()[0]:
-            self._passed_over[slots[number]].append(raw[number])
+        rest = plain.nonzero()[0]
+        for number, slot in zip(rest.tolist(), slots[rest].tolist(), strict=True):
+            self._passed_over[slot].append(raw[number])
         speech = np.zeros(slots.size, dtype=np.float32)
         speech[heard] = self._model.infer(slots[heard], windows[heard])
         return speech
