@@ -23,7 +23,8 @@ bench --calls "$OURS" --times "$TIMES" --seconds "$SECONDS_OURS" --most "$MOST" 
 bench --calls "$QUICK" --seconds "$SECONDS_QUICK" --no-knee --json "$REFERENCE"
 bench --soak "$SOAK" --json "$OUT/soak.json"
 
-bench --calls "$PIPECAT_CALLS" --times "$TIMES" --seconds "$SECONDS_PEERS" --no-knee --label "Pipecat 1.14.0, leanest" --json "$OUT/pipecat-lean.json" \
+bench --calls "$PIPECAT_CALLS" --times "$TIMES" --seconds "$SECONDS_PEERS" --no-knee \
+  --label "Pipecat 1.14.0, leanest" --json "$OUT/pipecat-lean.json" \
   --serve "bench/peers/pipecat/.venv-pipecat/bin/python -W ignore bench/peers/pipecat/bot.py --port {port} --mode lean"
 
 LIVEKIT=bench/peers/livekit

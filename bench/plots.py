@@ -1,6 +1,6 @@
 """Draws docs/benchmarks/*.svg from the reports in docs/benchmarks/*.json, and puts their tables into docs/benchmarks.md.
 
-Needs matplotlib (dependency group ``bench``).
+Needs matplotlib (dependency group ``bench``), and antiphon itself.
 
     python bench/plots.py [FOLDER PAGE]
 """
@@ -16,6 +16,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from antiphon.bench.point import median_run
+
 REPORTS = (
     ("antiphon", "#0b6e4f", "o"),
     ("pipecat-lean", "#c1440e", "s"),
@@ -27,12 +29,14 @@ Read = Callable[[dict[str, Any]], float | None]
 
 
 def typical_points(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """As ``antiphon.bench.point.typical_of``, for reports that only list their runs: of each number of calls the run of the median cost."""
+    """One point for each number of calls. A report by ``antiphon bench`` has no more; LiveKit's lists its runs."""
     runs: dict[int, list[dict[str, Any]]] = {}
     for point in report["points"]:
         runs.setdefault(point["calls"], []).append(point)
-    ranked = (sorted(runs[calls], key=lambda run: run["cpu_ms_per_call_s"]) for calls in sorted(runs))
-    return [run[(len(run) - 1) // 2] for run in ranked]
+    return [
+        median_run(runs[calls], lambda run: float(run["cpu_ms_per_call_s"]), lambda run: bool(run["valid"]))
+        for calls in sorted(runs)
+    ]
 
 
 def series(report: dict[str, Any], read: Read) -> tuple[list[int], list[float]]:

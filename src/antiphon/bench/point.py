@@ -6,8 +6,9 @@ Pure: from call records, counters before and after, and the span of the measurem
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from antiphon.bench.fleet import Span
 from antiphon.bench.holds import hold_after
@@ -23,6 +24,8 @@ CLIENT_LATE_MS = 15.0
 FRAME_LATE_MS = 20.0
 """The server's frames (or, where it tells, its own beat) later than this at the 99th percentile: it does not hold so many calls."""
 BARGE_IN_WITHIN_MS = 2000.0
+
+Run = TypeVar("Run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +132,15 @@ class Point:
 
 
 def typical_of(runs: Sequence[Point]) -> Point:
+    """As ``median_run``, for points."""
+    return median_run(runs, lambda run: run.cpu_ms_per_call_s, lambda run: run.valid)
+
+
+def median_run(runs: Sequence[Run], cost: Callable[[Run], float], counts: Callable[[Run], bool]) -> Run:
     """Of several runs with one number of calls the one whose cost is the median, the cheaper of the middle two where they are even. A point
     is always one run: figures of several are never mixed. Runs that do not count are chosen only where there is no other."""
-    counting = [run for run in runs if run.valid] or runs
-    return sorted(counting, key=lambda run: run.cpu_ms_per_call_s)[(len(counting) - 1) // 2]
+    counting = [run for run in runs if counts(run)] or runs
+    return sorted(counting, key=cost)[(len(counting) - 1) // 2]
 
 
 def make_point(
