@@ -89,7 +89,8 @@ class AssistantLibrary:
         for folder in self._folders:
             for ending in ENDINGS:
                 path = folder / f"{name}{ending}"
-                if path.is_file() and path.resolve().parent == folder.resolve():
+                # Only a link can lead out of the folder; looking where it leads costs ten times this question.
+                if path.is_file() and (not path.is_symlink() or path.resolve().parent == folder.resolve()):
                     return path
         return None
 

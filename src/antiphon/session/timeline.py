@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,8 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import EndReason, Usage
+
+_MAX_TURNS = 500
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class CallTimeline:
     provider_call_id: str
     started_ms: int
     wall_ms: int
+    max_turns: int = _MAX_TURNS
     turns: list[TurnTimes] = field(default_factory=list)
     greeting: str = ""
     held: int = 0
@@ -50,6 +53,57 @@ class CallTimeline:
 
     def of_reply(self, reply: int) -> TurnTimes | None:
         return next((turn for turn in reversed(self.turns) if turn.reply == reply), None)
+
+    # What happens to it. ``at_ms`` is since the call began.
+
+    def speech_stopped(self, at_ms: int, event: ev.SpeechStopped) -> None:
+        self.speech_ended_ms = at_ms - event.silence_ms
+
+    def answer_came(self, at_ms: int, event: ev.ReplyText | ev.ReplyAskedForTool) -> None:
+        if event.reply not in self.tokens:
+            self.tokens[event.reply] = at_ms
+            if (turn := self.of_reply(event.reply)) is not None:
+                turn.first_token_ms = at_ms
+
+    def playback_started(self, at_ms: int, event: ev.PlaybackStarted) -> None:
+        if (turn := self.of_reply(event.reply)) is not None:
+            turn.first_audio_ms = at_ms
+
+    def reply_started(self, at_ms: int, action: do.StartReply) -> None:
+        if action.step == 1:
+            self.asked = {action.reply: at_ms}
+            if not action.speculative:
+                self._answer(action.reply, action.turn, speculative=False)
+
+    def reply_adopted(self, _at_ms: int, action: do.ReplyAdopted) -> None:
+        self._answer(action.reply, action.turn, speculative=True)
+
+    def reply_closed(self, _at_ms: int, action: do.ReplyClosed) -> None:
+        turn = self.of_reply(action.reply)
+        if turn is not None:
+            turn.reply_text, turn.interrupted = action.text, action.status == "interrupted"
+        elif not self.turns and not self.greeting:
+            self.greeting = action.text
+        self.tokens.pop(action.reply, None)
+
+    def barge_in_confirmed(self, _at_ms: int, _action: do.InterruptionConfirmed) -> None:
+        self.interrupted += 1
+
+    def barge_in_dismissed(self, _at_ms: int, _action: do.InterruptionDismissed) -> None:
+        self.held += 1
+
+    def turn_closed(self, at_ms: int, action: do.TurnClosed) -> None:
+        if len(self.turns) < self.max_turns:
+            self.turns.append(TurnTimes(action.turn, action.text, self.speech_ended_ms, at_ms))
+
+    def _answer(self, reply: int, turn_number: int, *, speculative: bool) -> None:
+        turn = next((turn for turn in reversed(self.turns) if turn.turn == turn_number), None)
+        if turn is not None:
+            turn.reply, turn.speculative = reply, speculative
+            turn.asked_ms = self.asked.get(reply)
+            turn.first_token_ms = self.tokens.get(reply)
+
+    # What can be read from it.
 
     def rows(self) -> list[dict[str, Any]]:
         """One object a turn, times on the session clock, as ``antiphon call`` reads them."""
@@ -80,7 +134,7 @@ class CallTimeline:
 class Timelines:
     """A ``SessionObserver`` that keeps the timelines of live calls and of the last ones that ended."""
 
-    def __init__(self, wall_ms: int, now_ms: int, keep: int = 500, max_turns: int = 500) -> None:
+    def __init__(self, wall_ms: int, now_ms: int, keep: int = 500, max_turns: int = _MAX_TURNS) -> None:
         """``wall_ms`` is UTC at ``now_ms``."""
         self._wall_offset_ms = wall_ms - now_ms
         self._keep = keep
@@ -96,7 +150,7 @@ class Timelines:
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         self._calls[call.call_id] = CallTimeline(
-            call.call_id, call.provider_call_id, now_ms, now_ms + self._wall_offset_ms
+            call.call_id, call.provider_call_id, now_ms, now_ms + self._wall_offset_ms, self._max_turns
         )
         while len(self._calls) > self._keep:
             # The oldest that has ended goes; live calls are bounded by admission.
@@ -110,46 +164,13 @@ class Timelines:
         if line is None:
             return
         at_ms = now_ms - line.started_ms
-        if isinstance(event, ev.SpeechStopped):
-            line.speech_ended_ms = at_ms - event.silence_ms
-        elif isinstance(event, ev.ReplyText | ev.ReplyAskedForTool):
-            if event.reply not in line.tokens:
-                line.tokens[event.reply] = at_ms
-                if (turn := line.of_reply(event.reply)) is not None:
-                    turn.first_token_ms = at_ms
-        elif isinstance(event, ev.PlaybackStarted) and (turn := line.of_reply(event.reply)) is not None:
-            turn.first_audio_ms = at_ms
+        note = _OF_EVENTS.get(type(event))
+        if note is not None:
+            note(line, at_ms, event)
         for action in actions:
-            self._act(line, at_ms, action)
-
-    def _act(self, line: CallTimeline, at_ms: int, action: do.Action) -> None:
-        if isinstance(action, do.StartReply) and action.step == 1:
-            line.asked = {action.reply: at_ms}
-            if not action.speculative:
-                self._answer(line, action.reply, action.turn, speculative=False)
-        elif isinstance(action, do.ReplyAdopted):
-            self._answer(line, action.reply, action.turn, speculative=True)
-        elif isinstance(action, do.TurnClosed):
-            if len(line.turns) < self._max_turns:
-                line.turns.append(TurnTimes(action.turn, action.text, line.speech_ended_ms, at_ms))
-        elif isinstance(action, do.ReplyClosed):
-            turn = line.of_reply(action.reply)
-            if turn is not None:
-                turn.reply_text, turn.interrupted = action.text, action.status == "interrupted"
-            elif not line.turns and not line.greeting:
-                line.greeting = action.text
-            line.tokens.pop(action.reply, None)
-        elif isinstance(action, do.InterruptionConfirmed):
-            line.interrupted += 1
-        elif isinstance(action, do.InterruptionDismissed):
-            line.held += 1
-
-    def _answer(self, line: CallTimeline, reply: int, turn_number: int, *, speculative: bool) -> None:
-        turn = next((turn for turn in reversed(line.turns) if turn.turn == turn_number), None)
-        if turn is not None:
-            turn.reply, turn.speculative = reply, speculative
-            turn.asked_ms = line.asked.get(reply)
-            turn.first_token_ms = line.tokens.get(reply)
+            note = _OF_ACTIONS.get(type(action))
+            if note is not None:
+                note(line, at_ms, action)
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         """Not a matter of time."""
@@ -160,3 +181,21 @@ class Timelines:
     def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
         if (line := self._calls.get(call_id)) is not None:
             line.ended = reason
+
+
+# By type, asked for every event of every call: most of them change nothing here.
+_Note = Callable[[CallTimeline, int, Any], None]
+_OF_EVENTS: dict[type, _Note] = {
+    ev.SpeechStopped: CallTimeline.speech_stopped,
+    ev.ReplyText: CallTimeline.answer_came,
+    ev.ReplyAskedForTool: CallTimeline.answer_came,
+    ev.PlaybackStarted: CallTimeline.playback_started,
+}
+_OF_ACTIONS: dict[type, _Note] = {
+    do.TurnClosed: CallTimeline.turn_closed,
+    do.StartReply: CallTimeline.reply_started,
+    do.ReplyAdopted: CallTimeline.reply_adopted,
+    do.ReplyClosed: CallTimeline.reply_closed,
+    do.InterruptionConfirmed: CallTimeline.barge_in_confirmed,
+    do.InterruptionDismissed: CallTimeline.barge_in_dismissed,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -64,19 +65,13 @@ class CallMetrics:
         if isinstance(event, ev.PlaybackStarted):
             self._stages(call_id, event.reply)
         for action in actions:
-            if isinstance(action, do.TurnClosed):
-                self._turn_closed.inc()
-            elif isinstance(action, do.TurnDropped):
-                self._turn_dropped.inc()
-            elif isinstance(action, do.InterruptionConfirmed):
-                self._barge_in_true.inc()
-            elif isinstance(action, do.InterruptionDismissed):
-                self._barge_in_false.inc()
-                self._hold.observe(action.held_ms / 1000)
-            elif isinstance(action, do.ReplyClosed):
-                self._replies.labels(action.status).inc()
-            elif isinstance(action, do.RunTool):
-                self._tools.inc()
+            count = _OF_ACTIONS.get(type(action))
+            if count is not None:
+                count(self, action)
+
+    def _barge_in_dismissed(self, action: do.InterruptionDismissed) -> None:
+        self._barge_in_false.inc()
+        self._hold.observe(action.held_ms / 1000)
 
     def _stages(self, call_id: str, reply: int) -> None:
         line = self._find_timeline(call_id)
@@ -111,6 +106,17 @@ class CallMetrics:
     def text(self) -> bytes:
         """The exposition format."""
         return generate_latest(self.registry)
+
+
+# By type, asked for every action of every call: most of them count nothing.
+_OF_ACTIONS: Mapping[type, Callable[[CallMetrics, Any], None]] = {
+    do.TurnClosed: lambda it, _: it._turn_closed.inc(),
+    do.TurnDropped: lambda it, _: it._turn_dropped.inc(),
+    do.InterruptionConfirmed: lambda it, _: it._barge_in_true.inc(),
+    do.InterruptionDismissed: CallMetrics._barge_in_dismissed,
+    do.ReplyClosed: lambda it, action: it._replies.labels(action.status).inc(),
+    do.RunTool: lambda it, _: it._tools.inc(),
+}
 
 
 def _stage_times(turn: TurnTimes) -> Iterable[tuple[str, int | None]]:
