@@ -56,8 +56,10 @@ def test_calls_that_were_let_in_count_before_they_can_be_seen() -> None:
     admission = at(0.75)
     # A live call costs 0.0075: there is room for thirteen until some of them show.
     assert let_in(admission, now_ms=0) == 13
-    assert not admission.admits(LIVE, UNSEEN_MS - 1)
-    assert admission.admits(LIVE, UNSEEN_MS)
+    assert not admission.admits(LIVE, UNSEEN_MS // 20)
+    # They show more and more: half of them after half of the time.
+    assert let_in(admission, now_ms=UNSEEN_MS // 2) == 6
+    assert admission.expected(3 * UNSEEN_MS) < 0.76
 
 
 def test_who_comes_in_the_place_of_one_that_ended_costs_nothing_more() -> None:
