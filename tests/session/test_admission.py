@@ -62,6 +62,18 @@ def test_calls_that_were_let_in_count_before_they_can_be_seen() -> None:
     assert admission.expected(3 * UNSEEN_MS) < 0.76
 
 
+def test_a_ramp_is_let_in_while_there_is_room_for_it() -> None:
+    admission, live, now_ms = Admission(), 0, 0
+    while admission.admits(live, now_ms):
+        admission.reserve(now_ms)
+        live += 1
+        now_ms += 40  # twenty-five calls a second
+        if now_ms % 500 < 40:
+            admission.observe(Load(0.1 + live * 0.002, 0.5), live)  # setting them up, and their two milliseconds a second
+    # 0.85 less the setting up is room for 375 of them; what came in the last two seconds is reckoned with care.
+    assert 310 <= live <= 375
+
+
 def test_who_comes_in_the_place_of_one_that_ended_costs_nothing_more() -> None:
     admission = at(0.84)  # room for one
     for now_ms in range(0, 60_000, 50):  # twenty calls a second end, and as many begin
