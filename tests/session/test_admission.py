@@ -69,7 +69,8 @@ def test_a_ramp_is_let_in_while_there_is_room_for_it() -> None:
         live += 1
         now_ms += 40  # twenty-five calls a second
         if now_ms % 500 < 40:
-            admission.observe(Load(0.1 + live * 0.002, 0.5), live)  # setting them up, and their two milliseconds a second
+            # Setting them up, and their two milliseconds a second.
+            admission.observe(Load(0.1 + live * 0.002, 0.5), live)
     # 0.85 less the setting up is room for 375 of them; what came in the last two seconds is reckoned with care.
     assert 310 <= live <= 375
 
