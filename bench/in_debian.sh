@@ -17,7 +17,11 @@ for file in /etc/pip.conf /etc/xdg/pip; do [ -e "$file" ] && mkdir -p "$ROOT$(di
 
 umounts() { for each in proc sys dev; do umount -l "$ROOT/$each" 2>/dev/null || true; done; }
 trap umounts EXIT
-for each in proc sys dev; do mountpoint -q "$ROOT/$each" || mount --rbind "/$each" "$ROOT/$each"; done
+trap 'exit 1' HUP INT TERM
+for each in proc sys dev; do
+  # Slaves: what is unmounted here later must not be unmounted there.
+  mountpoint -q "$ROOT/$each" || { mount --rbind "/$each" "$ROOT/$each" && mount --make-rslave "$ROOT/$each"; }
+done
 
 rm -rf "$ROOT/bench" && mkdir "$ROOT/bench"
 cp -r ../shared/audio "$ROOT/bench/audio"

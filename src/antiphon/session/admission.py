@@ -17,7 +17,7 @@ shows more with each reading, so what is reckoned for it fades. Counted in full 
 of a core that nobody needed, and callers were refused at 63 % busy."""
 UNSEEN_SHARE = 0.004
 """What such a call is taken to cost, in shares of a core, where the live ones do not cost more: being set up costs a call of the phone
-workload 4 ms and then 2 ms a second. This also bounds a burst: an idle process lets in 106 calls a second."""
+workload 4 ms and then 2 ms a second. This also bounds a burst: an idle process lets in 212 calls at once, and more only as these show."""
 _SMOOTHING = 0.5
 """Weight of the newest reading; with two a second, a spike of half a second alone closes nothing."""
 
