@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 from antiphon.session.admission import UNSEEN_MS, Admission, AdmissionLimits, Load
 
 QUIET = Load(busy=0.2, late_ms=0.5)
@@ -114,6 +116,15 @@ def test_a_share_of_one_leaves_it_to_lateness() -> None:
 
 def test_a_burst_on_an_idle_process_is_bounded() -> None:
     assert 180 <= let_in(at(0.0, live=0), 0, live=0) <= 220
+
+
+def test_what_is_remembered_of_calls_is_bounded_where_they_are_few() -> None:
+    admission = at(0.1, live=2)
+    for now_ms in range(0, 10_000_000, 1000):
+        assert admission.admits(2, now_ms)
+        admission.reserve(now_ms)
+        admission.release(now_ms + 900)
+    assert len(pickle.dumps(admission)) < 2000
 
 
 def test_a_few_calls_are_never_refused() -> None:

@@ -82,17 +82,22 @@ class Admission:
 
     def reserve(self, now_ms: int) -> None:
         """A call was let in. One that never comes is forgotten like one that has come."""
-        self._let_in_ms.append(now_ms)
+        _note(self._let_in_ms, now_ms)
 
     def release(self, now_ms: int) -> None:
         """A call has ended. What it cost still shows for as long as a new one does not: who comes in its place costs nothing more."""
-        self._left_ms.append(now_ms)
-        _forget(self._left_ms, now_ms)
+        _note(self._left_ms, now_ms)
 
     def expected(self, now_ms: int) -> float:
         """How busy the loop will be when all who were let in, and one more, have come."""
         unseen = max(_unseen(self._let_in_ms, now_ms) - _unseen(self._left_ms, now_ms), 0.0)
         return self.busy + (unseen + 1) * max(UNSEEN_SHARE, self._share)
+
+
+def _note(recent: deque[int], now_ms: int) -> None:
+    """One more. What shows by now goes each time: with few calls live nobody asks what to expect, for days."""
+    _forget(recent, now_ms)
+    recent.append(now_ms)
 
 
 def _forget(recent: deque[int], now_ms: int) -> None:
