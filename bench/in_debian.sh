@@ -8,12 +8,14 @@ cd "$(dirname "$0")/.."
 IN="$ROOT/bench/antiphon"
 
 if [ ! -x "$ROOT/usr/bin/python3" ]; then
-  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$SUITE" "$ROOT"
+  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates,make "$SUITE" "$ROOT"
 fi
 # The network as this machine reaches it.
 cp /etc/resolv.conf "$ROOT/etc/resolv.conf"
 cp /etc/ssl/certs/ca-certificates.crt "$ROOT/etc/ssl/certs/"
-for file in /etc/pip.conf /etc/xdg/pip; do [ -e "$file" ] && mkdir -p "$ROOT$(dirname "$file")" && cp -r "$file" "$ROOT$file"; done
+for file in /etc/pip.conf /etc/xdg/pip; do
+  if [ -e "$file" ]; then mkdir -p "$ROOT$(dirname "$file")" && cp -rT "$file" "$ROOT$file"; fi
+done
 
 umounts() { for each in proc sys dev; do umount -l "$ROOT/$each" 2>/dev/null || true; done; }
 trap umounts EXIT
@@ -27,12 +29,13 @@ rm -rf "$ROOT/bench" && mkdir "$ROOT/bench"
 cp -r ../shared/audio "$ROOT/bench/audio"
 git clone --quiet . "$IN"
 inside() { chroot "$ROOT" env -C /bench/antiphon "$@"; }
-inside python3 -m venv .venv
-inside .venv/bin/pip install --quiet -r requirements.lock matplotlib
-inside .venv/bin/pip install --quiet --no-deps -e .
+inside make .venv/.runtime
+inside .venv/bin/python -m pip install --quiet matplotlib
 inside sh bench/peers/pipecat/setup.sh /usr/bin/python3
 inside sh bench/peers/livekit/setup.sh /usr/bin/python3
 inside env SPEECH=/bench/audio TRIAL="${TRIAL:-}" sh bench/compare.sh
 if [ -z "${TRIAL:-}" ]; then
-  cp "$IN"/docs/benchmarks/* docs/benchmarks/ && cp "$IN/docs/benchmarks.md" docs/benchmarks.md && cp "$IN/bench/reference.json" bench/reference.json
+  cp "$IN"/docs/benchmarks/* docs/benchmarks/
+  cp "$IN/docs/benchmarks.md" docs/benchmarks.md
+  cp "$IN/bench/reference.json" bench/reference.json
 fi
