@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -287,8 +288,25 @@ def test_a_client_commits_while_the_server_hears_speech() -> None:
     client = rig.run(talk)
     assert client.one("error")["error"]["event_id"] == "nothing yet"
     assert client.of("input_audio_buffer.speech_stopped")[0]["audio_end_ms"] == 800
-    words = [event["transcript"] for event in client.of("conversation.item.input_audio_transcription.completed")]
-    assert words == ["first half", "second half"]
+    transcribed = client.of("conversation.item.input_audio_transcription.completed")
+    assert [event["transcript"] for event in transcribed] == ["first half", "second half"]
+    assert abs(transcribed[0]["usage"]["seconds"] - 0.8) < 0.1, "what was being said when it was committed is paid for"
+
+
+def test_a_call_that_ends_while_the_caller_speaks() -> None:
+    """What was being said ends where the call does."""
+    rig = Rig(hears=["but I was going to"], stored=TRANSCRIBED)
+
+    async def talk(rig: Rig, client: Client) -> None:
+        await client.listen(2000)
+        await client.speak(800)
+        rig.session.end()
+        await asyncio.sleep(0.1)
+
+    client = rig.run(talk)
+    started, stopped = (client.one(f"input_audio_buffer.speech_{name}") for name in ("started", "stopped"))
+    assert started["item_id"] == stopped["item_id"]
+    assert stopped["audio_end_ms"] == 2800
 
 
 def test_a_format_may_change_between_turns() -> None:

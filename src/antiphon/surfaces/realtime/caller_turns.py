@@ -63,7 +63,8 @@ class CallerTurns:
         """The open turn; 0 for none."""
         self._speeches: list[_Speech] = []
         self._onset_ms = 0
-        self._speech_end_ms = 0
+        self._stopped_ms: int | None = None
+        """Where the caller's speech stopped; None while it goes on, when a turn may still be over: committed by hand, or hung up in."""
         self._utterance = 0
         self._committed_at_ms = 0.0
         self.heard_ms = 0.0
@@ -90,10 +91,11 @@ class CallerTurns:
         """The inputs that matter here."""
         match event:
             case ev.SpeechStarted(utterance, media_ms):
+                self._stopped_ms = None
                 self._hear(utterance)
                 self._speaks(utterance, media_ms)
             case ev.SpeechStopped(_, media_ms):
-                self._speech_end_ms = media_ms
+                self._stopped_ms = media_ms
             case ev.TranscriptChanged(utterance, text):
                 self._hear(utterance).text = text
             case ev.TranscriptFinal(utterance, text):
@@ -191,17 +193,21 @@ class CallerTurns:
     def _audio_end_ms(self, *, by_client: bool) -> int:
         """Where the audio of the turn ends: by the specification, the silence that showed it is part of it."""
         now_ms = int(self._media_ms())
-        if by_client:
+        if by_client or self._stopped_ms is None:
             return now_ms
         detection = self._config().turn_detection
         silence_ms = detection.silence_duration_ms if isinstance(detection, ServerVad) else 0
-        return min(self._speech_end_ms + silence_ms, now_ms)
+        return min(self._stopped_ms + silence_ms, now_ms)
+
+    def _spoken_ms(self) -> float:
+        """How much of the turn's audio is speech, so far."""
+        return max((self._media_ms() if self._stopped_ms is None else self._stopped_ms) - self._onset_ms, 0)
 
     def _commit(self, speech: _Speech, turn: int, *, by_client: bool = False) -> None:
         speech.committed = True
         if speech.announced:
             self._emit(say.speech_stopped(speech.item_id, self._audio_end_ms(by_client=by_client)))
-            speech.audio_ms = max(self._speech_end_ms - self._onset_ms, 0)
+            speech.audio_ms = self._spoken_ms()
         else:
             speech.audio_ms = self.uncommitted_ms
         self.heard_ms += speech.audio_ms
