@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import matplotlib as mpl
@@ -25,6 +26,9 @@ REPORTS = (
     ("livekit-tuned", "#2b59c3", "^"),
     ("livekit-stock", "#9db4e8", "^"),
 )
+RATIOS = (("pipecat-lean", 10, 18, (1, 2)), ("livekit-tuned", 10, 7, (2, 3)), ("livekit-tuned", 25, 7, (2, 3)))
+"""How many times our CPU a peer's must be: whose report, at how many calls, at least, and which of our runs (``beside-N.json``) were
+before and after it. A slow host slows both, if they run one after the other."""
 Read = Callable[[dict[str, Any]], float | None]
 
 
@@ -107,12 +111,34 @@ def cells(report: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
+MET = {True: "yes", False: "**no**", None: "not known"}
+
+
 def budgets_table(folder: Path) -> list[str]:
     """What the design asks for, and what the run measured."""
     report = json.loads((folder / "antiphon.json").read_text())
-    met = {True: "yes", False: "**no**", None: "not known"}
-    rows = (f"| {row['figure']} | {row['must']} | {row['measured']} | {met[row['met']]} |" for row in report["budgets"])
-    return ["| figure | must be | measured | met |", "|---|--:|--:|--:|", *rows]
+    rows = (f"| {row['figure']} | {row['must']} | {row['measured']} | {MET[row['met']]} |" for row in report["budgets"])
+    return ["| figure | must be | measured | met |", "|---|--:|--:|--:|", *rows, *ratio_rows(folder)]
+
+
+def ratio_rows(folder: Path) -> list[str]:
+    """The peers' CPU in times of ours, where the run has both."""
+    rows = []
+    for stem, calls, least, neighbours in RATIOS:
+        theirs = point_of(folder / f"{stem}.json", calls)
+        ours = [point for number in neighbours for point in point_of(folder / f"beside-{number}.json")]
+        if theirs and len(ours) == len(neighbours):
+            ratio = theirs[0]["cpu_ms_per_call_s"] / mean(point["cpu_ms_per_call_s"] for point in ours)
+            label = json.loads((folder / f"{stem}.json").read_text())["label"]
+            figure = f"CPU of {label}, {calls} calls, in times of ours with {ours[0]['calls']} beside it"
+            rows.append(f"| {figure} | ≥ {least}× | {ratio:.1f}× | {MET[ratio >= least]} |")
+    return rows
+
+
+def point_of(path: Path, calls: int | None = None) -> list[dict[str, Any]]:
+    """The point with so many calls, or the only one, where there is such a report and the point counts."""
+    points = typical_points(json.loads(path.read_text())) if path.exists() else []
+    return [point for point in points if point["valid"] and calls in (None, point["calls"])][:1]
 
 
 def soak_table(folder: Path) -> list[str]:
