@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measures ours and the peers in one go; writes docs/benchmarks/*.json, the pictures, bench/reference.json and the tables in
-# docs/benchmarks.md. Each number of calls is measured three times. Takes 45 minutes; nobody else should use the machine meanwhile.
+# docs/benchmarks.md. Each number of calls is measured three times. Takes 50 minutes; nobody else should use the machine meanwhile.
 # Before: bench/peers/pipecat/setup.sh, bench/peers/livekit/setup.sh, and matplotlib (dependency group "bench").
 # PYTHON names ours, where it is not .venv/bin/python; the peers' shall be of the same make (setup.sh PYTHON).
 #   bench/compare.sh            TRIAL=1 bench/compare.sh     a trial of few and short points into a folder that is thrown away
@@ -19,7 +19,7 @@ if [ "${TRIAL:-}" ]; then
 fi
 bench() { "$PYTHON" -m antiphon bench --speech "$SPEECH" --wait-quiet "$QUIET" "$@"; }
 # Ours once more, before and after each peer: what the ratios are reckoned from.
-beside() { bench --calls "$BESIDE" --seconds "$SECONDS_OURS" --no-knee --json "$OUT/beside-$1.json"; }
+beside() { bench --calls "$BESIDE" --times "$TIMES" --seconds "$SECONDS_OURS" --no-knee --json "$OUT/beside-$1.json"; }
 
 bench --calls "$OURS" --times "$TIMES" --seconds "$SECONDS_OURS" --most "$MOST" --twice --start --json "$OUT/antiphon.json"
 bench --calls "$QUICK" --seconds "$SECONDS_QUICK" --no-knee --json "$REFERENCE"

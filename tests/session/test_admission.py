@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
+
 from antiphon.session.admission import UNSEEN_MS, Admission, AdmissionLimits, Load
 
 QUIET = Load(busy=0.2, late_ms=0.5)
@@ -37,10 +39,18 @@ def test_a_late_beat_closes_however_idle_the_thread_is() -> None:
     assert not at(0.3, late_ms=21.0).admits(LIVE, 0)
 
 
-def test_half_a_second_of_work_closes_nothing() -> None:
+@pytest.mark.parametrize("busy", [0.1, 0.5, 0.75, 0.83])
+def test_half_a_second_of_work_closes_nothing(busy: float) -> None:
+    admission = at(busy)
+    for reading in (1.0, busy, busy):
+        assert not admission.observe(Load(reading, 0.5), LIVE)
+        assert admission.admits(LIVE, 0)
+
+
+def test_a_process_that_stays_busy_is_closed_within_two_seconds() -> None:
     admission = at(0.5)
-    assert not admission.observe(Load(1.0, 0.5), LIVE)
-    assert admission.admits(LIVE, 0)
+    assert [admission.observe(Load(1.0, 0.5), LIVE) for _ in range(4)].count(True) == 1
+    assert admission.closed
 
 
 def test_what_closed_opens_again_only_well_below_the_limit() -> None:

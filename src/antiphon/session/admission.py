@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from statistics import median_low
 
-UNSEEN_MS = 2000
-"""A call that was let in needs so long to show altogether: it is answered, its media comes, and readings are smoothed over a second. It
-shows more with each reading, so what is reckoned for it fades. Counted in full until then, a ramp of 25 calls a second seemed to want 0.2
+UNSEEN_MS = 2500
+"""A call that was let in needs so long to show altogether: it is answered, its media comes, and readings are smoothed. It shows more with each reading, so what is reckoned for it fades. Counted in full until then, a ramp of 25 calls a second seemed to want 0.2
 of a core that nobody needed, and callers were refused at 63 % busy."""
 UNSEEN_SHARE = 0.004
 """What such a call is taken to cost, in shares of a core, where the live ones do not cost more: being set up costs a call of the phone
 workload 4 ms and then 2 ms a second. This also bounds a burst: an idle process lets in 212 calls at once, and more only as these show."""
+_READINGS = 3
+"""With two a second: the middle one of the last three counts, so a spike of half a second closes nothing, however busy the process is
+beside it. A neighbour on the host makes such spikes …"""
 _SMOOTHING = 0.5
-"""Weight of the newest reading; with two a second, a spike of half a second alone closes nothing."""
+"""… and this is the weight of each."""
 
 _SHARE_SMOOTHING = 0.05
 """What a call costs is learnt over ten seconds: while many are set up at once, the present ones seem to cost ten times what they do."""
@@ -59,6 +62,7 @@ class Admission:
         """Smoothed."""
         self.closed = False
         """Whether a limit was reached and the load has not fallen far enough since."""
+        self._readings: deque[float] = deque(maxlen=_READINGS)
         self._share = 0.0
         self._let_in_ms: deque[int] = deque()
         self._left_ms: deque[int] = deque()
@@ -66,7 +70,8 @@ class Admission:
     def observe(self, load: Load, live: int) -> bool:
         """A reading, with ``live`` calls. Returns whether ``closed`` has changed."""
         limits = self.limits
-        self.busy += _SMOOTHING * (load.busy - self.busy)
+        self._readings.append(load.busy)
+        self.busy += _SMOOTHING * (median_low(self._readings) - self.busy)
         if live > limits.always:
             self._share += _SHARE_SMOOTHING * (load.busy / live - self._share)
         share = limits.reopen if self.closed else 1.0
