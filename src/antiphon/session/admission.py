@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from statistics import median_low
 
 UNSEEN_MS = 2500
-"""A call that was let in needs so long to show altogether: it is answered, its media comes, and readings are smoothed. It shows more with each reading, so what is reckoned for it fades. Counted in full until then, a ramp of 25 calls a second seemed to want 0.2
-of a core that nobody needed, and callers were refused at 63 % busy."""
+"""A call that was let in needs so long to show altogether: it is answered, its media comes, and readings are smoothed. It shows more with
+each reading, so what is reckoned for it fades. Counted in full until then, a ramp of 25 calls a second seemed to want 0.2 of a core that
+nobody needed, and callers were refused at 63 % busy."""
 UNSEEN_SHARE = 0.004
 """What such a call is taken to cost, in shares of a core, where the live ones do not cost more: being set up costs a call of the phone
 workload 4 ms and then 2 ms a second. This also bounds a burst: an idle process lets in 212 calls at once, and more only as these show."""
 _READINGS = 3
-"""With two a second: the middle one of the last three counts, so a spike of half a second closes nothing, however busy the process is
-beside it. A neighbour on the host makes such spikes …"""
+"""With two a second, the middle one of the last three counts: a spike of half a second, as a neighbour on the host makes it, closes
+nothing, however busy the process is beside it."""
 _SMOOTHING = 0.5
-"""… and this is the weight of each."""
-
+"""Weight of the newest."""
 _SHARE_SMOOTHING = 0.05
 """What a call costs is learnt over ten seconds: while many are set up at once, the present ones seem to cost ten times what they do."""
 
