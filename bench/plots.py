@@ -32,6 +32,12 @@ before and after it. A slow host slows both, if they run one after the other."""
 Read = Callable[[dict[str, Any]], float | None]
 
 
+def report_of(folder: Path, stem: str) -> dict[str, Any] | None:
+    """What was measured under this name, if it was."""
+    path = folder / f"{stem}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 def typical_points(report: dict[str, Any]) -> list[dict[str, Any]]:
     """One point for each number of calls. A report by ``antiphon bench`` has no more; LiveKit's lists its runs."""
     runs: dict[int, list[dict[str, Any]]] = {}
@@ -58,10 +64,9 @@ def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]
     else:
         axes.set_yscale("symlog", linthresh=100)
     for stem, colour, marker in REPORTS:
-        path = folder / f"{stem}.json"
-        if not path.exists():
+        report = report_of(folder, stem)
+        if report is None:
             continue
-        report = json.loads(path.read_text())
         for suffix, style, read in curves:
             calls, values = series(report, read)
             label = f"{report['label']}{suffix}"
@@ -84,9 +89,8 @@ def points_table(folder: Path) -> list[str]:
     """Markdown, a row a point."""
     lines = [f"| {' | '.join(HEADINGS)} |", f"|---|{'--:|' * (len(HEADINGS) - 1)}"]
     for stem, _, _ in REPORTS:
-        path = folder / f"{stem}.json"
-        if path.exists():
-            report = json.loads(path.read_text())
+        report = report_of(folder, stem)
+        if report is not None:
             lines += [f"| {' | '.join(cells(report, point))} |" for point in typical_points(report)]
     return lines
 
@@ -125,20 +129,20 @@ def ratio_rows(folder: Path) -> list[str]:
     """The peers' CPU in times of ours, where the run has both."""
     rows = []
     for stem, calls, least, neighbours in RATIOS:
-        theirs = point_of(folder / f"{stem}.json", calls)
-        ours = [point for number in neighbours for point in point_of(folder / f"beside-{number}.json")]
-        if theirs and len(ours) == len(neighbours):
+        report = report_of(folder, stem)
+        theirs = points_of(report, calls)
+        ours = [point for number in neighbours for point in points_of(report_of(folder, f"beside-{number}"))]
+        if report and theirs and len(ours) == len(neighbours):
             ratio = theirs[0]["cpu_ms_per_call_s"] / mean(point["cpu_ms_per_call_s"] for point in ours)
-            label = json.loads((folder / f"{stem}.json").read_text())["label"]
-            figure = f"CPU of {label}, {calls} calls, in times of ours with {ours[0]['calls']} beside it"
+            figure = f"CPU of {report['label']}, {calls} calls, in times of ours with {ours[0]['calls']} beside it"
             rows.append(f"| {figure} | ≥ {least}× | {ratio:.1f}× | {MET[ratio >= least]} |")
     return rows
 
 
-def point_of(path: Path, calls: int | None = None) -> list[dict[str, Any]]:
-    """The point with so many calls, or the only one, where there is such a report and the point counts."""
-    points = typical_points(json.loads(path.read_text())) if path.exists() else []
-    return [point for point in points if point["valid"] and calls in (None, point["calls"])][:1]
+def points_of(report: dict[str, Any] | None, calls: int | None = None) -> list[dict[str, Any]]:
+    """The points that count, of so many calls or of all; none without a report."""
+    points = typical_points(report) if report is not None else []
+    return [point for point in points if point["valid"] and calls in (None, point["calls"])]
 
 
 def soak_table(folder: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from typing import Any
 
@@ -301,7 +300,7 @@ def test_a_call_that_ends_while_the_caller_speaks() -> None:
         await client.listen(2000)
         await client.speak(800)
         rig.session.end()
-        await asyncio.sleep(0.1)
+        await client.pause(100)
 
     client = rig.run(talk)
     started, stopped = (client.one(f"input_audio_buffer.speech_{name}") for name in ("started", "stopped"))
