@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from antiphon.audio.concealment import Concealer
+from antiphon.audio.concealment import REPEAT_MS, conceal
 from antiphon.media.ears import Ears
 from antiphon.media.facts import AudioTap, MediaListener, Nobody
 from antiphon.media.line import CallerLine
@@ -44,6 +45,12 @@ class HearingCounters:
     """Windows of our own voice that were not taken for the caller's."""
 
 
+@lru_cache(maxsize=16)
+def _measures(audio: AudioFormat) -> tuple[int, float]:
+    """A stride in bytes and a byte in ms: the same two numbers for all calls of a format, so that they are at hand for each message."""
+    return audio.bytes_for_ms(_STRIDE_MS), audio.ms_of(1)
+
+
 class MediaPort:
     """Made by ``MediaPlane.open``. Everything is called on the event loop."""
 
@@ -54,13 +61,11 @@ class MediaPort:
         "_audio",
         "_backlog",
         "_behind",
-        "_concealer",
         "_counters",
         "_early",
         "_ears",
         "_hears",
         "_in_step",
-        "_last",
         "_line",
         "_listener",
         "_ms_per_byte",
@@ -114,7 +119,6 @@ class MediaPort:
         self._counters = counters
         self._to_ears = to_ears
         self._slot = ears.open(listener, settings, is_echo)
-        self._concealer = Concealer(audio, settings.max_gap_fill_ms)
         self._arrived_bytes = 0
         self._recorded = 0
         """Position on the line until which the recording has it."""
@@ -125,10 +129,7 @@ class MediaPort:
         """Whether audio waits that a beat should already have heard."""
         self._in_step = False
         """Whether somebody listens, and all that has arrived is heard or will be at the next beat."""
-        self._stride_bytes = audio.bytes_for_ms(_STRIDE_MS)
-        self._ms_per_byte = audio.ms_of(1)
-        self._last = b""
-        """The payload before: what a hole is filled with."""
+        self._stride_bytes, self._ms_per_byte = _measures(audio)
         self._offset_ms = 0.0
         """Stream position minus our own: moved when the stream's time base jumps."""
         self._tap: AudioTap | None = None
@@ -164,7 +165,6 @@ class MediaPort:
         ):
             size = len(payload)
             if size <= self._stride_bytes:
-                self._last = payload
                 self._arrived_bytes += size
                 self._hear(payload)
                 return
@@ -183,7 +183,6 @@ class MediaPort:
             missing_ms = media_ms - self._offset_ms - self._arrived_bytes * self._ms_per_byte
             if not -_GAP_TOLERANCE_MS <= missing_ms <= _GAP_TOLERANCE_MS:
                 self._fill_gap(missing_ms)
-        self._last = payload
         self._take(payload)
         self._note_step()
 
@@ -209,8 +208,9 @@ class MediaPort:
             return
         self._counters.gaps += 1
         self._counters.concealed_ms += int(missing_ms)
-        self._concealer.hear(self._last)
-        self._take(self._concealer.fill(int(missing_ms * self._audio.rate_hz / 1000)))
+        repeated = self._audio.bytes_for_ms(REPEAT_MS)
+        before = bytes(self._backlog[-repeated:]) or self._line.since(self._line.end - repeated)
+        self._take(conceal(before, int(missing_ms * self._audio.rate_hz / 1000), self._audio))
 
     def _take(self, audio: bytes) -> None:
         self._arrived_bytes += len(audio)

@@ -9,6 +9,7 @@ unreadable messages in a row (1007).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,7 @@ class TwilioMediaListener(MediaListener):
         "_binary_frames",
         "_call_sid",
         "_gate",
+        "_hear",
         "_malformed_run",
         "_order",
         "_outbound",
@@ -68,6 +70,8 @@ class TwilioMediaListener(MediaListener):
         self._order = StreamOrder(self.anomalies)
         self._state = _State.AWAITING_CONNECTED
         self._sink: CallSink | None = None
+        self._hear: Callable[[bytes, int | None], None] | None = None
+        """The sink's ``audio``: whatever is looked up on its way is one more of the call's objects that no cache holds."""
         self._outbound: wire.Outbound | None = None
         self._stream_sid = ""
         self._call_sid = ""
@@ -102,15 +106,15 @@ class TwilioMediaListener(MediaListener):
         except wire.NOT_PLAIN:
             self._read(payload)
             return
-        body, sink = message.media, self._sink
-        if sink is None or message.streamSid != self._stream_sid or body.track != "inbound":
+        body, hear = message.media, self._hear
+        if hear is None or message.streamSid != self._stream_sid or body.track != "inbound":
             self._on_foreign_media(message.streamSid)
             return
         self._malformed_run = 0
         audio = body.payload
         media_ms = self._order.place(message.sequenceNumber, body.timestamp, len(audio) / _BYTES_PER_MS)
         if media_ms is not None:
-            sink.audio(audio, media_ms)
+            hear(audio, media_ms)
 
     def _read(self, payload: bytes) -> None:
         """Anything but plain audio."""
@@ -189,7 +193,7 @@ class TwilioMediaListener(MediaListener):
         if self.closing:  # the session refused the call in the moment it saw it
             self._gate.ended(self, start.call_sid)
         else:
-            self._sink = sink
+            self._sink, self._hear = sink, sink.audio
 
     def _on_stream_event(self, sink: CallSink, message: wire.Dtmf | wire.Mark | wire.Stop) -> None:
         is_new = self._order.note(message.sequence)
@@ -222,12 +226,12 @@ class TwilioMediaListener(MediaListener):
             self.violate(1008, "no start")
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        self._sink = None
+        self._sink = self._hear = None
         self._gate.ended(self, self._call_sid)
         super().close(code, reason)
 
     def lost(self, reason: LostReason) -> None:
-        sink, self._sink = self._sink, None
+        sink, self._sink, self._hear = self._sink, None, None
         self._gate.ended(self, self._call_sid)
         if sink is not None:
             _logger.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
