@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.media.fed_ears import FedEars
 
 from antiphon.audio import g711, pcm
 from antiphon.audio.resample import resample
 from antiphon.audio.wav import read_wav
 from antiphon.media import attention
-from antiphon.media.ears import Ears
 from antiphon.media.facts import Nobody
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.vad.silero import SileroVoiceActivity
@@ -60,9 +60,9 @@ class Counting(SileroVoiceActivity):
 def hear(lines: list[bytes], *, agent: bool = False) -> tuple[list[Told], Counting]:
     """All lines at once, µ-law, one window of each at a time."""
     model = Counting(8000)
-    ears = Ears(Encoding.MULAW, model)
+    ears = FedEars(Encoding.MULAW, model)
     told = [Told() for _ in lines]
-    slots = [ears.open(each, HearingSettings()) for each in told]
+    slots = [ears.open_line(each, HearingSettings()) for each in told]
     for slot in slots:
         ears.agent_sounds(slot, agent)
     for at in range(0, max(map(len, lines)), WINDOW):
@@ -137,8 +137,8 @@ def test_a_line_that_is_always_loud_is_always_heard() -> None:
 
 def test_what_is_kept_of_a_line_at_rest_is_bounded() -> None:
     model = Counting(8000)
-    ears = Ears(Encoding.MULAW, model, slots=1)
-    slot = ears.open(Told(), HearingSettings())
+    ears = FedEars(Encoding.MULAW, model, slots=1)
+    slot = ears.open_line(Told(), HearingSettings())
     silence = b"\xff" * WINDOW
     for _ in range(1000):
         ears.feed(slot, silence)
@@ -152,13 +152,13 @@ def test_what_is_kept_of_a_line_at_rest_is_bounded() -> None:
 
 def test_a_call_does_not_remember_the_one_before_it_on_its_slot() -> None:
     model = Counting(8000)
-    ears = Ears(Encoding.MULAW, model, slots=1)
-    first = ears.open(Told(), HearingSettings())
+    ears = FedEars(Encoding.MULAW, model, slots=1)
+    first = ears.open_line(Told(), HearingSettings())
     for _ in range(20):
         ears.feed(first, b"\xff" * WINDOW)
         ears.beat()
     ears.close(first)
-    again = ears.open(Told(), HearingSettings())
+    again = ears.open_line(Told(), HearingSettings())
     assert again == first
     ears.feed(again, as_mulaw(np.full(WINDOW, 0.2, dtype=np.float32)))
     ears.beat()

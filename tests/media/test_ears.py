@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.media.fed_ears import FedEars
 
 from antiphon.audio import g711
-from antiphon.media.ears import Ears
 from antiphon.media.settings import HearingSettings
 from antiphon.vocabulary import Encoding
 
@@ -73,8 +73,8 @@ def window(level: float) -> bytes:
 
 
 def hear(levels: list[float], settings: HearingSettings | None = None) -> list[tuple[str, int] | tuple[str, int, int]]:
-    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=2), Facts()
-    slot = ears.open(facts, settings or HearingSettings())
+    ears, facts = FedEars(Encoding.MULAW, LoudnessModel(), slots=2), Facts()
+    slot = ears.open_line(facts, settings or HearingSettings())
     for level in levels:
         ears.feed(slot, window(level))
         ears.beat()
@@ -138,8 +138,8 @@ class SlowModel(LoudnessModel):
 
 
 def test_the_end_of_speech_is_where_it_was_last_loud_not_where_the_model_lets_go() -> None:
-    ears, facts = Ears(Encoding.MULAW, SlowModel(), slots=1), Facts()
-    slot = ears.open(facts, HearingSettings())
+    ears, facts = FedEars(Encoding.MULAW, SlowModel(), slots=1), Facts()
+    slot = ears.open_line(facts, HearingSettings())
     for level in [0.0] * 4 + [0.9] * 6 + [0.0] * 12:
         ears.feed(slot, window(level))
         ears.beat()
@@ -147,8 +147,8 @@ def test_the_end_of_speech_is_where_it_was_last_loud_not_where_the_model_lets_go
 
 
 def test_a_burst_after_a_stall_is_heard_within_a_few_beats() -> None:
-    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
-    slot = ears.open(facts, HearingSettings())
+    ears, facts = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+    slot = ears.open_line(facts, HearingSettings())
     ears.feed(slot, window(0.9) * 40 + window(0.0) * 20)
     for _ in range(8):
         ears.beat()
@@ -159,8 +159,8 @@ def test_any_cutting_of_the_stream_gives_the_same_facts() -> None:
     audio = b"".join(window(level) for level in [0, 0.2, 0.9, 0.9, 0.9, 0, 0, 0, 0, 0, 0.9, 0, 0, 0, 0, 0])
     outcomes = []
     for size in (1, 80, 160, 255, 256, 1096, 4096):
-        ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
-        slot = ears.open(facts, HearingSettings())
+        ears, facts = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+        slot = ears.open_line(facts, HearingSettings())
         for at in range(0, len(audio), size):
             ears.feed(slot, audio[at : at + size])
             ears.beat()
@@ -172,9 +172,9 @@ def test_any_cutting_of_the_stream_gives_the_same_facts() -> None:
 
 def test_calls_are_heard_in_one_batch_and_do_not_hear_each_other() -> None:
     model = LoudnessModel()
-    ears = Ears(Encoding.MULAW, model, slots=2)
+    ears = FedEars(Encoding.MULAW, model, slots=2)
     facts = [Facts() for _ in range(5)]
-    slots = [ears.open(fact, HearingSettings()) for fact in facts]
+    slots = [ears.open_line(fact, HearingSettings()) for fact in facts]
     assert len(set(slots)) == 5, "room is made for more calls than there was room for"
     for _ in range(3):
         for number, slot in enumerate(slots):
@@ -186,13 +186,13 @@ def test_calls_are_heard_in_one_batch_and_do_not_hear_each_other() -> None:
 
 def test_a_slot_is_clean_when_it_is_used_again() -> None:
     model = LoudnessModel()
-    ears = Ears(Encoding.MULAW, model, slots=1)
-    first = ears.open(Facts(), HearingSettings())
+    ears = FedEars(Encoding.MULAW, model, slots=1)
+    first = ears.open_line(Facts(), HearingSettings())
     ears.feed(first, window(0.9) * 3 + b"\xff" * 100)
     ears.beat()
     ears.close(first)
     facts = Facts()
-    second = ears.open(facts, HearingSettings())
+    second = ears.open_line(facts, HearingSettings())
     assert second == first
     assert model.resets == [first, first]
     for _ in range(6):
@@ -203,13 +203,13 @@ def test_a_slot_is_clean_when_it_is_used_again() -> None:
 
 
 def test_our_own_echo_is_no_sound() -> None:
-    ears, facts, asked = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts(), []
+    ears, facts, asked = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts(), []
 
     def veto(audio: bytes) -> bool:
         asked.append(len(audio))
         return True
 
-    slot = ears.open(facts, HearingSettings(), veto)
+    slot = ears.open_line(facts, HearingSettings(), veto)
     for level in [0, 0.9, 0.9, 0]:
         ears.feed(slot, window(level))
         ears.beat()
@@ -219,8 +219,8 @@ def test_our_own_echo_is_no_sound() -> None:
 
 @pytest.mark.parametrize("levels", [[0.9, 0.9], [0.2]])
 def test_silence_is_measured_only_after_sound(levels: list[float]) -> None:
-    ears, facts = Ears(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
-    slot = ears.open(facts, HearingSettings())
+    ears, facts = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts()
+    slot = ears.open_line(facts, HearingSettings())
     assert ears.silence_ms(slot, 1000) is None
     for level in levels:
         ears.feed(slot, window(level))
@@ -237,8 +237,8 @@ def test_silence_is_measured_only_after_sound(levels: list[float]) -> None:
 
 def test_the_model_forgets_while_nothing_sounds_and_only_then() -> None:
     model = LoudnessModel()
-    ears = Ears(Encoding.MULAW, model, slots=1)
-    slot = ears.open(Facts(), HearingSettings())
+    ears = FedEars(Encoding.MULAW, model, slots=1)
+    slot = ears.open_line(Facts(), HearingSettings())
     model.resets.clear()
     for level in [0.9] * 40 + [0.0] * 40:
         ears.feed(slot, window(level))
@@ -274,8 +274,8 @@ def test_what_the_model_remembers_of_a_voice_begins_no_sound(
     says = [0.0] * 70 + [0.9] * 6 + [0.0] * silent_windows + [sure]
     levels = [HISS] * 70 + [0.3] * 6 + [HISS] * silent_windows + [level]
     model, facts = Remembering(), Facts()
-    ears = Ears(Encoding.MULAW, model, slots=1)
-    slot = ears.open(facts, HearingSettings())
+    ears = FedEars(Encoding.MULAW, model, slots=1)
+    slot = ears.open_line(facts, HearingSettings())
     for at_level, model.says in zip(levels, says, strict=True):
         ears.feed(slot, window(at_level))
         ears.beat()

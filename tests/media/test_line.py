@@ -30,8 +30,14 @@ def test_the_latest_audio_is_there_to_the_byte(back: int) -> None:
 def test_of_what_is_no_longer_here_the_rest_is_given() -> None:
     line = line_of(100)
     kept = line.since(0)
-    assert KEPT_MS * 8 <= len(kept) <= 2 * KEPT_MS * 8 + FRAME
+    assert len(kept) == KEPT_MS * 8
     assert kept.endswith(bytes([99]) * FRAME)
+
+
+@pytest.mark.parametrize(("back", "size"), [(KEPT_MS * 8, 256), (1000, 1), (300, 300)])
+def test_a_piece_of_what_is_kept_is_there_to_the_byte(back: int, size: int) -> None:
+    line = line_of(100)
+    assert line.piece(line.end - back, size) == line.since(line.end - back)[:size]
 
 
 def test_of_what_has_not_come_yet_there_is_nothing() -> None:

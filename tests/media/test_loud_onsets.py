@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.media.fed_ears import FedEars
 
 from antiphon.audio import g711
 from antiphon.audio.wav import read_wav
 from antiphon.caller.clips import loud_span_ms, telephone_pcm
-from antiphon.media.ears import Ears
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.vocabulary import Encoding
@@ -64,8 +64,8 @@ class Line:
     def __init__(self, model: DeafModel | SileroVoiceActivity, *, echo: bool = False, hiss_dbfs: float = -55) -> None:
         self.told = Told()
         self.heard_ms = 0
-        self._ears = Ears(Encoding.MULAW, model, slots=1)
-        self._slot = self._ears.open(self.told, HearingSettings(), (lambda window: True) if echo else None)  # type: ignore[arg-type]
+        self._ears = FedEars(Encoding.MULAW, model, slots=1)
+        self._slot = self._ears.open_line(self.told, HearingSettings(), (lambda window: True) if echo else None)  # type: ignore[arg-type]
         self._random = np.random.default_rng(3)
         self._hiss = 10 ** (hiss_dbfs / 20)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from antiphon.audio import g711
+from antiphon.audio import codec, g711
 from antiphon.audio.wav import read_wav
 from antiphon.clock import ManualClock
 from antiphon.errors import ConfigurationError
@@ -25,11 +27,13 @@ class LoudnessModel:
     def __init__(self, rate_hz: int) -> None:
         self.rate_hz = rate_hz
         self.window_samples = rate_hz * 32 // 1000
+        self.heard: list[NDArray[np.float32]] = []
 
     def resize(self, slots: int) -> None: ...
     def reset(self, slot: int) -> None: ...
     def remember(self, slot: int, windows: NDArray[np.float32]) -> None: ...
     def infer(self, slots: NDArray[np.intp], windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.heard.extend(windows)
         return np.abs(windows).max(axis=1).astype(np.float32)
 
 
@@ -74,7 +78,8 @@ class Facts:
 class Rig:
     def __init__(self, recording: Path | None = None, audio: AudioFormat = TELEPHONE) -> None:
         self.clock = ManualClock(5000)
-        self.plane = MediaPlane(self.clock, {8000: lambda: LoudnessModel(8000), 16000: lambda: LoudnessModel(16000)})
+        self.model, wide = LoudnessModel(8000), LoudnessModel(16000)
+        self.plane = MediaPlane(self.clock, {8000: lambda: self.model, 16000: lambda: wide})
         self.facts = Facts()
         self.transport, self.phone, self.wire = memory_pair(self.clock, TELEPHONE)
         self.port: MediaPort = self.plane.open(self.facts, self.transport, audio, audio, HearingSettings(), recording)
@@ -149,6 +154,26 @@ def test_audio_that_comes_all_at_once_is_heard_as_if_it_had_been_spoken() -> Non
     assert rig.tap.audio == tone(200, 0.0) + said
     starts = rig.tap.starts
     assert starts == sorted(starts) and starts[-1] < 2700
+
+
+@given(st.lists(st.integers(1, 6000) | st.none(), max_size=40))
+def test_however_audio_comes_and_beats_fail_to_come_the_ears_hear_each_sample_once(steps: list[int | None]) -> None:
+    """Numbers are messages of so many bytes, None is a beat."""
+    rig, random = Rig(), np.random.default_rng(1)
+    rig.port.listen(rig.tap)
+    said = b""
+    for size in steps:
+        if size is None:
+            rig.beats(1)
+        else:
+            message = random.integers(0, 64, size, dtype=np.uint8).tobytes()  # loud, so that no window is passed over
+            rig.port.audio(message, None)
+            said += message
+    rig.beats(len(said) // 2048 + 2)
+    whole = len(said) // 256 * 256
+    heard = np.concatenate(rig.model.heard) if rig.model.heard else np.zeros(0)
+    assert heard.tobytes() == codec.decode_to_float(said[:whole], Encoding.MULAW).astype(heard.dtype).tobytes()
+    assert rig.tap.audio == said
 
 
 def test_a_backlog_can_be_dropped_and_is_bounded() -> None:

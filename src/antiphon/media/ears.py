@@ -15,10 +15,11 @@ from antiphon.media import loud_onsets
 from antiphon.media import slots as row
 from antiphon.media.attention import Attention, is_plain
 from antiphon.media.facts import MediaListener
+from antiphon.media.line import CallerLine
 from antiphon.media.settings import HearingSettings
 from antiphon.media.slots import NEVER, QUIET, QUIET_LINE_DBFS, SOUND, SPEECH, HearingSlots, State
 from antiphon.providers.base import VoiceActivityModel
-from antiphon.vocabulary import Encoding
+from antiphon.vocabulary import AudioFormat, Encoding
 
 _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
@@ -51,13 +52,17 @@ class Ears:
         self._encoding = encoding
         self._attention = Attention(model, encoding)
         self._window_samples = model.window_samples
-        self._sample_bytes = 2 if encoding is Encoding.PCM16 else 1
-        self._window_bytes = model.window_samples * self._sample_bytes
-        self._behind_bytes = _BEHIND_WINDOWS * self._window_bytes
+        self._rate_hz = model.rate_hz
+        self._window_bytes = AudioFormat(encoding, model.rate_hz).bytes_per_sample * model.window_samples
         self._window_ms = model.window_samples * 1000 // model.rate_hz
         self._frame_ms = self._window_ms // _FRAMES_A_WINDOW
         self._slots = HearingSlots()
-        self._pending: list[bytearray] = []
+        self._nothing = self.new_line()
+        self._lines: list[CallerLine] = []
+        self._at: list[int] = []
+        """Where on its line a call's next window begins."""
+        self._waiting: list[int] = []
+        """How many whole windows of a call wait to be heard."""
         self._ready: list[int] = []
         """Calls that have a window to be heard."""
         self._listeners: list[MediaListener | None] = []
@@ -67,10 +72,12 @@ class Ears:
         self._grow(slots)
 
     def _grow(self, slots: int) -> None:
-        before = len(self._pending)
+        before = len(self._lines)
         self._attention.resize(slots)
         self._slots.grow(slots)
-        self._pending += [bytearray() for _ in range(before, slots)]
+        self._lines += [self._nothing] * (slots - before)
+        self._at += [0] * (slots - before)
+        self._waiting += [0] * (slots - before)
         self._report_at_ms += [()] * (slots - before)
         self._listeners += [None] * (slots - before)
         self._vetoes += [None] * (slots - before)
@@ -78,14 +85,24 @@ class Ears:
 
     # ---------------------------------------------------------------------------------- one call
 
+    def new_line(self) -> CallerLine:
+        """A line that can be heard, for a call whose own is of another format."""
+        return CallerLine(AudioFormat(self._encoding, self._rate_hz))
+
     def open(
-        self, listener: MediaListener, settings: HearingSettings, veto: Callable[[bytes], bool] | None = None
+        self,
+        line: CallerLine,
+        listener: MediaListener,
+        settings: HearingSettings,
+        veto: Callable[[bytes], bool] | None = None,
     ) -> int:
-        """A slot for a call. ``veto(window)`` may say of a window that the model takes for sound that it is our own echo."""
+        """A slot for a call, which is heard from the end of its ``line`` on. ``veto(window)`` may say of a window that the model takes for
+        sound that it is our own echo."""
         if not self._free:
-            self._grow(len(self._pending) * 2)
+            self._grow(len(self._lines) * 2)
         slot = self._free.pop()
         self._attention.reset(slot)
+        self._lines[slot], self._at[slot] = line, line.end
         self._listeners[slot] = listener
         self._vetoes[slot] = veto
         self._slots.clear(slot)
@@ -100,19 +117,18 @@ class Ears:
     def close(self, slot: int) -> None:
         self._listeners[slot] = None
         self._vetoes[slot] = None
-        self._drop_pending(slot)
+        self.drop(slot)
+        self._lines[slot] = self._nothing
         self._free.append(slot)
 
-    def feed(self, slot: int, audio: bytes) -> bool:
-        """Audio of one call, in order. Returns as ``is_behind``."""
-        pending = self._pending[slot]
-        pending += audio
-        waiting, window = len(pending), self._window_bytes
-        if waiting < window:
-            return False
-        if waiting - len(audio) < window:
+    def look(self, slot: int) -> int:
+        """The windows that are whole on a call's line wait for the next beat. Returns the position on the line at which to look again."""
+        at, size = self._at[slot], self._window_bytes
+        whole = (self._lines[slot].end - at) // size
+        if whole and not self._waiting[slot]:
             self._ready.append(slot)
-        return waiting > self._behind_bytes
+        self._waiting[slot] = whole
+        return at + (whole + 1) * size
 
     def agent_sounds(self, slot: int, sounds: bool) -> None:
         """Whether the agent can be heard now: then a sound is worth noticing early."""
@@ -120,20 +136,23 @@ class Ears:
 
     def is_behind(self, slot: int) -> bool:
         """Whether audio waits that a beat should already have heard."""
-        return len(self._pending[slot]) > self._behind_bytes
+        return self._waiting[slot] > _BEHIND_WINDOWS
 
-    def skip_to(self, slot: int, media_ms: int) -> None:
-        """Nothing was fed for a while: what comes next stands at ``media_ms``."""
-        self._drop_pending(slot)
+    def skip_to(self, slot: int, media_ms: int) -> int:
+        """Nothing was heard for a while: what comes next on the line stands at ``media_ms``. Returns as ``look``."""
+        self.drop(slot)
+        self._at[slot] = self._lines[slot].end
         self._attention.reset(slot)
         call = self._slots.table[:, slot]
         call[row.HEARD_MS] = media_ms
         call[row.VOICE_END_MS] = -1
         call[row.PHASE] = QUIET
         call[row.REPORT_MS] = NEVER
+        return self.look(slot)
 
-    def _drop_pending(self, slot: int) -> None:
-        self._pending[slot] = bytearray()
+    def drop(self, slot: int) -> None:
+        """What waits shall not be heard."""
+        self._waiting[slot] = 0
         if slot in self._ready:
             self._ready.remove(slot)
 
@@ -148,7 +167,7 @@ class Ears:
 
     @property
     def calls(self) -> int:
-        return len(self._pending) - len(self._free)
+        return len(self._lines) - len(self._free)
 
     # ---------------------------------------------------------------------------------- all calls
     #
@@ -185,13 +204,14 @@ class Ears:
             self._tell(ready[number], begins, becomes_speech, stops, fades)
 
     def _next_windows(self, ready: list[int]) -> list[bytes]:
-        size = self._window_bytes
+        size, lines, positions, waiting = self._window_bytes, self._lines, self._at, self._waiting
         raw: list[bytes] = []
         for slot in ready:
-            pending = self._pending[slot]
-            raw.append(bytes(pending[:size]))
-            del pending[:size]
-            if len(pending) >= size:
+            line, at = lines[slot], positions[slot]
+            raw.append(line.piece(at, size))
+            positions[slot] = at + size
+            waiting[slot] -= 1
+            if waiting[slot]:
                 self._ready.append(slot)
         return raw
 

@@ -1,8 +1,8 @@
 """The last moments of both sides of a call, kept once for all who may ask for them later.
 
-Of the caller's the recogniser wants the moment before speech began, the echo guard the last segment, the recording all of it, a fifth of a
-second at a time. Of the agent's the echo guard wants the last second, and the recording all of it. Each used to keep a copy of its own and
-to be called for every message.
+Of the caller's the ears want a window at a time, the recogniser the moment before speech began, the echo guard the last segment, the
+recording all of it, two fifths of a second at a time. Of the agent's the echo guard wants the last second, and the recording all of it.
+Each used to keep a copy of its own and to be called for every message.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from antiphon.audio import codec
 from antiphon.vocabulary import AudioFormat
 
-KEPT_MS = 400
-"""At least so much is there to be asked for. Twice as much is held before the older half is let go."""
+KEPT_MS = 560
+"""At least so much is there to be asked for: what the ears may be behind (eight windows, and nearly one that is not whole yet) when a
+stride of 256 ms comes on top."""
 
 HEARD_AGAIN_MS = 1018
 """So long after it sounded the agent's voice may be asked for: the longest echo, and the segment that is compared."""
@@ -35,14 +36,18 @@ class CallerLine:
         self.end += len(audio)
 
     def forget(self) -> None:
-        """Let go of what is older than must be kept, if that is as much again. Whoever appends does this from time to time."""
-        if len(self._audio) > 2 * self._kept_bytes:
-            del self._audio[: -self._kept_bytes]
+        """Let go of what is older than must be kept. Whoever appends does this from time to time."""
+        del self._audio[: -self._kept_bytes]
 
     def since(self, position: int) -> bytes:
         """From ``position`` until now, or what of it is still here."""
         wanted = self.end - position
         return bytes(self._audio[-wanted:]) if wanted > 0 else b""
+
+    def piece(self, position: int, size: int) -> bytes:
+        """So many bytes from ``position`` on, all of which have been appended and not forgotten."""
+        start = position - self.end + len(self._audio)
+        return bytes(self._audio[start : start + size])
 
 
 class AgentLine:

@@ -64,10 +64,12 @@ class MediaPort:
         "_counters",
         "_early",
         "_ears",
+        "_ears_line",
         "_hears",
         "_in_step",
         "_line",
         "_listener",
+        "_look_at",
         "_ms_per_byte",
         "_offset_ms",
         "_plane",
@@ -118,7 +120,11 @@ class MediaPort:
         self._settings = settings
         self._counters = counters
         self._to_ears = to_ears
-        self._slot = ears.open(listener, settings, is_echo)
+        self._ears_line = line if to_ears is None else ears.new_line()
+        """What the ears hear."""
+        self._slot = ears.open(self._ears_line, listener, settings, is_echo)
+        self._look_at = ears.look(self._slot)
+        """Position on that line at which the ears have another window."""
         self._arrived_bytes = 0
         self._recorded = 0
         """Position on the line until which the recording has it."""
@@ -224,8 +230,12 @@ class MediaPort:
         line.append(audio)
         if line.end >= self._record_at:
             self._record()
-        if self._hears:
-            if self._ears.feed(self._slot, audio if self._to_ears is None else self._to_ears(audio)):
+        if self._to_ears is not None:
+            self._ears_line.append(self._to_ears(audio))
+            self._ears_line.forget()
+        if self._hears and self._ears_line.end >= self._look_at:
+            self._look_at = self._ears.look(self._slot)
+            if self._ears.is_behind(self._slot):
                 self._behind, self._in_step = True, False
                 self._want_beat()
         tap = self._tap
@@ -324,12 +334,15 @@ class MediaPort:
 
     def hear(self, settings: HearingSettings, *, enabled: bool = True) -> None:
         """New thresholds; ``enabled`` false for push-to-talk, where no voice activity is looked for."""
+        if self._slot < 0:
+            return  # the call is over, and its slot may be another's
         self._settings = settings
         if enabled and not self._hears:
-            self._ears.skip_to(self._slot, int(self.media_ms))
-        elif not enabled:
-            self.catch_up()
+            self._look_at = self._ears.skip_to(self._slot, int(self.media_ms))
         self._hears = enabled
+        if not enabled:
+            self._ears.drop(self._slot)
+            self.catch_up()
         self._ears.configure(self._slot, settings)
 
     # ---------------------------------------------------------------------------------- end
