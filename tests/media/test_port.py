@@ -308,6 +308,32 @@ def test_the_recording_holds_both_sides_as_they_were_heard(tmp_path: Path) -> No
     assert abs(len(loud) / 8 - heard_ms) <= 40, "what was cleared is not in the recording"
 
 
+def loud_ms(side: NDArray[np.float64]) -> tuple[int, int]:
+    """From when to when a side of a recording is not silent."""
+    loud = np.flatnonzero(np.abs(side) > 0.2)
+    return round(loud[0] / 8), round(loud[-1] / 8)
+
+
+@pytest.mark.parametrize("sound_ms", [0, 100, 1200])
+def test_what_is_said_in_a_calls_first_moments_stands_where_it_was_said(tmp_path: Path, sound_ms: int) -> None:
+    path = tmp_path / "call.wav"
+    rig = Rig(recording=path)
+    rig.plane.recordings.start()
+    rig.port.listen(rig.tap)
+    rig.run(sound_ms)
+    rig.run(40, 0.25)
+    rig.run(60)
+    rig.port.mouth.prepare(1)
+    rig.port.mouth.speak(1, tone(1500, 0.5), rig.clock.now_ms())
+    rig.port.mouth.start(1, rig.clock.now_ms())
+    rig.run(2600)
+    rig.port.close()
+    rig.plane.recordings.close()
+    samples, _ = read_wav(path)
+    assert loud_ms(samples[:, 0] / 32768) == (sound_ms, sound_ms + 40)
+    assert loud_ms(samples[:, 1] / 32768) == (sound_ms + 100, sound_ms + 1600)
+
+
 def test_a_recording_may_end_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     rig = Rig(recording=path)

@@ -1,7 +1,7 @@
 """The last moments of both sides of a call, kept once for all who may ask for them later.
 
 Of the caller's the ears want a window at a time, the recogniser the moment before speech began, the echo guard the last segment, the
-recording all of it, two fifths of a second at a time. Of the agent's the echo guard wants the last second, and the recording all of it.
+recording all of it, a second at a time. Of the agent's the echo guard wants the last second, and the recording all of it.
 Each used to keep a copy of its own and to be called for every message.
 """
 
@@ -35,9 +35,11 @@ class CallerLine:
         self._audio += audio
         self.end += len(audio)
 
-    def forget(self) -> None:
-        """Let go of what is older than must be kept. Whoever appends does this from time to time."""
-        del self._audio[: -self._kept_bytes]
+    def forget(self, wanted: int | None = None) -> None:
+        """Let go of what is older than must be kept, but of nothing from the position ``wanted`` on. Whoever appends does this from time to
+        time."""
+        kept = self._kept_bytes if wanted is None else max(self._kept_bytes, self.end - wanted)
+        del self._audio[:-kept]
 
     def since(self, position: int) -> bytes:
         """From ``position`` until now, or what of it is still here."""

@@ -92,7 +92,7 @@ class MediaPlane:
         ears, to_ears = self._hearing_for(format_in)
         line = line or CallerLine(format_in)
         agent = AgentLine(format_out)
-        recorder = self._recorder(recording, format_in, format_out, agent)
+        recorder = self._recorder(recording, line, format_in, agent, format_out)
         guard = None
         if transport.paced:
             guard = EchoGuard(format_in, format_out, line, agent, self.hearing_counters)
@@ -178,13 +178,13 @@ class MediaPlane:
         return self._ears_for(Encoding.PCM16, 16000), converter(audio, AudioFormat(Encoding.PCM16, 16000))
 
     def _recorder(
-        self, path: Path | None, format_in: AudioFormat, format_out: AudioFormat, agent: AgentLine
+        self, path: Path | None, line: CallerLine, format_in: AudioFormat, agent: AgentLine, format_out: AudioFormat
     ) -> Recorder | None:
         if path is None:
             return None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return Recorder(path, format_in, format_out, agent, self.recordings)
+            return Recorder(path, line, format_in, agent, format_out, self.recordings)
         except OSError as error:
             log.warning("recording_failed", problem=type(error).__name__)
             return None

@@ -25,8 +25,8 @@ _STRIDE_MS = 256
 """What a call hears in one beat at most. Audio that comes faster than it was spoken (a file sent at once, a line that was stuck) is heard
 in strides of this, so that the recogniser is not ahead of the ears."""
 _LONGEST_BACKLOG_MS = 600_000
-_RECORDED_MS = 400
-"""The recording takes so much at a time."""
+_FORGET_MS = 400
+"""How often a line that nobody records lets go of what is old."""
 
 
 @dataclass(slots=True)
@@ -74,7 +74,6 @@ class MediaPort:
         "_offset_ms",
         "_plane",
         "_record_at",
-        "_recorded",
         "_recorder",
         "_settings",
         "_slot",
@@ -126,9 +125,8 @@ class MediaPort:
         self._look_at = ears.look(self._slot)
         """Position on that line at which the ears have another window."""
         self._arrived_bytes = 0
-        self._recorded = 0
-        """Position on the line until which the recording has it."""
-        self._record_at = audio.bytes_for_ms(_RECORDED_MS)
+        self._record_at = 1
+        """Position on the line at which the recording wants some of it."""
         self._backlog = bytearray()
         """Arrived and not heard yet."""
         self._behind = False
@@ -258,10 +256,11 @@ class MediaPort:
 
     def _record(self) -> None:
         if self._recorder is not None:
-            self._recorder.hear(self._line.since(self._recorded), self._plane.now_ms())
-        self._line.forget()
-        self._recorded = self._line.end
-        self._record_at = self._recorded + self._audio.bytes_for_ms(_RECORDED_MS)
+            self._record_at = self._recorder.look(self._plane.now_ms())
+            self._line.forget(self._recorder.taken)
+        else:
+            self._record_at = self._line.end + self._audio.bytes_for_ms(_FORGET_MS)
+            self._line.forget()
 
     def _hear_backlog(self, size: int) -> None:
         while self._backlog and size > 0:

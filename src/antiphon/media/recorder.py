@@ -1,8 +1,8 @@
 """The recording of one call, written as it happens: stereo, the caller left, the agent right, both as they were heard.
 
-The caller's audio is the time base. The agent's audio is laid where it sounds; what a barge-in cleared is taken out again, which is
-why a block
-goes to the file only once it can no longer change. Files are written by a thread of their own: a slow disk never delays the beat.
+The caller's audio is the time base. The agent's audio is laid where it sounds; what a barge-in cleared is taken out again, which is why a
+block goes to the file only once it can no longer change: until then the caller's side stays on the call's line. Files are written by a
+thread of their own: a slow disk never delays the beat.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import structlog
 from antiphon.audio import codec
 from antiphon.audio.convert import converter
 from antiphon.audio.wav import WavTooLarge, WavWriter
-from antiphon.media.line import AgentLine
+from antiphon.media.line import AgentLine, CallerLine
 from antiphon.vocabulary import AudioFormat
 
 _BLOCK_MS = 1000
 _MARGIN_MS = 400
-"""The agent's lead reaches a quarter of a second ahead and may still be cleared: so much stays in memory when a block is written."""
+"""The agent's lead reaches a quarter of a second ahead and may still be cleared: so much is left alone when a block is written."""
 _LONGEST_ALONE_MS = 30_000
 """So long the agent may speak without anything coming from the caller, who is the time base: then the caller's side is silent, else a
 client that never sends audio would leave the whole of the agent's in memory until the call ends."""
@@ -92,47 +92,61 @@ class Recorder:
     """One call's recording, in the agent's format: where the caller's is another, it is converted."""
 
     def __init__(
-        self, path: Path, caller: AudioFormat, audio: AudioFormat, agent: AgentLine, writer: RecordingWriter
+        self,
+        path: Path,
+        line: CallerLine,
+        caller: AudioFormat,
+        agent: AgentLine,
+        audio: AudioFormat,
+        writer: RecordingWriter,
     ) -> None:
-        """``agent`` is what the agent says, in ``audio``. Raises OSError where the file cannot be made."""
+        """``line`` carries the caller, in ``caller``, and ``agent`` what the agent says, in ``audio``. Raises OSError where the file cannot
+        be made."""
         self._audio = audio
         self._convert = converter(caller, audio) if caller != audio else None
         self._writer = writer
         self._file = WavWriter(path, audio, channels=2)
-        self._agent = agent
+        self._line, self._caller, self._agent = line, caller, agent
         self._silence = codec.silence(audio, 1)
         self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
-        self._block = audio.bytes_for_ms(_BLOCK_MS)
-        self._full = self._block + audio.bytes_for_ms(_MARGIN_MS)
-        self._left = bytearray()
+        self._block = caller.bytes_for_ms(_BLOCK_MS)
+        self._full = self._block + caller.bytes_for_ms(_MARGIN_MS)
+        self.taken = 0
+        """Position on the caller's line from which on the recording wants it."""
+        self._heard = False
         self._began_ms: int | None = None
-        """Session clock at the first byte of the caller's side still in memory."""
+        """Session clock at the first moment that is not in the file."""
+        self._silent_ms = 0
+        """So much of the caller's side there is nothing of: what comes next on the line comes after it."""
         self._closed = False
 
-    def hear(self, audio: bytes, now_ms: int) -> None:
-        """The caller's audio, gaps filled."""
+    def look(self, now_ms: int) -> int:
+        """The caller's line carries more. Returns the position on it at which to look again."""
         if self._closed:
-            return
-        if self._convert is not None:
-            audio = self._convert(audio)
-        if self._began_ms is None:
-            self._begin(now_ms - int(self._audio.ms_of(len(audio))))
-        self._left += audio
-        self._write_what_is_full()
+            return self.taken
+        if not self._heard and self._line.end:
+            self._heard = True
+            self._hear_first(now_ms - int(self._caller.ms_of(self._line.end)))
+        while self._line.end - self.taken >= self._full:
+            self._write(self._side(self._block))
+        return self.taken + (self._full if self._heard else 1)
 
-    def _write_what_is_full(self) -> None:
-        while len(self._left) >= self._full:
-            self._flush(self._block)
+    def _hear_first(self, at_ms: int) -> None:
+        if self._began_ms is None:
+            self._begin(at_ms)
+        else:
+            self._silent_ms = max(at_ms - self._began_ms, 0)
 
     def speaks(self, starts_ms: int) -> None:
         """The agent says something, from ``starts_ms`` on; nobody may have been heard before."""
         if self._began_ms is None:
             self._begin(starts_ms)
             return
-        alone_ms = starts_ms - self._began_ms - len(self._left) / self._bytes_per_ms
-        if alone_ms > _LONGEST_ALONE_MS:
-            self._left += self._filled(b"", self._audio.bytes_for_ms(alone_ms))
-            self._write_what_is_full()
+        unwritten_ms = starts_ms - self._began_ms
+        if unwritten_ms - self._silent_ms - self._caller.ms_of(self._line.end - self.taken) > _LONGEST_ALONE_MS:
+            whole_ms = (unwritten_ms - _MARGIN_MS) // _BLOCK_MS * _BLOCK_MS
+            self._write(self._side(self._line.end - self.taken), self._audio.bytes_for_ms(whole_ms))
+            self._silent_ms = unwritten_ms - whole_ms
 
     def _begin(self, at_ms: int) -> None:
         self._began_ms = self._agent.recorded_ms = at_ms
@@ -140,19 +154,26 @@ class Recorder:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._flush(max(len(self._left), self._unrecorded_of_agent()))
+            if self._began_ms is not None:
+                self._write(self._side(self._line.end - self.taken), self._agent.bytes_after(self._began_ms))
             self._writer.finish(self._file)
 
-    def _unrecorded_of_agent(self) -> int:
-        return 0 if self._began_ms is None else self._agent.bytes_after(self._began_ms)
+    def _side(self, size: int) -> bytes:
+        """The caller's side, as it is recorded: the silence that is due, then so much of the line."""
+        audio = self._line.piece(self.taken, size)
+        self.taken += size
+        silence, self._silent_ms = self._silence * int(self._silent_ms * self._audio.rate_hz / 1000), 0
+        return silence + (audio if self._convert is None else self._convert(audio))
 
-    def _flush(self, size: int) -> None:
-        if not size or self._began_ms is None:
+    def _write(self, left: bytes, size: int = 0) -> None:
+        """What the caller's side is until now, and the agent's of the same time. ``size`` bytes at least."""
+        if self._began_ms is None:
             return
+        size = max(len(left), size)
         ends_ms = self._began_ms + round(size / self._bytes_per_ms)
-        left, right = bytes(self._left[:size]), self._agent.between(self._began_ms, ends_ms)[:size]
-        del self._left[:size]
-        self._writer.write(self._file, self._filled(left, size), self._filled(right, size))
+        right = self._agent.between(self._began_ms, ends_ms)[:size]
+        if size:
+            self._writer.write(self._file, self._filled(left, size), self._filled(right, size))
         self._began_ms = self._agent.recorded_ms = ends_ms
 
     def _filled(self, side: bytes, size: int) -> bytes:
