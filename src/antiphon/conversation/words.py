@@ -45,8 +45,9 @@ NUMBER_WORDS = frozenset(
 )
 
 
+@lru_cache(maxsize=64)
 def words_of(text: str) -> tuple[str, ...]:
-    """``"Mm-hm, I'm here."`` → ``("mm-hm", "i'm", "here")``."""
+    """``"Mm-hm, I'm here."`` → ``("mm-hm", "i'm", "here")``. Kept for a moment, as are the next: several rules ask the same of a turn."""
     return tuple(word.replace("’", "'") for word in _WORD.findall(text.lower()))
 
 
@@ -67,6 +68,7 @@ def _phrases(phrases: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted((words for words in split if words), key=len, reverse=True))
 
 
+@lru_cache(maxsize=64)
 def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...], *, unfinished: bool = False) -> tuple[str, ...]:
     """``words`` without any occurrence of the phrases, longest phrase first. Where more words may follow (``unfinished``), last words that
     are the beginning of a phrase are left out too: "I" may become "I see"."""

@@ -197,9 +197,9 @@ class Mouth:
         position_ms = self._marks.pop(name, None)
         if position_ms is None:
             return False
-        self._playhead.marked(position_ms, now_ms)
-        self.wake_ms = now_ms  # the clock may have been set right
-        self._on_change()
+        if self._playhead.marked(position_ms, now_ms):
+            self.wake_ms = now_ms
+            self._on_change()
         if self._ended and not self._marks and self._end_mark_sent and self._unsent_bytes() == 0:
             self._finish(int(position_ms))
         return True

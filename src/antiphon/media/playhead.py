@@ -69,13 +69,14 @@ class Playhead:
         """When ``position_ms`` will have been heard."""
         return int(self._start_ms + position_ms - self._base_ms)
 
-    def marked(self, position_ms: float, now_ms: int) -> None:
-        """The far side says that ``position_ms`` was played."""
+    def marked(self, position_ms: float, now_ms: int) -> bool:
+        """The far side says that ``position_ms`` was played. Returns whether that has set the clock right."""
         if not self._running or position_ms < self._base_ms:
-            return
+            return False
         behind_ms = now_ms - self.due_at_ms(position_ms)
         if behind_ms < -_EARLY_MS:
-            return
+            return False
+        started_ms = self._start_ms
         if behind_ms < 0:
             # Heard sooner than we thought possible: the clock was slow.
             self._start_ms += behind_ms
@@ -85,3 +86,4 @@ class Playhead:
             self._start_ms += behind_ms - usual_ms
         else:
             self.round_trip_ms = min(usual_ms, behind_ms)
+        return self._start_ms != started_ms
