@@ -62,7 +62,10 @@ class EchoGuard:
         if not self._comparable:
             return False
         now_ms = self.clock.now_ms()
-        played = self._floats(self._played_until(now_ms), self._out)
+        recent = self._played_until(now_ms)
+        if not recent and now_ms >= self._tail_until_ms:
+            return False
+        played = self._floats(recent, self._out)
         heard = self._floats(self._caller.since(self._caller.end - self._in.bytes_for_ms(_SEGMENT_MS)), self._in)
         if _may_be_echo(heard, played) and self._path.match(heard, played) is not None:
             self._tail_until_ms = now_ms + _TAIL_MS
