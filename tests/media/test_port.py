@@ -334,6 +334,26 @@ def test_what_is_said_in_a_calls_first_moments_stands_where_it_was_said(tmp_path
     assert loud_ms(samples[:, 1] / 32768) == (sound_ms + 100, sound_ms + 1600)
 
 
+@pytest.mark.parametrize("pause_ms", [2_000, 90_000])
+def test_push_to_talk_stands_in_the_recording_where_it_was_said(tmp_path: Path, pause_ms: int) -> None:
+    path = tmp_path / "call.wav"
+    rig = Rig(recording=path)
+    rig.plane.recordings.start()
+    rig.port.hear(HearingSettings(), enabled=False)
+    rig.port.listen(rig.tap)
+    for _ in range(2):
+        for _ in range(25):
+            rig.wire.advance(20)
+            rig.port.audio(tone(20, 0.25), None)
+        rig.wire.advance(pause_ms)
+    rig.port.close()
+    rig.plane.recordings.close()
+    samples, _ = read_wav(path)
+    loud = np.flatnonzero(samples[:, 0] > 3000)
+    assert loud.size == 8000
+    assert loud[4000] - loud[0] == (500 + pause_ms) * 8
+
+
 def test_a_recording_may_end_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     rig = Rig(recording=path)

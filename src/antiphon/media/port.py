@@ -132,7 +132,7 @@ class MediaPort:
         self._behind = False
         """Whether audio waits that a beat should already have heard."""
         self._in_step = False
-        """Whether somebody listens, and all that has arrived is heard or will be at the next beat."""
+        """Whether somebody listens for voices, and all that has arrived is heard or will be at the next beat."""
         self._stride_bytes, self._ms_per_byte = _measures(audio)
         self._offset_ms = 0.0
         """Stream position minus our own: moved when the stream's time base jumps."""
@@ -175,7 +175,7 @@ class MediaPort:
         self._receive(payload, media_ms)
 
     def _receive(self, payload: bytes, media_ms: int | None) -> None:
-        """Audio that comes before anybody listens, after a hole, faster than it was spoken, or in large pieces."""
+        """Audio that comes before anybody listens, after a hole, faster than it was spoken, in large pieces, or push-to-talk."""
         if not self._arrived:
             self._arrived = True
             self._offset_ms = float(media_ms or 0)
@@ -183,6 +183,8 @@ class MediaPort:
         if self._tap is None:
             self._keep_early(payload)
             return
+        if not self._hears and media_ms is None and self._recorder is not None:
+            self._recorder.pauses(self._plane.now_ms() - int(self._audio.ms_of(len(payload))))
         if media_ms is not None:
             missing_ms = media_ms - self._offset_ms - self._arrived_bytes * self._ms_per_byte
             if not -_GAP_TOLERANCE_MS <= missing_ms <= _GAP_TOLERANCE_MS:
@@ -192,7 +194,9 @@ class MediaPort:
 
     def _note_step(self) -> None:
         """Whether what comes next can be heard at once."""
-        self._in_step = self._arrived and self._tap is not None and not self._behind and not self._backlog
+        self._in_step = (
+            self._arrived and self._hears and self._tap is not None and not self._behind and not self._backlog
+        )
 
     def _keep_early(self, payload: bytes) -> None:
         if self._slot < 0:
@@ -342,6 +346,7 @@ class MediaPort:
         if not enabled:
             self._ears.drop(self._slot)
             self.catch_up()
+        self._note_step()
         self._ears.configure(self._slot, settings)
 
     # ---------------------------------------------------------------------------------- end

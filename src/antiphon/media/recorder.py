@@ -25,6 +25,8 @@ _MARGIN_MS = 400
 _LONGEST_ALONE_MS = 30_000
 """So long the agent may speak without anything coming from the caller, who is the time base: then the caller's side is silent, else a
 client that never sends audio would leave the whole of the agent's in memory until the call ends."""
+_SHORTEST_PAUSE_MS = 1000
+"""Behind the clock by less, a stream is late and not paused."""
 _LOOK_EVERY_S = 0.2
 _MAX_WAITING_BLOCKS = 4096
 """Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
@@ -135,7 +137,23 @@ class Recorder:
         if self._began_ms is None:
             self._begin(at_ms)
         else:
-            self._silent_ms = max(at_ms - self._began_ms, 0)
+            self._rest(at_ms)
+
+    def pauses(self, until_ms: int) -> None:
+        """What comes next on the caller's line is said from ``until_ms`` on. For a client that sends nothing while nobody speaks: what it
+        sends would else stand where the pause began."""
+        if self._closed or self._began_ms is None or not self._heard:
+            return
+        on_line_ms = self._caller.ms_of(self._line.end - self.taken)
+        if until_ms - self._began_ms - self._silent_ms - on_line_ms >= _SHORTEST_PAUSE_MS:
+            self._write(self._side(self._line.end - self.taken))
+            self._rest(until_ms)
+
+    def _rest(self, until_ms: int) -> None:
+        """Nothing of the caller until then. A long silence is written at once, for a pause may last until memory ends."""
+        while self._began_ms is not None and until_ms - self._began_ms > _LONGEST_ALONE_MS + _MARGIN_MS:
+            self._write(b"", self._audio.bytes_for_ms(_LONGEST_ALONE_MS))
+        self._silent_ms = max(until_ms - (self._began_ms or 0), 0)
 
     def speaks(self, starts_ms: int) -> None:
         """The agent says something, from ``starts_ms`` on; nobody may have been heard before."""
