@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +35,7 @@ def encode(samples: NDArray[np.int16], encoding: Encoding) -> bytes:
     return codes.tobytes()
 
 
+@lru_cache(maxsize=16)
 def silence(audio: AudioFormat, samples: int) -> bytes:
-    """``samples`` samples of digital silence as wire bytes."""
+    """``samples`` samples of digital silence as wire bytes. Kept, since every call asks for the same."""
     return encode(np.zeros(samples, dtype=np.int16), audio.encoding)
