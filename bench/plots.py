@@ -82,7 +82,6 @@ def draw(folder: Path, name: str, title: str, curves: list[tuple[str, str, Read]
 HEADINGS = (
     "server", "calls", "live", "CPU ms / call-s", "of all runs", "KiB / call", "response over floor p50 / p95 / p99",
     "barge-in: onset → silent p50 / p95 / p99", "unanswered", "missed", "refused", "frames late p99", "others' cores",
-    "step through memory",
 )  # fmt: skip
 
 
@@ -113,7 +112,6 @@ def cells(report: dict[str, Any], point: dict[str, Any]) -> tuple[str, ...]:
         f"{point['refused']}" if "refused" in point else "–",
         f"{frames['p99_ms']:.1f}" if frames else "–",
         f"{point['other_cores']:.2f}",
-        f"{point['memory_step_ns']:.0f} ns" if "memory_step_ns" in point else "–",
     )
 
 

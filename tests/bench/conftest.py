@@ -71,7 +71,6 @@ def sensed() -> Sensed:
         ended=Memory(201_000, 150_300, 70_100),
         live_calls=2,
         reference_ms=1000.0,
-        memory_step_ns=50.0,
         beat_lateness_p99_ms=3.0,
         loadavg=(0.5, 0.5, 0.5),
     )

@@ -1,15 +1,12 @@
-"""The machine a figure comes from, and two yardsticks: how quick its cores are, and how far away its memory."""
+"""The machine a figure comes from, and a yardstick that lets figures of two machines be compared."""
 
 from __future__ import annotations
 
 import os
 import platform
-import random
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,34 +92,3 @@ def _run_arrays(samples: NDArray[np.float32]) -> float:
         power = np.mean(samples * samples, axis=1)
         level += float(np.sqrt(power).max())
     return level
-
-
-_CHAIN_NODES = 40_000
-"""About four megabytes: more than a core's own caches hold, less than a process has of the one that all cores of a chip share."""
-_CHAIN_STEPS = 200_000
-
-
-class MemoryYardstick:
-    """What a step from one object to another costs where no cache of the core holds it, as most objects of a call are when its next message
-    comes. On a virtual machine neighbours that cannot be seen decide whether the cores' shared cache holds it."""
-
-    def __init__(self) -> None:
-        nodes: list[list[Any]] = [[] for _ in range(_CHAIN_NODES)]
-        order = list(range(_CHAIN_NODES))
-        random.Random(1).shuffle(order)
-        for here, there in zip(order, [*order[1:], order[0]], strict=True):
-            nodes[here].append(nodes[there])
-        self._node = nodes[0]
-
-    def step_ns(self) -> float:
-        """Nanoseconds of CPU a step, the middle one of three times 200,000. On a machine to oneself some 50; 300 where others use its cache
-        and its memory."""
-        return median(self._walk() for _ in range(3))
-
-    def _walk(self) -> float:
-        node = self._node
-        started_ns = time.process_time_ns()
-        for _ in range(_CHAIN_STEPS):
-            node = node[0]
-        self._node = node
-        return (time.process_time_ns() - started_ns) / _CHAIN_STEPS

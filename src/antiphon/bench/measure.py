@@ -17,7 +17,7 @@ from antiphon.bench import proc
 from antiphon.bench.fleet import Fleet, Span, wall_ms
 from antiphon.bench.holds import read_holds
 from antiphon.bench.knee import next_calls
-from antiphon.bench.machine import Cores, MemoryYardstick, time_reference
+from antiphon.bench.machine import Cores, time_reference
 from antiphon.bench.point import Counters, Point, Sensed, make_point, typical_of
 from antiphon.bench.server import BenchFailed, Server, Target
 from antiphon.bench.workload import Window, Workload, window_for
@@ -92,8 +92,7 @@ async def measure_point(bench: Bench, calls: int) -> Point:
 
 async def _measure_point(bench: Bench, calls: int) -> Point:
     await _quiet(bench.quiet_within_s)
-    reference_ms, memory = time_reference(), MemoryYardstick()
-    step_ns = memory.step_ns()
+    reference_ms = time_reference()
     window = window_for(calls, bench.seconds)
     async with bench.target.running(bench.cores.server, bench.scratch) as server, http_client() as client:
         await warm_up(bench.workload, server, client)
@@ -119,11 +118,9 @@ async def _measure_point(bench: Bench, calls: int) -> Point:
         await asyncio.sleep(window.tail_s)
         await fleet.hang_up()
         await asyncio.sleep(SETTLE_S)
-        step_ns = (step_ns + memory.step_ns()) / 2
         sensed = Sensed(
-            before, after, idle_cpu_ms_per_s, base, steady, _memory(server), live, reference_ms, step_ns, beat_late_ms,
-            loadavg,
-        )  # fmt: skip
+            before, after, idle_cpu_ms_per_s, base, steady, _memory(server), live, reference_ms, beat_late_ms, loadavg
+        )
         holds = read_holds(server.event_logs) if server.event_logs is not None else {}
         return make_point(calls, span, fleet.records, sensed, send_lateness, holds)
 

@@ -51,7 +51,6 @@ class Sensed:
     """A moment after the last call ended."""
     live_calls: int
     reference_ms: float
-    memory_step_ns: float
     beat_lateness_p99_ms: float | None
     """The server's own account of its beat."""
     loadavg: tuple[float, float, float]
@@ -92,8 +91,6 @@ class Point:
     reference_ms: float
     cpu_per_reference: float
     """``cpu_ms_per_call_s`` in thousandths of the reference work: to be compared between machines."""
-    memory_step_ns: float
-    """As ``MemoryYardstick.step_ns``, the mean of before and after the calls."""
     base: Memory
     steady: Memory
     ended: Memory
@@ -180,7 +177,6 @@ def make_point(
         server_cores=server_s / span.seconds,
         reference_ms=sensed.reference_ms,
         cpu_per_reference=1000 * cpu_ms / sensed.reference_ms,
-        memory_step_ns=sensed.memory_step_ns,
         base=sensed.base,
         steady=sensed.steady,
         ended=sensed.ended,

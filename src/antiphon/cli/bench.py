@@ -177,8 +177,7 @@ async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
         late_ms = point.frame_lateness.p99_ms or 0.0
         console.print(
             f"{point.calls} calls: {point.cpu_ms_per_call_s:.2f} ms of CPU per call-second, "
-            f"{point.speech.unanswered} of {point.speech.turns} turns unanswered, frames {late_ms:.1f} ms late (p99), "
-            f"{point.memory_step_ns:.0f} ns a step through memory"
+            f"{point.speech.unanswered} of {point.speech.turns} turns unanswered, frames {late_ms:.1f} ms late (p99)"
             + (f", {point.refused} callers refused, {point.live_calls:.0f} live" if point.refused else "")
         )
 
