@@ -49,11 +49,10 @@ class Ears:
     """All calls of one encoding and rate. Slot numbers are handed out by ``open``."""
 
     def __init__(self, encoding: Encoding, model: VoiceActivityModel, slots: int = 64) -> None:
-        self._encoding = encoding
         self._attention = Attention(model, encoding)
         self._window_samples = model.window_samples
-        self._rate_hz = model.rate_hz
-        self._window_bytes = AudioFormat(encoding, model.rate_hz).bytes_per_sample * model.window_samples
+        self._audio = AudioFormat(encoding, model.rate_hz)
+        self._window_bytes = self._audio.bytes_per_sample * model.window_samples
         self._window_ms = model.window_samples * 1000 // model.rate_hz
         self._frame_ms = self._window_ms // _FRAMES_A_WINDOW
         self._slots = HearingSlots()
@@ -87,7 +86,7 @@ class Ears:
 
     def new_line(self) -> CallerLine:
         """A line that can be heard, for a call whose own is of another format."""
-        return CallerLine(AudioFormat(self._encoding, self._rate_hz))
+        return CallerLine(self._audio)
 
     def open(
         self,
@@ -185,7 +184,7 @@ class Ears:
     def _hear(self, ready: list[int]) -> None:
         raw = self._next_windows(ready)
         slots = np.array(ready, dtype=np.intp)
-        windows = codec.decode_to_float(b"".join(raw), self._encoding).reshape(-1, self._window_samples)
+        windows = codec.decode_to_float(b"".join(raw), self._audio.encoding).reshape(-1, self._window_samples)
         state = self._slots.take(slots)
         level_db = _levels_of(windows)
         background_db = self._measure_loudness(state, level_db)

@@ -343,10 +343,11 @@ class MediaPort:
         if enabled and not self._hears:
             self._look_at = self._ears.skip_to(self._slot, int(self.media_ms))
         self._hears = enabled
-        if not enabled:
+        if enabled:
+            self._note_step()
+        else:
             self._ears.drop(self._slot)
             self.catch_up()
-        self._note_step()
         self._ears.configure(self._slot, settings)
 
     # ---------------------------------------------------------------------------------- end

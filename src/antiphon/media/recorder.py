@@ -115,8 +115,9 @@ class Recorder:
         self._full = self._block + caller.bytes_for_ms(_MARGIN_MS)
         self.taken = 0
         """Position on the caller's line from which on the recording wants it."""
-        self._heard = False
-        self._began_ms: int | None = None
+        self._heard = self._begun = False
+        """Whether the caller has been heard, and whether anybody has."""
+        self._began_ms = 0
         """Session clock at the first moment that is not in the file."""
         self._silent_ms = 0
         """So much of the caller's side there is nothing of: what comes next on the line comes after it."""
@@ -134,45 +135,44 @@ class Recorder:
         return self.taken + (self._full if self._heard else 1)
 
     def _hear_first(self, at_ms: int) -> None:
-        if self._began_ms is None:
-            self._begin(at_ms)
-        else:
+        if self._begun:
             self._rest(at_ms)
+        else:
+            self._begin(at_ms)
 
     def pauses(self, until_ms: int) -> None:
         """What comes next on the caller's line is said from ``until_ms`` on. For a client that sends nothing while nobody speaks: what it
         sends would else stand where the pause began."""
-        if self._closed or self._began_ms is None or not self._heard:
-            return
-        on_line_ms = self._caller.ms_of(self._line.end - self.taken)
-        if until_ms - self._began_ms - self._silent_ms - on_line_ms >= _SHORTEST_PAUSE_MS:
+        if self._heard and not self._closed and self._behind_ms(until_ms) >= _SHORTEST_PAUSE_MS:
             self._write(self._side(self._line.end - self.taken))
             self._rest(until_ms)
 
-    def _rest(self, until_ms: int) -> None:
-        """Nothing of the caller until then. A long silence is written at once, for a pause may last until memory ends."""
-        while self._began_ms is not None and until_ms - self._began_ms > _LONGEST_ALONE_MS + _MARGIN_MS:
-            self._write(b"", self._audio.bytes_for_ms(_LONGEST_ALONE_MS))
-        self._silent_ms = max(until_ms - (self._began_ms or 0), 0)
-
     def speaks(self, starts_ms: int) -> None:
         """The agent says something, from ``starts_ms`` on; nobody may have been heard before."""
-        if self._began_ms is None:
+        if not self._begun:
             self._begin(starts_ms)
-            return
-        unwritten_ms = starts_ms - self._began_ms
-        if unwritten_ms - self._silent_ms - self._caller.ms_of(self._line.end - self.taken) > _LONGEST_ALONE_MS:
-            whole_ms = (unwritten_ms - _MARGIN_MS) // _BLOCK_MS * _BLOCK_MS
-            self._write(self._side(self._line.end - self.taken), self._audio.bytes_for_ms(whole_ms))
-            self._silent_ms = unwritten_ms - whole_ms
+        elif self._behind_ms(starts_ms) > _LONGEST_ALONE_MS:
+            self._write(self._side(self._line.end - self.taken))
+            self._rest(starts_ms)
 
     def _begin(self, at_ms: int) -> None:
+        self._begun = True
         self._began_ms = self._agent.recorded_ms = at_ms
+
+    def _behind_ms(self, at_ms: int) -> float:
+        """How much of the caller's side there is nothing of, until then."""
+        return at_ms - self._began_ms - self._silent_ms - self._caller.ms_of(self._line.end - self.taken)
+
+    def _rest(self, until_ms: int) -> None:
+        """Nothing of the caller until then. What of it can no longer change is written at once: a pause may last until memory ends."""
+        while (whole_ms := (until_ms - self._began_ms - _MARGIN_MS) // _BLOCK_MS * _BLOCK_MS) > 0:
+            self._write(b"", self._audio.bytes_for_ms(min(whole_ms, _LONGEST_ALONE_MS)))
+        self._silent_ms = max(until_ms - self._began_ms, 0)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            if self._began_ms is not None:
+            if self._begun:
                 self._write(self._side(self._line.end - self.taken), self._agent.bytes_after(self._began_ms))
             self._writer.finish(self._file)
 
@@ -185,8 +185,6 @@ class Recorder:
 
     def _write(self, left: bytes, size: int = 0) -> None:
         """What the caller's side is until now, and the agent's of the same time. ``size`` bytes at least."""
-        if self._began_ms is None:
-            return
         size = max(len(left), size)
         ends_ms = self._began_ms + round(size / self._bytes_per_ms)
         right = self._agent.between(self._began_ms, ends_ms)[:size]
