@@ -42,7 +42,12 @@ def told(tokens: list[str], fault: BaseException | None = None, rest_ms: int = 0
 
 
 def test_the_first_token_and_the_end_of_a_sentence_are_told_at_once() -> None:
-    assert told(["So ", "this ", "is ", "it. ", "And "]) == [(0, "So "), (30, "this is it. "), (40, "And ")]
+    assert told(["So ", "this ", "is ", "it.", " And"]) == [(0, "So "), (30, "this is it."), (40, " And")]
+
+
+def test_where_the_end_of_a_sentence_is_known_what_follows_waits_for_company() -> None:
+    tokens = ["So ", "is ", "it. Now ", "for ", "the ", "rest. "]
+    assert told(tokens) == [(0, "So "), (20, "is it. Now "), (50, "for the rest. ")]
 
 
 def test_where_a_full_stop_may_be_part_of_a_number_what_follows_is_told_at_once() -> None:

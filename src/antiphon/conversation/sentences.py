@@ -18,6 +18,7 @@ _ENDS = re.compile(f"[{_SENTENCE_ENDS}]")
 _MARKS = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}]")
 _MAY_END = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}<>]")
 _CLOSERS = "\"'”’)]"
+_OPEN_END = re.compile(f"(?:[{_SENTENCE_ENDS}][{_SENTENCE_ENDS}{re.escape(_CLOSERS)}]*|[{_CLAUSE_ENDS}]|<[^>]*)\\Z")
 _ABBREVIATIONS = frozenset(
     [
         "mr",
@@ -49,6 +50,11 @@ _ABBREVIATIONS = frozenset(
 def may_end_piece(text: str) -> bool:
     """Whether something in the text may let go a piece: that of a stream in which this is so nowhere need not be fed at once."""
     return _MAY_END.search(text) is not None
+
+
+def what_follows_decides(text: str) -> bool:
+    """Whether a piece may end at the end of the text, or not, by what comes next: "3." may be half a number."""
+    return _OPEN_END.search(text) is not None
 
 
 def without_flushes(text: str) -> str:

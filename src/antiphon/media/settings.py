@@ -48,7 +48,7 @@ class PlayoutSettings:
     far side buffers anyway."""
     first_message_ms: int = 40
     """The first message of a reply is short, so that it leaves with the voice's first chunk."""
-    mark_every_ms: int = 400
+    mark_every_ms: int = 500
     """Marks asked for, so that the playhead is corrected while a reply plays."""
     mark_timeout_ms: int = 2000
     """An end mark that has not come this long after it should have: the clock decides."""

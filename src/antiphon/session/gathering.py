@@ -11,7 +11,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from antiphon.conversation.sentences import may_end_piece
+from antiphon.conversation.sentences import may_end_piece, what_follows_decides
 
 _LONGEST_WAIT_S = 0.06
 """No text waits longer for company: a client that shows the words as they come sees them flow."""
@@ -48,8 +48,7 @@ class TextGathering:
         ends = may_end_piece(text)
         if ends or self._at_once:
             self.flush()
-            # Where a full stop may be part of a number, what follows decides.
-            self._at_once = ends
+            self._at_once = ends and what_follows_decides(text)
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LONGEST_WAIT_S, self._on_timer)
 
