@@ -29,4 +29,3 @@ class FedEars(Ears):
 
     def feed(self, slot: int, audio: bytes) -> None:
         self._fed[slot].append(audio)
-        self.look(slot)

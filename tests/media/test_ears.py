@@ -202,6 +202,26 @@ def test_a_slot_is_clean_when_it_is_used_again() -> None:
     assert ears.calls == 1
 
 
+def test_a_call_that_ends_while_more_of_it_waits_disturbs_no_other() -> None:
+    ears, other = FedEars(Encoding.MULAW, LoudnessModel(), slots=2), Facts()
+
+    class HangsUp(Facts):
+        def speech_started(self, media_ms: int) -> None:
+            super().speech_started(media_ms)
+            ears.close(first)
+
+    hangs_up = HangsUp()
+    first, second = ears.open_line(hangs_up, HearingSettings()), ears.open_line(other, HearingSettings())
+    for slot in (first, second):
+        ears.feed(slot, window(0.9) * 3)
+    ears.beat()
+    assert hangs_up.told == [("sound", 0), ("speech", 0)]
+    assert other.told[:2] == [("sound", 0), ("speech", 0)]
+    assert ears.silence_ms(second, 96) is None
+    assert not ears.is_behind(second)
+    assert ears.calls == 1
+
+
 def test_our_own_echo_is_no_sound() -> None:
     ears, facts, asked = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts(), []
 

@@ -24,6 +24,8 @@ from antiphon.vocabulary import AudioFormat, Encoding
 _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
 _BEHIND_WINDOWS = 8
+_NOT_HEARD = 1 << 62
+"""A position that no line reaches."""
 _FLOOR_MARGIN_DB = 9.0
 """A frame this much over the background is voice as far as the end of speech is concerned."""
 _FALL_DB = 30.0
@@ -58,12 +60,10 @@ class Ears:
         self._slots = HearingSlots()
         self._nothing = self.new_line()
         self._lines: list[CallerLine] = []
-        self._at: list[int] = []
-        """Where on its line a call's next window begins."""
-        self._waiting: list[int] = []
-        """How many whole windows of a call wait to be heard."""
-        self._ready: list[int] = []
-        """Calls that have a window to be heard."""
+        self._due: list[int] = []
+        """Where on its line a call's next window ends; ``_NOT_HEARD`` where nobody listens."""
+        self._again: list[int] = []
+        """Calls that have one more window to be heard in this beat."""
         self._listeners: list[MediaListener | None] = []
         self._report_at_ms: list[tuple[int, ...]] = []
         self._vetoes: list[Callable[[bytes], bool] | None] = []
@@ -75,8 +75,7 @@ class Ears:
         self._attention.resize(slots)
         self._slots.grow(slots)
         self._lines += [self._nothing] * (slots - before)
-        self._at += [0] * (slots - before)
-        self._waiting += [0] * (slots - before)
+        self._due += [_NOT_HEARD] * (slots - before)
         self._report_at_ms += [()] * (slots - before)
         self._listeners += [None] * (slots - before)
         self._vetoes += [None] * (slots - before)
@@ -101,7 +100,7 @@ class Ears:
             self._grow(len(self._lines) * 2)
         slot = self._free.pop()
         self._attention.reset(slot)
-        self._lines[slot], self._at[slot] = line, line.end
+        self._lines[slot], self._due[slot] = line, line.end + self._window_bytes
         self._listeners[slot] = listener
         self._vetoes[slot] = veto
         self._slots.clear(slot)
@@ -120,40 +119,34 @@ class Ears:
         self._lines[slot] = self._nothing
         self._free.append(slot)
 
-    def look(self, slot: int) -> int:
-        """The windows that are whole on a call's line wait for the next beat. Returns the position on the line at which to look again."""
-        at, size = self._at[slot], self._window_bytes
-        whole = (self._lines[slot].end - at) // size
-        if whole and not self._waiting[slot]:
-            self._ready.append(slot)
-        self._waiting[slot] = whole
-        return at + (whole + 1) * size
-
     def agent_sounds(self, slot: int, sounds: bool) -> None:
         """Whether the agent can be heard now: then a sound is worth noticing early."""
         self._slots.table[row.AGENT_SOUNDS, slot] = sounds
 
+    def behind_from(self, slot: int) -> int:
+        """The position on its line from which on this call is behind: a beat should already have heard some of what waits there."""
+        return self._due[slot] + _BEHIND_WINDOWS * self._window_bytes
+
     def is_behind(self, slot: int) -> bool:
         """Whether audio waits that a beat should already have heard."""
-        return self._waiting[slot] > _BEHIND_WINDOWS
+        return self._lines[slot].end >= self.behind_from(slot)
 
-    def skip_to(self, slot: int, media_ms: int) -> int:
-        """Nothing was heard for a while: what comes next on the line stands at ``media_ms``. Returns as ``look``."""
+    def skip_to(self, slot: int, media_ms: int) -> None:
+        """Nothing was heard for a while: what comes next on the line stands at ``media_ms``."""
         self.drop(slot)
-        self._at[slot] = self._lines[slot].end
+        self._due[slot] = self._lines[slot].end + self._window_bytes
         self._attention.reset(slot)
         call = self._slots.table[:, slot]
         call[row.HEARD_MS] = media_ms
         call[row.VOICE_END_MS] = -1
         call[row.PHASE] = QUIET
         call[row.REPORT_MS] = NEVER
-        return self.look(slot)
 
     def drop(self, slot: int) -> None:
-        """What waits shall not be heard."""
-        self._waiting[slot] = 0
-        if slot in self._ready:
-            self._ready.remove(slot)
+        """What waits shall not be heard, nor what comes."""
+        self._due[slot] = _NOT_HEARD
+        if slot in self._again:
+            self._again.remove(slot)
 
     def silence_ms(self, slot: int, media_ms: int) -> int | None:
         """Silence since sound or speech ended, given that ``media_ms`` of audio have arrived; None while it goes on or before any."""
@@ -175,11 +168,20 @@ class Ears:
 
     def beat(self) -> None:
         """Hear every call that has a window ready; tell the listeners what it meant."""
+        if not self.calls:
+            return
+        # To ask all lines once a beat costs half of being told by each of them whenever its window is whole.
+        ready = [
+            slot
+            for slot, line, due in zip(range(len(self._due)), self._lines, self._due, strict=True)
+            if line.end >= due
+        ]
         for _ in range(_MAX_WINDOWS_A_BEAT):
-            if not self._ready:
+            if not ready:
                 return
-            ready, self._ready = self._ready, []
+            self._again = []
             self._hear(ready)
+            ready = self._again
 
     def _hear(self, ready: list[int]) -> None:
         raw = self._next_windows(ready)
@@ -203,15 +205,14 @@ class Ears:
             self._tell(ready[number], begins, becomes_speech, stops, fades)
 
     def _next_windows(self, ready: list[int]) -> list[bytes]:
-        size, lines, positions, waiting = self._window_bytes, self._lines, self._at, self._waiting
+        size, lines, dues = self._window_bytes, self._lines, self._due
         raw: list[bytes] = []
         for slot in ready:
-            line, at = lines[slot], positions[slot]
-            raw.append(line.piece(at, size))
-            positions[slot] = at + size
-            waiting[slot] -= 1
-            if waiting[slot]:
-                self._ready.append(slot)
+            line, due = lines[slot], dues[slot]
+            raw.append(line.piece(due - size, size))
+            dues[slot] = due = due + size
+            if line.end >= due:
+                self._again.append(slot)
         return raw
 
     def _sure_at(self, state: State, over_db: NDArray[np.float64]) -> NDArray[np.float64]:

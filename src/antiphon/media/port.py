@@ -61,6 +61,7 @@ class MediaPort:
         "_audio",
         "_backlog",
         "_behind",
+        "_behind_at",
         "_counters",
         "_early",
         "_ears",
@@ -69,7 +70,6 @@ class MediaPort:
         "_in_step",
         "_line",
         "_listener",
-        "_look_at",
         "_ms_per_byte",
         "_offset_ms",
         "_plane",
@@ -122,8 +122,8 @@ class MediaPort:
         self._ears_line = line if to_ears is None else ears.new_line()
         """What the ears hear."""
         self._slot = ears.open(self._ears_line, listener, settings, is_echo)
-        self._look_at = ears.look(self._slot)
-        """Position on that line at which the ears have another window."""
+        self._behind_at = ears.behind_from(self._slot)
+        """Position on that line from which on the ears may be behind."""
         self._arrived_bytes = 0
         self._record_at = 1
         """Position on the line at which the recording wants some of it."""
@@ -235,16 +235,20 @@ class MediaPort:
         if self._to_ears is not None:
             self._ears_line.append(self._to_ears(audio))
             self._ears_line.forget()
-        if self._hears and self._ears_line.end >= self._look_at:
-            self._look_at = self._ears.look(self._slot)
-            if self._ears.is_behind(self._slot):
-                self._behind, self._in_step = True, False
-                self._want_beat()
+        if self._ears_line.end >= self._behind_at:
+            self._note_behind()
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
         if self._watched:
             self._check_silence()
+
+    def _note_behind(self) -> None:
+        """The ears may have heard some of it meanwhile."""
+        self._behind_at = self._ears.behind_from(self._slot)
+        if self._ears_line.end >= self._behind_at:
+            self._behind, self._in_step = True, False
+            self._want_beat()
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
@@ -341,7 +345,8 @@ class MediaPort:
             return  # the call is over, and its slot may be another's
         self._settings = settings
         if enabled and not self._hears:
-            self._look_at = self._ears.skip_to(self._slot, int(self.media_ms))
+            self._ears.skip_to(self._slot, int(self.media_ms))
+            self._behind_at = self._ears.behind_from(self._slot)
         self._hears = enabled
         if enabled:
             self._note_step()
