@@ -37,6 +37,7 @@ def _around_parameters(url: str, action_url: str, status_url: str) -> tuple[str,
     return before, after
 
 
+@lru_cache(maxsize=8)
 def farewell(text: str) -> str:
     """Say ``text`` and hang up."""
     response = VoiceResponse()
@@ -45,6 +46,7 @@ def farewell(text: str) -> str:
     return str(response)
 
 
+@lru_cache(maxsize=1)
 def hang_up() -> str:
     """End the call."""
     response = VoiceResponse()
