@@ -125,7 +125,7 @@ def test_a_line_at_rest_costs_the_model_nothing() -> None:
     random = np.random.default_rng(5)
     told, model = hear([as_mulaw(noise(random, 80_000, -55))])
     assert told == [[]]
-    # Two seconds until its background is known, a quarter of a second until it is at rest, and what noise rises over that.
+    # Two seconds until its background is known, a fifth of a second until it is at rest, and what noise rises over that.
     assert model.asked + model.remembered < 64 + attention.REST_AFTER_WINDOWS + 24
 
 
