@@ -18,7 +18,6 @@ _ENDS = re.compile(f"[{_SENTENCE_ENDS}]")
 _MARKS = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}]")
 _MAY_END = re.compile(f"[{_SENTENCE_ENDS}{_CLAUSE_ENDS}<>]")
 _CLOSERS = "\"'”’)]"
-_OPEN_END = re.compile(f"(?:[{_SENTENCE_ENDS}][{_SENTENCE_ENDS}{re.escape(_CLOSERS)}]*|[{_CLAUSE_ENDS}]|<[^>]*)\\Z")
 _ABBREVIATIONS = frozenset(
     [
         "mr",
@@ -54,7 +53,12 @@ def may_end_piece(text: str) -> bool:
 
 def what_follows_decides(text: str) -> bool:
     """Whether a piece may end at the end of the text, or not, by what comes next: "3." may be half a number."""
-    return _OPEN_END.search(text) is not None
+    after_words = text[len(text.rstrip(_SENTENCE_ENDS + _CLOSERS)) :]
+    return (
+        _ENDS.search(after_words) is not None
+        or text.endswith(tuple(_CLAUSE_ENDS))
+        or text.rfind("<") > text.rfind(">")  # perhaps a ``<flush />`` that is not whole yet
+    )
 
 
 def without_flushes(text: str) -> str:

@@ -127,10 +127,6 @@ class Ears:
         """The position on its line from which on this call is behind: a beat should already have heard some of what waits there."""
         return self._due[slot] + _BEHIND_WINDOWS * self._window_bytes
 
-    def is_behind(self, slot: int) -> bool:
-        """Whether audio waits that a beat should already have heard."""
-        return self._lines[slot].end >= self.behind_from(slot)
-
     def skip_to(self, slot: int, media_ms: int) -> None:
         """Nothing was heard for a while: what comes next on the line stands at ``media_ms``."""
         self.drop(slot)

@@ -235,20 +235,19 @@ class MediaPort:
         if self._to_ears is not None:
             self._ears_line.append(self._to_ears(audio))
             self._ears_line.forget()
-        if self._ears_line.end >= self._behind_at:
-            self._note_behind()
+        if self._ears_line.end >= self._behind_at and self._is_behind():
+            self._behind, self._in_step = True, False
+            self._want_beat()
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
         if self._watched:
             self._check_silence()
 
-    def _note_behind(self) -> None:
-        """The ears may have heard some of it meanwhile."""
+    def _is_behind(self) -> bool:
+        """Whether audio waits that a beat should already have heard. The ears may have heard some of it since ``_behind_at`` was asked."""
         self._behind_at = self._ears.behind_from(self._slot)
-        if self._ears_line.end >= self._behind_at:
-            self._behind, self._in_step = True, False
-            self._want_beat()
+        return self._ears_line.end >= self._behind_at
 
     def _put_off(self, audio: bytes) -> None:
         self._backlog += audio
@@ -295,7 +294,7 @@ class MediaPort:
     def beat(self) -> None:
         """Once a beat, after the ears', where it ``wants_beat``."""
         if self._behind:
-            self._behind = self._ears.is_behind(self._slot)
+            self._behind = self._is_behind()
         if self._backlog and not self._behind:
             self._hear_backlog(self._stride_bytes)
         if self._watched:

@@ -45,10 +45,9 @@ class TextGathering:
         if not text:
             return
         self._waiting.append(text)
-        ends = may_end_piece(text)
-        if ends or self._at_once:
+        if self._at_once or may_end_piece(text):
             self.flush()
-            self._at_once = ends and what_follows_decides(text)
+            self._at_once = what_follows_decides(text)
         elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LONGEST_WAIT_S, self._on_timer)
 
