@@ -115,10 +115,13 @@ class SentenceSplitter:
     def _next_cut(self, end: int) -> int | None:
         text = self._pending
         first = self._pieces_given == 0
+        run_end = 0
         for mark in (_MARKS if first else _ENDS).finditer(text, 0, end):
             at, character = mark.start(), mark.group()
             if character in _SENTENCE_ENDS and (at + 1 >= self._policy.min_sentence_chars or first):
-                after = self._end_of_sentence(at, end)
+                if at >= run_end:  # looked for once for all marks of a run: a model may print thousands of dots
+                    run_end = _end_of_run(text, at + 1, end)
+                after = self._end_of_sentence(at, run_end, end)
                 if after is not None:
                     return after
             elif first and character in _CLAUSE_ENDS and at + 1 >= self._policy.first_clause_chars:
@@ -129,12 +132,10 @@ class SentenceSplitter:
             return self._space_before(self._policy.max_piece_chars)
         return None
 
-    def _end_of_sentence(self, at: int, end: int) -> int | None:
-        """The cut after the sentence that may end at ``at``, or None where it does not, or not surely yet."""
+    def _end_of_sentence(self, at: int, after: int, end: int) -> int | None:
+        """The cut after the sentence that may end at ``at`` (``after`` the marks and quotes that follow), or None where it does not, or not
+        surely yet."""
         text = self._pending
-        after = at + 1
-        while after < end and text[after] in _SENTENCE_ENDS + _CLOSERS:
-            after += 1
         if text[at] == "\n":
             return after
         if after < end and not text[after].isspace() and text[at] not in "。！？":
@@ -150,3 +151,10 @@ class SentenceSplitter:
     def _space_before(self, limit: int) -> int:
         at = self._pending.rfind(" ", 1, limit)
         return at if at > 0 else limit
+
+
+def _end_of_run(text: str, at: int, end: int) -> int:
+    """Where the marks and closing quotes from ``at`` on are over."""
+    while at < end and text[at] in _SENTENCE_ENDS + _CLOSERS:
+        at += 1
+    return at
