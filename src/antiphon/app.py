@@ -350,6 +350,7 @@ class Antiphon:
         return {
             "beats": self.plane.beat.beats,
             "late_beats_skipped": self.plane.beat.skipped,
+            "beat_failures": self.plane.beat.failures + self.plane.cut_out,
             "audio_gaps": hearing.gaps,
             "audio_concealed_seconds": hearing.concealed_ms / 1000,
             "audio_time_jumps": hearing.jumps,

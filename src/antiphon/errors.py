@@ -94,7 +94,7 @@ class ProviderUnavailable(ProviderError):
 
 
 class CapacityError(AntiphonError):
-    """No new call is taken. ``reason`` is ``full`` or ``draining``."""
+    """No new call is taken. ``reason`` is ``full``, ``draining``, or ``failing`` (the media beat fails)."""
 
     code = "capacity"
 

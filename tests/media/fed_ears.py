@@ -16,8 +16,12 @@ class FedEars(Ears):
     """Each call has a line of its own, on which what is fed is all there is."""
 
     def __init__(self, encoding: Encoding, model: VoiceActivityModel, slots: int = 64) -> None:
-        super().__init__(encoding, model, slots)
+        super().__init__(encoding, model, self._note_cut, slots)
+        self.cut: list[MediaListener] = []
         self._fed: dict[int, CallerLine] = {}
+
+    def _note_cut(self, listener: MediaListener, fault: Exception) -> None:
+        self.cut.append(listener)
 
     def open_line(
         self, listener: MediaListener, settings: HearingSettings, veto: Callable[[bytes], bool] | None = None

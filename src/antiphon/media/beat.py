@@ -11,6 +11,8 @@ import structlog
 BEAT_MS = 20
 _REMEMBERED = 1500
 """Lateness of the last thirty seconds' beats."""
+_FAILING_BEATS = 100
+"""For two seconds after a beat that failed as a whole, the process does not count as ready."""
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +29,8 @@ class Beat:
         self.beats = 0
         self.skipped = 0
         self.failures = 0
+        """Faults caught in beats: of one call, which was cut out, or of what all share."""
+        self._failed_at_beat = -_FAILING_BEATS
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -38,6 +42,11 @@ class Beat:
             self._handle.cancel()
             self._handle = None
 
+    @property
+    def failing(self) -> bool:
+        """Whether a beat failed as a whole in the last two seconds: nobody is served then."""
+        return self.beats - self._failed_at_beat < _FAILING_BEATS
+
     def _run(self) -> None:
         loop = asyncio.get_running_loop()
         late_s = loop.time() - self._next_s
@@ -46,9 +55,11 @@ class Beat:
         try:
             self._on_beat()
         except Exception:
-            # One call's fault must not stop the heart of all the others.
+            # Each call's part of a beat is guarded by itself (``plane``, ``ears``): what arrives here is a fault of what all calls share.
             self.failures += 1
-            log.exception("beat_failed")
+            if not self.failing:  # one traceback tells as much as fifty a second
+                log.exception("beat_failed")
+            self._failed_at_beat = self.beats
         self._next_s += BEAT_MS / 1000
         behind = int((loop.time() - self._next_s) * 1000 // BEAT_MS)
         if behind > 0:

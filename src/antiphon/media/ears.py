@@ -50,7 +50,15 @@ _FRAME_NUMBERS = np.arange(1, _FRAMES_A_WINDOW + 1)[:, None]
 class Ears:
     """All calls of one encoding and rate. Slot numbers are handed out by ``open``."""
 
-    def __init__(self, encoding: Encoding, model: VoiceActivityModel, slots: int = 64) -> None:
+    def __init__(
+        self,
+        encoding: Encoding,
+        model: VoiceActivityModel,
+        cut_out: Callable[[MediaListener, Exception], None],
+        slots: int = 64,
+    ) -> None:
+        """``cut_out(listener, error)`` is told of a call that cannot be heard because of a fault of ours; it is not heard any more."""
+        self._cut_out = cut_out
         self._attention = Attention(model, encoding)
         self._window_samples = model.window_samples
         self._audio = AudioFormat(encoding, model.rate_hz)
@@ -127,6 +135,10 @@ class Ears:
         """The position on its line from which on this call is behind: a beat should already have heard some of what waits there."""
         return self._due[slot] + _BEHIND_WINDOWS * self._window_bytes
 
+    def wanted_from(self, slot: int) -> int:
+        """The position on its line from which on a call's audio is still to be heard; beyond the line's end where nothing is."""
+        return self._due[slot] - self._window_bytes
+
     def skip_to(self, slot: int, media_ms: int) -> None:
         """Nothing was heard for a while: what comes next on the line stands at ``media_ms``."""
         self.drop(slot)
@@ -181,6 +193,40 @@ class Ears:
 
     def _hear(self, ready: list[int]) -> None:
         raw = self._next_windows(ready)
+        try:
+            told = self._listen(ready, raw)
+        except Exception as error:
+            self._listen_singly(ready, raw, error)
+            return
+        for number, begins, becomes_speech, stops, fades in told:
+            self._tell_guarded(ready[number], begins, becomes_speech, stops, fades)
+
+    def _listen_singly(self, ready: list[int], raw: list[bytes], error: Exception) -> None:
+        """One call's fault must not make all the others deaf: the windows are heard one by one, and whoever raises is cut out. Raises
+        ``error`` where nobody can be heard: then it is no call's fault."""
+        failed: list[tuple[int, Exception]] = []
+        for slot, window in zip(ready, raw, strict=True):
+            try:
+                told = self._listen([slot], [window])
+            except Exception as fault:
+                failed.append((slot, fault))
+            else:
+                for _, *changes in told:
+                    self._tell_guarded(slot, *changes)
+        if len(failed) == len(ready) > 1:
+            raise error
+        for slot, fault in failed:
+            self._cut(slot, fault)
+
+    def _cut(self, slot: int, fault: Exception) -> None:
+        listener = self._listeners[slot]
+        self.drop(slot)
+        if listener is not None:
+            self._listeners[slot] = None
+            self._cut_out(listener, fault)
+
+    def _listen(self, ready: list[int], raw: list[bytes]) -> list[tuple[int, bool, bool, bool, bool]]:
+        """Hear one window of each of these calls. Returns what has changed, as ``_decide``."""
         slots = np.array(ready, dtype=np.intp)
         windows = codec.decode_to_float(b"".join(raw), self._audio.encoding).reshape(-1, self._window_samples)
         state = self._slots.take(slots)
@@ -197,8 +243,7 @@ class Ears:
         self._slots.put(slots, state)
         for number in forgetful:
             self._attention.reset(ready[number])
-        for number, begins, becomes_speech, stops, fades in told:
-            self._tell(ready[number], begins, becomes_speech, stops, fades)
+        return told
 
     def _next_windows(self, ready: list[int]) -> list[bytes]:
         size, lines, dues = self._window_bytes, self._lines, self._due
@@ -310,6 +355,12 @@ class Ears:
         quiet = state[row.QUIET_WINDOWS]
         due: list[int] = ((quiet > 0) & (quiet % _REFRESH_WINDOWS == 0)).nonzero()[0].tolist()
         return due
+
+    def _tell_guarded(self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool) -> None:
+        try:
+            self._tell(slot, begins, becomes_speech, stops, fades)
+        except Exception as fault:
+            self._cut(slot, fault)
 
     def _tell(self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool) -> None:
         listener = self._listeners[slot]

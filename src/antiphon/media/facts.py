@@ -6,7 +6,8 @@ from typing import Protocol
 
 
 class MediaListener(Protocol):
-    """Called on the event loop, inside the beat or the arrival of audio. Must not block, await or raise."""
+    """Called on the event loop, inside the beat or the arrival of audio. Must not block or await. One that raises is cut out of the beat,
+    and told so by ``media_failed``."""
 
     def audio_arrived(self) -> None:
         """The call's first audio is here."""
@@ -48,6 +49,10 @@ class MediaListener(Protocol):
         """Everything of a reply whose speech has ended was played."""
         ...
 
+    def media_failed(self, fault: Exception) -> None:
+        """A fault of ours: this call can be neither heard nor voiced any more, and must end."""
+        ...
+
 
 class Nobody:
     """Whom a call that is over tells. A ``MediaListener``."""
@@ -71,6 +76,8 @@ class Nobody:
     def playback_started(self, reply: int) -> None: ...
 
     def playback_finished(self, reply: int, heard_ms: int) -> None: ...
+
+    def media_failed(self, fault: Exception) -> None: ...
 
 
 class AudioTap(Protocol):

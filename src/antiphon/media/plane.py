@@ -48,6 +48,8 @@ class MediaPlane:
         """Calls that the next beat must look at. Of most calls nothing is due at most beats: those cost nothing."""
         self._due: list[tuple[int, int]] = []
         """A heap: when to look at which call, by its number. A call that is over, or was looked at meanwhile, may still stand here."""
+        self.cut_out = 0
+        """Calls that were ended because their part of a beat raised."""
         self.beat = Beat(self.on_beat)
         self.recordings = RecordingWriter()
         self.hearing_counters = HearingCounters()
@@ -143,7 +145,27 @@ class MediaPlane:
                     port.due_ms = NEVER
         for port in tuple(self._awake):
             if port.number in ports:  # it was closed by what happened to the ones before
-                self._look_at(port, now_ms)
+                try:
+                    self._look_at(port, now_ms)
+                except Exception as fault:
+                    self._cut(port, fault)
+
+    def _cut(self, port: MediaPort, fault: Exception) -> None:
+        """One call's fault must not stop the heart of all the others: this one ends."""
+        self.forget(port)
+        self._cut_out(port.listener, fault)
+        try:
+            port.close()
+        except Exception:
+            log.exception("media_close_failed")
+
+    def _cut_out(self, listener: MediaListener, fault: Exception) -> None:
+        self.cut_out += 1
+        log.error("call_cut_out_of_the_beat", exc_info=fault)
+        try:
+            listener.media_failed(fault)
+        except Exception:
+            log.exception("media_close_failed")
 
     def _look_at(self, port: MediaPort, now_ms: int) -> None:
         if port.wants_beat:
@@ -164,7 +186,7 @@ class MediaPlane:
     def _ears_for(self, encoding: Encoding, rate_hz: int) -> Ears:
         key = (encoding, rate_hz)
         if key not in self._ears:
-            self._ears[key] = Ears(encoding, self._vad[rate_hz]())
+            self._ears[key] = Ears(encoding, self._vad[rate_hz](), self._cut_out)
         return self._ears[key]
 
     def _hearing_for(self, audio: AudioFormat) -> tuple[Ears, Callable[[bytes], bytes] | None]:

@@ -234,7 +234,7 @@ class MediaPort:
             self._record()
         if self._to_ears is not None:
             self._ears_line.append(self._to_ears(audio))
-            self._ears_line.forget()
+            self._ears_line.forget(self._ears.wanted_from(self._slot))
         if self._ears_line.end >= self._behind_at and self._is_behind():
             self._behind, self._in_step = True, False
             self._want_beat()
@@ -262,12 +262,14 @@ class MediaPort:
             del self._backlog[:excess]
 
     def _record(self) -> None:
+        # Nothing is forgotten that somebody has still to hear: ears that are behind, or the recording.
+        wanted = self._ears.wanted_from(self._slot) if self._to_ears is None and self._slot >= 0 else self._line.end
         if self._recorder is not None:
             self._record_at = self._recorder.look(self._plane.now_ms())
-            self._line.forget(self._recorder.taken)
+            wanted = min(wanted, self._recorder.taken)
         else:
             self._record_at = self._line.end + self._audio.bytes_for_ms(_FORGET_MS)
-            self._line.forget()
+        self._line.forget(wanted)
 
     def _hear_backlog(self, size: int) -> None:
         while self._backlog and size > 0:
@@ -276,6 +278,29 @@ class MediaPort:
             del self._backlog[: len(audio)]
             size -= len(audio)
             self._hear(audio)
+
+    @property
+    def listener(self) -> MediaListener:
+        """Who is told what happens here."""
+        return self._listener
+
+    @property
+    def backlog_ms(self) -> float:
+        """How much audio has arrived and is not heard yet."""
+        return len(self._backlog) * self._ms_per_byte
+
+    def hear_out(self) -> None:
+        """All that has arrived is meant (the client says so): the recogniser gets it now, and no voice is looked for in it."""
+        if self._hears and (self._backlog or self._behind):
+            self._ears.drop(self._slot)
+            self.catch_up()
+            self._skip_to_now()
+            self._behind = False
+        self._note_step()
+
+    def _skip_to_now(self) -> None:
+        self._ears.skip_to(self._slot, int(self.media_ms))
+        self._behind_at = self._ears.behind_from(self._slot)
 
     def catch_up(self) -> None:
         """Hear all that has arrived, now."""
@@ -344,8 +369,7 @@ class MediaPort:
             return  # the call is over, and its slot may be another's
         self._settings = settings
         if enabled and not self._hears:
-            self._ears.skip_to(self._slot, int(self.media_ms))
-            self._behind_at = self._ears.behind_from(self._slot)
+            self._skip_to_now()
         self._hears = enabled
         if enabled:
             self._note_step()

@@ -75,6 +75,8 @@ class SessionManager:
     def require_room(self) -> None:
         if self._draining:
             raise CapacityError("draining")
+        if self._plane.beat.failing:  # nobody would be heard
+            raise CapacityError("failing")
         if len(self._sessions) >= self._max_calls:
             raise CapacityError("full")
 

@@ -139,8 +139,11 @@ class Session:
         self._listening.replace(stt)
 
     def commit_turn(self) -> None:
-        """The client says that the caller has finished (push-to-talk)."""
-        self.port.catch_up()
+        """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
+        also what was not heard yet."""
+        if self.port.backlog_ms:
+            self._listening.begin()
+        self.port.hear_out()
         self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
 
     def discard_turn(self) -> None:
@@ -219,6 +222,9 @@ class Session:
     def playback_finished(self, reply: int, heard_ms: int) -> None:
         self._pump.feed(ev.PlaybackFinished(reply, heard_ms))
 
+    def media_failed(self, fault: Exception) -> None:
+        self._fault(fault)
+
     # ---------------------------------------------------------------------------------- what the conversation asks
 
     def _execute(self, action: do.Action) -> None:
@@ -281,18 +287,29 @@ class Session:
         """Free everything. The conversation has ended: nothing is fed any more."""
         self.end_reason = action.reason
         self._pump.stop()
-        self._listening.close()
-        self.port.close()
-        self._transport.close(1000, "ended")
-        self._tasks.close()
-        self._watched.call_ended(self._clock.now_ms(), action.reason)
-        if self._event_log is not None:
+        parts = (self._listening.close, self.port.close, self._close_transport, self._tasks.close)
+        for free in (*parts, self._tell_end, self._close_event_log):
             try:
-                self._event_log.close(action.reason)
+                free()
+            except Exception:
+                # The call may be ending because one of its parts is broken: the others are freed all the same.
+                log.exception("session_part_not_freed", call_id=self.call.call_id, part=free.__qualname__)
+        self._on_closed(self)
+
+    def _close_transport(self) -> None:
+        self._transport.close(1000, "ended")
+
+    def _tell_end(self) -> None:
+        assert self.end_reason is not None
+        self._watched.call_ended(self._clock.now_ms(), self.end_reason)
+
+    def _close_event_log(self) -> None:
+        event_log, self._event_log = self._event_log, None
+        if event_log is not None and self.end_reason is not None:
+            try:
+                event_log.close(self.end_reason)
             except OSError as error:
                 log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
-            self._event_log = None
-        self._on_closed(self)
 
     # ---------------------------------------------------------------------------------- bookkeeping
 
