@@ -25,7 +25,7 @@ from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.transports.base import CallStarted
 from antiphon.transports.memory import memory_pair
-from antiphon.vocabulary import TELEPHONE, AudioFormat, EndReason, Encoding
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, EndReason
 
 LONG = "I can tell you a great many things about this, and all of them take quite a while to say to the end."
 WIDE = AudioFormat(Encoding.PCM16, 24000)

@@ -330,7 +330,7 @@ class CallDriver:
     def model_says(self, text: str, *, reply: int | None = None, done: bool = True) -> CallDriver:
         number = reply or self.asked.reply
         self.happens(ev.ReplyText(number, text))
-        return self.happens(ev.ReplyDone(number)) if done else self
+        return self.happens(ev.ReplyDone(number) if done else ev.ReplyPaused(number))
 
     def model_is_done(self) -> CallDriver:
         return self.happens(ev.ReplyDone(self.asked.reply))

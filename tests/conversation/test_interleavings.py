@@ -286,6 +286,11 @@ class Interleavings(RuleBasedStateMachine):
 
     @precondition(lambda self: self.call.all(do.StartReply))
     @rule(back=st.sampled_from([0, 0, 0, 1, -1]))
+    def model_pauses(self, back: int) -> None:
+        self.call.happens(ev.ReplyPaused(self._a_reply(back)))
+
+    @precondition(lambda self: self.call.all(do.StartReply))
+    @rule(back=st.sampled_from([0, 0, 0, 1, -1]))
     def model_is_done(self, back: int) -> None:
         self.call.happens(ev.ReplyDone(self._a_reply(back)))
 

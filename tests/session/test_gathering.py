@@ -11,7 +11,7 @@ from tests.calls.virtual import run_virtually
 
 from antiphon.clock import ManualClock
 from antiphon.conversation.policy import Speaking
-from antiphon.conversation.sentences import SentenceSplitter
+from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.session.gathering import TextGathering
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE
@@ -26,7 +26,9 @@ def told(tokens: list[str], fault: BaseException | None = None, rest_ms: int = 0
 
     async def main() -> None:
         try:
-            with TextGathering(lambda text: heard.append((clock.now_ms(), text))) as gathering:
+            with TextGathering(
+                lambda text: heard.append((clock.now_ms(), text)), lambda: heard.append((clock.now_ms(), "…"))
+            ) as gathering:
                 for token in tokens:
                     gathering.take(token)
                     await asyncio.sleep(INTERVAL_MS / 1000)
@@ -54,6 +56,12 @@ def test_where_a_full_stop_may_be_part_of_a_number_what_follows_is_told_at_once(
     assert told(["It ", "costs ", "3", ".", "5", " euros"])[1:] == [(30, "costs 3."), (40, "5"), (60, " euros")]
 
 
+def test_that_nothing_follows_the_end_of_a_sentence_is_told_once() -> None:
+    assert told(["So ", "it ", "is."], rest_ms=400) == [(0, "So "), (20, "it is."), (170, "…")]
+    assert told(["So ", "it ", "is. ", "Now"], rest_ms=400) == [(0, "So "), (20, "it is. "), (30, "Now")]
+    assert told(["So ", "it ", "is", " not"], rest_ms=400) == [(0, "So "), (70, "it is not")]
+
+
 def test_nothing_waits_longer_than_60_ms() -> None:
     assert told(["one "] * 10, rest_ms=100) == [(0, "one "), (70, "one " * 6), (130, "one " * 3)]
 
@@ -73,13 +81,13 @@ def test_a_splitter_gives_its_pieces_with_the_same_token_as_if_it_were_fed_each(
         tokens.append(text[at : at + size] + separator)
         at += size
     plain, gathered = SentenceSplitter(Speaking()), SentenceSplitter(Speaking())
-    given_plain: list[tuple[int, str]] = []
-    given_gathered: list[tuple[int, str]] = []
+    given_plain: list[tuple[int, Piece]] = []
+    given_gathered: list[tuple[int, Piece]] = []
 
     async def feed_both() -> None:
         """Without a pause: no timer runs out."""
         with TextGathering(
-            lambda words: given_gathered.extend((number, piece) for piece in gathered.feed(words))
+            lambda words: given_gathered.extend((number, piece) for piece in gathered.feed(words)), lambda: None
         ) as gathering:
             for number, token in enumerate(tokens):
                 given_plain.extend((number, piece) for piece in plain.feed(token))

@@ -43,6 +43,8 @@ class Speak:
     reply: int
     piece: int
     text: str
+    spaced: bool = True
+    """Whether white space stood before it (``sentences.Piece``)."""
 
 
 @dataclass(frozen=True, slots=True)

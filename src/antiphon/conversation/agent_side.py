@@ -7,7 +7,7 @@ from typing import Literal
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.reply import Reply, Step
-from antiphon.conversation.sentences import SentenceSplitter
+from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, AgentTrigger, User
 from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL
@@ -129,6 +129,12 @@ class AgentSide:
         for piece in reply.splitter.feed(event.text):
             self._speak(reply, piece)
 
+    def reply_paused(self, event: ev.ReplyPaused) -> None:
+        reply = self._live(event.reply)
+        if reply is not None and not reply.step.done:
+            for piece in reply.splitter.pause():
+                self._speak(reply, piece)
+
     def asked_for_tool(self, event: ev.ReplyAskedForTool) -> None:
         reply = self._live(event.reply)
         if (
@@ -144,6 +150,8 @@ class AgentSide:
             self.reply_failed(ev.ReplyFailed(reply.number))
             return
         reply.step.calls.append(event.call)
+        for piece in reply.splitter.pause():
+            self._speak(reply, piece)
         # What a guess asks for is not done before the guess has proved right: a tool cannot be taken back.
         if not reply.speculative:
             self._run_tool(reply, event.call)
@@ -178,7 +186,7 @@ class AgentSide:
         self._abandon_tools(reply)
         reply.step.done = True
         apology = self._s.policy.speaking.failure_message
-        for piece in [*reply.splitter.flush(), *([apology] if apology else [])]:
+        for piece in [*reply.splitter.flush(), *([Piece(apology)] if apology else [])]:
             self._speak(reply, piece)
         self._end_speech(reply)
 
@@ -266,7 +274,7 @@ class AgentSide:
             self._next_step_if_ready(reply)
         filler = self._s.tool_calls.filler_due(self._s.now_ms)
         if filler is not None and self._s.reply is not None:
-            self._speak(self._s.reply, filler)
+            self._speak(self._s.reply, Piece(filler))
 
     def _abandon_tools(self, reply: Reply) -> None:
         for pending in self._s.tool_calls.abandon(reply.number):
@@ -274,14 +282,14 @@ class AgentSide:
 
     # -------------------------------------------------------------------------------------- speaking
 
-    def _speak(self, reply: Reply, text: str) -> None:
+    def _speak(self, reply: Reply, piece: Piece) -> None:
         if reply.written or reply.losing_floor:
             return
         if reply.speculative and reply.ledger.pieces:
-            reply.unspoken.append(text)  # the cost cap: only the first clause of a guess is turned into audio
+            reply.unspoken.append(piece)  # the cost cap: only the first clause of a guess is turned into audio
             return
-        piece = reply.ledger.ask(text, len(reply.steps))
-        self._s.emit(do.Speak(reply.number, piece, text))
+        number = reply.ledger.ask(piece.text, len(reply.steps), spaced=piece.spaced)
+        self._s.emit(do.Speak(reply.number, number, piece.text, piece.spaced))
         self.play_if_allowed()
 
     def play_if_allowed(self) -> None:

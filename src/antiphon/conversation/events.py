@@ -269,6 +269,13 @@ class ReplyText:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyPaused:
+    """Nothing has followed the model's last text for a moment: a sentence that seems to have ended has."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAskedForTool:
     reply: int
     call: ToolCall
@@ -371,7 +378,7 @@ Event = (
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
     | PlaybackTruncated | SayRequested
-    | ReplyText | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed
+    | ReplyText | ReplyPaused | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed
     | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
     | ToolFinished | ToolFailed
 )  # fmt: skip

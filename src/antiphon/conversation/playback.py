@@ -22,6 +22,8 @@ class Piece:
     text: str
     step: int
     """The model step it belongs to."""
+    spaced: bool = True
+    """Whether white space stood before it in what the model wrote."""
     duration_ms: int = 0
     complete: bool = False
     """All of the text has become audio."""
@@ -36,9 +38,9 @@ class PlaybackLedger:
     def __init__(self) -> None:
         self.pieces: list[Piece] = []
 
-    def ask(self, text: str, step: int) -> int:
+    def ask(self, text: str, step: int, *, spaced: bool = True) -> int:
         """A piece was sent to the voice; returns its number."""
-        self.pieces.append(Piece(" ".join(text.split()), step))
+        self.pieces.append(Piece(" ".join(text.split()), step, spaced))
         return len(self.pieces) - 1
 
     def synthesized(self, piece: int, duration_ms: int, words: tuple[WordTiming, ...], complete: bool) -> None:
@@ -75,11 +77,11 @@ class PlaybackLedger:
             if step is None or piece.step == step:
                 text = _heard_of(piece, played_ms)
                 if text:
-                    heard.append(text)
+                    heard.append(f" {text}" if piece.spaced and heard else text)
             start_ms += piece.duration_ms
             if not piece.complete and not piece.broken:
                 break
-        return " ".join(heard)
+        return "".join(heard)
 
 
 def _heard_of(piece: Piece, played_ms: int) -> str:

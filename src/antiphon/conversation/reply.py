@@ -8,7 +8,7 @@ from typing import Literal
 from antiphon.conversation.actions import ReplyStatus
 from antiphon.conversation.events import ReplyOptions
 from antiphon.conversation.playback import PlaybackLedger
-from antiphon.conversation.sentences import SentenceSplitter, without_flushes
+from antiphon.conversation.sentences import Piece, SentenceSplitter, without_flushes
 from antiphon.conversation.tool_calls import NOT_YET
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolOutcome, ToolResult
 
@@ -79,7 +79,7 @@ class Reply:
     """The client had it removed while it was live: nothing of it enters the history."""
     steps: list[Step] = field(default_factory=lambda: [Step()])
     ledger: PlaybackLedger = field(default_factory=PlaybackLedger)
-    unspoken: list[str] = field(default_factory=list)
+    unspoken: list[Piece] = field(default_factory=list)
     """Pieces kept back while the reply is a guess."""
     notes: list[tuple[Message, int]] = field(default_factory=list)
     """Messages that came while it was live, with their turns: they follow it in the history."""

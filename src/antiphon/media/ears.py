@@ -215,8 +215,8 @@ class Ears:
                     self._tell_guarded(slot, *changes)
         if len(failed) == len(ready) > 1:
             raise error
-        for slot, fault in failed:
-            self._cut(slot, fault)
+        for slot, problem in failed:
+            self._cut(slot, problem)
 
     def _cut(self, slot: int, fault: Exception) -> None:
         listener = self._listeners[slot]

@@ -111,7 +111,9 @@ class Thinking:
     async def _stream(self, reply: int, model: LanguageModel, request: ModelRequest, watch: StallWatch) -> None:
         stream = model.stream(request)
         try:
-            with TextGathering(lambda words: self._feed(ev.ReplyText(reply, words))) as text:
+            with TextGathering(
+                lambda words: self._feed(ev.ReplyText(reply, words)), lambda: self._feed(ev.ReplyPaused(reply))
+            ) as text:
                 async with watch:
                     async for delta in stream:
                         watch.alive()

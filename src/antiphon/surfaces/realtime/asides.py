@@ -17,7 +17,7 @@ import structlog
 from antiphon.audio import codec
 from antiphon.audio.resample import Resampler
 from antiphon.conversation.policy import Speaking
-from antiphon.conversation.sentences import SentenceSplitter
+from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.errors import ProviderTimeout
 from antiphon.providers.base import ModelRequest, SpeechRequest, TextDelta, ToolCallDelta, UsageDelta
 from antiphon.session.plan import Engines
@@ -129,12 +129,12 @@ class _Run:
         for piece in self._splitter.feed(text):
             await self._speak(piece)
 
-    async def _speak(self, piece: str) -> None:
-        self._response.transcript(piece)
+    async def _speak(self, piece: Piece) -> None:
+        self._response.transcript(piece.text, spaced=piece.spaced)
         if not self._audible:
             return
         voice, target = self._engines.voices[0], self._aside.response.output_format
-        request = SpeechRequest(piece, PCM, self._aside.voice, self._aside.speed)
+        request = SpeechRequest(piece.text, PCM, self._aside.voice, self._aside.speed)
         convert = _converter(target)
         size = PCM.bytes_for_ms(DELTA_MS)
         async with aclosing(_bounded(voice.synthesize(request), voice.name)) as chunks:

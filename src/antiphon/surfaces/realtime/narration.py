@@ -10,6 +10,7 @@ from typing import Any
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
+from antiphon.conversation.sentences import Piece
 from antiphon.ids import new_id
 from antiphon.surfaces.realtime.audio_ways import AudioDeltas
 from antiphon.surfaces.realtime.caller_turns import CallerTurns
@@ -155,7 +156,7 @@ class Narration:
             response.text("".join(guess.texts))
         for number, piece in enumerate(guess.pieces):
             self._voicing.asked.add(number)
-            response.transcript(piece)
+            response.transcript(piece.text, spaced=piece.spaced)
         for call in guess.calls:
             self._call(response, call)
 
@@ -190,12 +191,12 @@ class Narration:
 
     def _speak(self, action: do.Speak) -> None:
         if action.reply in self._guesses:
-            self._guesses[action.reply].pieces.append(action.text)
+            self._guesses[action.reply].pieces.append(Piece(action.text, action.spaced))
             return
         # Words of our own (a greeting, a goodbye) begin without the model being asked.
         response = self._live(action.reply) or self._begin(action.reply, ResponseConfig())
         self._voicing.asked.add(action.piece)
-        response.transcript(action.text)
+        response.transcript(action.text, spaced=action.spaced)
 
     def _playback_started(self, event: ev.PlaybackStarted) -> None:
         self.spoken = True

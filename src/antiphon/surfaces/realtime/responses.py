@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import orjson
 
 from antiphon.conversation.events import Place
+from antiphon.conversation.sentences import Piece
 from antiphon.ids import new_id
 from antiphon.surfaces.realtime.conversation_items import ConversationItems, Entry
 from antiphon.surfaces.realtime.protocol import server_events as say
@@ -102,11 +103,11 @@ class WireResponse:
             self._words.append(delta)
             self._emit(say.output_text_delta(at, delta))
 
-    def transcript(self, piece: str) -> None:
-        """The next words to be spoken. Pieces are whole clauses: a blank goes between them."""
+    def transcript(self, piece: str, *, spaced: bool = True) -> None:
+        """The next words to be spoken; ``spaced`` where a blank goes before them."""
         if piece and not self.done:
             at = self._message()
-            delta = f" {piece}" if self._words else piece
+            delta = f" {piece}" if self._words and spaced else piece
             self._words.append(delta)
             self._emit(say.output_audio_transcript_delta(at, delta))
 
@@ -207,7 +208,7 @@ class Guess:
     """A reply to words that may not be all of the turn: nothing of it is told before it proves right."""
 
     texts: list[str] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
+    pieces: list[Piece] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
 
 
