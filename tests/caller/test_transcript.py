@@ -35,6 +35,7 @@ class Recogniser:
     name = "length"
     formats = (TELEPHONE,)
     continuous = False
+    partials = "reliable"
 
     def __init__(self) -> None:
         self.heard: dict[int, bytes] = {}

@@ -164,8 +164,7 @@ def test_after_a_commit_the_next_speech_is_heard() -> None:
         session = a_neighbour(call, WIDE, watcher, hears=("first", "second"))
         session.audio(loud(WIDE, 4000), None)
         session.commit_turn()
-        await call.until(lambda: len(watcher.of(do.TurnClosed)) == 1)
-        await call.wait(500)
+        await call.until(lambda: len(watcher.of(do.ReplyClosed)) == 1)
         await drive(session, WIDE, [Step("audio", 700), Step("wait", 100), Step("quiet", 900), Step("wait", 900)])
         await call.until(lambda: len(watcher.of(do.TurnClosed)) == 2)
 

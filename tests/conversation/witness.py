@@ -152,6 +152,7 @@ class Witness:
         if self._removes:
             spoken_before = len(spoken)
         closed = [reply for reply in closed if reply.reply not in self._forgotten and not self._removes]
+        closed = [reply for reply in closed if not reply.taken_back]
         said = " ".join(message.content for message in spoken[spoken_before:] if message.content)
         assert said == " ".join(reply.text for reply in closed if reply.text), "history holds what was heard"
         for reply in closed:

@@ -26,6 +26,7 @@ class Recogniser:
     def __init__(self, *formats: AudioFormat, continuous: bool = False) -> None:
         self.formats = formats or (TELEPHONE,)
         self.continuous = continuous
+        self.partials = "reliable"
         self.told: list[tuple[str, object]] = []
         self.opened: AudioFormat | None = None
 

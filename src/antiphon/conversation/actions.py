@@ -208,6 +208,9 @@ class ReplyClosed:
     status: ReplyStatus
     heard_ms: int = 0
     estimated: bool = False
+    taken_back: bool = False
+    """The caller had not finished when it began, and it was hardly heard: it is not in the history, and the caller's words join the turn
+    before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -389,8 +389,11 @@ class AgentSide:
             self._s.emit(do.ResumePlayback(reply.number))
         self.play_if_allowed()
 
-    def interrupt(self, status: Literal["interrupted", "cancelled"] = "interrupted") -> Reply:
-        """The reply loses the floor. It must have been held first, so that what was heard is known."""
+    def interrupt(
+        self, status: Literal["interrupted", "cancelled"] = "interrupted", *, backs_off: bool = True
+    ) -> Reply:
+        """The reply loses the floor. It must have been held first, so that what was heard is known. ``backs_off``: the agent is not to
+        speak again at once."""
         reply = self._s.committed_reply
         assert reply is not None
         self._s.emit(do.CancelReply(reply.number))
@@ -398,7 +401,7 @@ class AgentSide:
             self._s.emit(do.StopPlayback(reply.number))
         if status == "interrupted":
             self._s.emit(do.InterruptionConfirmed(reply.number, reply.heard_ms))
-            if reply.voice_started:
+            if reply.voice_started and backs_off:
                 self._s.not_before_ms = self._s.now_ms + self._s.policy.barge_in.backoff_ms
         self._abandon_tools(reply)
         self._close(reply, status)
@@ -430,7 +433,11 @@ class AgentSide:
             reply.heard_ms = min(reply.heard_ms, reply.truncated_ms, reply.ledger.duration_ms)
         reply.status = status
         for number, step in enumerate(reply.steps, start=1):
-            for message in step.messages(reply.reached(number), interrupted=cut) if not reply.forgotten else ():
+            for message in (
+                step.messages(reply.reached(number), interrupted=cut)
+                if not (reply.forgotten or reply.taken_back)
+                else ()
+            ):
                 self._s.history.add(message, turn=reply.turn, reply=reply.number, step=number)
         for message, turn in reply.notes:
             self._s.history.add(message, turn=turn)
@@ -440,7 +447,11 @@ class AgentSide:
         self._s.past_replies.append(reply)
         if status == "completed":
             self._s.failures = 0
-        self._s.emit(do.ReplyClosed(reply.number, reply.text, status, reply.heard_ms, cut and reply.ledger.estimated))
+        self._s.emit(
+            do.ReplyClosed(
+                reply.number, reply.text, status, reply.heard_ms, cut and reply.ledger.estimated, reply.taken_back
+            )
+        )
         if reply.idle_prompt:
             self._s.silence.last_prompt_ms = self._s.now_ms
         else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from antiphon.conversation.policy import BargeIn
 from antiphon.conversation.words import starts_with_phrase, strip_phrases, words_of
@@ -38,18 +39,22 @@ class Evidence:
     """Silence since it stopped, in audio time; 0 while sounding."""
     held_ms: int
     """How long the agent has been held, on the session clock."""
+    confidence: float | None = None
+    """How sure the recogniser is of its last words, 0…1; None where it does not tell."""
+    words_take_ms: int = 0
+    """How long after the end of speech this call's recogniser usually has its last word; 0 while that is not known."""
+    partials: Literal["none", "doubtful", "reliable"] = "reliable"
+    """What the recogniser tells while words are being said (``Policy.partials``)."""
 
 
 def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
     """Confirm, resume or wait. The rules are tried in this order."""
     words = words_of(evidence.text)
-    telling = strip_phrases(words, policy.acknowledgement_phrases, unfinished=not evidence.text_final)
-    if starts_with_phrase(words, policy.interruption_phrases):
+    if words and _confirms(words, evidence, policy):
         return Verdict.CONFIRM
-    if telling and _enough(len(telling), evidence, policy):
-        return Verdict.CONFIRM
-    if not words and policy.num_words == 0 and evidence.speech and evidence.voice_ms >= policy.voice_alone_ms:
-        return Verdict.CONFIRM
+    if not words and evidence.partials == "none" and policy.num_words == 0 and evidence.speech:
+        if evidence.voice_ms >= policy.voice_alone_ms:
+            return Verdict.CONFIRM
     if evidence.held_ms >= policy.max_hold_ms:
         return Verdict.CONFIRM if evidence.sounding and evidence.speech else Verdict.RESUME
     if evidence.sounding:
@@ -60,10 +65,31 @@ def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
 def silence_to_resume_ms(evidence: Evidence, policy: BargeIn) -> int:
     """Silence after which the agent goes on: short where nothing more can come, longer where words may still be on their way."""
     words_may_come = evidence.speech and not evidence.text_final
-    return max(policy.transcript_wait_ms, policy.resume_after_ms) if words_may_come else policy.resume_after_ms
+    if not words_may_come:
+        return policy.resume_after_ms
+    usual_ms = min(evidence.words_take_ms, policy.longest_transcript_wait_ms)
+    return max(policy.transcript_wait_ms, policy.resume_after_ms, usual_ms)
 
 
-def _enough(telling_words: int, evidence: Evidence, policy: BargeIn) -> bool:
+def _confirms(words: tuple[str, ...], evidence: Evidence, policy: BargeIn) -> bool:
+    """Whether these words take the floor. What a recogniser may still take back needs more than its last word does."""
+    telling = strip_phrases(words, policy.acknowledgement_phrases, unfinished=not evidence.text_final)
+    if _doubtful(telling, evidence, policy):
+        return False
+    if starts_with_phrase(words, policy.interruption_phrases):
+        return True
     if policy.num_words > 0:
-        return telling_words >= policy.num_words
-    return evidence.voice_ms >= policy.voice_ms or evidence.text_final
+        return len(telling) >= policy.num_words
+    return bool(telling) and (evidence.text_final or evidence.voice_ms >= policy.voice_ms)
+
+
+def _doubtful(telling: tuple[str, ...], evidence: Evidence, policy: BargeIn) -> bool:
+    """Whether the words may be what a recogniser made of a noise, or may still be taken back."""
+    if len(telling) == 1 and telling[0] in policy.function_words:
+        return True
+    if not evidence.text_final:
+        several = len(telling) > 1 and evidence.voice_ms >= policy.voice_alone_ms
+        return evidence.partials == "doubtful" and not several
+    if evidence.confidence is not None and evidence.confidence < policy.min_confidence:
+        return True
+    return 0 < evidence.voice_ms < policy.voice_ms // 2

@@ -10,7 +10,7 @@ from antiphon.conversation.endpointing import INCOMPLETE, completeness, required
 from antiphon.conversation.interruption import Interruption
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
-from antiphon.conversation.turn import Turn
+from antiphon.conversation.turn import Turn, Utterance
 from antiphon.conversation.words import same_words, strip_phrases, words_of
 from antiphon.vocabulary import Message
 
@@ -51,7 +51,9 @@ class CallerSide:
         self._agent.drop_guess()
         self.interruption.hold_if_possible()
         turn = self._open_turn()
-        turn.hear(event.utterance)
+        utterance = turn.hear(event.utterance)
+        if not utterance.voiced:  # else it goes on after a short pause
+            utterance.began_media_ms, utterance.voiced = event.media_ms, True
         turn.voice_ms = 0
         turn.silence_ms = 0
         turn.waiting_for_final_since_ms = None
@@ -76,6 +78,11 @@ class CallerSide:
             return
         turn.silence_ms = event.silence_ms
         turn.silence_began_ms = self._s.now_ms - event.silence_ms
+        utterance = turn.hear(event.utterance)
+        utterance.ended_ms = turn.silence_began_ms
+        if utterance.voiced:
+            turn.voice_ms = max(turn.voice_ms, event.media_ms - utterance.began_media_ms)
+            turn.longest_voice_ms = max(turn.longest_voice_ms, turn.voice_ms)
         self._watched_ms = 0
         self._s.user.fire(UserTrigger.SPEECH_STOPPED)
         self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
@@ -116,8 +123,13 @@ class CallerSide:
         utterance = turn.hear(event.utterance)
         if utterance.final:
             return
-        utterance.final, utterance.complete = True, event.complete
+        utterance.final, utterance.complete, utterance.confidence = True, event.complete, event.confidence
+        self._note_pace(utterance)
         self._hear_words(turn, event.utterance, event.text)
+
+    def _note_pace(self, utterance: Utterance) -> None:
+        if utterance.ended_ms is not None:
+            self.interruption.pace.took(self._s.now_ms - utterance.ended_ms)
 
     def _hear_words(self, turn: Turn, utterance: int, text: str) -> None:
         before = turn.text
@@ -146,6 +158,8 @@ class CallerSide:
     def _late_words(self, event: ev.TranscriptFinal) -> None:
         """Final words for a turn that is over: closed on partial words, or dropped for want of any."""
         turn = self._last_turn
+        if turn is not None and event.utterance in turn.utterances:
+            self._note_pace(turn.utterances[event.utterance])
         if turn is None or not self._s.live or self._s.turn is not None or event.utterance not in turn.utterances:
             return
         if not words_of(event.text):
@@ -200,10 +214,18 @@ class CallerSide:
         if verdict is Verdict.CONFIRM:
             self.interruption.take_floor()
         elif verdict is Verdict.RESUME:
-            self.drop_turn()
-            self._agent.resume()
+            self._resume()
         elif not evidence.sounding:
             self._watch(silence_to_resume_ms(evidence, self._s.policy.barge_in))
+
+    def _resume(self) -> None:
+        turn = self._s.turn
+        if turn is not None and words_of(turn.text) and turn.final and self.interruption.over_question:
+            turn.answers = True
+            self.interruption.take_floor()
+            return
+        self.drop_turn()
+        self._agent.resume()
 
     # -------------------------------------------------------------------------------------- the end of a turn
 

@@ -128,6 +128,8 @@ class TranscriptFinal:
     utterance: int
     text: str
     complete: float | None = None
+    confidence: float | None = None
+    """How sure it is of the words, 0…1, where it tells."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,34 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Literal
 
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Evidence
+from antiphon.conversation.reply import Reply
 from antiphon.conversation.situation import Situation
 from antiphon.conversation.state import Agent
+
+_REMEMBERED_FINALS = 16
+
+
+class RecogniserPace:
+    """How long after the end of speech a call's recogniser has its last word."""
+
+    def __init__(self) -> None:
+        self._took_ms: deque[int] = deque(maxlen=_REMEMBERED_FINALS)
+
+    def took(self, ms: int) -> None:
+        self._took_ms.append(max(ms, 0))
+
+    @property
+    def usual_ms(self) -> int:
+        """Nine of ten came within this; 0 while none is known."""
+        if not self._took_ms:
+            return 0
+        ordered = sorted(self._took_ms)
+        return ordered[len(ordered) * 9 // 10]
 
 
 class Interruption:
@@ -23,6 +45,7 @@ class Interruption:
         """Sound or speech is going on now."""
         self.sound_silence_ms = 0
         """Silence since a sound that was no speech."""
+        self.pace = RecogniserPace()
 
     @property
     def possible(self) -> bool:
@@ -62,16 +85,27 @@ class Interruption:
         # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
         if not reply.heard_known and self._s.now_ms - reply.held_since_ms < self._s.policy.barge_in.max_hold_ms:
             return
-        self._agent.interrupt(reply.losing_floor)
         turn = self._s.turn
+        went_on = turn is not None and self._went_on(reply)
+        reply.taken_back = went_on and reply.voice_started
+        answered = turn is not None and turn.answers
+        self._agent.interrupt(reply.losing_floor, backs_off=not went_on and not answered)
         if turn is None:
             return
-        turn.interrupting = True
-        if reply.kind == "model" and not reply.voice_started and not reply.asked_tools:
+        turn.interrupting = not answered
+        if went_on:
             before = self._s.history.take_back_turn(reply.turn)
             if before is not None:
                 turn.carried = f"{before} {turn.carried}".strip()
                 turn.interrupting = False
+
+    def _went_on(self, reply: Reply) -> bool:
+        """Whether the caller had not finished when the answer began, of which hardly anything was heard: then it is taken back whole."""
+        if reply.kind != "model" or reply.asked_tools or reply.losing_floor != "interrupted":
+            return reply.kind == "model" and not reply.voice_started and not reply.asked_tools
+        # Where the client plays, what was heard is not known yet; where it said that the turn was over, it was.
+        ours = self._s.policy.playback_owner == "server" and self._s.policy.endpointing.mode != "manual"
+        return not reply.voice_started or (ours and reply.heard_ms <= self._s.policy.barge_in.take_back_ms)
 
     def evidence(self) -> Evidence:
         """What is known of the sound the agent is held for."""
@@ -80,4 +114,16 @@ class Interruption:
         held_ms = self._s.now_ms - reply.held_since_ms
         if turn is None:
             return Evidence("", True, False, self.sounding, 0, self.sound_silence_ms, held_ms)
-        return Evidence(turn.text, turn.final, True, self.sounding, turn.voice_ms, turn.silence_ms, held_ms)
+        return Evidence(
+            turn.text, turn.final, True, self.sounding, turn.longest_voice_ms, turn.silence_ms, held_ms,
+            turn.confidence, self.pace.usual_ms, self._s.policy.partials,
+        )  # fmt: skip
+
+    @property
+    def over_question(self) -> bool:
+        """Whether the held reply is a question of which hardly anything is left: who says "yes" to it answers, and does not listen on."""
+        reply = self._s.committed_reply
+        if reply is None or not reply.speech_ended or not reply.ledger.complete:
+            return False
+        left_ms = reply.ledger.duration_ms - reply.heard_ms
+        return left_ms <= self._s.policy.barge_in.answer_overlap_ms and reply.ledger.asks

@@ -1,4 +1,4 @@
-"""Digits typed on the telephone become one turn."""
+"""Keys pressed on the telephone become one turn."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class KeypadInput:
         return bool(self._digits)
 
     def press(self, digit: str, now_ms: int, policy: Keypad) -> str | None:
-        """Take a key; returns the digits when they are complete."""
+        """Take a key; returns the digits when they are complete. A delimiter that ends nothing is a key as any other: "#" alone."""
         if digit in policy.delimiters:
-            return self._take()
+            return self._take() or digit
         self._digits += digit
         self._last_ms = now_ms
         return self._take() if len(self._digits) >= policy.max_digits else None

@@ -260,6 +260,10 @@ class Conversation:
         if not self._s.live or not self._s.policy.keypad.enabled:
             return
         self._s.silence.activity(self._s.now_ms, by_caller=True, policy=self._s.policy.silence)
+        # A key is no cough: who presses one is not listening any more.
+        reply = self._s.committed_reply
+        if reply is not None and reply.interruptible and not self._caller.interruption.decided:
+            self._caller.interruption.take_floor()
         digits = self._keypad.press(event.digit, self._s.now_ms, self._s.policy.keypad)
         if digits is not None:
             self._text_received(ev.TextReceived(digits))

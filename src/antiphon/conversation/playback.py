@@ -62,6 +62,16 @@ class PlaybackLedger:
         return sum(piece.duration_ms for piece in self.pieces)
 
     @property
+    def complete(self) -> bool:
+        """Whether all that was asked for has become audio."""
+        return all(piece.complete for piece in self.pieces)
+
+    @property
+    def asks(self) -> bool:
+        """Whether its last words are a question."""
+        return bool(self.pieces) and self.pieces[-1].text.rstrip("\"'”’)] ").endswith(("?", "？", "؟"))
+
+    @property
     def estimated(self) -> bool:
         """Whether a cut inside this reply would be a guess."""
         return any(piece.duration_ms and not piece.words for piece in self.pieces)

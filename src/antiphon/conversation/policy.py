@@ -23,6 +23,13 @@ INTERRUPTION_PHRASES: tuple[str, ...] = (
 )  # fmt: skip
 """One of these at the start of what is said takes the floor at once [stopSpeakingPlan.interruptionPhrases]."""
 
+FUNCTION_WORDS: tuple[str, ...] = (
+    "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "that", "this", "it", "is",
+    "was", "are", "be", "i", "i'm", "im", "he", "she", "we", "you", "they", "me", "my", "his", "her", "its", "your", "when", "which",
+    "who", "so", "if", "than", "then", "there", "had", "has", "have", "oh", "uh", "um", "er", "ah", "eh", "huh",
+)  # fmt: skip
+"""What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"), and nobody takes the floor with one alone."""
+
 TRAILING_WORDS: tuple[str, ...] = (
     "and", "but", "or", "so", "because", "if", "when", "then", "that", "which", "the", "a", "an", "my", "your", "to", "of",
     "for", "with", "at", "in", "on", "from", "by", "um", "uh", "er", "erm", "hmm", "like", "is", "are", "it's", "its", "i",
@@ -80,14 +87,23 @@ class BargeIn:
     num_words: int = 0
     """Words (other than acknowledgements) that confirm an interruption; 0 lets the voice itself confirm [stopSpeakingPlan.numWords]."""
     voice_ms: int = 200
-    """Voice this long, with at least one word that is no acknowledgement, confirms when ``num_words`` is 0 [voiceSeconds]."""
+    """Voice at least this long, with at least one word that is no acknowledgement, confirms when ``num_words`` is 0 [voiceSeconds]. No
+    word is said in less than half of it: what a recogniser hears in a shorter sound confirms nothing."""
+    min_confidence: float = 0.5
+    """Final words that the recogniser itself believes less than this confirm nothing; 0 for all. Where it tells no confidence, all count."""
     voice_alone_ms: int = 1200
-    """Voice this long confirms even with no words yet: a recogniser may be slow, a caller who talks for a second is no cough."""
+    """Voice this long confirms with no words yet where the recogniser tells none before its last (``Policy.partials``). Where it would
+    have told some, a sound without words is a laugh, a cough or a song, however long. Where what it tells is doubtful, several words
+    confirm before its last word only with this much voice."""
     resume_after_ms: int = 300
     """Silence after the sound with no words: resume. Together with the VAD's own hangover this stays under the 500 ms a listener
     takes for a lost line."""
     transcript_wait_ms: int = 500
-    """Silence after *speech* (not mere sound) before resuming: a recogniser needs this long for short words."""
+    """Silence after *speech* (not mere sound) before resuming: a recogniser needs this long for short words. One that has shown to be
+    slower is waited for longer (nine of ten of its last words on this call came within that), up to ``longest_transcript_wait_ms``."""
+    longest_transcript_wait_ms: int = 1200
+    answer_overlap_ms: int = 1000
+    """An acknowledgement ("yes", "okay") over the last so much of a question is the answer to it: people answer before it is over."""
     max_hold_ms: int = 6000
     """A hold never lasts longer than this on the session clock without being decided: then the agent resumes."""
     backoff_ms: int = 1000
@@ -95,7 +111,11 @@ class BargeIn:
     debounce_ms: int = 500
     """After an interruption, a bare "wait", "no", "actually" announces more: such a turn is not closed, and no model is asked, before
     this much silence. So rapid repeats become one turn and one request."""
+    take_back_ms: int = 700
+    """A caller who goes on when no more than this of the answer was heard had not finished: the answer is taken back whole, and the words
+    join the turn before."""
     acknowledgement_phrases: tuple[str, ...] = ACKNOWLEDGEMENT_PHRASES
+    function_words: tuple[str, ...] = FUNCTION_WORDS
     interruption_phrases: tuple[str, ...] = INTERRUPTION_PHRASES
 
 
@@ -199,6 +219,9 @@ class Policy:
     """False: a closed turn enters the history and the client asks for a reply itself [OpenAI create_response]."""
     output: Literal["audio", "text"] = "audio"
     """``text``: replies are written, not spoken."""
+    partials: Literal["none", "doubtful", "reliable"] = "reliable"
+    """What the recogniser tells while words are being said: nothing; words that it often takes back (a small one on a telephone line makes
+    "i meant" of a "mm-hm"); or words that mostly stand."""
     playback_owner: Literal["server", "client"] = "server"
     """``client``: audio is handed over as it is made and the client says what was heard (OpenAI Realtime over WebSocket)."""
     late_tool_result_turns: int = 2

@@ -75,6 +75,8 @@ class Reply:
     """The words of the turn a guess was made on."""
     request: str = ""
     options: ReplyOptions | None = None
+    taken_back: bool = False
+    """The caller had not finished when it began: nothing of it enters the history."""
     forgotten: bool = False
     """The client had it removed while it was live: nothing of it enters the history."""
     steps: list[Step] = field(default_factory=lambda: [Step()])

@@ -12,6 +12,14 @@ class Utterance:
     text: str = ""
     final: bool = False
     complete: float | None = None
+    voiced: bool = False
+    """Whether the ears heard it (and not only its words came, as with push-to-talk)."""
+    began_media_ms: int = 0
+    """Where its speech began, in audio time."""
+    confidence: float | None = None
+    """How sure the recogniser is of its last words; None where it does not tell."""
+    ended_ms: int | None = None
+    """Session clock at the end of its speech; None while it goes on."""
 
 
 @dataclass(slots=True)
@@ -21,6 +29,8 @@ class Turn:
     number: int
     interrupting: bool = False
     """It began by silencing the agent."""
+    answers: bool = False
+    """It answers the question that was being asked, over its end."""
     carried: str = ""
     """Words of the turn before, when the caller went on before anything was answered."""
     utterances: dict[int, Utterance] = field(default_factory=dict)
@@ -50,6 +60,12 @@ class Turn:
     def final(self) -> bool:
         """Whether every utterance has its final words."""
         return all(utterance.final for utterance in self.utterances.values())
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the recogniser is of the words it is least sure of."""
+        told = [each.confidence for each in self.utterances.values() if each.text and each.confidence is not None]
+        return min(told, default=None)
 
     @property
     def evidence(self) -> float | None:

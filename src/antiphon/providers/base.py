@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,7 @@ class TranscriptionFailed:
     problem: str
 
 
+Partials = Literal["none", "doubtful", "reliable"]
 TranscriptionEvent = Transcribed | TranscriptionFailed
 OnTranscription = Callable[[TranscriptionEvent], None]
 
@@ -134,6 +135,8 @@ class SpeechToText(Lifecycle, Protocol):
     """What ``push`` takes, best first."""
     continuous: bool
     """True where the engine wants all audio, silence too; false where it wants speech only (with pre-roll)."""
+    partials: Partials
+    """What it tells while words are being said: nothing, words that it often takes back, or words that mostly stand."""
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> SpeechToTextStream:
         """A recogniser for one call. ``on_event`` is called on the event loop. Raises ProviderError."""

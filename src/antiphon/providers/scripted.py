@@ -20,6 +20,7 @@ from antiphon.providers.base import (
     ModelDelta,
     ModelRequest,
     OnTranscription,
+    Partials,
     SpeechChunk,
     SpeechRequest,
     TextDelta,
@@ -84,6 +85,7 @@ class ScriptedSpeechToText(_Ready):
         self._transcripts = transcripts
         self._final_delay_ms = final_delay_ms
         self._partial_every_ms = partial_every_ms
+        self.partials: Partials = "reliable" if partial_every_ms else "none"
         self._confidence = confidence
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> ScriptedTranscription:

@@ -131,7 +131,7 @@ class Listening:
             self._feed(TranscriptFailed(event.utterance))
         elif event.final:
             complete = EXPECTED_ANSWER_COMPLETE if self._expecting and event.text else None
-            self._feed(TranscriptFinal(event.utterance, event.text, complete))
+            self._feed(TranscriptFinal(event.utterance, event.text, complete, event.confidence))
         else:
             self._feed(TranscriptChanged(event.utterance, event.text))
 

@@ -74,7 +74,9 @@ class Session:
         self._hearing = plan.hearing
         tools = (*self._server_tools, *plan.client_tools)
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
-        self.conversation = Conversation(plan.policy, plan.messages, tools)
+        self._partials = engines.stt.partials
+        policy = self._for_recogniser(plan.policy)
+        self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
         self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
@@ -100,7 +102,7 @@ class Session:
         """The media is live: listen, and let the greeting begin."""
         self._watched.call_started(self.started_ms)
         self._listening.expect(self.plan.opening)
-        self._hear_as(self.plan.policy)
+        self._hear_as(self.conversation.policy)
         self.port.listen(self._listening)
         self._pump.feed(ev.CallConnected())
 
@@ -110,6 +112,7 @@ class Session:
 
     def change_policy(self, policy: Policy) -> None:
         """Other numbers, or another way of taking turns, from now on."""
+        policy = self._for_recogniser(policy)
         self._hear_as(policy)
         self._pump.feed(ev.PolicyChanged(policy))
 
@@ -137,6 +140,13 @@ class Session:
     def change_recogniser(self, stt: SpeechToText) -> None:
         """Another recogniser. Raises ProviderError when it cannot be opened; the one there was stays."""
         self._listening.replace(stt)
+        if stt.partials != self._partials:
+            self._partials = stt.partials
+            self.change_policy(self.conversation.policy)
+
+    def _for_recogniser(self, policy: Policy) -> Policy:
+        """The policy, knowing what the words of this call's recogniser are worth."""
+        return policy if policy.partials == self._partials else replace(policy, partials=self._partials)
 
     def commit_turn(self) -> None:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
@@ -329,7 +339,7 @@ class Session:
         if self.plan.event_log is None:
             return None
         header = LogHeader(
-            self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.plan.policy,
+            self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.conversation.policy,
             self.plan.messages, tuple(tools), {"provider": self.call.provider, "provider_call_id": self.call.provider_call_id},
         )  # fmt: skip
         try:

@@ -86,6 +86,7 @@ class StagedSpeechToText(_OnStage):
 
     formats = ScriptedSpeechToText.formats
     continuous = False
+    partials = "reliable"
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> _StagedTranscription:
         stage = _OnStage.stage

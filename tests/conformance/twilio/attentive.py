@@ -41,6 +41,7 @@ class AttentiveSpeechToText:
     name = "attentive"
     formats = (TELEPHONE,)
     continuous = True
+    partials = "reliable"
     streams: ClassVar[list[AttentiveStream]] = []
 
     async def start(self) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
-from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
+from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials, Transcribed, TranscriptionFailed
 from antiphon.providers.worker import WorkerPool, WorkerStream
 from antiphon.providers.worker_frames import Frame
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -30,6 +30,7 @@ class PocketsphinxSpeechToText:
     name = NAME
     formats = (TELEPHONE, AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 8000))
     continuous = False
+    partials: Partials = "doubtful"
 
     def __init__(
         self,
