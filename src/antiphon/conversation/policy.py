@@ -28,7 +28,7 @@ FUNCTION_WORDS: tuple[str, ...] = (
     "was", "are", "be", "i", "i'm", "im", "he", "she", "we", "you", "they", "me", "my", "his", "her", "its", "your", "when", "which",
     "who", "so", "if", "than", "then", "there", "had", "has", "have", "oh", "uh", "um", "er", "ah", "eh", "huh",
 )  # fmt: skip
-"""What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"), and nobody takes the floor with one alone."""
+"""What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"); nobody takes the floor with one."""
 
 TRAILING_WORDS: tuple[str, ...] = (
     "and", "but", "or", "so", "because", "if", "when", "then", "that", "which", "the", "a", "an", "my", "your", "to", "of",
@@ -90,7 +90,7 @@ class BargeIn:
     """Voice at least this long, with at least one word that is no acknowledgement, confirms when ``num_words`` is 0 [voiceSeconds]. No
     word is said in less than half of it: what a recogniser hears in a shorter sound confirms nothing."""
     min_confidence: float = 0.5
-    """Final words that the recogniser itself believes less than this confirm nothing; 0 for all. Where it tells no confidence, all count."""
+    """Final words that the recogniser itself believes less than this confirm nothing; 0 for all. Where it tells none, all count."""
     voice_alone_ms: int = 1200
     """Voice this long confirms with no words yet where the recogniser tells none before its last (``Policy.partials``). Where it would
     have told some, a sound without words is a laugh, a cough or a song, however long. Where what it tells is doubtful, several words
