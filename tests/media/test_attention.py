@@ -18,7 +18,7 @@ from antiphon.media.settings import HearingSettings
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.vocabulary import Encoding
 
-CLIPS = Path(__file__).resolve().parents[3] / "shared" / "audio"
+CLIPS = Path(__file__).resolve().parents[1] / "data" / "speech"
 WINDOW = 256
 Samples = NDArray[np.float32]
 
@@ -82,15 +82,11 @@ def noise(random: np.random.Generator, count: int, dbfs: float) -> Samples:
 
 
 def spoken() -> dict[str, Samples]:
-    """All human speech there is, at 8 kHz; a stand-in for it where there is none: syllables of a buzz."""
+    """All human speech there is, at 8 kHz."""
     clips = {}
     for path in sorted(CLIPS.glob("*.wav")):
         samples, rate_hz = read_wav(path)
         clips[path.stem] = resample(pcm.to_float(samples[:, 0]), rate_hz, 8000)[:80_000]
-    if not clips:
-        time_s = np.arange(32_000) / 8000
-        buzz = sum(np.sin(2 * np.pi * 140 * n * time_s) / n for n in range(1, 14))
-        clips["buzz"] = (0.08 * buzz * (np.sin(2 * np.pi * 2.5 * time_s) > 0)).astype(np.float32)
     return clips
 
 

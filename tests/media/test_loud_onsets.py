@@ -16,7 +16,7 @@ from antiphon.media.settings import HearingSettings
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.vocabulary import Encoding
 
-SPEECH = Path(__file__).resolve().parents[3] / "shared" / "audio"
+SPEECH = Path(__file__).resolve().parents[1] / "data" / "speech"
 WINDOW_MS = 32
 Samples = NDArray[np.float64]
 
@@ -167,7 +167,6 @@ def test_when_the_model_agrees_the_sound_is_a_sound_like_any_other() -> None:
 
 
 @pytest.mark.speech
-@pytest.mark.skipif(not SPEECH.is_dir(), reason="needs the speech recordings beside the checkout")
 def test_a_breath_before_the_first_word_is_heard_at_once() -> None:
     """Of this recording the model takes 260 ms to be sure: it begins with a breath."""
     samples, rate_hz = read_wav(SPEECH / "librivox-0880.wav")

@@ -45,7 +45,7 @@ QUICK_SECONDS = 15.0
 KEPT = Path("bench/reference.json")
 LOCK = Path("requirements.lock")
 """What an installation without extras is."""
-SPEECH = Path("../shared/audio")
+SPEECH = Path("tests/data/speech")
 """Where recordings are if nobody says; without any, a synthetic voice speaks."""
 SPOKEN = (
     "I would like to know more",

@@ -1,4 +1,4 @@
-"""What is said into the microphone: people's voices where there are recordings beside the checkout, a synthetic voice elsewhere."""
+"""What is said into the microphone: people's voices, and a synthetic one for the same words."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from antiphon.providers.base import SpeechRequest
 from antiphon.vocabulary import AudioFormat, Encoding
 
 RATE_HZ = 24_000
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "audio"
-"""People, 16 kHz; not part of the checkout."""
+RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "speech"
+"""People, 16 kHz."""
 WORDS = {
     "cards-001": "ten of clubs",
     "cards-002": "four queen of clubs",
@@ -64,13 +64,11 @@ def quiet(duration_ms: int) -> bytes:
 
 
 def recordings() -> dict[str, Said]:
-    """Spoken by people; empty where the recordings are not there."""
+    """Spoken by people."""
     said = {}
     for name, words in WORDS.items():
-        path = RECORDINGS / f"{name}.wav"
-        if path.is_file():
-            samples, rate_hz = read_wav(path)
-            said[name] = _trimmed(words, resample(samples[:, 0], rate_hz, RATE_HZ))
+        samples, rate_hz = read_wav(RECORDINGS / f"{name}.wav")
+        said[name] = _trimmed(words, resample(samples[:, 0], rate_hz, RATE_HZ))
     return said
 
 

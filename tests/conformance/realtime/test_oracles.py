@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from tests.conformance.realtime import oracles
 from tests.conformance.realtime.oracles import AgentsJs
 
@@ -47,7 +46,6 @@ def test_agents_js_throws_without_a_transcript(agents_js: AgentsJs) -> None:
     assert str(thrown).startswith("throws")
 
 
-@pytest.mark.skipif(not oracles.SPEC.is_file(), reason="OpenAI's specification is not beside the checkout")
 def test_the_specification_tells_a_wrong_type() -> None:
     delta = {"type": "response.output_text.delta", **IDS, "delta": "Hel"}
     assert oracles.specification(delta) is None
