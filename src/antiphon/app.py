@@ -28,6 +28,7 @@ from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
+from antiphon.files import read_or_make
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
@@ -284,12 +285,11 @@ class Antiphon:
         configured = self.settings.token_secret.get_secret_value()
         if configured:
             return configured
-        path = self.settings.data_dir / "token.secret"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
-        return path.read_text()
+        made = read_or_make(self.settings.data_dir / "token.secret", lambda: secrets.token_hex(32).encode())
+        try:
+            return made.decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise ConfigurationError("token.secret", "is not text; remove it, and another is made") from None
 
     # ---------------------------------------------------------------------------------- what can be seen
 

@@ -140,7 +140,6 @@ class EngineRoom:
         if not wanted:
             return None
         if self._bookings is None:
-            self._bookings_path.parent.mkdir(parents=True, exist_ok=True)
             self._bookings = Bookings(self._bookings_path)
             self._tools.register(self._bookings.book_appointment)
         here: Mapping[str, Callable[..., Any] | ToolSpec] = {tool.name: tool for tool in self._tools.specs()}
