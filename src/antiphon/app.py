@@ -28,7 +28,8 @@ from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
-from antiphon.files import read_or_make
+from antiphon.files import free_bytes, read_or_make, reason
+from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
@@ -74,15 +75,17 @@ class Antiphon:
         """Raises ConfigurationError."""
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
         self.library = AssistantLibrary(folders, settings.assistant_variables)
         self.engines = EngineRoom(settings)
-        self.plane = MediaPlane(self.clock, {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)})
+        vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
+        self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
         self.manager = SessionManager(
             self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
-            Admission(self._admission_limits()), self._load,
+            Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
@@ -106,7 +109,7 @@ class Antiphon:
             gate = realtime_listener.RealtimeGate(self.realtime, self.access, self.watch)
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
-        self.metrics.watch(self._gauges, self._counters)
+        self.metrics.watch(self._gauges, self._counters, self.losses.counts)
         self.asgi = self._build_asgi()
 
     # ---------------------------------------------------------------------------------- life
@@ -115,8 +118,10 @@ class Antiphon:
     async def running(self) -> AsyncIterator[None]:
         """Everything started; on the way out, calls are drained and everything is freed."""
         self._check_assistant()
-        for call_id, _provider_call_id in close_dead_calls(self.calls_dir) if self.calls_dir.is_dir() else []:
+        self._check_keys()
+        for call_id, _ in close_dead_calls(self.calls_dir, self.losses) if self.calls_dir.exists() else ():
             log.info("call_recovered", call_id=call_id)
+            self.metrics.recovered()
         try:
             await self.engines.start()
             self.plane.start()
@@ -135,6 +140,7 @@ class Antiphon:
                 await self.twilio.close()
             await self.engines.close()
             self.client_secrets.close()
+            self.losses.tell_all()
 
     @property
     def calls_dir(self) -> Path:
@@ -148,6 +154,14 @@ class Antiphon:
             return ""
         base = settings.public_url or f"http://localhost:{settings.port}"
         return f"{base}/talk"
+
+    def _check_keys(self) -> None:
+        """Keys that cannot be read keep nobody from telephoning, so they do not stop the start; but nobody gets in by a key."""
+        try:
+            self.keys.records()
+        except (ConfigurationError, OSError) as error:
+            problem = reason(error) if isinstance(error, OSError) else str(error)
+            log.error("keys_unreadable", file=str(self.settings.data_dir / "keys.json"), problem=problem)
 
     def _check_assistant(self) -> None:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
@@ -343,7 +357,14 @@ class Antiphon:
             "overloaded": float(self.manager.admission.closed),
             "webrtc_legs": self.webrtc.legs,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
+            "data_disk_free_bytes": self._free_bytes(),
         }
+
+    def _free_bytes(self) -> float:
+        try:
+            return free_bytes(self.settings.data_dir)
+        except OSError:
+            return 0.0  # a disk that cannot be asked is one to look after, and zero is what alerts stand on
 
     def _counters(self) -> Mapping[str, float]:
         hearing, mouth = self.plane.hearing_counters, self.plane.mouth_counters
@@ -361,4 +382,5 @@ class Antiphon:
             "marks_missing": mouth.late_marks,
             "media_anomalies": sum(self.twilio.anomalies.values()) if self.twilio else 0,
             "recording_blocks_lost": self.plane.recordings.lost_blocks,
+            "recordings_failed": self.plane.recordings.failed_files,
         }

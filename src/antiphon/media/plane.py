@@ -7,11 +7,10 @@ from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 
-import structlog
-
 from antiphon.audio.convert import converter
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.losses import Losses
 from antiphon.media.beat import Beat
 from antiphon.media.ears import Ears
 from antiphon.media.echo_guard import EchoGuard
@@ -25,8 +24,6 @@ from antiphon.providers.base import VoiceActivityModel
 from antiphon.transports.base import CallTransport
 from antiphon.vocabulary import AudioFormat, Encoding
 
-log = structlog.get_logger(__name__)
-
 
 class MediaPlane:
     """Owns the beat, the ears and the recordings' thread."""
@@ -36,6 +33,7 @@ class MediaPlane:
         clock: Clock,
         vad: Mapping[int, Callable[[], VoiceActivityModel]],
         playout: PlayoutSettings | None = None,
+        losses: Losses | None = None,
     ) -> None:
         """``vad`` makes a voice-activity model for a sample rate; one is made per encoding and rate in use."""
         self._clock = clock
@@ -49,7 +47,7 @@ class MediaPlane:
         self._due: list[tuple[int, int]] = []
         """A heap: when to look at which call, by its number. A call that is over, or was looked at meanwhile, may still stand here."""
         self.beat = Beat(self.on_beat)
-        self.recordings = RecordingWriter()
+        self.recordings = RecordingWriter(losses)
         self.hearing_counters = HearingCounters()
         self.mouth_counters = MouthCounters()
 
@@ -183,8 +181,6 @@ class MediaPlane:
         if path is None:
             return None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             return Recorder(path, line, format_in, agent, format_out, self.recordings)
-        except OSError as error:
-            log.warning("recording_failed", problem=type(error).__name__)
-            return None
+        except OSError:
+            return None  # counted and told by the writer

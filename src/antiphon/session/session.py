@@ -15,6 +15,8 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
+from antiphon.files import reason
+from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
@@ -34,6 +36,7 @@ from antiphon.vocabulary import EndReason, ToolSpec
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
 """What a recogniser typically takes from being asked to its last word."""
+_BROKEN_OFF = "it breaks off: a line could not be written, or the disk refused too many"
 _CLOSE_REASONS = {
     "stop": EndReason.CUSTOMER_ENDED,
     "hangup": EndReason.CUSTOMER_ENDED,
@@ -57,6 +60,7 @@ class Session:
         clock: Clock,
         observers: Sequence[SessionObserver],
         on_closed: Callable[[Session], None],
+        losses: Losses | None = None,
     ) -> None:
         """Raises ProviderError (the recogniser cannot be opened), ConfigurationError (the audio cannot be heard)."""
         self.call = call
@@ -67,6 +71,7 @@ class Session:
         self._clock = clock
         self._watched = CallObservers(call, observers)
         self._on_closed = on_closed
+        self._losses = losses or Losses(clock.now_ms)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -94,7 +99,9 @@ class Session:
             self._tasks.spawn, self._watched.spoke, self._watched.provider_failed,
         )  # fmt: skip
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
+        self._event_log_is_broken = False
         self._event_log = self._open_event_log(tools)
+        self.flush()
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
@@ -290,7 +297,10 @@ class Session:
             try:
                 self._event_log.close(action.reason)
             except OSError as error:
-                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+                self._event_log_broke(reason(error))
+            else:
+                if self._event_log.broken:
+                    self._event_log_broke(_BROKEN_OFF)
             self._event_log = None
         self._on_closed(self)
 
@@ -298,11 +308,23 @@ class Session:
 
     def flush(self) -> None:
         """Hand the event log to the operating system."""
-        if self._event_log is not None:
-            try:
-                self._event_log.flush()
-            except OSError as error:
-                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+        event_log = self._event_log
+        if event_log is None:
+            return
+        try:
+            event_log.flush()
+        except OSError as error:  # kept for the next time
+            call_id = self.call.call_id
+            self._losses.tell("event_log_waits", call_id, call_id=call_id, problem=reason(error))
+        if event_log.broken:
+            self._event_log_broke(_BROKEN_OFF)
+
+    def _event_log_broke(self, problem: str) -> None:
+        """It does not hold the whole call."""
+        if not self._event_log_is_broken:
+            self._event_log_is_broken = True
+            self._losses.count("event_logs_broken")
+            self._losses.tell("event_log_failed", self.call.call_id, call_id=self.call.call_id, problem=problem)
 
     async def wait_closed(self, timeout_s: float) -> None:
         """Wait for this call's tasks to be gone, bounded."""
@@ -318,7 +340,7 @@ class Session:
         try:
             return EventLogWriter(self.plan.event_log, header)
         except OSError as error:
-            log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+            self._event_log_broke(reason(error))
             return None
 
     def _observe(self, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
