@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
+from tests.session.conftest import log_header
 
 from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
 from antiphon.config import Overload, Twilio
 from antiphon.errors import ConfigurationError
 from antiphon.server import open_socket, serving
-from antiphon.session.event_log import read_event_log
+from antiphon.session.event_log import EventLogWriter, read_event_log
 from antiphon.session.replay import replay
 
 # ------------------------------------------------------------------------------------------------ what stops the start
@@ -108,6 +112,41 @@ def test_the_secret_of_media_urls_is_made_once_and_kept_to_its_owner(tmp_path: P
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     Antiphon(settings, ManualClock())
     assert path.read_text() == made
+
+
+async def test_the_secret_is_the_same_for_all_processes_also_after_a_crash_between_making_and_writing(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path, port=8080)
+    settings.data_dir.mkdir()
+    (settings.data_dir / "token.secret").touch()
+    Antiphon(settings, ManualClock())
+    assert len((settings.data_dir / "token.secret").read_text()) == 64
+    (settings.data_dir / "token.secret").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"token\.secret: is not text"):
+        Antiphon(settings, ManualClock())
+
+
+async def test_what_a_dead_process_left_is_told_at_the_start_and_stops_nothing(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    calls = settings.data_dir / "calls"
+    (calls / "a-folder.jsonl").mkdir(parents=True)
+    (settings.data_dir / "keys.json").write_text("{")
+    header = replace(log_header(), call_id="dead")
+    writer = EventLogWriter(calls / "dead.jsonl", header)
+    os.close(writer._file or 0)
+    with capture_logs() as logs:
+        async with running_server(settings) as (_, client):
+            metrics = (await client.get("/metrics")).text
+            assert (await client.get("/readyz")).status_code == 200
+    assert 'antiphon_calls_ended_total{reason="worker-died"} 1.0' in metrics
+    assert "antiphon_dead_calls_unreadable_total 1.0" in metrics
+    [room] = re.findall(r"^antiphon_data_disk_free_bytes (\S+)", metrics, re.MULTILINE)
+    assert float(room) > 0
+    [keys] = [entry for entry in logs if entry["event"] == "keys_unreadable"]
+    assert keys["file"].endswith("keys.json")
+    assert "JSONDecodeError" in keys["problem"]
+    assert {"call_recovered", "dead_call_closed", "dead_call_unreadable"} <= {entry["event"] for entry in logs}
 
 
 async def test_a_call_for_an_assistant_that_is_not_there_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:

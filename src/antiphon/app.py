@@ -53,6 +53,7 @@ from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
 from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.talk.routes import TalkDesk
 from antiphon.surfaces.talk.routes import routes as talk_routes
 from antiphon.surfaces.talk.visitors import Visitors
@@ -98,7 +99,7 @@ class Antiphon:
             origins=settings.realtime.cors_origins,
         )
         self.watch = SocketWatch(self.clock)
-        self.media_routes = MediaRoutes()
+        self.media_routes = MediaRoutes(self.losses)
         self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
@@ -313,15 +314,16 @@ class Antiphon:
         guarded = http.require_key(self.keys, open_api=self.settings.open_api)
         routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded)
         realtime = self.settings.realtime
+        counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:
-            return http.application(routes)
+            return http.application(routes, [counted])
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
         routes += realtime_calls.routes(self.access, self.realtime, self.webrtc)
         if realtime.talk_page != "off":
             routes += self._talk()
-        return http.application(routes, [Middleware(RealtimeCors, origins=realtime.cors_origins)])
+        return http.application(routes, [counted, Middleware(RealtimeCors, origins=realtime.cors_origins)])
 
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""

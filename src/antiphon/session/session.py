@@ -82,7 +82,9 @@ class Session:
         self.conversation = Conversation(plan.policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
-        self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
+        self._listening = Listening(
+            engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed, self._transcription_failed
+        )
         try:
             self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
         except ConfigurationError:
@@ -329,6 +331,11 @@ class Session:
     async def wait_closed(self, timeout_s: float) -> None:
         """Wait for this call's tasks to be gone, bounded."""
         await self._tasks.wait(timeout_s)
+
+    def _transcription_failed(self, provider: str, problem: str) -> None:
+        call_id = self.call.call_id
+        self._losses.count("transcriptions_failed", provider=provider)
+        self._losses.tell("transcription_failed", call_id, call_id=call_id, provider=provider, problem=problem)
 
     def _open_event_log(self, tools: Sequence[Any]) -> EventLogWriter | None:
         if self.plan.event_log is None:

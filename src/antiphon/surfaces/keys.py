@@ -89,7 +89,7 @@ class ApiKeys:
         try:
             write_atomically(self._path, content)
         except OSError as error:
-            raise OSError(error.errno, f"keys.json cannot be written: {reason(error)}") from None
+            raise ConfigurationError("keys.json", f"cannot be written ({reason(error)})") from None
 
 
 def _record(fields: dict[str, object]) -> KeyRecord:

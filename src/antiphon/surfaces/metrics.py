@@ -140,7 +140,11 @@ def _stage_times(turn: TurnTimes) -> Iterable[tuple[str, int | None]]:
 _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "event_logs_broken": ("Event logs that do not hold the whole call.", ()),
     "dead_calls_unreadable": ("Logs found at the start that cannot be read or ended.", ()),
-    "auth_failures": ("Requests refused for a wrong or missing key, token or signature.", ("surface", "reason")),
+    "auth_failures": (
+        "Requests and sockets refused for a wrong or missing key, token or signature.",
+        ("surface", "status"),
+    ),
+    "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }
 
 
