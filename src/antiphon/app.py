@@ -28,7 +28,7 @@ from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
-from antiphon.files import free_bytes, read_or_make, reason
+from antiphon.files import free_bytes, read_or_make, reason, unused_name
 from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
@@ -78,8 +78,8 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
-        self.library = AssistantLibrary(folders, settings.assistant_variables)
         self.engines = EngineRoom(settings)
+        self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.prepare)
         vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
         self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
@@ -168,16 +168,25 @@ class Antiphon:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
         so that their
         engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
-        self.engines.prepare(self.library.load(self.settings.assistant))
+        self.library.find(self.settings.assistant)
         folder = self.settings.assistants_dir
-        names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
+        try:
+            names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
+        except OSError as error:
+            raise ConfigurationError("assistants_dir", f"{folder} cannot be read ({reason(error)})") from None
         for name in sorted(names - {self.settings.assistant}):
             try:
-                self.engines.prepare(self.library.load(name))
-            except (ConfigurationError, ProviderUnavailable) as error:
+                self.library.find(name)
+            except ConfigurationError as error:
+                log.warning("assistant_unusable", assistant=name, file=error.file, line=error.line, problem=str(error))
+            except ProviderUnavailable as error:
                 log.warning("assistant_unusable", assistant=name, problem=str(error))
 
     # ---------------------------------------------------------------------------------- calls
+
+    def _check_caller_s_assistant(self, name: str) -> None:
+        """Whether this assistant can take a call: asked when it rings, while the caller can still be told. Raises ConfigurationError."""
+        self.library.find(name)
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         name = call.assistant or self.settings.assistant
@@ -185,6 +194,8 @@ class Antiphon:
         spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
+        # A call that comes back after its stream (a transfer returns) is the same call, and what is there of it stays.
+        file_name = unused_name(self.calls_dir, call.call_id, (".wav", ".jsonl"))
         engines = self.engines.for_assistant(spec)
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
@@ -195,8 +206,8 @@ class Antiphon:
             engines=engines,
             opening=self.engines.opening_answers(engines, context),
             hearing=self._hearing(),
-            recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
-            event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
+            recording=self.calls_dir / f"{file_name}.wav" if recording else None,
+            event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self.twilio.control.transfer if self.twilio and self.settings.twilio.account_sid else None,
         )
@@ -272,8 +283,9 @@ class Antiphon:
         if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
             return None
         carrier = carriers.build(
-            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered
-        )
+            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered,
+            check_assistant=self._check_caller_s_assistant, losses=self.losses,
+        )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
         return carrier
 
@@ -293,6 +305,8 @@ class Antiphon:
                 silence_ms=twilio.machine_detection_silence_ms,
             ),
             token_secret=self._token_secret(),
+            ended_calls_path=self.settings.data_dir / "ended-calls.sqlite3",
+            replay_window_days=twilio.replay_window_days,
         )
 
     def _token_secret(self) -> str:

@@ -31,6 +31,8 @@ class Twilio(BaseModel, extra="forbid"):
     verify_signatures: bool = True
     """Off only for a demonstration on one machine."""
     rest_base_url: str = "https://api.twilio.com"
+    replay_window_days: Annotated[float, Field(ge=1, le=3650)] = 30.0
+    """For so long a call that is over cannot be had again by what Twilio once signed for it."""
     machine_detection_timeout_s: Annotated[int | None, Field(ge=3, le=59)] = None
     """Answering-machine detection, for assistants that say nothing else. None: Twilio's own default (30, 2400, 1200, 5000)."""
     machine_detection_speech_ms: Annotated[int | None, Field(ge=1000, le=6000)] = None

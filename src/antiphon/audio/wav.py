@@ -5,7 +5,6 @@ The only part of this room that touches files. All of it blocks: call it from a 
 
 from __future__ import annotations
 
-import errno
 import os
 import struct
 from pathlib import Path
@@ -30,8 +29,8 @@ _SILENCE_BYTES = 64 * 1024
 """Silence in the place of what was lost is written in pieces of at most this size."""
 
 
-_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EFBIG})
-"""Of these a disk may recover."""
+_LASTING = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""A file that cannot be made for one of these cannot be made a moment later either; of a full disk and the like, a process recovers."""
 
 
 class WavTooLarge(AntiphonError):
@@ -85,7 +84,7 @@ class WavWriter:
         try:
             self._open()
         except OSError as error:
-            if not patient or error.errno not in _PASSING:
+            if not patient or isinstance(error, _LASTING):
                 self._let_go()
                 raise
             self.problem = error
