@@ -153,8 +153,9 @@ class Antiphon:
         settings = self.settings
         if not settings.realtime.enabled or settings.realtime.talk_page == "off":
             return ""
-        base = settings.public_url or f"http://localhost:{settings.port}"
-        return f"{base}/talk"
+        # ``localhost`` may be the other loopback where only that of IPv6 is listened on.
+        own = settings.own_url if settings.host == "::1" else f"http://localhost:{settings.port}"
+        return f"{settings.public_url or own}/talk"
 
     def _check_keys(self) -> None:
         """Keys that cannot be read keep nobody from telephoning, so they do not stop the start; but nobody gets in by a key."""

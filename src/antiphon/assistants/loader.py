@@ -17,8 +17,9 @@ from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
+from antiphon.suggestions import did_you_mean
 from antiphon.workflow.spec import WorkflowSpec
-from antiphon.workflow.validation import did_you_mean, join, misspelt_fields
+from antiphon.workflow.validation import join, misspelt_fields
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from antiphon.assistants.spec import AssistantSpec
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
 from antiphon.conversation.ranges import check_ranges
 from antiphon.errors import ConfigurationError
-from antiphon.workflow.validation import unknown
+from antiphon.suggestions import unknown
 
 PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
 

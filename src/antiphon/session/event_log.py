@@ -111,8 +111,7 @@ class EventLogWriter:
             self.flush()
         except OSError as error:
             if error.errno not in _PASSING:
-                if self._file is not None:
-                    os.close(self._file)
+                self._let_go()
                 raise
 
     @property
@@ -156,8 +155,11 @@ class EventLogWriter:
         try:
             self.flush()
         finally:
-            if self._file is not None:
-                os.close(self._file)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
 
 
 def _shallow(value: Any) -> dict[str, Any]:

@@ -30,14 +30,14 @@ from antiphon.session.speaking import Speaking
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
-from antiphon.transports.base import CallStarted, CallTransport
+from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
 """What a recogniser typically takes from being asked to its last word."""
 _BROKEN_OFF = "it breaks off: a line could not be written, or the disk refused too many"
-_CLOSE_REASONS = {
+_CLOSE_REASONS: Mapping[LostReason, EndReason] = {
     "stop": EndReason.CUSTOMER_ENDED,
     "hangup": EndReason.CUSTOMER_ENDED,
     "reset": EndReason.TRANSPORT_LOST,
@@ -176,7 +176,7 @@ class Session:
     def dtmf(self, digit: str) -> None:
         self._pump.feed(ev.DtmfPressed(digit))
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: LostReason) -> None:
         self.drop(EndReason.TRANSFERRED if self._transferring else _CLOSE_REASONS[reason])
 
     def drop(self, reason: EndReason) -> None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from antiphon.errors import ConfigurationError
+from antiphon.suggestions import did_you_mean
 
-_ALIKE = 0.8
-"""Two letters of ten may differ."""
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -33,26 +31,6 @@ def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
     except ConfigurationError as error:
         # A part that is checked by more than its shape (a workflow inside an assistant) has named its own field.
         raise ConfigurationError(join(path, error.field), error.problem) from None
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Of the ``known`` names the one that ``name`` is most likely a slip for; empty where there is none like it."""
-    by_plain = {_plain(each): each for each in known}
-    if (same := by_plain.get(_plain(name))) is not None:
-        return same
-    close = get_close_matches(_plain(name), by_plain, n=1, cutoff=_ALIKE)
-    return by_plain[close[0]] if close else ""
-
-
-def unknown(name: str, known: Iterable[str], what: str) -> str:
-    """Says that there is no ``what`` of this name, which was perhaps meant, and which there are."""
-    known = list(known)
-    meant = did_you_mean(name, known)
-    return f"there is no such {what}{f'; did you mean {meant}?' if meant else ''}; there are {', '.join(known)}"
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("_", "").replace("-", "")
 
 
 def misspelt_fields(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
