@@ -16,6 +16,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
 from tests.session.conftest import log_header
+from twilio.request_validator import RequestValidator
 
 from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
@@ -24,6 +25,8 @@ from antiphon.errors import ConfigurationError
 from antiphon.server import open_socket, serving
 from antiphon.session.event_log import EventLogWriter, read_event_log
 from antiphon.session.replay import replay
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import TELEPHONE
 
 # ------------------------------------------------------------------------------------------------ what stops the start
 
@@ -156,6 +159,74 @@ async def test_a_call_for_an_assistant_that_is_not_there_is_refused_and_the_serv
         assert report.failed
         assert antiphon.manager.live == antiphon.plane.calls == 0
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_an_assistant_whose_file_is_spoilt_serves_as_it_was_and_one_that_never_was_right_is_an_apology(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path)
+    folder = tmp_path / "assistants"
+    (folder / "never.yaml").write_text("name: x\nmodel: { provider: scripted, temperature: hot }\n")
+    (folder / "korean.yaml").write_text(
+        "model: { provider: scripted }\ntranscriber: { provider: pocketsphinx, language: ko-KR }\n"
+    )
+    with capture_logs() as logs:
+        async with running_server(settings) as (antiphon, client):
+            good = (folder / "scripted.yaml").read_text()
+            (folder / "scripted.yaml").write_text(good + "oops: [\n")
+            report = await place_call(antiphon.settings.base_url, line())
+            assert not report.failed
+            for name in ("never", "korean", "nobody"):
+                url = f"{antiphon.settings.base_url}/twilio/voice/{name}"
+                form = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+1", "To": "+2", "CallStatus": "ringing"}
+                signature = RequestValidator(TOKEN).compute_signature(url, form)
+                answer = await client.post(url, data=form, headers={"X-Twilio-Signature": signature})
+                assert "<Say>We are sorry" in answer.text
+            assert (await client.get("/readyz")).status_code == 200
+    told = [
+        (entry["event"], entry["assistant"], entry["file"], entry["line"]) for entry in logs if "assistant" in entry
+    ]
+    assert told == [
+        ("assistant_unusable", "korean", "korean.yaml", 2),
+        ("assistant_unusable", "never", "never.yaml", 2),
+        ("assistant_edit_unusable", "scripted", "scripted.yaml", told[2][3]),
+        ("assistant_unusable", "never", "never.yaml", 2),
+        ("assistant_unusable", "korean", "korean.yaml", 2),
+        ("assistant_unusable", "nobody", "", 0),
+    ]
+    assert any("pocketsphinx does not know 'ko-KR'; it knows en" in str(entry.get("problem")) for entry in logs)
+
+
+async def test_a_folder_of_assistants_that_is_not_there_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, assistants_dir=tmp_path / "nowhere", assistant="front-desk")
+    with pytest.raises(ConfigurationError, match=r"assistants_dir: .*nowhere cannot be read"):
+        async with serving(settings):
+            raise AssertionError("it answers calls")
+
+
+async def test_the_files_of_a_call_that_comes_back_stand_beside_those_that_are_there(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running_server(settings) as (antiphon, _):
+        call = CallStarted("twilio", "an-id", "scripted", format_in=TELEPHONE, format_out=TELEPHONE)
+        assert antiphon._plan(call).recording == settings.data_dir / "calls" / "an-id.wav"
+        (settings.data_dir / "calls").mkdir()
+        (settings.data_dir / "calls" / "an-id.jsonl").touch()
+        plan = antiphon._plan(call)
+        assert (plan.recording, plan.event_log) == tuple(
+            settings.data_dir / "calls" / f"an-id-2.{ending}" for ending in ("wav", "jsonl")
+        )
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("::1", "http://[::1]"), ("127.0.0.1", "http://127.0.0.1"), ("localhost", "http://localhost")]
+)
+async def test_the_address_that_is_told_answers(tmp_path: Path, host: str, address: str) -> None:
+    async with running_server(settings_for(tmp_path, host=host)) as (antiphon, client):
+        assert antiphon.settings.own_url.startswith(f"{address}:")
+        assert (await client.get(f"{antiphon.settings.own_url}/healthz")).status_code == 200
+        assert (await client.get(antiphon.talk_url.replace("localhost", "127.0.0.1"))).status_code == 200
+        report = await place_call(antiphon.settings.own_url, line())
+        assert not report.failed
 
 
 async def test_calls_beyond_the_limit_are_refused_politely(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -117,7 +118,7 @@ class WebRtc(BaseModel, extra="forbid"):
 class _TomlFile(TomlConfigSettingsSource):
     """TOML as editors write it: some begin the file with a byte order mark."""
 
-    def _read_file(self, file_path: Path) -> dict[str, Any]:
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
         try:
             return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
         except UnicodeDecodeError:

@@ -70,6 +70,7 @@ def test_keys_differ_and_so_do_their_ids(path: Path) -> None:
         b'[{"id": "x"}]',
         b'["x"]',
         b'{"id": "x"}',
+        b"{}",
         b'[{"id":"x","name":"y","sha256":7,"created_wall_ms":1}]',
     ],
 )

@@ -118,8 +118,8 @@ class AssistantLibrary:
                 reading.tell_misspelt(name, loaded.spec)
                 return loaded
         if known is None:
-            error = spoilt.error
-            raise ConfigurationError(error.field, error.problem, file=error.file, line=error.line)
+            wrong = spoilt.error
+            raise ConfigurationError(wrong.field, wrong.problem, file=wrong.file, line=wrong.line)
         return known
 
     def _read(self, reading: _Reading) -> LoadedAssistant:

@@ -70,7 +70,10 @@ class ApiKeys:
 
     def _read(self) -> list[KeyRecord]:
         try:
-            return [_record(fields) for fields in orjson.loads(self._path.read_bytes())]
+            kept = orjson.loads(self._path.read_bytes())
+            if not isinstance(kept, list):
+                raise TypeError("keys are a list")
+            return [_record(fields) for fields in kept]
         except FileNotFoundError:
             return []
         except (orjson.JSONDecodeError, TypeError) as error:
