@@ -125,6 +125,8 @@ class Antiphon:
             self.metrics.recovered()
         try:
             await self.engines.start()
+            if self.twilio is not None:
+                self.twilio.start()
             self.plane.start()
             if self.settings.realtime.enabled:
                 self.plane.prepare(REALTIME)

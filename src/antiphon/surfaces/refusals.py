@@ -39,6 +39,8 @@ class CountedRefusals:
         surface = _SURFACES.get(scope["path"].split("/", 2)[1] if "/" in scope["path"] else "", "other")
         peer = scope["client"][0] if scope.get("client") else "unknown"
         self._losses.count("auth_failures", surface=surface, status=str(status))
+        if surface == "twilio":
+            return  # told there, with what was wrong
         self._losses.tell(
             "auth_failed", f"{surface} {peer}", surface=surface, status=status, path=scope["path"][:_MAX_PATH_CHARS], peer=peer
         )  # fmt: skip

@@ -119,16 +119,16 @@ def _opened(path: Path | str) -> sqlite3.Connection:
             private_file(Path(path))  # it holds names
         database = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
     except OSError as error:
-        raise ConfigurationError(name, f"cannot be opened ({reason(error)})") from None
+        raise ConfigurationError(name, f"cannot be opened ({reason(error)})", file=name) from None
     except sqlite3.Error as error:
-        raise ConfigurationError(name, f"cannot be opened ({error})") from None
+        raise ConfigurationError(name, f"cannot be opened ({error})", file=name) from None
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute(_SCHEMA)
         database.execute("SELECT reference, date, time, name, call, tool_call FROM appointments LIMIT 1")
     except sqlite3.Error as error:
         database.close()
-        raise ConfigurationError(name, f"cannot be used as the appointment book ({error})") from None
+        raise ConfigurationError(name, f"cannot be used as the appointment book ({error})", file=name) from None
     return database
 
 

@@ -39,7 +39,7 @@ class TwilioCarrier:
         self.gate = MediaGate(settings, acceptor, tokens, watch, self._ended_calls)
         self.routes: list[Route] = webhook.routes(
             settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.gate.farewell_to,
-            check_assistant,
+            check_assistant, self._losses,
         )  # fmt: skip
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path
@@ -48,6 +48,10 @@ class TwilioCarrier:
     def anomalies(self) -> Mapping[str, int]:
         """What was wrong with messages on media sockets so far, by label."""
         return self.gate.anomalies.counts
+
+    def start(self) -> None:
+        """Before the first call."""
+        self._ended_calls.start()
 
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Let media sockets in."""

@@ -40,12 +40,19 @@ class EndedCalls:
     done without: calls go on."""
 
     def __init__(self, path: Path | None, keep_days: float, on_failure: Callable[[str], None] = lambda problem: None):
-        """``path`` None: in memory only. The file is made when the first call ends."""
+        """``path`` None: in memory only. The file is made by ``start``, or when the first call ends."""
         self._path = path
         self._keep_ms = round(keep_days * _DAY_MS)
         self._on_failure = on_failure
         self._database: sqlite3.Connection | None = None
         self._known: OrderedDict[str, tuple[int, bool]] = OrderedDict()
+
+    def start(self) -> None:
+        """Open the table now, not within the first call."""
+        try:
+            self._opened()
+        except (sqlite3.Error, OSError) as error:
+            self._fail(error)
 
     def note(self, call_sid: str, wall_ms: int, *, over: bool) -> None:
         """The call's stream has ended; ``over``: and so has the call."""

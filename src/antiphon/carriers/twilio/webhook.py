@@ -28,6 +28,7 @@ from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRe
 from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.clock import Clock
 from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError
+from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
 from antiphon.vocabulary import AnsweredBy
 
@@ -63,11 +64,13 @@ def routes(
     ended_calls: EndedCalls | None = None,
     farewell_to: Callable[[str], str] = lambda call_sid: "",
     check_assistant: CheckAssistant = lambda name: None,
+    losses: Losses | None = None,
 ) -> list[Route]:
     """The carrier's HTTP routes, all under ``/twilio``. ``farewell_to`` says what a caller is still owed when the stream has ended."""
     desk = _Desk(
         settings, acceptor, tokens, clock, on_call_status, on_answered,
         ended_calls or EndedCalls(None, settings.replay_window_days), farewell_to, check_assistant,
+        losses or Losses(clock.now_ms),
     )  # fmt: skip
     both = ["GET", "POST"]
     return [
@@ -94,6 +97,7 @@ class _Desk:
         ended_calls: EndedCalls,
         farewell_to: Callable[[str], str],
         check_assistant: CheckAssistant,
+        losses: Losses,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
@@ -104,6 +108,7 @@ class _Desk:
         self._ended_calls = ended_calls
         self._farewell_to = farewell_to
         self._check_assistant = check_assistant
+        self._losses = losses
         self._statuses = status.CallStatuses()
         self._answers = status.CallAnswers()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
@@ -210,8 +215,11 @@ class _Desk:
         try:
             return await self._verify(request)
         except AuthenticationError as error:
-            path = request.scope["path"][:128]
-            _logger.warning("twilio_request_refused", path=path, reason=error.reason)
+            peer = request.client.host if request.client else "unknown"
+            self._losses.tell(
+                "twilio_request_refused", f"{error.reason} {peer}", path=request.scope["path"][:128], reason=error.reason,
+                peer=peer,
+            )  # fmt: skip
             raise HTTPException(403) from error
 
     async def _verify(self, request: Request) -> Form:
