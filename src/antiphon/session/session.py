@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -83,7 +84,12 @@ class Session:
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
         self._listening = Listening(
-            engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed, self._transcription_failed
+            engines.stt,
+            call.format_in,
+            line,
+            plan.hearing.preroll_ms,
+            self._pump.feed,
+            partial(_transcription_failed, self._losses, call.call_id),
         )
         try:
             self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
@@ -332,11 +338,6 @@ class Session:
         """Wait for this call's tasks to be gone, bounded."""
         await self._tasks.wait(timeout_s)
 
-    def _transcription_failed(self, provider: str, problem: str) -> None:
-        call_id = self.call.call_id
-        self._losses.count("transcriptions_failed", provider=provider)
-        self._losses.tell("transcription_failed", call_id, call_id=call_id, provider=provider, problem=problem)
-
     def _open_event_log(self, tools: Sequence[Any]) -> EventLogWriter | None:
         if self.plan.event_log is None:
             return None
@@ -360,6 +361,11 @@ class Session:
         log.error("session_fault", call_id=self.call.call_id, exc_info=fault)
         if self.end_reason is None:
             self._end(do.EndCall(EndReason.SERVER_DIED))
+
+
+def _transcription_failed(losses: Losses, call_id: str, provider: str, problem: str) -> None:
+    losses.count("transcriptions_failed", provider=provider)
+    losses.tell("transcription_failed", call_id, call_id=call_id, provider=provider, problem=problem)
 
 
 # One table for all sessions: see ``conversation.machine``.
