@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
 import socket
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 from structlog.testing import capture_logs
 from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
+from tests.session.conftest import log_header
+from twilio.request_validator import RequestValidator
 
 from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
 from antiphon.config import Overload, Twilio
 from antiphon.errors import ConfigurationError
 from antiphon.server import open_socket, serving
-from antiphon.session.event_log import read_event_log
+from antiphon.session.event_log import EventLogWriter, read_event_log
 from antiphon.session.replay import replay
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import TELEPHONE
 
 # ------------------------------------------------------------------------------------------------ what stops the start
 
@@ -110,6 +117,41 @@ def test_the_secret_of_media_urls_is_made_once_and_kept_to_its_owner(tmp_path: P
     assert path.read_text() == made
 
 
+async def test_the_secret_is_the_same_for_all_processes_also_after_a_crash_between_making_and_writing(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path, port=8080)
+    settings.data_dir.mkdir()
+    (settings.data_dir / "token.secret").touch()
+    Antiphon(settings, ManualClock())
+    assert len((settings.data_dir / "token.secret").read_text()) == 64
+    (settings.data_dir / "token.secret").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=r"token\.secret: is not text"):
+        Antiphon(settings, ManualClock())
+
+
+async def test_what_a_dead_process_left_is_told_at_the_start_and_stops_nothing(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    calls = settings.data_dir / "calls"
+    (calls / "a-folder.jsonl").mkdir(parents=True)
+    (settings.data_dir / "keys.json").write_text("{")
+    header = replace(log_header(), call_id="dead")
+    writer = EventLogWriter(calls / "dead.jsonl", header)
+    os.close(writer._file or 0)
+    with capture_logs() as logs:
+        async with running_server(settings) as (_, client):
+            metrics = (await client.get("/metrics")).text
+            assert (await client.get("/readyz")).status_code == 200
+    assert 'antiphon_calls_ended_total{reason="worker-died"} 1.0' in metrics
+    assert "antiphon_dead_calls_unreadable_total 1.0" in metrics
+    [room] = re.findall(r"^antiphon_data_disk_free_bytes (\S+)", metrics, re.MULTILINE)
+    assert float(room) > 0
+    [keys] = [entry for entry in logs if entry["event"] == "keys_unreadable"]
+    assert keys["file"].endswith("keys.json")
+    assert "JSONDecodeError" in keys["problem"]
+    assert {"call_recovered", "dead_call_closed", "dead_call_unreadable"} <= {entry["event"] for entry in logs}
+
+
 async def test_a_call_for_an_assistant_that_is_not_there_is_refused_and_the_server_goes_on(tmp_path: Path) -> None:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
         (tmp_path / "assistants" / "scripted.yaml").unlink()
@@ -117,6 +159,74 @@ async def test_a_call_for_an_assistant_that_is_not_there_is_refused_and_the_serv
         assert report.failed
         assert antiphon.manager.live == antiphon.plane.calls == 0
         assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_an_assistant_whose_file_is_spoilt_serves_as_it_was_and_one_that_never_was_right_is_an_apology(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path)
+    folder = tmp_path / "assistants"
+    (folder / "never.yaml").write_text("name: x\nmodel: { provider: scripted, temperature: hot }\n")
+    (folder / "korean.yaml").write_text(
+        "model: { provider: scripted }\ntranscriber: { provider: pocketsphinx, language: ko-KR }\n"
+    )
+    with capture_logs() as logs:
+        async with running_server(settings) as (antiphon, client):
+            good = (folder / "scripted.yaml").read_text()
+            (folder / "scripted.yaml").write_text(good + "oops: [\n")
+            report = await place_call(antiphon.settings.base_url, line())
+            assert not report.failed
+            for name in ("never", "korean", "nobody"):
+                url = f"{antiphon.settings.base_url}/twilio/voice/{name}"
+                form = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+1", "To": "+2", "CallStatus": "ringing"}
+                signature = RequestValidator(TOKEN).compute_signature(url, form)
+                answer = await client.post(url, data=form, headers={"X-Twilio-Signature": signature})
+                assert "<Say>We are sorry" in answer.text
+            assert (await client.get("/readyz")).status_code == 200
+    told = [
+        (entry["event"], entry["assistant"], entry["file"], entry["line"]) for entry in logs if "assistant" in entry
+    ]
+    assert told == [
+        ("assistant_unusable", "korean", "korean.yaml", 2),
+        ("assistant_unusable", "never", "never.yaml", 2),
+        ("assistant_edit_unusable", "scripted", "scripted.yaml", told[2][3]),
+        ("assistant_unusable", "never", "never.yaml", 2),
+        ("assistant_unusable", "korean", "korean.yaml", 2),
+        ("assistant_unusable", "nobody", "", 0),
+    ]
+    assert any("pocketsphinx does not know 'ko-KR'; it knows en" in str(entry.get("problem")) for entry in logs)
+
+
+async def test_a_folder_of_assistants_that_is_not_there_stops_the_start_and_is_named(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, assistants_dir=tmp_path / "nowhere", assistant="front-desk")
+    with pytest.raises(ConfigurationError, match=r"assistants_dir: .*nowhere cannot be read"):
+        async with serving(settings):
+            raise AssertionError("it answers calls")
+
+
+async def test_the_files_of_a_call_that_comes_back_stand_beside_those_that_are_there(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with running_server(settings) as (antiphon, _):
+        call = CallStarted("twilio", "an-id", "scripted", format_in=TELEPHONE, format_out=TELEPHONE)
+        assert antiphon._plan(call).recording == settings.data_dir / "calls" / "an-id.wav"
+        (settings.data_dir / "calls").mkdir()
+        (settings.data_dir / "calls" / "an-id.jsonl").touch()
+        plan = antiphon._plan(call)
+        assert (plan.recording, plan.event_log) == tuple(
+            settings.data_dir / "calls" / f"an-id-2.{ending}" for ending in ("wav", "jsonl")
+        )
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("::1", "http://[::1]"), ("127.0.0.1", "http://127.0.0.1"), ("localhost", "http://localhost")]
+)
+async def test_the_address_that_is_told_answers(tmp_path: Path, host: str, address: str) -> None:
+    async with running_server(settings_for(tmp_path, host=host)) as (antiphon, client):
+        assert antiphon.settings.own_url.startswith(f"{address}:")
+        assert (await client.get(f"{antiphon.settings.own_url}/healthz")).status_code == 200
+        assert (await client.get(antiphon.talk_url.replace("localhost", "127.0.0.1"))).status_code == 200
+        report = await place_call(antiphon.settings.own_url, line())
+        assert not report.failed
 
 
 async def test_calls_beyond_the_limit_are_refused_politely(tmp_path: Path) -> None:

@@ -82,6 +82,13 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
         ("TWILIO", "not json", "ANTIPHON_*", "ANTIPHON_TWILIO__AUTH_TOKEN"),
         ("ASSISTANT_VARIABLES", "not json", "ANTIPHON_*", 'field "assistant_variables"'),
         ("AUTH_TOKEN", "x", "ANTIPHON_AUTH_TOKEN", "there is no such setting; there are ANTIPHON_API_KEY, ANTIPHON_ASSISTANT"),
+        ("PROT", "80", "ANTIPHON_PROT", "did you mean ANTIPHON_PORT?"),
+        ("HOST", "", "host", "must be an address or a name"),
+        ("HOST", "http://[::1]", "host", "must be an address or a name"),
+        ("DRAIN_S", "nan", "drain_s", "less than or equal to 3600"),
+        ("DRAIN_S", "1e9", "drain_s", "less than or equal to 3600"),
+        ("TWILIO__REPLAY_WINDOW_DAYS", "nan", "twilio.replay_window_days", "less than or equal to 3650"),
+        ("DATA_DIR", "~nobody-of-this-name/x", "data_dir", "there is no home folder for ~nobody-of-this-name"),
     ],
 )  # fmt: skip
 def test_a_wrong_variable_names_the_field_and_what_is_allowed(
@@ -97,8 +104,9 @@ def test_a_wrong_variable_names_the_field_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "field", "says"),
     [
-        ("prot = 80", "prot", "there is no such setting; there are assistant, "),
+        ("prot = 80", "prot", "there is no such setting; did you mean port?; there are assistant, "),
         ("[twilio]\nsid = 'AC'", "twilio.sid", "there are account_sid"),
+        ("[twilio]\nauth-tokn = 'AC'", "twilio.auth-tokn", "did you mean auth_token?"),
         ("port = 'http'", "port", "integer"),
         ("port = ", "antiphon.toml", "Invalid value"),
     ],
@@ -140,3 +148,45 @@ def test_no_secret_shows_in_text_or_in_an_error(monkeypatch: pytest.MonkeyPatch)
 )
 def test_where_carriers_reach_us(public_url: str, base_url: str) -> None:
     assert Settings(public_url=public_url).base_url == base_url
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_as_editors_of_other_systems_write_it(encoding: str, end: str) -> None:
+    Path("antiphon.toml").write_bytes(f"port = 1001{end}[twilio]{end}account_sid = 'Jörg'{end}".encode(encoding))
+    settings = read_settings()
+    assert (settings.port, settings.twilio.account_sid) == (1001, "Jörg")
+
+
+def test_a_file_in_another_encoding_is_named() -> None:
+    Path("antiphon.toml").write_bytes("port = 1001".encode("utf-16"))
+    with pytest.raises(ConfigurationError, match=r"antiphon\.toml: is not UTF-8 text"):
+        read_settings()
+
+
+def test_the_home_folder_is_known_in_every_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "mine.toml").write_text('assistants_dir = "~/assistants"')
+    monkeypatch.setenv("ANTIPHON_CONFIG", "~/mine.toml")
+    monkeypatch.setenv("ANTIPHON_DATA_DIR", "~/data")
+    settings = read_settings()
+    assert settings.data_dir == tmp_path / "home" / "data"
+    assert settings.assistants_dir == tmp_path / "home" / "assistants"
+
+
+@pytest.mark.parametrize(
+    ("host", "own_url"),
+    [
+        ("::1", "http://[::1]:8080"),
+        ("[::1]", "http://[::1]:8080"),
+        ("::", "http://[::]:8080"),
+        ("fe80::1%eth0", "http://[fe80::1%25eth0]:8080"),
+        ("0.0.0.0", "http://0.0.0.0:8080"),
+        ("localhost", "http://localhost:8080"),
+    ],
+)
+def test_an_address_stands_in_brackets_where_it_must(host: str, own_url: str) -> None:
+    settings = Settings(host=host)
+    assert settings.own_url == settings.base_url == own_url
+    assert "[" not in settings.host

@@ -21,7 +21,7 @@ from antiphon.config import Settings
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FOUNDATIONS = {"vocabulary", "errors", "ids", "clock"}
+FOUNDATIONS = {"vocabulary", "errors", "ids", "clock", "files", "losses", "suggestions"}
 
 
 def rows(path: str) -> list[list[str]]:

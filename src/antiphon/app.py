@@ -28,6 +28,8 @@ from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
+from antiphon.files import free_bytes, read_or_make, reason, unused_name
+from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
@@ -51,6 +53,7 @@ from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
 from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.talk.routes import TalkDesk
 from antiphon.surfaces.talk.routes import routes as talk_routes
 from antiphon.surfaces.talk.visitors import Visitors
@@ -73,15 +76,17 @@ class Antiphon:
         """Raises ConfigurationError."""
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
+        self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
-        self.library = AssistantLibrary(folders, settings.assistant_variables)
         self.engines = EngineRoom(settings)
-        self.plane = MediaPlane(self.clock, {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)})
+        self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.prepare)
+        vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
+        self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
         self.manager = SessionManager(
             self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
-            Admission(self._admission_limits()), self._load,
+            Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
@@ -94,7 +99,7 @@ class Antiphon:
             origins=settings.realtime.cors_origins,
         )
         self.watch = SocketWatch(self.clock)
-        self.media_routes = MediaRoutes()
+        self.media_routes = MediaRoutes(self.losses)
         self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
@@ -105,7 +110,7 @@ class Antiphon:
             gate = realtime_listener.RealtimeGate(self.realtime, self.access, self.watch)
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
-        self.metrics.watch(self._gauges, self._counters)
+        self.metrics.watch(self._gauges, self._counters, self.losses.counts)
         self.asgi = self._build_asgi()
 
     # ---------------------------------------------------------------------------------- life
@@ -114,10 +119,14 @@ class Antiphon:
     async def running(self) -> AsyncIterator[None]:
         """Everything started; on the way out, calls are drained and everything is freed."""
         self._check_assistant()
-        for call_id, _provider_call_id in close_dead_calls(self.calls_dir) if self.calls_dir.is_dir() else []:
+        self._check_keys()
+        for call_id, _ in close_dead_calls(self.calls_dir, self.losses) if self.calls_dir.exists() else ():
             log.info("call_recovered", call_id=call_id)
+            self.metrics.recovered()
         try:
             await self.engines.start()
+            if self.twilio is not None:
+                self.twilio.start()
             self.plane.start()
             if self.settings.realtime.enabled:
                 self.plane.prepare(REALTIME)
@@ -134,6 +143,7 @@ class Antiphon:
                 await self.twilio.close()
             await self.engines.close()
             self.client_secrets.close()
+            self.losses.tell_all()
 
     @property
     def calls_dir(self) -> Path:
@@ -145,23 +155,41 @@ class Antiphon:
         settings = self.settings
         if not settings.realtime.enabled or settings.realtime.talk_page == "off":
             return ""
-        base = settings.public_url or f"http://localhost:{settings.port}"
-        return f"{base}/talk"
+        # ``localhost`` may be the other loopback where only that of IPv6 is listened on.
+        own = settings.own_url if settings.host == "::1" else f"http://localhost:{settings.port}"
+        return f"{settings.public_url or own}/talk"
+
+    def _check_keys(self) -> None:
+        """Keys that cannot be read keep nobody from telephoning, so they do not stop the start; but nobody gets in by a key."""
+        try:
+            self.keys.records()
+        except (ConfigurationError, OSError) as error:
+            problem = reason(error) if isinstance(error, OSError) else str(error)
+            log.error("keys_unreadable", file=str(self.settings.data_dir / "keys.json"), problem=problem)
 
     def _check_assistant(self) -> None:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
         so that their
         engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
-        self.engines.prepare(self.library.load(self.settings.assistant))
+        self.library.find(self.settings.assistant)
         folder = self.settings.assistants_dir
-        names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
+        try:
+            names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
+        except OSError as error:
+            raise ConfigurationError("assistants_dir", f"{folder} cannot be read ({reason(error)})") from None
         for name in sorted(names - {self.settings.assistant}):
             try:
-                self.engines.prepare(self.library.load(name))
-            except (ConfigurationError, ProviderUnavailable) as error:
+                self.library.find(name)
+            except ConfigurationError as error:
+                log.warning("assistant_unusable", assistant=name, file=error.file, line=error.line, problem=str(error))
+            except ProviderUnavailable as error:
                 log.warning("assistant_unusable", assistant=name, problem=str(error))
 
     # ---------------------------------------------------------------------------------- calls
+
+    def _check_caller_s_assistant(self, name: str) -> None:
+        """Whether this assistant can take a call: asked when it rings, while the caller can still be told. Raises ConfigurationError."""
+        self.library.find(name)
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         name = call.assistant or self.settings.assistant
@@ -169,6 +197,8 @@ class Antiphon:
         spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
+        # A call that comes back after its stream (a transfer returns) is the same call, and what is there of it stays.
+        file_name = unused_name(self.calls_dir, call.call_id, (".wav", ".jsonl"))
         engines = self.engines.for_assistant(spec)
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
@@ -179,8 +209,8 @@ class Antiphon:
             engines=engines,
             opening=self.engines.opening_answers(engines, context),
             hearing=self._hearing(),
-            recording=self.calls_dir / f"{call.call_id}.wav" if recording else None,
-            event_log=self.calls_dir / f"{call.call_id}.jsonl" if keep_log else None,
+            recording=self.calls_dir / f"{file_name}.wav" if recording else None,
+            event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self.twilio.control.transfer if self.twilio and self.settings.twilio.account_sid else None,
         )
@@ -256,8 +286,9 @@ class Antiphon:
         if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
             return None
         carrier = carriers.build(
-            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered
-        )
+            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered,
+            check_assistant=self._check_caller_s_assistant, losses=self.losses,
+        )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
         return carrier
 
@@ -277,6 +308,8 @@ class Antiphon:
                 silence_ms=twilio.machine_detection_silence_ms,
             ),
             token_secret=self._token_secret(),
+            ended_calls_path=self.settings.data_dir / "ended-calls.sqlite3",
+            replay_window_days=twilio.replay_window_days,
         )
 
     def _token_secret(self) -> str:
@@ -284,12 +317,11 @@ class Antiphon:
         configured = self.settings.token_secret.get_secret_value()
         if configured:
             return configured
-        path = self.settings.data_dir / "token.secret"
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_hex(32))
-        return path.read_text()
+        made = read_or_make(self.settings.data_dir / "token.secret", lambda: secrets.token_hex(32).encode())
+        try:
+            return made.decode("ascii").strip()
+        except UnicodeDecodeError:
+            raise ConfigurationError("token.secret", "is not text; remove it, and another is made") from None
 
     # ---------------------------------------------------------------------------------- what can be seen
 
@@ -299,15 +331,16 @@ class Antiphon:
         guarded = http.require_key(self.keys, open_api=self.settings.open_api)
         routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded)
         realtime = self.settings.realtime
+        counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:
-            return http.application(routes)
+            return http.application(routes, [counted])
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
         routes += realtime_calls.routes(self.access, self.realtime, self.webrtc)
         if realtime.talk_page != "off":
             routes += self._talk()
-        return http.application(routes, [Middleware(RealtimeCors, origins=realtime.cors_origins)])
+        return http.application(routes, [counted, Middleware(RealtimeCors, origins=realtime.cors_origins)])
 
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
@@ -343,7 +376,14 @@ class Antiphon:
             "overloaded": float(self.manager.admission.closed),
             "webrtc_legs": self.webrtc.legs,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
+            "data_disk_free_bytes": self._free_bytes(),
         }
+
+    def _free_bytes(self) -> float:
+        try:
+            return free_bytes(self.settings.data_dir)
+        except OSError:
+            return 0.0  # a disk that cannot be asked is one to look after, and zero is what alerts stand on
 
     def _counters(self) -> Mapping[str, float]:
         hearing, mouth = self.plane.hearing_counters, self.plane.mouth_counters
@@ -362,4 +402,5 @@ class Antiphon:
             "marks_missing": mouth.late_marks,
             "media_anomalies": sum(self.twilio.anomalies.values()) if self.twilio else 0,
             "recording_blocks_lost": self.plane.recordings.lost_blocks,
+            "recordings_failed": self.plane.recordings.failed_files,
         }

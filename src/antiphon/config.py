@@ -6,8 +6,10 @@ A wrong value stops the start and names the field and what is allowed. Nested fi
 from __future__ import annotations
 
 import os
+import tomllib
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -19,6 +21,7 @@ from pydantic_settings import (
 )
 
 from antiphon.errors import ConfigurationError
+from antiphon.suggestions import unknown
 
 _DEFAULT_FILE = "antiphon.toml"
 
@@ -31,6 +34,8 @@ class Twilio(BaseModel, extra="forbid"):
     verify_signatures: bool = True
     """Off only for a demonstration on one machine."""
     rest_base_url: str = "https://api.twilio.com"
+    replay_window_days: Annotated[float, Field(ge=1, le=3650)] = 30.0
+    """For so long a call that is over cannot be had again by what Twilio once signed for it."""
     machine_detection_timeout_s: Annotated[int | None, Field(ge=3, le=59)] = None
     """Answering-machine detection, for assistants that say nothing else. None: Twilio's own default (30, 2400, 1200, 5000)."""
     machine_detection_speech_ms: Annotated[int | None, Field(ge=1000, le=6000)] = None
@@ -110,6 +115,16 @@ class WebRtc(BaseModel, extra="forbid"):
         return self
 
 
+class _TomlFile(TomlConfigSettingsSource):
+    """TOML as editors write it: some begin the file with a byte order mark."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        try:
+            return tomllib.loads(file_path.read_bytes().decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            raise ValueError("is not UTF-8 text") from None
+
+
 class Settings(BaseSettings):
     """Everything the server can be told."""
 
@@ -149,6 +164,21 @@ class Settings(BaseSettings):
     webrtc: WebRtc = WebRtc()
     overload: Overload = Overload()
 
+    @field_validator("host")
+    @classmethod
+    def _bare_host(cls, value: str) -> str:
+        """An IPv6 address may come in its brackets."""
+        host = value.strip().removeprefix("[").removesuffix("]")
+        if not host or any(sign in host for sign in "/@ []"):
+            raise ValueError("must be an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0")
+        return host
+
+    @field_validator("data_dir", "assistants_dir")
+    @classmethod
+    def _at_home(cls, value: Path | None) -> Path | None:
+        """``~`` in a file or a unit is nobody's to expand but ours."""
+        return None if value is None else _expanded(value)
+
     @field_validator("public_url")
     @classmethod
     def _http_url(cls, value: str) -> str:
@@ -165,20 +195,40 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = Path(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE))
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+        return init_settings, env_settings, _TomlFile(settings_cls, _file())
+
+    @property
+    def own_url(self) -> str:
+        """Where this process listens."""
+        host = self.host.replace("%", "%25")  # an IPv6 zone, as RFC 6874 has it
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def base_url(self) -> str:
-        return self.public_url or f"http://{self.host}:{self.port}"
+        return self.public_url or self.own_url
+
+
+def _file() -> Path:
+    return _expanded(Path(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE)))
+
+
+def _expanded(path: Path) -> Path:
+    """With the home folder for ``~``. Raises ValueError where there is none of that name."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home folder for {path.parts[0]}") from None
 
 
 def read_settings(**overrides: object) -> Settings:
     """The settings. Raises ConfigurationError naming the field and what is allowed."""
     _refuse_unknown_variables()
     named = os.environ.get("ANTIPHON_CONFIG")
-    if named is not None and not Path(named).is_file():
-        raise ConfigurationError("ANTIPHON_CONFIG", f"there is no file {named}")
+    try:
+        if named is not None and not _file().is_file():
+            raise ConfigurationError("ANTIPHON_CONFIG", f"there is no file {named}")
+    except ValueError as error:
+        raise ConfigurationError("ANTIPHON_CONFIG", str(error)) from None
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -199,7 +249,7 @@ def _problem(kind: str, message: str, place: tuple[int | str, ...]) -> str:
         return message.removeprefix("Value error, ")
     model = Settings.model_fields[str(place[0])].annotation if len(place) > 1 else Settings
     assert isinstance(model, type) and issubclass(model, BaseModel), "only groups have fields of their own"
-    return f"there is no such setting; there are {', '.join(sorted(model.model_fields))}"
+    return unknown(str(place[-1]), sorted(model.model_fields), "setting")
 
 
 def _refuse_unknown_variables() -> None:
@@ -211,5 +261,5 @@ def _refuse_unknown_variables() -> None:
         if name.startswith("ANTIPHON_"):
             field = name.removeprefix("ANTIPHON_").split("__")[0].upper()
             if field not in known:
-                allowed = ", ".join(f"ANTIPHON_{other}" for other in sorted(known))
-                raise ConfigurationError(name, f"there is no such setting; there are {allowed}")
+                allowed = [f"ANTIPHON_{other}" for other in sorted(known)]
+                raise ConfigurationError(name, unknown(f"ANTIPHON_{field}", allowed, "setting"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,7 @@ class EngineRoom:
     def for_assistant(self, spec: AssistantSpec) -> Engines:
         """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError."""
         model = spec.model
+        _check_language(spec)
         stt = self._engine("stt", spec.transcriber.provider if spec.transcriber else "", _stt_options(spec))
         tts = self._engine(
             "tts", spec.voice.provider if spec.voice else "", dict(spec.voice.options) if spec.voice else {}
@@ -140,7 +142,6 @@ class EngineRoom:
         if not wanted:
             return None
         if self._bookings is None:
-            self._bookings_path.parent.mkdir(parents=True, exist_ok=True)
             self._bookings = Bookings(self._bookings_path)
             self._tools.register(self._bookings.book_appointment)
         here: Mapping[str, Callable[..., Any] | ToolSpec] = {tool.name: tool for tool in self._tools.specs()}
@@ -150,6 +151,19 @@ class EngineRoom:
                 "model.tools", f"{', '.join(missing)}: no such tool here; there are {', '.join(here)}"
             )
         return OfferedTools(wanted, self._tools)
+
+
+def _check_language(spec: AssistantSpec) -> None:
+    """A recogniser that does not know the language would hear words of its own in it. Raises ConfigurationError."""
+    if spec.transcriber is None:
+        return
+    known = registry.languages(spec.transcriber.provider)
+    language = spec.transcriber.language
+    if language and known and re.split(r"[-_]", language.lower())[0] not in known:
+        raise ConfigurationError(
+            "transcriber.language",
+            f"{spec.transcriber.provider} does not know {language[:20]!r}; it knows {', '.join(known)} (and regions: {known[0]}-US)",
+        )
 
 
 def _stt_options(spec: AssistantSpec) -> dict[str, Any]:

@@ -23,14 +23,18 @@ class AntiphonError(Exception):
 
 
 class ConfigurationError(AntiphonError):
-    """A setting is wrong. ``field`` is its dotted path; the text says what is allowed."""
+    """A setting is wrong. ``field`` is its dotted path; the text says what is allowed. Where it was read from a file, ``file`` and ``line``
+    say where (0: not known)."""
 
     code = "configuration"
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+    def __init__(self, field: str, problem: str, *, file: str = "", line: int = 0) -> None:
+        place = [file, *([str(line)] if line else [])] if file and file != field else []
+        super().__init__(": ".join([*([":".join(place)] if place else []), field, problem]))
         self.field = field
         self.problem = problem
+        self.file = file
+        self.line = line
 
 
 class ProtocolError(AntiphonError):

@@ -111,7 +111,7 @@ async def serve_forever(settings: Settings) -> None:
             listener.listen()
             log.info(
                 "listening",
-                address=f"http://{settings.host}:{settings.port}",
+                address=settings.own_url,
                 voice_webhook=f"{settings.base_url}/twilio/voice" if antiphon.twilio else "off",
                 talk_page=antiphon.talk_url or "off",
             )

@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
-from antiphon.assistants.loader import MAX_BYTES, AssistantLibrary, build, load
+from antiphon.assistants.document import MAX_BYTES, MAX_NODES, read_document
+from antiphon.assistants.loader import AssistantLibrary, build, load
+from antiphon.assistants.spec import AssistantSpec
 from antiphon.errors import ConfigurationError
 
 
@@ -118,3 +121,174 @@ def test_an_edited_file_counts_from_the_next_call_on_and_only_that_is_read_again
     assert changed.workflow["nodes"][0]["name"] == "afterwards"
     write(tmp_path, "a.yaml", "name: no workflow now")
     assert library.load("a").name == "no workflow now"
+
+
+# ------------------------------------------------------------------------------------------------ where a mistake is
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("name: a\nmodel:\n  provider: scripted\n  temperature: hot\n", "a.yaml:4: model.temperature: "),
+        ("name: a\nmodel: {\n  provider: scripted,\n  messages: [{role: nobody}] }\n", "a.yaml:4: model.messages.0.role: "),
+        ("name: a\nmodel:\n  temperature: 1\n", "a.yaml:2: model.provider: "),
+        ("name: a\npolicy:\n  endpointing:\n    wait_ms: -5\n", "a.yaml:4: policy.endpointing.wait_ms: must be from 0 to 30000, and is -5"),
+        ("policy:\n  endpointing: {wait_ms: 1000000000}\n", "a.yaml:2: policy.endpointing.wait_ms: must be from"),
+        ("policy:\n  endpointing: {wait_ms: .nan}\n", "a.yaml:2: policy.endpointing.wait_ms: "),
+        ("policy:\n\n  endpoint: {}\n", "a.yaml:3: policy.endpoint: there is no such policy; did you mean endpointing?"),
+        ("policy:\n  barge_in:\n    voicems: 1\n", "a.yaml:3: policy.barge_in.voicems: there is no such policy; did you mean voice_ms?"),
+        ("\nname: '${NOBODY}'\n", "a.yaml:2: name: variable NOBODY is not set"),
+        ("name: a\n  b: c\n", "a.yaml: is not YAML or JSON at line 2"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_with_file_line_and_field(tmp_path: Path, text: str, place: str) -> None:
+    write(tmp_path, "a.yaml", text)
+    with pytest.raises(ConfigurationError) as caught:
+        AssistantLibrary([tmp_path]).find("a")
+    assert str(caught.value).startswith(place)
+    assert caught.value.file == "a.yaml"
+
+
+def test_a_mistake_in_a_workflow_s_own_file_is_told_there(tmp_path: Path) -> None:
+    write(tmp_path, "flow.yaml", "nodes:\n- type: conversation\n  name: a\nedges:\n- {from: a, to: nowhere}\n")
+    path = write(tmp_path, "a.yaml", "model: {provider: workflow, workflow: flow.yaml}\n")
+    with pytest.raises(ConfigurationError, match=r"^flow\.yaml:5: model\.workflow\.edges\.0"):
+        load(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [("yaml", "name: Jörg\nvoicemailMessage: 김"), ("json", '{"name": "Jörg",\n "voicemailMessage": "김"}')],
+)
+def test_windows_editors_write_assistants_too(tmp_path: Path, encoding: str, end: str, ending: str, text: str) -> None:
+    (tmp_path / f"a.{ending}").write_bytes(text.replace("\n", end).encode(encoding))
+    spec = load(tmp_path / f"a.{ending}")
+    assert (spec.name, spec.voicemail_message) == ("Jörg", "김")
+
+
+def _bomb(levels: int) -> str:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for level in range(levels):
+        this, above = chr(ord("b") + level), chr(ord("a") + level)
+        lines.append(f"{this}: &{this} [{', '.join([f'*{above}'] * 9)}]")
+    return "metadata:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (_bomb(6), f"stands for more than {MAX_NODES} values"),
+        (_bomb(22), f"stands for more than {MAX_NODES} values"),
+        ("x: &x {b: 1}\ny:\n" + "".join(f"  k{n}: &k{n} {{<<: [{', '.join(['*x'] * 999)}]}}\n" for n in range(60)), "stands for more"),
+        ("metadata: &a\n  b: *a\n", "holds itself"),
+        ("&a\nname: *a\n", "holds itself"),
+        ("[" * 50_000, "nested more than"),
+        ('{"a":' * 50_000, "nested more than"),
+        ("metadata: " + "[" * 90 + "]" * 90, "nested more than"),
+        ("maxDurationSeconds: " + "9" * 5000, "value that cannot be read"),
+        ("name: 2026-02-30", "value that cannot be read"),
+        ("name: \0", "is not YAML or JSON"),
+        ("---\na: 1\n---\nb: 2\n", "is not YAML or JSON at line"),
+        ("? [a, b]\n: c\n", "is not YAML or JSON at line"),
+        ("name: !!python/object/apply:os.system ['true']", "is not YAML or JSON at line"),
+    ],
+)  # fmt: skip
+def test_files_that_would_cost_too_much_or_hold_what_is_no_document(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        load(write(tmp_path, "a.yaml", text))
+
+
+def test_aliases_within_reason_are_followed(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.yaml", "metadata:\n  one: &one {b: 1}\n  two: [*one, *one]\n  three: {<<: *one, c: 2}\n")
+    assert read_document(path).fields["metadata"] == {
+        "one": {"b": 1}, "two": [{"b": 1}, {"b": 1}], "three": {"b": 1, "c": 2},
+    }  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ edits and slips
+
+
+def test_an_edit_with_a_mistake_is_told_once_and_the_last_good_version_serves(tmp_path: Path) -> None:
+    library = AssistantLibrary([tmp_path])
+    write(tmp_path, "a.yaml", "name: good\n")
+    good = library.find("a")
+    with capture_logs() as logs:
+        for text in ("name: good\n  oops: [\n", "name: better\npolicy: {endpointing: {wait_ms: -5}}\n"):
+            write(tmp_path, "a.yaml", text)
+            assert all(library.find("a") is good for _ in range(20))
+    assert [(entry["event"], entry["assistant"], entry["file"], entry["line"]) for entry in logs] == [
+        ("assistant_edit_unusable", "a", "a.yaml", 2),
+        ("assistant_edit_unusable", "a", "a.yaml", 2),
+    ]
+    assert "from 0 to 30000" in logs[1]["problem"]
+    write(tmp_path, "a.yaml", "name: mended\n")
+    assert library.find("a").spec.name == "mended"
+    (tmp_path / "a.yaml").unlink()
+    with pytest.raises(ConfigurationError, match="no assistant of this name"):
+        library.find("a")
+
+
+def test_an_edit_that_no_engine_can_serve_is_a_mistake_too(tmp_path: Path) -> None:
+    def check(spec: AssistantSpec) -> None:
+        if spec.voice is not None:
+            raise ConfigurationError("voice.provider", "there is no such engine")
+
+    library = AssistantLibrary([tmp_path], check=check)
+    write(tmp_path, "a.yaml", "name: good\n")
+    good = library.find("a")
+    write(tmp_path, "a.yaml", "name: bad\nvoice: {provider: x}\n")
+    with capture_logs() as logs:
+        assert library.find("a") is good
+    assert (logs[0]["line"], logs[0]["field"]) == (2, "voice.provider")
+    write(tmp_path, "b.yaml", "voice: {provider: x}\n")
+    with pytest.raises(ConfigurationError, match=r"^b\.yaml:1: voice\.provider: there is no such engine"):
+        library.find("b")
+
+
+def test_a_spoilt_workflow_file_is_noticed_when_it_is_mended(tmp_path: Path) -> None:
+    library = AssistantLibrary([tmp_path])
+    write(tmp_path, "a.yaml", "model: {provider: workflow, workflow: flow.yaml}\n")
+    for text in ("nodes: [", "nodes: 7"):
+        write(tmp_path, "flow.yaml", text)
+        for _ in range(2):
+            with pytest.raises(ConfigurationError, match=r"flow\.yaml"):
+                library.find("a")
+    write(tmp_path, "flow.yaml", "nodes: [{type: conversation, name: a}]\n")
+    assert library.find("a").spec.model is not None
+
+
+def test_fields_that_look_misspelt_are_told_with_what_was_meant(tmp_path: Path) -> None:
+    text = """
+firstMesage: Hello
+first-message-mode: assistant-waits-for-user
+model:
+  provider: workflow
+  temprature: 1
+  workflow:
+    nodes:
+    - type: conversation
+      name: a
+      promt: Hi
+voice: { provider: espeak, voiceid: en }
+analysisPlan: { summaryPlan: {} }
+backgroundSound: office
+"""
+    write(tmp_path, "a.yaml", text)
+    library = AssistantLibrary([tmp_path])
+    with capture_logs() as logs:
+        library.find("a")
+        library.find("a")
+    assert [(entry["file"], entry["line"], entry["field"], entry["did_you_mean"]) for entry in logs] == [
+        ("a.yaml", 2, "firstMesage", "firstMessage"),
+        ("a.yaml", 3, "first-message-mode", "firstMessageMode"),
+        ("a.yaml", 6, "model.temprature", "temperature"),
+        ("a.yaml", 12, "voice.voiceid", "voiceId"),
+        ("a.yaml", 11, "model.workflow.nodes.0.promt", "prompt"),
+    ]
+
+
+def test_the_name_that_was_meant_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"did you mean front-desk\?"):
+        AssistantLibrary([tmp_path]).find("frontdesk")

@@ -177,20 +177,74 @@ def small_disk(limit: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, before)
 
 
-def test_a_full_disk_ends_the_recording(tmp_path: Path) -> None:
-    writer = WavWriter(tmp_path / "call.wav", TELEPHONE)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("audio", [TELEPHONE, ALAW, NARROW], ids=lambda audio: audio.encoding)
+def test_a_disk_that_was_full_leaves_silence_and_what_follows_stands_where_it_belongs(
+    tmp_path: Path, audio: AudioFormat, channels: int
+) -> None:
+    path = tmp_path / "call.wav"
+    second = audio.bytes_for_ms(1000) * channels
+    writer = WavWriter(path, audio, channels)
+    writer.write(b"\x10" * second)
+    with small_disk(len(_header_of(path)) + second + 1001):
+        for _ in range(3):
+            with pytest.raises(OSError, match="File too large"):
+                writer.write(b"\x20" * second)
+        assert read_wav(path)[0].shape == (8000, channels), "what was written before can be played"
+    assert writer.duration_ms == 4000
+    writer.write(b"\x30" * second)
+    writer.close()
+    silence = codec.silence(audio, 3000 * 8 * channels)
+    assert chunks_of(path)["data"] == b"\x10" * second + silence + b"\x30" * second
+
+
+def _header_of(path: Path) -> bytes:
+    content = path.read_bytes()
+    return content[: content.index(b"data") + 8]
+
+
+def test_a_disk_that_is_full_to_the_end_leaves_what_was_written_before(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    writer = WavWriter(path, TELEPHONE)
     writer.write(b"\x10" * 8000)
-    with small_disk(10_000), pytest.raises(OSError, match="File too large"):
-        writer.write(b"\x20" * 8000)
+    with small_disk(10_000):
+        with pytest.raises(OSError, match="File too large"):
+            writer.write(b"\x20" * 8000)
+        with pytest.raises(OSError, match="File too large"):
+            writer.close()
+    assert read_wav(path)[0].shape == (8000, 1)
     with pytest.raises(ValueError, match="closed"):
         writer.write(b"\x30")
-    writer.close()
-    assert read_wav(tmp_path / "call.wav")[0].shape == (8000, 1)
 
 
-def test_a_disk_too_full_for_the_header_is_reported(tmp_path: Path) -> None:
+def test_what_was_lost_before_it_came_here_is_silence_too(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    with WavWriter(path, TELEPHONE) as writer:
+        writer.write(b"\x10" * 100)
+        writer.skip(200_001)
+        writer.write(b"\x20" * 100)
+        writer.skip(7)
+    assert chunks_of(path)["data"] == b"\x10" * 100 + b"\xff" * 200_001 + b"\x20" * 100 + b"\xff" * 7
+
+
+def test_a_disk_too_full_for_the_header_is_reported_and_leaves_no_empty_file(tmp_path: Path) -> None:
     with small_disk(10), pytest.raises(OSError, match="File too large"):
         WavWriter(tmp_path / "call.wav", TELEPHONE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_patient_writer_begins_when_there_is_room(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    with small_disk(10):
+        writer = WavWriter(path, TELEPHONE, patient=True)
+        assert writer.problem is not None
+        with pytest.raises(OSError, match="File too large"):
+            writer.write(b"\x20" * 8000)
+    writer.write(b"\x30" * 8000)
+    writer.close()
+    assert chunks_of(path)["data"] == b"\xff" * 8000 + b"\x30" * 8000
+    with pytest.raises(FileNotFoundError):
+        WavWriter(tmp_path / "nowhere" / "call.wav", TELEPHONE, patient=True)
 
 
 def test_misuse_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +20,16 @@ from antiphon.observability import configure_logging
 
 
 @pytest.fixture(autouse=True)
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANTIPHON_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("ANTIPHON_PORT", "0")  # the usual one may be somebody's
     monkeypatch.setenv("ANTIPHON_TWILIO__AUTH_TOKEN", "the-account-s-token")
     # Logging is the process's, and this process is pytest's. (The package's attribute ``serve`` is the command.)
     monkeypatch.setitem(command.callback.__globals__, "configure_logging", lambda level, form: None)
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def serve(*arguments: str) -> tuple[Result, str]:
@@ -63,6 +68,15 @@ def test_a_mistake_is_one_line_and_exits_with_2(
     assert result.exit_code == 2
     assert problem in said
     assert "Traceback" not in said
+
+
+def test_what_a_server_writes_is_for_its_owner_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def write(settings: Settings) -> None:
+        (tmp_path / "written").touch()
+
+    monkeypatch.setattr(server, "serve_forever", write)
+    serve()
+    assert (tmp_path / "written").stat().st_mode & 0o077 == 0
 
 
 def test_a_taken_port_exits_with_2() -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
-from antiphon.audio import g711
+from antiphon.audio import g711, wav
 from antiphon.audio.wav import read_wav
+from antiphon.losses import Losses
+from antiphon.media import recorder
 from antiphon.media.line import AgentLine, CallerLine
 from antiphon.media.recorder import Recorder, RecordingWriter
 from antiphon.vocabulary import TELEPHONE
@@ -66,3 +72,116 @@ def test_who_is_heard_later_than_the_agent_stands_as_much_later_in_the_recording
     heard = np.flatnonzero(samples[:, 0] < -2000)
     assert (heard[0], heard.size) == (heard_from_ms * 8, 16000)
     assert np.all(np.abs(samples[:, 1] - 5000) < 200) and len(samples) == (heard_from_ms + 2000) * 8
+
+
+# ------------------------------------------------------------------------------------------------ a disk that refuses
+
+
+class Room:
+    """``os.pwrite`` and ``os.open`` of a disk that is full while it is told to be."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.full = False
+        real = types.SimpleNamespace(**vars(os))
+
+        def pwrite(file: int, data: bytes, offset: int) -> int:
+            self._check()
+            return real.pwrite(file, data, offset)
+
+        monkeypatch.setattr(wav, "os", types.SimpleNamespace(**{**vars(os), "pwrite": pwrite}))
+
+    def _check(self) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class Call:
+    """A caller and an agent who count the seconds, each second louder than the one before, and their recording."""
+
+    def __init__(self, path: Path, writer: RecordingWriter) -> None:
+        self.line, self.agent = CallerLine(TELEPHONE), AgentLine(TELEPHONE)
+        self.recorder = Recorder(path, self.line, TELEPHONE, self.agent, TELEPHONE, writer)
+        self.now_ms = 0
+
+    def goes_on(self, seconds: int) -> None:
+        for _ in range(seconds * 50):
+            loudness = 300 * (1 + self.now_ms // 1000)
+            said = g711.mulaw_encode(np.full(160, loudness, dtype=np.int16)).tobytes()
+            self.recorder.speaks(self.now_ms)
+            self.agent.sound(said, self.now_ms)
+            self.line.append(said)
+            self.now_ms += 20
+            self.recorder.look(self.now_ms)
+            self.line.forget(self.recorder.taken)
+
+
+@pytest.mark.parametrize("full_from", [0, 5])
+def test_a_disk_that_was_full_costs_those_seconds_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full_from: int
+) -> None:
+    room, losses = Room(monkeypatch), Losses()
+    writer = RecordingWriter(losses)
+    path = tmp_path / "calls" / "a-call.wav"
+    room.full = full_from == 0
+    with capture_logs() as logs:
+        call = Call(path, writer)
+        call.goes_on(full_from)
+        writer._write_waiting()
+        room.full = True
+        call.goes_on(6)
+        writer._write_waiting()
+        room.full = False
+        call.goes_on(6)
+        call.recorder.close()
+        writer._write_waiting()
+    samples, _ = read_wav(path)
+    seconds = full_from + 12
+    assert len(samples) == seconds * 8000
+    for side in (0, 1):
+        heard = [int(np.median(samples[second * 8000 : (second + 1) * 8000, side])) for second in range(seconds)]
+        lost = [second for second, loudness in enumerate(heard) if loudness == 0]
+        # The last second and a half can still change, and is written later: of a disk that is full from the beginning, one less is lost.
+        assert len(lost) == writer.lost_blocks == (6 if full_from else 5)
+        assert lost == list(range(lost[0], lost[0] + len(lost)))
+        assert abs(lost[0] - full_from) <= 1
+        assert all(
+            abs(heard[second] / (300 * (1 + second)) - 1) < 0.05 for second in range(seconds) if second not in lost
+        )
+    assert writer.failed_files == 1
+    [failed] = [entry for entry in logs if entry["event"] == "recording_failed"]
+    assert (failed["call_id"], failed["problem"]) == ("a-call", "no space left")
+    assert [entry["call_id"] for entry in logs if entry["event"] == "recording_goes_on"] == ["a-call"]
+
+
+def test_blocks_that_find_no_room_in_memory_are_silence_and_cost_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_MAX_WAITING_BLOCKS", 3)
+    writer = RecordingWriter()
+    call = Call(tmp_path / "call.wav", writer)
+    call.goes_on(60)
+    assert len(writer._work) == 4
+    writer._write_waiting()
+    for _ in range(3):
+        call.goes_on(1)
+        writer._write_waiting()
+    call.recorder.close()
+    writer._write_waiting()
+    samples, _ = read_wav(tmp_path / "call.wav")
+    assert len(samples) == 63 * 8000
+    heard = [int(np.median(samples[second * 8000 : (second + 1) * 8000, 1])) for second in range(63)]
+    lost = [second for second, loudness in enumerate(heard) if loudness == 0]
+    assert lost == list(range(3, 3 + writer.lost_blocks))
+    assert all(abs(heard[second] / (300 * (1 + second)) - 1) < 0.05 for second in range(63) if second not in lost)
+
+
+@pytest.mark.parametrize("in_the_way", ["calls", "calls/a-call.wav/x"])
+def test_a_recording_that_cannot_be_made_is_counted_and_told_with_its_call(tmp_path: Path, in_the_way: str) -> None:
+    obstacle = tmp_path / in_the_way
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    obstacle.touch()
+    writer = RecordingWriter()
+    with capture_logs() as logs, pytest.raises(OSError):
+        Call(tmp_path / "calls" / "a-call.wav", writer)
+    assert writer.failed_files == 1
+    assert [(entry["event"], entry["call_id"]) for entry in logs] == [("recording_failed", "a-call")]

@@ -158,7 +158,8 @@ def test_a_torn_last_line_is_told_and_left_out(tmp_path: Path, header: LogHeader
     "line",
     [
         b"not json", b"[]", b"{}", b"null", b"7", b'"abc"', b'["soon", null, []]', b"[1, null, null]", b'[1, ["Nonsense", {}], []]',
-        b'[1, ["DtmfPressed", {}], []]', b'[1, ["DtmfPressed", {"digit": 5}], []]', b'[1, "DtmfPressed", []]', b"[1, null]", b"\xff",
+        b'[1, ["DtmfPressed", {}], []]', b"[" * 100_000, b'[1, ["DtmfPressed", {"digit": 5}], []]', b'[1, "DtmfPressed", []]', b"[1, null]",
+        b"\xff", b'{"ended":' * 50_000, b"\0" * 5000,
     ],
 )  # fmt: skip
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, header: LogHeader, line: bytes) -> None:
@@ -189,6 +190,8 @@ def test_another_version_is_refused(tmp_path: Path, header: LogHeader) -> None:
         (b"[]\n", "header"),
         (b'{"version":1}\n', "header"),
         (b"hello\n", "header"),
+        (b"[" * 100_000 + b"\n", "header"),
+        (b'{"a":' * 100_000 + b"\n", "header"),
         (b'{"version":1,"policy":{"endpointing":{"silence_ms":"long"}},"messages":[],"tools":[]}\n', "header"),
     ],
 )
@@ -264,12 +267,33 @@ def test_memory_is_bounded_while_the_disk_refuses_and_the_log_breaks_off(
     assert (log.ended, log.lost) == ("done", 41)
 
 
-def test_a_disk_that_is_full_at_the_start_is_said_at_once(
+def test_a_log_begun_on_a_full_disk_is_written_when_it_has_room(
     tmp_path: Path, header: LogHeader, disk: Callable[[int], Disk]
 ) -> None:
-    disk(0)
+    full = disk(0)
+    writer = EventLogWriter(tmp_path / "log.jsonl", header)
+    writer.append(10_000, ev.CallConnected(), [])
     with pytest.raises(OSError, match="no space"):
-        EventLogWriter(tmp_path / "log.jsonl", header)
+        writer.flush()
+    full.room = 1_000_000
+    writer.close("done")
+    log = read_event_log(tmp_path / "log.jsonl")
+    assert (log.header.call_id, [entry.event for entry in log.entries]) == ("call-1", [ev.CallConnected()])
+
+
+def test_a_file_that_cannot_be_made_for_want_of_handles_is_made_later(
+    tmp_path: Path, header: LogHeader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(path: Path, flags: int, mode: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as few:
+        few.setattr(event_log, "os", types.SimpleNamespace(**{**vars(os), "open": none_left}))
+        writer = EventLogWriter(tmp_path / "log.jsonl", header)
+        with pytest.raises(OSError, match="Too many"):
+            writer.flush()
+    writer.close("done")
+    assert read_event_log(tmp_path / "log.jsonl").ended == "done"
 
 
 def test_an_end_that_cannot_be_written_still_closes_the_file(
@@ -305,11 +329,17 @@ def test_text_that_json_cannot_hold_breaks_the_log_off_and_not_the_call(tmp_path
 # ------------------------------------------------------------------------------------------------ who died
 
 
+def nothing_unreadable(path: Path, error: OSError) -> None:
+    raise error
+
+
 def test_only_logs_that_nobody_ended_and_nobody_writes_are_unfinished(tmp_path: Path, header: LogHeader) -> None:
     for name, ended in (("ended", True), ("died", False)):
         (tmp_path / name).mkdir()
         write_log(tmp_path / name, header, ended=ended).rename(tmp_path / f"{name}.jsonl")
     alive = EventLogWriter(tmp_path / "alive.jsonl", header)
-    assert [path.stem for path in unfinished_logs(tmp_path)] == ["died"]
+    assert [path.stem for path in unfinished_logs(tmp_path, nothing_unreadable)] == ["died"]
     os.close(alive._file)
-    assert [path.stem for path in unfinished_logs(tmp_path)] == ["alive", "died"], "the lock goes with its owner"
+    assert [path.stem for path in unfinished_logs(tmp_path, nothing_unreadable)] == ["alive", "died"], (
+        "the lock goes with its owner"
+    )

@@ -206,3 +206,14 @@ def test_an_expected_answer_counts_as_complete(answers: ExpectedAnswers, text: s
     recogniser.say(Transcribed(1, text, final=True))
     assert fed == [ev.TranscriptFinal(1, text, complete)]
     assert recogniser.told == [("expect", answers)]
+
+
+def test_a_recogniser_that_fails_is_told_with_its_name() -> None:
+    told: list[tuple[str, str]] = []
+    recogniser, line = Recogniser(), CallerLine(TELEPHONE, PREROLL_MS)
+    listening = Listening(
+        recogniser, TELEPHONE, line, PREROLL_MS, lambda event: None, lambda *failure: told.append(failure)
+    )
+    listening.begin()
+    recogniser.say(TranscriptionFailed(1, "its worker process died"))
+    assert told == [("notes", "its worker process died")]

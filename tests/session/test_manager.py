@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import structlog
@@ -26,7 +26,7 @@ from antiphon.session.event_log import read_event_log
 from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.replay import replay
-from antiphon.transports.base import CallStarted
+from antiphon.transports.base import CallStarted, LostReason
 from antiphon.transports.memory import MemoryPhone, MemoryTransport, Wire
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, EndReason
 
@@ -295,3 +295,16 @@ def test_a_log_that_cannot_be_made_does_not_harm_the_call(tmp_path: Path) -> Non
     with structlog.testing.capture_logs() as logs:
         building.run(main)
     assert "event_log_failed" in [entry["event"] for entry in logs]
+
+
+def test_every_way_a_connection_can_go_ends_the_call_for_a_reason() -> None:
+    for lost in get_args(LostReason):
+        building = Building()
+
+        async def main(building: Building = building, lost: Any = lost) -> None:
+            building.ring("a")
+            building.phones["a"].hang_up(lost)
+            await asyncio.sleep(0.1)
+            assert building.manager.live == 0
+
+        building.run(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import stat
 from pathlib import Path
 
@@ -60,9 +61,59 @@ def test_keys_differ_and_so_do_their_ids(path: Path) -> None:
     assert len({secret for _, secret in made}) == len({record.id for record, _ in made}) == 5
 
 
-@pytest.mark.parametrize("content", [b"", b"not json", b"7", b'[{"id": "x"}]', b'["x"]', b'{"id": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not json",
+        b"7",
+        b'[{"id": "x"}]',
+        b'["x"]',
+        b'{"id": "x"}',
+        b"{}",
+        b'[{"id":"x","name":"y","sha256":7,"created_wall_ms":1}]',
+    ],
+)
 def test_a_file_that_cannot_be_understood_is_named(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"keys\.json"):
         ApiKeys(path).valid("anything")
+
+
+def test_a_file_that_cannot_be_understood_is_left_as_it_is(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"{")
+    with pytest.raises(ConfigurationError, match=r"keys\.json"):
+        ApiKeys(path).create("laptop", 1)
+    assert path.read_bytes() == b"{"
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines", "half a character \udce9", "\x1b[31m", "x" * 101])
+def test_a_name_is_one_line_of_text(path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="name: must be one line of text"):
+        ApiKeys(path).create(name, 1)
+
+
+def _create(path: Path, first: int, count: int) -> None:
+    for number in range(first, first + count):
+        ApiKeys(path).create(f"key {number}", 0)
+
+
+def _revoke(path: Path, ids: list[str]) -> None:
+    for key_id in ids:
+        ApiKeys(path).revoke(key_id)
+
+
+def test_keys_made_and_revoked_by_several_commands_at_once_are_all_made_and_revoked(path: Path) -> None:
+    stolen = [ApiKeys(path).create(f"stolen {number}", 0) for number in range(20)]
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_create, args=(path, first, 20)) for first in (0, 20, 40)]
+    workers.append(context.Process(target=_revoke, args=(path, [record.id for record, _ in stolen])))
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    keys = ApiKeys(path)
+    assert {record.name for record in keys.records()} == {f"key {number}" for number in range(60)}
+    assert not any(keys.valid(secret) for _, secret in stolen)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from antiphon.errors import ConfigurationError
 from antiphon.providers.base import CallContext
 from antiphon.tools.bookings import Bookings
 from antiphon.vocabulary import ToolCall
@@ -102,9 +106,37 @@ def test_of_many_at_once_one_gets_the_time(tmp_path: Path) -> None:
         one.close()
 
 
-def test_a_file_that_can_not_be_opened_is_said(tmp_path: Path) -> None:
-    with pytest.raises(sqlite3.Error):
-        Bookings(tmp_path / "missing" / "b.db")
-    (tmp_path / "junk.db").write_bytes(b"not a database" * 100)
-    with pytest.raises(sqlite3.DatabaseError):
-        Bookings(tmp_path / "junk.db")
+@pytest.mark.parametrize(
+    "content", [b"not a database" * 100, b"SQLite format 3\0" + b"torn" * 200], ids=["no database", "a torn one"]
+)
+def test_a_file_that_can_not_be_used_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bookings.sqlite3").write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"bookings\.sqlite3: cannot be used as the appointment book \("):
+        Bookings(tmp_path / "bookings.sqlite3")
+    assert (tmp_path / "bookings.sqlite3").read_bytes() == content
+
+
+def test_a_table_of_another_kind_is_no_appointment_book(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "bookings.sqlite3")) as other:
+        other.execute("CREATE TABLE appointments (whatever TEXT)")
+    with pytest.raises(ConfigurationError, match="no such column"):
+        Bookings(tmp_path / "bookings.sqlite3")
+
+
+def test_a_folder_in_its_place_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bookings.sqlite3").mkdir()
+    with pytest.raises(ConfigurationError, match=r"bookings\.sqlite3"):
+        Bookings(tmp_path / "bookings.sqlite3")
+
+
+def test_names_are_for_the_owner_of_the_book_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "bookings.sqlite3").touch(mode=0o644)  # as an earlier version made it
+        book_ = Bookings(tmp_path / "bookings.sqlite3")
+        book(book_, "10:00")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        book_.close()
+    finally:
+        os.umask(before)
+    assert modes["bookings.sqlite3"] == modes["bookings.sqlite3-wal"] == 0o600

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
+import structlog
 
+from antiphon.assistants.document import Document, read_document
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
-from antiphon.workflow.validation import join
+from antiphon.suggestions import did_you_mean
+from antiphon.workflow.spec import WorkflowSpec
+from antiphon.workflow.validation import join, misspelt_fields
 
-MAX_BYTES = 1_000_000
+log = structlog.get_logger(__name__)
+
+_WORKFLOW = "model.workflow"
 ENDINGS = (".yaml", ".yml", ".json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FRACTION = re.compile(r"\d+\.\d+")
+Stamp = tuple[int, int, int]
+"""Of a file: when it was changed, its size, its inode."""
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
 def load(path: Path, variables: Mapping[str, str] | None = None) -> AssistantSpec:
     """The assistant in a file. Raises ConfigurationError naming the file or the field."""
-    document, _ = _read_whole(path)
-    return build(document, variables)
+    return _Reading(path).spec(variables or {})
 
 
 def build(data: Mapping[str, Any], variables: Mapping[str, str] | None = None) -> AssistantSpec:
@@ -45,38 +52,82 @@ def package_library() -> Path:
 class LoadedAssistant:
     """What a file says, made once for all calls until the file changes."""
 
-    stamps: Mapping[Path, tuple[int, int]]
+    stamps: Mapping[Path, Stamp]
     """Of each file it was read from, taken before it was read: an edit in between shows next time."""
     spec: AssistantSpec
     policy: Policy
 
 
+@dataclass(frozen=True, slots=True)
+class _Spoilt:
+    """A version of a file that cannot be used."""
+
+    stamps: Mapping[Path, Stamp]
+    error: ConfigurationError
+
+
 class AssistantLibrary:
     """Assistants by name: ``front-desk`` is ``front-desk.yaml`` in the first folder that has one, the package's own folder last."""
 
-    def __init__(self, folders: Sequence[Path] = (), variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folders: Sequence[Path] = (),
+        variables: Mapping[str, str] | None = None,
+        check: Callable[[AssistantSpec], None] = lambda spec: None,
+    ) -> None:
+        """``check`` raises ConfigurationError for an assistant that could not take a call."""
         self._folders = (*folders, package_library())
         self._variables = dict(variables or {})
+        self._check = check
         self._loaded: dict[Path, LoadedAssistant] = {}
+        self._spoilt: dict[Path, _Spoilt] = {}
 
     def load(self, name: str) -> AssistantSpec:
         """As ``find``."""
         return self.find(name).spec
 
     def find(self, name: str) -> LoadedAssistant:
-        """The assistant as its file is now. Unchanged files are not read again: that would take some 30 ms of the event loop a call.
-        Raises ConfigurationError."""
+        """The assistant as its file is now; where an edit has spoilt it, as it was before. Unchanged files are not read again: that would
+        take some 30 ms of the event loop a call. Raises ConfigurationError naming file and line."""
         path = self._find(name)
         if path is None:
+            names = self.names()
+            meant = did_you_mean(name, names)
+            perhaps = f"did you mean {meant}? " if meant else ""
             raise ConfigurationError(
-                "assistant", f"there is no assistant of this name; there are {', '.join(self.names()) or 'none'}"
+                "assistant", f"there is no assistant of this name; {perhaps}there are {', '.join(names) or 'none'}"
             )
         known = self._loaded.get(path)
-        if known is None or any(_stamp(file) != stamp for file, stamp in known.stamps.items()):
-            document, stamps = _read_whole(path)
-            spec = build(document, self._variables)
-            known = self._loaded[path] = LoadedAssistant(stamps, spec, policy_of(spec))
+        if known is not None and _is_unchanged(known.stamps):
+            return known
+        spoilt = self._spoilt.get(path)
+        if spoilt is None or not _is_unchanged(spoilt.stamps):
+            reading = _Reading(path)
+            try:
+                loaded = self._read(reading)
+            except ConfigurationError as error:
+                spoilt = self._spoilt[path] = _Spoilt(reading.stamps, error)
+                if known is not None:
+                    log.error(
+                        "assistant_edit_unusable", assistant=name, file=error.file, line=error.line, field=error.field,
+                        problem=error.problem,
+                    )  # fmt: skip
+            else:
+                self._loaded[path] = loaded
+                self._spoilt.pop(path, None)
+                reading.tell_misspelt(name, loaded.spec)
+                return loaded
+        if known is None:
+            wrong = spoilt.error
+            raise ConfigurationError(wrong.field, wrong.problem, file=wrong.file, line=wrong.line)
         return known
+
+    def _read(self, reading: _Reading) -> LoadedAssistant:
+        spec = reading.spec(self._variables)
+        with reading.placing():
+            loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec))
+            self._check(spec)
+        return loaded
 
     def names(self) -> list[str]:
         """All of them, in order."""
@@ -100,25 +151,67 @@ def _assistant_files(folder: Path) -> Iterator[Path]:
         yield from (path for path in folder.iterdir() if path.suffix in ENDINGS and _NAME.fullmatch(path.stem))
 
 
-def _read_whole(path: Path) -> tuple[dict[str, Any], dict[Path, tuple[int, int]]]:
-    """An assistant's document with its workflow in place, and the stamps of the files it was read from."""
-    stamps = {path: _stamp(path)}
-    document = _read(path)
-    model = document.get("model")
-    if isinstance(model, dict) and isinstance(model.get("workflow"), str):
-        beside = _beside(path, model["workflow"])
-        stamps[beside] = _stamp(beside)
-        document = {**document, "model": {**model, "workflow": _read(beside)}}
-    return document, stamps
+class _Reading:
+    """One assistant's files while they are read: what they say, and where."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.stamps: dict[Path, Stamp] = {path: _stamp(path)}
+        self._document: Document | None = None
+        self._workflow: Document | None = None
+
+    def spec(self, variables: Mapping[str, str]) -> AssistantSpec:
+        """Raises ConfigurationError naming file, line and field."""
+        with self.placing():
+            self._document = read_document(self._path)
+            fields = self._document.fields
+            model = fields.get("model")
+            if isinstance(model, dict) and isinstance(model.get("workflow"), str):
+                beside = _beside(self._path, model["workflow"])
+                self.stamps[beside] = _stamp(beside)
+                self._workflow = read_document(beside)
+                fields = {**fields, "model": {**model, "workflow": self._workflow.fields}}
+            return build(fields, variables)
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Errors that name a field name the file and the line as well."""
+        try:
+            yield
+        except ConfigurationError as error:
+            if error.file:
+                raise
+            file, line = self._place(error.field)
+            raise ConfigurationError(error.field, error.problem, file=file, line=line) from None
+
+    def tell_misspelt(self, name: str, spec: AssistantSpec) -> None:
+        """Fields that have no effect, and look as if they were meant to have one, are told in the log."""
+        misspelt = list(misspelt_fields(spec))
+        if spec.model is not None and spec.model.workflow is not None:
+            misspelt += misspelt_fields(WorkflowSpec.model_validate(spec.model.workflow), _WORKFLOW)
+        for field, meant in misspelt:
+            file, line = self._place(field)
+            log.warning(
+                "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
+            )
+
+    def _place(self, field: str) -> tuple[str, int]:
+        if self._workflow is not None and field.startswith(f"{_WORKFLOW}."):
+            return self._workflow.path.name, self._workflow.line_of(field.removeprefix(f"{_WORKFLOW}."))
+        return self._path.name, self._document.line_of(field) if self._document is not None else 0
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _is_unchanged(stamps: Mapping[Path, Stamp]) -> bool:
+    return all(_stamp(file) == stamp for file, stamp in stamps.items())
+
+
+def _stamp(path: Path) -> Stamp:
     """What changes when a file does; zeros when it is gone."""
     try:
         status = path.stat()
     except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
+        return 0, 0, 0
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -128,25 +221,6 @@ def _beside(path: Path, name: str) -> Path:
     if not target.is_relative_to(folder):
         raise ConfigurationError("model.workflow", "the file must lie in the assistant's folder")
     return target
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigurationError(path.name, f"larger than {MAX_BYTES} bytes")
-        # Every JSON document is YAML, too.
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(path.name, f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(path.name, "is not UTF-8 text") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise ConfigurationError(path.name, f"is not YAML or JSON{where}") from None
-    if not isinstance(document, dict):
-        raise ConfigurationError(path.name, "must hold one object")
-    return document
 
 
 def _filled(value: Any, variables: Mapping[str, str], path: str) -> Any:

@@ -10,7 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
+from antiphon.conversation.ranges import check_ranges
 from antiphon.errors import ConfigurationError
+from antiphon.suggestions import unknown
 
 PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
 
@@ -44,19 +46,21 @@ def _overridden(planned: Policy, said: Mapping[str, Any]) -> Policy:
     document = asdict(planned)
     for name, value in said.items():
         if name not in document:
-            raise ConfigurationError(f"policy.{name}", f"there is no such policy; there are {', '.join(document)}")
+            raise ConfigurationError(f"policy.{name}", unknown(name, document, "policy"))
         if isinstance(value, Mapping) and isinstance(document[name], dict):
-            unknown = [inner for inner in value if inner not in document[name]]
-            if unknown:
-                raise ConfigurationError(f"policy.{name}.{unknown[0]}", f"there are {', '.join(document[name])}")
+            for inner in value:
+                if inner not in document[name]:
+                    raise ConfigurationError(f"policy.{name}.{inner}", unknown(str(inner), document[name], "policy"))
             document[name] |= value
         else:
             document[name] = value
     try:
-        return _POLICY.validate_python(document)
+        policy = _POLICY.validate_python(document)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(".".join(("policy", *map(str, first["loc"]))), first["msg"]) from None
+    check_ranges(policy)
+    return policy
 
 
 def _endpointing(spec: AssistantSpec) -> Endpointing:

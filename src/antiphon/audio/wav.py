@@ -25,6 +25,12 @@ _FORMAT_TAGS = {Encoding.PCM16: 0x0001, Encoding.ALAW: 0x0006, Encoding.MULAW: 0
 _ENCODINGS = {(tag, 16 if encoding is Encoding.PCM16 else 8): encoding for encoding, tag in _FORMAT_TAGS.items()}
 _EXTENSIBLE = 0xFFFE  # the real tag is then the first word of a GUID further on
 _BLOCK_MS = 1000
+_SILENCE_BYTES = 64 * 1024
+"""Silence in the place of what was lost is written in pieces of at most this size."""
+
+
+_LASTING = (FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError)
+"""A file that cannot be made for one of these cannot be made a moment later either; of a full disk and the like, a process recovers."""
 
 
 class WavTooLarge(AntiphonError):
@@ -38,12 +44,24 @@ class WavWriter:
 
     Audio reaches the file in blocks of one second; after each block (and each ``flush``) the sizes in the header are made right, so a
     process killed with -9 loses at most the last second. (A power failure may lose more: nothing is fsynced.)
+
+    A disk that is full for a while costs what was to be written meanwhile and nothing else: silence stands in its place once there is
+    room again, so that what comes later stands where it belongs. Nothing is kept in memory for it.
     """
 
-    def __init__(self, path: Path, audio: AudioFormat, channels: int = 1, max_bytes: int = MAX_WAV_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        audio: AudioFormat,
+        channels: int = 1,
+        max_bytes: int = MAX_WAV_BYTES,
+        *,
+        patient: bool = False,
+    ) -> None:
         """Creates ``path``, readable by its owner only. Raises FileExistsError where it exists, OSError where it cannot be made.
 
-        ``max_bytes`` is the largest size of the whole file.
+        ``max_bytes`` is the largest size of the whole file. A ``patient`` writer whose file cannot be made for want of room tries again
+        with every block: ``problem`` tells why it could not.
         """
         if channels not in (1, 2):
             raise ValueError("a recording has one or two channels")
@@ -54,25 +72,42 @@ class WavWriter:
         self._header_bytes = len(_header(audio, channels, 0))
         self._max_data_bytes = min(max_bytes, MAX_WAV_BYTES) - self._header_bytes
         self._data_bytes = 0  # in the file
+        self._missing_bytes = 0
+        """After those, what the disk refused: to become silence."""
         self._waiting = bytearray()
-        self._file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 (closed by close)
-        self._write_header()
+        self._path = path
+        self._descriptor: int | None = None
+        self._header_is_right = False
+        self.closed = False
+        self.problem: OSError | None = None
+        """Why the file could not be made at first."""
+        try:
+            self._open()
+        except OSError as error:
+            if not patient or isinstance(error, _LASTING):
+                self._let_go()
+                raise
+            self.problem = error
 
     @property
     def duration_ms(self) -> float:
-        """How much audio was written, what waits for its block included."""
-        return self._audio.ms_of(self._data_bytes + len(self._waiting)) / self._channels
+        """How much audio was written, what waits for its block, and the silence that stands or will stand for what was lost."""
+        return self._audio.ms_of(self._size) / self._channels
+
+    @property
+    def _size(self) -> int:
+        return self._data_bytes + self._missing_bytes + len(self._waiting)
 
     def write(self, frames: bytes) -> None:
         """Audio of all channels, interleaved by sample.
 
-        Raises ValueError for a broken sample, WavTooLarge (nothing of it is written), OSError where the disk fails: that closes
-        the file."""
-        if self._file.closed:
+        Raises ValueError for a broken sample, WavTooLarge (nothing of it is written), OSError where the disk fails: what was to be written
+        is lost, and silence in its place."""
+        if self.closed:
             raise ValueError("the WAV file is closed")
         if len(frames) % self._frame_bytes:
             raise ValueError(f"{len(frames)} bytes are not a whole number of {self._frame_bytes}-byte frames")
-        if self._data_bytes + len(self._waiting) + len(frames) > self._max_data_bytes:
+        if self._size + len(frames) > self._max_data_bytes:
             raise WavTooLarge(f"a WAV file of at most {self._max_data_bytes + self._header_bytes} bytes is full")
         self._waiting += frames
         if len(self._waiting) >= self._block_bytes:
@@ -89,22 +124,46 @@ class WavWriter:
         sides[:, 0], sides[:, 1] = np.frombuffer(left, sample), np.frombuffer(right, sample)
         self.write(sides.tobytes())
 
+    def skip(self, size: int) -> None:
+        """So many bytes of all channels are lost: silence stands for them. Raises OSError (of ``flush``), WavTooLarge."""
+        if self._size + size > self._max_data_bytes:
+            raise WavTooLarge(f"a WAV file of at most {self._max_data_bytes + self._header_bytes} bytes is full")
+        try:
+            self.flush()
+        finally:
+            self._missing_bytes += size
+
     def flush(self) -> None:
-        """Everything written so far reaches the file, then the header. Raises OSError."""
+        """Everything written so far reaches the file, then the header. Raises OSError: what could not be written is lost then, and silence
+        will stand for it."""
         if not self._waiting:
             return
-        # RIFF pads a chunk to an even length. The pad byte is written each time and overwritten by the audio that follows.
-        pad = bytes((self._data_bytes + len(self._waiting)) % 2)
-        self._write_at(self._header_bytes + self._data_bytes, bytes(self._waiting) + pad)
+        try:
+            self._open()
+            self._write_silence()
+            # RIFF pads a chunk to an even length. The pad byte is written each time and overwritten by the audio that follows.
+            pad = bytes((self._data_bytes + len(self._waiting)) % 2)
+            self._write_at(self._header_bytes + self._data_bytes, bytes(self._waiting) + pad)
+        except OSError:
+            self._missing_bytes += len(self._waiting)
+            self._waiting.clear()
+            raise
         self._data_bytes += len(self._waiting)
         self._waiting.clear()
         self._write_header()
 
     def close(self) -> None:
         """Flush and close. Safe to call twice. Raises OSError; the file is closed all the same."""
-        if not self._file.closed:
-            self.flush()
-            self._file.close()
+        if not self.closed:
+            self.closed = True
+            try:
+                self.flush()
+                if self._missing_bytes or not self._header_is_right:
+                    self._open()
+                    self._write_silence()
+                    self._write_header()
+            finally:
+                self._let_go()
 
     def __enter__(self) -> WavWriter:
         return self
@@ -114,21 +173,43 @@ class WavWriter:
     ) -> None:
         self.close()
 
+    def _open(self) -> None:
+        """Make the file and its header, if that has not been done."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        if not self._header_is_right:
+            self._write_header()
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            if not self._header_is_right and not self._data_bytes:
+                os.unlink(self._path)  # nothing that could be played: an empty file would only be taken for a recording
+
+    def _write_silence(self) -> None:
+        frame = codec.silence(self._audio, self._channels)
+        piece = frame * (_SILENCE_BYTES // len(frame))
+        while self._missing_bytes:
+            silence = piece[: self._missing_bytes]
+            self._write_at(
+                self._header_bytes + self._data_bytes, silence + bytes((self._data_bytes + len(silence)) % 2)
+            )
+            self._data_bytes += len(silence)
+            self._missing_bytes -= len(silence)
+
     def _write_header(self) -> None:
+        self._header_is_right = False
         self._write_at(0, _header(self._audio, self._channels, self._data_bytes))
+        self._header_is_right = True
 
     def _write_at(self, offset: int, data: bytes) -> None:
+        assert self._descriptor is not None, "opened before"
         rest = memoryview(data)
-        try:
-            while rest:
-                written = os.pwrite(self._file.fileno(), rest, offset)
-                offset += written
-                rest = rest[written:]
-        except OSError:
-            # A full disk ends the recording: trying again would only pile up audio in memory.
-            self._waiting.clear()
-            self._file.close()
-            raise
+        while rest:
+            written = os.pwrite(self._descriptor, rest, offset)
+            offset += written
+            rest = rest[written:]
 
 
 def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
@@ -203,7 +284,3 @@ def _header(audio: AudioFormat, channels: int, data_bytes: int) -> bytes:
     chunks += b"data" + struct.pack("<I", data_bytes)
     riff_bytes = len(b"WAVE") + len(chunks) + data_bytes + data_bytes % 2
     return b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVE" + chunks
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

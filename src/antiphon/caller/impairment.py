@@ -20,6 +20,7 @@ Item = TypeVar("Item")
 
 HOLD_MS = 60.0
 """A message held back to be swapped goes out alone when no neighbour comes within this time."""
+_DAY_MS = 86_400_000.0
 QUEUE_LIMIT = 30_000
 """Ten minutes of 20 ms messages; media beyond is lost."""
 
@@ -51,8 +52,10 @@ class Impairment:
                 raise ConfigurationError(name, "must be between 0 and 1")
         if not 0 <= self.jitter_ms <= 10_000:
             raise ConfigurationError("jitter_ms", "must be between 0 and 10000")
-        if any(stall.at_ms < 0 or stall.duration_ms <= 0 for stall in self.stalls):
-            raise ConfigurationError("stall", "must begin at 0 ms or later and last longer than 0 ms")
+        if not all(0 <= stall.at_ms <= _DAY_MS and 0 < stall.duration_ms <= _DAY_MS for stall in self.stalls):
+            raise ConfigurationError(
+                "stall", "must begin at 0 ms or later, last longer than 0 ms, and be over within a day"
+            )
 
     @property
     def perfect(self) -> bool:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from antiphon.caller.measure import Turn
 from antiphon.caller.summary import CallReport, Spread, Summary
+from antiphon.caller.tables import show_table
 
 NOT_KNOWN = "–"
 WATERFALL_WIDTH = 32
@@ -28,12 +29,12 @@ def print_report(console: Console, reports: Sequence[CallReport], summary: Summa
     for problem, count in summary.problems.items():
         times = f" ({count} calls)" if count > 1 else ""
         console.print(f"[bold red]✗[/] {escape(problem)}{times}")
-    console.print(summary_table(summary))
+    show_table(console, summary_table(summary))
 
 
 def _print_call(console: Console, report: CallReport) -> None:
     if report.turns:
-        console.print(turn_table(report, console.width))
+        show_table(console, turn_table(report, console.width))
         for turn in report.turns:
             if said := remark(turn):
                 console.print(f"  {turn.number}: {said}")

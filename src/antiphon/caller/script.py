@@ -84,7 +84,7 @@ class Line:
 def read_script(path: Path) -> tuple[Line, ...]:
     """The lines of a YAML file. Raises ConfigurationError naming the field."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError("script", f"{path} cannot be read ({error})") from error
     except yaml.YAMLError as error:

@@ -31,6 +31,10 @@ class Carrier(Protocol):
         """What was wrong with messages on its media sockets so far: how often, by a short stable label."""
         ...
 
+    def start(self) -> None:
+        """Open what it keeps, before the first call. What cannot be had is told, and does not stop the start."""
+        ...
+
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Register its media sockets."""
         ...

@@ -16,6 +16,7 @@ from antiphon.cli.demo import demo
 from antiphon.cli.keys import keys
 from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
+from antiphon.cli.terminal import use_any_encoding
 
 EXIT_INTERRUPTED = 130
 """128 and the signal's number, as shells have it."""
@@ -38,6 +39,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, message="antiphon %(version)s", help="Show the version.")
 def app() -> None:
     """A self-hosted server for real-time voice agents."""
+    use_any_encoding()
 
 
 for _command in (serve, demo, call, replay, bench, keys):

@@ -6,6 +6,7 @@ Exit status: 0 when every turn was answered, 1 when one was not or a call failed
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -41,6 +42,8 @@ from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
 STT_ENGINE = "pocketsphinx"
 TTS_ENGINE = "espeak"
 ENGINE_START_S = 30.0
+MAX_MS = 3_600_000
+"""No wait within a call makes sense that is longer than an hour."""
 
 _NOBODY = Identity()
 
@@ -73,14 +76,18 @@ class Job:
 @click.option("--wav", type=PATH, multiple=True, help="A recording to play as a line (repeat)")
 @click.option("--dtmf", default="", show_default=False, help="Keys to press at the end; w pauses half a second")
 @click.option("--script", type=PATH, help="A YAML script instead of --say, --wav, --dtmf")
-@click.option("--barge-in-at", type=int, help="Every line but the first interrupts the answer after so many ms")
+@click.option(
+    "--barge-in-at",
+    type=click.IntRange(0, MAX_MS),
+    help="Every line but the first interrupts the answer after so many ms",
+)
 @click.option("--param", multiple=True, help="NAME=VALUE for start.customParameters, with --media-url")
 @click.option("--from", "from_", default=_NOBODY.caller, help="The caller's number")
 @click.option("--to", default=_NOBODY.called, help="The number called")
 @click.option("--account-sid", default=_NOBODY.account_sid, envvar="TWILIO_ACCOUNT_SID", show_envvar=True)
 @auth_token("Signs as Twilio would; none: unsigned")
 @click.option("--calls", type=click.IntRange(1, MAX_CALLS), default=1, help="So many calls at once")
-@click.option("--stagger-ms", type=FloatRange(0), default=40.0, help="Between the beginnings of two calls")
+@click.option("--stagger-ms", type=FloatRange(0, MAX_MS), default=40.0, help="Between the beginnings of two calls")
 @click.option("--noise-dbfs", type=float, help="Line noise, e.g. -55; none: silence")
 @click.option("--jitter-ms", default=0.0, help="Each message is late by up to this")
 @click.option("--loss", default=0.0, help="Share of audio messages lost, 0-1")
@@ -88,10 +95,14 @@ class Job:
 @click.option("--stall", multiple=True, help="AT:DURATION in ms: nothing gets through (repeat)")
 @click.option("--seed", default=0, help="Of all randomness")
 @click.option("--voice", default=DEFAULT_VOICE, help="The caller's voice")
-@click.option("--agent-done-ms", default=700, help="Silence that means the agent has finished")
-@click.option("--greeting-ms", default=3000, help="Wait so long for a greeting")
-@click.option("--reply-timeout-ms", default=8000, help="Later than this, a turn is unanswered")
-@click.option("--limit-s", type=click.IntRange(1), default=300, help="No call lasts longer")
+@click.option(
+    "--agent-done-ms", type=click.IntRange(20, MAX_MS), default=700, help="Silence that means the agent has finished"
+)
+@click.option("--greeting-ms", type=click.IntRange(0, MAX_MS), default=3000, help="Wait so long for a greeting")
+@click.option(
+    "--reply-timeout-ms", type=click.IntRange(1, MAX_MS), default=8000, help="Later than this, a turn is unanswered"
+)
+@click.option("--limit-s", type=click.IntRange(1, 86_400), default=300, help="No call lasts longer")
 @click.option("--record", type=PATH, help="Stereo WAV of the call: caller left, agent right")
 @click.option("--transcribe/--no-transcribe", help="Show the agent's words by a speech recogniser")
 @click.option(
@@ -192,6 +203,18 @@ def _check(job: Job, *, mixed: bool) -> None:
         raise ConfigurationError("say", "nothing to do: give --say, --wav, --dtmf or --script")
     if job.calls > 1 and (job.recording or job.transcribe):
         raise ConfigurationError("calls", "--record and --transcribe are for one call")
+    if job.recording is not None:
+        _check_recording(job.recording)
+
+
+def _check_recording(path: Path) -> None:
+    """A path that cannot be written shall be known before the call, not after it."""
+    if path.is_dir():
+        raise ConfigurationError("record", f"{path} is a folder")
+    if not path.parent.is_dir():
+        raise ConfigurationError("record", f"there is no folder {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigurationError("record", f"{path} cannot be written (permission denied)")
 
 
 def _parameters(given: Iterable[str]) -> dict[str, str]:

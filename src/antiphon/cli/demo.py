@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from rich.table import Table
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.script import read_script
+from antiphon.caller.tables import show_table
 from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
@@ -53,7 +55,7 @@ class Outcome:
 @click.command()
 @click.option("--output", type=PATH, default="demo-output", help="Where the recording and the event log go")
 @click.option("--serve", is_flag=True, help="Leave the server up afterwards")
-@click.option("--port", default=0, help="Port of the server, 0 for any")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server, 0 for any")
 def demo(output: Path, serve: bool, port: int) -> None:
     """Hold a real spoken conversation on this machine and show what happened. Exit 0 when all of it worked."""
     console, errors = Console(), Console(stderr=True)
@@ -83,12 +85,15 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
         outcomes = [Outcome("every turn was answered", not failed, ""), *_outcomes(log)]
         _show(console, outcomes)
         console.print(
-            f"\nWhat the caller heard: [bold]{output / 'heard-by-the-caller.wav'}[/] (caller left, agent right)"
+            f"\nWhat the caller heard: [bold]{escape(str(output / 'heard-by-the-caller.wav'))}[/] (caller left, agent right)"
         )
-        console.print(f"The server's recording: [bold]{log_path.with_suffix('.wav')}[/]")
-        console.print(f"The event log:          [bold]{log_path}[/]  (antiphon replay {log_path})")
+        console.print(f"The server's recording: [bold]{escape(str(log_path.with_suffix('.wav')))}[/]")
+        console.print(
+            f"The event log:          [bold]{escape(str(log_path))}[/]  ({escape(shlex.join(['antiphon', 'replay', str(log_path)]))})"
+        )
         if stay:
-            console.print(f"\nThe server stays up: antiphon call {url}/twilio/voice --auth-token {token} --say 'hello'")
+            ring = ["antiphon", "call", f"{url}/twilio/voice", "--auth-token", token, "--say", "hello"]
+            console.print(f"\nThe server stays up: {escape(shlex.join(ring))}")
             await asyncio.Event().wait()
     return all(outcome.shown for outcome in outcomes)
 
@@ -150,7 +155,7 @@ def _show(console: Console, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         mark = "[green]yes[/]" if outcome.shown else "[bold red]no[/]"
         table.add_row(outcome.what, mark, escape(outcome.detail))
-    console.print(table)
+    show_table(console, table)
 
 
 async def _new_log(data_dir: Path, before: set[Path]) -> Path:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.caller.tables import show_table
 from antiphon.clock import SystemClock
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
@@ -53,7 +54,7 @@ def list_() -> None:
         records = kept.records()
     for record in records:
         table.add_row(record.id, escape(record.name), _day(record.created_wall_ms))
-    Console().print(table)
+    show_table(Console(), table)
 
 
 @keys.command()

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.caller.tables import show_table
 from antiphon.cli.values import PATH
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.session.event_log import EventLog, read_event_log
@@ -70,7 +71,7 @@ def _show(out: Console, difference: Difference) -> None:
     table = Table("logged", "replayed")
     for logged, replayed in zip_longest(difference.logged[:_SHOWN], difference.replayed[:_SHOWN], fillvalue=""):
         table.add_row(escape(orjson.dumps(logged).decode()), escape(orjson.dumps(replayed).decode()))
-    out.print(table)
+    show_table(out, table)
 
 
 def _compare(out: Console, log: EventLog, settings: dict[str, str]) -> None:
@@ -83,7 +84,7 @@ def _compare(out: Console, log: EventLog, settings: dict[str, str]) -> None:
             changed += 1
             table.add_row(str((was or would).turn if was or would else ""), _told(was), _told(would))
     if changed:
-        out.print(table)
+        show_table(out, table)
     out.print(f"{changed} of {max(len(before), len(after))} turns would have gone differently")
 
 

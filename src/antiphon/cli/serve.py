@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import click
 import uvloop
@@ -12,6 +13,9 @@ from rich.markup import escape
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.observability import configure_logging
+
+_NOBODY_ELSE = 0o077
+"""What a server writes holds words, names and secrets: files of libraries that choose no rights themselves are for their owner, too."""
 
 
 @click.command()
@@ -24,6 +28,7 @@ def serve(host: str | None, port: int | None, assistant: str | None) -> None:
 
     given = {"host": host, "port": port, "assistant": assistant}
     try:
+        os.umask(_NOBODY_ELSE)
         settings = read_settings(**{name: value for name, value in given.items() if value is not None})
         configure_logging(settings.log_level, settings.log_format)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

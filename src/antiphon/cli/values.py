@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-PATH = click.Path(path_type=Path)
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+class _Path(click.Path):
+    """As click's, with the home folder for ``~``: in ``--record=~/call.wav`` no shell sees it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        try:
+            return path.expanduser()
+        except RuntimeError:
+            self.fail(f"there is no home folder for {path.parts[0]}", param, ctx)
+
+
+PATH = _Path(path_type=Path)
 
 
 def auth_token(help_text: str) -> Callable[[CommandT], CommandT]:

@@ -12,6 +12,7 @@ import structlog
 from antiphon.audio.convert import converter
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.losses import Losses
 from antiphon.media.beat import Beat
 from antiphon.media.ears import Ears
 from antiphon.media.echo_guard import EchoGuard
@@ -36,6 +37,7 @@ class MediaPlane:
         clock: Clock,
         vad: Mapping[int, Callable[[], VoiceActivityModel]],
         playout: PlayoutSettings | None = None,
+        losses: Losses | None = None,
     ) -> None:
         """``vad`` makes a voice-activity model for a sample rate; one is made per encoding and rate in use."""
         self._clock = clock
@@ -51,7 +53,7 @@ class MediaPlane:
         self.cut_out = 0
         """Calls that were ended because their part of a beat raised."""
         self.beat = Beat(self.on_beat)
-        self.recordings = RecordingWriter()
+        self.recordings = RecordingWriter(losses)
         self.hearing_counters = HearingCounters()
         self.mouth_counters = MouthCounters()
 
@@ -205,8 +207,6 @@ class MediaPlane:
         if path is None:
             return None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             return Recorder(path, line, format_in, agent, format_out, self.recordings)
-        except OSError as error:
-            log.warning("recording_failed", problem=type(error).__name__)
-            return None
+        except OSError:
+            return None  # counted and told by the writer

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -16,6 +17,8 @@ import structlog
 from antiphon.audio import codec
 from antiphon.audio.convert import converter
 from antiphon.audio.wav import WavTooLarge, WavWriter
+from antiphon.files import private_folder, reason
+from antiphon.losses import Losses
 from antiphon.media.line import AgentLine, CallerLine
 from antiphon.vocabulary import AudioFormat
 
@@ -29,22 +32,48 @@ _SHORTEST_PAUSE_MS = 1000
 """Behind the clock by less, a stream is late and not paused."""
 _LOOK_EVERY_S = 0.2
 _MAX_WAITING_BLOCKS = 4096
-"""Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and counted."""
+"""Blocks of all calls waiting for the disk: ten seconds of four hundred calls, about 64 MiB. Beyond that, blocks are lost and
+counted, and silence stands for them."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Recording:
+    """One file, and what became of it."""
+
+    file: WavWriter
+    call_id: str
+    failing: bool = False
+    """The disk did not take the last block."""
+    failed: bool = False
+    """Something of it is lost."""
+    waiting_gap: _Gap | None = None
+    """The last of its blocks that wait, where that is a gap: so a disk that hangs costs one entry a call, however long it hangs."""
+
+
+@dataclass(eq=False, slots=True)
+class _Gap:
+    """Audio that found no room among the waiting blocks: silence of as many bytes."""
+
+    recording: Recording
+    size: int
 
 
 class RecordingWriter:
     """The one thread that writes recordings."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: Losses | None = None) -> None:
         # The thread looks by itself a few times a second: waking it for every block, and handing it the interpreter each time, cost more
         # than the writing.
-        self._work: deque[tuple[WavWriter, bytes, bytes] | WavWriter] = deque()
+        self._work: deque[tuple[Recording, bytes, bytes] | _Gap | Recording] = deque()
+        self._gaps = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._losses = losses or Losses()
         self.lost_blocks = 0
         self.failed_files = 0
+        """Recordings that could not be made, or lack something."""
 
     def start(self) -> None:
         if self._thread is None:
@@ -52,16 +81,41 @@ class RecordingWriter:
             self._thread = threading.Thread(target=self._run, name="recording-writer", daemon=True)
             self._thread.start()
 
-    def write(self, file: WavWriter, left: bytes, right: bytes) -> None:
-        """Take a block; never waits."""
-        if len(self._work) >= _MAX_WAITING_BLOCKS:
-            self.lost_blocks += 1
-            return
-        self._work.append((file, left, right))
+    def open(self, path: Path, audio: AudioFormat) -> Recording:
+        """A stereo file, readable by its owner alone. One for which the disk has no room now is made when it has. Raises OSError where it
+        cannot be made at all, which is counted and told."""
+        recording = None
+        try:
+            private_folder(path.parent)
+            file = WavWriter(path, audio, channels=2, patient=True)
+            recording = Recording(file, path.stem)
+            if file.problem is not None:
+                recording.failing = True
+                self._note_failure(recording, reason(file.problem))
+        except OSError as error:
+            self.failed_files += 1
+            self._losses.tell("recording_failed", path.stem, call_id=path.stem, problem=reason(error))
+            raise
+        return recording
 
-    def finish(self, file: WavWriter) -> None:
+    def write(self, recording: Recording, left: bytes, right: bytes) -> None:
+        """Take a block; never waits."""
+        if len(self._work) < _MAX_WAITING_BLOCKS:
+            recording.waiting_gap = None
+            self._work.append((recording, left, right))
+            return
+        self._note_loss(recording, "the disk is too slow")
+        with self._gaps:
+            gap = recording.waiting_gap
+            if gap is not None:
+                gap.size += 2 * len(left)
+                return
+            recording.waiting_gap = _Gap(recording, 2 * len(left))
+        self._work.append(recording.waiting_gap)
+
+    def finish(self, recording: Recording) -> None:
         """Close a file after all its blocks."""
-        self._work.append(file)
+        self._work.append(recording)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Write what is waiting, then stop. Blocks for at most ``timeout_s``."""
@@ -78,16 +132,55 @@ class RecordingWriter:
     def _write_waiting(self) -> None:
         while self._work:
             item = self._work.popleft()
-            try:
-                if isinstance(item, WavWriter):
-                    item.close()
-                else:
-                    file, left, right = item
-                    file.write_stereo(left, right)
-                    file.flush()
-            except (OSError, WavTooLarge, ValueError) as error:
-                self.failed_files += 1
-                log.warning("recording_failed", problem=type(error).__name__)
+            if isinstance(item, Recording):
+                self._close_file(item)
+            elif isinstance(item, _Gap):
+                self._skip(item)
+            else:
+                self._write_block(*item)
+
+    def _write_block(self, recording: Recording, left: bytes, right: bytes) -> None:
+        try:
+            recording.file.write_stereo(left, right)
+            recording.file.flush()
+        except (OSError, WavTooLarge, ValueError) as error:
+            recording.failing = True
+            self._note_loss(recording, _problem(error))
+        else:
+            if recording.failing:
+                recording.failing = False
+                log.info("recording_goes_on", call_id=recording.call_id)
+
+    def _skip(self, gap: _Gap) -> None:
+        with self._gaps:
+            if gap.recording.waiting_gap is gap:
+                gap.recording.waiting_gap = None  # from here on it does not grow
+        try:
+            gap.recording.file.skip(gap.size)
+        except (OSError, WavTooLarge) as error:  # the gap itself was counted when it was made
+            self._note_failure(gap.recording, _problem(error))
+
+    def _close_file(self, recording: Recording) -> None:
+        try:
+            recording.file.close()
+        except OSError as error:
+            self._note_failure(recording, reason(error))
+
+    def _note_loss(self, recording: Recording, problem: str) -> None:
+        self.lost_blocks += 1
+        self._note_failure(recording, problem)
+
+    def _note_failure(self, recording: Recording, problem: str) -> None:
+        if not recording.failed:
+            recording.failed = True
+            self.failed_files += 1
+        self._losses.tell("recording_failed", recording.call_id, call_id=recording.call_id, problem=problem)
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return reason(error)
+    return "the file is full" if isinstance(error, WavTooLarge) else type(error).__name__
 
 
 class Recorder:
@@ -107,7 +200,7 @@ class Recorder:
         self._audio = audio
         self._convert = converter(caller, audio) if caller != audio else None
         self._writer = writer
-        self._file = WavWriter(path, audio, channels=2)
+        self._recording = writer.open(path, audio)
         self._line, self._caller, self._agent = line, caller, agent
         self._silence = codec.silence(audio, 1)
         self._bytes_per_ms = audio.rate_hz * audio.bytes_per_sample / 1000
@@ -174,7 +267,7 @@ class Recorder:
             self._closed = True
             if self._begun:
                 self._write(self._side(self._line.end - self.taken), self._agent.bytes_after(self._began_ms))
-            self._writer.finish(self._file)
+            self._writer.finish(self._recording)
 
     def _side(self, size: int) -> bytes:
         """The caller's side, as it is recorded: the silence that is due, then so much of the line."""
@@ -189,7 +282,7 @@ class Recorder:
         ends_ms = self._began_ms + round(size / self._bytes_per_ms)
         right = self._agent.between(self._began_ms, ends_ms)[:size]
         if size:
-            self._writer.write(self._file, self._filled(left, size), self._filled(right, size))
+            self._writer.write(self._recording, self._filled(left, size), self._filled(right, size))
         self._began_ms = self._agent.recorded_ms = ends_ms
 
     def _filled(self, side: bytes, size: int) -> bytes:

@@ -43,6 +43,15 @@ _ALIASES: dict[Kind, dict[str, str]] = {
 }
 
 
+_LANGUAGES: dict[str, tuple[str, ...]] = {"pocketsphinx": ("en",)}
+"""What a recogniser knows, where it does not know all: ISO 639-1."""
+
+
+def languages(stt: str) -> tuple[str, ...]:
+    """The languages that a recogniser knows, by its name or alias; empty where it is not for us to say."""
+    return _LANGUAGES.get(_ALIASES["stt"].get(stt, stt), ())
+
+
 def names(kind: Kind) -> tuple[str, ...]:
     """Every name ``create`` takes for this kind, aliases last."""
     return (*_PROVIDERS[kind], *_ALIASES[kind])

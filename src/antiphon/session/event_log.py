@@ -11,10 +11,12 @@ The log holds what was said: it is data, kept where recordings are kept, never a
 from __future__ import annotations
 
 import dataclasses
+import errno
 import fcntl
 import os
+import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -26,14 +28,19 @@ from antiphon.conversation.actions import Action, StartReply
 from antiphon.conversation.events import Event
 from antiphon.conversation.policy import Policy
 from antiphon.errors import MalformedMessage
+from antiphon.files import private_folder
 from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
+_TAIL_BYTES = 200
+"""The line with the end is shorter."""
 # Not orjson: every document it makes keeps the 4 KiB it was written into, and here hundreds wait to be flushed.
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder().decode
 _UNWRITABLE = (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError)
-_UNREADABLE = (msgspec.DecodeError, KeyError, ValueError, TypeError, ValidationError)
+_UNREADABLE = (msgspec.DecodeError, KeyError, ValueError, TypeError, ValidationError, RecursionError, AttributeError)
+_PASSING = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+"""A file that cannot be made for one of these can perhaps be made a moment later."""
 _EVENTS: dict[str, TypeAdapter[Any]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
 _HEADER_FIELDS: dict[str, TypeAdapter[Any]] = {
     "policy": TypeAdapter(Policy),
@@ -94,17 +101,30 @@ class EventLogWriter:
     """Lines kept while the disk refuses them. Then the log breaks off: its beginning can still be replayed, a log with a hole cannot."""
 
     def __init__(self, path: Path, header: LogHeader) -> None:
-        """Raises OSError where the file cannot be made."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        """Raises OSError where the file cannot be made. Where the disk only has no room now, ``flush`` tells so, as later."""
+        private_folder(path.parent)
+        self._path = path
+        self._file: int | None = None
         self._lines: list[bytes] = [encode({"version": VERSION, **_shallow(header)})]
         self._lost = 0
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.flush()
-        except OSError:
-            os.close(self._file)
-            raise
+        except OSError as error:
+            if error.errno not in _PASSING:
+                self._let_go()
+                raise
+
+    @property
+    def broken(self) -> bool:
+        """Whether it has broken off: what happens from now on is not in it."""
+        return self._lost > 0
+
+    def _open(self) -> int:
+        if self._file is None:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            self._file = os.open(self._path, flags, 0o600)
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return self._file
 
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
@@ -122,8 +142,9 @@ class EventLogWriter:
         data = b"".join(line + b"\n" for line in self._lines)
         taken = 0
         try:
+            file = self._open()
             while taken < len(data):
-                taken += os.write(self._file, data[taken:])
+                taken += os.write(file, data[taken:])
         finally:
             # JSON has no line end inside a line; of a line the disk took the beginning of, the rest is the first that waits.
             self._lines = data[taken:].splitlines()
@@ -134,6 +155,10 @@ class EventLogWriter:
         try:
             self.flush()
         finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._file is not None:
             os.close(self._file)
 
 
@@ -201,18 +226,66 @@ def _read_header(line: bytes) -> LogHeader:
             value = kind.validate_python(fields[name])
             fields[name] = tuple(value) if isinstance(value, list) else value
         return LogHeader(**fields)
-    except (*_UNREADABLE, AttributeError) as error:
+    except _UNREADABLE as error:
         raise MalformedMessage("event_log", f"the header cannot be read ({type(error).__name__})") from None
 
 
-def unfinished_logs(folder: Path) -> Iterator[Path]:
-    """Logs of calls whose process died. Those of calls that live, in this process or another, are not among them."""
+def unfinished_logs(folder: Path, on_unreadable: Callable[[Path, OSError], None]) -> Iterator[Path]:
+    """Logs of calls whose process died. Those of calls that live, in this process or another, are not among them. What is no file, or
+    cannot be read, is told to ``on_unreadable`` and left alone. Raises OSError where the folder cannot be read."""
     for path in sorted(folder.glob("*.jsonl")):
-        with open(path, "rb") as file:
-            file.seek(max(path.stat().st_size - 200, 0))
-            tail = file.read().rstrip(b"\n").rsplit(b"\n", 1)[-1]
-            if not tail.startswith(b'{"ended"') and _nobody_writes(file.fileno()):
+        try:
+            unfinished = _is_unfinished(path)
+        except OSError as error:
+            on_unreadable(path, error)
+        else:
+            if unfinished:
                 yield path
+
+
+def end_dead_log(path: Path, *, torn: bool, reason: str) -> None:
+    """Write the end into a log whose process died; of a ``torn`` last line nothing is kept. Raises OSError, and then the log is as it was
+    but for that line."""
+    file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        size = os.fstat(file).st_size
+        if torn:
+            size = _whole_lines(file, size)
+            os.ftruncate(file, size)
+        end = encode({"ended": reason}) + b"\n"
+        taken = 0
+        try:
+            while taken < len(end):
+                taken += os.pwrite(file, end[taken:], size + taken)
+        except OSError:
+            os.ftruncate(file, size)
+            raise
+    finally:
+        os.close(file)
+
+
+def _whole_lines(file: int, size: int) -> int:
+    """Up to the last line's end."""
+    while size > 0:
+        begin = max(size - _TAIL_BYTES, 0)
+        found = os.pread(file, size - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        size = begin
+    return 0
+
+
+def _is_unfinished(path: Path) -> bool:
+    # What lies in the folder may be anything: a link would be followed out of it, a named pipe waited for.
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        tail = os.pread(file, _TAIL_BYTES, max(status.st_size - _TAIL_BYTES, 0)).rstrip(b"\n").rsplit(b"\n", 1)[-1]
+        return not tail.startswith(b'{"ended"') and _nobody_writes(file)
+    finally:
+        os.close(file)
 
 
 def _nobody_writes(file: int) -> bool:

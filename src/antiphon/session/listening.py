@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-
 from antiphon.audio.convert import converter
 from antiphon.conversation.events import Event, TranscriptChanged, TranscriptFailed, TranscriptFinal
 from antiphon.media.line import CallerLine
@@ -21,8 +19,6 @@ from antiphon.vocabulary import AudioFormat, Encoding
 EXPECTED_ANSWER_COMPLETE = 0.95
 """A whole expected answer was recognised: as good as a full stop."""
 
-log = structlog.get_logger(__name__)
-
 
 class Listening:
     """One call's ``AudioTap``. Utterances are numbered here, in step with ``SpeechStarted``."""
@@ -34,9 +30,13 @@ class Listening:
         line: CallerLine,
         preroll_ms: int,
         feed: Callable[[Event], None],
+        on_failure: Callable[[str, str], None] = lambda provider, problem: None,
     ) -> None:
-        """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. Raises ProviderError when the recogniser cannot be opened."""
+        """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. ``on_failure`` is told which recogniser failed on an
+        utterance, and why. Raises ProviderError when the recogniser cannot be opened."""
         self._feed = feed
+        self._on_failure = on_failure
+        self._name = stt.name
         self._continuous = stt.continuous
         self._format = _format_for(stt, audio)
         self._convert = None if self._format == audio else converter(audio, self._format)
@@ -118,6 +118,7 @@ class Listening:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
+        self._name = stt.name
         self._note_wants()
 
     def close(self) -> None:
@@ -127,7 +128,7 @@ class Listening:
 
     def _on_transcription(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, Transcribed):
-            log.warning("transcription_failed", utterance=event.utterance)
+            self._on_failure(self._name, event.problem)
             self._feed(TranscriptFailed(event.utterance))
         elif event.final:
             complete = EXPECTED_ANSWER_COMPLETE if self._expecting and event.text else None

@@ -6,14 +6,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import orjson
 import structlog
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError, MalformedMessage
+from antiphon.files import reason
+from antiphon.losses import Losses
 from antiphon.media.plane import MediaPlane
 from antiphon.session.admission import Admission, Load
-from antiphon.session.event_log import read_event_log, unfinished_logs
+from antiphon.session.event_log import end_dead_log, read_event_log, unfinished_logs
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.returning import Returning
@@ -40,6 +41,7 @@ class SessionManager:
         max_calls: int,
         admission: Admission | None = None,
         read_load: Callable[[], Load] = lambda: Load(0.0, 0.0),
+        losses: Losses | None = None,
     ) -> None:
         """``plan_for`` raises ConfigurationError when there is no such assistant. ``read_load`` is asked on the event loop's thread,
         twice a second from ``start`` on."""
@@ -50,6 +52,7 @@ class SessionManager:
         self._max_calls = max_calls
         self.admission = admission or Admission()
         self._read_load = read_load
+        self._losses = losses or Losses(clock.now_ms)
         self._sessions: dict[str, Session] = {}
         self._returning = Returning()
         self._draining = False
@@ -88,7 +91,7 @@ class SessionManager:
         """Start a session that is led by this plan. Raises as ``accept``."""
         self.require_room()
         observers = (*self._observers, *plan.observers)
-        session = Session(started, plan, transport, self._plane, self._clock, observers, self._closed)
+        session = Session(started, plan, transport, self._plane, self._clock, observers, self._closed, self._losses)
         self._sessions[started.call_id] = session
         self._empty.clear()
         session.start()
@@ -123,6 +126,7 @@ class SessionManager:
             session.flush()
         if not self._sessions:
             self._returning.rest()
+        self._losses.tell_due()
         self._look_at_load()
         self.start()
 
@@ -157,19 +161,30 @@ class SessionManager:
             self._tick_handle.cancel()
 
 
-def close_dead_calls(folder: Path) -> list[tuple[str, str]]:
-    """Find logs of calls whose process died, write down that they ended and why. Returns ``(call_id, carrier's call id)`` of each."""
+def close_dead_calls(folder: Path, losses: Losses) -> list[tuple[str, str]]:
+    """Find logs of calls whose process died, write down that they ended and why. Returns ``(call_id, carrier's call id)`` of each. A file
+    that cannot be read or ended is told by its name and counted, and stops nothing."""
     dead: list[tuple[str, str]] = []
-    for path in unfinished_logs(folder):
+
+    def unreadable(path: Path, problem: str) -> None:
+        losses.count("dead_calls_unreadable")
+        log.warning("dead_call_unreadable", file=path.name, problem=problem)
+
+    try:
+        unfinished = list(unfinished_logs(folder, lambda path, error: unreadable(path, reason(error))))
+    except OSError as error:
+        unreadable(folder, reason(error))
+        return dead
+    for path in unfinished:
         try:
             event_log = read_event_log(path)
-        except (MalformedMessage, OSError) as error:
-            log.warning("dead_call_unreadable", problem=type(error).__name__)
+            end_dead_log(path, torn=event_log.torn, reason=EndReason.SERVER_DIED)
+        except OSError as error:
+            unreadable(path, reason(error))
             continue
-        with open(path, "ab") as file:
-            if event_log.torn:
-                _cut_torn_line(path)
-            file.write(orjson.dumps({"ended": EndReason.SERVER_DIED}) + b"\n")
+        except (MalformedMessage, MemoryError) as error:
+            unreadable(path, str(error) or type(error).__name__)
+            continue
         last_ms = event_log.entries[-1].now_ms if event_log.entries else event_log.header.started_ms
         log.warning(
             "dead_call_closed", call_id=event_log.header.call_id, reason=str(EndReason.SERVER_DIED),
@@ -177,9 +192,3 @@ def close_dead_calls(folder: Path) -> list[tuple[str, str]]:
         )  # fmt: skip
         dead.append((event_log.header.call_id, event_log.header.carrier.get("provider_call_id", "")))
     return dead
-
-
-def _cut_torn_line(path: Path) -> None:
-    data = path.read_bytes()
-    with open(path, "r+b") as file:
-        file.truncate(data.rfind(b"\n") + 1)

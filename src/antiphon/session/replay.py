@@ -13,8 +13,10 @@ from pydantic import TypeAdapter, ValidationError
 from antiphon.conversation.events import PolicyChanged
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
+from antiphon.conversation.ranges import check_ranges
 from antiphon.errors import ConfigurationError
 from antiphon.session.event_log import EventLog, decode, encode, plain_action
+from antiphon.suggestions import unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +129,15 @@ def changed_policy(policy: Policy, settings: Mapping[str, str]) -> Policy:
         for name in names[:-1]:
             place = place.get(name) if isinstance(place, dict) else None
         if not isinstance(place, dict) or names[-1] not in place:
-            known = ", ".join(sorted(_paths(decode(encode(policy)))))
-            raise ConfigurationError(path, f"there is no such policy; there are {known}")
+            raise ConfigurationError(path, unknown(".".join(names), sorted(_paths(decode(encode(policy)))), "policy"))
         place[names[-1]] = _value(text)
     try:
-        return TypeAdapter(Policy).validate_python(document)
+        changed = TypeAdapter(Policy).validate_python(document)
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigurationError(".".join(str(part) for part in first["loc"]), str(first["msg"])) from None
+    check_ranges(changed, [path.removeprefix("policy.") for path in settings])
+    return changed
 
 
 def _value(text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,8 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
+from antiphon.files import reason
+from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
@@ -28,13 +31,14 @@ from antiphon.session.speaking import Speaking
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
-from antiphon.transports.base import CallStarted, CallTransport
+from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
 """What a recogniser typically takes from being asked to its last word."""
-_CLOSE_REASONS = {
+_BROKEN_OFF = "it breaks off: a line could not be written, or the disk refused too many"
+_CLOSE_REASONS: Mapping[LostReason, EndReason] = {
     "stop": EndReason.CUSTOMER_ENDED,
     "hangup": EndReason.CUSTOMER_ENDED,
     "reset": EndReason.TRANSPORT_LOST,
@@ -57,6 +61,7 @@ class Session:
         clock: Clock,
         observers: Sequence[SessionObserver],
         on_closed: Callable[[Session], None],
+        losses: Losses | None = None,
     ) -> None:
         """Raises ProviderError (the recogniser cannot be opened), ConfigurationError (the audio cannot be heard)."""
         self.call = call
@@ -67,6 +72,7 @@ class Session:
         self._clock = clock
         self._watched = CallObservers(call, observers)
         self._on_closed = on_closed
+        self._losses = losses or Losses(clock.now_ms)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -79,7 +85,14 @@ class Session:
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
-        self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
+        self._listening = Listening(
+            engines.stt,
+            call.format_in,
+            line,
+            plan.hearing.preroll_ms,
+            self._pump.feed,
+            partial(_transcription_failed, self._losses, call.call_id),
+        )
         try:
             self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
         except ConfigurationError:
@@ -96,7 +109,9 @@ class Session:
             self._tasks.spawn, self._watched.spoke, self._watched.provider_failed,
         )  # fmt: skip
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
+        self._event_log_is_broken = False
         self._event_log = self._open_event_log(tools)
+        self.flush()
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
@@ -180,7 +195,7 @@ class Session:
     def dtmf(self, digit: str) -> None:
         self._pump.feed(ev.DtmfPressed(digit))
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: LostReason) -> None:
         self.drop(EndReason.TRANSFERRED if self._transferring else _CLOSE_REASONS[reason])
 
     def drop(self, reason: EndReason) -> None:
@@ -319,17 +334,32 @@ class Session:
             try:
                 event_log.close(self.end_reason)
             except OSError as error:
-                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+                self._event_log_broke(reason(error))
+            else:
+                if event_log.broken:
+                    self._event_log_broke(_BROKEN_OFF)
 
     # ---------------------------------------------------------------------------------- bookkeeping
 
     def flush(self) -> None:
         """Hand the event log to the operating system."""
-        if self._event_log is not None:
-            try:
-                self._event_log.flush()
-            except OSError as error:
-                log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+        event_log = self._event_log
+        if event_log is None:
+            return
+        try:
+            event_log.flush()
+        except OSError as error:  # kept for the next time
+            call_id = self.call.call_id
+            self._losses.tell("event_log_waits", call_id, call_id=call_id, problem=reason(error))
+        if event_log.broken:
+            self._event_log_broke(_BROKEN_OFF)
+
+    def _event_log_broke(self, problem: str) -> None:
+        """It does not hold the whole call."""
+        if not self._event_log_is_broken:
+            self._event_log_is_broken = True
+            self._losses.count("event_logs_broken")
+            self._losses.tell("event_log_failed", self.call.call_id, call_id=self.call.call_id, problem=problem)
 
     async def wait_closed(self, timeout_s: float) -> None:
         """Wait for this call's tasks to be gone, bounded."""
@@ -345,7 +375,7 @@ class Session:
         try:
             return EventLogWriter(self.plan.event_log, header)
         except OSError as error:
-            log.warning("event_log_failed", call_id=self.call.call_id, problem=type(error).__name__)
+            self._event_log_broke(reason(error))
             return None
 
     def _observe(self, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
@@ -358,6 +388,11 @@ class Session:
         log.error("session_fault", call_id=self.call.call_id, exc_info=fault)
         if self.end_reason is None:
             self._end(do.EndCall(EndReason.SERVER_DIED))
+
+
+def _transcription_failed(losses: Losses, call_id: str, provider: str, problem: str) -> None:
+    losses.count("transcriptions_failed", provider=provider)
+    losses.tell("transcription_failed", call_id, call_id=call_id, provider=provider, problem=problem)
 
 
 # One table for all sessions: see ``conversation.machine``.

@@ -116,10 +116,10 @@ class Speaking:
             try:
                 await self._stream(reply, voice, text)
             except ProviderError as error:
-                log.warning("voice_failed", provider=error.provider, code=error.code)
+                log.warning("voice_failed", provider=error.provider, code=error.code, voice=self._voice_for(reply))
                 self._on_failure(error.provider, error.code)
             except Exception as error:
-                log.error("voice_failed", provider=voice.name, code=type(error).__name__)
+                log.error("voice_failed", provider=voice.name, code=type(error).__name__, voice=self._voice_for(reply))
                 self._on_failure(voice.name, "exception")
             else:
                 self._on_characters(voice.name, len(text))
@@ -128,9 +128,12 @@ class Speaking:
                 break
         return False
 
+    def _voice_for(self, reply: int) -> str:
+        """The name of the voice; empty for the engine's own."""
+        return self._voice_of[1] if self._voice_of[0] == reply else self.voice
+
     async def _stream(self, reply: int, voice: TextToSpeech, text: str) -> None:
-        name = self._voice_of[1] if self._voice_of[0] == reply else self.voice
-        stream = voice.synthesize(SpeechRequest(text, self._audio, name, self.speed))
+        stream = voice.synthesize(SpeechRequest(text, self._audio, self._voice_for(reply), self.speed))
         try:
             async with StallWatch(_CHUNK_TIMEOUT_S) as watch:
                 async for chunk in stream:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
+from antiphon.losses import Count
 from antiphon.session.timeline import CallTimeline, TurnTimes
 from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import AnsweredBy, EndReason, Usage
@@ -99,9 +100,19 @@ class CallMetrics:
         """It is known who answered a call. ``outcome`` is a short stable label."""
         self._answers.labels(str(by), outcome).inc()
 
-    def watch(self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]) -> None:
-        """Values read at each scrape: ``gauges`` as they are now, ``counters`` that only grow."""
-        self.registry.register(_Reader(gauges, counters))
+    def recovered(self) -> None:
+        """A call whose process died was found and closed at the start."""
+        self._ended.labels(str(EndReason.SERVER_DIED)).inc()
+
+    def watch(
+        self,
+        gauges: Callable[[], Mapping[str, float]],
+        counters: Callable[[], Mapping[str, float]],
+        losses: Callable[[], Mapping[Count, int]] = dict,
+    ) -> None:
+        """Values read at each scrape: ``gauges`` as they are now, ``counters`` that only grow, and the counters of ``losses``, which are
+        there from the start so that an alert can tell none from unknown."""
+        self.registry.register(_Reader(gauges, counters, losses))
 
     def text(self) -> bytes:
         """The exposition format."""
@@ -125,13 +136,41 @@ def _stage_times(turn: TurnTimes) -> Iterable[tuple[str, int | None]]:
     yield "first_audio", turn.first_audio_ms
 
 
+# Counters of ``losses.Losses``: what they mean, and their labels.
+_LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "event_logs_broken": ("Event logs that do not hold the whole call.", ()),
+    "dead_calls_unreadable": ("Logs found at the start that cannot be read or ended.", ()),
+    "auth_failures": (
+        "Requests and sockets refused for a wrong or missing key, token or signature.",
+        ("surface", "status"),
+    ),
+    "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
+    "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
+}
+
+
 class _Reader(Collector):
-    def __init__(self, gauges: Callable[[], Mapping[str, float]], counters: Callable[[], Mapping[str, float]]) -> None:
+    def __init__(
+        self,
+        gauges: Callable[[], Mapping[str, float]],
+        counters: Callable[[], Mapping[str, float]],
+        losses: Callable[[], Mapping[Count, int]],
+    ) -> None:
         self._gauges = gauges
         self._counters = counters
+        self._losses = losses
 
     def collect(self) -> Iterable[Metric]:
         for name, value in self._gauges().items():
             yield GaugeMetricFamily(f"antiphon_{name}", name.replace("_", " "), value=value)
         for name, value in self._counters().items():
             yield CounterMetricFamily(f"antiphon_{name}", name.replace("_", " "), value=value)
+        counts = self._losses()
+        for name, (text, labels) in _LOSSES.items():
+            family = CounterMetricFamily(f"antiphon_{name}", text, labels=labels)
+            if not labels:
+                family.add_metric((), counts.get((name, ()), 0))
+            for (counter, values), value in counts.items():
+                if counter == name and labels:
+                    family.add_metric([dict(values)[label] for label in labels], value)
+            yield family

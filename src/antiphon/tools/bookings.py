@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from antiphon.errors import ConfigurationError
+from antiphon.files import private_file, reason
 from antiphon.providers.base import CallContext
 from antiphon.vocabulary import ToolCall
 
@@ -37,16 +39,10 @@ class Bookings:
         minutes: int = 30,
         alternatives: int = 2,
     ) -> None:
-        """``path`` may be ``:memory:``. Raises sqlite3.Error when the file cannot be opened."""
+        """``path`` may be ``:memory:``. Raises ConfigurationError naming the file where it cannot be opened, or is no appointment book."""
         self._opens, self._closes, self._minutes, self._alternatives = opens, closes, minutes, alternatives
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
-        try:
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute(_SCHEMA)
-        except sqlite3.Error:
-            self._database.close()
-            raise
+        self._database = _opened(path)
 
     def close(self) -> None:
         """Safe to call twice."""
@@ -114,6 +110,26 @@ class Bookings:
         """The free times closest to the one wanted, in the order of the day."""
         closest = sorted(free, key=lambda time: abs(_minutes(time) - _minutes(wanted)))[: self._alternatives]
         return [time.isoformat("minutes") for time in sorted(closest)]
+
+
+def _opened(path: Path | str) -> sqlite3.Connection:
+    name = Path(path).name
+    try:
+        if path != ":memory:":
+            private_file(Path(path))  # it holds names
+        database = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
+    except OSError as error:
+        raise ConfigurationError(name, f"cannot be opened ({reason(error)})", file=name) from None
+    except sqlite3.Error as error:
+        raise ConfigurationError(name, f"cannot be opened ({error})", file=name) from None
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute(_SCHEMA)
+        database.execute("SELECT reference, date, time, name, call, tool_call FROM appointments LIMIT 1")
+    except sqlite3.Error as error:
+        database.close()
+        raise ConfigurationError(name, f"cannot be used as the appointment book ({error})", file=name) from None
+    return database
 
 
 def _minutes(time: dt.time) -> int:

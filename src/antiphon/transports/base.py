@@ -13,6 +13,9 @@ from typing import Literal, Protocol
 from antiphon.vocabulary import AudioFormat
 
 Direction = Literal["inbound", "outbound"]
+LostReason = Literal["stop", "hangup", "reset", "stalled", "violation"]
+"""How a connection went: the carrier said so, closed by the peer, lost, nothing arrived for too long, closed by us for breaking the
+protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,8 @@ class CallSink(Protocol):
         """One key: 0-9, *, #, A-D."""
         ...
 
-    def closed(self, reason: str) -> None:
-        """The connection is gone. ``reason`` is one of ``stop`` (the carrier said so), ``hangup`` (closed by the peer), ``reset``
-        (lost), ``stalled`` (nothing arrived for too long), ``violation`` (closed by us for breaking the protocol)."""
+    def closed(self, reason: LostReason) -> None:
+        """The connection is gone."""
         ...
 
 

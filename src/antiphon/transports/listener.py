@@ -14,14 +14,13 @@ A subclass says what text and binary messages mean. What the base keeps true:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from antiphon.transports.base import LostReason
 from antiphon.transports.watch import SocketWatch
 
-LostReason = Literal["stop", "hangup", "reset", "stalled", "violation"]
 """As ``CallSink.closed`` lists them."""
 
 _TEXT = WSMsgType.TEXT

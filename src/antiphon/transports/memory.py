@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from antiphon.clock import ManualClock
-from antiphon.transports.base import CallSink
+from antiphon.transports.base import CallSink, LostReason
 from antiphon.vocabulary import AudioFormat
 
 
@@ -131,7 +131,7 @@ class MemoryPhone:
         """The caller presses a key."""
         self._tell(lambda sink: sink.dtmf(digit))
 
-    def hang_up(self, reason: str = "stop") -> None:
+    def hang_up(self, reason: LostReason = "stop") -> None:
         """The caller is gone."""
 
         def gone(sink: CallSink) -> None:

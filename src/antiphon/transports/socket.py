@@ -18,6 +18,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any
 
 import structlog
@@ -27,10 +28,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from antiphon.losses import Losses
 from antiphon.transports.listener import MediaListener
 
 HEAD_TIMEOUT_S = 5.0
 """How long a request's head may take to arrive."""
+_NOT_LET_IN = (401, 403)
 SEND_BUFFER_BYTES = 32 * 1024
 _READ_BUFFER_BYTES = 4 * 1024
 _LONGEST_HANDSHAKE_VALUE = 64  # a key has 24 characters; an absurd one is left out, and picows answers 400
@@ -70,8 +73,10 @@ OnUpgrade = Callable[[UpgradeRequest], MediaListener | Refusal]
 class MediaRoutes:
     """Which paths are media sockets. Filled by the composition root before serving."""
 
-    def __init__(self) -> None:
+    def __init__(self, losses: Losses | None = None) -> None:
+        """``losses`` is told of handshakes that are refused."""
         self._routes: dict[str, OnUpgrade] = {}
+        self.losses = losses or Losses()
 
     def add(self, prefix: str, on_upgrade: OnUpgrade) -> None:
         """Handshakes for ``prefix`` itself and for ``prefix/…`` are asked of ``on_upgrade``. Raises ValueError where the
@@ -147,6 +152,7 @@ class _MediaAwareProtocol(HttpToolsProtocol):
             _logger.exception("media_upgrade_failed", error_type=type(error).__name__)
             answer = Refusal(500, "internal_error")
         if isinstance(answer, Refusal):
+            self._tell_refused(answer, path, _peer(self.client, headers))
             self._refuse(answer)
         else:
             self._hand_over(answer, headers)
@@ -161,8 +167,16 @@ class _MediaAwareProtocol(HttpToolsProtocol):
         protocol.receive_head(_handshake(headers))
         self._let_go()
 
+    def _tell_refused(self, refusal: Refusal, path: str, peer: str) -> None:
+        losses = self.media_routes.losses
+        if refusal.status in _NOT_LET_IN:
+            surface = "twilio" if path.startswith("/twilio/") else "realtime"
+            losses.count("auth_failures", surface=surface, status=str(refusal.status))
+        losses.tell(
+            "media_upgrade_refused", f"{refusal.reason} {peer}", status=refusal.status, reason=refusal.reason, peer=peer
+        )
+
     def _refuse(self, refusal: Refusal) -> None:
-        _logger.warning("media_upgrade_refused", status=refusal.status, reason=refusal.reason)
         body = refusal.body or refusal.reason.encode()
         kind = "application/json" if refusal.body else "text/plain; charset=utf-8"
         head = (
@@ -184,6 +198,16 @@ class _MediaAwareProtocol(HttpToolsProtocol):
     def _head_timed_out(self) -> None:
         self._head_timer = None
         self.transport.abort()
+
+
+def _peer(client: tuple[str, int] | None, headers: Mapping[str, str]) -> str:
+    """Who asks, for the log; behind a proxy on this machine, whom the proxy names: of a list the last, which it has added itself."""
+    peer = client[0] if client else "unknown"
+    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    try:
+        return str(ip_address(forwarded)) if ip_address(peer).is_loopback else peer
+    except ValueError:
+        return peer
 
 
 _receive = WSProtocol.buffer_updated

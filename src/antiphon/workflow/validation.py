@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from antiphon.errors import ConfigurationError
+from antiphon.suggestions import did_you_mean
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -30,6 +31,24 @@ def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
     except ConfigurationError as error:
         # A part that is checked by more than its shape (a workflow inside an assistant) has named its own field.
         raise ConfigurationError(join(path, error.field), error.problem) from None
+
+
+def misspelt_fields(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
+    """Fields that were kept as they came and have no effect, though they look like one that has: the dotted field, and the one it looks
+    like. (What is like nothing of ours is another product's, and its author knows.)"""
+    known = [field.alias or name for name, field in type(model).model_fields.items()]
+    for name in model.model_extra or ():
+        if meant := did_you_mean(name, known):
+            yield join(path, name), meant
+    for name, field in type(model).model_fields.items():
+        value = getattr(model, name)
+        below = join(path, field.alias or name)
+        if isinstance(value, BaseModel):
+            yield from misspelt_fields(value, below)
+        elif isinstance(value, tuple):
+            for at, item in enumerate(value):
+                if isinstance(item, BaseModel):
+                    yield from misspelt_fields(item, join(below, at))
 
 
 def join(*parts: str | int) -> str:

@@ -233,9 +233,11 @@ class Twilio:
             yield Stream(client, call_sid, stream_sid)
 
     @asynccontextmanager
-    async def call(self, call_sid: str = "CA1", stream_sid: str = "MZ1") -> AsyncIterator[tuple[Stream, RecordingSink]]:
+    async def call(
+        self, call_sid: str = "CA1", stream_sid: str = "MZ1", **fields: str
+    ) -> AsyncIterator[tuple[Stream, RecordingSink]]:
         """A live call: webhook, socket, connected, start."""
-        parameters = await self.ring(call_sid)
+        parameters = await self.ring(call_sid, **fields)
         number = len(self.acceptor.calls)
         async with self.socket(call_sid, stream_sid) as stream:
             await stream.connected()
@@ -250,13 +252,13 @@ class Twilio:
 
 
 @asynccontextmanager
-async def serving(**changes: Any) -> AsyncIterator[Twilio]:
+async def serving(check_assistant: Callable[[str], None] = lambda name: None, **changes: Any) -> AsyncIterator[Twilio]:
     settings = replace(TwilioSettings(PUBLIC_URL, auth_token=AUTH_TOKEN, account_sid=ACCOUNT), **changes)
     clock, acceptor, routes = ManualClock(), RecordingAcceptor(), MediaRoutes()
     watch = SocketWatch(clock)
     statuses: list[CallStatusChanged] = []
     answers: list[CallAnswered] = []
-    carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append)
+    carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append, check_assistant)
     carrier.add_media_routes(routes)
     app = application(carrier.routes)
     config = uvicorn.Config(app, http=http_protocol(routes), ws=NoSocketHere, lifespan="off", log_level="error")

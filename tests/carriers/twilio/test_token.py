@@ -22,10 +22,11 @@ def verify(
     *,
     call_sid: str = CLAIMS.call_sid,
     wall_ms: int = NOW,
+    now_ms: int = 0,
     parties: Parties = PARTIES,
     account_sid: str = "AC1",
 ) -> TokenClaims:
-    return tokens.verify(token, call_sid, wall_ms, parties, account_sid)
+    return tokens.verify(token, call_sid, wall_ms, now_ms, parties, account_sid)
 
 
 def refusal(tokens: StreamTokens, token: str, **changes: object) -> str:
@@ -127,18 +128,28 @@ def test_another_secret_does_not_verify(tokens: StreamTokens) -> None:
     assert refusal(StreamTokens(b"t" * 32), tokens.mint(CLAIMS, PARTIES, NOW)) == "bad_signature"
 
 
+def test_a_spent_one_stays_spent_when_the_clock_was_ahead_and_is_put_right(tokens: StreamTokens) -> None:
+    spent = tokens.mint(CLAIMS, PARTIES, NOW)
+    verify(tokens, spent)
+    ahead = NOW + 300_000
+    for now_ms in range(1, 50):
+        verify(tokens, tokens.mint(CLAIMS, PARTIES, ahead), wall_ms=ahead, now_ms=now_ms)
+    assert refusal(tokens, spent, now_ms=60) == "replayed"
+
+
 class TestSpentNonces:
     def test_forgets_what_has_expired(self) -> None:
         spent = SpentNonces(capacity=3)
         for number in range(50):
-            assert spent.spend(f"n{number}", expires_wall_ms=number + 2, wall_ms=number)
+            assert spent.spend(f"n{number}", number + 2, number, number + 2, number)
         assert len(spent) <= 3
 
     def test_full_of_live_ones_it_refuses_instead_of_forgetting(self) -> None:
         spent = SpentNonces(capacity=2)
-        assert spent.spend("a", 100, 0)
-        assert spent.spend("b", 100, 0)
-        with pytest.raises(CapacityError):
-            spent.spend("c", 100, 0)
-        assert not spent.spend("a", 100, 0)
-        assert spent.spend("c", 200, 100), "room again once they have expired"
+        assert spent.spend("a", 100, 0, 100, 0)
+        assert spent.spend("b", 100, 0, 100, 0)
+        for wall_ms, now_ms in ((0, 0), (100, 0), (0, 100)):
+            with pytest.raises(CapacityError):
+                spent.spend("c", 200, wall_ms, 200, now_ms)
+        assert not spent.spend("a", 100, 0, 100, 0)
+        assert spent.spend("c", 200, 100, 200, 100), "room again once they have expired by both clocks"

@@ -14,11 +14,12 @@ from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
 from antiphon.carriers.twilio.transport import LARGEST_MEDIA_BYTES, MAX_BINARY_FRAMES, MAX_MALFORMED_RUN
-from antiphon.errors import CapacityError, ConfigurationError
+from antiphon.errors import AntiphonError, CapacityError, ConfigurationError, ProviderUnavailable
 from antiphon.vocabulary import TELEPHONE
 
 FRAME = bytes(range(160))
 CALLER, CALLED = "+15550001111", "+15550002222"
+ACCOUNT = "AC" + "0" * 32
 
 
 def anomalies(twilio: Any) -> dict[str, int]:
@@ -151,8 +152,53 @@ class TestStart:
         async with twilio.call(stream_sid="MZ1") as (stream, sink):
             await stream.stop()
             await sink.until(lambda: sink.closes)
-        async with twilio.call(stream_sid="MZ2") as (_, sink):
+        async with twilio.call(stream_sid="MZ2", CallStatus="in-progress") as (_, sink):
             assert sink.started.stream_id == "MZ2"
+
+    @pytest.mark.parametrize("status", ["ringing", "", "queued"])
+    async def test_what_was_signed_for_a_call_that_has_ended_is_no_call_again(self, twilio: Any, status: str) -> None:
+        async with twilio.call() as (stream, sink):
+            unspent = await twilio.ring()
+            await stream.stop()
+            await sink.until(lambda: sink.closes)
+        form = {"CallSid": "CA1", "AccountSid": ACCOUNT, "From": CALLER, "To": CALLED, "CallStatus": status}
+        with capture_logs() as logs:
+            answer = await twilio.webhook("/twilio/voice", form)
+        assert (answer.status_code, answer.text.count("<Hangup"), "<Stream" in answer.text) == (200, 1, False)
+        assert [(entry["event"], entry["reason"]) for entry in logs] == [("twilio_call_refused", "call_is_over")]
+        await twilio.webhook("/twilio/after", form)
+        assert "<Stream" not in (await twilio.webhook("/twilio/voice", {**form, "CallStatus": "in-progress"})).text
+        async with twilio.socket() as stream:
+            await stream.connected()
+            await stream.start(unspent)
+            assert await stream.close_code() == 1008
+        assert len(twilio.acceptor.calls) == 1
+
+    @pytest.mark.parametrize(
+        ("refusal", "says"),
+        [
+            (CapacityError("full"), "lines are busy"),
+            (ConfigurationError("assistant", "no such", file="a.yaml", line=7), "something went wrong"),
+            (ProviderUnavailable("pocketsphinx", "its worker process is not running"), "something went wrong"),
+        ],
+    )
+    async def test_whoever_was_told_to_come_and_is_not_taken_is_told_so(
+        self, twilio: Any, refusal: AntiphonError, says: str
+    ) -> None:
+        twilio.acceptor.refuses_to_accept = refusal
+        parameters = await twilio.ring()
+        with capture_logs() as logs:
+            async with twilio.socket() as stream:
+                await stream.connected()
+                await stream.start(parameters)
+                await stream.close_code()
+        form = {"CallSid": "CA1", "AccountSid": ACCOUNT}
+        answers = [(await twilio.webhook("/twilio/after", form)).text for _ in range(2)]
+        assert [says in answer for answer in answers] == [True, False], "once"
+        assert "<Hangup" in answers[1]
+        if isinstance(refusal, ConfigurationError):
+            [entry] = [entry for entry in logs if entry["event"] == "assistant_unusable"]
+            assert (entry["file"], entry["line"], entry["problem"]) == ("a.yaml", 7, "no such")
 
     async def test_twice_on_one_socket(self, twilio: Any) -> None:
         async with twilio.call() as (stream, sink):

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from antiphon.carriers.base import CallAnswered
 from antiphon.carriers.twilio import webhook
-from antiphon.errors import CapacityError
+from antiphon.errors import CapacityError, ConfigurationError
 from antiphon.vocabulary import AnsweredBy
 
 PUBLIC_URL = "https://voice.example.com"
@@ -89,6 +89,25 @@ class TestVoice:
         assert answer.status_code == 200
         assert "sorry" in answer.text
         assert "our bug" not in answer.text
+
+    async def test_an_assistant_that_cannot_take_the_call_is_an_apology_and_a_line_that_says_where(
+        self, serve: Any
+    ) -> None:
+        def check(name: str) -> None:
+            if name != "good":
+                raise ConfigurationError("model.temperature", "must be a number", file="bad.yaml", line=3)
+
+        async with serve(check) as twilio:
+            with capture_logs() as logs:
+                answer = await twilio.webhook("/twilio/voice/bad", FORM)
+            assert [verb.tag for verb in ET.fromstring(answer.text)] == ["Say", "Hangup"]
+            assert "<Stream" in (await twilio.webhook("/twilio/voice/good", FORM)).text
+        assert logs == [
+            {
+                "event": "assistant_unusable", "log_level": "error", "assistant": "bad", "call_sid": "CA1", "file": "bad.yaml",
+                "line": 3, "field": "model.temperature", "problem": "must be a number",
+            }
+        ]  # fmt: skip
 
     async def test_an_assistant_name_too_long_for_a_token_is_an_apology(self, twilio: Any) -> None:
         answer = await twilio.webhook("/twilio/voice/" + "a" * 400, FORM)

@@ -81,10 +81,13 @@ class TestRow02:
         other = [*pairs[:-1], ("To", "+15550100099")]
         made = {"another account's": sign(url, pairs, "another"), "a changed field's": sign(url, other)}
         headers = {"x-twilio-signature": made.get(signature, signature).encode("utf-8")} if signature else {}
+        counted = ("auth_failures", (("status", "403"), ("surface", "twilio")))
+        before = proxied.app.losses.counts().get(counted, 0)
         with capture_logs() as lines:
             answer = await proxied.http.post(f"{proxied.url}/twilio/voice", data=FORM, headers=headers)
         assert answer.status_code == 403
-        assert len(lines) == 1
+        assert len(lines) <= 1, "the same again is counted, and told together a little later"
+        assert proxied.app.losses.counts()[counted] == before + 1
         assert not any(value in str(lines) for value in FORM.values())
         assert "token" not in answer.text
 

@@ -9,10 +9,12 @@ from starlette.routing import Route
 from antiphon.carriers.base import OnCallAnswered
 from antiphon.carriers.twilio import webhook
 from antiphon.carriers.twilio.control import TwilioControl
+from antiphon.carriers.twilio.ended import EndedCalls
 from antiphon.carriers.twilio.gate import MediaGate
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.token import StreamTokens
-from antiphon.carriers.twilio.webhook import OnCallStatus
+from antiphon.carriers.twilio.webhook import CheckAssistant, OnCallStatus
+from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
@@ -28,10 +30,17 @@ class TwilioCarrier:
         watch: SocketWatch,
         on_call_status: OnCallStatus = lambda changed: None,
         on_answered: OnCallAnswered = lambda answered: None,
+        check_assistant: CheckAssistant = lambda name: None,
+        losses: Losses | None = None,
     ) -> None:
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
-        self.routes: list[Route] = webhook.routes(settings, acceptor, tokens, watch.clock, on_call_status, on_answered)
-        self.gate = MediaGate(settings, acceptor, tokens, watch)
+        self._losses = losses or Losses(watch.clock.now_ms)
+        self._ended_calls = EndedCalls(settings.ended_calls_path, settings.replay_window_days, self._ended_call_unkept)
+        self.gate = MediaGate(settings, acceptor, tokens, watch, self._ended_calls)
+        self.routes: list[Route] = webhook.routes(
+            settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.gate.farewell_to,
+            check_assistant, self._losses,
+        )  # fmt: skip
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path
 
@@ -40,10 +49,19 @@ class TwilioCarrier:
         """What was wrong with messages on media sockets so far, by label."""
         return self.gate.anomalies.counts
 
+    def start(self) -> None:
+        """Before the first call."""
+        self._ended_calls.start()
+
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Let media sockets in."""
         routes.add(self._media_path, self.gate.on_upgrade)
 
+    def _ended_call_unkept(self, problem: str) -> None:
+        self._losses.count("ended_calls_unkept")
+        self._losses.tell("ended_calls_unkept", problem=problem)
+
     async def close(self) -> None:
-        """Free the HTTP client. Calls are ended by their sessions."""
+        """Free the HTTP client and the table of ended calls. Calls are ended by their sessions."""
+        self._ended_calls.close()
         await self.control.close()

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
 
+from antiphon.carriers.twilio import twiml
+from antiphon.carriers.twilio.ended import EndedCalls
 from antiphon.carriers.twilio.order import Anomalies
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import SignatureVerifier
 from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens
 from antiphon.carriers.twilio.transport import TwilioMediaListener
 from antiphon.carriers.twilio.wire import Start
-from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProtocolViolation
+from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProtocolViolation, ProviderError
 from antiphon.transports.base import CallAcceptor, CallSink, CallStarted
 from antiphon.transports.socket import Refusal, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
 
 _logger = structlog.get_logger(__name__)
+_MAX_FAREWELLS = 1000
+"""Callers who are owed a word: Twilio asks for it within a second."""
 
 
 class MediaGate:
     """One per process; every Twilio media socket passes it twice."""
 
     def __init__(
-        self, settings: TwilioSettings, acceptor: CallAcceptor, tokens: StreamTokens, watch: SocketWatch
+        self,
+        settings: TwilioSettings,
+        acceptor: CallAcceptor,
+        tokens: StreamTokens,
+        watch: SocketWatch,
+        ended_calls: EndedCalls,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
         self._tokens = tokens
         self._watch = watch
+        self._ended_calls = ended_calls
+        self._farewells: OrderedDict[str, str] = OrderedDict()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
         self._waiting: set[TwilioMediaListener] = set()
         self._live: dict[str, TwilioMediaListener] = {}
@@ -71,10 +83,15 @@ class MediaGate:
         """The stream is no call any more; another may come for the same CallSid. Safe to call twice."""
         if self._live.get(call_sid) is listener:
             del self._live[call_sid]
+            self._ended_calls.note(call_sid, self._watch.clock.wall_ms(), over=False)
+
+    def farewell_to(self, call_sid: str) -> str:
+        """What a caller is still owed whose stream did not become a call, though we had asked for it; empty for nothing. Once."""
+        return self._farewells.pop(call_sid, "")
 
     def begin(self, listener: TwilioMediaListener, start: Start) -> CallSink:
         """Make the stream a call. Raises ProtocolViolation with the code to close the socket with."""
-        with _as_violation(start):
+        with self._as_violation(start):
             if start.audio != TELEPHONE:
                 raise ProtocolViolation(1003, "unsupported media format")
             parameters = dict(start.parameters)
@@ -83,12 +100,15 @@ class MediaGate:
                 parameters.pop(TOKEN, ""),
                 start.call_sid,
                 self._watch.clock.wall_ms(),
+                self._watch.clock.now_ms(),
                 parties=parties,
                 account_sid=start.account_sid,
             )
+            if self._ended_calls.is_over(start.call_sid, self._watch.clock.wall_ms()):
+                raise AuthenticationError("call_is_over")
             if start.call_sid in self._live:
                 raise ProtocolViolation(1008, "the call has a stream")
-            sink = self._acceptor.accept(
+            sink = self._accept(
                 CallStarted(
                     provider="twilio",
                     call_id=claims.call_id,
@@ -109,24 +129,46 @@ class MediaGate:
         _logger.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
         return sink
 
+    def _accept(self, started: CallStarted, listener: TwilioMediaListener) -> CallSink:
+        """As the acceptor's. Whoever is not taken now has been told to come: what they are to be told is kept."""
+        try:
+            return self._acceptor.accept(started, listener)
+        except Exception as error:
+            text = twiml.BUSY if isinstance(error, CapacityError) else twiml.APOLOGY
+            self._farewells[started.provider_call_id] = text
+            if len(self._farewells) > _MAX_FAREWELLS:
+                self._farewells.popitem(last=False)
+            if isinstance(error, ConfigurationError):
+                log_unusable(error, started.assistant, started.provider_call_id)
+            raise
 
-@contextmanager
-def _as_violation(start: Start) -> Iterator[None]:
-    """Every way a stream can fail to become a call, as a close code and one log line."""
-    try:
-        yield
-    except AuthenticationError as error:
-        _refused(start, error.reason)
-        raise ProtocolViolation(1008, "not authorized") from error
-    except CapacityError as error:
-        _refused(start, error.reason)
-        raise ProtocolViolation(1013, "no capacity") from error
-    except ConfigurationError as error:
-        _refused(start, error.code)
-        raise ProtocolViolation(1011, "not configured") from error
-    except ProtocolViolation as error:
-        _refused(start, error.reason)
-        raise
+    @contextmanager
+    def _as_violation(self, start: Start) -> Iterator[None]:
+        """Every way a stream can fail to become a call, as a close code and one log line."""
+        try:
+            yield
+        except AuthenticationError as error:
+            _refused(start, error.reason)
+            raise ProtocolViolation(1008, "not authorized") from error
+        except CapacityError as error:
+            _refused(start, error.reason)
+            raise ProtocolViolation(1013, "no capacity") from error
+        except ConfigurationError as error:
+            raise ProtocolViolation(1011, "not configured") from error
+        except ProviderError as error:
+            _refused(start, error.code)
+            raise ProtocolViolation(1011, "not available") from error
+        except ProtocolViolation as error:
+            _refused(start, error.reason)
+            raise
+
+
+def log_unusable(error: ConfigurationError, assistant: str, call_sid: str) -> None:
+    """One line with all an operator needs to mend it."""
+    _logger.error(
+        "assistant_unusable", assistant=assistant[:64], call_sid=call_sid[:64], file=error.file, line=error.line,
+        field=error.field, problem=error.problem,
+    )  # fmt: skip
 
 
 def _refused(start: Start, reason: str) -> None:

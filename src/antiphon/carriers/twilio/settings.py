@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from antiphon.carriers.base import DetectionTuning
@@ -33,6 +34,10 @@ class TwilioSettings:
     token_secret: str = field(default="", repr=False)
     """Signs stream tokens and must be the same in every process. Derived from ``auth_token`` where empty."""
     token_ttl_ms: int = 60_000
+    ended_calls_path: Path | None = None
+    """Where it is kept which calls are over, for all processes; None: in this one's memory."""
+    replay_window_days: float = 30.0
+    """For so long a call that is over cannot be had again by what Twilio once signed for it."""
     max_waiting_sockets: int = 256
     """Media sockets that may be open without having shown a valid token yet."""
 

@@ -21,6 +21,11 @@ def is_known(status: str) -> bool:
     return status in _STATUS_RANKS
 
 
+def is_final(status: str) -> bool:
+    """Whether nothing comes after ``status``."""
+    return status in _FINAL
+
+
 class _Furthest:
     """The furthest that each of the recent calls has come; the oldest calls are forgotten beyond ``capacity``."""
 

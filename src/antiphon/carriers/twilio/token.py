@@ -52,39 +52,45 @@ class Parties:
 
 
 class SpentNonces:
-    """Nonces seen, kept until they would expire. Only nonces of tokens with a good signature get here, so nobody
-    outside can fill it."""
+    """Nonces seen, kept until they would expire: by the wall clock, which decides whether a token is good, and by the session clock,
+    because the wall clock may be put right meanwhile: a token that seemed expired for a moment would be good again, and not known. Only
+    nonces of tokens with a good signature get here, so nobody outside can fill it."""
 
     def __init__(self, capacity: int = 100_000) -> None:
         self._capacity = capacity
-        self._expiry_by_nonce: OrderedDict[str, int] = OrderedDict()
+        self._expiry_by_nonce: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        """Until when: (wall_ms, now_ms)."""
 
     def __len__(self) -> int:
         return len(self._expiry_by_nonce)
 
-    def spend(self, nonce: str, expires_wall_ms: int, wall_ms: int) -> bool:
-        """False where ``nonce`` was spent before. Raises CapacityError where too many are live: forgetting one
-        would open a door."""
+    def spend(self, nonce: str, expires_wall_ms: int, wall_ms: int, expires_ms: int, now_ms: int) -> bool:
+        """False where ``nonce`` was spent before. It is kept until both clocks have passed its expiry. Raises CapacityError where too many
+        are live: forgetting one would open a door."""
         if nonce in self._expiry_by_nonce:
             return False
         if len(self._expiry_by_nonce) >= self._capacity:
-            self._forget_expired(wall_ms)
+            self._forget_expired(wall_ms, now_ms)
             if len(self._expiry_by_nonce) >= self._capacity:
                 raise CapacityError("full")
-        self._expiry_by_nonce[nonce] = expires_wall_ms
-        self._forget_oldest(wall_ms)
+        self._expiry_by_nonce[nonce] = (expires_wall_ms, expires_ms)
+        self._forget_oldest(wall_ms, now_ms)
         return True
 
-    def _forget_oldest(self, wall_ms: int) -> None:
+    def _forget_oldest(self, wall_ms: int, now_ms: int) -> None:
         # Tokens live equally long, so the first in are the first to expire; two a call keep the map near its floor.
         for _ in range(2):
-            nonce, expires_wall_ms = next(iter(self._expiry_by_nonce.items()))
-            if expires_wall_ms > wall_ms:
+            nonce, (expires_wall_ms, expires_ms) = next(iter(self._expiry_by_nonce.items()))
+            if expires_wall_ms > wall_ms or expires_ms > now_ms:
                 return
             del self._expiry_by_nonce[nonce]
 
-    def _forget_expired(self, wall_ms: int) -> None:
-        expired = [nonce for nonce, at_ms in self._expiry_by_nonce.items() if at_ms <= wall_ms]
+    def _forget_expired(self, wall_ms: int, now_ms: int) -> None:
+        expired = [
+            nonce
+            for nonce, (expires_wall_ms, expires_ms) in self._expiry_by_nonce.items()
+            if expires_wall_ms <= wall_ms and expires_ms <= now_ms
+        ]
         for nonce in expired:
             del self._expiry_by_nonce[nonce]
 
@@ -117,7 +123,13 @@ class StreamTokens:
         return token
 
     def verify(
-        self, token: str, call_sid: str, wall_ms: int, parties: Parties = Parties(), account_sid: str = ""
+        self,
+        token: str,
+        call_sid: str,
+        wall_ms: int,
+        now_ms: int,
+        parties: Parties = Parties(),
+        account_sid: str = "",
     ) -> TokenClaims:
         """The claims, and the token is spent. Raises AuthenticationError with ``reason`` one of missing, malformed,
         bad_signature, expired, wrong_call, replayed; CapacityError where too many calls start at once."""
@@ -129,7 +141,8 @@ class StreamTokens:
             raise AuthenticationError("expired")
         if claims.call_sid != call_sid or (claims.account_sid and claims.account_sid != account_sid):
             raise AuthenticationError("wrong_call")
-        if not self._spent.spend(nonce, expires_wall_ms, wall_ms):
+        # By the session clock it has its whole life before it, whatever is left of it by the wall clock now.
+        if not self._spent.spend(nonce, expires_wall_ms, wall_ms, now_ms + self._ttl_ms, now_ms):
             raise AuthenticationError("replayed")
         return claims
 

@@ -18,8 +18,8 @@ import structlog
 from antiphon.carriers.twilio import wire
 from antiphon.carriers.twilio.order import Anomalies, StreamOrder
 from antiphon.errors import MalformedMessage, ProtocolViolation
-from antiphon.transports.base import CallSink
-from antiphon.transports.listener import LostReason, MediaListener
+from antiphon.transports.base import CallSink, LostReason
+from antiphon.transports.listener import MediaListener
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
 

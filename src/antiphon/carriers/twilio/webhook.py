@@ -21,11 +21,14 @@ from starlette.routing import Route
 
 from antiphon.carriers.base import CallAnswered, OnCallAnswered
 from antiphon.carriers.twilio import status, twiml
+from antiphon.carriers.twilio.ended import EndedCalls
+from antiphon.carriers.twilio.gate import log_unusable
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
 from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.clock import Clock
-from antiphon.errors import AuthenticationError, CapacityError
+from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError
+from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
 from antiphon.vocabulary import AnsweredBy
 
@@ -46,6 +49,8 @@ class CallStatusChanged:
     sip_response_code: str = ""
 
 
+CheckAssistant = Callable[[str], None]
+"""Raises ConfigurationError where this assistant cannot take a call."""
 OnCallStatus = Callable[[CallStatusChanged], None]
 
 
@@ -56,9 +61,17 @@ def routes(
     clock: Clock,
     on_call_status: OnCallStatus = lambda changed: None,
     on_answered: OnCallAnswered = lambda answered: None,
+    ended_calls: EndedCalls | None = None,
+    farewell_to: Callable[[str], str] = lambda call_sid: "",
+    check_assistant: CheckAssistant = lambda name: None,
+    losses: Losses | None = None,
 ) -> list[Route]:
-    """The carrier's HTTP routes, all under ``/twilio``."""
-    desk = _Desk(settings, acceptor, tokens, clock, on_call_status, on_answered)
+    """The carrier's HTTP routes, all under ``/twilio``. ``farewell_to`` says what a caller is still owed when the stream has ended."""
+    desk = _Desk(
+        settings, acceptor, tokens, clock, on_call_status, on_answered,
+        ended_calls or EndedCalls(None, settings.replay_window_days), farewell_to, check_assistant,
+        losses or Losses(clock.now_ms),
+    )  # fmt: skip
     both = ["GET", "POST"]
     return [
         Route("/twilio/voice", desk.voice, methods=both),
@@ -81,6 +94,10 @@ class _Desk:
         clock: Clock,
         on_call_status: OnCallStatus,
         on_answered: OnCallAnswered,
+        ended_calls: EndedCalls,
+        farewell_to: Callable[[str], str],
+        check_assistant: CheckAssistant,
+        losses: Losses,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
@@ -88,6 +105,10 @@ class _Desk:
         self._clock = clock
         self._on_call_status = on_call_status
         self._on_answered = on_answered
+        self._ended_calls = ended_calls
+        self._farewell_to = farewell_to
+        self._check_assistant = check_assistant
+        self._losses = losses
         self._statuses = status.CallStatuses()
         self._answers = status.CallAnswers()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
@@ -99,8 +120,17 @@ class _Desk:
         call_sid = form.get("CallSid")
         if not call_sid:
             return Response(status_code=400)
+        if not self._ended_calls.may_come(call_sid, form.get("CallStatus"), self._clock.wall_ms()):
+            # What Twilio signed once for this call, played again: it is nobody who could be told anything.
+            _logger.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
+            return Response(twiml.hang_up(), media_type=_XML)
+        assistant = request.path_params.get("assistant", self._settings.assistant)
         try:
-            document = self._connect(request, form, call_sid)
+            self._check_assistant(assistant)
+            document = self._connect(request, form, call_sid, assistant)
+        except ConfigurationError as error:
+            log_unusable(error, assistant, call_sid)
+            document = twiml.farewell(twiml.APOLOGY)
         except CapacityError as error:
             _logger.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
             document = twiml.farewell(twiml.BUSY)
@@ -111,9 +141,13 @@ class _Desk:
         return Response(document, media_type=_XML)
 
     async def after(self, request: Request) -> Response:
-        """The media stream has ended, by us or by our death."""
-        await self._verified(request)
-        return Response(twiml.hang_up(), media_type=_XML)
+        """The media stream has ended, by us or by our death. Whatever we answer, the call ends by it."""
+        form = await self._verified(request)
+        call_sid = form.get("CallSid")
+        if call_sid:
+            self._ended_calls.note(call_sid, self._clock.wall_ms(), over=True)
+        text = self._farewell_to(call_sid)
+        return Response(twiml.farewell(text) if text else twiml.hang_up(), media_type=_XML)
 
     async def stream_status(self, request: Request) -> Response:
         """The only place where a handshake that failed on Twilio's side shows."""
@@ -130,6 +164,8 @@ class _Desk:
         call_sid, call_status = form.get("CallSid"), form.get("CallStatus")
         if not call_sid or not status.is_known(call_status):
             return Response(status_code=400)
+        if status.is_final(call_status):
+            self._ended_calls.note(call_sid, self._clock.wall_ms(), over=True)
         if self._statuses.observe(call_sid, call_status):
             self._on_call_status(CallStatusChanged(call_sid, call_status, form.get("SipResponseCode")))
         return Response(status_code=204)
@@ -143,13 +179,13 @@ class _Desk:
             self._on_answered(answered)
         return Response(status_code=204)
 
-    def _connect(self, request: Request, form: Form, call_sid: str) -> str:
+    def _connect(self, request: Request, form: Form, call_sid: str, assistant: str) -> str:
         """TwiML with a fresh token. Safe to ask twice for one CallSid: the call id is the same, the token is not."""
         self._acceptor.admit()
         parties = Parties(form.get("From")[:256], form.get("To")[:256])
         claims = TokenClaims(
             call_id=self._call_id(request, call_sid),
-            assistant=request.path_params.get("assistant", self._settings.assistant),
+            assistant=assistant,
             call_sid=call_sid,
             account_sid=form.get("AccountSid"),
             direction="outbound" if form.get("Direction").startswith("outbound") else "inbound",
@@ -179,8 +215,11 @@ class _Desk:
         try:
             return await self._verify(request)
         except AuthenticationError as error:
-            path = request.scope["path"][:128]
-            _logger.warning("twilio_request_refused", path=path, reason=error.reason)
+            peer = request.client.host if request.client else "unknown"
+            self._losses.tell(
+                "twilio_request_refused", f"{error.reason} {peer}", path=request.scope["path"][:128], reason=error.reason,
+                peer=peer,
+            )  # fmt: skip
             raise HTTPException(403) from error
 
     async def _verify(self, request: Request) -> Form:

@@ -14,6 +14,7 @@ from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.protocol.beta import to_beta
 from antiphon.surfaces.realtime.protocol.fitting import fitted
+from antiphon.transports.base import LostReason
 from antiphon.transports.webrtc.base import WebRtcLeg
 from antiphon.vocabulary import EndReason
 
@@ -53,7 +54,7 @@ class BrowserCall:
     def message(self, text: str) -> None:
         self._session.receive(self, text.encode(), beta=self._beta)
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: LostReason) -> None:
         self._stop_waiting()
         self._session.detach(self)
         # The core has been told by the leg, as its sink; a session that has none yet is ended here.

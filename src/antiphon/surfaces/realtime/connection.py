@@ -38,8 +38,7 @@ from antiphon.surfaces.realtime.protocol.server_events import Event
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.realtime.spoken_items import SpokenItems
-from antiphon.transports.base import CallStarted, CallTransport
-from antiphon.transports.listener import LostReason
+from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import AudioFormat, EndReason
 
 _CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}

@@ -19,7 +19,8 @@ from antiphon.surfaces.realtime.http import HttpError, no_room
 from antiphon.surfaces.realtime.protocol.beta import to_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
-from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
+from antiphon.transports.base import LostReason
+from antiphon.transports.listener import MediaListener, SocketLimits
 from antiphon.transports.socket import Refusal, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 

@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from antiphon.errors import CapacityError
+from antiphon.files import private_file
 from antiphon.ids import new_id
 
 PREFIX = "ek_"
@@ -92,8 +93,7 @@ class ClientSecrets:
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.touch(mode=0o600)  # SQLite gives its side files the same rights
+            private_file(self._path)
             database = sqlite3.connect(self._path, timeout=0.25)
             try:
                 database.execute("PRAGMA journal_mode=WAL")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from antiphon.errors import ProtocolError
-from antiphon.transports.base import CallSink, CallTransport
+from antiphon.transports.base import CallSink, CallTransport, LostReason
 from antiphon.vocabulary import AudioFormat
 
 
@@ -49,7 +49,7 @@ class LegListener(Protocol):
         """One text message from the event channel, at most 1 MiB."""
         ...
 
-    def closed(self, reason: str) -> None:
+    def closed(self, reason: LostReason) -> None:
         """The leg is gone, not by ``close``. At most once, after the sink was told. ``reason`` is one of ``hangup`` (the client closed
         it), ``reset`` (the connection broke), ``stalled`` (it never connected, nothing arrived for too long, or events are not read),
         ``violation`` (it broke a protocol)."""

@@ -9,7 +9,7 @@ from typing import Any
 from aiortc import RTCDataChannel, RTCSctpTransport
 from aiortc.rtcsctptransport import Chunk, RTCSctpCapabilities, SackChunk
 
-from antiphon.transports.listener import LostReason
+from antiphon.transports.base import LostReason
 from antiphon.transports.webrtc.base import EventTooLarge
 from antiphon.transports.webrtc.sdp import DataOffer
 from antiphon.transports.webrtc.secure import SecureLink

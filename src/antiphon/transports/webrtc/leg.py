@@ -18,8 +18,7 @@ import structlog
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
-from antiphon.transports.base import CallSink
-from antiphon.transports.listener import LostReason
+from antiphon.transports.base import CallSink, LostReason
 from antiphon.transports.webrtc import rtp
 from antiphon.transports.webrtc.answer import Answer, write_answer
 from antiphon.transports.webrtc.base import EventTooLarge, LegListener
