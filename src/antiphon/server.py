@@ -15,8 +15,9 @@ import uvicorn
 from antiphon.app import Antiphon
 from antiphon.config import Settings
 from antiphon.session.returning import collect_rarely
-from antiphon.transports.no_socket import NoSocketHere
-from antiphon.transports.socket import http_protocol
+from antiphon.surfaces.http import error_body
+from antiphon.transports.connections import raise_handle_limit
+from antiphon.transports.socket import MediaRoutes, http_protocol
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +44,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 antiphon.asgi,
-                http=http_protocol(antiphon.media_routes),
-                ws=NoSocketHere,
+                http=http_protocol(antiphon.media_routes, antiphon.connections, error_body),
+                ws="none",  # ours turn off before
                 log_config=None,
                 access_log=False,
                 lifespan="off",

@@ -20,8 +20,8 @@ from antiphon.errors import AntiphonError, CapacityError
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 
 PREFIX = "/v1/realtime"
-PREFIXES = (PREFIX, f"/openai{PREFIX}")
-"""OpenAI's, and Azure's."""
+PREFIXES = (PREFIX, f"/openai{PREFIX}", "/openai/realtime")
+"""OpenAI's, and Azure's: that of today and that of ``AsyncAzureOpenAI`` with an ``api-version``, whose ``deployment`` is the model."""
 MAX_BODY_BYTES = 512 * 1024
 """A session's configuration may hold long instructions and 128 tools, an offer a few kilobytes."""
 BODY_TIMEOUT_S = 5.0
