@@ -67,9 +67,13 @@ class Connections:
         self._counts["http_requests_refused"] += 1
         self.log.warning("http_request_refused", reason=reason, peer=peer)
 
-    def unauthenticated(self, path: str, status: int, peer: str) -> None:
+    def count_unauthenticated(self) -> None:
         """A key, a signature or an origin was wrong (401, 403)."""
         self._counts["auth_failures"] += 1
+
+    def unauthenticated(self, path: str, status: int, peer: str) -> None:
+        """Count it, and tell it."""
+        self.count_unauthenticated()
         self.log.warning("access_refused", path=path[:128], status=status, peer=peer)
 
     def enter(self, connection: Cuttable, handle: int) -> None:

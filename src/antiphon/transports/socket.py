@@ -144,7 +144,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
     def _refuse_because_of(self, refusal: Refusal) -> None:
         table = self.connections_open
         if refusal.status in (401, 403):
-            table.unauthenticated(self.path(), refusal.status, self.peer())
+            table.count_unauthenticated()
         table.log.warning(
             "media_upgrade_refused", status=refusal.status, reason=refusal.reason, path=self.path()[:128], peer=self.peer()
         )

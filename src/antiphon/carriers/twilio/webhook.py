@@ -27,6 +27,7 @@ from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, Strea
 from antiphon.clock import Clock
 from antiphon.errors import AuthenticationError, CapacityError
 from antiphon.transports.base import CallAcceptor
+from antiphon.transports.rare_log import RareLog
 from antiphon.vocabulary import AnsweredBy
 
 MAX_BODY_BYTES = 64 * 1024
@@ -88,9 +89,10 @@ class _Desk:
         self._clock = clock
         self._on_call_status = on_call_status
         self._on_answered = on_answered
+        self._log = RareLog(clock)
         self._statuses = status.CallStatuses()
         self._answers = status.CallAnswers()
-        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
+        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url, settings.account_sid)
         self._call_id_secret = settings.secret("call-id")
 
     async def voice(self, request: Request) -> Response:
@@ -180,7 +182,7 @@ class _Desk:
             return await self._verify(request)
         except AuthenticationError as error:
             path = request.scope["path"][:128]
-            _logger.warning("twilio_request_refused", path=path, reason=error.reason)
+            self._log.warning("twilio_request_refused", path=path, reason=error.reason)
             raise HTTPException(403) from error
 
     async def _verify(self, request: Request) -> Form:
