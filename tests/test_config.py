@@ -172,7 +172,9 @@ def test_what_trusts_everybody_does_not_start_where_everybody_comes(
     Settings(**given, **reached, expose_without_protection=True).refuse_to_be_open()
 
 
-@pytest.mark.parametrize("local", [{}, {"host": "localhost"}, {"host": "::1"}, {"public_url": "http://127.0.0.1:9000"}], ids=str)
+@pytest.mark.parametrize(
+    "local", [{}, {"host": "localhost"}, {"host": "::1"}, {"public_url": "http://127.0.0.1:9000"}], ids=str
+)
 @pytest.mark.parametrize(("given", "field"), OPEN)
 def test_it_does_on_one_machine(given: dict[str, Any], field: str, local: dict[str, Any]) -> None:
     Settings(**given, **local).refuse_to_be_open()

@@ -195,7 +195,9 @@ async def test_of_an_endless_head_next_to_nothing_is_looked_at_or_kept(begin: by
         try:
             reader, writer = await served.connect()
             await served.until(2)
-            stranger = max(served.state.connections, key=lambda each: each.client[1] == writer.get_extra_info("sockname")[1])
+            stranger = max(
+                served.state.connections, key=lambda each: each.client[1] == writer.get_extra_info("sockname")[1]
+            )
             stranger.parser = Counting(stranger.parser)  # type: ignore[union-attr]
             with suppress(ConnectionError):
                 writer.write(begin)
@@ -217,7 +219,9 @@ async def test_of_an_endless_head_next_to_nothing_is_looked_at_or_kept(begin: by
         bystander[1].close()
 
 
-@pytest.mark.parametrize("dribble", [b"GET / HTTP/1.1\r\nX: " + b"a" * 10_000, b"\r\n" * 5000], ids=["head", "empty lines"])
+@pytest.mark.parametrize(
+    "dribble", [b"GET / HTTP/1.1\r\nX: " + b"a" * 10_000, b"\r\n" * 5000], ids=["head", "empty lines"]
+)
 async def test_a_head_that_trickles_has_the_time_of_one(dribble: bytes) -> None:
     async with serving(head_timeout_s=0.2) as served:
         _, writer = await served.connect()
@@ -259,7 +263,9 @@ async def test_what_is_no_request_of_http_1_is_refused(request_: bytes, status: 
         assert statuses(await ask(served, request_)) == [status]
 
 
-@pytest.mark.parametrize("host", [b"x", b"", b"localhost:8080", b"[::1]:8080", b"a_b.example", b"xn--e1afmkfd.example."])
+@pytest.mark.parametrize(
+    "host", [b"x", b"", b"localhost:8080", b"[::1]:8080", b"a_b.example", b"xn--e1afmkfd.example."]
+)
 async def test_hosts_as_they_are_written(host: bytes) -> None:
     async with serving() as served:
         request_ = b"GET /hello HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n"
@@ -389,7 +395,9 @@ async def test_a_peer_that_does_not_read_is_not_waited_for() -> None:
 async def test_what_is_sent_ahead_is_bounded_and_answered_in_order() -> None:
     async with serving() as served:
         assert statuses(await ask(served, HELLO * 16 + get(b"Connection: close"))) == [200] * 16
-        assert statuses(await ask(served, HELLO * 3 + b"\x00garbage\r\n\r\n")) == [200] * 3, "what was asked before is answered"
+        assert statuses(await ask(served, HELLO * 3 + b"\x00garbage\r\n\r\n")) == [200] * 3, (
+            "what was asked before is answered"
+        )
         answered = statuses(await ask(served, HELLO * 10_000))
         assert answered == [200] * len(answered)
         assert len(answered) <= 16
@@ -428,7 +436,7 @@ async def test_a_thousand_that_hold_on_do_not_keep_a_webhook_out(holding: bytes)
     async with serving(max_connections=32) as served:
         held = []
         for _ in range(1000):
-            reader, writer = await served.connect()
+            _reader, writer = await served.connect()
             with suppress(ConnectionError):
                 writer.write(holding)
             held.append(writer)

@@ -91,10 +91,10 @@ class Echo(MediaListener):
 class Server:
     """One listening port, and every media socket that opened on it."""
 
-    def __init__(self, bounds: HttpBounds = HttpBounds(), memory: MessageMemory | None = None) -> None:
+    def __init__(self, bounds: HttpBounds | None = None, memory: MessageMemory | None = None) -> None:
         self.clock = ManualClock()
         self.watch = SocketWatch(self.clock)
-        self.table = Connections(bounds, memory=memory)
+        self.table = Connections(bounds or HttpBounds(), memory=memory)
         self.routes = MediaRoutes()
         self.requests: list[UpgradeRequest] = []
         self.listeners: list[Echo] = []
@@ -435,7 +435,7 @@ class TestFrames:
             await client.send(said)
             assert await client.recv() == said
         data = said.encode()
-        async with raw_socket(server) as (reader, writer):
+        async with raw_socket(server) as (_reader, writer):
             listener = server.listeners[1]
             listener.echoes = False
             writer.write(masked(Opcode.TEXT, data[:3], fin=False) + masked(Opcode.CONT, data[3:63]))
@@ -524,7 +524,9 @@ class TestFrames:
                     await again.send("x" * 2_000_000)
                     await server.listeners[3].until(lambda: len(server.listeners[3].received) == 1)
 
-    async def test_a_peers_broken_frame_is_no_error_of_ours(self, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_a_peers_broken_frame_is_no_error_of_ours(
+        self, server: Server, caplog: pytest.LogCaptureFixture
+    ) -> None:
         for frames in (b"\x81\x01x", masked(Opcode.CONT, b"x"), masked(Opcode.CLOSE, b"x"), b"\x83\x80" + bytes(4)):
             async with raw_socket(server) as (reader, writer):
                 writer.write(frames)
@@ -542,7 +544,10 @@ class TestFrames:
             b"\x81\x01x",
             b"\x83\x80\x00\x00\x00\x00",
             masked(Opcode.CLOSE, b"x"),
-            *(masked(Opcode.CLOSE, struct.pack("!H", code)) for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65535)),
+            *(
+                masked(Opcode.CLOSE, struct.pack("!H", code))
+                for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65535)
+            ),
         ],
     )
     async def test_protocol_errors(self, server: Server, frames: bytes) -> None:

@@ -6,8 +6,20 @@ from collections.abc import Collection, Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-_FORWARDED = frozenset({"forwarded", "via", "x-forwarded", "x-real-ip", "x-envoy-external-address", "x-original-host", "x-proxyuser-ip"})
-_FORWARDED_BEGINNINGS = ("x-forwarded-", "x-original-", "x-envoy-", "x-cluster-", "x-appengine-", "x-azure-", "cf-", "fly-", "fastly-")
+_FORWARDED = frozenset(
+    {"forwarded", "via", "x-forwarded", "x-real-ip", "x-envoy-external-address", "x-original-host", "x-proxyuser-ip"}
+)
+_FORWARDED_BEGINNINGS = (
+    "x-forwarded-",
+    "x-original-",
+    "x-envoy-",
+    "x-cluster-",
+    "x-appengine-",
+    "x-azure-",
+    "cf-",
+    "fly-",
+    "fastly-",
+)
 _FORWARDED_ENDINGS = ("-client-ip", "-connecting-ip")
 _OWN_FETCHES = ("", "same-origin", "none")
 """Sec-Fetch-Site of our own page, and of an address that somebody typed or clicked outside the browser."""

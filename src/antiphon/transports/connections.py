@@ -7,6 +7,7 @@ a call, and a flood of them cuts its own. The same happens when file handles run
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -14,11 +15,7 @@ from antiphon.transports.http_bounds import HttpBounds
 from antiphon.transports.message_memory import MessageMemory
 from antiphon.transports.rare_log import RareLog
 
-try:
-    import resource
-except ImportError:  # Windows has no limit of this kind
-    resource = None  # type: ignore[assignment]
-
+_BOUNDS = HttpBounds()
 _UNLIMITED = 1 << 30
 
 
@@ -35,7 +32,7 @@ class Connections:
 
     def __init__(
         self,
-        bounds: HttpBounds = HttpBounds(),
+        bounds: HttpBounds = _BOUNDS,
         reserved: tuple[str, ...] = ("/twilio/",),
         log: RareLog | None = None,
         handles: int | None = None,
@@ -52,7 +49,12 @@ class Connections:
         """The longest waiting first."""
         self._elsewhere: set[Cuttable] = set()
         """Busy with a request that is not a carrier's."""
-        self._counts = {"http_connections_cut": 0, "file_handles_short": 0, "http_requests_refused": 0, "auth_failures": 0}
+        self._counts = {
+            "http_connections_cut": 0,
+            "file_handles_short": 0,
+            "http_requests_refused": 0,
+            "auth_failures": 0,
+        }
 
     def __len__(self) -> int:
         return len(self._open)
@@ -125,16 +127,12 @@ class Connections:
 
 def handle_limit() -> int:
     """How many file handles this process may have."""
-    if resource is None:
-        return _UNLIMITED
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _UNLIMITED if soft == resource.RLIM_INFINITY else soft
 
 
 def raise_handle_limit(to: int = 65_536) -> None:
     """As many file handles as this user may have, ``to`` at most. The usual 1,024 is there for programs that call select()."""
-    if resource is None:
-        return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = to if hard == resource.RLIM_INFINITY else min(to, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

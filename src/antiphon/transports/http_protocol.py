@@ -71,6 +71,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._discarded_bytes = 0
         self._is_ending = False
         """It is being closed: what still comes is not looked at."""
+        self._is_gone = False
+        """It is closed, or has become a media socket."""
 
     # What the event loop calls.
 
@@ -90,7 +92,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 self._discard(len(data) - at)
                 return
             self._feed(data if len(data) <= _STRIDE_BYTES else data[at : at + _STRIDE_BYTES])
-            if self.parser is None:  # handed over
+            if self._is_gone:
                 return
 
     def cut(self) -> None:
@@ -294,7 +296,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _let_go(self) -> None:
         """The parser and what is written to know us: in a circle only the garbage collector would free them and the connection."""
-        self.parser = None
+        self._is_gone = True
+        self.parser = None  # type: ignore[assignment]  # as in the base
         if self.cycle is not None:
             self.cycle.transport = self.transport
 

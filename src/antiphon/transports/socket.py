@@ -37,7 +37,6 @@ _HANDSHAKE_TIMEOUT_S = 5.0  # picows has all of it from the start
 _logger = structlog.get_logger(__name__)
 
 
-
 class _PicowsLogger(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic in the stubs only
     """picows makes a logger for every connection out of a Logger, and none out of an adapter. It reports each connection at INFO, which
     we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaListener`` counts and tells it. What is left are
@@ -146,7 +145,11 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         if refusal.status in (401, 403):
             table.count_unauthenticated()
         table.log.warning(
-            "media_upgrade_refused", status=refusal.status, reason=refusal.reason, path=self.path()[:128], peer=self.peer()
+            "media_upgrade_refused",
+            status=refusal.status,
+            reason=refusal.reason,
+            path=self.path()[:128],
+            peer=self.peer(),
         )
         self.refuse(refusal)
 

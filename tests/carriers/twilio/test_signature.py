@@ -42,7 +42,9 @@ class TestForms:
         assert form.get("From") == "+14158675309"
 
     def test_blank_repeated_unknown_and_accented_values(self, verifier: SignatureVerifier) -> None:
-        fields = MultiDict([("CallSid", "CA1"), ("CallerName", ""), ("A", "2"), ("A", "1"), ("A", "2"), ("Name", "ü ñ")])
+        fields = MultiDict(
+            [("CallSid", "CA1"), ("CallerName", ""), ("A", "2"), ("A", "1"), ("A", "2"), ("Name", "ü ñ")]
+        )
         body = b"CallSid=CA1&CallerName=&A=2&A=1&A=2&Name=%C3%BC+%C3%B1"
         form = verifier.verify(SignedRequest("POST", "/v", "", FORM, body, sign(BASE + "/v", fields)))
         assert form.getall("A") == ["2", "1", "2"]
@@ -70,7 +72,16 @@ class TestForms:
         assert reason_of(verifier, SignedRequest("POST", path, "", FORM, shifted.encode(), signature)) == "malformed"
 
     def test_fields_as_twilio_names_them(self, verifier: SignatureVerifier) -> None:
-        names = ["AccountSid", "AddOns", "AnsweredBy", "ApiVersion", "CallSid", "SipHeader_X-My.Header", "StirVerstat", "To"]
+        names = [
+            "AccountSid",
+            "AddOns",
+            "AnsweredBy",
+            "ApiVersion",
+            "CallSid",
+            "SipHeader_X-My.Header",
+            "StirVerstat",
+            "To",
+        ]
         fields = dict.fromkeys(names, "1")
         body = "&".join(f"{name}=1" for name in names).encode()
         assert verifier.verify(SignedRequest("POST", "/v", "", FORM, body, sign(BASE + "/v", fields))).get("To") == "1"

@@ -125,7 +125,9 @@ def test_an_open_api_lets_this_machine_in_but_keeps_secrets_to_their_session(doo
     assert refused(control, bearer("ek_wrong")).status == 401
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:3000", "http://localhost:8080"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "", "http://127.0.0.1:3000", "http://localhost:8080"]
+)
 @pytest.mark.parametrize("anywhere", [False, True])
 def test_an_open_api_is_closed_to_pages_of_other_origins(door: Door, origin: str, anywhere: bool) -> None:
     control = door.control(open_api=True, open_anywhere=anywhere)

@@ -18,6 +18,7 @@ from antiphon.errors import CapacityError
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.talk.routes import TalkDesk
 
+
 async def enter(antiphon: Antiphon, client: httpx.AsyncClient) -> httpx.Response:
     """The page, by the address that was printed. The client keeps its cookie."""
     address = antiphon.talk_address.replace("localhost", "127.0.0.1")
@@ -96,7 +97,9 @@ async def test_the_printed_address_makes_a_session_and_is_forgotten(tmp_path: Pa
         assert (await client.get(first.replace("localhost", "127.0.0.1"))).status_code == 403
 
 
-@pytest.mark.parametrize("failure", [sqlite3.OperationalError("database or disk is full"), OSError(28, "No space left")])
+@pytest.mark.parametrize(
+    "failure", [sqlite3.OperationalError("database or disk is full"), OSError(28, "No space left")]
+)
 async def test_on_a_full_disk_it_is_said_that_no_key_can_be_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
@@ -149,9 +152,7 @@ async def test_where_it_is_off_there_is_no_page(tmp_path: Path, given: dict[str,
 
 
 async def test_an_open_api_has_an_open_page(tmp_path: Path) -> None:
-    settings = settings_for(
-        tmp_path, open_api=True, public_url="https://voice.example", expose_without_protection=True
-    )
+    settings = settings_for(tmp_path, open_api=True, public_url="https://voice.example", expose_without_protection=True)
     async with running_server(settings) as (antiphon, _):
         url = f"http://127.0.0.1:{antiphon.settings.port}/talk/assistants"
         async with httpx.AsyncClient() as client:

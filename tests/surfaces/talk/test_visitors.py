@@ -75,7 +75,15 @@ def test_the_printed_address_is_good_once_and_another_takes_its_place(keys: ApiK
 def test_what_is_not_the_cookie_opens_nothing(keys: ApiKeys) -> None:
     visitors = visitors_of(keys, "local")
     session = enter(visitors)["cookie"].partition("=")[2]
-    for cookie in (f"antiphon_talk_8081={session}", f"{visitors.cookie}=", f"{visitors.cookie}={session}x", session, "=", '"', "a=\x01"):
+    for cookie in (
+        f"antiphon_talk_8081={session}",
+        f"{visitors.cookie}=",
+        f"{visitors.cookie}={session}x",
+        session,
+        "=",
+        '"',
+        "a=\x01",
+    ):
         assert not visitors.welcome(request({**HERE, "cookie": cookie})), cookie
 
 

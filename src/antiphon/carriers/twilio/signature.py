@@ -1,8 +1,9 @@
 """Is this request Twilio's? HMAC-SHA1 over the URL it asked for and the parameters it sent.
 
-The arithmetic is ``twilio.request_validator``'s, which the tests compare it with, done once for all variants of a URL: anybody may send
-64 KiB that are not Twilio's. This module knows what that validator does not forgive (measured, each line a test): a JSON body as bytes, a JSON body without ``bodySHA256``, a missing header, form values dropped because they
-were blank, a fragment left in the URL, ``:443`` on a ``wss`` URL, an IPv6 host, a slash more or less at the end.
+The arithmetic is ``twilio.request_validator``'s, which the tests compare it with, done once for all variants of a URL: anybody may
+send 64 KiB that are not Twilio's. This module knows what that validator does not forgive (measured, each line a test): a JSON
+body as bytes, a JSON body without ``bodySHA256``, a missing header, form values dropped because they were blank, a fragment
+left in the URL, ``:443`` on a ``wss`` URL, an IPv6 host, a slash more or less at the end.
 
 Twilio's text has no boundaries between URL, names and values, so names are held to what Twilio sends: else a signature for
 ``/voice/internal`` would be good for ``/voice`` with a field ``/internalAccountSid``.

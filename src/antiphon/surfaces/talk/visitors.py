@@ -49,9 +49,13 @@ class Visitors:
         self.cookie = f"antiphon_talk_{port}"
 
     def admit(self, request: Request) -> str:
-        """Trade the printed token for a session: the cookie's value; empty where the token is not the right one, or not for this visitor."""
+        """Trade the printed token for a session: the cookie's value. Empty where it is not the right one, or not for this visitor."""
         given = request.query_params.get("token", "")
-        if not self.token or not _came_from_here(request) or not hmac.compare_digest(given.encode(), self.token.encode()):
+        if (
+            not self.token
+            or not _came_from_here(request)
+            or not hmac.compare_digest(given.encode(), self.token.encode())
+        ):
             return ""
         self.token = _new_token()
         session = _new_token()
@@ -68,7 +72,9 @@ class Visitors:
 
     def needs_no_key(self, request: Request) -> bool:
         """Whether the page is open to this visitor as it is."""
-        return self._access == "open" or (self._access == "local" and _came_from_here(request) and self._has_session(request))
+        return self._access == "open" or (
+            self._access == "local" and _came_from_here(request) and self._has_session(request)
+        )
 
     @property
     def wants_token(self) -> bool:
