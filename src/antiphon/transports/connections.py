@@ -74,9 +74,10 @@ class Connections:
         self._counts["auth_failures"] += 1
 
     def unauthenticated(self, path: str, status: int, peer: str) -> None:
-        """Count it, and tell it."""
+        """Count it, and tell it, unless it is a carrier's to tell, who knows why."""
         self.count_unauthenticated()
-        self.log.warning("access_refused", path=path[:128], status=status, peer=peer)
+        if not path.startswith(self._reserved):
+            self.log.warning("access_refused", path=path[:128], status=status, peer=peer)
 
     def enter(self, connection: Cuttable, handle: int) -> None:
         """It has opened, on this file handle. It or another may be cut at once."""

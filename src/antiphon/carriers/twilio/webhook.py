@@ -182,7 +182,8 @@ class _Desk:
             return await self._verify(request)
         except AuthenticationError as error:
             path = request.scope["path"][:128]
-            self._log.warning("twilio_request_refused", path=path, reason=error.reason)
+            peer = request.client.host if request.client else "unknown"
+            self._log.warning("twilio_request_refused", path=path, reason=error.reason, peer=peer)
             raise HTTPException(403) from error
 
     async def _verify(self, request: Request) -> Form:
