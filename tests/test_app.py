@@ -73,7 +73,7 @@ async def test_without_an_account_there_is_no_telephone_and_the_rest_is_served(t
     async with running_server(settings_for(tmp_path, twilio=Twilio())) as (antiphon, client):
         assert antiphon.twilio is None
         assert (await client.post("/twilio/voice")).status_code == 404
-        assert (await client.get("/talk")).status_code == 200
+        assert (await client.get("/talk/talk.js")).status_code == 200
         assert b"antiphon_media_anomalies_total 0.0" in (await client.get("/metrics")).content
 
 

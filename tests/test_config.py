@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -190,3 +191,53 @@ def test_an_address_stands_in_brackets_where_it_must(host: str, own_url: str) ->
     settings = Settings(host=host)
     assert settings.own_url == settings.base_url == own_url
     assert "[" not in settings.host
+
+
+# ------------------------------------------------------------------------------------------------ trust
+
+
+OPEN: list[tuple[dict[str, Any], str]] = [
+    ({"open_api": True}, "open_api"),
+    ({"twilio": {"verify_signatures": False}}, "twilio.verify_signatures"),
+    ({"realtime": {"talk_page": "local"}}, "realtime.talk_page"),
+]
+REACHED = [
+    {"public_url": "https://voice.example.com"},
+    {"public_url": "http://192.168.1.4:8080"},
+    {"host": "0.0.0.0"},
+    {"host": "::"},
+    {"host": "192.168.1.4"},
+    {"host": "voice.example.com"},
+]
+
+
+@pytest.mark.parametrize("reached", REACHED, ids=str)
+@pytest.mark.parametrize(("given", "field"), OPEN)
+def test_what_trusts_everybody_does_not_start_where_everybody_comes(
+    given: dict[str, Any], field: str, reached: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{field}: .*strangers.*expose_without_protection") as refused:
+        Settings(**given, **reached).refuse_to_be_open()
+    assert refused.value.field == field
+    Settings(**given, **reached, expose_without_protection=True).refuse_to_be_open()
+
+
+@pytest.mark.parametrize(
+    "local", [{}, {"host": "localhost"}, {"host": "::1"}, {"public_url": "http://127.0.0.1:9000"}], ids=str
+)
+@pytest.mark.parametrize(("given", "field"), OPEN)
+def test_it_does_on_one_machine(given: dict[str, Any], field: str, local: dict[str, Any]) -> None:
+    Settings(**given, **local).refuse_to_be_open()
+
+
+def test_who_may_use_the_talk_page_follows_from_who_can_come() -> None:
+    assert Settings().talk_access == "local"
+    for reached in REACHED:
+        settings = Settings(**reached)  # type: ignore[arg-type]
+        settings.refuse_to_be_open()
+        assert settings.talk_access == "key"
+        open_page = Settings(**reached, realtime={"talk_page": "open"})  # type: ignore[arg-type]
+        open_page.refuse_to_be_open()
+        assert open_page.talk_access == "open"
+    assert Settings(realtime={"enabled": False}).talk_access == "off"  # type: ignore[arg-type]
+    assert Settings(open_api=True).talk_access == "open"

@@ -58,6 +58,9 @@ from antiphon.surfaces.talk.routes import TalkDesk
 from antiphon.surfaces.talk.routes import routes as talk_routes
 from antiphon.surfaces.talk.visitors import Visitors
 from antiphon.transports.base import CallStarted
+from antiphon.transports.connections import Connections
+from antiphon.transports.http_bounds import HttpBounds
+from antiphon.transports.message_memory import MessageMemory
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
 from antiphon.transports.webrtc.aiortc_engine import AiortcEngine
@@ -74,6 +77,7 @@ class Antiphon:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         """Raises ConfigurationError."""
+        settings.refuse_to_be_open()
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
@@ -96,8 +100,15 @@ class Antiphon:
             self.client_secrets,
             self.clock,
             open_api=settings.open_api,
+            open_anywhere=settings.expose_without_protection,
             origins=settings.realtime.cors_origins,
         )
+        self.connections = Connections(
+            HttpBounds(max_connections=settings.http.max_connections),
+            losses=self.losses,
+            memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
+        )
+        self.visitors = Visitors(self.keys, settings.talk_access, settings.port, self.clock)
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
         self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
@@ -111,6 +122,8 @@ class Antiphon:
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
         self.metrics.watch(self._gauges, self._counters, self.losses.counts)
+        self.operations_asgi = http.application(self._operations())
+        """What is asked on ``metrics_port``."""
         self.asgi = self._build_asgi()
 
     # ---------------------------------------------------------------------------------- life
@@ -153,7 +166,7 @@ class Antiphon:
     def talk_url(self) -> str:
         """Where the talk page is; empty where there is none. Browsers give a microphone to https pages and to ``localhost``."""
         settings = self.settings
-        if not settings.realtime.enabled or settings.realtime.talk_page == "off":
+        if settings.talk_access == "off":
             return ""
         # ``localhost`` may be the other loopback where only that of IPv6 is listened on.
         own = settings.own_url if settings.host == "::1" else f"http://localhost:{settings.port}"
@@ -166,6 +179,12 @@ class Antiphon:
         except (ConfigurationError, OSError) as error:
             problem = reason(error) if isinstance(error, OSError) else str(error)
             log.error("keys_unreadable", file=str(self.settings.data_dir / "keys.json"), problem=problem)
+
+    @property
+    def talk_address(self) -> str:
+        """``talk_url`` as it is printed: with the token that opens the page once, where one is needed."""
+        token = self.visitors.token
+        return f"{self.talk_url}?token={token}" if self.talk_url and token else self.talk_url
 
     def _check_assistant(self) -> None:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
@@ -328,8 +347,7 @@ class Antiphon:
     def _build_asgi(self) -> Starlette:
         # Routes are tried in order: the carrier's are the ones that are asked for with every call.
         routes = list(self.twilio.routes) if self.twilio is not None else []
-        guarded = http.require_key(self.keys, open_api=self.settings.open_api)
-        routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded)
+        routes += self._operations(metrics=not self.settings.http.metrics_port)
         realtime = self.settings.realtime
         counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:
@@ -338,9 +356,21 @@ class Antiphon:
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
         routes += realtime_calls.routes(self.access, self.realtime, self.webrtc)
-        if realtime.talk_page != "off":
+        if self.settings.talk_access != "off":
             routes += self._talk()
-        return http.application(routes, [counted, Middleware(RealtimeCors, origins=realtime.cors_origins)])
+        origins = [origin for origin in realtime.cors_origins if origin != "*" or not self.settings.open_api]
+        return http.application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
+
+    def _operations(self, *, metrics: bool = True) -> list[Route]:
+        guarded = http.require_key(
+            self.keys,
+            open_api=self.settings.open_api,
+            open_anywhere=self.settings.expose_without_protection,
+            origins=[origin for origin in self.settings.realtime.cors_origins if origin != "*"],
+        )
+        return http.operations(
+            self.manager, self.metrics, self.timelines, self._status, guarded, self.clock, metrics=metrics
+        )
 
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
@@ -354,9 +384,12 @@ class Antiphon:
             secret, key = self.client_secrets.create(session, ttl_s, self.clock.wall_ms())
             return key, secret.expires_wall_ms
 
-        access = "open" if self.settings.open_api else self.settings.realtime.talk_page
-        visitors = Visitors(self.keys, access, self.settings.public_url)
-        return talk_routes(TalkDesk(make_key, self.library.names, self.settings.assistant, self.clock), visitors)
+        desk = TalkDesk(make_key, self.library.names, self.settings.assistant, self.clock)
+        return talk_routes(desk, self.visitors, self._tell_talk_address)
+
+    def _tell_talk_address(self) -> None:
+        """The one printed before has been used."""
+        log.info("talk_page_opened", next_address=self.talk_address)
 
     def _status(self) -> dict[str, Any]:
         return {
@@ -375,6 +408,8 @@ class Antiphon:
             "event_loop_busy_share": self.manager.admission.busy,
             "overloaded": float(self.manager.admission.closed),
             "webrtc_legs": self.webrtc.legs,
+            "http_connections": len(self.connections),
+            "large_message_bytes": self.connections.memory.taken_bytes,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
             "data_disk_free_bytes": self._free_bytes(),
         }
@@ -403,4 +438,5 @@ class Antiphon:
             "media_anomalies": sum(self.twilio.anomalies.values()) if self.twilio else 0,
             "recording_blocks_lost": self.plane.recordings.lost_blocks,
             "recordings_failed": self.plane.recordings.failed_files,
+            **self.connections.counts,
         }

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 import tomllib
 from importlib.resources.abc import Traversable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -32,7 +34,7 @@ class Twilio(BaseModel, extra="forbid"):
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")
     verify_signatures: bool = True
-    """Off only for a demonstration on one machine."""
+    """Off only for a demonstration on one machine: it stops the start where others could reach the server."""
     rest_base_url: str = "https://api.twilio.com"
     replay_window_days: Annotated[float, Field(ge=1, le=3650)] = 30.0
     """For so long a call that is over cannot be had again by what Twilio once signed for it."""
@@ -69,8 +71,9 @@ class Realtime(BaseModel, extra="forbid"):
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
     debug_order: bool = False
     """Whether every session's events are checked for their order; what is wrong is logged."""
-    talk_page: Literal["off", "key", "local", "open"] = "local"
-    """The page ``/talk``: not there; for whoever types a private key; also for browsers on this machine; for everybody."""
+    talk_page: Literal["auto", "off", "key", "local", "open"] = "auto"
+    """The page ``/talk``: not there; for whoever types a private key; also for the browser on this machine that opens the address which
+    is printed; for everybody. ``auto`` is ``local`` where only this machine reaches the server, else ``key``."""
     cors_origins: list[str] = ["*"]
     """Web pages that may use the API from a browser."""
 
@@ -86,6 +89,19 @@ class Overload(BaseModel, extra="forbid"):
     """How late the beat may come (90th percentile of a second). One beat more, and telephones run dry."""
     always_calls: Annotated[int, Field(ge=0, le=10_000)] = 8
     """With fewer calls live nobody is refused for the load: it is not they who make it."""
+
+
+class Http(BaseModel, extra="forbid"):
+    """What strangers may cost at the door."""
+
+    max_connections: Annotated[int, Field(ge=16, le=65_536)] = 256
+    """HTTP connections at once; media sockets are not counted. Beyond, the one that has waited longest makes room, and a quarter of
+    them is the telephone's."""
+    large_messages_mib: Annotated[int, Field(ge=32, le=65_536)] = 256
+    """What all WebSockets together may take for messages over 256 KiB."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are answered as well, and ``/metrics`` only there. 0: on the server's own port."""
 
 
 class WebRtc(BaseModel, extra="forbid"):
@@ -153,7 +169,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
     open_api: bool = False
-    """Whether the API answers without a key. Only for a demonstration on one machine."""
+    """Whether the API answers programs on this machine without a key. It stops the start where others could reach the server."""
+    expose_without_protection: bool = False
+    """Start all the same where ``open_api``, ``verify_signatures`` or ``talk_page`` leave the server open to strangers."""
     stt_workers: Annotated[int, Field(ge=1, le=64)] = 1
     tts_workers: Annotated[int, Field(ge=1, le=64)] = 1
     token_secret: SecretStr = SecretStr("")
@@ -163,6 +181,7 @@ class Settings(BaseSettings):
     realtime: Realtime = Realtime()
     webrtc: WebRtc = WebRtc()
     overload: Overload = Overload()
+    http: Http = Http()
 
     @field_validator("host")
     @classmethod
@@ -207,6 +226,44 @@ class Settings(BaseSettings):
     def base_url(self) -> str:
         return self.public_url or self.own_url
 
+    @property
+    def is_local(self) -> bool:
+        """Whether, as far as can be known here, nobody but this machine reaches the server."""
+        return _is_loopback(self.host) and (not self.public_url or _is_loopback(urlsplit(self.public_url).hostname))
+
+    @property
+    def talk_access(self) -> Literal["off", "key", "local", "open"]:
+        """Who may use the talk page."""
+        page = self.realtime.talk_page
+        if not self.realtime.enabled or page == "off":
+            return "off"
+        if self.open_api:
+            return "open"
+        if page == "auto":
+            return "local" if self.is_local else "key"
+        return page
+
+    def refuse_to_be_open(self) -> None:
+        """Settings that trust whoever comes are for a server that nobody else reaches. Raises ConfigurationError naming the first."""
+        if self.is_local or self.expose_without_protection:
+            return
+        reach = f"public_url is {self.public_url}" if self.public_url else f"the server listens on {self.host}"
+        trusting = {
+            "open_api": (self.open_api, "make keys with 'antiphon keys create' and turn it off"),
+            "twilio.verify_signatures": (not self.twilio.verify_signatures, "set twilio.auth_token and turn it on"),
+            "realtime.talk_page": (
+                self.realtime.enabled and self.realtime.talk_page == "local",
+                "choose key, or open where everybody may talk",
+            ),
+        }
+        for field, (trusts, way_out) in trusting.items():
+            if trusts:
+                raise ConfigurationError(
+                    field,
+                    f"it would let strangers in, as {reach}: {way_out}; or listen on 127.0.0.1 without a public_url; or, where "
+                    "something else keeps strangers out, set expose_without_protection",
+                )
+
 
 def _file() -> Path:
     return _expanded(Path(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE)))
@@ -218,6 +275,13 @@ def _expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError:
         raise ValueError(f"there is no home folder for {path.parts[0]}") from None
+
+
+def _is_loopback(host: str | None) -> bool:
+    try:
+        return host == "localhost" or (host is not None and ip_address(host).is_loopback)
+    except ValueError:
+        return False
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -11,12 +11,14 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from uvicorn.server import ServerState
 
 from antiphon.app import Antiphon
 from antiphon.config import Settings
 from antiphon.session.returning import collect_rarely
-from antiphon.transports.no_socket import NoSocketHere
-from antiphon.transports.socket import http_protocol
+from antiphon.surfaces.http import error_body
+from antiphon.transports.connections import Connections, raise_handle_limit
+from antiphon.transports.socket import MediaRoutes, http_protocol
 
 log = structlog.get_logger(__name__)
 
@@ -32,8 +34,38 @@ def open_socket(settings: Settings) -> socket.socket:
         listener.close()
         problem = error.strerror or type(error).__name__
         raise OSError(error.errno, f"cannot listen on {settings.host}, port {settings.port}: {problem}") from None
-    listener.set_inheritable(True)
     return listener
+
+
+@asynccontextmanager
+async def _answering_operators(antiphon: Antiphon) -> AsyncIterator[None]:
+    """``metrics_port``, where one is set. Raises OSError where it is taken."""
+    settings = antiphon.settings
+    if not settings.http.metrics_port:
+        yield
+        return
+    address = settings.model_copy(update={"host": settings.http.metrics_host, "port": settings.http.metrics_port})
+    with open_socket(address) as listener:
+        config = uvicorn.Config(
+            antiphon.operations_asgi,
+            http=http_protocol(MediaRoutes(), Connections(losses=antiphon.losses), error_body),
+            ws="none",
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+        )
+        config.load()
+        state, factory = ServerState(), config.http_protocol_class
+        server = await asyncio.get_running_loop().create_server(
+            lambda: factory(config=config, server_state=state, app_state={}),  # type: ignore[call-arg]
+            sock=listener,
+        )
+        try:
+            yield
+        finally:
+            server.close()
+            for connection in list(state.connections):
+                connection.shutdown()
 
 
 class _Server(uvicorn.Server):
@@ -43,8 +75,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 antiphon.asgi,
-                http=http_protocol(antiphon.media_routes),
-                ws=NoSocketHere,
+                http=http_protocol(antiphon.media_routes, antiphon.connections, error_body),
+                ws="none",  # ours turn off before
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -86,7 +118,7 @@ async def serving(settings: Settings) -> AsyncIterator[Antiphon]:
     with open_socket(settings) as listener:
         antiphon = Antiphon(_at_port_of(listener, settings))
         server = _Server(antiphon, takes_signals=False)
-        async with antiphon.running():
+        async with antiphon.running(), _answering_operators(antiphon):
             task = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
             try:
                 while not server.started:
@@ -102,10 +134,11 @@ async def serving(settings: Settings) -> AsyncIterator[Antiphon]:
 
 async def serve_forever(settings: Settings) -> None:
     """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). Raises as ``serving``."""
+    raise_handle_limit()
     with open_socket(settings) as listener:
         settings = _at_port_of(listener, settings)
         antiphon = Antiphon(settings)
-        async with antiphon.running():
+        async with antiphon.running(), _answering_operators(antiphon):
             collect_rarely()
             # Whoever reads the line below may connect at once: connections wait here until uvicorn takes them.
             listener.listen()
@@ -113,7 +146,7 @@ async def serve_forever(settings: Settings) -> None:
                 "listening",
                 address=settings.own_url,
                 voice_webhook=f"{settings.base_url}/twilio/voice" if antiphon.twilio else "off",
-                talk_page=antiphon.talk_url or "off",
+                talk_page=antiphon.talk_address or "off",
             )
             await _Server(antiphon, takes_signals=True).serve(sockets=[listener])
 

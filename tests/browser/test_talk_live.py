@@ -44,7 +44,7 @@ async def live(folder: Path, *sounds: Said | int) -> AsyncIterator[tuple[TalkPag
     mic = microphone(folder / "microphone.wav", *sounds)
     async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
         talk = TalkPage(page, antiphon.settings.base_url)
-        await page.goto(f"{antiphon.settings.base_url}/talk")
+        await page.goto(antiphon.talk_address)
         await talk.phase("idle")
         yield talk, antiphon
         assert talk.problems == []

@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from tests.browser.chromium import browser_page
 from tests.browser.fake_call import FAKE, TalkPage, served_to
+from tests.serving import running_server, settings_for
 
 from antiphon.surfaces.keys import ApiKeys
 
@@ -377,3 +378,16 @@ async def test_every_text_stands_out_from_its_ground(talk: TalkPage, scheme: str
     await talk.page.evaluate("() => fake.state('failed')")
     await notice(talk)
     assert await talk.page.evaluate(contrast) == []
+
+
+async def test_without_the_printed_address_the_page_says_what_opens_it(browser: TalkPage, tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, _):
+        talk = TalkPage(browser.page, antiphon.settings.base_url)
+        await talk.open()
+        await talk.phase("locked")
+        assert await notice(talk) == "This page opens with the address that the server printed"
+        await talk.page.goto(antiphon.talk_address.replace("localhost", "127.0.0.1"))
+        await talk.phase("idle")
+        assert "token" not in await talk.page.evaluate("() => location.href")
+        await talk.page.goto(f"{antiphon.settings.base_url}/talk")
+        await talk.phase("idle")

@@ -28,9 +28,12 @@ from websockets.frames import Opcode
 
 from antiphon.clock import ManualClock
 from antiphon.transports import socket as media_socket
+from antiphon.transports.connections import Connections
+from antiphon.transports.handshake import Refusal
+from antiphon.transports.http_bounds import HttpBounds
 from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
-from antiphon.transports.no_socket import NoSocketHere
-from antiphon.transports.socket import MediaRoutes, Refusal, UpgradeRequest
+from antiphon.transports.message_memory import MessageMemory
+from antiphon.transports.socket import MediaRoutes, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 
 
@@ -88,9 +91,10 @@ class Echo(MediaListener):
 class Server:
     """One listening port, and every media socket that opened on it."""
 
-    def __init__(self) -> None:
+    def __init__(self, bounds: HttpBounds | None = None, memory: MessageMemory | None = None) -> None:
         self.clock = ManualClock()
         self.watch = SocketWatch(self.clock)
+        self.table = Connections(bounds or HttpBounds(), memory=memory)
         self.routes = MediaRoutes()
         self.requests: list[UpgradeRequest] = []
         self.listeners: list[Echo] = []
@@ -108,8 +112,8 @@ class Server:
         return self.answer()
 
     def connect(self, path: str = "/media", **options: Any) -> connect:
-        options.setdefault("compression", None)
-        return connect(f"ws://127.0.0.1:{self.port}{path}", max_size=2**20, **options)
+        options = {"compression": None, "max_size": 2**20} | options
+        return connect(f"ws://127.0.0.1:{self.port}{path}", **options)
 
     def advance(self, by_ms: int) -> None:
         self.clock.advance(by_ms)
@@ -123,11 +127,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[Server]:
-    server = Server()
+async def serving(**given: Any) -> AsyncIterator[Server]:
+    server = Server(**given)
     server.routes.add("/media", server.on_upgrade)
     config = uvicorn.Config(
-        app, http=media_socket.http_protocol(server.routes), ws=NoSocketHere, lifespan="off", log_level="error"
+        app, http=media_socket.http_protocol(server.routes, server.table), ws="none", lifespan="off", log_level="error"
     )
     config.load()
     factory: Any = config.http_protocol_class
@@ -244,7 +248,7 @@ async def everything_else_is_asgi() -> None:
         for path in ("/mediafoo", "/hello"):
             with pytest.raises(InvalidStatus) as refused:
                 await server.connect(path)
-            assert refused.value.response.status_code == 403
+            assert refused.value.response.status_code == 404
         await server.idle()
         assert not server.requests
 
@@ -290,25 +294,49 @@ class TestHandshake:
             {"Sec_WebSocket_Key": ""},
             {"Sec_WebSocket_Key": "short"},
             {"Sec_WebSocket_Key": "A" * 9000},
+            {"Sec_WebSocket_Key": "!" * 22 + "=="},
             {"Sec_WebSocket_Key": "ÿÿÿÿ"},
             {"Sec_WebSocket_Version": ""},
-            {"Sec_WebSocket_Version": "99"},
+            {"Content_Length": "5"},
+            {"Transfer_Encoding": "chunked"},
         ],
     )
     async def test_a_broken_handshake_opens_nothing(self, server: Server, headers: dict[str, str]) -> None:
         answer = await raw_request(server.port, handshake(**headers))
         assert answer.startswith(b"HTTP/1.1 400 ")
-        assert all(not listener.events for listener in server.listeners)
+        assert b"\r\nconnection: close\r\n" in answer
+        assert not server.requests, "nobody was asked about it"
+
+    @pytest.mark.parametrize("version", ["8", "0", "14", "99", "13, 8", "x"])
+    async def test_another_version_is_told_which_one_is_spoken(self, server: Server, version: str) -> None:
+        answer = await raw_request(server.port, handshake(Sec_WebSocket_Version=version))
+        assert answer.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
+        assert b"\r\nsec-websocket-version: 13\r\n" in answer
+        assert not server.requests
+
+    async def test_only_get_opens_one(self, server: Server) -> None:
+        answer = await raw_request(server.port, handshake().replace(b"GET", b"POST", 1))
+        assert answer.startswith(b"HTTP/1.1 405 ")
+        assert b"\r\nallow: GET\r\n" in answer
+
+    @pytest.mark.parametrize("path", ["//media", "/media//x", "///media/x"])
+    async def test_doubled_slashes_mean_one(self, server: Server, path: str) -> None:
+        async with server.connect(path) as client:
+            await client.send("up")
+            await client.recv()
+        [request] = server.requests
+        assert request.path == path, "carriers sign what they sent"
+        assert request.folded_path.startswith("/media")
 
     async def test_compression_is_not_negotiated(self, server: Server) -> None:
         async with server.connect(compression="deflate") as client:
             assert client.response is not None
             assert "Sec-WebSocket-Extensions" not in client.response.headers
 
-    async def test_a_head_that_does_not_end_is_cut(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(media_socket, "HEAD_TIMEOUT_S", 0.05)
-        assert await raw_request(server.port, handshake()[:-2]) == b""
-        assert not server.requests
+    async def test_a_head_that_does_not_end_is_cut(self) -> None:
+        async with serving(bounds=HttpBounds(head_timeout_s=0.05)) as server:
+            assert await raw_request(server.port, handshake()[:-2]) == b""
+            assert not server.requests
 
     async def test_socket_options(self, server: Server) -> None:
         async with server.connect() as client:
@@ -388,6 +416,123 @@ class TestFrames:
         assert server.listeners[0].events == ["opened", "lost violation", "gone"]
         assert len(protocol.get_buffer(-1)) < 256 * 1024, "what follows an oversized frame's head must not be stored"
 
+    @pytest.mark.parametrize("piece", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80"])
+    @pytest.mark.parametrize("fragmented", [False, True])
+    async def test_text_that_is_no_utf_8(self, server: Server, piece: bytes, fragmented: bool) -> None:
+        async with raw_socket(server) as (reader, writer):
+            text = b'{"type": "' + piece + b'"}'
+            frames = [masked(Opcode.TEXT, text)]
+            if fragmented:
+                frames = [masked(Opcode.TEXT, text[:11], fin=False), masked(Opcode.CONT, text[11:])]
+            writer.write(b"".join(frames))
+            assert await read_close(reader) == 1007
+        assert server.listeners[0].received == []
+
+    async def test_text_beyond_ascii_however_it_is_cut(self, server: Server) -> None:
+        said = "Grüße, 你好, 🎧" * 5000  # longer than a stride of the check, and cut inside of characters
+        server.limits = SocketLimits(max_message_bytes=2**20)
+        async with server.connect() as client:
+            await client.send(said)
+            assert await client.recv() == said
+        data = said.encode()
+        async with raw_socket(server) as (_reader, writer):
+            listener = server.listeners[1]
+            listener.echoes = False
+            writer.write(masked(Opcode.TEXT, data[:3], fin=False) + masked(Opcode.CONT, data[3:63]))
+            await listener.until(lambda: listener.received == [data[:63]])
+
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            [masked(Opcode.TEXT, b"x", fin=False)],
+            [masked(Opcode.TEXT, b"x", fin=False), masked(Opcode.PING, b"")],
+            [masked(Opcode.TEXT, b"x", fin=False), masked(Opcode.CONT, b"", fin=False)],
+            [masked(Opcode.TEXT, b"x" * 1000)[:600]],
+            [masked(Opcode.TEXT, b"x" * 1000)[:1]],
+            [masked(Opcode.TEXT, b"x", fin=False), masked(Opcode.CONT, b"x" * 1000)[:600]],
+        ],
+        ids=["fragment", "fragment and ping", "empty fragments", "frame", "frame's head", "both"],
+    )
+    async def test_a_message_must_be_whole_within_ten_seconds(self, server: Server, parts: list[bytes]) -> None:
+        async with raw_socket(server) as (reader, writer):
+            listener = server.listeners[0]
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.02)
+            async with asyncio.timeout(3):
+                while not listener.kept_bytes():  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+            server.advance(9_999)
+            assert not listener.closing
+            server.advance(250)
+            assert await read_close(reader) == 1008
+
+    async def test_one_that_is_whole_in_time_is_forgotten(self, server: Server) -> None:
+        async with raw_socket(server) as (_, writer):
+            listener = server.listeners[0]
+            frame = masked(Opcode.TEXT, b"x" * 1000)
+            for _ in range(5):
+                writer.write(frame[:600])
+                async with asyncio.timeout(3):
+                    while not listener.kept_bytes():  # noqa: ASYNC110
+                        await asyncio.sleep(0.005)
+                server.advance(9_000)
+                writer.write(frame[600:])
+                async with asyncio.timeout(3):
+                    while listener.kept_bytes():  # noqa: ASYNC110
+                        await asyncio.sleep(0.005)
+            server.advance(60_000)
+            assert not listener.closing
+
+    async def test_fragments_and_the_frame_in_progress_are_one_message(self, server: Server) -> None:
+        server.limits = SocketLimits(max_message_bytes=1_000_000)
+        async with raw_socket(server) as (reader, writer):
+            listener = server.listeners[0]
+            most = 0
+            writer.write(struct.pack("!BBQ", 0x01, 0xFF, 900_000) + bytes(4) + bytes(900_000))
+            writer.write(struct.pack("!BBQ", 0x00, 0xFF, 900_000) + bytes(4))
+            with suppress(ConnectionError):
+                for _ in range(85):
+                    writer.write(bytes(10_000))
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                    most = max(most, listener.kept_bytes())
+            assert await read_close(reader) == 1009
+        assert most < 2 * 1_000_000, "no more than was allowed, and what one read brings"
+
+    async def test_all_sockets_share_what_large_messages_may_take(self) -> None:
+        memory = MessageMemory(3_000_000)
+        async with serving(memory=memory) as server:
+            server.limits = SocketLimits(max_message_bytes=4_000_000)
+            async with server.connect() as small, server.connect(max_size=None) as large:
+                async with raw_socket(server) as (_, writer):
+                    writer.write(struct.pack("!BBQ", 0x81, 0xFF, 3_000_000) + bytes(4) + bytes(2_900_000))
+                    async with asyncio.timeout(3):
+                        while memory.taken_bytes < 2_500_000:  # noqa: ASYNC110
+                            await asyncio.sleep(0.005)
+                    await large.send("x" * 2_000_000)
+                    await server.listeners[1].until(lambda: "lost violation" in server.listeners[1].events)
+                    server.advance(1000)
+                    assert await close_code(large) == 1013
+                    for _ in range(20):
+                        await small.send("x" * 60_000)
+                        assert len(await small.recv()) == 60_000
+                await server.listeners[2].until(lambda: "gone" in server.listeners[2].events)
+                assert memory.taken_bytes == 0
+                async with server.connect() as again:
+                    server.listeners[3].echoes = False
+                    await again.send("x" * 2_000_000)
+                    await server.listeners[3].until(lambda: len(server.listeners[3].received) == 1)
+
+    async def test_a_peers_broken_frame_is_no_error_of_ours(
+        self, server: Server, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for frames in (b"\x81\x01x", masked(Opcode.CONT, b"x"), masked(Opcode.CLOSE, b"x"), b"\x83\x80" + bytes(4)):
+            async with raw_socket(server) as (reader, writer):
+                writer.write(frames)
+                assert await read_close(reader) == 1002
+        assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
+
     @pytest.mark.parametrize(
         "frames",
         [
@@ -399,7 +544,10 @@ class TestFrames:
             b"\x81\x01x",
             b"\x83\x80\x00\x00\x00\x00",
             masked(Opcode.CLOSE, b"x"),
-            masked(Opcode.CLOSE, struct.pack("!H", 999)),
+            *(
+                masked(Opcode.CLOSE, struct.pack("!H", code))
+                for code in (0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65535)
+            ),
         ],
     )
     async def test_protocol_errors(self, server: Server, frames: bytes) -> None:
@@ -634,7 +782,7 @@ class TestShutdown:
         config = uvicorn.Config(
             app,
             http=media_socket.http_protocol(routes),
-            ws=NoSocketHere,
+            ws="none",
             port=0,
             lifespan="off",
             log_level="error",

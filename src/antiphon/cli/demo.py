@@ -177,6 +177,7 @@ async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
         "ANTIPHON_ASSISTANT": "front-desk",
         "ANTIPHON_DATA_DIR": str(data_dir),
         "ANTIPHON_TWILIO__AUTH_TOKEN": token,
+        "ANTIPHON_PUBLIC_URL": "",  # whatever this machine's own server is set to: the demo is for nobody else
         "ANTIPHON_OPEN_API": "true",
         "ANTIPHON_LOG_LEVEL": "warning",
         "ANTIPHON_DRAIN_S": "1",

@@ -2,9 +2,10 @@
 
 A subclass says what text and binary messages mean. What the base keeps true:
 
-- frames, and messages put together of fragments, are read up to ``max_message_bytes`` (1009 beyond), reserved bits and
-  stray continuations are protocol errors (1002); pings are answered only while nothing waits to be written, so that a
-  ping flood from a peer that does not read costs no memory;
+- frames, and messages put together of fragments, are read up to ``max_message_bytes`` (1009 beyond) and must be whole
+  within ``message_timeout_ms`` (1008), reserved bits and stray continuations are protocol errors (1002), text is UTF-8
+  (1007); pings are answered only while nothing waits to be written, so that a ping flood from a peer that does not read
+  costs no memory;
 - a peer that floods, stops reading or falls silent is found by ``check(now_ms)``, which one ``SocketWatch`` calls for
   all sockets: no task and no timer per call, and no clock on the hot path;
 - an exception of ours closes this call with 1011 and nothing else;
@@ -13,7 +14,9 @@ A subclass says what text and binary messages mean. What the base keeps true:
 
 from __future__ import annotations
 
+import codecs
 from dataclasses import dataclass
+from typing import ClassVar
 
 import structlog
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -32,6 +35,8 @@ _CLOSE_REASON_BYTES = 123  # a control frame holds 125, two of them are the code
 _COPIED_BYTES = (
     8 * 1024
 )  # above, ``send`` of picows hands the event loop a view of a header that it overwrites with the next
+_UTF8_STRIDE_BYTES = 64 * 1024  # a long text is checked without its like being made in memory
+_FRAME_HEAD_BYTES = 14  # the longest
 _HEADROOM = 14  # what picows wants free before a payload, for the frame's header
 _logger = structlog.get_logger(__name__)
 
@@ -41,6 +46,9 @@ class SocketLimits:
     """What one peer may cost us."""
 
     max_message_bytes: int = 64 * 1024
+    """Of one message, whether in one frame or in fragments."""
+    message_timeout_ms: int = 10_000
+    """From a message's first byte to its last. A quarter of an hour of audio in one message (20 MiB) takes 8 s at 20 Mbit/s."""
     max_unsent_bytes: int = 256 * 1024
     """Beyond this the peer is not reading."""
     write_stall_ms: int = 5000
@@ -56,25 +64,32 @@ class SocketLimits:
 class MediaListener(WSListener):
     """Base of every media socket's listener. Lives from the 101 to the end of the TCP connection."""
 
+    LIMITS: ClassVar[SocketLimits] = SocketLimits()
+    """Of this kind of endpoint: for its class to say."""
+
     __slots__ = (
         "_closing",
         "_closing_since_ms",
         "_fragments",
+        "_fragments_since_ms",
         "_fragments_type",
-        "_frames",
         "_frames_checked",
         "_heard_at_ms",
+        "_partial_since_ms",
         "_paused_since_ms",
         "_transport",
         "_watch",
+        "fragment_bytes",
+        "frames",
         "limits",
         "opened_at_ms",
+        "partial_frame_bytes",
         "subprotocol",
     )
 
-    def __init__(self, watch: SocketWatch, limits: SocketLimits = SocketLimits(), subprotocol: str = "") -> None:
+    def __init__(self, watch: SocketWatch, limits: SocketLimits | None = None, subprotocol: str = "") -> None:
         """``subprotocol`` is what the handshake is answered with, one of those the peer offered; empty for none."""
-        self.limits = limits
+        self.limits = limits or self.LIMITS
         self.subprotocol = subprotocol
         self.opened_at_ms = 0
         self._watch = watch
@@ -82,8 +97,15 @@ class MediaListener(WSListener):
         self._closing = False
         self._closing_since_ms: int | None = None
         self._fragments: bytearray | None = None
+        self._fragments_since_ms = 0
         self._fragments_type = _TEXT
-        self._frames = 0
+        self.fragment_bytes = 0
+        """How much is kept of a message in fragments."""
+        self.partial_frame_bytes = 0
+        """How much has arrived of a frame that is not whole, as ``grew`` was told."""
+        self._partial_since_ms: int | None = None
+        self.frames = 0
+        """Whole frames so far."""
         self._frames_checked = 0
         self._heard_at_ms = 0
         self._paused_since_ms: int | None = None
@@ -94,7 +116,7 @@ class MediaListener(WSListener):
         """The socket may be written to."""
 
     def text(self, payload: bytes) -> None:
-        """One whole text message. UTF-8 is not checked here."""
+        """One whole text message. It is UTF-8."""
         raise NotImplementedError
 
     def binary(self, payload: bytes) -> None:
@@ -130,6 +152,10 @@ class MediaListener(WSListener):
         """Make the peer's machine acknowledge something."""
         if not self._closing and self._transport is not None:
             self._transport.send_ping()
+
+    def kept_bytes(self) -> int:
+        """What is kept of a message that is not whole."""
+        return self.partial_frame_bytes + self.fragment_bytes
 
     def unsent_bytes(self) -> int:
         """Bytes the kernel has not taken yet."""
@@ -173,9 +199,9 @@ class MediaListener(WSListener):
 
     def check(self, now_ms: int) -> None:
         """Find a peer that floods, does not read, or is not there. Called a few times a second."""
-        frames = self._frames - self._frames_checked
+        frames = self.frames - self._frames_checked
         if frames:
-            self._frames_checked = self._frames
+            self._frames_checked = self.frames
             self._heard_at_ms = now_ms
         if self._closing:
             since_ms = self._closing_since_ms
@@ -183,6 +209,8 @@ class MediaListener(WSListener):
                 self._cut()
         elif frames > self.limits.max_frames_per_check:
             self.violate(1008, "too many messages")
+        elif self._is_message_late(now_ms):
+            self.violate(1008, "a message took too long")
         elif self._is_write_stalled(now_ms):
             self.stall()
         else:
@@ -200,13 +228,17 @@ class MediaListener(WSListener):
             self.fail_ours(error)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        self._frames += 1
+        self.frames += 1
         try:
             if frame.rsv1 or frame.rsv2 or frame.rsv3:
                 self.violate(1002, "reserved bits set")
             elif frame.msg_type is _TEXT and frame.fin and self._fragments is None:
                 if not self._closing:
-                    self.text(frame.get_payload_as_bytes())
+                    payload = frame.get_payload_as_bytes()
+                    if payload.isascii():
+                        self.text(payload)
+                    else:
+                        self._on_text(payload)
             else:
                 self._on_other_frame(transport, frame)
         except Exception as error:
@@ -215,6 +247,7 @@ class MediaListener(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._watch.discard(self)
         try:
+            self._drop_fragments()
             try:
                 # picows closes by itself on a broken frame (1002, 1009): it has then sent a close frame that we did not.
                 self._tell_lost("violation" if transport.is_close_frame_sent else "reset")
@@ -262,6 +295,8 @@ class MediaListener(WSListener):
             self.violate(1002, "a message inside a fragmented one")
         elif not frame.fin:
             self._fragments = bytearray(frame.get_payload_as_bytes())
+            self.fragment_bytes = len(self._fragments)
+            self._fragments_since_ms = self._watch.clock.now_ms()
             self._fragments_type = kind
         else:
             self.binary(frame.get_payload_as_bytes())
@@ -272,25 +307,59 @@ class MediaListener(WSListener):
         if self._fragments is None:
             self.violate(1002, "a continuation of nothing")
             return
-        if len(self._fragments) + frame.payload_size > self.limits.max_message_bytes:
-            self._fragments = None
+        if self.fragment_bytes + frame.payload_size > self.limits.max_message_bytes:
+            self._drop_fragments()
             self.violate(1009, "message too big")
             return
         self._fragments += frame.get_payload_as_bytes()
+        self.fragment_bytes = len(self._fragments)
         if frame.fin:
-            whole, self._fragments = bytes(self._fragments), None
+            whole = bytes(self._fragments)
+            self._drop_fragments()
             if self._fragments_type is _TEXT:
-                self.text(whole)
+                self._on_text(whole)
             else:
                 self.binary(whole)
 
+    def _drop_fragments(self) -> None:
+        self._fragments = None
+        self.fragment_bytes = 0
+
+    def _on_text(self, payload: bytes) -> None:
+        if _is_utf8(payload):
+            self.text(payload)
+        else:
+            self.violate(1007, "text must be UTF-8")
+
     def _on_close(self, transport: WSTransport, frame: WSFrame) -> None:
+        code = int.from_bytes(frame.get_payload_as_bytes()[:2], "big") if frame.payload_size else 1000
+        if not _may_be_sent(code):
+            self.violate(1002, "not a close code")
+            return
         self._tell_lost("hangup")
         if not transport.is_close_frame_sent:
-            code = frame.get_close_code()
-            transport.send_close(WSCloseCode.OK if code is WSCloseCode.NO_INFO else code)
+            transport.send_close(WSCloseCode(code))
         self._closing_since_ms = self._watch.clock.now_ms()
         transport.disconnect()
+
+    def grew(self, read_bytes: int) -> None:
+        """So many bytes arrived, and the frame they belong to is not whole."""
+        self.partial_frame_bytes += read_bytes
+        if self._closing:
+            return
+        if self._partial_since_ms is None:
+            self._partial_since_ms = self._watch.clock.now_ms()
+        if self.kept_bytes() > self.limits.max_message_bytes + _FRAME_HEAD_BYTES:
+            self.violate(1009, "message too big")
+
+    def shrank(self) -> None:
+        """A frame has come to its end."""
+        self.partial_frame_bytes = 0
+        self._partial_since_ms = None
+
+    def _is_message_late(self, now_ms: int) -> bool:
+        since_ms = self._fragments_since_ms if self._fragments is not None else self._partial_since_ms
+        return since_ms is not None and now_ms - since_ms >= self.limits.message_timeout_ms
 
     def _is_write_stalled(self, now_ms: int) -> bool:
         """Whether the peer has not been reading for too long."""
@@ -314,6 +383,22 @@ class MediaListener(WSListener):
     def _cut(self) -> None:
         if self._transport is not None:
             self._transport.disconnect(graceful=False)
+
+
+def _may_be_sent(code: int) -> bool:
+    """Whether a close frame may carry it (RFC 6455 §7.4)."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+def _is_utf8(text: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for at in range(0, len(text), _UTF8_STRIDE_BYTES):
+            decoder.decode(text[at : at + _UTF8_STRIDE_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _fitting(reason: str) -> bytes:

@@ -3,7 +3,7 @@
 A handshake for a registered path is handed to a picows protocol on the same TCP connection; everything else goes the
 usual way, to ASGI. It is done in uvicorn's ``http=`` protocol class and not in its ``ws=`` hook because there the
 connection is handed over once (``ws=`` gets its transport back under its own name after the handshake), the request is
-parsed once, and a request head that does not come to its end can be timed out, which uvicorn does not do.
+parsed once, and connections have an end, which uvicorn does not see to (``http_protocol.py``).
 
 On a media socket: frames above its limit close it (1009), compression is not offered, Nagle is off, the kernel's send
 buffer is small and data unacknowledged for some seconds ends the connection, so that a peer that vanished or stopped
@@ -17,31 +17,39 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
 import structlog
 from picows import WSAutoPingStrategy, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves the class out
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from antiphon.losses import Losses
+from antiphon.transports.connections import Connections
+from antiphon.transports.handshake import VERSION, ErrorBody, Refusal, find_fault, fold_slashes, plain_error
+from antiphon.transports.http_protocol import BoundedHttpProtocol
 from antiphon.transports.listener import MediaListener
+from antiphon.transports.message_memory import MessageMemory
 
-HEAD_TIMEOUT_S = 5.0
-"""How long a request's head may take to arrive."""
 _NOT_LET_IN = (401, 403)
 SEND_BUFFER_BYTES = 32 * 1024
 _READ_BUFFER_BYTES = 4 * 1024
-_LONGEST_HANDSHAKE_VALUE = 64  # a key has 24 characters; an absurd one is left out, and picows answers 400
+_UNACCOUNTED_BYTES = 256 * 1024  # of each socket: a telephone never has more
+_HANDSHAKE_TIMEOUT_S = 5.0  # picows has all of it from the start
 _logger = structlog.get_logger(__name__)
 
-# picows makes a logger for every connection out of a Logger, and none out of an adapter. It reports each connection
-# at INFO, which we do ourselves.
-_picows_logger = logging.LoggerAdapter(logging.getLogger("antiphon.transports.picows"), {})
+
+class _PicowsLogger(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic in the stubs only
+    """picows makes a logger for every connection out of a Logger, and none out of an adapter. It reports each connection at INFO, which
+    we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaListener`` counts and tells it. What is left are
+    exceptions."""
+
+    def error(self, msg: object, *args: object, **kwargs: Any) -> None:
+        self.debug(msg, *args, **kwargs)
+
+
+_picows_logger = _PicowsLogger(logging.getLogger("antiphon.transports.picows"), {})
 _picows_logger.setLevel(logging.WARNING)
 
 
@@ -50,21 +58,17 @@ class UpgradeRequest:
     """A WebSocket handshake, before it is answered."""
 
     path: str
-    """As sent, percent-escapes untouched."""
+    """As sent, percent-escapes and doubled slashes untouched: carriers sign it."""
     query: str
     headers: Mapping[str, str]
     """Names in lower case; of a repeated header the last."""
+    peer: str = ""
+    """The address it came from."""
 
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The handshake is answered with this HTTP status instead of 101."""
-
-    status: int
-    reason: str
-    """A short stable label, logged, and sent where there is no body."""
-    body: bytes = b""
-    """JSON, where the peer's protocol has a shape for errors."""
+    @property
+    def folded_path(self) -> str:
+        """With one slash where several follow each other: what routes are found by."""
+        return fold_slashes(self.path)
 
 
 OnUpgrade = Callable[[UpgradeRequest], MediaListener | Refusal]
@@ -87,7 +91,7 @@ class MediaRoutes:
 
     def find(self, path: str) -> OnUpgrade | None:
         """The longest prefix that fits."""
-        candidate = path
+        candidate = fold_slashes(path)
         while candidate:
             if candidate in self._routes:
                 return self._routes[candidate]
@@ -95,119 +99,82 @@ class MediaRoutes:
         return None
 
 
-def http_protocol(routes: MediaRoutes) -> type[asyncio.Protocol]:
-    """What to give uvicorn as ``http=``; ``no_socket.NoSocketHere`` as ``ws=``."""
+def http_protocol(
+    routes: MediaRoutes, connections: Connections | None = None, error_body: ErrorBody = plain_error
+) -> type[asyncio.Protocol]:
+    """What to give uvicorn as ``http=``. ``ws=`` may be ``"none"``: no WebSocket goes through ASGI."""
+    table = connections if connections is not None else Connections()
+    shape = error_body
 
     class MediaAwareProtocol(_MediaAwareProtocol):
         media_routes = routes
+        connections_open = table
+        error_body = staticmethod(shape)
 
     return MediaAwareProtocol
 
 
-class _MediaAwareProtocol(HttpToolsProtocol):
+class _MediaAwareProtocol(BoundedHttpProtocol):
     media_routes: MediaRoutes
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config=config, server_state=server_state, app_state=app_state, _loop=_loop)
-        self._head_timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the base
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_arrived()
-        super().connection_lost(exc)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """The parser knows us: in a circle only the garbage collector would free both, and the connection with them."""
-        del self.parser
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._await_head()
-
-    def on_headers_complete(self) -> None:
-        self._head_arrived()
-        super().on_headers_complete()
 
     def handle_websocket_upgrade(self) -> None:
         path, _, query = self.url.decode("latin-1").partition("?")
-        on_upgrade = self.media_routes.find(path) if self.scope["method"] == "GET" else None
+        on_upgrade = self.media_routes.find(path)
         if on_upgrade is None:
-            super().handle_websocket_upgrade()
-            self._let_go()
+            self._refuse_upgrade(404, "There is no WebSocket at this path.", "no_such_socket")
+            return
+        fault = find_fault(self.scope["method"], self.headers)
+        if fault is not None:
+            self._refuse_upgrade(*fault, "no_handshake")
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
         try:
-            answer = on_upgrade(UpgradeRequest(path, query, headers))
+            answer = on_upgrade(UpgradeRequest(path, query, headers, self.peer()))
         except Exception as error:
             _logger.exception("media_upgrade_failed", error_type=type(error).__name__)
             answer = Refusal(500, "internal_error")
         if isinstance(answer, Refusal):
-            self._tell_refused(answer, path, _peer(self.client, headers))
-            self._refuse(answer)
+            self._refuse_because_of(answer)
+        elif self._unanswered:  # asked before on this connection, and not answered: no client does that
+            self.cut()
         else:
             self._hand_over(answer, headers)
 
-    def _hand_over(self, listener: MediaListener, headers: Mapping[str, str]) -> None:
-        """The connection now belongs to picows, which reads the handshake once more and answers it."""
-        self.connections.discard(self)
-        _tune(self.transport.get_extra_info("socket"), listener.limits.user_timeout_ms)
-        protocol = _MediaProtocol(listener, self.server_state)
-        protocol.connection_made(self.transport)
-        self.transport.set_protocol(protocol)
-        protocol.receive_head(_handshake(headers))
-        self._let_go()
+    def _refuse_upgrade(self, status: int, message: str, reason: str) -> None:
+        body = self.error_body(self.path(), status, message)
+        extra = {426: {"sec-websocket-version": VERSION, "upgrade": "websocket"}, 405: {"allow": "GET"}}.get(status, {})
+        self._refuse_because_of(Refusal(status, reason, body, extra))
 
-    def _tell_refused(self, refusal: Refusal, path: str, peer: str) -> None:
-        losses = self.media_routes.losses
+    def _refuse_because_of(self, refusal: Refusal) -> None:
+        losses, path, peer = self.media_routes.losses, self.path()[:128], self._named_peer()
         if refusal.status in _NOT_LET_IN:
             surface = "twilio" if path.startswith("/twilio/") else "realtime"
             losses.count("auth_failures", surface=surface, status=str(refusal.status))
         losses.tell(
-            "media_upgrade_refused", f"{refusal.reason} {peer}", status=refusal.status, reason=refusal.reason, peer=peer
-        )
+            "media_upgrade_refused", f"{refusal.reason} {peer}", status=refusal.status, reason=refusal.reason, path=path, peer=peer
+        )  # fmt: skip
+        self.refuse(refusal)
 
-    def _refuse(self, refusal: Refusal) -> None:
-        body = refusal.body or refusal.reason.encode()
-        kind = "application/json" if refusal.body else "text/plain; charset=utf-8"
-        head = (
-            f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
-            f"content-type: {kind}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
-        self.transport.close()
+    def _named_peer(self) -> str:
+        """Who asks, for the log; behind a proxy on this machine, whom the proxy names: of a list the last, which it has added itself."""
+        peer = self.client[0] if self.client else "unknown"
+        forwarded = next((value for name, value in self.headers if name == b"x-forwarded-for"), b"")
+        named = forwarded.decode("latin-1").rpartition(",")[2].strip()
+        try:
+            return str(ip_address(named)) if ip_address(peer).is_loopback else peer
+        except ValueError:
+            return peer
 
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._head_timed_out)
-
-    def _head_arrived(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _head_timed_out(self) -> None:
-        self._head_timer = None
-        self.transport.abort()
-
-
-def _peer(client: tuple[str, int] | None, headers: Mapping[str, str]) -> str:
-    """Who asks, for the log; behind a proxy on this machine, whom the proxy names: of a list the last, which it has added itself."""
-    peer = client[0] if client else "unknown"
-    forwarded = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    try:
-        return str(ip_address(forwarded)) if ip_address(peer).is_loopback else peer
-    except ValueError:
-        return peer
+    def _hand_over(self, listener: MediaListener, headers: Mapping[str, str]) -> None:
+        """The connection now belongs to picows, which reads the handshake once more and answers it."""
+        self._leave()
+        self.connections.discard(self)
+        _tune(self.transport.get_extra_info("socket"), listener.limits.user_timeout_ms)
+        protocol = _MediaProtocol(listener, self.server_state, self.connections_open.memory)
+        protocol.connection_made(self.transport)
+        self.transport.set_protocol(protocol)
+        protocol.receive_head(_handshake(headers))
+        self._let_go()
 
 
 _receive = WSProtocol.buffer_updated
@@ -216,7 +183,7 @@ _receive = WSProtocol.buffer_updated
 class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the import
     """A server-side picows protocol that uvicorn counts among its connections, so that its shutdown waits for calls."""
 
-    def __init__(self, listener: MediaListener, server_state: ServerState) -> None:
+    def __init__(self, listener: MediaListener, server_state: ServerState, memory: MessageMemory) -> None:
         def always_this(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
             chosen = {"Sec-WebSocket-Protocol": listener.subprotocol} if listener.subprotocol else None
             return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), listener)
@@ -228,7 +195,7 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
             always_this,
             _picows_logger,
             True,  # disconnect_on_exception
-            HEAD_TIMEOUT_S,
+            _HANDSHAKE_TIMEOUT_S,
             False,  # enable_auto_ping: liveness is judged by what arrives
             20,
             20,
@@ -239,6 +206,9 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
             _READ_BUFFER_BYTES,
         )
         self._own_listener = listener
+        self._frames = 0
+        self._memory = memory
+        self._taken_bytes = 0
         self._connections: set[Any] = server_state.connections
         self._connections.add(self)
 
@@ -250,13 +220,36 @@ class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the impo
 
     def buffer_updated(self, nbytes: int) -> None:
         _receive(self, nbytes)  # ``super()`` would be a third of what is ours here, fifty times a second for every call
-        if self.transport.is_close_frame_sent and not self._own_listener.closing:
+        listener = self._own_listener
+        if listener.frames == self._frames:
+            listener.grew(nbytes)
+            self._account()
+        else:
+            self._frames = listener.frames
+            if listener.partial_frame_bytes or listener.fragment_bytes:
+                listener.shrank()
+                self._account()
+        if self.transport.is_close_frame_sent and not listener.closing:
             # picows found a broken or oversized frame. It hangs up in 10 ms, and until then would store all that comes.
             self.transport.underlying_transport.set_protocol(_Discarding(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
+        self._memory.give_back(self._taken_bytes)
+        self._taken_bytes = 0
         super().connection_lost(exc)
+
+    def _account(self) -> None:
+        """Part of a message is kept."""
+        listener = self._own_listener
+        more_bytes = listener.kept_bytes() - self._taken_bytes
+        if more_bytes > _UNACCOUNTED_BYTES:
+            if self._memory.take(more_bytes):
+                self._taken_bytes += more_bytes
+            else:
+                listener.violate(1013, "too many large messages at once")
+        if listener.closing and more_bytes > _UNACCOUNTED_BYTES:
+            self.transport.underlying_transport.set_protocol(_Discarding(self))
 
     def shutdown(self) -> None:
         """Called by uvicorn when the server stops. Calls go on until they end; the composition root sees to that."""
@@ -274,12 +267,12 @@ class _Discarding(asyncio.Protocol):
 
 def _handshake(headers: Mapping[str, str]) -> bytes:
     """The handshake as picows shall see it: what it needs, in the one spelling it takes (a browser's
-    ``Connection: keep-alive, Upgrade`` is refused by it; uvicorn has read that already)."""
-    lines = ["GET / HTTP/1.1", "upgrade: websocket", "connection: upgrade"]
-    for name in ("sec-websocket-key", "sec-websocket-version"):
-        if len(headers.get(name, "")) in range(1, _LONGEST_HANDSHAKE_VALUE):
-            lines.append(f"{name}: {headers[name]}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    ``Connection: keep-alive, Upgrade`` is refused by it; it was read already)."""
+    key = headers["sec-websocket-key"].strip()
+    return (
+        "GET / HTTP/1.1\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+        f"sec-websocket-version: {VERSION}\r\nsec-websocket-key: {key}\r\n\r\n"
+    ).encode()
 
 
 def _tune(tcp: socket.socket, user_timeout_ms: int) -> None:

@@ -28,7 +28,6 @@ from antiphon.clock import ManualClock
 from antiphon.errors import AntiphonError
 from antiphon.surfaces.http import application
 from antiphon.transports.base import CallStarted, CallTransport
-from antiphon.transports.no_socket import NoSocketHere
 from antiphon.transports.socket import MediaRoutes, http_protocol
 from antiphon.transports.watch import SocketWatch
 
@@ -261,7 +260,7 @@ async def serving(check_assistant: Callable[[str], None] = lambda name: None, **
     carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append, check_assistant)
     carrier.add_media_routes(routes)
     app = application(carrier.routes)
-    config = uvicorn.Config(app, http=http_protocol(routes), ws=NoSocketHere, lifespan="off", log_level="error")
+    config = uvicorn.Config(app, http=http_protocol(routes), ws="none", lifespan="off", log_level="error")
     config.load()
     state = ServerState()
     factory: Any = config.http_protocol_class

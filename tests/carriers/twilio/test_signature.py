@@ -8,6 +8,7 @@ import pytest
 from multidict import MultiDict
 from twilio.request_validator import RequestValidator
 
+from antiphon.carriers.twilio import signature
 from antiphon.carriers.twilio.signature import SignatureVerifier, SignedRequest
 from antiphon.errors import AuthenticationError
 
@@ -41,13 +42,69 @@ class TestForms:
         assert form.get("From") == "+14158675309"
 
     def test_blank_repeated_unknown_and_accented_values(self, verifier: SignatureVerifier) -> None:
-        fields = MultiDict([("CallSid", "CA1"), ("CallerName", ""), ("A", "2"), ("A", "1"), ("A", "2"), ("Né", "ü ñ")])
-        body = b"CallSid=CA1&CallerName=&A=2&A=1&A=2&N%C3%A9=%C3%BC+%C3%B1"
+        fields = MultiDict(
+            [("CallSid", "CA1"), ("CallerName", ""), ("A", "2"), ("A", "1"), ("A", "2"), ("Name", "ü ñ")]
+        )
+        body = b"CallSid=CA1&CallerName=&A=2&A=1&A=2&Name=%C3%BC+%C3%B1"
         form = verifier.verify(SignedRequest("POST", "/v", "", FORM, body, sign(BASE + "/v", fields)))
         assert form.getall("A") == ["2", "1", "2"]
         assert form.get("CallerName") == ""
         assert form.get("nothing") == ""
-        assert form.get("Né") == "ü ñ"
+        assert form.get("Name") == "ü ñ"
+
+    @pytest.mark.parametrize(
+        ("signed_path", "path", "shifted"),
+        [
+            ("/voice/internal", "/voice", "/internalAccountSid=AC1&CallSid=CA1"),
+            ("/voice/internal", "/voice", "%2FinternalAccountSid=AC1&CallSid=CA1"),
+            ("/voice/sales1", "/voice/sales", "1AccountSid=AC1&CallSid=CA1"),
+            ("/voice/sales1", "/voice/sales", "1=&AccountSid=AC1&CallSid=CA1"),
+            ("/voice/salesA", "/voice/sales", "A=&AccountSid=AC1&CallSid=CA1"),
+            ("/voice?a=b", "/voice", "%3Fa%3DbAccountSid=AC1&CallSid=CA1"),
+            ("/voice-é", "/voice-", "é=&AccountSid=AC1&CallSid=CA1"),
+            ("/voice ", "/voice", "+AccountSid=AC1&CallSid=CA1"),
+        ],
+    )
+    def test_what_was_signed_for_one_url_is_not_good_for_a_shorter_one(
+        self, verifier: SignatureVerifier, signed_path: str, path: str, shifted: str
+    ) -> None:
+        signature = sign(BASE + signed_path, {"AccountSid": "AC1", "CallSid": "CA1"})
+        assert reason_of(verifier, SignedRequest("POST", path, "", FORM, shifted.encode(), signature)) == "malformed"
+
+    def test_fields_as_twilio_names_them(self, verifier: SignatureVerifier) -> None:
+        names = [
+            "AccountSid",
+            "AddOns",
+            "AnsweredBy",
+            "ApiVersion",
+            "CallSid",
+            "SipHeader_X-My.Header",
+            "StirVerstat",
+            "To",
+        ]
+        fields = dict.fromkeys(names, "1")
+        body = "&".join(f"{name}=1" for name in names).encode()
+        assert verifier.verify(SignedRequest("POST", "/v", "", FORM, body, sign(BASE + "/v", fields))).get("To") == "1"
+
+    def test_another_account_is_refused_before_anything_is_computed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        computed: list[bytes] = []
+        real = signature.digest
+
+        def counting(key: bytes, message: bytes, name: str) -> bytes:
+            computed.append(message)
+            return real(key, message, name)
+
+        monkeypatch.setattr(signature, "digest", counting)
+        verifier = SignatureVerifier(AUTH, BASE, "AC1")
+        for account in ("AC2", "AC10", "AC"):
+            body = f"AccountSid={account}&CallSid=CA1"
+            fields = {"AccountSid": account, "CallSid": "CA1"}
+            request = SignedRequest("POST", "/v", "", FORM, body.encode(), sign(BASE + "/v", fields))
+            assert reason_of(verifier, request) == "foreign_account"
+        assert not computed
+        large = b"AccountSid=AC1&" + b"&".join(b"F%03d=%s" % (at, b"x" * 120) for at in range(480))
+        assert reason_of(verifier, SignedRequest("POST", "/v", "", FORM, large, "A" * 27 + "=")) == "bad_signature"
+        assert len(computed) == 2, "one for each variant of the port"
 
     @pytest.mark.parametrize(
         ("signature", "reason"),
@@ -63,7 +120,8 @@ class TestForms:
     @pytest.mark.parametrize("body", [b"A=2", b"A=1&B=1", b"", b"A=1&A=2", b"a=1"])
     def test_a_changed_body(self, verifier: SignatureVerifier, body: bytes) -> None:
         signature = sign(BASE + "/v", {"A": "1"})
-        assert reason_of(verifier, SignedRequest("POST", "/v", "", FORM, body, signature)) == "bad_signature"
+        reason = reason_of(verifier, SignedRequest("POST", "/v", "", FORM, body, signature))
+        assert reason == ("malformed" if body == b"a=1" else "bad_signature")
 
     @pytest.mark.parametrize("body", [b"\xff=1", b"A=%FF", b"&".join(b"a%d=1" % n for n in range(600))])
     def test_bodies_that_cannot_be_read(self, verifier: SignatureVerifier, body: bytes) -> None:

@@ -18,7 +18,13 @@ from antiphon.errors import CapacityError, ConfigurationError
 from antiphon.vocabulary import AnsweredBy
 
 PUBLIC_URL = "https://voice.example.com"
-FORM = {"CallSid": "CA1", "AccountSid": "AC1", "From": "+15550001111", "To": "+15550002222", "CallStatus": "ringing"}
+FORM = {
+    "CallSid": "CA1",
+    "AccountSid": "AC" + "0" * 32,
+    "From": "+15550001111",
+    "To": "+15550002222",
+    "CallStatus": "ringing",
+}
 
 
 class TestVoice:
@@ -231,7 +237,12 @@ class TestCallbacks:
 
 class TestAnsweredBy:
     PATH = "/twilio/answered-by"
-    FORM = {"CallSid": "CA1", "AccountSid": "AC1", "AnsweredBy": "machine_end_beep", "MachineDetectionDuration": "4250"}  # noqa: RUF012
+    FORM = {  # noqa: RUF012
+        "CallSid": "CA1",
+        "AccountSid": "AC" + "0" * 32,
+        "AnsweredBy": "machine_end_beep",
+        "MachineDetectionDuration": "4250",
+    }
 
     async def test_is_told_once(self, twilio: Any) -> None:
         for _ in range(2):

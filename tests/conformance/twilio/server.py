@@ -193,7 +193,7 @@ async def serve_here(folder: Path, *, default: dict[str, Any] | None = None, **s
         "drain_s": 0,
         "twilio": twilio,
         "token_secret": SecretStr(TOKEN_SECRET),
-        "open_api": True,
+        "open_api": "public_url" not in settings,
     }
     async with httpx.AsyncClient(timeout=5) as http:
         server = Server("", folder, http, CallerBeat())

@@ -109,12 +109,33 @@ def test_a_revoked_key_is_worthless_at_once(door: Door) -> None:
     assert refused(control, bearer(door.private)).status == 401
 
 
-def test_an_open_api_lets_anybody_in_but_keeps_secrets_to_their_session(door: Door) -> None:
+HERE = {"host": "127.0.0.1:8080"}
+
+
+def test_an_open_api_lets_this_machine_in_but_keeps_secrets_to_their_session(door: Door) -> None:
     control = door.control(open_api=True)
-    assert control.authenticate({}).secret is None
-    assert control.authenticate(bearer("whatever")).secret is None
+    assert control.authenticate(HERE).secret is None
+    assert control.authenticate({**HERE, **bearer("whatever")}).secret is None
+    assert control.authenticate(bearer(door.private)).secret is None
+    assert control.authenticate({"host": "voice.example", **bearer(door.private)}).secret is None
+    for elsewhere in ({"host": "rebound.example:8080"}, {}, {**HERE, "x-forwarded-for": "127.0.0.1"}):
+        assert refused(control, elsewhere).status == 401
+        assert door.control(open_api=True, open_anywhere=True).authenticate(elsewhere).secret is None
     assert control.authenticate(bearer(door.ephemeral)).secret == door.secret
     assert refused(control, bearer("ek_wrong")).status == 401
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "", "http://127.0.0.1:3000", "http://localhost:8080"]
+)
+@pytest.mark.parametrize("anywhere", [False, True])
+def test_an_open_api_is_closed_to_pages_of_other_origins(door: Door, origin: str, anywhere: bool) -> None:
+    control = door.control(open_api=True, open_anywhere=anywhere)
+    assert refused(control, {**HERE, "origin": origin}).status == 403
+    assert control.authenticate({**HERE, "origin": "http://127.0.0.1:8080"}).secret is None
+    named = door.control(open_api=True, open_anywhere=anywhere, origins=["*", origin or "x"])
+    if origin:
+        assert named.authenticate({**HERE, "origin": origin}).secret is None
 
 
 # ------------------------------------------------------------------------------------------------ what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,7 @@ import pytest
 import structlog
 from aiortc import AudioStreamTrack, RTCPeerConnection, RTCSessionDescription
 from numpy.typing import NDArray
+from starlette import formparsers
 from tests.serving import running_server, settings_for, write_assistant
 from tests.transports.webrtc_peer import Browser, Microphone, only_loopback
 from websockets.asyncio.client import ClientConnection, connect
@@ -454,6 +456,39 @@ REFUSED: list[tuple[dict[str, str], Any, int, str, str | None]] = [
     ({"Content-Type": "application/json"}, "{}", 415, "unsupported_content_type", None),
     ({"Content-Type": ""}, "v=0", 415, "unsupported_content_type", None),
     ({"Content-Type": "multipart/form-data"}, "v=0", 400, "invalid_form", None),
+    ({"Content-Type": "multipart/form-data; boundary="}, "v=0", 400, "invalid_form", None),
+    ({"Content-Type": "multipart/form-data; boundary=" + "b" * 71}, "v=0", 400, "invalid_form", None),
+    ({"Content-Type": 'multipart/form-data; boundary="b\\"; charset=x"'}, "v=0", 400, "invalid_form", None),
+    (FORM, form(("sdp", "v=0")).encode().replace(b"v=0", b"v=0\xff"), 400, "invalid_offer", None),
+    (
+        FORM,
+        form(("sdp", "v=0"), ("session", "{}")).encode().replace(b"{}", b'{"a": "\xff"}'),
+        400,
+        "invalid_json",
+        "session",
+    ),
+    (FORM, form(("sdp", "v=0"), ("session", '{"x": ' + "[" * 300 + "]" * 300 + "}")), 400, "invalid_json", "session"),
+    *(
+        (
+            {"Content-Type": f"multipart/form-data; boundary=b; charset={codec}"},
+            form(("sdp", "9b" * 200_000)),
+            400,
+            "invalid_offer",
+            None,
+        )
+        for codec in (
+            "punycode",
+            "idna",
+            "undefined",
+            "unicode_escape",
+            "utf-7",
+            "base64",
+            "zip",
+            "utf-16",
+            "nonsense",
+            "",
+        )
+    ),
     (FORM, "no form", 400, "invalid_form", None),
     (FORM, form(("session", "{}")), 400, "missing_required_parameter", "sdp"),
     (FORM, form(("sdp", "v=0"), ("session", "{")), 400, "invalid_json", "session"),
@@ -463,6 +498,21 @@ REFUSED: list[tuple[dict[str, str], Any, int, str, str | None]] = [
     (FORM, form(("sdp", "v=0")), 400, "invalid_offer", None),
     (FORM, form(*(("sdp", "v=0") for _ in range(9))), 400, "invalid_form", None),
 ]
+
+
+async def test_no_codec_is_the_client_s_choice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of Python's need the square of a text's length."""
+    decoded: list[str] = []
+    real = formparsers._user_safe_decode
+
+    def watched(text: bytes, codec: str) -> str:
+        decoded.append(codec)
+        return real(text, codec)
+
+    monkeypatch.setattr(formparsers, "_user_safe_decode", watched)
+    headers = {**place.headers, "Content-Type": "multipart/form-data; charset=punycode; boundary=b; charset*=punycode"}
+    await place.http.post(CALLS, content=form(("sdp", "v=0")), headers=headers)
+    assert {codecs.lookup(name).name for name in decoded} == {"iso8859-1"}
 
 
 async def test_what_is_no_call_is_refused_in_openai_s_shape(place: Place) -> None:

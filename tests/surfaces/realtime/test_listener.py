@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from openai import AsyncAzureOpenAI
 from tests.serving import running_server, settings_for
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -106,6 +107,7 @@ async def test_a_browser_brings_its_key_as_a_subprotocol_and_hears_only_realtime
     [
         ("model=assistant:nobody", "/v1/realtime", 404), ("call_id=rtc_nobody", "/v1/realtime", 404),
         ("model=x", "/v1/realtime/other", 404), ("model=x", "/openai/v1/realtime/", 404),
+        ("model=x", "/realtime", 404), ("model=x", "/openai/realtime/x", 404), ("model=x", "/", 404), ("model=x", "/healthz", 404),
     ],
 )  # fmt: skip
 async def test_what_is_not_there(place: Place, query: str, path: str, status: int) -> None:
@@ -115,10 +117,51 @@ async def test_what_is_not_there(place: Place, query: str, path: str, status: in
     assert place.antiphon.manager.live == 0
 
 
-async def test_azure_s_path_and_header(place: Place) -> None:
-    headers = {"api-key": place.key}
-    async with place.connect("deployment=x", path="/openai/v1/realtime", additional_headers=headers) as socket:
-        assert (await receive(socket, "session.created"))["session"]["model"] == "gpt-realtime"
+@pytest.mark.parametrize(
+    "path", ["/openai/v1/realtime", "/openai/realtime", "//openai//realtime", "/openai//v1/realtime"]
+)
+@pytest.mark.parametrize(
+    ("query", "model"),
+    [
+        ("api-version=2025-04-01-preview&deployment=our-deployment", "our-deployment"),
+        ("api-version=2025-04-01-preview&deployment=assistant:scripted", "assistant:scripted"),
+        ("model=x&deployment=y", "x"),
+        ("api-version=2025-04-01-preview", "gpt-realtime"),
+    ],
+)
+async def test_azure_s_paths_header_and_word_for_the_model(place: Place, path: str, query: str, model: str) -> None:
+    async with place.connect(query, path=path, additional_headers={"api-key": place.key}) as socket:
+        assert (await receive(socket, "session.created"))["session"]["model"] == model
+
+
+async def test_azure_s_sdk(place: Place) -> None:
+    base = place.antiphon.settings.base_url.replace("http", "ws")
+    client = AsyncAzureOpenAI(
+        api_key=place.key,
+        api_version="2025-04-01-preview",
+        azure_endpoint=place.antiphon.settings.base_url,
+        websocket_base_url=f"{base}/openai",
+    )
+    async with client, client.realtime.connect(model="assistant:scripted") as connection:
+        event = await connection.recv()
+        assert event.type == "session.created"
+        assert event.session.model == "assistant:scripted"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("query", ["model=x", "call_id=rtc_x"])
+async def test_an_open_api_is_closed_to_pages_of_other_origins(tmp_path: Path, query: str) -> None:
+    async with running_server(settings_for(tmp_path, open_api=True)) as (antiphon, http):
+        place = Place(antiphon, http, "any")
+        with pytest.raises(InvalidStatus) as refused:
+            await place.connect(query, origin="http://evil.example", additional_headers={})
+        assert refused.value.response.status_code == 403
+        url = "/v1/realtime/calls/rtc_x/hangup"
+        for path in ("/v1/realtime/client_secrets", "/v1/realtime/calls?model=x", url, "/talk/key/scripted"):
+            answer = await http.post(path, headers={"Origin": "http://evil.example"}, content=b"{}")
+            assert answer.status_code in (401, 403), path
+            assert "access-control-allow-origin" not in answer.headers
+        assert (await http.get("/calls/x/timeline", headers={"Origin": "http://evil.example"})).status_code == 403
+        assert (await http.post("/v1/realtime/client_secrets")).status_code == 200
 
 
 async def test_a_full_server_says_so_before_the_upgrade(place: Place) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import structlog
 from tests.serving import running_server, settings_for
 
 from antiphon.app import Antiphon
@@ -16,12 +18,19 @@ from antiphon.errors import CapacityError
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.talk.routes import TalkDesk
 
+
+async def enter(antiphon: Antiphon, client: httpx.AsyncClient) -> httpx.Response:
+    """The page, by the address that was printed. The client keeps its cookie."""
+    address = antiphon.talk_address.replace("localhost", "127.0.0.1")
+    return await client.get(address, follow_redirects=True)
+
+
 PARTS = re.compile(r'(?:href|src)="(talk/[^"]+)"|from "\./([^"]+)"')
 
 
 async def test_the_page_and_all_its_parts_are_served_and_fetch_nothing_from_elsewhere(tmp_path: Path) -> None:
-    async with running_server(settings_for(tmp_path)) as (_, client):
-        page = await client.get("/talk")
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        page = await enter(antiphon, client)
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         seen: dict[str, httpx.Response] = {"/talk": page}
         waiting = [page]
@@ -61,11 +70,53 @@ async def test_unchanged_parts_are_not_sent_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["index.html", "..", "%2e%2e%2froutes.py", "routes.py", "page/talk.js", "talk.js/"])
 async def test_nothing_else_is_served(tmp_path: Path, path: str) -> None:
     async with running_server(settings_for(tmp_path)) as (_, client):
-        assert (await client.get(f"/talk/{path}")).status_code in (404, 307)
+        assert (await client.get(f"/talk/{path}")).status_code == 404
+
+
+async def test_the_printed_address_makes_a_session_and_is_forgotten(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        for ask in (client.get("/talk/assistants"), client.post("/talk/key/scripted")):
+            refused = await ask
+            assert refused.status_code == 403
+            assert "the address that the server printed" in refused.json()["detail"]
+        shut = await client.get("/talk")
+        assert (shut.status_code, shut.headers["cache-control"]) == (403, "no-store")
+        assert "<title>Talk" in shut.text, "where a private key may be typed"
+        assert (await client.get("/talk?token=wrong")).status_code == 403
+        first = antiphon.talk_address
+        with structlog.testing.capture_logs() as logs:
+            answer = await client.get(first.replace("localhost", "127.0.0.1"))
+        assert (answer.status_code, answer.headers["location"], answer.content) == (303, "talk", b"")
+        cookie = answer.headers["set-cookie"]
+        assert all(part in cookie.lower() for part in ("httponly", "samesite=strict", "path=/talk"))
+        assert [(line["event"], line["next_address"]) for line in logs] == [("talk_page_opened", antiphon.talk_address)]
+        assert antiphon.talk_address != first
+        assert (await client.get("/talk")).status_code == 200
+        assert (await client.post("/talk/key/scripted")).status_code == 200
+        client.cookies.clear()
+        assert (await client.get(first.replace("localhost", "127.0.0.1"))).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "failure", [sqlite3.OperationalError("database or disk is full"), OSError(28, "No space left")]
+)
+async def test_on_a_full_disk_it_is_said_that_no_key_can_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        await enter(antiphon, client)
+
+        def full(*given: object) -> None:
+            raise failure
+
+        monkeypatch.setattr(antiphon.client_secrets, "create", full)
+        answer = await client.post("/talk/key/scripted")
+        assert (answer.status_code, "keep a key" in answer.json()["detail"]) == (503, True)
 
 
 async def test_a_browser_on_this_machine_gets_a_key_that_opens_one_assistant_and_nothing_else(tmp_path: Path) -> None:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        await enter(antiphon, client)
         listed = (await client.get("/talk/assistants")).json()
         assert listed["default"] == "scripted"
         assert {"scripted", "front-desk"} <= set(listed["assistants"])
@@ -101,7 +152,7 @@ async def test_where_it_is_off_there_is_no_page(tmp_path: Path, given: dict[str,
 
 
 async def test_an_open_api_has_an_open_page(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, open_api=True, public_url="https://voice.example")
+    settings = settings_for(tmp_path, open_api=True, public_url="https://voice.example", expose_without_protection=True)
     async with running_server(settings) as (antiphon, _):
         url = f"http://127.0.0.1:{antiphon.settings.port}/talk/assistants"
         async with httpx.AsyncClient() as client:
@@ -140,6 +191,7 @@ def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
 
 async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        await enter(antiphon, client)
 
         def full(*given: object) -> None:
             raise CapacityError("full")
@@ -152,6 +204,7 @@ async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: p
     ("given", "url"),
     [
         ({"host": "127.0.0.1"}, "http://localhost:8080/talk"),
+        ({"host": "::1"}, "http://localhost:8080/talk"),
         ({"host": "0.0.0.0"}, "http://localhost:8080/talk"),
         ({"public_url": "https://voice.example"}, "https://voice.example/talk"),
         ({"realtime": {"talk_page": "off"}}, ""),
@@ -161,7 +214,12 @@ async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: p
 def test_the_address_that_is_printed_is_one_a_browser_gives_a_microphone_to(
     tmp_path: Path, given: dict[str, Any], url: str
 ) -> None:
-    assert Antiphon(settings_for(tmp_path, port=8080, **given), ManualClock()).talk_url == url
+    antiphon = Antiphon(settings_for(tmp_path, port=8080, **given), ManualClock())
+    assert antiphon.talk_url == url
+    if given.get("host") in ("127.0.0.1", "::1"):
+        assert re.fullmatch(re.escape(url) + r"\?token=[\w-]{43}", antiphon.talk_address)
+    else:
+        assert antiphon.talk_address == url, "who is elsewhere types a key"
 
 
 async def test_browsers_that_ask_for_an_icon_get_it(tmp_path: Path) -> None:

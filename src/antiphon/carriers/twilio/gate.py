@@ -18,7 +18,8 @@ from antiphon.carriers.twilio.transport import TwilioMediaListener
 from antiphon.carriers.twilio.wire import Start
 from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProtocolViolation, ProviderError
 from antiphon.transports.base import CallAcceptor, CallSink, CallStarted
-from antiphon.transports.socket import Refusal, UpgradeRequest
+from antiphon.transports.handshake import Refusal
+from antiphon.transports.socket import UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
 

@@ -48,7 +48,8 @@ class HttpxClient(AsyncHttpClient):  # type: ignore[misc]  # the SDK is not type
             auth=auth or httpx.USE_CLIENT_DEFAULT,
             timeout=timeout or httpx.USE_CLIENT_DEFAULT,
         )
-        return Response(answer.status_code, answer.text, answer.headers)
+        # Twilio writes JSON in UTF-8 (RFC 8259 §8.1); httpx would take the answer's own word for a codec, whichever it names.
+        return Response(answer.status_code, answer.content.decode("utf-8", "replace"), answer.headers)
 
     async def close(self) -> None:
         """Close the pool. Safe to call twice."""

@@ -111,7 +111,7 @@ class _Desk:
         self._losses = losses
         self._statuses = status.CallStatuses()
         self._answers = status.CallAnswers()
-        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
+        self._verifier = SignatureVerifier(settings.auth_token, settings.base_url, settings.account_sid)
         self._call_id_secret = settings.secret("call-id")
 
     async def voice(self, request: Request) -> Response:

@@ -18,6 +18,7 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.realtime.http import HttpError
 from antiphon.surfaces.realtime.secrets import PREFIX as SECRET_PREFIX
 from antiphon.surfaces.realtime.secrets import ClientSecret, ClientSecrets
@@ -68,13 +69,17 @@ class AccessControl:
         clock: Clock,
         *,
         open_api: bool = False,
+        open_anywhere: bool = False,
         origins: Collection[str] = ("*",),
     ) -> None:
+        """``open_api``: whoever asks on this machine needs no key, ``open_anywhere``: nor elsewhere. No web page profits but our own and
+        those of origins that are named: to a browser, every page is on this machine."""
         self._keys = keys
         self._secrets = secrets
         self._clock = clock
         self._open_api = open_api
-        self._origins = frozenset(origins)
+        self._open_anywhere = open_anywhere
+        self._origins = frozenset(origins) - ({"*"} if open_api else set())
 
     def authenticate(self, headers: Mapping[str, str]) -> Access:
         """Who asks; ``headers`` by lower-case names. Raises HttpError: 401 without a good key, 403 for a page of an origin that is not
@@ -83,7 +88,9 @@ class AccessControl:
         key = key_of(headers)
         if key.startswith(SECRET_PREFIX):
             return Access(self._secret(key))
-        if self._open_api or (key and self._is_private(key)):
+        if self._open_api and (self._open_anywhere or is_for_here(headers)):
+            return Access()
+        if key and self._is_private(key):
             return Access()
         if not key:
             raise _unauthorized("No API key was given: Authorization: Bearer <key> (antiphon keys create).")
@@ -97,10 +104,7 @@ class AccessControl:
 
     def _check_origin(self, headers: Mapping[str, str]) -> None:
         """Browsers do not ask before they open a WebSocket on another site, so it is asked here. Our own pages are always welcome."""
-        origin = headers.get("origin", "")
-        if not origin or "*" in self._origins or origin in self._origins:
-            return
-        if origin.partition("://")[2] != headers.get("host"):
+        if "*" not in self._origins and is_foreign(headers, self._origins):
             raise HttpError(403, "Web pages of this origin may not use this server.", "origin_not_allowed")
 
     def _secret(self, key: str) -> ClientSecret:

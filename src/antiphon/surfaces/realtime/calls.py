@@ -74,7 +74,7 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
 
 def _configuration(sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer) -> SessionConfig:
     """What the session begins with. Raises HttpError, ClientError."""
-    model = request.query_params.get("model", "")
+    model = request.query_params.get("model") or request.query_params.get("deployment", "")  # Azure's word for it
     transcription = request.query_params.get("intent") == "transcription"
     if who.secret is None:
         return sessions.configure(model, offer.session, transcription=transcription)

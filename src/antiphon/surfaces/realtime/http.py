@@ -20,11 +20,13 @@ from antiphon.errors import AntiphonError, CapacityError
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 
 PREFIX = "/v1/realtime"
-PREFIXES = (PREFIX, f"/openai{PREFIX}")
-"""OpenAI's, and Azure's."""
+PREFIXES = (PREFIX, f"/openai{PREFIX}", "/openai/realtime")
+"""OpenAI's, and Azure's: that of today and that of ``AsyncAzureOpenAI`` with an ``api-version``, whose ``deployment`` is the model."""
 MAX_BODY_BYTES = 512 * 1024
 """A session's configuration may hold long instructions and 128 tools, an offer a few kilobytes."""
 BODY_TIMEOUT_S = 5.0
+_LEVELS_AROUND = 32
+"""More than any answer of ours has around what a client sent. orjson writes 254 levels."""
 _UNDER = tuple(f"{prefix}/" for prefix in PREFIXES)
 _logger = structlog.get_logger(__name__)
 
@@ -110,11 +112,24 @@ async def read_object(request: Request) -> dict[str, Any]:
     if not body.strip():
         return {}
     try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        document = parse_json(body)
+    except ValueError:
         raise HttpError(400, "The body of the request could not be parsed as JSON.", "invalid_json") from None
     if not isinstance(document, dict):
         raise HttpError(400, "The body of the request must be a JSON object.", "invalid_type")
+    return document
+
+
+def parse_json(text: bytes) -> Any:
+    """Raises ValueError for what is no JSON, and for what is nested so deep that it could not be written in an answer."""
+    document = orjson.loads(text)
+    around = document
+    for _ in range(_LEVELS_AROUND):
+        around = [around]
+    try:
+        orjson.dumps(around)  # quicker than to look for the depth
+    except TypeError:
+        raise ValueError("nested too deep") from None
     return document
 
 

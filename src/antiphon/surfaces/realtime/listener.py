@@ -15,17 +15,17 @@ import structlog
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.surfaces.realtime.access import AccessControl, Act
 from antiphon.surfaces.realtime.connection import RealtimeSession
-from antiphon.surfaces.realtime.http import HttpError, no_room
+from antiphon.surfaces.realtime.http import PREFIXES, HttpError, no_room
 from antiphon.surfaces.realtime.protocol.beta import to_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.base import LostReason
+from antiphon.transports.handshake import Refusal
 from antiphon.transports.listener import MediaListener, SocketLimits
-from antiphon.transports.socket import Refusal, UpgradeRequest
+from antiphon.transports.socket import UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 
-PATHS = ("/v1/realtime", "/openai/v1/realtime")
-"""OpenAI's, and Azure's."""
+PATHS = PREFIXES
 SUBPROTOCOL = "realtime"
 BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 """The dialect before the final one; elsewhere it is asked for by the header ``OpenAI-Beta: realtime=v1``."""
@@ -45,6 +45,8 @@ Begin = Callable[["RealtimeListener"], None]
 class RealtimeListener(MediaListener):
     """One WebSocket: a ``Controller``."""
 
+    LIMITS = LIMITS
+
     __slots__ = (
         "_begin",
         "_beta",
@@ -57,7 +59,7 @@ class RealtimeListener(MediaListener):
 
     def __init__(self, watch: SocketWatch, subprotocol: str, begin: Begin, *, beta: bool = False) -> None:
         """``begin`` gives it its session once it may be written to. ``beta``: it speaks the older dialect."""
-        super().__init__(watch, LIMITS, subprotocol)
+        super().__init__(watch, subprotocol=subprotocol)
         self._begin: Begin | None = begin
         self._beta = beta
         self._session: RealtimeSession | None = None
@@ -134,7 +136,7 @@ class RealtimeGate:
     def on_upgrade(self, request: UpgradeRequest) -> RealtimeListener | Refusal:
         """A session's own connection, or a sideband."""
         try:
-            if request.path not in PATHS:
+            if request.folded_path not in PATHS:
                 raise HttpError(404, "There is no such WebSocket here.", "not_found")
             begin = self._answer(request)
         except HttpError as error:
@@ -159,7 +161,8 @@ class RealtimeGate:
         stored = access.secret.session if access.secret is not None else {}
         self._sessions.require_room()
         try:
-            config = self._sessions.configure(query.get("model", ""), stored, transcription=transcription)
+            model = query.get("model") or query.get("deployment", "")  # Azure's word for it
+            config = self._sessions.configure(model, stored, transcription=transcription)
         except ClientError as error:  # the server has changed since the secret was made
             raise HttpError(400, error.message, error.code, param=error.param) from None
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-import orjson
 import structlog
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, read_body
+from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, parse_json, read_body
 from antiphon.surfaces.realtime.protocol.errors import missing, wrong_type
 
 _MOST_PARTS = 8
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 §5.1.1
+_BYTES_AS_TEXT = "latin-1"
 _logger = structlog.get_logger(__name__)
 
 
@@ -65,14 +67,12 @@ async def _read_form(request: Request) -> CallOffer:
         yield body
 
     parser = MultiPartParser(
-        request.headers, stream(), max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=MAX_BODY_BYTES
+        _form_headers(request), stream(), max_files=_MOST_PARTS, max_fields=_MOST_PARTS, max_part_size=MAX_BODY_BYTES
     )
     try:
         form = await parser.parse()
     except MultiPartException:
-        raise HttpError(
-            400, "The form of the request could not be parsed as multipart/form-data.", "invalid_form"
-        ) from None
+        raise _invalid_form() from None
     try:
         sdp, session = await _part(form.get("sdp")), await _part(form.get("session"))
     finally:
@@ -82,11 +82,27 @@ async def _read_form(request: Request) -> CallOffer:
     return CallOffer(_sdp(sdp), _session(session))
 
 
+def _form_headers(request: Request) -> Headers:
+    """What the parser is told of the form: its boundary. The client's ``charset`` it would take for the name of any codec of Python's,
+    some of which need the square of the text's length; with ours every byte stays what it was."""
+    from python_multipart.multipart import parse_options_header
+
+    _, options = parse_options_header(request.headers["content-type"])
+    boundary = options.get(b"boundary", b"").decode("latin-1")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise _invalid_form()
+    return Headers({"content-type": f'multipart/form-data; boundary="{boundary}"; charset={_BYTES_AS_TEXT}'})
+
+
+def _invalid_form() -> HttpError:
+    return HttpError(400, "The form of the request could not be parsed as multipart/form-data.", "invalid_form")
+
+
 async def _part(value: UploadFile | str | None) -> bytes | None:
     """Browsers send a part that has a type of its own as a file."""
     if isinstance(value, UploadFile):
         return await value.read()
-    return value.encode("utf-8", "surrogatepass") if value is not None else None
+    return value.encode(_BYTES_AS_TEXT) if value is not None else None
 
 
 def _sdp(body: bytes) -> str:
@@ -100,8 +116,8 @@ def _session(part: bytes | None) -> Mapping[str, Any]:
     if part is None or not part.strip():
         return {}
     try:
-        session = orjson.loads(part)
-    except orjson.JSONDecodeError:
+        session = parse_json(part)
+    except ValueError:
         raise HttpError(
             400, "The part 'session' could not be parsed as JSON.", "invalid_json", param="session"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -70,12 +71,22 @@ class TalkDesk:
         return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
 
 
-def routes(desk: TalkDesk, visitors: Visitors) -> list[Route]:
-    """``/talk`` and what lies under it."""
+def routes(desk: TalkDesk, visitors: Visitors, on_admitted: Callable[[], None] = lambda: None) -> list[Route]:
+    """``/talk`` and what lies under it. ``on_admitted``: the printed token has been used, and there is another."""
     page = _read_page()
 
     async def talk(request: Request) -> Response:
-        return _file(request, page["index.html"])
+        """The page. To whoever brings the printed token: a session, and the page's address without it, so that it is neither kept in
+        the browser's history nor copied with the address. 403 for those who need one and have none; they may type a private key."""
+        if "token" in request.query_params:
+            session = visitors.admit(request)
+            if session:
+                on_admitted()
+                return _begin_session(visitors.cookie, session)
+        answer = _file(request, page["index.html"])
+        if visitors.wants_token and not visitors.needs_no_key(request):
+            return _file(request, page["index.html"], 403)
+        return answer
 
     async def assistants(request: Request) -> Response:
         """Names are told to those only who may talk to them."""
@@ -88,6 +99,9 @@ def routes(desk: TalkDesk, visitors: Visitors) -> list[Route]:
             return _json(desk.key(request.path_params["assistant"]))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
+        except (sqlite3.Error, OSError) as error:  # a full disk, as a rule
+            _logger.error("talk_key_not_kept", problem=type(error).__name__)
+            raise HTTPException(503, "The server cannot keep a key now; its log tells why") from error
 
     async def part(request: Request) -> Response:
         name = request.path_params["name"]
@@ -126,17 +140,33 @@ def _read_page() -> dict[str, _Part]:
     return parts
 
 
-def _file(request: Request, part: _Part) -> Response:
+def _file(request: Request, part: _Part, status: int = 200) -> Response:
+    if status != 200:
+        return Response(part.content, status, {**_HEADERS, "Cache-Control": "no-store"}, part.type)
     headers = {**_HEADERS, "ETag": part.etag}
     if request.headers.get("if-none-match") == part.etag:
         return Response(None, 304, headers)
     return Response(part.content, headers=headers, media_type=part.type)
 
 
+def _begin_session(cookie: str, session: str) -> Response:
+    headers = {**_HEADERS, "Cache-Control": "no-store", "Location": "talk"}
+    answer = Response(None, 303, headers)
+    # Not ``Secure``: it is for http://localhost. Until the browser closes; the server's own limit is shorter than most of those.
+    answer.set_cookie(cookie, session, path="/talk", httponly=True, samesite="strict")
+    return answer
+
+
 def _check(visitors: Visitors, request: Request) -> None:
-    if not visitors.welcome(request):
-        _logger.info("talk_visitor_refused", path=request.url.path[:64])
-        raise HTTPException(401, "A private key is needed (antiphon keys create)", {"WWW-Authenticate": "Bearer"})
+    if visitors.welcome(request):
+        return
+    if visitors.wants_token and "authorization" not in request.headers:
+        raise HTTPException(
+            403,
+            "This page opens with the address that the server printed last (talk_page, or next_address), in a browser on the "
+            "server's own machine; or with a private key (antiphon keys create)",
+        )
+    raise HTTPException(401, "A private key is needed (antiphon keys create)", {"WWW-Authenticate": "Bearer"})
 
 
 def _json(content: dict[str, object]) -> Response:

@@ -9,7 +9,10 @@ export function useKey(key) {
   privateKey = key.trim();
 }
 
-/** {assistants: [name], default: name}. Throws Problem `locked` where a key is wanted, `wrong_key` where it is none of theirs. */
+/**
+ * {assistants: [name], default: name}. Throws Problem `locked` where a key is wanted, `unopened` where the address that the server
+ * printed would do as well, `wrong_key` where the key is none of theirs.
+ */
 export async function assistants() {
   return ask("assistants", "GET");
 }
@@ -29,6 +32,7 @@ async function ask(path, method) {
   }
   if (answer.ok) return answer.json();
   if (answer.status === 401) throw new Problem(privateKey ? "wrong_key" : "locked");
+  if (answer.status === 403 && !privateKey) throw new Problem("unopened");
   const { detail } = await answer.json().catch(() => ({}));
   throw new Problem(answer.status === 503 ? "server_full" : "refused", detail);
 }

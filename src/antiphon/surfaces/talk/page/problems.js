@@ -75,6 +75,11 @@ const TEXTS = {
     text: "It wants to be asked once more before a page may be heard.",
     retry: "Let me hear", type: false,
   },
+  unopened: {
+    title: "This page opens with the address that the server printed",
+    text: "Look for talk_page (or next_address, which is newer) in the server's output, and open that address on the same machine. Or give a private key.",
+    retry: false, type: false,
+  },
   wrong_key: {
     title: "This key is not known here",
     text: "It may have been revoked. antiphon keys list shows which there are.",

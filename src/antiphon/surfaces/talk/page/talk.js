@@ -10,6 +10,9 @@ const find = (id) => document.getElementById(id);
 const view = new View();
 const levels = new Levels(find("levels"));
 
+/** Problems that a private key solves. */
+const LOCKED = ["locked", "unopened", "wrong_key"];
+
 /** The call there is, or null. */
 let visit = null;
 
@@ -45,7 +48,7 @@ function over(problem, lasted) {
   levels.clear();
   view.clock("");
   document.body.dataset.floor = "nobody";
-  if (problem?.code === "locked" || problem?.code === "wrong_key") return lock(problem);
+  if (LOCKED.includes(problem?.code)) return lock(problem);
   view.phase("idle");
   view.status(lasted ? `Call ended after ${lasted}` : "Ready when you are");
   if (problem) view.problem(explain(problem));
@@ -55,7 +58,7 @@ function over(problem, lasted) {
 function lock(problem) {
   view.phase("locked");
   view.status("Not open yet");
-  if (problem.code === "wrong_key") view.problem(explain(problem));
+  if (problem.code !== "locked") view.problem(explain(problem));
   find("key").focus();
 }
 
@@ -68,7 +71,7 @@ async function open() {
     view.phase("idle");
     view.status("Ready when you are");
   } catch (error) {
-    if (error.code === "locked" || error.code === "wrong_key") return lock(error);
+    if (LOCKED.includes(error.code)) return lock(error);
     view.status("Not connected");
     view.problem(explain(error));
   }
