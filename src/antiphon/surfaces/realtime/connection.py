@@ -19,7 +19,7 @@ from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
 from antiphon.session.manager import SessionManager
-from antiphon.session.plan import SessionPlan
+from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.surfaces.realtime import mapping
 from antiphon.surfaces.realtime.asides import Asides
@@ -252,6 +252,11 @@ class RealtimeSession:
         policy = mapping.policy_for(new, self._plan.policy, paced=self.plays_out, max_duration_ms=self._max_duration_ms)
         if policy != core.conversation.policy:
             core.change_policy(policy)
+
+    @property
+    def engines(self) -> Engines:
+        """Those it has now."""
+        return replace(self._plan.engines, stt=self._recogniser)
 
     def voice_of(self, name: str) -> str:
         """The engine's name for a voice. A client's names are not ours: what is not known is the assistant's voice."""
