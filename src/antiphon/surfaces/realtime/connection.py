@@ -84,7 +84,9 @@ class RealtimeSession:
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
-        self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting())
+        self.spoken_items = SpokenItems(
+            lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code)
+        )
         self.refusal: RequestRefused | None = None
         """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
@@ -272,6 +274,10 @@ class RealtimeSession:
             self._recogniser = stt
         except ProviderError as error:
             log.warning("realtime_recogniser_unavailable", session_id=self.id, code=error.code)
+
+    def _note_failure(self, provider: str, code: str) -> None:
+        if self.core is not None:
+            self.core.note_failure(provider, code)
 
     def _media_ms(self) -> float:
         return self.core.port.media_ms if self.core is not None else 0.0
