@@ -75,11 +75,27 @@ class ServedAssistants:
         return [name for name in self._library.names() if self._can_be_called(name)]
 
     def specs(self) -> Iterator[AssistantSpec]:
-        """All whose engines shall be there: not those of files that are gone."""
+        """All whose engines shall be there: not those of files that are gone, nor of a version that another one has replaced."""
+        self._settle()
         for versions in (self._served, self._coming):
             for name, loaded in versions.items():
                 if self._library.has(name):
                     yield loaded.spec
+
+    def _settle(self) -> None:
+        """New versions whose engines have started, or cannot, though nobody has called since."""
+        for name, new in list(self._coming.items()):
+            try:
+                engines = self._engines.for_assistant(new.spec)
+            except (ConfigurationError, ProviderUnavailable) as error:
+                del self._coming[name]
+                self._tell(name, error)
+                continue
+            if self._engines.ready(engines):
+                self._served[name] = self._coming.pop(name)
+            elif broken := self._engines.broken(engines):
+                del self._coming[name]
+                self._tell(name, ProviderUnavailable("engines", broken))
 
     def _can_be_called(self, name: str) -> bool:
         if name in self._served:
