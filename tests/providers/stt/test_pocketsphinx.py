@@ -289,6 +289,33 @@ async def test_recordings_leave_the_recogniser_to_those_who_speak(stt: Pocketsph
         assert isinstance(hog.answers[0], Transcribed), "in their own time they are served, too"
 
 
+async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
+    """In dictation there are few decoders, and each is held for as long as an utterance lasts."""
+    engine = PocketsphinxSpeechToText(dictation_decoders=2)
+    await engine.start()
+    try:
+        hogs = [Ear() for _ in range(3)]
+        for hog in hogs:
+            stream = engine.open(WIDE, ExpectedAnswers(), hog)
+            stream.begin(1)
+            stream.push(hum(WIDE)[: WIDE.bytes_for_ms(500)] * 20)
+            stream.finish(1)
+        live = Ear()
+        stream = engine.open(TELEPHONE, ExpectedAnswers(), live)
+        for utterance in (1, 2):
+            stream.begin(utterance)
+            stream.push(hum(TELEPHONE)[: TELEPHONE.bytes_for_ms(400)])
+            stream.finish(utterance)
+            assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
+        for hog in hogs:
+            async with asyncio.timeout(120):
+                while not hog.answers:
+                    await asyncio.wait_for(hog._changed.wait(), 120)
+            assert isinstance(hog.answers[0], Transcribed), "one after the other"
+    finally:
+        await engine.close()
+
+
 async def test_more_than_the_longest_recording_fails_this_utterance_only(stt: PocketsphinxSpeechToText) -> None:
     ear = Ear()
     stream = stt.open(WIDE, ANSWERS, ear)

@@ -13,6 +13,7 @@ import structlog
 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
+from antiphon.providers.stt.places import Places
 from antiphon.providers.worker import PoolHealth, WorkerPool, WorkerStream
 from antiphon.providers.worker_frames import Frame
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -21,9 +22,11 @@ NAME = "pocketsphinx"
 _ENGINE = "antiphon.providers.stt.pocketsphinx_worker:PocketsphinxEngine"
 _SEND_MS = 60
 """Audio is handed over in pieces of this length: a third of the work of 20 ms frames. ``finish`` sends what is left at once."""
-_AHEAD_MS = 3000
-"""Audio that is further ahead of the clock than this is a recording, not a caller (whose network has stood still for a moment, perhaps): it
-waits its turn behind live speech."""
+_AHEAD_MS = 800
+"""Audio that is further ahead of the clock than this is not heard from a caller just now: it is a recording, or a network
+stood still."""
+_SHORT_MS = 3000
+"""A longer recording waits for a decoder, of which long ones together have not all: the others are for those who speak."""
 _TURN_MS = 200
 """Recordings are decoded in pieces of this length: what live speech may have to wait for, some 20 ms of work."""
 _TOO_FAR_BEHIND = "its worker process is too far behind"
@@ -80,6 +83,8 @@ class PocketsphinxSpeechToText:
             "min_confidence": min_confidence,
             "partial_every_ms": partial_every_ms,
         }
+        self._dictates = dictation_decoders > 0
+        self._places = Places(max(1, dictation_decoders - 1) * workers)
         self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers, hung_after_s=hung_after_s)
 
     @property
@@ -95,7 +100,10 @@ class PocketsphinxSpeechToText:
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> PocketsphinxStream:
         if audio not in self.formats:
             raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
-        return PocketsphinxStream(self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms)
+        places = self._places if self._dictates else None
+        return PocketsphinxStream(
+            self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms, places
+        )
 
 
 class PocketsphinxStream:
@@ -112,8 +120,11 @@ class PocketsphinxStream:
         on_event: OnTranscription,
         max_utterance_ms: int,
         final_timeout_ms: int,
+        places: Places | None,
     ) -> None:
+        """``places`` are those for long recordings in dictation; None where there is no dictation."""
         self._pool = pool
+        self._places = places
         self._audio = audio
         self._answers = answers
         self._on_event = on_event
@@ -126,6 +137,10 @@ class PocketsphinxStream:
         self._finishing = False
         self._heard_bytes = 0
         self._begun_s = 0.0
+        self._begun = False
+        """Whether the process knows of the open utterance."""
+        self._waits = False
+        """Whether it is a long recording that has no decoder yet."""
         self._unsent = bytearray()
         self._timeout: asyncio.TimerHandle | None = None
         self._closed = False
@@ -150,7 +165,9 @@ class PocketsphinxStream:
             except ProviderUnavailable as unavailable:
                 self._fail(unavailable.problem)
                 return
-        self._send("begin", {"utterance": utterance})
+        self._begun = self._waits = False
+        if self._places is None or self._answers.phrases or self._answers.grammar:
+            self._tell_begin()  # decoders of grammars are many, and one is taken early
 
     def push(self, audio: bytes) -> None:
         if self._utterance is None or self._finishing:
@@ -166,14 +183,9 @@ class PocketsphinxStream:
     def finish(self, utterance: int) -> None:
         if utterance != self._utterance or self._finishing:
             return  # it has failed already, or was superseded: both have been told
-        self._send_audio()
         self._finishing = True
-        if self._stream is not None and self._stream.behind:
-            if not self._stream.queue("finish", {"utterance": utterance}, on_sent=self._await_final):
-                self._drop_stream(_TOO_FAR_BEHIND)
-            return
-        self._send("finish", {"utterance": utterance})
-        self._await_final()
+        if not self._waits:
+            self._send_rest()
 
     def expect(self, answers: ExpectedAnswers) -> None:
         self._answers = answers
@@ -194,18 +206,61 @@ class PocketsphinxStream:
         self.expect(self._answers)
 
     def _send_audio(self) -> None:
-        if not self._unsent:
+        """Live speech at once. What is ahead is kept until it is whole, or too long to be kept, or the clock has caught up."""
+        if self._waits:
             return
+        if not self._is_ahead():
+            self._send_now()
+        elif self._begun:
+            self._queue_audio()
+        elif self._audio.ms_of(len(self._unsent)) > _SHORT_MS and self._places is not None:
+            self._waits = True
+            self._places.ask(self, self._take_place)
+
+    def _send_now(self) -> None:
+        if self._stream is not None and self._stream.behind:
+            self._queue_audio()
+            return
+        self._tell_begin()
         audio = bytes(self._unsent)
         self._unsent.clear()
-        stream = self._stream
-        if stream is None or not (stream.behind or self._is_ahead()):
+        if audio:
             self._send("audio", {}, audio)
-            return
+
+    def _queue_audio(self) -> None:
+        self._tell_begin()
+        audio = bytes(self._unsent)
+        self._unsent.clear()
         for start in range(0, len(audio), self._turn_bytes):
-            if not stream.queue("audio", {}, audio[start : start + self._turn_bytes]):
+            piece = audio[start : start + self._turn_bytes]
+            if self._stream is not None and not self._stream.queue("audio", {}, piece):
                 self._drop_stream(_TOO_FAR_BEHIND)
-                return
+
+    def _take_place(self) -> None:
+        """A long recording's turn for a decoder has come."""
+        self._waits = False
+        self._queue_audio()
+        if self._finishing:
+            self._send_rest()
+
+    def _send_rest(self) -> None:
+        """What is left of the utterance, and that it is over."""
+        if self._is_ahead():
+            self._queue_audio()
+        else:
+            self._send_now()
+        finish = {"utterance": self._utterance}
+        if self._stream is not None and self._stream.behind:
+            if not self._stream.queue("finish", finish, on_sent=self._await_final):
+                self._drop_stream(_TOO_FAR_BEHIND)
+            return
+        self._send("finish", finish)
+        self._await_final()
+
+    def _tell_begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._send("begin", {"utterance": self._utterance})
 
     def _is_ahead(self) -> bool:
         """Whether more has come than can have been spoken since the utterance began."""
@@ -264,6 +319,9 @@ class PocketsphinxStream:
             self._on_event(event)
 
     def _stop_timeout(self) -> None:
+        """The utterance is over: nothing is waited for, and its place is free."""
+        if self._places is not None:
+            self._places.give_back(self)
         if self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
