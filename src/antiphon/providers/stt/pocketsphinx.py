@@ -249,7 +249,7 @@ class PocketsphinxStream:
             self._queue_audio()
         else:
             self._send_now()
-        finish = {"utterance": self._utterance}
+        finish: dict[str, object] = {"utterance": self._utterance}
         if self._stream is not None and self._stream.behind:
             if not self._stream.queue("finish", finish, on_sent=self._await_final):
                 self._drop_stream(_TOO_FAR_BEHIND)
