@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,7 +26,8 @@ from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
-from antiphon.engines import EngineRoom
+from antiphon.engine_metrics import EngineReader
+from antiphon.engines import EngineRoom, KnowsVoices
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.files import free_bytes, read_or_make, reason, unused_name
 from antiphon.losses import Losses
@@ -35,6 +36,7 @@ from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
+from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
@@ -82,8 +84,9 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
-        self.engines = EngineRoom(settings)
-        self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.prepare)
+        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs())
+        self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
+        self.assistants = ServedAssistants(self.library, self.engines)
         vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
         self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
@@ -111,7 +114,7 @@ class Antiphon:
         self.visitors = Visitors(self.keys, settings.talk_access, settings.port, self.clock)
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
-        self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
+        self.answering = Answering(self.manager, self.assistants.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
             self.manager, self.clock, self._realtime_settings(), self._realtime_plan, self.engines.recogniser
@@ -124,6 +127,7 @@ class Antiphon:
         self.metrics.watch(self._gauges, self._counters, self.losses.counts)
         self.operations_asgi = http.application(self._operations())
         """What is asked on ``metrics_port``."""
+        self.metrics.registry.register(EngineReader(self.engines.health))
         self.asgi = self._build_asgi()
 
     # ---------------------------------------------------------------------------------- life
@@ -190,7 +194,7 @@ class Antiphon:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
         so that their
         engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
-        self.library.find(self.settings.assistant)
+        self.assistants.prepare(self.settings.assistant, needed=True)
         folder = self.settings.assistants_dir
         try:
             names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
@@ -198,11 +202,27 @@ class Antiphon:
             raise ConfigurationError("assistants_dir", f"{folder} cannot be read ({reason(error)})") from None
         for name in sorted(names - {self.settings.assistant}):
             try:
-                self.library.find(name)
+                self.assistants.prepare(name)
             except ConfigurationError as error:
                 log.warning("assistant_unusable", assistant=name, file=error.file, line=error.line, problem=str(error))
             except ProviderUnavailable as error:
                 log.warning("assistant_unusable", assistant=name, problem=str(error))
+        self._check_voices()
+
+    def _check_voices(self) -> None:
+        """The voices that clients' names stand for must be there, too."""
+        realtime = self.settings.realtime
+        if realtime.voices:
+            _, engines = self.assistants.find(realtime.assistant or self.settings.assistant)
+            for name, voice in realtime.voices.items():
+                if isinstance(engines.voices[0], KnowsVoices):
+                    engines.voices[0].check_voice(voice, f"realtime.voices.{name}")
+
+    def _engines_in_use(self) -> Iterator[object]:
+        """Asked before an engine is closed."""
+        plans = [session.plan.engines for session in self.manager.sessions()]
+        for engines in (*plans, *self.realtime.engines()):
+            yield from (engines.stt, *engines.models, *engines.voices)
 
     # ---------------------------------------------------------------------------------- calls
 
@@ -212,13 +232,12 @@ class Antiphon:
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         name = call.assistant or self.settings.assistant
-        assistant = self.library.find(name)
+        assistant, engines = self.assistants.find(name)
         spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
         # A call that comes back after its stream (a transfer returns) is the same call, and what is there of it stays.
         file_name = unused_name(self.calls_dir, call.call_id, (".wav", ".jsonl"))
-        engines = self.engines.for_assistant(spec)
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
         return SessionPlan(
@@ -369,7 +388,14 @@ class Antiphon:
             origins=[origin for origin in self.settings.realtime.cors_origins if origin != "*"],
         )
         return http.operations(
-            self.manager, self.metrics, self.timelines, self._status, guarded, self.clock, metrics=metrics
+            self.manager,
+            self.metrics,
+            self.timelines,
+            self._status,
+            guarded,
+            self.clock,
+            self._engines_down,
+            metrics=metrics,
         )
 
     def _talk(self) -> list[Route]:
@@ -384,7 +410,7 @@ class Antiphon:
             secret, key = self.client_secrets.create(session, ttl_s, self.clock.wall_ms())
             return key, secret.expires_wall_ms
 
-        desk = TalkDesk(make_key, self.library.names, self.settings.assistant, self.clock)
+        desk = TalkDesk(make_key, self.assistants.names, self.settings.assistant, self.clock)
         return talk_routes(desk, self.visitors, self._tell_talk_address)
 
     def _tell_talk_address(self) -> None:
@@ -399,6 +425,13 @@ class Antiphon:
             "beats": self.plane.beat.beats,
             "tasks": len(asyncio.all_tasks()),
         }
+
+    def _engines_down(self) -> list[str]:
+        """Engines of the default assistant that could serve nobody now."""
+        try:
+            return self.engines.not_working(self.assistants.find(self.settings.assistant)[0].spec)
+        except (ConfigurationError, ProviderUnavailable):
+            return []  # its file is gone: that is told to whoever calls
 
     def _gauges(self) -> Mapping[str, float]:
         late = sorted(self.plane.beat.lateness_ms)

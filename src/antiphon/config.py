@@ -65,7 +65,7 @@ class Realtime(BaseModel, extra="forbid"):
     """What a session is called that names no model. ``assistant:front-desk`` makes it that assistant."""
     default_voice: str = "marin"
     voices: dict[str, str] = {}
-    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb"}. Every other name gets the assistant's voice."""
+    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb-x-rp"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     strict: bool = False
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
@@ -102,6 +102,17 @@ class Http(BaseModel, extra="forbid"):
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Where ``/metrics``, ``/healthz`` and ``/readyz`` are answered as well, and ``/metrics`` only there. 0: on the server's own port."""
+
+
+class EngineLimits(BaseModel, extra="forbid"):
+    """Engines that run on this machine, in processes of their own."""
+
+    hung_after_s: Annotated[float, Field(ge=1, le=600)] = 4.0
+    """An engine's process that gives no sign of life for this long is killed and replaced."""
+    idle_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    """An engine that no assistant names and no call uses is closed after this."""
+    most: Annotated[int, Field(ge=3, le=1000)] = 32
+    """Different engines with processes of their own (each combination of options is one)."""
 
 
 class WebRtc(BaseModel, extra="forbid"):
@@ -182,6 +193,7 @@ class Settings(BaseSettings):
     webrtc: WebRtc = WebRtc()
     overload: Overload = Overload()
     http: Http = Http()
+    engines: EngineLimits = EngineLimits()
 
     @field_validator("host")
     @classmethod

@@ -129,6 +129,10 @@ class AssistantLibrary:
             self._check(spec)
         return loaded
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, whatever is in it."""
+        return self._find(name) is not None
+
     def names(self) -> list[str]:
         """All of them, in order."""
         return sorted({path.stem for folder in self._folders for path in _assistant_files(folder)})

@@ -18,6 +18,8 @@ from antiphon.vocabulary import AudioFormat, Encoding
 
 EXPECTED_ANSWER_COMPLETE = 0.95
 """A whole expected answer was recognised: as good as a full stop."""
+TRANSCRIPTION_FAILED = "transcription_failed"
+"""The label failures of a recogniser are counted under."""
 
 
 class Listening:

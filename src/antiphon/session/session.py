@@ -23,7 +23,7 @@ from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, SpeechToText
 from antiphon.session.event_log import EventLogWriter, LogHeader
-from antiphon.session.listening import Listening
+from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.pump import Pump
@@ -91,7 +91,7 @@ class Session:
             line,
             plan.hearing.preroll_ms,
             self._pump.feed,
-            partial(_transcription_failed, self._losses, call.call_id),
+            partial(_transcription_failed, self._losses, call.call_id, self._watched.provider_failed),
         )
         try:
             self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
@@ -162,6 +162,10 @@ class Session:
     def _for_recogniser(self, policy: Policy) -> Policy:
         """The policy, knowing what the words of this call's recogniser are worth."""
         return policy if policy.partials == self._partials else replace(policy, partials=self._partials)
+
+    def note_failure(self, provider: str, code: str) -> None:
+        """A surface has used one of the call's engines, and it failed: for those who watch."""
+        self._watched.provider_failed(provider, code)
 
     def commit_turn(self) -> None:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
@@ -390,7 +394,10 @@ class Session:
             self._end(do.EndCall(EndReason.SERVER_DIED))
 
 
-def _transcription_failed(losses: Losses, call_id: str, provider: str, problem: str) -> None:
+def _transcription_failed(
+    losses: Losses, call_id: str, on_failure: Callable[[str, str], None], provider: str, problem: str
+) -> None:
+    on_failure(provider, TRANSCRIPTION_FAILED)
     losses.count("transcriptions_failed", provider=provider)
     losses.tell("transcription_failed", call_id, call_id=call_id, provider=provider, problem=problem)
 

@@ -137,10 +137,12 @@ def operations(
     status: Callable[[], dict[str, Any]],
     guarded: Callable[[Handler], Handler],
     clock: Clock,
+    engines_down: Callable[[], Sequence[str]] = tuple,
     *,
     metrics: bool = True,
 ) -> list[Route]:
-    """Health, readiness, ``metrics`` (or not) and the timelines of calls."""
+    """Health, readiness, ``metrics`` (or not) and the timelines of calls. ``engines_down`` names engines without which no call makes
+    sense."""
     scraped = _Scraped(call_metrics.text, clock)
 
     async def healthz(request: Request) -> Response:
@@ -153,6 +155,8 @@ def operations(
             manager.require_admission()
         except CapacityError as error:
             return _json({"status": error.reason, "calls": manager.live}, status_code=503)
+        if down := engines_down():
+            return _json({"status": "engines", "engines": list(down), "calls": manager.live}, status_code=503)
         return _json({"status": "ready", "calls": manager.live})
 
     async def prometheus(request: Request) -> Response:

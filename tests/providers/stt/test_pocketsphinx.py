@@ -14,6 +14,7 @@ from antiphon.audio import g711
 from antiphon.audio.resample import resample
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, SpeechToText, Transcribed, TranscriptionFailed
+from antiphon.providers.scripted_hum import hum
 from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
@@ -255,6 +256,117 @@ async def test_a_crash_fails_the_open_utterance_and_the_next_one_is_heard(stt: P
     stream.close()
 
 
+async def recorded(stt: PocketsphinxSpeechToText, ear: Ear, seconds: int) -> None:
+    """Say so much at once, as a client with a recording does."""
+    stream = stt.open(WIDE, ANSWERS, ear)
+    stream.begin(1)
+    second = hum(WIDE)[: WIDE.bytes_for_ms(500)] * 2
+    for _ in range(seconds):
+        stream.push(second)
+    stream.finish(1)
+
+
+async def test_recordings_leave_the_recogniser_to_those_who_speak(stt: PocketsphinxSpeechToText) -> None:
+    hogs = [Ear() for _ in range(4)]
+    for hog in hogs:
+        await recorded(stt, hog, 55)
+    live, short = Ear(), Ear()
+    await recorded(stt, short, 4)
+    stream = stt.open(TELEPHONE, ANSWERS, live)
+    for utterance in (1, 2, 3):
+        stream.begin(utterance)
+        for _ in range(25):
+            stream.push(hum(TELEPHONE)[:160])
+        stream.finish(utterance)
+        assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
+        assert not any(hog.answers for hog in hogs), "the hogs wait, not the caller"
+    assert isinstance((await short.wait_for(1))[0], Transcribed)
+    assert not any(hog.answers for hog in hogs), "who has a little to say does not wait for those who have much"
+    for hog in hogs:
+        async with asyncio.timeout(120):
+            while not hog.answers:
+                await hog.wait_for(1)
+        assert isinstance(hog.answers[0], Transcribed), "in their own time they are served, too"
+
+
+async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
+    """In dictation there are few decoders, and each is held for as long as an utterance lasts."""
+    engine = PocketsphinxSpeechToText(dictation_decoders=2)
+    await engine.start()
+    try:
+        hogs = [Ear() for _ in range(3)]
+        for hog in hogs:
+            stream = engine.open(WIDE, ExpectedAnswers(), hog)
+            stream.begin(1)
+            stream.push(hum(WIDE)[: WIDE.bytes_for_ms(500)] * 20)
+            stream.finish(1)
+        live = Ear()
+        stream = engine.open(TELEPHONE, ExpectedAnswers(), live)
+        for utterance in (1, 2):
+            stream.begin(utterance)
+            stream.push(hum(TELEPHONE)[: TELEPHONE.bytes_for_ms(400)])
+            stream.finish(utterance)
+            assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
+        for hog in hogs:
+            async with asyncio.timeout(120):
+                while not hog.answers:
+                    await asyncio.wait_for(hog._changed.wait(), 120)
+            assert isinstance(hog.answers[0], Transcribed), "one after the other"
+    finally:
+        await engine.close()
+
+
+async def test_more_than_the_longest_recording_fails_this_utterance_only(stt: PocketsphinxSpeechToText) -> None:
+    ear = Ear()
+    stream = stt.open(WIDE, ANSWERS, ear)
+    stream._max_bytes = WIDE.bytes_for_ms(120_000)
+    stream.begin(1)
+    stream.push(bytes(WIDE.bytes_for_ms(100_000)))
+    (failure,) = await ear.wait_for(1)
+    assert isinstance(failure, TranscriptionFailed)
+    assert "behind" in failure.problem
+    stream.begin(2)
+    stream.finish(2)
+    assert isinstance((await ear.wait_for(2))[-1], Transcribed)
+    stream.close()
+
+
+async def test_another_utterance_does_not_wait_for_a_recording_that_was_given_up(stt: PocketsphinxSpeechToText) -> None:
+    ear = Ear()
+    stream = stt.open(WIDE, ANSWERS, ear)
+    stream.begin(1)
+    stream.push(hum(WIDE)[: WIDE.bytes_for_ms(500)] * 100)
+    stream.begin(2)
+    stream.finish(2)
+    first, second = await ear.wait_for(2)
+    assert (first.utterance, second.utterance) == (1, 2)
+    assert isinstance(second, Transcribed)
+    stream.close()
+
+
+async def test_a_call_is_opened_while_no_process_runs_and_its_utterances_fail() -> None:
+    engine = PocketsphinxSpeechToText(dictation_decoders=0)
+    await engine.close()
+    ear = Ear()
+    stream = engine.open(TELEPHONE, ANSWERS, ear)
+    stream.begin(1)
+    assert isinstance((await ear.wait_for(1))[0], TranscriptionFailed)
+    stream.close()
+
+
+async def test_who_speaks_while_the_process_starts_is_heard() -> None:
+    engine = PocketsphinxSpeechToText(dictation_decoders=0)
+    starting = asyncio.create_task(engine.start())
+    ear = Ear()
+    stream = engine.open(TELEPHONE, ANSWERS, ear)
+    stream.begin(1)
+    stream.push(hum(TELEPHONE)[: TELEPHONE.bytes_for_ms(500)])
+    stream.finish(1)
+    assert isinstance((await ear.wait_for(1))[0], Transcribed)
+    await starting
+    await engine.close()
+
+
 async def test_audio_past_the_longest_utterance_is_not_heard(stt: PocketsphinxSpeechToText) -> None:
     stream = stt.open(TELEPHONE, ANSWERS, Ear())
     stream._max_bytes = 100
@@ -276,6 +388,7 @@ async def test_audio_past_the_longest_utterance_is_not_heard(stt: PocketsphinxSp
         {"partial_every_ms": 0},
         {"max_utterance_ms": 0},
         {"final_timeout_ms": -1},
+        {"hung_after_s": 0.5},
     ],
 )
 def test_bad_options(options: dict[str, float]) -> None:
