@@ -66,6 +66,10 @@ class SessionManager:
         self.require_admission()
         self.admission.reserve(self._clock.now_ms())
 
+    def withdraw(self) -> None:
+        """One that was admitted will not come: its request failed."""
+        self.admission.withdraw()
+
     def require_admission(self) -> None:
         """Whether ``admit`` would let a call in. Raises as it does."""
         self.require_room()

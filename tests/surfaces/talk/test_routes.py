@@ -141,7 +141,7 @@ def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
 async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
 
-        def full(*given: object) -> None:
+        def full(*given: object, **named: object) -> None:
             raise CapacityError("full")
 
         monkeypatch.setattr(antiphon.client_secrets, "create", full)

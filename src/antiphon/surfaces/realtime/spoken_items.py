@@ -1,17 +1,19 @@
 """Messages that a client creates as audio: a recording is written down by the session's recogniser before a model can read it.
 
-What is asked of the model meanwhile waits, so that it is answered with the words.
+What is asked of the model meanwhile waits, so that it is answered with the words. A recogniser is shared by all callers, and most of
+them are speaking right now: so a session's recordings are given to it one after the other, each no faster than it is decoded.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
-from antiphon.audio import codec
-from antiphon.audio.resample import resample
+from antiphon.audio.convert import converter
 from antiphon.errors import ProviderError
 from antiphon.providers.base import (
     ExpectedAnswers,
@@ -20,13 +22,18 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
 )
+from antiphon.surfaces.realtime.kept import KeptBytes
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
+from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PATIENCE_S = 15.0
-"""A recogniser that has not said its last word by then has failed."""
+"""A recogniser that has not said its last word by then, after it was given the last of a recording, has failed."""
 MOST = 8
-"""At once, in one session."""
+"""At once, in one session: one is written down, the others wait."""
+PIECE_MS = 1000
+PIECE_EVERY_S = 0.1
+"""Ten times as fast as it was spoken, which is about what the embedded recogniser does."""
 _UTTERANCE = 1
 log = structlog.get_logger(__name__)
 
@@ -34,72 +41,137 @@ OnWords = Callable[[str | None], None]
 """Told the words, or None where there will be none."""
 
 
+@dataclass(slots=True)
+class _Recording:
+    audio: bytes
+    format: AudioFormat
+    on_words: OnWords
+
+
 class SpokenItems:
     """Of one session."""
 
-    def __init__(self, stt: Callable[[], SpeechToText], on_idle: Callable[[], None]) -> None:
-        """``on_idle`` is told when the last of them has been written down."""
+    def __init__(self, stt: Callable[[], SpeechToText], on_idle: Callable[[], None], kept: KeptBytes) -> None:
+        """``on_idle`` is told when the last of them has been written down. ``kept`` counts those that wait."""
         self._stt = stt
         self._on_idle = on_idle
-        self._open: dict[int, tuple[SpeechToTextStream, asyncio.TimerHandle]] = {}
-        self._serial = 0
+        self._kept = kept
+        self._waiting: deque[_Recording] = deque()
+        self._current: _Dictation | None = None
 
     @property
     def busy(self) -> bool:
         """Whether something is being written down."""
-        return bool(self._open)
+        return self._current is not None
 
-    @property
-    def full(self) -> bool:
-        return len(self._open) >= MOST
+    def require_room(self, size: int) -> None:
+        """For a recording of so many bytes. Raises ClientError."""
+        if len(self._waiting) + self.busy >= MOST:
+            raise ClientError("rate_limit_exceeded", "Too many recordings wait to be written down.", "item")
+        self._kept.require(size)
 
-    def write_down(self, audio: bytes, on_words: OnWords) -> None:
-        """``audio`` is PCM at 24 kHz. ``on_words`` is told once, later. Raises ProviderError."""
+    def write_down(self, audio: bytes, audio_format: AudioFormat, on_words: OnWords) -> None:
+        """``on_words`` is told once, later. Raises ProviderError where the recogniser takes no recordings, ClientError as
+        ``require_room``."""
         stt = self._stt()
-        self._serial += 1
-        number = self._serial
-
-        def told(event: TranscriptionEvent) -> None:
-            if isinstance(event, Transcribed) and not event.final:
-                return
-            self._finish(number, event.text if isinstance(event, Transcribed) else None, on_words)
-
-        kind = (
-            PCM if PCM in stt.formats else next((each for each in stt.formats if each.encoding is Encoding.PCM16), None)
-        )
-        if kind is None:
+        if _kind_for(stt) is None:
             raise ProviderError(stt.name, "takes no linear audio")
-        stream = stt.open(kind, ExpectedAnswers(), told)
-        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up, number, stt.name, on_words)
-        self._open[number] = (stream, timer)
-        stream.begin(_UTTERANCE)
-        stream.push(_as(kind, audio))
-        stream.finish(_UTTERANCE)
+        self.require_room(len(audio))
+        self._kept.take(len(audio))
+        self._waiting.append(_Recording(audio, audio_format, on_words))
+        if self._current is None:
+            self._begin_next()
 
     def close(self) -> None:
         """Nothing is told any more."""
-        for stream, timer in self._open.values():
-            timer.cancel()
-            stream.close()
-        self._open.clear()
+        self._waiting.clear()
+        current, self._current = self._current, None
+        if current is not None:
+            current.close()
 
-    def _give_up(self, number: int, provider: str, on_words: OnWords) -> None:
-        log.warning("spoken_item_failed", provider=provider, code="timeout")
-        self._finish(number, None, on_words)
+    def _begin_next(self) -> None:
+        recording, stt = self._waiting.popleft(), self._stt()
+        self._kept.give_back(len(recording.audio))
+        kind = _kind_for(stt)
 
-    def _finish(self, number: int, words: str | None, on_words: OnWords) -> None:
-        if number not in self._open:
-            return
-        stream, timer = self._open.pop(number)
-        timer.cancel()
-        stream.close()
-        on_words(words)
-        if not self._open:
+        def done(words: str | None) -> None:
+            if self._current is dictation:
+                dictation.close()
+                self._finish(recording, words)
+
+        dictation = _Dictation(recording, stt.name, done)
+        self._current = dictation
+        try:
+            if kind is None:  # the recogniser was changed meanwhile
+                raise ProviderError(stt.name, "takes no linear audio")
+            dictation.begin(stt, kind)
+        except ProviderError as error:
+            log.warning("spoken_item_failed", provider=stt.name, code=error.code)
+            asyncio.get_running_loop().call_soon(done, None)
+
+    def _finish(self, recording: _Recording, words: str | None) -> None:
+        recording.on_words(words)
+        self._current = None
+        if self._waiting:
+            self._begin_next()
+        else:
             self._on_idle()
 
 
-def _as(kind: AudioFormat, audio: bytes) -> bytes:
-    if kind == PCM:
-        return audio
-    samples = resample(codec.decode(audio, Encoding.PCM16), PCM.rate_hz, kind.rate_hz)
-    return codec.encode(samples, kind.encoding)
+class _Dictation:
+    """One recording on its way to the recogniser, piece by piece."""
+
+    def __init__(self, recording: _Recording, provider: str, done: Callable[[str | None], None]) -> None:
+        """``done`` is told the words; more than once is the caller's to ignore."""
+        self._audio = recording.audio
+        self._format = recording.format
+        self._provider = provider
+        self._done: Callable[[str | None], None] | None = done
+        self._at = 0
+        self._stream: SpeechToTextStream | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, stt: SpeechToText, kind: AudioFormat) -> None:
+        """Raises ProviderError."""
+        self._convert = converter(self._format, kind) if kind != self._format else bytes
+        self._stream = stt.open(kind, ExpectedAnswers(), self._told)
+        self._stream.begin(_UTTERANCE)
+        self._feed()
+
+    def close(self) -> None:
+        self._done = None
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._stream is not None:
+            self._stream.close()
+
+    def _feed(self) -> None:
+        stream, loop = self._stream, asyncio.get_running_loop()
+        if stream is None or self._done is None:
+            return
+        size = self._format.bytes_for_ms(PIECE_MS)
+        piece = self._audio[self._at : self._at + size]
+        self._at += len(piece)
+        whole = len(piece) - len(piece) % self._format.bytes_per_sample
+        stream.push(self._convert(piece[:whole]))
+        if self._at < len(self._audio):
+            self._timer = loop.call_later(PIECE_EVERY_S, self._feed)
+            return
+        self._timer = loop.call_later(PATIENCE_S, self._give_up)
+        stream.finish(_UTTERANCE)
+
+    def _told(self, event: TranscriptionEvent) -> None:
+        if self._done is None or (isinstance(event, Transcribed) and not event.final):
+            return
+        self._done(event.text if isinstance(event, Transcribed) else None)
+
+    def _give_up(self) -> None:
+        log.warning("spoken_item_failed", provider=self._provider, code="timeout")
+        if self._done is not None:
+            self._done(None)
+
+
+def _kind_for(stt: SpeechToText) -> AudioFormat | None:
+    """The linear format it is given."""
+    linear = (kind for kind in stt.formats if kind.encoding is Encoding.PCM16)
+    return PCM if PCM in stt.formats else next(linear, None)
