@@ -151,6 +151,8 @@ class RealtimeSessions:
         )
         self._live[session.call_id] = session
         if self._look_handle is None:
+            if self._keys is None:
+                self._keys = self._live_keys()
             self._look_later()
         return session
 
