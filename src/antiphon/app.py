@@ -342,14 +342,14 @@ class Antiphon:
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
 
-        def make_key(assistant: str, ttl_s: int) -> tuple[str, int]:
+        def make_key(assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
             session = {
                 "type": "realtime",
                 "model": f"assistant:{assistant}",
                 "audio": {"input": {"transcription": {}}},  # the page shows what it heard
             }
             secret, key = self.client_secrets.create(
-                session, ttl_s, self.clock.wall_ms(), max_sessions=self._realtime_places()
+                session, ttl_s, self.clock.wall_ms(), key_id=key_id, max_sessions=self._realtime_places()
             )
             return key, secret.expires_wall_ms
 

@@ -66,3 +66,13 @@ def test_a_file_that_cannot_be_understood_is_named(path: Path, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"keys\.json"):
         ApiKeys(path).valid("anything")
+
+
+def test_a_key_is_found_with_its_record(path: Path) -> None:
+    keys = ApiKeys(path)
+    made = [keys.create(name, 0) for name in ("a", "b", "c")]
+    for record, secret in made:
+        assert keys.find(secret) == record
+    assert keys.find("sk_antiphon_") is None
+    keys.revoke(made[1][0].id)
+    assert [keys.find(secret) is not None for _, secret in made] == [True, False, True]

@@ -39,20 +39,26 @@ class Visitors:
         origin = request.headers.get("origin")
         if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
             return False
-        if self._open or (self._local and _came_from_here(request)):
-            return True
-        return self._has_key(request)
+        return self._needs_no_key(request) or bool(self._key_id(request))
 
-    def _has_key(self, request: Request) -> bool:
+    def key_id(self, request: Request) -> str:
+        """The private key by which a visitor is welcome: what they are given goes with it. Empty for those who need none."""
+        return "" if self._needs_no_key(request) else self._key_id(request)
+
+    def _needs_no_key(self, request: Request) -> bool:
+        return self._open or (self._local and _came_from_here(request))
+
+    def _key_id(self, request: Request) -> str:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key or len(key) > _MAX_KEY_CHARS:
-            return False
+            return ""
         try:
-            return self._keys.valid(key)
+            record = self._keys.find(key)
         except (ConfigurationError, OSError) as error:
             _logger.error("keys_unreadable", problem=type(error).__name__)
-            return False
+            return ""
+        return record.id if record is not None else ""
 
 
 def _came_from_here(request: Request) -> bool:
