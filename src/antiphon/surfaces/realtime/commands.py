@@ -145,7 +145,7 @@ class Commands:
             session.narration.turns.transcribed(item_id, words, audio_format.ms_of(len(recording)))
 
         try:
-            session.spoken_items.write_down(recording, audio_format, told)
+            session.spoken_items.write_down(recording, told, audio_format)
         except ProviderError:
             told(None)
 

@@ -92,7 +92,7 @@ class RealtimeSession:
         self.inbox = Inbox(me, share)
         self.ahead = AudioAhead(clock, settings.audio_ahead_s * 1000)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
-        self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting(), kept)
+        self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting(), kept=kept)
         self.refusal: RequestRefused | None = None
         """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan

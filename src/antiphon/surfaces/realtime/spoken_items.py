@@ -1,7 +1,7 @@
 """Messages that a client creates as audio: a recording is written down by the session's recogniser before a model can read it.
 
-What is asked of the model meanwhile waits, so that it is answered with the words. A recogniser is shared by all callers, and most of
-them are speaking right now: so a session's recordings are given to it one after the other, each no faster than it is decoded.
+What is asked of the model meanwhile waits, so that it is answered with the words. A session's recordings are written down one after
+the other: the recogniser is shared with other sessions, and each has the same share of it, however many it sends.
 """
 
 from __future__ import annotations
@@ -28,55 +28,69 @@ from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PATIENCE_S = 15.0
-"""A recogniser that has not said its last word by then, after it was given the last of a recording, has failed."""
+"""A recogniser that has not said its last word so long after the recording could have been listened to has failed."""
 MOST = 8
-"""At once, in one session: one is written down, the others wait."""
-PIECE_MS = 1000
-PIECE_EVERY_S = 0.1
-"""Ten times as fast as it was spoken, which is about what the embedded recogniser does."""
+"""At once, in one session."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Of recordings that wait; with so many, no more are taken. The last one may go beyond."""
+_STRIDE_MS = 1000
+"""A recording is converted in strides of this length, with other work of the event loop in between."""
 _UTTERANCE = 1
+TRANSCRIPTION_FAILED = "transcription_failed"
 log = structlog.get_logger(__name__)
 
 OnWords = Callable[[str | None], None]
 """Told the words, or None where there will be none."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Recording:
     audio: bytes
     format: AudioFormat
     on_words: OnWords
+    stream: SpeechToTextStream | None = None
+    timer: asyncio.TimerHandle | None = None
+    feeding: asyncio.Task[None] | None = None
 
 
 class SpokenItems:
     """Of one session."""
 
-    def __init__(self, stt: Callable[[], SpeechToText], on_idle: Callable[[], None], kept: KeptBytes) -> None:
-        """``on_idle`` is told when the last of them has been written down. ``kept`` counts those that wait."""
+    def __init__(
+        self,
+        stt: Callable[[], SpeechToText],
+        on_idle: Callable[[], None],
+        on_failure: Callable[[str, str], None] = lambda provider, code: None,
+        kept: KeptBytes | None = None,
+    ) -> None:
+        """``on_idle`` is told when the last of them has been written down, ``on_failure`` the recogniser's name and a short label.
+        ``kept`` counts those that wait."""
         self._stt = stt
         self._on_idle = on_idle
-        self._kept = kept
+        self._on_failure = on_failure
+        self._kept = kept if kept is not None else KeptBytes(0, "this conversation")
         self._waiting: deque[_Recording] = deque()
-        self._current: _Dictation | None = None
+        self._current: _Recording | None = None
 
     @property
     def busy(self) -> bool:
         """Whether something is being written down."""
         return self._current is not None
 
+    @property
+    def full(self) -> bool:
+        held = len(self._waiting) + (self._current is not None)
+        return held >= MOST or sum(len(each.audio) for each in self._waiting) >= MOST_BYTES
+
     def require_room(self, size: int) -> None:
         """For a recording of so many bytes. Raises ClientError."""
-        if len(self._waiting) + self.busy >= MOST:
+        if self.full:
             raise ClientError("rate_limit_exceeded", "Too many recordings wait to be written down.", "item")
         self._kept.require(size)
 
-    def write_down(self, audio: bytes, audio_format: AudioFormat, on_words: OnWords) -> None:
-        """``on_words`` is told once, later. Raises ProviderError where the recogniser takes no recordings, ClientError as
-        ``require_room``."""
-        stt = self._stt()
-        if _kind_for(stt) is None:
-            raise ProviderError(stt.name, "takes no linear audio")
-        self.require_room(len(audio))
+    def write_down(self, audio: bytes, on_words: OnWords, audio_format: AudioFormat = PCM) -> None:
+        """``on_words`` is told once, later. Raises ProviderError where that cannot be, ClientError where too much is kept."""
+        _kind_for(self._stt())
         self._kept.take(len(audio))
         self._waiting.append(_Recording(audio, audio_format, on_words))
         if self._current is None:
@@ -84,94 +98,81 @@ class SpokenItems:
 
     def close(self) -> None:
         """Nothing is told any more."""
-        self._waiting.clear()
-        current, self._current = self._current, None
-        if current is not None:
-            current.close()
+        while self._waiting:
+            self._kept.give_back(len(self._waiting.popleft().audio))
+        if self._current is not None:
+            recording, self._current = self._current, None
+            _let_go(recording)
 
     def _begin_next(self) -> None:
-        recording, stt = self._waiting.popleft(), self._stt()
+        recording = self._current = self._waiting.popleft()
         self._kept.give_back(len(recording.audio))
-        kind = _kind_for(stt)
+        stt = self._stt()
+        loop = asyncio.get_running_loop()
 
-        def done(words: str | None) -> None:
-            if self._current is dictation:
-                dictation.close()
-                self._finish(recording, words)
+        def told(event: TranscriptionEvent) -> None:
+            if isinstance(event, Transcribed):
+                if event.final:
+                    self._finish(recording, event.text)
+            else:
+                self._fail(recording, stt.name, TRANSCRIPTION_FAILED)
 
-        dictation = _Dictation(recording, stt.name, done)
-        self._current = dictation
         try:
-            if kind is None:  # the recogniser was changed meanwhile
-                raise ProviderError(stt.name, "takes no linear audio")
-            dictation.begin(stt, kind)
+            kind = _kind_for(stt)
+            recording.stream = stt.open(kind, ExpectedAnswers(), told)
         except ProviderError as error:
-            log.warning("spoken_item_failed", provider=stt.name, code=error.code)
-            asyncio.get_running_loop().call_soon(done, None)
+            loop.call_soon(self._fail, recording, stt.name, error.code)
+            return
+        patience_s = PATIENCE_S + recording.format.ms_of(len(recording.audio)) / 1000
+        recording.timer = loop.call_later(patience_s, self._fail, recording, stt.name, "provider_timeout")
+        recording.stream.begin(_UTTERANCE)
+        recording.feeding = loop.create_task(_feed(recording, recording.stream, kind), name="spoken-item")
+
+    def _fail(self, recording: _Recording, provider: str, code: str) -> None:
+        if recording is self._current:
+            log.warning("spoken_item_failed", provider=provider, code=code)
+            self._on_failure(provider, code)
+            self._finish(recording, None)
 
     def _finish(self, recording: _Recording, words: str | None) -> None:
-        recording.on_words(words)
+        if recording is not self._current:
+            return
         self._current = None
+        _let_go(recording)
         if self._waiting:
             self._begin_next()
-        else:
+        recording.on_words(words)
+        if self._current is None:
             self._on_idle()
 
 
-class _Dictation:
-    """One recording on its way to the recogniser, piece by piece."""
-
-    def __init__(self, recording: _Recording, provider: str, done: Callable[[str | None], None]) -> None:
-        """``done`` is told the words; more than once is the caller's to ignore."""
-        self._audio = recording.audio
-        self._format = recording.format
-        self._provider = provider
-        self._done: Callable[[str | None], None] | None = done
-        self._at = 0
-        self._stream: SpeechToTextStream | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self, stt: SpeechToText, kind: AudioFormat) -> None:
-        """Raises ProviderError."""
-        self._convert = converter(self._format, kind) if kind != self._format else bytes
-        self._stream = stt.open(kind, ExpectedAnswers(), self._told)
-        self._stream.begin(_UTTERANCE)
-        self._feed()
-
-    def close(self) -> None:
-        self._done = None
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._stream is not None:
-            self._stream.close()
-
-    def _feed(self) -> None:
-        stream, loop = self._stream, asyncio.get_running_loop()
-        if stream is None or self._done is None:
-            return
-        size = self._format.bytes_for_ms(PIECE_MS)
-        piece = self._audio[self._at : self._at + size]
-        self._at += len(piece)
-        whole = len(piece) - len(piece) % self._format.bytes_per_sample
-        stream.push(self._convert(piece[:whole]))
-        if self._at < len(self._audio):
-            self._timer = loop.call_later(PIECE_EVERY_S, self._feed)
-            return
-        self._timer = loop.call_later(PATIENCE_S, self._give_up)
-        stream.finish(_UTTERANCE)
-
-    def _told(self, event: TranscriptionEvent) -> None:
-        if self._done is None or (isinstance(event, Transcribed) and not event.final):
-            return
-        self._done(event.text if isinstance(event, Transcribed) else None)
-
-    def _give_up(self) -> None:
-        log.warning("spoken_item_failed", provider=self._provider, code="timeout")
-        if self._done is not None:
-            self._done(None)
+async def _feed(recording: _Recording, stream: SpeechToTextStream, kind: AudioFormat) -> None:
+    source = recording.format
+    whole = len(recording.audio) - len(recording.audio) % source.bytes_per_sample
+    audio = recording.audio[:whole]
+    convert = None if kind == source else converter(source, kind)
+    stride = source.bytes_for_ms(_STRIDE_MS)
+    for start in range(0, len(audio), stride):
+        piece = audio[start : start + stride]
+        stream.push(piece if convert is None else convert(piece))
+        await asyncio.sleep(0)
+    stream.finish(_UTTERANCE)
 
 
-def _kind_for(stt: SpeechToText) -> AudioFormat | None:
-    """The linear format it is given."""
-    linear = (kind for kind in stt.formats if kind.encoding is Encoding.PCM16)
-    return PCM if PCM in stt.formats else next(linear, None)
+def _kind_for(stt: SpeechToText) -> AudioFormat:
+    """Raises ProviderError."""
+    if PCM in stt.formats:
+        return PCM
+    for kind in stt.formats:
+        if kind.encoding is Encoding.PCM16:
+            return kind
+    raise ProviderError(stt.name, "takes no linear audio")
+
+
+def _let_go(recording: _Recording) -> None:
+    if recording.timer is not None:
+        recording.timer.cancel()
+    if recording.feeding is not None:
+        recording.feeding.cancel()
+    if recording.stream is not None:
+        recording.stream.close()
