@@ -25,12 +25,14 @@ class AppendedAudio:
     def __init__(self, audio: AudioFormat = PCM) -> None:
         self._rest = b""
         self.format = audio
+        self.ms_per_byte = audio.ms_of(1)
         self._resampler = Resampler(audio.rate_hz, PCM.rate_hz)
 
     def change(self, audio: AudioFormat) -> None:
         """What comes next is in another format."""
         if audio != self.format:
             self.format = audio
+            self.ms_per_byte = audio.ms_of(1)
             self.clear()
 
     def clear(self) -> None:
@@ -65,11 +67,12 @@ class AudioAhead:
         """So much comes now. Raises ClientError where it is too much, and nothing of it is counted."""
         if not self._most_ms:
             return
-        now_ms = self._clock.now_ms()
-        self._left_ms = min(self._left_ms + (now_ms - self._at_ms) * _TIMES_AS_FAST, self._most_ms)
-        self._at_ms = now_ms
-        if audio_ms > self._left_ms:
-            raise audio_too_early(self._most_ms)
+        if audio_ms > self._left_ms:  # before that, nobody need know how late it is
+            now_ms = self._clock.now_ms()
+            self._left_ms = min(self._left_ms + (now_ms - self._at_ms) * _TIMES_AS_FAST, self._most_ms)
+            self._at_ms = now_ms
+            if audio_ms > self._left_ms:
+                raise audio_too_early(self._most_ms)
         self._left_ms -= audio_ms
 
 

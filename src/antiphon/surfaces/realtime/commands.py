@@ -66,13 +66,14 @@ class Commands:
                 "invalid_event_for_transport", "The audio of this session comes on its media track.", "type"
             )
         core = self._core
-        audio, duration_ms = event.audio, session.appended.format.ms_of(len(event.audio))
+        audio, appended = event.audio, session.appended
+        duration_ms = len(audio) * appended.ms_per_byte
         if duration_ms > MAX_AUDIO_MS:
             raise errors.too_much_audio("audio", MAX_AUDIO_MS)
         session.ahead.take(duration_ms)
         if duration_ms > STRIDE_MS:
             return self._append_in_strides(audio)
-        core.audio(session.appended.take(audio), None)
+        core.audio(appended.take(audio), None)
         return None
 
     def _append_in_strides(self, audio: bytes) -> Iterator[float]:

@@ -213,7 +213,7 @@ class RealtimeSession:
     def receive(self, controller: Controller, payload: bytes, *, beta: bool = False) -> None:
         """One message of a client, perhaps in the older dialect. What is wrong with it is told to that client alone."""
         if not self.ended:
-            self.inbox.put(controller, payload, beta=beta)
+            self.inbox.put(self, controller, payload, beta)
 
     def complain(self, controller: Controller, error: ClientError, event_id: str | None) -> None:
         """Tell a client what was wrong with its event."""

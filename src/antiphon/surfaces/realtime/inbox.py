@@ -32,6 +32,8 @@ EVENT_UNITS = 1.0
 AUDIO_UNITS = 1 / 16
 """Of an append, and a unit for each 250 ms of it: converted from G.711, a second takes one millisecond."""
 _BYTES_A_UNIT = 8 * 1024
+_AUDIO_MS_A_UNIT = 250
+_LOW = A_TURN / 2
 _HOLD_MESSAGES, _HOLD_BYTES = 512, 1024 * 1024
 """With so much waiting the client is not listened to until half of it is worked off."""
 _MOST_MESSAGES, _MOST_BYTES = 16_384, 48 * 1024 * 1024
@@ -45,42 +47,38 @@ Work = Iterator[float]
 class LoopShare:
     """How much of a turn of the event loop is left. One per process."""
 
-    __slots__ = ("_left", "_scheduled", "_waiting", "turns")
+    __slots__ = ("_scheduled", "_waiting", "left")
 
     def __init__(self) -> None:
-        self._left = A_TURN
+        self.left = A_TURN
+        """Units of this turn. Something may be begun while there is any."""
         self._waiting: deque[Inbox] = deque()
         self._scheduled = False
-        self.turns = 0
-        """In which something was worked off that had to wait."""
-
-    @property
-    def free(self) -> bool:
-        return self._left > 0
 
     def spend(self, units: float) -> None:
-        self._left -= units
-        self._schedule()
+        self.left -= units
+        # Audio comes fifty times a second from each of hundreds: a turn of the loop for each would cost more than the audio does.
+        if (units >= EVENT_UNITS or self.left < _LOW) and not self._scheduled:
+            self._schedule()
 
     def wait(self, inbox: Inbox) -> None:
         """Something of it is worked off in each of the next turns, until its ``step`` says no more."""
         self._waiting.append(inbox)
-        self._schedule()
+        if not self._scheduled:
+            self._schedule()
 
     def _schedule(self) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
+        self._scheduled = True
+        asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
         self._scheduled = False
-        self._left = A_TURN
-        self.turns += bool(self._waiting)
-        while self._waiting and self._left > 0:
+        self.left = A_TURN
+        while self._waiting and self.left > 0:
             inbox = self._waiting.popleft()
             if inbox.step():
                 self._waiting.append(inbox)
-        if self._waiting:
+        if self._waiting and not self._scheduled:
             self._schedule()
 
 
@@ -102,13 +100,13 @@ class Inbox:
         self.received = 0
         """Messages so far."""
 
-    def put(self, controller: Controller, payload: bytes, *, beta: bool) -> None:
-        """One message, perhaps in the older dialect. What is wrong with it is told to that client alone."""
+    def put(self, session: RealtimeSession, controller: Controller, payload: bytes, beta: bool) -> None:
+        """One message, perhaps in the older dialect. What is wrong with it is told to that client alone. Fifty a second."""
         self.received += 1
-        if self._waits or not self._share.free:
+        if self._waits or self._share.left <= 0:
             self._keep(controller, payload, beta)
         else:
-            self._begin(controller, payload, beta)
+            self._begin(session, controller, payload, beta)
             if self._work is not None:
                 self._wait()
 
@@ -119,7 +117,7 @@ class Inbox:
         elif self._queue:
             controller, payload, beta = self._queue.popleft()
             self._queued_bytes -= len(payload)
-            self._begin(controller, payload, beta)
+            self._begin(self._session, controller, payload, beta)
         if self._held and self._queued_bytes <= _HOLD_BYTES // 2 and len(self._queue) <= _HOLD_MESSAGES // 2:
             self._let_go()
         self._waits = self._work is not None or bool(self._queue)
@@ -161,8 +159,8 @@ class Inbox:
 
     # ---------------------------------------------------------------------------------- obeying
 
-    def _begin(self, controller: Controller, payload: bytes, beta: bool) -> None:
-        session, size = self._session, len(payload)
+    def _begin(self, session: RealtimeSession, controller: Controller, payload: bytes, beta: bool) -> None:
+        size = len(payload)
         event: asked.ClientEvent | None = None
         units = EVENT_UNITS + size / _BYTES_A_UNIT
         try:
@@ -174,12 +172,11 @@ class Inbox:
             else:
                 event = parse_beta(payload) if beta else asked.parse(payload, strict=session.strict)
                 if type(event) is asked.AudioAppend:
-                    units = AUDIO_UNITS
-                    self._work = session.commands.append(event)
-                    if self._work is not None:
+                    units = AUDIO_UNITS + len(event.audio) * session.appended.ms_per_byte / _AUDIO_MS_A_UNIT
+                    work = session.commands.append(event)
+                    if work is not None:
+                        self._work = work
                         self._asker, self._work_bytes = (controller, event.event_id), size
-                    else:
-                        units += session.appended.format.ms_of(len(event.audio)) / 250
                 elif session.controllers.may_send(controller, size):
                     session.commands.carry_out(event, controller)
                 else:

@@ -22,7 +22,7 @@ from antiphon.surfaces.realtime.protocol.errors import (
 )
 from antiphon.surfaces.realtime.protocol.fields import Fields
 from antiphon.surfaces.realtime.protocol.items import Item
-from antiphon.surfaces.realtime.protocol.message_bounds import check_bounds
+from antiphon.surfaces.realtime.protocol.message_bounds import UNCOUNTED_BYTES, check_bounds
 from antiphon.surfaces.realtime.protocol.response import ResponseConfig, read_response
 
 MAX_EVENT_ID_CHARS = 512
@@ -134,7 +134,8 @@ def parse(payload: bytes, *, strict: bool = False) -> ClientEvent:
 
 def load(payload: bytes) -> dict[str, Any]:
     """The object a message is, unread. One of more than a MiB is read by ``long_events``. Raises ClientError."""
-    check_bounds(payload)
+    if len(payload) > UNCOUNTED_BYTES:
+        check_bounds(payload)
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError:

@@ -37,11 +37,11 @@ class LongEvent:
         """Gives the bytes decoded in each step, a millisecond's work. Raises ClientError."""
         decoded: dict[int, bytes] = {}
         for index, (param, text) in self.audio.items():
-            audio = bytearray()
+            pieces = []
             for piece in decode_in_pieces(text, param):
-                audio += piece
+                pieces.append(piece)
                 yield len(piece)
-            decoded[index] = bytes(audio)
+            decoded[index] = b"".join(pieces)
         self.audio = {}
         event = self.event
         if isinstance(event, AudioAppend):

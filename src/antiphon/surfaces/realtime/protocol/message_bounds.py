@@ -20,7 +20,7 @@ MAX_VALUES = 32_768
 """Of one message: 128 tools with schemas of 250 values each. Reading so many takes a few milliseconds."""
 MAX_AUDIO_BYTES = 15 * 1024 * 1024
 """Of one append or one item, decoded (§1.1)."""
-_UNCOUNTED_BYTES = 16 * 1024
+UNCOUNTED_BYTES = 16 * 1024
 """A shorter message cannot hold enough values to matter, and nearly all are shorter."""
 _LONG_TEXT_BYTES = 64 * 1024
 _MOST_QUOTES = 4096
@@ -35,7 +35,7 @@ _LONGEST_ESCAPE = 6  # ``\\u002B``
 def check_bounds(payload: bytes) -> None:
     """Whether this may be read in one go. Raises ClientError."""
     size = len(payload)
-    if size <= _UNCOUNTED_BYTES:
+    if size <= UNCOUNTED_BYTES:
         return
     if size > MAX_MESSAGE_BYTES:
         raise message_too_large(MAX_MESSAGE_BYTES)
