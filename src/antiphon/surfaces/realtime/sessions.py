@@ -28,8 +28,10 @@ from antiphon.surfaces.realtime.protocol.session_config import SessionConfig, op
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.vocabulary import EndReason
 
-_LOOK_S = 0.5
-"""How often live sessions are looked at: a revoked key must be gone within a second."""
+_KEYS_S = 0.1
+"""How often it is asked which keys there are; a change is acted on at once."""
+_LOOK_EVERY = 5
+"""Every so many times, all live sessions are looked at: half a second, so that a revoked key is gone within one whatever happened."""
 NOBODY = Access()
 """Opens a session within the process."""
 log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ class RealtimeSessions:
         self._kept: WeakValueDictionary[str, KeptBytes] = WeakValueDictionary()
         self._share = LoopShare()
         self._look_handle: asyncio.TimerHandle | None = None
+        self._asked = 0
 
     def __len__(self) -> int:
         return len(self._live)
@@ -198,13 +201,15 @@ class RealtimeSessions:
     # ---------------------------------------------------------------------------------- who has to go
 
     def _look_later(self) -> None:
-        self._look_handle = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        self._look_handle = asyncio.get_running_loop().call_later(_KEYS_S, self._look)
 
     def _look(self) -> None:
-        """At all of them, twice a second while there is one."""
+        """While there is one."""
         self._look_handle = None
+        self._asked += 1
         try:
-            self.look()
+            if self._asked % _LOOK_EVERY == 0 or self._live_keys() not in (None, self._keys):
+                self.look()
         finally:
             if self._live:
                 self._look_later()
