@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -117,7 +118,13 @@ class Antiphon:
         self.answering = Answering(self.manager, self.assistants.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
-            self.manager, self.clock, self._realtime_settings(), self._realtime_plan, self.engines.recogniser
+            self.manager,
+            self.clock,
+            self._realtime_settings(),
+            self._realtime_plan,
+            self.engines.recogniser,
+            self.access.live_keys if not settings.open_api else lambda: None,
+            self._key_revoked,
         )
         self.webrtc: WebRtcEngine = AiortcEngine(self._webrtc_settings(), self.watch)
         if settings.realtime.enabled:
@@ -284,7 +291,30 @@ class Antiphon:
             max_minutes=realtime.session_max_minutes,
             strict=realtime.strict,
             debug_order=realtime.debug_order,
+            max_sessions=self._realtime_places(),
+            secret_max_sessions=realtime.secret_max_sessions,
+            secret_max_connecting=realtime.secret_max_connecting,
+            key_max_sessions=realtime.key_max_sessions,
+            secret_idle_s=realtime.secret_idle_s,
+            key_idle_s=realtime.key_idle_s,
+            session_max_kept_kib=realtime.session_max_kept_kib,
+            secret_max_kept_kib=realtime.secret_max_kept_kib,
+            key_max_kept_kib=realtime.key_max_kept_kib,
+            audio_ahead_s=realtime.audio_ahead_s,
         )
+
+    def _realtime_places(self) -> int:
+        """How many of the process's places are the API's; the rest is left to the telephone, where there is one."""
+        places = self.settings.max_calls
+        return places if self.twilio is None else max(1, int(places * self.settings.realtime.share_of_calls))
+
+    def _key_revoked(self, key_id: str) -> None:
+        log.info("key_revoked", key=key_id)
+        try:
+            self.client_secrets.drop_of(key_id)
+        except (sqlite3.Error, OSError) as error:
+            # They open nothing any more (``access``); what is left of them expires.
+            log.warning("client_secrets_not_dropped", key=key_id, problem=type(error).__name__)
 
     def _webrtc_settings(self) -> WebRtcSettings:
         webrtc = self.settings.webrtc
@@ -401,13 +431,15 @@ class Antiphon:
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
 
-        def make_key(assistant: str, ttl_s: int) -> tuple[str, int]:
+        def make_key(assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
             session = {
                 "type": "realtime",
                 "model": f"assistant:{assistant}",
                 "audio": {"input": {"transcription": {}}},  # the page shows what it heard
             }
-            secret, key = self.client_secrets.create(session, ttl_s, self.clock.wall_ms())
+            secret, key = self.client_secrets.create(
+                session, ttl_s, self.clock.wall_ms(), key_id=key_id, max_sessions=self._realtime_places()
+            )
             return key, secret.expires_wall_ms
 
         desk = TalkDesk(make_key, self.assistants.names, self.settings.assistant, self.clock)

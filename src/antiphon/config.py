@@ -76,6 +76,26 @@ class Realtime(BaseModel, extra="forbid"):
     is printed; for everybody. ``auto`` is ``local`` where only this machine reaches the server, else ``key``."""
     cors_origins: list[str] = ["*"]
     """Web pages that may use the API from a browser."""
+    share_of_calls: Annotated[float, Field(gt=0, le=1)] = 0.75
+    """How many of ``max_calls`` its sessions may be, where there is a telephone: the rest is left to that."""
+    secret_max_sessions: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """Live sessions of one client secret that was made without a number of its own."""
+    secret_max_connecting: Annotated[int, Field(ge=1, le=10_000)] = 8
+    """Calls over WebRTC of one client secret that are not connected yet."""
+    key_max_sessions: Annotated[int, Field(ge=0, le=10_000)] = 200
+    """Live sessions of one private key, those of its client secrets included. 0: no bound."""
+    secret_idle_s: Annotated[int, Field(ge=0, le=86_400)] = 120
+    """A session of a client secret ends after so long without audio, event or response. 0: never."""
+    key_idle_s: Annotated[int, Field(ge=0, le=86_400)] = 900
+    """The same, of a session that was opened with a private key."""
+    session_max_kept_kib: Annotated[int, Field(ge=256, le=1_048_576)] = 16 * 1024
+    """Items that a session's clients may make us keep."""
+    secret_max_kept_kib: Annotated[int, Field(ge=256, le=1_048_576)] = 32 * 1024
+    """The same, of all sessions of one client secret."""
+    key_max_kept_kib: Annotated[int, Field(ge=256, le=67_108_864)] = 512 * 1024
+    """The same, of all sessions of one private key and its client secrets."""
+    audio_ahead_s: Annotated[int, Field(ge=10, le=3600)] = 330
+    """Audio that a session may be sent before its time; beyond that, four times as fast as it was spoken."""
 
 
 class Overload(BaseModel, extra="forbid"):

@@ -152,8 +152,9 @@ class EngineRoom:
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
 
     def recogniser(self, name: str) -> SpeechToText | None:
-        """The speech-to-text engine of this name with its own defaults; None where there is none, or it needs more than a name."""
-        if name not in registry.names("stt"):
+        """The speech-to-text engine that a client may mean by this name, with its own defaults; None where there is none, or it needs
+        more than a name."""
+        if name not in registry.named_from_outside("stt"):
             return None
         try:
             engine: SpeechToText = self._shelf.get("stt", name, {})

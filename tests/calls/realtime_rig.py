@@ -54,6 +54,8 @@ class Client:
         self.events: list[Event] = []
         self.times_ms: list[int] = []
         self.closed: tuple[int, str] | None = None
+        self.held: list[bool] = []
+        """Whenever it was asked to send no more, and then to go on."""
         self._rig = rig
         self._order = OrderChecker(midway=midway)
 
@@ -65,6 +67,9 @@ class Client:
         self.times_ms.append(self._rig.clock.now_ms())
         violation = self._order.see(told)
         assert violation is None, f"{violation} by {told}"
+
+    def hold(self, held: bool) -> None:
+        self.held.append(held)
 
     def close(self, code: int, reason: str) -> None:
         self.closed = self.closed or (code, reason)

@@ -362,7 +362,13 @@ def test_a_flood_of_events_is_ended() -> None:
     async def talk(rig: Rig, client: Client) -> None:
         for _ in range(3000):
             client.say("input_audio_buffer.clear")
+        assert client.held == [True]
+        for _ in range(1000):
+            if client.closed is not None:
+                break
+            await asyncio.sleep(0)
         assert client.closed == (1008, "too many events")
+        assert client.last("error")["error"]["code"] == "rate_limit_exceeded"
         rig.session.detach(client, "violation")
 
     rig.run(talk)

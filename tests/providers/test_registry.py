@@ -67,3 +67,11 @@ def test_looking_at_the_table_loads_no_engine() -> None:
     )
     answer = subprocess.run((sys.executable, "-c", code), capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", ["vad", "stt", "llm", "tts", "turn"])
+def test_from_outside_no_test_double_and_no_alias_can_be_named(kind: registry.Kind) -> None:
+    named = registry.named_from_outside(kind)
+    assert "scripted" not in named
+    assert all(registry.resolve(kind, name) == name for name in named)
+    assert {*named, "scripted"} >= {registry.resolve(kind, name) for name in registry.names(kind)}

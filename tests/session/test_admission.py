@@ -149,3 +149,20 @@ def test_the_limits_are_settings() -> None:
         admission.observe(Load(0.6, 0.0), LIVE)
     assert not admission.admits(LIVE, 0)
     assert Admission(AdmissionLimits(busy=0.5)).observe(QUIET, LIVE) is False
+
+
+def test_a_call_that_will_not_come_is_not_reckoned_with() -> None:
+    admission = Admission()
+    before = admission.expected(1000)
+    for _ in range(50):
+        admission.reserve(1000)
+        admission.withdraw()
+    assert admission.expected(1000) == before
+    admission.reserve(1000)
+    one = admission.expected(1000)
+    admission.reserve(1000)
+    admission.withdraw()
+    assert admission.expected(1000) == one > before
+    admission.withdraw()
+    admission.withdraw()
+    assert admission.expected(1000) == before

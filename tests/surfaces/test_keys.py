@@ -117,3 +117,13 @@ def test_keys_made_and_revoked_by_several_commands_at_once_are_all_made_and_revo
     keys = ApiKeys(path)
     assert {record.name for record in keys.records()} == {f"key {number}" for number in range(60)}
     assert not any(keys.valid(secret) for _, secret in stolen)
+
+
+def test_a_key_is_found_with_its_record(path: Path) -> None:
+    keys = ApiKeys(path)
+    made = [keys.create(name, 0) for name in ("a", "b", "c")]
+    for record, secret in made:
+        assert keys.find(secret) == record
+    assert keys.find("sk_antiphon_") is None
+    keys.revoke(made[1][0].id)
+    assert [keys.find(secret) is not None for _, secret in made] == [True, False, True]

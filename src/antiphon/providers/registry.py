@@ -36,6 +36,8 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
 }
 
+_TEST_DOUBLES = frozenset({"scripted"})
+
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
@@ -58,6 +60,11 @@ def languages(stt: str) -> tuple[str, ...]:
 def names(kind: Kind) -> tuple[str, ...]:
     """Every name ``create`` takes for this kind, aliases last."""
     return (*_PROVIDERS[kind], *_ALIASES[kind])
+
+
+def named_from_outside(kind: Kind) -> tuple[str, ...]:
+    """The engines that a client may ask for by name: each by its own, and no test double. Those are for assistants alone."""
+    return tuple(name for name in _PROVIDERS[kind] if name not in _TEST_DOUBLES)
 
 
 def resolve(kind: Kind, name: str) -> str:

@@ -89,6 +89,11 @@ class Admission:
         """A call was let in. One that never comes is forgotten like one that has come."""
         _note(self._let_in_ms, now_ms)
 
+    def withdraw(self) -> None:
+        """The call that was let in last will not come: nothing is reckoned for it any more."""
+        if self._let_in_ms:
+            self._let_in_ms.pop()
+
     def release(self, now_ms: int) -> None:
         """A call has ended. What it cost still shows for as long as a new one does not: who comes in its place costs nothing more."""
         _note(self._left_ms, now_ms)

@@ -81,6 +81,10 @@ class SessionManager:
         self._forget_promises(now_ms)
         self._promised_ms.append(now_ms)
 
+    def withdraw(self) -> None:
+        """One that was admitted will not come: its request failed."""
+        self.admission.withdraw()
+
     def require_admission(self) -> None:
         """Whether ``admit`` would let a call in. Raises as it does."""
         if self._draining:

@@ -79,13 +79,18 @@ class ApiKeys:
         except (orjson.JSONDecodeError, TypeError) as error:
             raise ConfigurationError("keys.json", f"cannot be read ({type(error).__name__})") from None
 
-    def valid(self, secret: str) -> bool:
-        """Every key is compared, each in constant time."""
+    def find(self, secret: str) -> KeyRecord | None:
+        """The record of this key; None where it is none. Every key is compared, each in constant time. Raises as ``records``."""
         digest = _digest(secret)
-        found = False
+        found = None
         for record in self.records():
-            found |= hmac.compare_digest(record.sha256, digest)
+            if hmac.compare_digest(record.sha256, digest):
+                found = record
         return found
+
+    def valid(self, secret: str) -> bool:
+        """Whether ``find`` finds it."""
+        return self.find(secret) is not None
 
     def _write(self, records: list[KeyRecord]) -> None:
         content = orjson.dumps([asdict(record) for record in records], option=orjson.OPT_INDENT_2)

@@ -21,6 +21,8 @@ class Recorder:
     def send(self, event: bytes) -> None:
         self.told.append(orjson.loads(event))
 
+    def hold(self, held: bool) -> None: ...
+
     def close(self, code: int, reason: str) -> None:
         self.closed += 1
 

@@ -32,6 +32,7 @@ class Server:
     secrets: ClientSecrets
     clock: ManualClock
     key: str
+    key_id: str
 
     async def ask(self, body: Any, key: str | None = None) -> httpx.Response:
         return await self.http.post(URL, json=body, headers={"Authorization": f"Bearer {key or self.key}"})
@@ -54,7 +55,8 @@ async def serving(folder: Path, *, strict: bool = False, capacity: int = 100) ->
         )
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://voice.example") as http:
-        yield Server(http, secrets, clock, keys.create("test", 0)[1])
+        record, key = keys.create("test", 0)
+        yield Server(http, secrets, clock, key, record.id)
     secrets.close()
 
 
@@ -86,6 +88,50 @@ async def test_both_fields_are_optional(tmp_path: Path, body: Any) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    "session", [{}, {"model": None}, {"model": ""}, {"instructions": "Sell shoes."}, {"type": None}]
+)
+async def test_what_is_not_said_is_decided_when_it_is_granted(tmp_path: Path, session: dict[str, Any]) -> None:
+    """A secret without a model once was one for every assistant of the house."""
+    async with serving(tmp_path) as server:
+        answer = await server.ask({"session": session})
+        if answer.status_code != 200:  # an empty name is none
+            assert answer.json()["error"]["param"] == "session.model"
+            return
+        found = server.secrets.find(answer.json()["value"], server.clock.wall_ms())
+        assert found is not None
+        assert (found.session["model"], found.session["type"]) == ("some-model", "realtime")
+        assert found.session.get("instructions") == session.get("instructions")
+        assert (found.key_id, found.max_sessions) == (server.key_id, 0)
+
+
+async def test_a_secret_keeps_no_credentials_and_nothing_that_was_not_understood(tmp_path: Path) -> None:
+    tool = {"type": "mcp", "server_label": "crm", "server_url": "https://crm.example", "authorization": "hunter2"}
+    session = {
+        "tools": [{**tool, "headers": {"X-Key": "hunter2"}}],
+        "surprise": {"password": "hunter2"},
+        "id": "sess_hunter2",
+    }
+    async with serving(tmp_path) as server:
+        made = await server.ask({"session": session})
+        found = server.secrets.find(made.json()["value"], server.clock.wall_ms())
+        assert found is not None
+        assert found.session["tools"] == made.json()["session"]["tools"]
+        assert found.session["tools"][0]["server_url"] == "https://crm.example"
+        assert set(found.session) == {"tools", "type", "model"}
+    for file in [tmp_path / "client-secrets.sqlite3"]:
+        assert b"hunter2" not in file.read_bytes(), file.name
+
+
+@pytest.mark.parametrize("most", [1, 10_000])
+async def test_how_many_sessions_is_said_when_it_is_granted(tmp_path: Path, most: int) -> None:
+    async with serving(tmp_path) as server:
+        made = await server.ask({"max_sessions": most})
+        found = server.secrets.find(made.json()["value"], server.clock.wall_ms())
+        assert found is not None
+        assert found.max_sessions == most
+
+
 async def test_a_transcription_session_is_stored_as_one(tmp_path: Path) -> None:
     async with serving(tmp_path) as server:
         session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}
@@ -100,7 +146,7 @@ async def test_the_older_dialect_is_flat_both_ways(tmp_path: Path) -> None:
         assert made.client_secret.expires_at == server.clock.wall_ms() // 1000 + 60
         found = server.secrets.find(made.client_secret.value, server.clock.wall_ms())
         assert found is not None
-        assert found.session["audio"]["output"] == {"voice": "ash"}
+        assert found.session["audio"]["output"]["voice"] == "ash"
 
         heard = await server.sdk().beta.realtime.transcription_sessions.create(
             input_audio_format="g711_ulaw", client_secret={"expires_after": {"anchor": "created_at", "seconds": 20}}
@@ -129,6 +175,10 @@ async def test_lives_within_bounds(tmp_path: Path, seconds: int) -> None:
         ({"expires_after": {"seconds": None}}, "expires_after.seconds", "invalid_type"),
         ({"expires_after": {"anchor": "never"}}, "expires_after.anchor", "invalid_value"),
         ({"expires_after": 60}, "expires_after", "invalid_type"),
+        ({"max_sessions": 0}, "max_sessions", "invalid_value"),
+        ({"max_sessions": 10_001}, "max_sessions", "invalid_value"),
+        ({"max_sessions": "4"}, "max_sessions", "invalid_type"),
+        ({"max_sessions": True}, "max_sessions", "invalid_type"),
         ({"session": []}, "session", "invalid_type"),
         ({"session": {"type": "realtime", "audio": {"output": {"speed": "fast"}}}}, "session.audio.output.speed", "invalid_type"),
         ({"session": {"type": "something"}}, "session.type", "invalid_value"),

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 
 import pytest
 
+from antiphon.audio import codec
 from antiphon.errors import ProviderError, ProviderUnavailable
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
-from antiphon.surfaces.realtime.protocol.audio_config import PCM
+from antiphon.surfaces.realtime import spoken_items as module
+from antiphon.surfaces.realtime.kept import KeptBytes
+from antiphon.surfaces.realtime.protocol.audio_config import PCM, PCMA, PCMU
+from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.spoken_items import MOST, MOST_BYTES, SpokenItems
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
@@ -145,3 +151,67 @@ async def test_nothing_is_told_after_the_end() -> None:
     desk.items.close()
     stream.say(Transcribed(1, "late", final=True))
     assert (desk.words, desk.idle, stream.closed) == ([], 0, True)
+
+
+@pytest.mark.parametrize("audio_format", [PCM, PCMU, PCMA])
+async def test_a_long_one_in_any_format_goes_in_pieces_none_of_which_keeps_the_loop(
+    audio_format: AudioFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest_s = 0.0
+    made = module.converter
+
+    def timed(source: AudioFormat, target: AudioFormat) -> Callable[[bytes], bytes]:
+        convert = made(source, target)
+
+        def run(audio: bytes) -> bytes:
+            nonlocal longest_s
+            began = time.thread_time()
+            converted = convert(audio)
+            longest_s = max(longest_s, time.thread_time() - began)
+            return converted
+
+        return run
+
+    monkeypatch.setattr(module, "converter", timed)
+    desk = Desk()
+    audio = bytes([0x55]) * audio_format.bytes_for_ms(60_000)
+    desk.items.write_down(audio + b"\0" * (audio_format is PCM), lambda words: None, audio_format)
+    stream = desk.stt.streams[0]
+    await stream.finished.wait()
+    assert len(stream.pieces) == 60
+    assert WIDE.ms_of(sum(map(len, stream.pieces))) == pytest.approx(60_000, abs=20)
+    assert 0 < longest_s < 0.05
+    samples = codec.decode(stream.pieces[5], Encoding.PCM16)
+    assert abs(int(samples.max()) - int(samples.min())) < 100, "a constant stays one, from piece to piece"
+    desk.items.close()
+
+
+async def test_those_that_wait_count_as_kept() -> None:
+    desk = Desk()
+    kept = KeptBytes(PCM.bytes_for_ms(5000), "this conversation")
+    desk.items = SpokenItems(lambda: desk.stt, lambda: None, kept=kept)
+    desk.write_down(0, bytes(PCM.bytes_for_ms(1000)))
+    assert kept.bytes == 0, "the first is on its way"
+    desk.write_down(1, bytes(PCM.bytes_for_ms(3000)))
+    for refused in (desk.items.require_room, lambda size: desk.write_down(2, bytes(size))):
+        with pytest.raises(ClientError) as error:
+            refused(PCM.bytes_for_ms(3000))
+        assert error.value.code == "conversation_too_large"
+    desk.write_down(3, bytes(PCM.bytes_for_ms(1000)))
+    assert kept.bytes == PCM.bytes_for_ms(4000)
+    await desk.stt.streams[0].finished.wait()
+    desk.stt.streams[0].say(Transcribed(1, "", True))
+    assert kept.bytes == PCM.bytes_for_ms(1000)
+    desk.items.close()
+    assert kept.bytes == 0
+
+
+async def test_too_many_are_refused_by_name() -> None:
+    desk = Desk()
+    for number in range(MOST):
+        desk.items.require_room(4800)
+        desk.write_down(number)
+    with pytest.raises(ClientError) as error:
+        desk.items.require_room(1)
+    assert error.value.code == "rate_limit_exceeded"
+    desk.items.close()

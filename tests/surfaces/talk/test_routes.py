@@ -16,6 +16,7 @@ from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
 from antiphon.errors import CapacityError
 from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.realtime.http import HttpError
 from antiphon.surfaces.talk.routes import TalkDesk
 
 
@@ -169,9 +170,9 @@ class Maker:
         self.clock = clock
         self.made = 0
 
-    def __call__(self, assistant: str, ttl_s: int) -> tuple[str, int]:
+    def __call__(self, assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
         self.made += 1
-        return f"ek_{assistant}_{self.made}", self.clock.wall_ms() + ttl_s * 1000
+        return f"ek_{assistant}_{key_id}{self.made}", self.clock.wall_ms() + ttl_s * 1000
 
 
 def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
@@ -189,11 +190,18 @@ def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
     assert maker.made == 3
 
 
+def test_a_key_is_shared_by_those_alone_who_came_with_the_same_private_key() -> None:
+    clock = ManualClock()
+    desk = TalkDesk(Maker(clock), lambda: ["a"], "a", clock)
+    values = [desk.key("a", key_id)["value"] for key_id in ("", "key_x", "key_y", "key_x", "")]
+    assert values == ["ek_a_1", "ek_a_key_x2", "ek_a_key_y3", "ek_a_key_x2", "ek_a_1"]
+
+
 async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
         await enter(antiphon, client)
 
-        def full(*given: object) -> None:
+        def full(*given: object, **named: object) -> None:
             raise CapacityError("full")
 
         monkeypatch.setattr(antiphon.client_secrets, "create", full)
@@ -226,3 +234,16 @@ async def test_browsers_that_ask_for_an_icon_get_it(tmp_path: Path) -> None:
     async with running_server(settings_for(tmp_path)) as (_, client):
         answer = await client.get("/favicon.ico")
         assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, "image/svg+xml")
+
+
+async def test_what_a_typed_key_brings_goes_with_it(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, realtime={"talk_page": "key"})
+    async with running_server(settings) as (antiphon, client):
+        record, key = antiphon.keys.create("laptop", 0)
+        made = await client.post("/talk/key/scripted", headers={"Authorization": f"Bearer {key}"})
+        secret = made.json()["value"]
+        access = antiphon.access.authenticate({"authorization": f"Bearer {secret}"})
+        assert access.key_id == record.id
+        antiphon.keys.revoke(record.id)
+        with pytest.raises(HttpError):
+            antiphon.access.authenticate({"authorization": f"Bearer {secret}"})

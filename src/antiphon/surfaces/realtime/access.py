@@ -1,9 +1,10 @@
 """Who asks, and what they may do: the one place where keys of the Realtime API are looked at.
 
-A *private key* (``antiphon keys create``) belongs to a server and may do everything. A *client secret* (``ek_…``, made by a
-server for one of its users) may open sessions within the configuration stored with it, until it expires, and nothing else: not
-make further secrets, not hang up or watch a call, not even one it opened itself, since whoever found the key of a page could
-then listen to everybody that page was made for.
+A *private key* (``antiphon keys create``) belongs to a server and may do everything, to every call of this server: keys have no
+scopes. A *client secret* (``ek_…``, made by a server for one of its users) may open sessions within the configuration stored with
+it, until it expires, and nothing else: not make further secrets, not hang up or watch a call, not even one it opened itself, since
+whoever found the key of a page could then listen to everybody that page was made for. A secret is worth no more than the key that
+asked for it: when that is revoked, its secrets, and the sessions and sidebands opened with any of them, go with it (``sessions``).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import structlog
 
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.realtime.http import HttpError
 from antiphon.surfaces.realtime.secrets import PREFIX as SECRET_PREFIX
@@ -41,14 +42,24 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Somebody who was let in. ``secret`` is None for a server, and for anybody where the API is open."""
+    """Somebody who was let in. ``secret`` is None for a server, and for anybody where the API is open.
+
+    ``key_id`` is the private key that stands behind them: their own, or the one that asked for the secret. It is empty where
+    none does: the API is open, or the secret is the talk page's.
+    """
 
     secret: ClientSecret | None = None
+    key_id: str = ""
+
+    @property
+    def secret_id(self) -> str:
+        """Of the client secret; empty where there is none."""
+        return self.secret.id if self.secret is not None else ""
 
     @property
     def name(self) -> str:
         """Who, for a log: never a key."""
-        return self.secret.id if self.secret else "server"
+        return self.secret.id if self.secret else self.key_id or "server"
 
     def require(self, act: Act) -> None:
         """Raises HttpError 403 where they may not."""
@@ -87,11 +98,13 @@ class AccessControl:
         self._check_origin(headers)
         key = key_of(headers)
         if key.startswith(SECRET_PREFIX):
-            return Access(self._secret(key))
+            secret = self._secret(key)
+            return Access(secret, secret.key_id)
         if self._open_api and (self._open_anywhere or is_for_here(headers)):
             return Access()
-        if key and self._is_private(key):
-            return Access()
+        record = self._private(key) if key else None
+        if record is not None:
+            return Access(key_id=record.id)
         if not key:
             raise _unauthorized("No API key was given: Authorization: Bearer <key> (antiphon keys create).")
         raise _unauthorized("The API key is not valid (antiphon keys list shows which there are).")
@@ -112,13 +125,30 @@ class AccessControl:
             secret = self._secrets.find(key, self._clock.wall_ms())
         except (sqlite3.Error, OSError) as error:
             raise _unreadable(error) from None
-        if secret is None:
+        if secret is None or not self._stands(secret.key_id):
             raise _unauthorized("The client secret is not valid, or has expired. Ask your server for a new one.")
         return secret
 
-    def _is_private(self, key: str) -> bool:
+    def _stands(self, key_id: str) -> bool:
+        """Whether the private key behind a secret is still one."""
+        if not key_id:
+            return True
         try:
-            return self._keys.valid(key)
+            return any(record.id == key_id for record in self._keys.records())
+        except (ConfigurationError, OSError) as error:
+            raise _unreadable(error) from None
+
+    def live_keys(self) -> frozenset[str] | None:
+        """The ids of the private keys there are now; None while they cannot be read, which revokes nobody's. The file is read only
+        when it has changed, so it may be asked every second."""
+        try:
+            return frozenset(record.id for record in self._keys.records())
+        except (ConfigurationError, OSError):
+            return None
+
+    def _private(self, key: str) -> KeyRecord | None:
+        try:
+            return self._keys.find(key)
         except (ConfigurationError, OSError) as error:
             raise _unreadable(error) from None
 

@@ -9,9 +9,14 @@ from collections.abc import Callable
 
 from antiphon.audio import codec
 from antiphon.audio.resample import Resampler
+from antiphon.clock import Clock
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
+from antiphon.surfaces.realtime.protocol.errors import audio_too_early
 from antiphon.surfaces.realtime.responses import DELTA_MS, WireResponse
 from antiphon.vocabulary import AudioFormat, Encoding
+
+_TIMES_AS_FAST = 4
+"""The ears hear what waits five times as fast as it was spoken."""
 
 
 class AppendedAudio:
@@ -20,12 +25,14 @@ class AppendedAudio:
     def __init__(self, audio: AudioFormat = PCM) -> None:
         self._rest = b""
         self.format = audio
+        self.ms_per_byte = audio.ms_of(1)
         self._resampler = Resampler(audio.rate_hz, PCM.rate_hz)
 
     def change(self, audio: AudioFormat) -> None:
         """What comes next is in another format."""
         if audio != self.format:
             self.format = audio
+            self.ms_per_byte = audio.ms_of(1)
             self.clear()
 
     def clear(self) -> None:
@@ -43,6 +50,30 @@ class AppendedAudio:
         whole = len(audio) & ~1
         self._rest = audio[whole:]
         return audio[:whole] if self._rest else audio
+
+
+class AudioAhead:
+    """How much audio a session may still be sent before its time: what it was given at the start, and afterwards some times as
+    much as time passes, so that a recording can be sent at once, and a file of hours as fast as it can be heard."""
+
+    def __init__(self, clock: Clock, most_ms: int) -> None:
+        """``most_ms`` 0: there is no bound."""
+        self._clock = clock
+        self._most_ms = most_ms
+        self._left_ms = float(most_ms)
+        self._at_ms = clock.now_ms()
+
+    def take(self, audio_ms: float) -> None:
+        """So much comes now. Raises ClientError where it is too much, and nothing of it is counted."""
+        if not self._most_ms:
+            return
+        if audio_ms > self._left_ms:  # before that, nobody need know how late it is
+            now_ms = self._clock.now_ms()
+            self._left_ms = min(self._left_ms + (now_ms - self._at_ms) * _TIMES_AS_FAST, self._most_ms)
+            self._at_ms = now_ms
+            if audio_ms > self._left_ms:
+                raise audio_too_early(self._most_ms)
+        self._left_ms -= audio_ms
 
 
 class AudioDeltas:

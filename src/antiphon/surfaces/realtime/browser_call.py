@@ -26,10 +26,11 @@ log = structlog.get_logger(__name__)
 class BrowserCall:
     """A ``LegListener``, and the ``Controller`` behind the call's event channel: the session's primary one."""
 
-    def __init__(self, session: RealtimeSession, *, beta: bool = False) -> None:
-        """``session`` is not started yet. ``beta``: the client speaks the older dialect."""
+    def __init__(self, session: RealtimeSession, *, beta: bool = False, key_id: str = "") -> None:
+        """``session`` is not started yet. ``beta``: the client speaks the older dialect. ``key_id`` is the private key behind it."""
         self._session = session
         self._beta = beta
+        self._key_id = key_id
         self._leg: WebRtcLeg | None = None
         self._channel_timer: asyncio.TimerHandle | None = None
 
@@ -37,7 +38,7 @@ class BrowserCall:
         """This is the leg; called right after the answer, before anything has arrived. From now on the session can be joined, and what
         is said to the client waits in the leg until its channel is open."""
         self._leg = leg
-        self._session.attach(self, primary=True)
+        self._session.attach(self, primary=True, key_id=self._key_id)
 
     # What the leg tells (LegListener).
 
@@ -76,6 +77,9 @@ class BrowserCall:
             log.warning("realtime_event_too_large", call_id=self._session.call_id, size_bytes=len(event))
         else:
             leg.send_event(fitting.decode())
+
+    def hold(self, held: bool) -> None:
+        """Events of the channel are short, and few wait in the leg: it goes on taking them."""
 
     def close(self, code: int, reason: str) -> None:
         self._stop_waiting()

@@ -18,7 +18,7 @@ from antiphon.surfaces.realtime.access import Access, AccessControl, Act
 from antiphon.surfaces.realtime.browser_call import BrowserCall
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.http import PREFIX, HttpError, post
-from antiphon.surfaces.realtime.offers import CallOffer, invalid_offer, no_webrtc, read_offer
+from antiphon.surfaces.realtime.offers import invalid_offer, no_webrtc, read_offer
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.webrtc.base import InvalidOffer, WebRtcEngine
@@ -32,10 +32,14 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
 
     async def begin(request: Request, *, beta: bool) -> Response:
         who = access.require(request.headers, Act.OPEN_SESSION)
-        sessions.require_room()
+        sessions.require_room(
+            who, connecting=True
+        )  # before the offer is read, which is work; nothing is reserved for it yet
         offer = await read_offer(request)
-        config = _configuration(sessions, who, request, offer)
-        call_id, answer = await _answer(sessions, engine, config, offer.sdp, beta=beta)
+        query = request.query_params
+        model = query.get("model") or query.get("deployment", "")  # Azure's word for it
+        config = sessions.configure_for(who, model, offer.session, intent=query.get("intent", ""))
+        call_id, answer = await _answer(sessions, engine, who, config, offer.sdp, beta=beta)
         _logger.info("realtime_call_answered", call_id=call_id, who=who.name)
         location = f"{PREFIX}/calls/{call_id}"
         return Response(answer, 201, {"Location": location}, media_type="application/sdp")
@@ -72,33 +76,31 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
     ]
 
 
-def _configuration(sessions: RealtimeSessions, who: Access, request: Request, offer: CallOffer) -> SessionConfig:
-    """What the session begins with. Raises HttpError, ClientError."""
-    model = request.query_params.get("model") or request.query_params.get("deployment", "")  # Azure's word for it
-    transcription = request.query_params.get("intent") == "transcription"
-    if who.secret is None:
-        return sessions.configure(model, offer.session, transcription=transcription)
-    config = sessions.configure(model, who.secret.session, transcription=transcription)
-    if not offer.session:
-        return config
-    return config.merge({"type": config.type, **offer.session}, strict=sessions.settings.strict)
-
-
 async def _answer(
-    sessions: RealtimeSessions, engine: WebRtcEngine, config: SessionConfig, sdp: str, *, beta: bool
+    sessions: RealtimeSessions, engine: WebRtcEngine, who: Access, config: SessionConfig, sdp: str, *, beta: bool
 ) -> tuple[str, str]:
     """The call's id and the answer; the call connects by itself, or is dropped. Raises HttpError, CapacityError."""
-    session = sessions.create(config, new_id("rtc"), plays_out=True)
-    call = BrowserCall(session, beta=beta)
+    sessions.admit(who, connecting=True)
+    try:
+        session = sessions.create(config, new_id("rtc"), owner=who, plays_out=True)
+    except HttpError:
+        sessions.withdraw()
+        raise
+    call = BrowserCall(session, beta=beta, key_id=who.key_id)
     try:
         answer, leg = await engine.answer(sdp, call)
     except BaseException as error:
+        sessions.withdraw()
         session.end(EndReason.REFUSED)
         if isinstance(error, InvalidOffer):
             raise invalid_offer(error.problem) from None
         if isinstance(error, ProviderUnavailable):
             raise no_webrtc(error.problem) from None
         raise
+    if session.ended:  # by the server, or because its key was revoked, while the answer was made
+        sessions.withdraw()
+        leg.close(1008, "refused")
+        raise HttpError(409, "The call was ended before it was answered.", "call_ended")
     call.begin(leg)
     return session.call_id, answer
 

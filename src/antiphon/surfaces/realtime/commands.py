@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +13,11 @@ from antiphon.ids import new_id
 from antiphon.providers.base import CallContext, ModelRequest
 from antiphon.surfaces.realtime import mapping
 from antiphon.surfaces.realtime.asides import Aside
-from antiphon.surfaces.realtime.audio_ways import AppendedAudio
 from antiphon.surfaces.realtime.controllers import Controller
 from antiphon.surfaces.realtime.conversation_items import Entry, is_spoken
 from antiphon.surfaces.realtime.protocol import client_events as asked
 from antiphon.surfaces.realtime.protocol import errors
 from antiphon.surfaces.realtime.protocol import server_events as say
-from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.errors import ClientError, ItemVerb
 from antiphon.surfaces.realtime.protocol.items import InputAudio, Item, MessageItem
 from antiphon.surfaces.realtime.protocol.response import Response, ResponseConfig
@@ -30,6 +28,10 @@ if TYPE_CHECKING:
     from antiphon.surfaces.realtime.connection import RealtimeSession
 
 SHORTEST_COMMIT_MS = 100
+STRIDE_MS = 1000
+"""Audio that is heard in one go."""
+MAX_AUDIO_MS = 327_680
+"""Of one append or one item, in every format: 15 MiB of PCM (§1.1). In bytes, G.711's would be half an hour."""
 
 
 class Commands:
@@ -56,13 +58,32 @@ class Commands:
 
     # ---------------------------------------------------------------------------------- the caller's audio
 
-    def append(self, event: asked.AudioAppend) -> None:
-        """Fifty a second."""
-        if self._session.plays_out:
+    def append(self, event: asked.AudioAppend) -> Iterator[float] | None:
+        """Fifty a second. What is longer than a second is heard in strides: the iterator gives what each has cost (``inbox.Work``)."""
+        session = self._session
+        if session.plays_out:
             raise ClientError(
                 "invalid_event_for_transport", "The audio of this session comes on its media track.", "type"
             )
-        self._core.audio(self._session.appended.take(event.audio), None)
+        core = self._core
+        audio, appended = event.audio, session.appended
+        duration_ms = len(audio) * appended.ms_per_byte
+        if duration_ms > MAX_AUDIO_MS:
+            raise errors.too_much_audio("audio", MAX_AUDIO_MS)
+        session.ahead.take(duration_ms)
+        if duration_ms > STRIDE_MS:
+            return self._append_in_strides(audio)
+        core.audio(appended.take(audio), None)
+        return None
+
+    def _append_in_strides(self, audio: bytes) -> Iterator[float]:
+        session = self._session
+        stride = session.appended.format.bytes_for_ms(STRIDE_MS)
+        for start in range(0, len(audio), stride):
+            if session.core is None:
+                return
+            session.core.audio(session.appended.take(audio[start : start + stride]), None)
+            yield STRIDE_MS / 250
 
     def _commit(self, _event: asked.AudioCommit, _controller: Controller) -> None:
         session, turns = self._session, self._session.narration.turns
@@ -90,8 +111,8 @@ class Commands:
         session, core = self._session, self._core
         item = event.item if event.item.id else replace(event.item, id=new_id("item"))
         recording = _recording(item)
-        if recording and session.spoken_items.full:
-            raise ClientError("rate_limit_exceeded", "Too many recordings wait to be written down.", "item")
+        if recording:
+            self._check_recording(recording)
         if isinstance(item, MessageItem):
             item = replace(item, content=tuple(_without_audio(part) for part in item.content))
         entry = Entry(item, Place(id=item.id) if recording else mapping.place_of(item))
@@ -104,11 +125,17 @@ class Commands:
         elif message is not None:
             core.feed(ev.MessageAdded(message, after=after))
 
+    def _check_recording(self, recording: bytes) -> None:
+        session = self._session
+        duration_ms = session.config.input.format.ms_of(len(recording))
+        if duration_ms > MAX_AUDIO_MS:
+            raise errors.too_much_audio("item", MAX_AUDIO_MS)
+        session.spoken_items.require_room(len(recording))
+        session.ahead.take(duration_ms)
+
     def _write_down(self, entry: Entry, recording: bytes) -> None:
         """The model is told of the item once its words are known."""
-        session, item_id = self._session, entry.item.id
-        appended = AppendedAudio(session.config.input.format)
-        audio = appended.take(recording)
+        session, item_id, audio_format = self._session, entry.item.id, self._session.config.input.format
 
         def told(words: str | None) -> None:
             text = " ".join(part for part in (mapping.text_of(entry.item), words or "") if part)
@@ -116,10 +143,10 @@ class Commands:
             if text and session.items.find(item_id) is entry:
                 after = session.items.place_before(entry)
                 session.feed(ev.MessageAdded(Message("user", text, id=item_id), after=after))
-            session.narration.turns.transcribed(item_id, words, PCM.ms_of(len(audio)))
+            session.narration.turns.transcribed(item_id, words, audio_format.ms_of(len(recording)))
 
         try:
-            session.spoken_items.write_down(audio, told)
+            session.spoken_items.write_down(recording, told, audio_format)
         except ProviderError:
             told(None)
 

@@ -7,7 +7,7 @@ says and hears goes through a ``CallTransport``: deltas over the same connection
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import structlog
@@ -22,17 +22,18 @@ from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.surfaces.realtime import mapping
+from antiphon.surfaces.realtime.access import Access
 from antiphon.surfaces.realtime.asides import Asides
-from antiphon.surfaces.realtime.audio_ways import AppendedAudio, AudioDeltas
+from antiphon.surfaces.realtime.audio_ways import AppendedAudio, AudioAhead, AudioDeltas
 from antiphon.surfaces.realtime.commands import Commands
 from antiphon.surfaces.realtime.controllers import Controller, Controllers
 from antiphon.surfaces.realtime.conversation_items import ConversationItems
+from antiphon.surfaces.realtime.inbox import Inbox, LoopShare
+from antiphon.surfaces.realtime.kept import KeptBytes
 from antiphon.surfaces.realtime.narration import Narration
-from antiphon.surfaces.realtime.protocol import client_events as asked
 from antiphon.surfaces.realtime.protocol import errors
 from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.audio_config import PCM, Transcription
-from antiphon.surfaces.realtime.protocol.beta import parse_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.protocol.server_events import Event
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
@@ -62,16 +63,21 @@ class RealtimeSession:
         recogniser_of: Callable[[str], SpeechToText | None],
         on_ended: Callable[[RealtimeSession], None],
         *,
+        owner: Access,
+        kept: KeptBytes,
+        share: LoopShare,
         plays_out: bool,
     ) -> None:
+        """``owner`` opened it; ``kept`` counts what its clients make us keep; ``share`` is how much of the loop is theirs."""
         self.id = session_id
+        self.owner = owner
         self.call_id = call_id
         self.config = config
         self.plays_out = plays_out
         self.strict = settings.strict
         self.base_options = plan.engines.model_options
         self.ended = False
-        self.items = ConversationItems()
+        self.items = ConversationItems(kept)
         self.controllers = Controllers(session_id, clock, checks_order=settings.debug_order)
         self.core: Session | None = None
         # Its parts know the session weakly: what is tied in a circle only the collector frees, and it hardly ever looks.
@@ -82,10 +88,13 @@ class RealtimeSession:
             lambda event: me.feed(event), lambda action: me._refused(action), lambda reason: me._over(reason),
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
+        self.inbox = Inbox(me, share)
+        self.ahead = AudioAhead(clock, settings.audio_ahead_s * 1000)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
         self.spoken_items = SpokenItems(
-            lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code)
-        )
+            lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code),
+            kept=kept,
+        )  # fmt: skip
         self.refusal: RequestRefused | None = None
         """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
@@ -94,11 +103,16 @@ class RealtimeSession:
         self._recogniser = plan.engines.stt
         self._recogniser_of = recogniser_of
         self._on_ended = on_ended
-        self._commands = Commands(me)
+        self.commands = Commands(me)
+        self._farewell: tuple[ClientError, int] | None = None
+        """Why it was dismissed, and the close code that says so."""
         self._requesters: dict[str, tuple[Controller, str | None]] = {}
         """Who asked for a response that has not begun, and how it called its event."""
         self._waiting: list[ev.ReplyRequested] = []
         """Requests that wait until a recording has been written down."""
+        self._seen: tuple[float, int] = (0.0, 0)
+        """Of the caller's audio and of its clients' messages, when it was last looked at."""
+        self._seen_at_ms = clock.now_ms()
         self._max_duration_ms = settings.max_minutes * 60_000
         self._expires_at_s = clock.wall_ms() // 1000 + settings.max_minutes * 60
 
@@ -124,9 +138,11 @@ class RealtimeSession:
         self._choose_recogniser(self.config.input.transcription)
         return self.core
 
-    def attach(self, controller: Controller, *, primary: bool = False) -> None:
-        """Somebody drives the session from now on; the loss of the primary one ends it. Too many are closed at once."""
-        if self.ended or not self.controllers.attach(controller, say.session_created(self.echo()), primary=primary):
+    def attach(self, controller: Controller, *, primary: bool = False, key_id: str = "") -> None:
+        """Somebody drives the session from now on, by the right of this private key; the loss of the primary one ends it. Too many
+        are closed at once."""
+        created = say.session_created(self.echo())
+        if self.ended or not self.controllers.attach(controller, created, primary=primary, key_id=key_id):
             controller.close(1013, "no room")
 
     def detach(self, controller: Controller, reason: LostReason = "hangup") -> None:
@@ -142,6 +158,32 @@ class RealtimeSession:
         else:
             self._over(reason)
 
+    def dismiss(self, why: ClientError, reason: EndReason, code: int) -> None:
+        """End it, and tell all who drive it why; ``code`` is the WebSocket's close code."""
+        self._farewell = (why, code)
+        log.warning("realtime_session_dismissed", session_id=self.id, who=self.owner.name, code=why.code)
+        self.end(reason)
+
+    def revoke_all_but(self, keys: Collection[str]) -> bool:
+        """These private keys are still good: whoever came by the right of another has to go. Whether that ended the session."""
+        if self.owner.key_id and self.owner.key_id not in keys:
+            self.dismiss(errors.key_revoked(), EndReason.REFUSED, 1008)
+            return True
+        self.controllers.revoke_all_but(keys, errors.key_revoked().to_event())
+        return self.ended
+
+    @property
+    def connecting(self) -> bool:
+        """Whether its media is still to come, over WebRTC."""
+        return self.plays_out and self.core is None and not self.ended
+
+    def idle_ms(self, now_ms: int) -> int:
+        """For how long nobody has used it: there was no audio of the caller's, no event of a client's, and no response."""
+        seen = (self._media_ms(), self.inbox.received)
+        if seen != self._seen or self.narration.active is not None or self.narration.sounding:
+            self._seen, self._seen_at_ms = seen, now_ms
+        return now_ms - self._seen_at_ms
+
     def fail(self) -> None:
         """It could not be started."""
         self._over(EndReason.SERVER_DIED)
@@ -150,14 +192,20 @@ class RealtimeSession:
         if self.ended:
             return
         self.ended = True
+        self.inbox.close()
         self.asides.close()
         self.spoken_items.close()
-        if reason is EndReason.EXCEEDED_MAX_DURATION:
+        self.items.close()
+        code = _CLOSE_CODES.get(reason, 1000)
+        if self._farewell is not None:
+            why, code = self._farewell
+            self.controllers.send(why.to_event())
+        elif reason is EndReason.EXCEEDED_MAX_DURATION:
             self.controllers.send(errors.session_expired(self._settings.max_minutes).to_event())
         elif reason is EndReason.SERVER_DIED:
             self.controllers.send(errors.server_failed().to_event())
         log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
-        self.controllers.close(_CLOSE_CODES.get(reason, 1000), str(reason))
+        self.controllers.close(code, str(reason))
         self.core = None
         self._requesters.clear()
         self._on_ended(self)
@@ -166,25 +214,8 @@ class RealtimeSession:
 
     def receive(self, controller: Controller, payload: bytes, *, beta: bool = False) -> None:
         """One message of a client, perhaps in the older dialect. What is wrong with it is told to that client alone."""
-        if self.ended:
-            return
-        event: asked.ClientEvent | None = None
-        try:
-            event = parse_beta(payload) if beta else asked.parse(payload, strict=self.strict)
-            if type(event) is asked.AudioAppend:
-                self._commands.append(event)
-            elif not self.controllers.may_send(controller):
-                log.warning("realtime_client_floods", session_id=self.id)
-                controller.close(1008, "too many events")
-            else:
-                self._commands.carry_out(event, controller)
-        except ClientError as error:
-            if event is None and not self.controllers.may_send(controller):
-                controller.close(1008, "too many events")
-            self.complain(controller, error, event.event_id if event is not None else None)
-        except Exception as error:
-            log.exception("realtime_event_failed", session_id=self.id, error_type=type(error).__name__)
-            self.complain(controller, errors.server_failed(), event.event_id if event is not None else None)
+        if not self.ended:
+            self.inbox.put(self, controller, payload, beta)
 
     def complain(self, controller: Controller, error: ClientError, event_id: str | None) -> None:
         """Tell a client what was wrong with its event."""

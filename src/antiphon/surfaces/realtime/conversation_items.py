@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import orjson
+
 from antiphon.conversation.events import Place
+from antiphon.surfaces.realtime.kept import KeptBytes
 from antiphon.surfaces.realtime.mapping import message_of
 from antiphon.surfaces.realtime.protocol.errors import ClientError, duplicate_item, unknown_previous_item
 from antiphon.surfaces.realtime.protocol.items import Item, MessageItem, OutputAudio
@@ -29,13 +32,18 @@ class Entry:
     """The core's number of the reply that made it; 0 for none."""
     audio_ms: int = 0
     """Agent's audio sent as its content."""
+    kept_bytes: int = 0
+    """Of an item that a client made: what is counted of it."""
 
 
 class ConversationItems:
     """In the order of the conversation."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: KeptBytes) -> None:
+        """``kept`` counts the items that clients make."""
+        self._kept = kept
         self._entries: list[Entry] = []
+        self._by_id: dict[str, Entry] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -46,16 +54,24 @@ class ConversationItems:
         return self._entries[-1].item.id if self._entries else None
 
     def find(self, item_id: str) -> Entry | None:
-        """Newest first: that is what clients ask about."""
-        return next((entry for entry in reversed(self._entries) if entry.item.id == item_id), None)
+        return self._by_id.get(item_id)
 
     def append(self, entry: Entry) -> str | None:
         """At the end. Returns the id of the item before it."""
         previous_id = self.last_id
         self._entries.append(entry)
+        self._by_id[entry.item.id] = entry
         if len(self._entries) > MAX_ITEMS:
-            del self._entries[0]
+            self._let_go(self._entries.pop(0))
         return previous_id
+
+    def close(self) -> None:
+        """The conversation is over: nothing of it counts any more."""
+        self._kept.give_back_all()
+
+    def _let_go(self, entry: Entry) -> None:
+        self._by_id.pop(entry.item.id, None)
+        self._kept.give_back(entry.kept_bytes)
 
     def create(self, entry: Entry, previous_item_id: str | None) -> tuple[str | None, Place | None]:
         """A client's item, after the one it names (None: at the end, ``root``: at the beginning).
@@ -64,12 +80,17 @@ class ConversationItems:
         """
         if self.find(entry.item.id) is not None:
             raise duplicate_item(entry.item.id)
-        if previous_item_id is None or previous_item_id == self.last_id:
-            return self.append(entry), None
-        at = 0 if previous_item_id == ROOT else self._index_after(previous_item_id)
-        if len(self._entries) >= MAX_ITEMS:
+        last = previous_item_id is None or previous_item_id == self.last_id
+        at = 0 if last or previous_item_id == ROOT else self._index_after(previous_item_id or "")
+        if not last and len(self._entries) >= MAX_ITEMS:
             raise ClientError("invalid_value", f"The conversation may have {MAX_ITEMS} items at most.", "item")
+        size = len(orjson.dumps(entry.item.to_wire()))
+        self._kept.take(size)
+        entry.kept_bytes = size
+        if last:
+            return self.append(entry), None
         self._entries.insert(at, entry)
+        self._by_id[entry.item.id] = entry
         return (self._entries[at - 1].item.id if at else None), self.place_before(entry)
 
     def place_before(self, entry: Entry) -> Place | None:
@@ -88,6 +109,7 @@ class ConversationItems:
     def remove(self, entry: Entry) -> Place | None:
         """Forget an item. Returns the place that the core may forget: None while another item stands there too."""
         self._entries = [known for known in self._entries if known is not entry]
+        self._let_go(entry)
         shared = any(known.place == entry.place for known in self._entries)
         return None if shared else entry.place
 

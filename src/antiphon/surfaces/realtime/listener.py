@@ -13,11 +13,12 @@ import orjson
 import structlog
 
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
-from antiphon.surfaces.realtime.access import AccessControl, Act
+from antiphon.surfaces.realtime.access import Access, AccessControl, Act
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.http import PREFIXES, HttpError, no_room
 from antiphon.surfaces.realtime.protocol.beta import to_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
+from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.base import LostReason
 from antiphon.transports.handshake import Refusal
@@ -68,10 +69,10 @@ class RealtimeListener(MediaListener):
         self._taken_at_ms = 0
         self._pinged_at_ms = 0
 
-    def drive(self, session: RealtimeSession, *, primary: bool) -> None:
-        """From now on it drives this session."""
+    def drive(self, session: RealtimeSession, *, primary: bool, key_id: str = "") -> None:
+        """From now on it drives this session, with the right of this private key."""
         self._session = session
-        session.attach(self, primary=primary)
+        session.attach(self, primary=primary, key_id=key_id)
 
     # What the session says (Controller; ``close`` is the base's).
 
@@ -83,6 +84,16 @@ class RealtimeListener(MediaListener):
             event = orjson.dumps(translated)
         self._sent_bytes += len(event)
         self.send_text(event)
+
+    def hold(self, held: bool) -> None:
+        """While held, the kernel keeps what the client sends, and lets it send no more than fits there."""
+        transport = self._transport
+        if transport is None or transport.is_disconnected:
+            return
+        if held:
+            transport.underlying_transport.pause_reading()
+        else:
+            transport.underlying_transport.resume_reading()
 
     # What the client says.
 
@@ -156,23 +167,32 @@ class RealtimeGate:
             session = self._sessions.find(call_id)
             if session is None:
                 raise HttpError(404, "There is no live call of this id.", "call_not_found", param="call_id")
-            return lambda listener: listener.drive(session, primary=False)
-        transcription = query.get("intent") == "transcription"
-        stored = access.secret.session if access.secret is not None else {}
-        self._sessions.require_room()
+            return lambda listener: listener.drive(session, primary=False, key_id=access.key_id)
         try:
             model = query.get("model") or query.get("deployment", "")  # Azure's word for it
-            config = self._sessions.configure(model, stored, transcription=transcription)
+            config = self._sessions.configure_for(access, model, {}, intent=query.get("intent", ""))
         except ClientError as error:  # the server has changed since the secret was made
             raise HttpError(400, error.message, error.code, param=error.param) from None
+        self._sessions.admit(access)
+        return lambda listener: self._begin(listener, config, access)
 
-        def begin(listener: RealtimeListener) -> None:
-            session = self._sessions.create(config)
-            listener.drive(session, primary=True)
-            try:
-                session.start()
-            except (CapacityError, ProviderError, ConfigurationError) as error:
-                log.warning("realtime_session_refused", session_id=session.id, code=error.code)
-                session.fail()
-
-        return begin
+    def _begin(self, listener: RealtimeListener, config: SessionConfig, access: Access) -> None:
+        """It was admitted, and is open now."""
+        sessions = self._sessions
+        try:
+            sessions.require_share(access)  # others were answered at the same time
+            session = sessions.create(config, owner=access)
+        except (HttpError, CapacityError) as error:
+            sessions.withdraw()
+            code = (error.wire_code if isinstance(error, HttpError) else error.code) or "refused"
+            log.warning("realtime_session_refused", who=access.name, code=code)
+            listener.send(orjson.dumps(ClientError(code, str(error)).to_event()))
+            listener.close(1013, code)
+            return
+        listener.drive(session, primary=True, key_id=access.key_id)
+        try:
+            session.start()
+        except (CapacityError, ProviderError, ConfigurationError) as error:
+            log.warning("realtime_session_refused", session_id=session.id, code=error.code)
+            sessions.withdraw()
+            session.fail()

@@ -4,7 +4,7 @@ A signed token that carries the configuration would need no store. It was not ch
 instructions and whatever credentials the tools bring in readable form, and because a configuration of some kilobytes does not
 fit where keys travel (one header line, 8 KiB at most proxies). So a key is 256 random bits, as short as OpenAI's, and what
 belongs to it lies in one SQLite file of the data folder under the key's hash: all workers of a machine see it, a restart
-keeps it, nobody can read a key from it.
+keeps it, nobody can read a key from it. With it lies the id of the private key that asked for it: it is worth no more than that.
 """
 
 from __future__ import annotations
@@ -26,15 +26,21 @@ from antiphon.ids import new_id
 PREFIX = "ek_"
 """Browser SDKs refuse keys that begin otherwise."""
 TTL_DEFAULT_S, TTL_MIN_S, TTL_MAX_S = 600, 10, 7200
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS client_secrets (
+_SCHEMA = (
+    # Of the first releases: without what a secret may do. They lived two hours at most.
+    "DROP TABLE IF EXISTS client_secrets",
+    """
+CREATE TABLE IF NOT EXISTS secrets (
     sha256 BLOB PRIMARY KEY,
     id TEXT NOT NULL,
+    key_id TEXT NOT NULL,
     expires_wall_ms INTEGER NOT NULL,
+    max_sessions INTEGER NOT NULL,
     session TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
-"""
-_BY_EXPIRY = "CREATE INDEX IF NOT EXISTS client_secrets_by_expiry ON client_secrets (expires_wall_ms)"
+""",
+    "CREATE INDEX IF NOT EXISTS secrets_by_expiry ON secrets (expires_wall_ms)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,12 @@ class ClientSecret:
     """A name for logs."""
     expires_wall_ms: int
     session: Mapping[str, Any]
-    """The configuration its sessions begin with, in the wire's shape and checked when it was stored."""
+    """The configuration its sessions begin with, in the wire's shape and checked when it was stored. Its ``model`` and ``type`` are
+    always there: what was not granted is not filled in later."""
+    key_id: str = ""
+    """Of the private key that asked for it. Empty: the talk page did, which has none."""
+    max_sessions: int = 0
+    """How many of its sessions may be live at once; 0: as many as the settings say."""
 
 
 class ClientSecrets:
@@ -57,20 +68,28 @@ class ClientSecrets:
         self._capacity = capacity
         self._database: sqlite3.Connection | None = None
 
-    def create(self, session: Mapping[str, Any], ttl_s: int, wall_ms: int) -> tuple[ClientSecret, str]:
-        """A new secret and its key, which is returned once and never again. Raises CapacityError where too many are live, sqlite3.Error,
-        OSError; ValueError for a life out of bounds."""
+    def create(
+        self, session: Mapping[str, Any], ttl_s: int, wall_ms: int, *, key_id: str = "", max_sessions: int = 0
+    ) -> tuple[ClientSecret, str]:
+        """A new secret and its key, which is returned once and never again. ``session`` names its ``model`` and ``type``.
+
+        Raises CapacityError where too many are live, sqlite3.Error, OSError; ValueError for a life out of bounds, or a session
+        that leaves open what it is.
+        """
         if not TTL_MIN_S <= ttl_s <= TTL_MAX_S:
             raise ValueError(f"a client secret lives {TTL_MIN_S} to {TTL_MAX_S} s")
+        if not (session.get("model") and session.get("type")):
+            raise ValueError("a client secret is for one model and one type of session")
         key = PREFIX + secrets.token_urlsafe(32)
-        secret = ClientSecret(new_id("secret"), wall_ms + ttl_s * 1000, session)
-        row = (_digest(key), secret.id, secret.expires_wall_ms, orjson.dumps(session).decode())
+        secret = ClientSecret(new_id("secret"), wall_ms + ttl_s * 1000, session, key_id, max_sessions)
+        kept = orjson.dumps(session).decode()
+        row = (_digest(key), secret.id, key_id, secret.expires_wall_ms, max_sessions, kept)
         with self._opened() as database:
-            database.execute("DELETE FROM client_secrets WHERE expires_wall_ms <= ?", (wall_ms,))
-            [(live,)] = database.execute("SELECT count(*) FROM client_secrets")
+            database.execute("DELETE FROM secrets WHERE expires_wall_ms <= ?", (wall_ms,))
+            [(live,)] = database.execute("SELECT count(*) FROM secrets")
             if live >= self._capacity:
                 raise CapacityError("full")
-            database.execute("INSERT INTO client_secrets VALUES (?, ?, ?, ?)", row)
+            database.execute("INSERT INTO secrets VALUES (?, ?, ?, ?, ?, ?)", row)
         return secret, key
 
     def find(self, key: str, wall_ms: int) -> ClientSecret | None:
@@ -79,11 +98,18 @@ class ClientSecrets:
             return None
         # Found by its hash: how long the search takes tells nothing about a key.
         found = self._opened().execute(
-            "SELECT id, expires_wall_ms, session FROM client_secrets WHERE sha256 = ? AND expires_wall_ms > ?",
+            "SELECT id, expires_wall_ms, session, key_id, max_sessions FROM secrets WHERE sha256 = ? AND expires_wall_ms > ?",
             (_digest(key), wall_ms),
         )
         row = found.fetchone()
-        return ClientSecret(row[0], row[1], orjson.loads(row[2])) if row else None
+        return ClientSecret(row[0], row[1], orjson.loads(row[2]), row[3], row[4]) if row else None
+
+    def drop_of(self, key_id: str) -> int:
+        """A private key was revoked: its secrets go. Returns how many there were. Raises sqlite3.Error, OSError."""
+        if not key_id or (self._database is None and not self._path.exists()):
+            return 0
+        with self._opened() as database:
+            return database.execute("DELETE FROM secrets WHERE key_id = ?", (key_id,)).rowcount
 
     def close(self) -> None:
         """Safe to call twice; the next call opens the file anew."""
@@ -99,8 +125,8 @@ class ClientSecrets:
                 database.execute("PRAGMA journal_mode=WAL")
                 # A key lost in a power cut is asked for again; waiting for the disk would hold up the beat.
                 database.execute("PRAGMA synchronous=NORMAL")
-                database.execute(_SCHEMA)
-                database.execute(_BY_EXPIRY)
+                for statement in _SCHEMA:
+                    database.execute(statement)
             except sqlite3.Error:
                 database.close()
                 raise

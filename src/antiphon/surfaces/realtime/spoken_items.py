@@ -23,7 +23,9 @@ from antiphon.providers.base import (
     TranscriptionEvent,
 )
 from antiphon.session.listening import TRANSCRIPTION_FAILED
+from antiphon.surfaces.realtime.kept import KeptBytes
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
+from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PATIENCE_S = 15.0
@@ -35,6 +37,7 @@ MOST_BYTES = 16 * 1024 * 1024
 _STRIDE_MS = 1000
 """A recording is converted in strides of this length, with other work of the event loop in between."""
 _UTTERANCE = 1
+TRANSCRIPTION_FAILED = "transcription_failed"
 log = structlog.get_logger(__name__)
 
 OnWords = Callable[[str | None], None]
@@ -44,6 +47,7 @@ OnWords = Callable[[str | None], None]
 @dataclass(eq=False, slots=True)
 class _Recording:
     audio: bytes
+    format: AudioFormat
     on_words: OnWords
     stream: SpeechToTextStream | None = None
     timer: asyncio.TimerHandle | None = None
@@ -58,11 +62,14 @@ class SpokenItems:
         stt: Callable[[], SpeechToText],
         on_idle: Callable[[], None],
         on_failure: Callable[[str, str], None] = lambda provider, code: None,
+        kept: KeptBytes | None = None,
     ) -> None:
-        """``on_idle`` is told when the last of them has been written down, ``on_failure`` the recogniser's name and a short label."""
+        """``on_idle`` is told when the last of them has been written down, ``on_failure`` the recogniser's name and a short label.
+        ``kept`` counts those that wait."""
         self._stt = stt
         self._on_idle = on_idle
         self._on_failure = on_failure
+        self._kept = kept if kept is not None else KeptBytes(0, "this conversation")
         self._waiting: deque[_Recording] = deque()
         self._current: _Recording | None = None
 
@@ -76,22 +83,31 @@ class SpokenItems:
         held = len(self._waiting) + (self._current is not None)
         return held >= MOST or sum(len(each.audio) for each in self._waiting) >= MOST_BYTES
 
-    def write_down(self, audio: bytes, on_words: OnWords) -> None:
-        """``audio`` is PCM at 24 kHz. ``on_words`` is told once, later. Raises ProviderError where that cannot be."""
+    def require_room(self, size: int) -> None:
+        """For a recording of so many bytes. Raises ClientError."""
+        if self.full:
+            raise ClientError("rate_limit_exceeded", "Too many recordings wait to be written down.", "item")
+        self._kept.require(size)
+
+    def write_down(self, audio: bytes, on_words: OnWords, audio_format: AudioFormat = PCM) -> None:
+        """``on_words`` is told once, later. Raises ProviderError where that cannot be, ClientError where too much is kept."""
         _kind_for(self._stt())
-        self._waiting.append(_Recording(audio, on_words))
+        self._kept.take(len(audio))
+        self._waiting.append(_Recording(audio, audio_format, on_words))
         if self._current is None:
             self._begin_next()
 
     def close(self) -> None:
         """Nothing is told any more."""
-        self._waiting.clear()
+        while self._waiting:
+            self._kept.give_back(len(self._waiting.popleft().audio))
         if self._current is not None:
             recording, self._current = self._current, None
             _let_go(recording)
 
     def _begin_next(self) -> None:
         recording = self._current = self._waiting.popleft()
+        self._kept.give_back(len(recording.audio))
         stt = self._stt()
         loop = asyncio.get_running_loop()
 
@@ -108,7 +124,7 @@ class SpokenItems:
         except ProviderError as error:
             loop.call_soon(self._fail, recording, stt.name, error.code)
             return
-        patience_s = PATIENCE_S + PCM.ms_of(len(recording.audio)) / 1000
+        patience_s = PATIENCE_S + recording.format.ms_of(len(recording.audio)) / 1000
         recording.timer = loop.call_later(patience_s, self._fail, recording, stt.name, "provider_timeout")
         recording.stream.begin(_UTTERANCE)
         recording.feeding = loop.create_task(_feed(recording, recording.stream, kind), name="spoken-item")
@@ -132,9 +148,11 @@ class SpokenItems:
 
 
 async def _feed(recording: _Recording, stream: SpeechToTextStream, kind: AudioFormat) -> None:
-    audio = recording.audio
-    convert = None if kind == PCM else converter(PCM, kind)
-    stride = PCM.bytes_for_ms(_STRIDE_MS)
+    source = recording.format
+    whole = len(recording.audio) - len(recording.audio) % source.bytes_per_sample
+    audio = recording.audio[:whole]
+    convert = None if kind == source else converter(source, kind)
+    stride = source.bytes_for_ms(_STRIDE_MS)
     for start in range(0, len(audio), stride):
         piece = audio[start : start + stride]
         stream.push(piece if convert is None else convert(piece))

@@ -35,8 +35,9 @@ _HEADERS = {
 }
 _logger = structlog.get_logger(__name__)
 
-MakeKey = Callable[[str, int], tuple[str, int]]
-"""A client secret for this assistant that lives so many seconds: the key, and when it expires (wall_ms). Raises CapacityError."""
+MakeKey = Callable[[str, int, str], tuple[str, int]]
+"""A client secret for this assistant that lives so many seconds and goes with this private key (its id; empty: with none): the key, and
+when it expires (wall_ms). Raises CapacityError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +55,21 @@ class TalkDesk:
         self._names = names
         self._default = default
         self._clock = clock
-        self._keys: dict[str, _Key] = {}
+        self._keys: dict[tuple[str, str], _Key] = {}
 
     def assistants(self) -> dict[str, object]:
         """Who can be talked to, and who is unless another is chosen."""
         return {"assistants": list(self._names()), "default": self._default}
 
-    def key(self, assistant: str) -> dict[str, object]:
-        """A key for a session with this assistant. Raises HTTPException 404 where there is none of the name, CapacityError."""
+    def key(self, assistant: str, key_id: str = "") -> dict[str, object]:
+        """A key for a session with this assistant, for whoever came with this private key (its id; empty: with none). Raises
+        HTTPException 404 where there is no assistant of the name, CapacityError."""
         if assistant not in self._names():
             raise HTTPException(404, "There is no such assistant")
         now_ms = self._clock.wall_ms()
-        key = self._keys.get(assistant)
+        key = self._keys.get((assistant, key_id))
         if key is None or key.expires_wall_ms - now_ms < _FRESH_MS:
-            key = self._keys[assistant] = _Key(*self._make_key(assistant, KEY_TTL_S))
+            key = self._keys[assistant, key_id] = _Key(*self._make_key(assistant, KEY_TTL_S, key_id))
         return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
 
 
@@ -96,7 +98,7 @@ def routes(desk: TalkDesk, visitors: Visitors, on_admitted: Callable[[], None] =
     async def key(request: Request) -> Response:
         _check(visitors, request)
         try:
-            return _json(desk.key(request.path_params["assistant"]))
+            return _json(desk.key(request.path_params["assistant"], visitors.key_id(request)))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
         except (sqlite3.Error, OSError) as error:  # a full disk, as a rule

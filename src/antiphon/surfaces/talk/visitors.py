@@ -68,7 +68,7 @@ class Visitors:
         """Whether this visitor may have a key. Only our own page may ask: the browser names the origin of whoever does."""
         if is_foreign(request.headers):
             return False
-        return self.needs_no_key(request) or self._has_key(request)
+        return self.needs_no_key(request) or bool(self._key_id(request))
 
     def needs_no_key(self, request: Request) -> bool:
         """Whether the page is open to this visitor as it is."""
@@ -90,16 +90,21 @@ class Visitors:
         until_ms = self._sessions.get(given)  # 256 random bits: what a comparison's time tells is nothing
         return until_ms is not None and self._clock.now_ms() < until_ms
 
-    def _has_key(self, request: Request) -> bool:
+    def key_id(self, request: Request) -> str:
+        """The private key by which a visitor is welcome: what they are given goes with it. Empty for those who need none."""
+        return "" if self.needs_no_key(request) else self._key_id(request)
+
+    def _key_id(self, request: Request) -> str:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         key = key.strip()
         if scheme.lower() != "bearer" or not key or len(key) > _MAX_KEY_CHARS:
-            return False
+            return ""
         try:
-            return self._keys.valid(key)
+            record = self._keys.find(key)
         except (ConfigurationError, OSError) as error:
             _logger.error("keys_unreadable", problem=type(error).__name__)
-            return False
+            return ""
+        return record.id if record is not None else ""
 
 
 def _came_from_here(request: Request) -> bool:

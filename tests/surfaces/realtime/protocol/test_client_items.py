@@ -79,10 +79,10 @@ def test_audio_is_kept_but_not_shown() -> None:
     assert item.to_wire()["content"] == [{"type": "input_audio", "transcript": None}]
 
 
-def test_a_large_picture_is_kept_but_not_shown() -> None:
+def test_a_large_picture_is_neither_kept_nor_shown() -> None:
     url = "data:image/png;base64," + "A" * IMAGE_SHOWN_CHARS
     item = read(message("user", {"type": "input_image", "image_url": url}))
-    assert item == MessageItem("", "user", (InputImage(url),))
+    assert item == MessageItem("", "user", (InputImage(""),))
     assert item.to_wire()["content"] == [{"type": "input_image", "detail": "auto"}]
 
 

@@ -36,7 +36,7 @@ _UNKNOWN = frozenset(["conversation.item.done", "input_audio_buffer.timeout_trig
 _BETA_PARTS = {"output_text": "text", "output_audio": "audio"}
 
 
-def parse_beta(payload: bytes | str) -> ClientEvent:
+def parse_beta(payload: bytes) -> ClientEvent:
     """One message of a beta client. Raises ClientError, as ``client_events.parse`` does. Never strict: its fields are others."""
     return read_event(from_beta(load(payload)))
 

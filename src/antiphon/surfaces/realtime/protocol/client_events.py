@@ -22,6 +22,7 @@ from antiphon.surfaces.realtime.protocol.errors import (
 )
 from antiphon.surfaces.realtime.protocol.fields import Fields
 from antiphon.surfaces.realtime.protocol.items import Item
+from antiphon.surfaces.realtime.protocol.message_bounds import UNCOUNTED_BYTES, check_bounds
 from antiphon.surfaces.realtime.protocol.response import ResponseConfig, read_response
 
 MAX_EVENT_ID_CHARS = 512
@@ -126,13 +127,15 @@ ClientEvent = (
 )
 
 
-def parse(payload: bytes | str, *, strict: bool = False) -> ClientEvent:
+def parse(payload: bytes, *, strict: bool = False) -> ClientEvent:
     """One message of a client. ``strict``: a field we do not know is an error (``unknown_parameter``), as at OpenAI."""
     return read_event(load(payload), strict=strict)
 
 
-def load(payload: bytes | str) -> dict[str, Any]:
-    """The object a message is, unread. Raises ClientError."""
+def load(payload: bytes) -> dict[str, Any]:
+    """The object a message is, unread. One of more than a MiB is read by ``long_events``. Raises ClientError."""
+    if len(payload) > UNCOUNTED_BYTES:
+        check_bounds(payload)
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -144,7 +147,7 @@ def load(payload: bytes | str) -> dict[str, Any]:
 
 def read_event(value: dict[str, Any], *, strict: bool = False) -> ClientEvent:
     """As ``parse``, of a message that is loaded."""
-    event_id = _readable_event_id(value)
+    event_id = readable_event_id(value)
     try:
         audio = value.get("audio")
         if value.get("type") == _APPEND and not strict and isinstance(audio, str) and event_id == value.get("event_id"):
@@ -168,7 +171,7 @@ def _event(value: dict[str, Any], event_id: str | None, strict: bool) -> ClientE
     return event
 
 
-def _readable_event_id(value: dict[str, Any]) -> str | None:
+def readable_event_id(value: dict[str, Any]) -> str | None:
     """The client's name for this event, where it is one that can be echoed."""
     event_id = value.get("event_id")
     return event_id if isinstance(event_id, str) and len(event_id) <= MAX_EVENT_ID_CHARS else None

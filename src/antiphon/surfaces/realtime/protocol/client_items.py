@@ -11,6 +11,7 @@ import orjson
 from antiphon.surfaces.realtime.protocol.errors import bad_audio, out_of_bounds, unsupported
 from antiphon.surfaces.realtime.protocol.fields import Fields
 from antiphon.surfaces.realtime.protocol.items import (
+    IMAGE_SHOWN_CHARS,
     FunctionCallItem,
     FunctionOutputItem,
     InputAudio,
@@ -27,10 +28,9 @@ from antiphon.surfaces.realtime.protocol.items import (
     Part,
     Role,
 )
+from antiphon.surfaces.realtime.protocol.message_bounds import MAX_AUDIO_BYTES, MAX_MESSAGE_BYTES
 
 MAX_ITEM_ID_CHARS = 64
-MAX_AUDIO_BYTES = 15 * 1024 * 1024
-"""Of one append or one item, decoded (§1.1)."""
 MAX_AUDIO_CHARS = MAX_AUDIO_BYTES // 3 * 4
 """The same in base64."""
 MAX_PARTS = 128
@@ -57,7 +57,6 @@ _OLD_PART_TYPES: dict[Role, dict[str, str]] = {
     "user": {"text": "input_text", "audio": "input_audio"},
     "assistant": {"text": "output_text", "audio": "output_audio"},
 }
-_MAX_URL_CHARS = 20 * 1024 * 1024  # as long as the largest frame: a picture is bounded by that
 
 
 def read_item(fields: Fields) -> Item:
@@ -148,8 +147,8 @@ def _input_audio(fields: Fields) -> InputAudio:
 
 
 def _input_image(fields: Fields) -> InputImage:
-    url = fields.needed_identifier("image_url", max_chars=_MAX_URL_CHARS)
-    return InputImage(url, fields.choice("detail", _DETAILS) or "auto")
+    url = fields.needed_identifier("image_url", max_chars=MAX_MESSAGE_BYTES)
+    return InputImage(url if len(url) <= IMAGE_SHOWN_CHARS else "", fields.choice("detail", _DETAILS) or "auto")
 
 
 _READERS: dict[str, Callable[[Fields], Part]] = {

@@ -172,6 +172,56 @@ def too_many_asides(most: int) -> ClientError:
     )
 
 
+def kept_too_much(whose: str, limit_bytes: int) -> ClientError:
+    """Items may be deleted to make room."""
+    return ClientError(
+        "conversation_too_large",
+        f"The items of {whose} may have {limit_bytes // 1024} KiB in all. Delete some, or begin another session.",
+        "item",
+    )
+
+
+def message_too_large(most_bytes: int) -> ClientError:
+    """Audio alone may be longer."""
+    return ClientError(
+        "message_too_large",
+        f"The message is too large. Expected at most {most_bytes} bytes, audio and pictures not counted.",
+    )
+
+
+def too_many_values(most: int) -> ClientError:
+    return ClientError("message_too_large", f"The message has too many values. Expected at most {most}.")
+
+
+def too_much_audio(param: str, most_ms: int) -> ClientError:
+    return bad_audio(param, f"more than {most_ms // 1000} s of audio")
+
+
+def audio_too_early(ahead_ms: int) -> ClientError:
+    """It may come faster than it was spoken, but not by any amount."""
+    return ClientError(
+        "rate_limit_exceeded",
+        f"The audio came too fast and was dropped: at most {ahead_ms // 1000} s may be sent ahead of time.",
+        "audio",
+        kind="rate_limit_error",
+    )
+
+
+def too_many_events() -> ClientError:
+    return ClientError("rate_limit_exceeded", "Too many events were sent at once.", kind="rate_limit_error")
+
+
+def session_idle(idle_ms: int) -> ClientError:
+    return ClientError(
+        "session_idle", f"Your session was ended: it had neither audio nor an event for {idle_ms // 1000} seconds."
+    )
+
+
+def key_revoked() -> ClientError:
+    """The code makes LiveKit's plugin give up for good, which is right here."""
+    return ClientError("invalid_api_key", "Your session was ended: the API key behind it was revoked.")
+
+
 def session_expired(minutes: int) -> ClientError:
     return ClientError("session_expired", f"Your session hit the maximum duration of {minutes} minutes.")
 

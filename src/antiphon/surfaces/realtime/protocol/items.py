@@ -17,7 +17,9 @@ ItemStatus = Literal["in_progress", "completed", "incomplete"]
 McpType = Literal["mcp_list_tools", "mcp_call", "mcp_approval_request", "mcp_approval_response"]
 
 IMAGE_SHOWN_CHARS = 32 * 1024
-"""A longer image URL (data:) is not sent back: a server frame stays small (§1.1)."""
+"""A longer image URL (data:) is neither kept nor sent back: no model here is shown pictures, and a server frame stays small (§1.1)."""
+UNSHOWN_IMAGE = "x" * (IMAGE_SHOWN_CHARS + 1)
+"""Stands for any URL that is too long to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ class InputAudio:
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """A picture a user shows: a data: or https: URL."""
+    """A picture a user shows: a data: or https: URL; empty where it was too long to be kept."""
 
     image_url: str
     detail: Literal["auto", "low", "high"] = "auto"
 
     def to_wire(self) -> dict[str, Any]:
         part: dict[str, Any] = {"type": "input_image", "detail": self.detail}
-        if len(self.image_url) <= IMAGE_SHOWN_CHARS:
+        if self.image_url:
             part["image_url"] = self.image_url
         return part
 
