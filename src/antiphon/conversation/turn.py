@@ -11,6 +11,8 @@ class Utterance:
 
     text: str = ""
     final: bool = False
+    failed: bool = False
+    """The recogniser has given up on it."""
     complete: float | None = None
 
 
@@ -50,6 +52,11 @@ class Turn:
     def final(self) -> bool:
         """Whether every utterance has its final words."""
         return all(utterance.final for utterance in self.utterances.values())
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the recogniser failed on it, or has not said its last word in the time it was given."""
+        return any(utterance.failed or not utterance.final for utterance in self.utterances.values())
 
     @property
     def evidence(self) -> float | None:
