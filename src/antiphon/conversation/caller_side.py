@@ -162,7 +162,9 @@ class CallerSide:
             return
         self._s.history.correct_turn(turn.number, turn.text)
         reply = self._s.committed_reply
-        if reply is not None and reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
+        if reply is None or (reply.written and reply.step.text):
+            return  # what has been written has been read
+        if reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
             if self._s.agent.state is Agent.THINKING:
                 self._agent.interrupt("cancelled")
                 self._agent.ask_model(turn.number)

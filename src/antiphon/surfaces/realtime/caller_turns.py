@@ -1,12 +1,16 @@
 """What the caller says, as the wire tells it: speech started and stopped, committed, the item, its transcription.
 
 The core decides when a turn opens and ends; here is only which item each turn became and what has been announced of it. A
-turn is one item, except with push-to-talk, where a client may commit twice before the first words are there: then the core
-has one turn and the wire two items.
+turn is one item, except where a client commits twice before the first words are there, or the caller goes on after the silence that ended
+the turn and before its words have come: then the core has one turn and the wire two items.
+
+An item is committed when its silence is over, and its transcription told once, when its last words have come or it is sure that none will:
+recognisers may be late, and clients count on neither.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +25,9 @@ from antiphon.surfaces.realtime.protocol.items import InputAudio, InputText, Mes
 from antiphon.surfaces.realtime.protocol.server_events import Event
 
 _REMEMBERED_UTTERANCES = 64
+LATE_WORDS_MS = 5000
+"""How long the words of a turn that is over are waited for. The core answers without them after ``final_timeout_ms``; this only says when a
+client is told that no more will come. A recogniser that takes longer is as good as dead, and its item would seem in progress for ever."""
 
 
 @dataclass(slots=True)
@@ -29,6 +36,8 @@ class _Words:
 
     text: str = ""
     failed: bool = False
+    final: bool = False
+    """It has said its last word on it, or has failed."""
 
 
 @dataclass(slots=True)
@@ -40,7 +49,15 @@ class _Speech:
     announced: bool = False
     """``speech_started`` was sent."""
     committed: bool = False
+    transcribed: bool = False
+    failed: bool = False
+    """No words came of it, because the recogniser failed."""
+    dropped: bool = False
+    """Its turn is over, and nobody has answered it for want of words."""
+    turn: int = 0
     audio_ms: float = 0.0
+    patience: asyncio.TimerHandle | None = None
+    """Until when its words are waited for."""
 
 
 class CallerTurns:
@@ -52,8 +69,11 @@ class CallerTurns:
         items: ConversationItems,
         config: Callable[[], AudioInput],
         media_ms: Callable[[], float],
+        unheard: Callable[[], None],
     ) -> None:
-        """``media_ms`` is how much audio the caller has sent in all."""
+        """``media_ms`` is how much audio the caller has sent in all. ``unheard`` is told of speech that nobody has answered because the
+        recogniser failed on it."""
+        self._unheard = unheard
         self._emit = emit
         self._items = items
         self._config = config
@@ -62,6 +82,10 @@ class CallerTurns:
         self._turn = 0
         """The open turn; 0 for none."""
         self._speeches: list[_Speech] = []
+        self._last: list[_Speech] = []
+        """Those of the turn before."""
+        self._awaited: list[_Speech] = []
+        """Those whose turn is over and whose last words have not come."""
         self._onset_ms = 0
         self._stopped_ms: int | None = None
         """Where the caller's speech stopped; None while it goes on, when a turn may still be over: committed by hand, or hung up in."""
@@ -99,12 +123,24 @@ class CallerTurns:
             case ev.TranscriptChanged(utterance, text):
                 self._hear(utterance).text = text
             case ev.TranscriptFinal(utterance, text):
-                self._hear(utterance).text = text
+                words = self._hear(utterance)
+                words.text, words.final = text, True
+                self._words_came(utterance)
             case ev.TranscriptFailed(utterance):
-                self._hear(utterance).failed = True
+                words = self._hear(utterance)
+                words.failed = words.final = True
+                self._words_came(utterance)
             case ev.TurnCommitted(utterance):
                 if not any(isinstance(action, do.RequestRefused) for action in actions):
                     self._client_committed(utterance, actions)
+        if any(isinstance(action, do.FinishTranscript) for action in actions):
+            self._silence_is_over()
+
+    def _silence_is_over(self) -> None:
+        """Only the recogniser's last words are waited for now."""
+        for speech in self._speeches:
+            if not speech.committed:
+                self._commit(speech, self._turn)
 
     def _speaks(self, utterance: int, media_ms: int) -> None:
         """More speech in the open turn. What follows a commit is another item, though the core may take it for the same turn."""
@@ -146,6 +182,9 @@ class CallerTurns:
         self._turn = turn
         if isinstance(event, ev.TextReceived | ev.DtmfPressed) or event is None:
             return
+        if isinstance(event, ev.TranscriptFinal) and any(event.utterance in speech.utterances for speech in self._last):
+            self._speeches = self._last  # dropped for want of words, which have come now: it is the same speech
+            return
         speech = _Speech(new_id("item"), [self._utterance] if self._utterance else [])
         self._speeches = []
         if isinstance(event, ev.SpeechStarted):
@@ -160,28 +199,66 @@ class CallerTurns:
         self._speeches.append(speech)
         self._emit(say.speech_started(speech.item_id, max(0, self._onset_ms - padding_ms)))
 
-    def closed(self, turn: int, text: str) -> bool:
-        """These are the words of the turn; empty for one that was none after all. Whether the recogniser failed on it."""
+    def closed(self, turn: int, text: str, *, dropped: bool = False) -> None:
+        """These are the words of the turn. ``dropped``: it was none after all, or its words have not come."""
         self._turn = 0
         speeches, self._speeches = self._speeches, []
-        if self.discarding:
-            return False
-        if not speeches and text:
+        if self.discarding:  # what has been committed stays
+            speeches = [speech for speech in speeches if speech.committed]
+        self._last = speeches
+        if not speeches and text and not dropped:
             self._typed(turn, text)
         for speech in speeches:
             if not speech.committed:
                 self._commit(speech, turn)
-            self._transcribe(speech, turn)
-        words = [self._words.get(utterance) for speech in speeches for utterance in speech.utterances]
-        return any(word is not None and word.failed and not word.text for word in words)
+            speech.turn, speech.dropped = turn, dropped and not self.discarding
+            if (entry := self._items.find(speech.item_id)) is not None:
+                entry.place = Place(turn=turn)
+            if self._is_known(speech):
+                self._transcribe(speech)
+                self._tell_unheard(speech)
+            else:
+                self._await(speech)
+
+    # ---------------------------------------------------------------------------------- words that come late
+
+    def _is_known(self, speech: _Speech) -> bool:
+        """Whether the recogniser has nothing more to say of it."""
+        return all(utterance in self._words and self._words[utterance].final for utterance in speech.utterances)
+
+    def _words_came(self, utterance: int) -> None:
+        """The last ones of this utterance. What is still open, and not committed, is transcribed when it is."""
+        for speech in (*self._awaited, *self._speeches):
+            if utterance in speech.utterances and speech.committed and self._is_known(speech):
+                self._transcribe(speech)
+                self._tell_unheard(speech)
+
+    def _await(self, speech: _Speech) -> None:
+        self._awaited.append(speech)
+        loop = asyncio.get_running_loop()
+        speech.patience = loop.call_later(LATE_WORDS_MS / 1000, self._give_up_on, speech)
+
+    def _give_up_on(self, speech: _Speech) -> None:
+        """No more words will come of it: it has those that there are, or has failed."""
+        for utterance in speech.utterances:
+            words = self._words.setdefault(utterance, _Words())
+            words.failed = words.failed or not words.final
+        self._transcribe(speech)
+        self._tell_unheard(speech)
+
+    def close(self) -> None:
+        """The session is over, and nothing more will be heard."""
+        for speech in tuple(self._awaited):
+            self._give_up_on(speech)
 
     def idle(self, turn: int, idle_ms: int) -> None:
         """Nothing was heard for so long that the model is asked all the same: the silence becomes an item."""
         speech = _Speech(new_id("item"))
         now_ms = int(self._media_ms())
         self._emit(say.timeout_triggered(speech.item_id, max(0, now_ms - idle_ms), now_ms))
+        speech.turn = turn
         self._commit(speech, turn)
-        self._transcribe(speech, turn)
+        self._transcribe(speech)
 
     def _typed(self, turn: int, text: str) -> None:
         """Keys pressed on a telephone's pad."""
@@ -218,14 +295,26 @@ class CallerTurns:
         self._emit(say.item_added(item, previous_id))
         self._emit(say.item_done(item, previous_id))
 
-    def _transcribe(self, speech: _Speech, turn: int) -> None:
+    def _transcribe(self, speech: _Speech) -> None:
+        """Once: clients add a second transcription to the first."""
+        if speech.patience is not None:
+            speech.patience.cancel()
+            speech.patience = None
+            self._awaited.remove(speech)
+        if speech.transcribed:
+            return
+        speech.transcribed = True
         words = [self._words[utterance] for utterance in speech.utterances if utterance in self._words]
         text = " ".join(word.text for word in words if word.text)
         entry = self._items.find(speech.item_id)
         if entry is not None:
-            entry.place, entry.heard = Place(turn=turn), text
-        failed = not text and any(word.failed for word in words)
-        self.transcribed(speech.item_id, None if failed else text, speech.audio_ms)
+            entry.heard = text
+        speech.failed = not text and any(word.failed for word in words)
+        self.transcribed(speech.item_id, None if speech.failed else text, speech.audio_ms)
+
+    def _tell_unheard(self, speech: _Speech) -> None:
+        if speech.failed and speech.dropped and not self._turn:
+            self._unheard()
 
     def transcribed(self, item_id: str, text: str | None, audio_ms: float) -> None:
         """The words of an item are known, or never will be (None): the client is told, if it wants to be."""

@@ -42,6 +42,8 @@ from antiphon.transports.base import CallStarted, CallTransport
 from antiphon.transports.listener import LostReason
 from antiphon.vocabulary import AudioFormat, EndReason
 
+NOT_UNDERSTOOD = "Sorry, I did not catch that."
+"""Said by a plain model's session where the recogniser failed: the turn is answered all the same."""
 _CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}
 """Clients that reconnect do so on these; every other end is meant (1000)."""
 
@@ -80,7 +82,7 @@ class RealtimeSession:
         self.deltas = None if plays_out else AudioDeltas(lambda: me.narration.response)
         self.narration = Narration(
             self.controllers.send, self.items, lambda: me.config, new_id("conv"), self.deltas, lambda: me._media_ms(),
-            lambda event: me.feed(event), lambda action: me._refused(action), lambda reason: me._over(reason),
+            lambda: me._unheard(), lambda action: me._refused(action), lambda reason: me._over(reason),
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
@@ -153,6 +155,8 @@ class RealtimeSession:
         self.spoken_items.close()
         if reason is EndReason.EXCEEDED_MAX_DURATION:
             self.controllers.send(errors.session_expired(self._settings.max_minutes).to_event())
+        elif reason is EndReason.PROVIDER_FAILED:
+            self.controllers.send(errors.agent_failed().to_event())
         elif reason is EndReason.SERVER_DIED:
             self.controllers.send(errors.server_failed().to_event())
         log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
@@ -212,6 +216,13 @@ class RealtimeSession:
         if self.core is not None:
             self.core.feed(event)
         return self.refusal
+
+    def _unheard(self) -> None:
+        """The caller spoke, and nobody has answered for want of words. An assistant has said so itself."""
+        detection = self.config.input.turn_detection
+        asks_itself = bool(self._plan.policy.speaking.not_understood_message)
+        if not asks_itself and detection is not None and detection.create_response:
+            self.feed(ev.SayRequested(NOT_UNDERSTOOD))
 
     def _refused(self, action: RequestRefused) -> None:
         self.refusal = action

@@ -89,6 +89,11 @@ class WireResponse:
         return self._response.output_modality == "audio"
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing but its beginning has been told."""
+        return not (self.done or self._message_id or self._calls)
+
+    @property
     def words(self) -> str:
         """All it has said or written so far."""
         return "".join(self._words)
