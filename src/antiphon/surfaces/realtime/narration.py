@@ -161,9 +161,12 @@ class Narration:
         response = self._begin(action.reply, ResponseConfig())
         if not response.is_spoken:
             response.text("".join(guess.texts))
-        for number, piece in enumerate(guess.pieces):
-            self._voicing.asked.add(number)
+        self._voicing = guess.voicing
+        for piece in guess.pieces:
             response.transcript(piece)
+        made_ms = sum(self._voicing.durations_ms.values())
+        if self._deltas is None and made_ms:  # its sound leaves by another way, and was made before this
+            response.audio(b"", made_ms)
         for call in guess.calls:
             self._call(response, call)
 
@@ -199,6 +202,7 @@ class Narration:
     def _speak(self, action: do.Speak) -> None:
         if action.reply in self._guesses:
             self._guesses[action.reply].pieces.append(action.text)
+            self._guesses[action.reply].voicing.asked.add(action.piece)
             return
         # Words of our own (a greeting, a goodbye) begin without the model being asked.
         response = self._live(action.reply) or self._begin(action.reply, ResponseConfig())
@@ -215,9 +219,9 @@ class Narration:
     def _synthesized(self, event: ev.SpeechSynthesized) -> None:
         response = self._live(event.reply)
         if self._deltas is None and response is not None:
-            more_ms = event.duration_ms - self._voicing.durations_ms.get(event.piece, 0)
-            self._voicing.durations_ms[event.piece] = event.duration_ms
-            response.audio(b"", more_ms)
+            response.audio(b"", self._voicing.made(event.piece, event.duration_ms))
+        elif (guess := self._guesses.get(event.reply)) is not None:
+            guess.voicing.made(event.piece, event.duration_ms)
         if event.complete:
             self._piece_finished(event.reply, event.piece)
 
@@ -226,6 +230,8 @@ class Narration:
         if response is not None:
             self._voicing.finished.add(piece)
             self._finish_if_whole()
+        elif reply in self._guesses:
+            self._guesses[reply].voicing.finished.add(piece)
 
     def _end_speech(self, action: do.EndSpeech) -> None:
         if self._live(action.reply) is not None:

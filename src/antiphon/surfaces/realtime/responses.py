@@ -214,6 +214,7 @@ class Guess:
     texts: list[str] = field(default_factory=list)
     pieces: list[str] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
+    voicing: Voicing = field(default_factory=lambda: Voicing())
 
 
 @dataclass(slots=True)
@@ -227,6 +228,12 @@ class Voicing:
     failed: bool = False
     """The model broke off."""
     sounding: bool = False
+
+    def made(self, piece: int, duration_ms: int) -> int:
+        """So much of a piece has been made. Returns how much more that is than was known."""
+        more_ms = duration_ms - self.durations_ms.get(piece, 0)
+        self.durations_ms[piece] = duration_ms
+        return more_ms
 
     @property
     def whole(self) -> bool:
