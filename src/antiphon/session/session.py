@@ -79,7 +79,16 @@ class Session:
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
         self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
         try:
-            self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
+            self.port = plane.open(
+                self,
+                transport,
+                call.format_in,
+                call.format_out,
+                plan.hearing,
+                plan.recording,
+                line,
+                plan.audio_ahead_ms,
+            )
         except ConfigurationError:
             self._listening.close()
             raise
