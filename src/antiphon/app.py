@@ -214,6 +214,8 @@ class Antiphon:
             default_voice=realtime.default_voice,
             voices=realtime.voices,
             max_minutes=realtime.session_max_minutes,
+            greeting_wait_ms=realtime.greeting_wait_ms,
+            audio_ahead_ms=realtime.audio_ahead_s * 1000,
             strict=realtime.strict,
             debug_order=realtime.debug_order,
         )

@@ -60,6 +60,11 @@ class Realtime(BaseModel, extra="forbid"):
     voices: dict[str, str] = {}
     """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    greeting_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 500
+    """How long an assistant's greeting waits for a client's first ``session.update``, which may still choose its voice. 0: not at all."""
+    audio_ahead_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    """Over WebSocket, how far ahead of its playing time a reply is handed over. What a client has is its own: with less, it learns of an
+    interruption by ``response.done`` (cancelled); with more, it survives a longer stall of the network."""
     strict: bool = False
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
     debug_order: bool = False

@@ -100,6 +100,8 @@ class RealtimeSession:
         """Who asked for a response that has not begun, and how it called its event."""
         self._waiting: list[ev.ReplyRequested] = []
         """Requests that wait until a recording has been written down."""
+        self._configured = False
+        """A client has said how it wants the session."""
         self._max_duration_ms = settings.max_minutes * 60_000
         self._expires_at_s = clock.wall_ms() // 1000 + settings.max_minutes * 60
 
@@ -116,12 +118,14 @@ class RealtimeSession:
             paced=self.plays_out,
             max_duration_ms=self._max_duration_ms,
             voice=self.voice_of(self.config.output.voice),
+            greeting_wait_ms=0 if self._configured else self._settings.greeting_wait_ms,
         )
         call = CallStarted("realtime", self.call_id, plan.assistant, format_in=format_in, format_out=format_out)
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
-        self.core = self._manager.open(call, replace(plan, observers=(self.narration,)), transport)
+        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, observers=(self.narration,))
+        self.core = self._manager.open(call, plan, transport)
         self._choose_recogniser(self.config.input.transcription)
         return self.core
 
@@ -240,10 +244,8 @@ class RealtimeSession:
 
     def configure(self, new: SessionConfig) -> None:
         """Another configuration from now on. Raises ClientError, and nothing has changed."""
-        old = self.config
-        if new.output.voice != old.output.voice and self.narration.spoken:
-            raise errors.voice_locked()
-        self.config = new
+        old, new = self.config, self._with_possible_voice(new)
+        self.config, self._configured = new, True
         self.appended.change(new.input.format)
         core = self.core
         if core is None:
@@ -263,6 +265,20 @@ class RealtimeSession:
         policy = mapping.policy_for(new, self._plan.policy, paced=self.plays_out, max_duration_ms=self._max_duration_ms)
         if policy != core.conversation.policy:
             core.change_policy(policy)
+        core.feed(ev.ClientReady())
+
+    def _with_possible_voice(self, new: SessionConfig) -> SessionConfig:
+        """Once the agent was heard its voice stays, as at OpenAI; but all else that the client wants is done, where OpenAI refuses the
+        whole: stock clients name a voice in the update with which they begin, and an agent that greets may be quicker. Raises
+        ClientError where, later on, another voice is all that is asked for."""
+        old = self.config
+        same_sound = self.voice_of(new.output.voice) == self.voice_of(old.output.voice)
+        if new.output.voice == old.output.voice or same_sound or not self.narration.spoken:
+            return new
+        kept = replace(new, output=replace(new.output, voice=old.output.voice))
+        if kept == old and self._configured:
+            raise errors.voice_locked()
+        return kept
 
     def voice_of(self, name: str) -> str:
         """The engine's name for a voice. A client's names are not ours: what is not known is the assistant's voice."""

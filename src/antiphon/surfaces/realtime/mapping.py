@@ -63,13 +63,23 @@ def config_for(plan: SessionPlan, model: str, voice: str) -> SessionConfig:
     )
 
 
-def plan_for(config: SessionConfig, base: SessionPlan, *, paced: bool, max_duration_ms: int, voice: str) -> SessionPlan:
-    """The plan the core is opened with. ``paced``: the server plays the audio out (WebRTC)."""
+def plan_for(
+    config: SessionConfig,
+    base: SessionPlan,
+    *,
+    paced: bool,
+    max_duration_ms: int,
+    voice: str,
+    greeting_wait_ms: int = 0,
+) -> SessionPlan:
+    """The plan the core is opened with. ``paced``: the server plays the audio out (WebRTC). ``greeting_wait_ms``: how long the greeting
+    waits for the client's first configuration."""
     instructions = (Message("system", config.instructions),) if config.instructions else ()
     others = tuple(message for message in base.messages if message.role != "system")
+    policy = policy_for(config, base.policy, paced=paced, max_duration_ms=max_duration_ms)
     return replace(
         base,
-        policy=policy_for(config, base.policy, paced=paced, max_duration_ms=max_duration_ms),
+        policy=replace(policy, greeting=replace(policy.greeting, wait_ms=greeting_wait_ms)),
         messages=(*instructions, *others),
         hearing=hearing_for(config, base.hearing),
         engines=replace(
