@@ -225,6 +225,8 @@ class Mouth:
 
     def beat(self, now_ms: int) -> None:
         """Send what is due, and say when to look again."""
+        if self._step_ms and self._lead_is_full and now_ms < self.wake_ms:
+            return
         self.wake_ms = NEVER
         self._lead_is_full = False
         if not self.busy:
