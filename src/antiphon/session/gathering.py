@@ -21,7 +21,7 @@ class TextGathering:
     """One reply's text, for the length of a ``with``. At its end what waits is told, also where the stream has failed; not where it was
     cancelled: then nobody wants it."""
 
-    def __init__(self, tell: Callable[[str], None]) -> None:
+    def __init__(self, tell: Callable[[str], object]) -> None:
         self._tell = tell
         self._waiting: list[str] = []
         # The first token at once: how soon it comes is what is measured of a model.

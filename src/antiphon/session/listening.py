@@ -33,7 +33,7 @@ class Listening:
         audio: AudioFormat,
         line: CallerLine,
         preroll_ms: int,
-        feed: Callable[[Event], None],
+        feed: Callable[[Event], object],
     ) -> None:
         """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. Raises ProviderError when the recogniser cannot be opened."""
         self._feed = feed

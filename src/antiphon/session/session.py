@@ -113,9 +113,9 @@ class Session:
         self.port.listen(self._listening)
         self._pump.feed(ev.CallConnected())
 
-    def feed(self, event: ev.Event) -> None:
-        """An event from a surface: typed words, a command, a client's control."""
-        self._pump.feed(event)
+    def feed(self, event: ev.Event) -> Sequence[do.Action]:
+        """An event from a surface: typed words, a command, a client's control. Returns what it led to (see ``Pump.feed``)."""
+        return self._pump.feed(event)
 
     def change_policy(self, policy: Policy) -> None:
         """Other numbers, or another way of taking turns, from now on."""
@@ -147,10 +147,10 @@ class Session:
         """Another recogniser. Raises ProviderError when it cannot be opened; the one there was stays."""
         self._listening.replace(stt)
 
-    def commit_turn(self) -> None:
-        """The client says that the caller has finished (push-to-talk)."""
+    def commit_turn(self) -> Sequence[do.Action]:
+        """The client says that the caller has finished (push-to-talk). Returns what that led to."""
         self.port.catch_up()
-        self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
+        return self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
 
     def discard_turn(self) -> None:
         """The client throws away what was heard since the last turn."""

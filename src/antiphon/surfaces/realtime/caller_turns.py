@@ -93,8 +93,6 @@ class CallerTurns:
         self._committed_at_ms = 0.0
         self.heard_ms = 0.0
         """Speech committed since it was last asked for, for the bill."""
-        self.discarding = False
-        """The client has just thrown away what it sent: a turn that ends by this becomes no item."""
 
     @property
     def uncommitted_ms(self) -> float:
@@ -199,11 +197,12 @@ class CallerTurns:
         self._speeches.append(speech)
         self._emit(say.speech_started(speech.item_id, max(0, self._onset_ms - padding_ms)))
 
-    def closed(self, turn: int, text: str, *, dropped: bool = False) -> None:
-        """These are the words of the turn. ``dropped``: it was none after all, or its words have not come."""
+    def closed(self, turn: int, text: str, *, dropped: bool = False, discarded: bool = False) -> None:
+        """These are the words of the turn. ``dropped``: it was none after all, or its words have not come. ``discarded``: by the client,
+        which threw away what it had sent; what it had not committed becomes no item."""
         self._turn = 0
         speeches, self._speeches = self._speeches, []
-        if self.discarding:  # what has been committed stays
+        if discarded:
             speeches = [speech for speech in speeches if speech.committed]
         self._last = speeches
         if not speeches and text and not dropped:
@@ -211,7 +210,7 @@ class CallerTurns:
         for speech in speeches:
             if not speech.committed:
                 self._commit(speech, turn)
-            speech.turn, speech.dropped = turn, dropped and not self.discarding
+            speech.turn, speech.dropped = turn, dropped and not discarded
             if (entry := self._items.find(speech.item_id)) is not None:
                 entry.place = Place(turn=turn)
             if self._is_known(speech):

@@ -7,14 +7,14 @@ says and hears goes through a ``CallTransport``: deltas over the same connection
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import structlog
 
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
-from antiphon.conversation.actions import RequestRefused
+from antiphon.conversation.actions import Action, RequestRefused
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
@@ -87,8 +87,6 @@ class RealtimeSession:
         self.appended = AppendedAudio(config.input.format)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
         self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting())
-        self.refusal: RequestRefused | None = None
-        """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
         self._manager = manager
         self._settings = settings
@@ -214,12 +212,9 @@ class RealtimeSession:
         for event in waiting:
             self.feed(event)
 
-    def feed(self, event: ev.Event) -> RequestRefused | None:
-        """Tell the core. Returns what it refused of it at once."""
-        self.refusal = None
-        if self.core is not None:
-            self.core.feed(event)
-        return self.refusal
+    def feed(self, event: ev.Event) -> Sequence[Action]:
+        """Tell the core. Returns what that led to."""
+        return self.core.feed(event) if self.core is not None else ()
 
     def _unheard(self) -> None:
         """The caller spoke, and nobody has answered for want of words. An assistant has said so itself."""
@@ -229,7 +224,6 @@ class RealtimeSession:
             self.feed(ev.SayRequested(NOT_UNDERSTOOD))
 
     def _refused(self, action: RequestRefused) -> None:
-        self.refusal = action
         self.narration.requests.pop(action.request, None)
         if action.request in self._requesters:
             controller, event_id = self._requesters.pop(action.request)

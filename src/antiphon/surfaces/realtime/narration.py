@@ -104,6 +104,8 @@ class Narration:
         for action in actions:
             if isinstance(action, do.TurnOpened):
                 self.turns.opened(action.turn, event)
+            elif isinstance(action, do.TurnDropped):
+                self.turns.closed(action.turn, "", dropped=True, discarded=isinstance(event, ev.TurnDiscarded))
             elif isinstance(action, do.ReplyClosed):
                 self._closed(action, corrected=isinstance(event, ev.TranscriptFinal))
             elif (told := _TOLD.get(type(action))) is not None:
@@ -301,7 +303,6 @@ _TOLD: dict[type, Callable[[Narration, Any], object]] = {
     do.EndSpeech: Narration._end_speech,
     do.ReplyCut: lambda it, action: it._items.heard_of_reply(action.reply, action.text),
     do.TurnClosed: lambda it, action: it.turns.closed(action.turn, action.text),
-    do.TurnDropped: lambda it, action: it.turns.closed(action.turn, "", dropped=True),
     do.IdleTimedOut: Narration._idle,
     do.RequestRefused: lambda it, action: it._refused(action),
 }
