@@ -4,15 +4,12 @@ The core decides when a turn opens and ends; here is only which item each turn b
 turn is one item, except where a client commits twice before the first words are there, or the caller goes on after the silence that ended
 the turn and before its words have come: then the core has one turn and the wire two items.
 
-An item is committed when its silence is over, and its transcription told once, when its last words have come or it is sure that none will:
-recognisers may be late, and clients count on neither.
+An item is committed when its silence is over; its words follow when they are known (``transcripts``).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
@@ -23,41 +20,7 @@ from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.audio_config import AudioInput, ServerVad
 from antiphon.surfaces.realtime.protocol.items import InputAudio, InputText, MessageItem
 from antiphon.surfaces.realtime.protocol.server_events import Event
-
-_REMEMBERED_UTTERANCES = 64
-LATE_WORDS_MS = 5000
-"""How long the words of a turn that is over are waited for. The core answers without them after ``final_timeout_ms``; this only says when a
-client is told that no more will come. A recogniser that takes longer is as good as dead, and its item would seem in progress for ever."""
-
-
-@dataclass(slots=True)
-class _Words:
-    """What the recogniser made of one utterance so far."""
-
-    text: str = ""
-    failed: bool = False
-    final: bool = False
-    """It has said its last word on it, or has failed."""
-
-
-@dataclass(slots=True)
-class _Speech:
-    """One item of the open turn."""
-
-    item_id: str
-    utterances: list[int] = field(default_factory=list)
-    announced: bool = False
-    """``speech_started`` was sent."""
-    committed: bool = False
-    transcribed: bool = False
-    failed: bool = False
-    """No words came of it, because the recogniser failed."""
-    dropped: bool = False
-    """Its turn is over, and nobody has answered it for want of words."""
-    turn: int = 0
-    audio_ms: float = 0.0
-    patience: asyncio.TimerHandle | None = None
-    """Until when its words are waited for."""
+from antiphon.surfaces.realtime.transcripts import Speech, Transcripts
 
 
 class CallerTurns:
@@ -73,19 +36,16 @@ class CallerTurns:
     ) -> None:
         """``media_ms`` is how much audio the caller has sent in all. ``unheard`` is told of speech that nobody has answered because the
         recogniser failed on it."""
-        self._unheard = unheard
+        self.transcripts = Transcripts(emit, items, config, unheard)
         self._emit = emit
         self._items = items
         self._config = config
         self._media_ms = media_ms
-        self._words: dict[int, _Words] = {}
         self._turn = 0
         """The open turn; 0 for none."""
-        self._speeches: list[_Speech] = []
-        self._last: list[_Speech] = []
+        self._speeches: list[Speech] = []
+        self._last: list[Speech] = []
         """Those of the turn before."""
-        self._awaited: list[_Speech] = []
-        """Those whose turn is over and whose last words have not come."""
         self._onset_ms = 0
         self._stopped_ms: int | None = None
         """Where the caller's speech stopped; None while it goes on, when a turn may still be over: committed by hand, or hung up in."""
@@ -114,20 +74,19 @@ class CallerTurns:
         match event:
             case ev.SpeechStarted(utterance, media_ms):
                 self._stopped_ms = None
-                self._hear(utterance)
+                self._utterance = utterance
                 self._speaks(utterance, media_ms)
             case ev.SpeechStopped(_, media_ms):
                 self._stopped_ms = media_ms
             case ev.TranscriptChanged(utterance, text):
-                self._hear(utterance).text = text
+                self._utterance = utterance
+                self.transcripts.changed(utterance, text)
             case ev.TranscriptFinal(utterance, text):
-                words = self._hear(utterance)
-                words.text, words.final = text, True
-                self._words_came(utterance)
+                self._utterance = utterance
+                self.transcripts.final(utterance, text, self._speeches)
             case ev.TranscriptFailed(utterance):
-                words = self._hear(utterance)
-                words.failed = words.final = True
-                self._words_came(utterance)
+                self._utterance = utterance
+                self.transcripts.final(utterance, None, self._speeches)
             case ev.TurnCommitted(utterance):
                 if not any(isinstance(action, do.RequestRefused) for action in actions):
                     self._client_committed(utterance, actions)
@@ -147,17 +106,9 @@ class CallerTurns:
             self._onset_ms = media_ms
         if self._turn and speech is not None:
             if speech.committed:
-                self._announce(_Speech(new_id("item"), [utterance]))
+                self._announce(Speech(new_id("item"), [utterance]))
             elif utterance not in speech.utterances:
                 speech.utterances.append(utterance)
-
-    def _hear(self, utterance: int) -> _Words:
-        self._utterance = utterance
-        if utterance not in self._words:
-            self._words[utterance] = _Words()
-            if len(self._words) > _REMEMBERED_UTTERANCES:
-                del self._words[next(iter(self._words))]
-        return self._words[utterance]
 
     def _client_committed(self, utterance: int, actions: Sequence[do.Action]) -> None:
         """The item is announced at once; its words follow when the turn closes."""
@@ -165,7 +116,7 @@ class CallerTurns:
         self._turn = opened or self._turn
         speech = self._speeches[-1] if self._speeches else None
         if speech is None or speech.committed:
-            speech = _Speech(new_id("item"))
+            speech = Speech(new_id("item"))
             self._speeches.append(speech)
         if utterance and utterance not in speech.utterances:
             speech.utterances.append(utterance)
@@ -178,19 +129,21 @@ class CallerTurns:
         if turn == self._turn:
             return  # by a commit, dealt with above
         self._turn = turn
+        for speech in self._last:
+            speech.dropped = False  # the caller has gone on by himself
         if isinstance(event, ev.TextReceived | ev.DtmfPressed) or event is None:
             return
         if isinstance(event, ev.TranscriptFinal) and any(event.utterance in speech.utterances for speech in self._last):
             self._speeches = self._last  # dropped for want of words, which have come now: it is the same speech
             return
-        speech = _Speech(new_id("item"), [self._utterance] if self._utterance else [])
+        speech = Speech(new_id("item"), [self._utterance] if self._utterance else [])
         self._speeches = []
         if isinstance(event, ev.SpeechStarted):
             self._announce(speech)
         else:
             self._speeches.append(speech)
 
-    def _announce(self, speech: _Speech) -> None:
+    def _announce(self, speech: Speech) -> None:
         detection = self._config().turn_detection
         padding_ms = detection.prefix_padding_ms if isinstance(detection, ServerVad) else 0
         speech.announced = True
@@ -210,54 +163,18 @@ class CallerTurns:
         for speech in speeches:
             if not speech.committed:
                 self._commit(speech, turn)
-            speech.turn, speech.dropped = turn, dropped and not discarded
+            speech.dropped = dropped and not discarded and speech is speeches[-1]
             if (entry := self._items.find(speech.item_id)) is not None:
                 entry.place = Place(turn=turn)
-            if self._is_known(speech):
-                self._transcribe(speech)
-                self._tell_unheard(speech)
-            else:
-                self._await(speech)
-
-    # ---------------------------------------------------------------------------------- words that come late
-
-    def _is_known(self, speech: _Speech) -> bool:
-        """Whether the recogniser has nothing more to say of it."""
-        return all(utterance in self._words and self._words[utterance].final for utterance in speech.utterances)
-
-    def _words_came(self, utterance: int) -> None:
-        """The last ones of this utterance. What is still open, and not committed, is transcribed when it is."""
-        for speech in (*self._awaited, *self._speeches):
-            if utterance in speech.utterances and speech.committed and self._is_known(speech):
-                self._transcribe(speech)
-                self._tell_unheard(speech)
-
-    def _await(self, speech: _Speech) -> None:
-        self._awaited.append(speech)
-        loop = asyncio.get_running_loop()
-        speech.patience = loop.call_later(LATE_WORDS_MS / 1000, self._give_up_on, speech)
-
-    def _give_up_on(self, speech: _Speech) -> None:
-        """No more words will come of it: it has those that there are, or has failed."""
-        for utterance in speech.utterances:
-            words = self._words.setdefault(utterance, _Words())
-            words.failed = words.failed or not words.final
-        self._transcribe(speech)
-        self._tell_unheard(speech)
-
-    def close(self) -> None:
-        """The session is over, and nothing more will be heard."""
-        for speech in tuple(self._awaited):
-            self._give_up_on(speech)
+            self.transcripts.settle(speech)
 
     def idle(self, turn: int, idle_ms: int) -> None:
         """Nothing was heard for so long that the model is asked all the same: the silence becomes an item."""
-        speech = _Speech(new_id("item"))
+        speech = Speech(new_id("item"))
         now_ms = int(self._media_ms())
         self._emit(say.timeout_triggered(speech.item_id, max(0, now_ms - idle_ms), now_ms))
-        speech.turn = turn
         self._commit(speech, turn)
-        self._transcribe(speech)
+        self.transcripts.settle(speech)
 
     def _typed(self, turn: int, text: str) -> None:
         """Keys pressed on a telephone's pad."""
@@ -279,7 +196,7 @@ class CallerTurns:
         """How much of the turn's audio is speech, so far."""
         return max((self._media_ms() if self._stopped_ms is None else self._stopped_ms) - self._onset_ms, 0)
 
-    def _commit(self, speech: _Speech, turn: int, *, by_client: bool = False) -> None:
+    def _commit(self, speech: Speech, turn: int, *, by_client: bool = False) -> None:
         speech.committed = True
         if speech.announced:
             self._emit(say.speech_stopped(speech.item_id, self._audio_end_ms(by_client=by_client)))
@@ -293,41 +210,3 @@ class CallerTurns:
         self._emit(say.audio_committed(speech.item_id, previous_id))
         self._emit(say.item_added(item, previous_id))
         self._emit(say.item_done(item, previous_id))
-
-    def _transcribe(self, speech: _Speech) -> None:
-        """Once: clients add a second transcription to the first."""
-        if speech.patience is not None:
-            speech.patience.cancel()
-            speech.patience = None
-            self._awaited.remove(speech)
-        if speech.transcribed:
-            return
-        speech.transcribed = True
-        words = [self._words[utterance] for utterance in speech.utterances if utterance in self._words]
-        text = " ".join(word.text for word in words if word.text)
-        entry = self._items.find(speech.item_id)
-        if entry is not None:
-            entry.heard = text
-        speech.failed = not text and any(word.failed for word in words)
-        self.transcribed(speech.item_id, None if speech.failed else text, speech.audio_ms)
-
-    def _tell_unheard(self, speech: _Speech) -> None:
-        if speech.failed and speech.dropped and not self._turn:
-            self._unheard()
-
-    def transcribed(self, item_id: str, text: str | None, audio_ms: float) -> None:
-        """The words of an item are known, or never will be (None): the client is told, if it wants to be."""
-        if self._config().transcription is None:
-            return
-        if text is None:
-            self._emit(say.transcription_failed(item_id, "audio_unintelligible", "Nothing could be understood."))
-            return
-        entry = self._items.find(item_id)
-        if entry is not None and isinstance(entry.item, MessageItem):
-            content = (
-                replace(part, transcript=text) if isinstance(part, InputAudio) else part for part in entry.item.content
-            )
-            entry.item = replace(entry.item, content=tuple(content))
-        if text:
-            self._emit(say.transcription_delta(item_id, text))
-        self._emit(say.transcription_completed(item_id, text, round(audio_ms / 1000, 3)))

@@ -111,7 +111,7 @@ class Commands:
             if text and session.items.find(item_id) is entry:
                 after = session.items.place_before(entry)
                 session.feed(ev.MessageAdded(Message("user", text, id=item_id), after=after))
-            session.narration.turns.transcribed(item_id, words, PCM.ms_of(len(audio)))
+            session.narration.turns.transcripts.told(item_id, words, PCM.ms_of(len(audio)))
 
         try:
             session.spoken_items.write_down(audio, told)

@@ -121,7 +121,7 @@ class Narration:
         self.response = self.response or self._begun_anew
         if self.active is not None:  # the core has closed it already, unless it broke down
             self._finish(FAILED)
-        self.turns.close()
+        self.turns.transcripts.close()
         self._ended(reason)
 
     # ---------------------------------------------------------------------------------- a response begins
