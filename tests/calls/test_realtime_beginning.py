@@ -96,7 +96,7 @@ def test_a_first_update_that_comes_too_late_for_the_voice_is_done_but_for_it(pla
     assert {name for name, _ in voice.asked} == {""}
 
 
-def test_a_name_for_the_voice_it_has_may_be_given_at_any_time() -> None:
+def test_another_name_for_the_voice_it_has_is_taken() -> None:
     rig = greets(Voice(), stored={"audio": {"output": {"voice": "cedar"}}})
 
     async def talk(_rig: Rig, client: Client) -> None:
@@ -108,20 +108,39 @@ def test_a_name_for_the_voice_it_has_may_be_given_at_any_time() -> None:
     assert client.one("session.updated")["session"]["audio"]["output"]["voice"] == "ash"
 
 
-def test_later_on_another_voice_alone_is_refused_and_with_more_it_is_kept() -> None:
+def test_later_on_another_voice_is_refused_with_all_that_comes_with_it() -> None:
     rig = greets(Voice())
 
     async def talk(_rig: Rig, client: Client) -> None:
         client.update(**WANTS)
         await client.until("response.done")
-        client.update(audio={"output": {"voice": "coral"}})
         client.update(audio={"output": {"voice": "coral"}}, instructions="Be long.")
+        client.update(instructions="Be longer.")
 
     client = rig.run(talk)
     assert client.one("error")["error"]["code"] == "cannot_update_voice"
     last = client.last("session.updated")["session"]
-    assert (last["instructions"], last["audio"]["output"]["voice"]) == ("Be long.", "cedar")
+    assert (last["instructions"], last["audio"]["output"]["voice"]) == ("Be longer.", "cedar")
     assert len(client.of("session.updated")) == 2
+
+
+def test_a_client_that_repeats_its_first_wish_is_not_refused() -> None:
+    """agents-js sends its whole configuration with each change."""
+    rig = greets(Voice())
+
+    async def talk(_rig: Rig, client: Client) -> None:
+        await client.until("response.done")
+        for instructions in ("One.", "Two."):
+            client.update(**{**WANTS, "instructions": instructions})
+        client.update(audio={"output": {"voice": "coral"}})
+
+    client = rig.run(talk)
+    sessions = [event["session"] for event in client.of("session.updated")]
+    assert [(each["instructions"], each["audio"]["output"]["voice"]) for each in sessions] == [
+        ("One.", "marin"),
+        ("Two.", "marin"),
+    ]
+    assert client.one("error")["error"]["code"] == "cannot_update_voice"
 
 
 def test_who_speaks_first_is_not_greeted() -> None:

@@ -100,6 +100,8 @@ class RealtimeSession:
         """Requests that wait until a recording has been written down."""
         self._configured = False
         """A client has said how it wants the session."""
+        self._wished_voice = ""
+        """What the first update named when it was too late."""
         self._max_duration_ms = settings.max_minutes * 60_000
         self._expires_at_s = clock.wall_ms() // 1000 + settings.max_minutes * 60
 
@@ -262,17 +264,19 @@ class RealtimeSession:
         core.feed(ev.ClientReady())
 
     def _with_possible_voice(self, new: SessionConfig) -> SessionConfig:
-        """Once the agent was heard its voice stays, as at OpenAI; but all else that the client wants is done, where OpenAI refuses the
-        whole: stock clients name a voice in the update with which they begin, and an agent that greets may be quicker. Raises
-        ClientError where, later on, another voice is all that is asked for."""
-        old = self.config
-        same_sound = self.voice_of(new.output.voice) == self.voice_of(old.output.voice)
-        if new.output.voice == old.output.voice or same_sound or not self.narration.spoken:
+        """Once the agent was heard its voice stays, and an update that names another is refused whole, as at OpenAI. Not the first one:
+        stock clients name a voice in the update with which they begin, and an agent that greets may be quicker. All else of it is
+        done, and the voice that it names is not asked for again by naming it again. Raises ClientError."""
+        old, name = self.config, new.output.voice
+        if name == old.output.voice or not self.narration.spoken:
             return new
-        kept = replace(new, output=replace(new.output, voice=old.output.voice))
-        if kept == old and self._configured:
+        if not self._configured:
+            if self.voice_of(name) == self.voice_of(old.output.voice):
+                return new  # the same sound, by another name
+            self._wished_voice = name
+        if name != self._wished_voice:
             raise errors.voice_locked()
-        return kept
+        return replace(new, output=replace(new.output, voice=old.output.voice))
 
     def voice_of(self, name: str) -> str:
         """The engine's name for a voice. A client's names are not ours: what is not known is the assistant's voice."""
