@@ -289,6 +289,8 @@ class Antiphon:
             default_voice=realtime.default_voice,
             voices=realtime.voices,
             max_minutes=realtime.session_max_minutes,
+            greeting_wait_ms=realtime.greeting_wait_ms,
+            audio_ahead_ms=realtime.output_ahead_s * 1000,
             strict=realtime.strict,
             debug_order=realtime.debug_order,
             max_sessions=self._realtime_places(),
@@ -300,7 +302,7 @@ class Antiphon:
             session_max_kept_kib=realtime.session_max_kept_kib,
             secret_max_kept_kib=realtime.secret_max_kept_kib,
             key_max_kept_kib=realtime.key_max_kept_kib,
-            audio_ahead_s=realtime.audio_ahead_s,
+            input_ahead_s=realtime.input_ahead_s,
         )
 
     def _realtime_places(self) -> int:

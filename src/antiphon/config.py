@@ -67,6 +67,11 @@ class Realtime(BaseModel, extra="forbid"):
     voices: dict[str, str] = {}
     """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb-x-rp"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
+    greeting_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 500
+    """How long an assistant's greeting waits for a client's first ``session.update``, which may still choose its voice. 0: not at all."""
+    output_ahead_s: Annotated[int, Field(ge=1, le=3600)] = 10
+    """Over WebSocket, how far ahead of its playing time a reply is handed over. What a client has is its own: with less, it learns of an
+    interruption by ``response.done`` (cancelled); with more, it survives a longer stall of the network."""
     strict: bool = False
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
     debug_order: bool = False
@@ -94,7 +99,7 @@ class Realtime(BaseModel, extra="forbid"):
     """The same, of all sessions of one client secret."""
     key_max_kept_kib: Annotated[int, Field(ge=256, le=67_108_864)] = 512 * 1024
     """The same, of all sessions of one private key and its client secrets."""
-    audio_ahead_s: Annotated[int, Field(ge=10, le=3600)] = 330
+    input_ahead_s: Annotated[int, Field(ge=10, le=3600)] = 330
     """Audio that a session may be sent before its time; beyond that, four times as fast as it was spoken."""
 
 

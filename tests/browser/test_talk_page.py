@@ -123,7 +123,8 @@ async def test_typing_stops_the_agent_and_asks_for_an_answer_when_it_has_stopped
     await talk.talk()
     await talk.page.fill("#text", "  How much are pears?  ")
     await talk.page.press("Enter")
-    [item, create] = await talk.sent()
+    [hello, item, create] = await talk.sent()
+    assert hello == {"type": "session.update", "session": {"type": "realtime"}}, "the greeting need not wait"
     assert item["item"]["content"] == [{"type": "input_text", "text": "How much are pears?"}]
     assert create == {"type": "response.create"}
     await talk.floor("thinking")
@@ -150,7 +151,8 @@ async def test_who_types_first_gets_a_call_without_a_microphone(talk: TalkPage) 
     await talk.page.fill("#text", "Good morning")
     await talk.page.press("Enter")
     await talk.phase("live")
-    assert [event["type"] for event in await talk.sent()] == ["conversation.item.create", "response.create"]
+    types = [event["type"] for event in await talk.sent()]
+    assert types == ["session.update", "conversation.item.create", "response.create"]
     await talk.until_lines("You: Good morning")
     assert await talk.page.evaluate("() => fake.peer.tracks.length") == 1, "the call on the wire is the same"
     assert await talk.page.evaluate("() => document.getElementById('lines').ariaLive") == "polite"

@@ -15,7 +15,7 @@ from tests.calls.rig import SILENCE, SPEECH, LoudnessModel, Watcher
 from tests.calls.virtual import run_virtually
 
 from antiphon.clock import ManualClock
-from antiphon.conversation.policy import Greeting
+from antiphon.conversation.policy import Greeting, Policy
 from antiphon.errors import ConfigurationError
 from antiphon.media.plane import MediaPlane
 from antiphon.providers.base import SpeechToText, ToolRunner
@@ -159,6 +159,7 @@ class Rig:
         transcription: bool = False,
         settings: RealtimeSettings | None = None,
         plays_out: bool = False,
+        policy: Policy = PLAIN_POLICY,
     ) -> None:
         """``plays_out``: audio goes to and comes from ``phone``, in real time, as on a WebRTC leg."""
         self.clock = ManualClock(10_000)
@@ -173,7 +174,7 @@ class Rig:
         self._model = model
         self._stored = stored or {}
         self._transcription = transcription
-        self._policy = replace(PLAIN_POLICY, greeting=Greeting(message=greeting))
+        self._policy = replace(policy, greeting=Greeting(message=greeting))
         self._prompt = (Message("system", prompt),) if prompt else ()
         self.recognisers: dict[str, SpeechToText] = {}
         llm = ScriptedLanguageModel(answers, first_token_ms=first_token_ms, token_interval_ms=token_interval_ms)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from tests.calls.realtime_rig import MS_PER_CHARACTER, Client, Rig, said
+from tests.calls.test_realtime_failures import Mute
 from tests.calls.test_realtime_responses import LONG, WEATHER, asks
 
+from antiphon.providers.scripted import ScriptedSpeechToText
 from antiphon.vocabulary import EndReason
 
 
@@ -34,6 +37,46 @@ def test_a_response_is_done_before_it_was_heard() -> None:
     assert abs(played_ms - len("One two three four five.") * MS_PER_CHARACTER) <= 60
     response_id = client.one("response.done")["response"]["id"]
     assert client.one("output_audio_buffer.started")["response_id"] == response_id
+
+
+VAD = {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 900}}}}
+
+
+@pytest.mark.parametrize(
+    "answer", ["One two three four five six.", "One two three four five, six seven. Eight nine ten eleven twelve."]
+)
+@pytest.mark.parametrize("first_token_ms", [20, 400, 900])
+def test_a_response_begun_early_is_done_before_it_was_heard(answer: str, first_token_ms: int) -> None:
+    """Begun on words that may not be all: its first sound may have been made before the turn is over."""
+    stt = ScriptedSpeechToText(["hello there"], partial_every_ms=100)
+    rig = leg(stt=stt, answers=[answer], stored=VAD, first_token_ms=first_token_ms)
+
+    async def talk(rig: Rig, client: Client) -> None:
+        await client.pause(500)
+        await rig.sound(700)
+        await client.until("output_audio_buffer.stopped")
+
+    client = rig.run(talk)
+    assert len(rig.requests) == 1, "it was begun early"
+    done, stopped = (client.one(kind) for kind in ("response.done", "output_audio_buffer.stopped"))
+    wait_ms = client.times_ms[client.events.index(stopped)] - client.times_ms[client.events.index(done)]
+    assert wait_ms >= len(answer) * MS_PER_CHARACTER - 300, "made in no time, and heard long after"
+    assert done["response"]["output"][0]["content"][0]["transcript"] == answer
+    tokens = done["response"]["usage"]["output_token_details"]["audio_tokens"]
+    assert abs(tokens - len(answer)) <= 1, "one for 50 ms"
+
+
+def test_a_response_begun_early_whose_voice_fails_in_the_middle_is_done_as_well() -> None:
+    stt = ScriptedSpeechToText(["hello there"], partial_every_ms=100)
+    rig = leg(stt=stt, answers=["One two three four five, six seven. Eight nine ten."], stored=VAD, voices=[Mute(1)])
+
+    async def talk(rig: Rig, client: Client) -> None:
+        await client.pause(500)
+        await rig.sound(700)
+        await client.until("output_audio_buffer.stopped")
+
+    client = rig.run(talk)
+    assert client.types.index("done") < client.types.index("output_audio_buffer.stopped")
 
 
 def test_barge_in_clears_what_was_not_heard_and_cuts_the_words() -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.calls.realtime_rig import Client, Rig, said
+from tests.calls.realtime_rig import Client, Rig, ms_of, said
 from tests.calls.test_realtime_turns import MANUAL, TEXT, TRANSCRIBED
 
 from antiphon.errors import ProviderError
 from antiphon.providers.scripted import ScriptedReply
+from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.vocabulary import ToolCall
 
 WEATHER = {"type": "function", "name": "weather", "description": "The weather.", "parameters": {"type": "object"}}
@@ -28,6 +29,75 @@ def asks(*names: str, text: str = "") -> ScriptedReply:
 
 def answer(client: Client, call_id: str, output: str) -> None:
     client.say("conversation.item.create", item={"type": "function_call_output", "call_id": call_id, "output": output})
+
+
+# ------------------------------------------------------------------------------------------------ handing over
+
+
+VERY_LONG = " ".join(f"This is sentence number {number} of a very long reply." for number in range(30))
+
+
+@pytest.mark.parametrize("ahead_ms", [1000, 3000, 10_000])
+def test_a_reply_is_handed_over_so_far_ahead_of_its_playing_and_no_further(ahead_ms: int) -> None:
+    rig = Rig(answers=[VERY_LONG], settings=RealtimeSettings(audio_ahead_ms=ahead_ms))
+
+    async def talk(rig: Rig, client: Client) -> None:
+        client.say("response.create")
+        await client.until("response.done", limit_ms=120_000)
+
+    client = rig.run(talk)
+    deltas = [
+        (at_ms, len(event["delta"]) * 3 / 4 / 48)
+        for at_ms, event in zip(client.times_ms, client.events, strict=True)
+        if event["type"] == "response.output_audio.delta"
+    ]
+    began_ms, handed_ms, dry_ms, most_ms = deltas[0][0], 0.0, 0.0, 0.0
+    for at_ms, duration_ms in deltas:
+        dry_ms = max(dry_ms, at_ms - began_ms - handed_ms)
+        handed_ms += duration_ms
+        most_ms = max(most_ms, handed_ms - (at_ms - began_ms))
+    assert ahead_ms * 0.9 <= most_ms <= ahead_ms + 200
+    assert dry_ms <= 20, "the client never runs dry"
+    assert handed_ms / len(deltas) > 150, "in pieces of some size"
+    assert client.one("response.done")["response"]["status"] == "completed"
+    assert abs(ms_of(client.audio()) - sum(len(part) for part in pieces(client)) * 50) < 100, "and all of it"
+
+
+def pieces(client: Client) -> list[str]:
+    return [event["delta"].strip() for event in client.of("response.output_audio_transcript.delta")]
+
+
+def test_who_waits_for_the_end_of_the_response_learns_of_an_interruption() -> None:
+    rig = Rig(hears=["stop"], answers=[VERY_LONG, "Yes."])
+
+    async def talk(rig: Rig, client: Client) -> None:
+        client.say("response.create")
+        await client.until("response.output_audio.delta")
+        await client.listen(15_000)
+        assert client.of("response.done") == []
+        await client.speak(600)
+        await client.listen(2000)
+
+    client = rig.run(talk)
+    first = client.of("response.done")[0]["response"]
+    assert (first["status"], first["status_details"]["reason"]) == ("cancelled", "turn_detected")
+    done = client.events.index(client.of("response.done")[0])
+    assert not [
+        event
+        for event in client.events[done:]
+        if event["type"] == "response.output_audio.delta" and event["response_id"] == first["id"]
+    ]
+
+
+def test_an_ordinary_reply_is_handed_over_as_it_is_made() -> None:
+    rig = Rig(answers=[LONG])
+
+    async def talk(rig: Rig, client: Client) -> None:
+        client.say("response.create")
+        await client.until("response.done")
+
+    client = rig.run(talk)
+    assert client.times_ms[client.events.index(client.one("response.done"))] - client.times_ms[0] < 400
 
 
 # ------------------------------------------------------------------------------------------------ functions

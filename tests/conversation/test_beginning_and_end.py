@@ -47,6 +47,46 @@ def test_the_assistant_waits(greeting: Greeting) -> None:
     )
 
 
+WAITS = Policy(greeting=Greeting(message="Hello, how can I help?", wait_ms=500))
+
+
+def test_a_greeting_waits_for_the_client_and_not_for_long() -> None:
+    asked = connected(WAITS).passes(120).happens(ev.ClientReady(), ev.ClientReady()).passes(5000)
+    assert asked.times(do.StartPlayback) == [120]
+    alone = connected(WAITS).passes(5000)
+    assert alone.times(do.StartPlayback) == [500]
+    alone.happens(ev.ClientReady()).passes(5000)
+    assert len(alone.all(do.Speak)) == 1, "once"
+
+
+def test_a_model_generated_greeting_waits_as_well() -> None:
+    greeting = Greeting(mode="assistant-speaks-first-with-model-generated-message", wait_ms=500)
+    assert connected(Policy(greeting=greeting)).passes(700).times(do.StartReply) == [500]
+
+
+def test_the_client_may_change_the_greeting_it_waits_for() -> None:
+    call = connected(WAITS).passes(100).policy_is(Policy(greeting=Greeting(message="Hi."))).happens(ev.ClientReady())
+    assert [piece.text for piece in call.all(do.Speak)] == ["Hi."]
+
+
+@pytest.mark.parametrize(
+    "begins", [ev.ReplyRequested(), ev.SayRequested("First."), ev.TextReceived("hello"), ev.TurnCommitted(1)]
+)
+def test_a_greeting_is_not_given_once_something_else_has_begun(begins: ev.Event) -> None:
+    call = connected(WAITS).passes(100).happens(begins).passes(600).happens(ev.ClientReady()).passes(100)
+    assert WAITS.greeting.message not in [piece.text for piece in call.all(do.Speak)]
+
+
+def test_a_caller_who_speaks_first_is_not_greeted() -> None:
+    call = connected(WAITS).passes(100).caller_speaks("Are you open?").passes(3000)
+    assert call.all(do.Speak) == []
+    assert call.asked.turn == 1
+
+
+def test_a_greeting_that_waits_says_nothing_once_the_call_ends() -> None:
+    assert connected(WAITS).drops().passes(1000).all(do.Speak) == []
+
+
 def test_before_the_connection_nobody_is_heard_and_after_the_second_one_nothing_is_new() -> None:
     call = CallDriver(Policy(greeting=HELLO)).speech_starts().types("hi").presses("1")
     call.happens(ev.ReplyRequested(), ev.SayRequested("hi"), ev.TurnCommitted(1), ev.TranscriptChanged(1, "hi"))

@@ -90,6 +90,15 @@ def test_words_that_were_never_committed_can_be_discarded() -> None:
     assert not [change for change in call.all(do.StateChanged) if change.machine == "user"]
 
 
+def test_a_turn_that_waits_for_its_words_only_is_over_and_cannot_be_discarded() -> None:
+    call = connected(Policy(endpointing=Endpointing(mode="fixed", silence_ms=500, speculative_reply=False)))
+    call.caller_speaks("I want a pizza.", final_after_ms=None, partials=False).passes(600)
+    assert call.all(do.FinishTranscript)
+    call.happens(ev.TurnDiscarded(call.utterance)).final("I want a pizza.")
+    assert call.only(do.TurnClosed).text == "I want a pizza."
+    assert call.asked.turn == 1
+
+
 def test_what_was_committed_is_not_discarded_with_what_came_after() -> None:
     call = connected(PUSH).happens(ev.TurnCommitted(1), ev.TurnDiscarded(2))
     call.happens(ev.TranscriptFinal(2, "Rubbish."), ev.TranscriptFinal(1, "I want a pizza"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.conversation.driver import CallDriver, connected
 from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy, Speaking
-from antiphon.vocabulary import ToolSpec
+from antiphon.vocabulary import EndReason, ToolSpec
 
 SORRY = Speaking().failure_message
 QUIETLY = Policy(endpointing=Endpointing(speculative_reply=False))
@@ -24,6 +25,59 @@ def test_a_model_that_fails_is_spoken_about() -> None:
     assert call.said()[-1] == ("assistant", SORRY)
     assert call.only(do.ReplyClosed).status == "failed"
     assert not call.conversation.history()[-1].interrupted, "the caller did not cut it short"
+
+
+def unheard(call: CallDriver, *, fails: bool, for_ms: int = 900) -> CallDriver:
+    """Something is said, and the recogniser has no word for it."""
+    call.caller_speaks("words", for_ms, final_after_ms=None, partials=False)
+    if fails:
+        call.happens(ev.TranscriptFailed(call.utterance))
+    return call.passes(8000)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_recogniser_that_fails_three_times_in_a_row_ends_the_call(fails: bool) -> None:
+    call = connected(QUIETLY)
+    for _ in range(3):
+        unheard(call, fails=fails)
+    asked_again = Speaking().not_understood_message
+    assert [text for _, text in call.said()] == [asked_again, asked_again, SORRY]
+    assert call.only(do.EndCall).reason is EndReason.PROVIDER_FAILED
+    call.replays()
+
+
+def test_a_recogniser_that_heard_something_between_has_not_failed() -> None:
+    call = connected(QUIETLY)
+    for _ in range(3):
+        unheard(unheard(call, fails=True), fails=False)
+        call.caller_speaks("Hello?").passes(400).model_says("Yes?").passes(5000)
+    assert not call.all(do.EndCall)
+
+
+def test_a_recogniser_that_is_only_late_has_not_failed() -> None:
+    call = connected(QUIETLY)
+    for _ in range(5):
+        unheard(call, fails=False).final("").passes(100)
+    assert not call.all(do.EndCall)
+
+
+def test_a_breath_is_no_failure_of_the_recogniser() -> None:
+    call = connected(QUIETLY)
+    for _ in range(5):
+        unheard(call, fails=True, for_ms=300)
+    assert not call.all(do.EndCall)
+    assert not call.all(do.Speak)
+
+
+def test_without_a_word_to_say_the_call_still_ends() -> None:
+    call = connected(Policy(speaking=Speaking(failure_message="", not_understood_message="")))
+    for _ in range(3):
+        unheard(call, fails=True)
+    assert call.only(do.EndCall).reason is EndReason.PROVIDER_FAILED
+
+
+def test_nobody_is_asked_again_where_the_client_answers() -> None:
+    assert not unheard(connected(Policy(reply_on_turn_end=False)), fails=True).all(do.Speak)
 
 
 def test_what_was_said_before_the_failure_stands() -> None:

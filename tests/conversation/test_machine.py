@@ -100,7 +100,7 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ev.CallConnected(), ev.CallDropped(EndReason.CUSTOMER_ENDED), ev.PolicyChanged(Policy()), ev.PolicyChanged(INSISTENT),
         ev.PolicyChanged(Policy(endpointing=Endpointing(mode="manual"), output="text")),
         ev.EndRequested(EndReason.ASSISTANT_ENDED), ev.EndRequested(EndReason.ASSISTANT_ENDED, "Goodbye."),
-        ev.AudioArrived(), ev.SoundStarted(5000), ev.SoundFaded(5000, 400), ev.SilenceReached(5000),
+        ev.ClientReady(), ev.AudioArrived(), ev.SoundStarted(5000), ev.SoundFaded(5000, 400), ev.SilenceReached(5000),
         ev.DtmfPressed("1"), ev.DtmfPressed("#"), ev.TurnDiscarded(), ev.ReplyRequested(), ev.ReplyRequested("r2"),
         ev.ReplyRequested("r3", ev.ReplyOptions("Be brief.", (), (CLIENT_TOOL,), "text", "amy", {"temperature": 0})),
         ev.InstructionsChanged("Be brief."), ev.InstructionsChanged(""), ev.ToolsChanged(()), ev.ToolsChanged((CLIENT_TOOL,)),

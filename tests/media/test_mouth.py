@@ -36,7 +36,15 @@ class Listener(Nobody):
 class Rig:
     """A mouth, its beat, and the phone at the other end."""
 
-    def __init__(self, *, delay_ms: int = 0, marks: bool = True, paced: bool = True, lead_ms: int = 200) -> None:
+    def __init__(
+        self,
+        *,
+        delay_ms: int = 0,
+        marks: bool = True,
+        paced: bool = True,
+        lead_ms: int = 200,
+        audio_ahead_ms: int | None = None,
+    ) -> None:
         self.clock = ManualClock(1000)
         self.transport: MemoryTransport
         self.phone: MemoryPhone
@@ -50,7 +58,7 @@ class Rig:
         self.mouth = Mouth(
             TELEPHONE, self.transport, self.listener, PlayoutSettings(lead_ms=lead_ms), self.counters,
             lambda audio, starts_ms: self.sounded.append((starts_ms, audio)), self.silenced.append,
-            self._on_change,
+            self._on_change, audio_ahead_ms,
         )  # fmt: skip
         self.phone.connect(self)
         self._known = (self.mouth.wake_ms, self.mouth.sounds_until_ms)
@@ -279,6 +287,32 @@ def test_a_client_that_owns_playback_gets_everything_at_once() -> None:
     rig.speak(1, speech(3000))
     assert sum(len(audio) for _, audio in rig.sounded) == 3000 * 8
     assert rig.listener.finished == [(1, 3000)]
+
+
+@pytest.mark.parametrize("ahead_ms", [1000, 5000])
+def test_a_client_that_owns_playback_may_be_bounded(ahead_ms: int) -> None:
+    rig = Rig(paced=False, marks=False, audio_ahead_ms=ahead_ms)
+    rig.speak(1, speech(20_000))
+    sent: list[float] = []
+    for _ in range(1200):
+        sent.append(sum(len(audio) for _, audio in rig.sounded) / 8)
+        rig.run(20)
+    assert ahead_ms - 100 <= sent[0] <= ahead_ms
+    for number, sent_ms in enumerate(sent):
+        assert min(number * 20, 20_000) <= sent_ms <= number * 20 + ahead_ms, "neither dry nor too far ahead"
+    assert len({round(sent_ms) for sent_ms in sent}) <= 20_000 / (ahead_ms // 2) + 40, "in steps"
+    assert rig.listener.finished == [(1, 20_000)]
+
+
+def test_a_bounded_client_can_be_silenced_and_goes_on() -> None:
+    rig = Rig(paced=False, marks=False, audio_ahead_ms=2000)
+    rig.speak(1, speech(10_000))
+    rig.run(1000)
+    assert rig.mouth.hold(1, rig.clock.now_ms()) == 1000
+    rig.run(1000)
+    rig.mouth.resume(1, rig.clock.now_ms())
+    rig.run(20_000)
+    assert rig.listener.finished == [(1, 10_000)]
 
 
 def test_a_reply_longer_than_the_bound_is_cut_and_counted() -> None:

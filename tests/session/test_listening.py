@@ -71,7 +71,7 @@ class Stream:
 class Ears(Listening):
     """With the line that a call's port would carry the audio on."""
 
-    def __init__(self, recogniser: Recogniser, audio: AudioFormat, feed: Callable[[ev.Event], None]) -> None:
+    def __init__(self, recogniser: Recogniser, audio: AudioFormat, feed: Callable[[ev.Event], object]) -> None:
         self.line = CallerLine(audio)
         super().__init__(recogniser, audio, self.line, PREROLL_MS, feed)
 

@@ -71,6 +71,19 @@ async def test_inputs_that_arise_from_actions_are_taken_in_their_order(clock: Ma
     rig.pump.stop()
 
 
+async def test_whoever_feeds_is_told_what_it_led_to(clock: ManualClock) -> None:
+    rig = Rig(clock, GREETED)
+    within: list[object] = []
+    rig.on_action[do.Speak] = lambda action: within.append(rig.pump.feed(ev.SpeechSynthesized(1, 0, 900)))
+    done = rig.pump.feed(ev.CallConnected())
+    assert [type(action) for action in done] == [type(what) for kind, _, what in rig.noted if kind == "action"]
+    assert within == [()], "what is fed from within waits"
+    [refused] = rig.pump.feed(ev.TurnCommitted(0))
+    assert refused == do.RequestRefused("", "nothing_to_commit")
+    rig.pump.stop()
+    assert rig.pump.feed(ev.CallConnected()) == ()
+
+
 def test_a_deadline_is_kept_to_the_millisecond(clock: ManualClock, in_virtual_time: Run) -> None:
     rig = Rig(clock, Policy(silence=Silence(no_audio_timeout_ms=1500)))
 

@@ -333,6 +333,21 @@ async def test_an_exception_of_the_owners_ends_that_leg_only() -> None:
         assert "closed reset" not in two.events
 
 
+@pytest.mark.parametrize("more", [("video",), ("video", "video"), ("audio",), ("audio", "video")])
+async def test_a_browser_that_offers_more_than_we_take_is_talked_to_all_the_same(more: tuple[str, ...]) -> None:
+    async with meeting() as here:
+        browser, owner = Browser(Microphone(tone(1.0, 48_000, 300.0))), Owner()
+        for kind in more:
+            browser.peer.addTransceiver(kind)
+        leg = await here.call(browser, owner)
+        await owner.until_event("opened oai-events")
+        await browser.opened()
+        browser.channel.send("hello")
+        await owner.until(lambda: owner.texts == ["hello"] and len(owner.heard) > 10)
+        assert (browser.peer.connectionState, browser.peer.iceConnectionState) == ("connected", "completed")
+        leg.close()
+
+
 async def test_channels_of_other_names_are_refused() -> None:
     async with meeting() as here:
         browser, owner = Browser(), Owner()

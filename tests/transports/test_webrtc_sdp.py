@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from antiphon.transports.webrtc.answer import Answer, write_answer
 from antiphon.transports.webrtc.base import InvalidOffer
-from antiphon.transports.webrtc.sdp import Fingerprint, parse_offer
+from antiphon.transports.webrtc.sdp import MAX_CANDIDATES, MAX_SECTIONS, Fingerprint, parse_offer
 
 DIGEST = ":".join(["0A"] * 32)
 CHROMIUM = f"""v=0
@@ -115,12 +115,67 @@ def test_the_answer_is_read_by_another_reader_as_it_was_meant() -> None:
     assert "\n\n" not in text.replace("\r", "")
 
 
-def test_other_sections_are_refused_in_their_places() -> None:
+def test_what_shares_our_transport_is_accepted_and_nothing_flows_on_it() -> None:
     with_video = CHROMIUM.replace("BUNDLE 0 1", "BUNDLE v 0 1").replace("m=audio", VIDEO + "m=audio")
     text = write_answer(parse_offer(with_video), ANSWER)
-    assert re.findall(r"m=(\w+) (\d+)", text) == [("video", "0"), ("audio", "50000"), ("application", "50000")]
+    assert re.findall(r"m=(\w+) (\d+)", text) == [("video", "50000"), ("audio", "50000"), ("application", "50000")]
+    assert "a=group:BUNDLE 0 1 v\r\n" in text, "the first is the transport whose credentials we have read"
+    video = SessionDescription.parse(text).media[0]
+    assert (video.direction, video.rtcp_mux, [str(codec) for codec in video.rtp.codecs]) == (
+        "inactive",
+        True,
+        ["VP8/90000"],
+    )
+
+
+def test_a_second_microphone_is_accepted_and_not_heard() -> None:
+    more = CHROMIUM[CHROMIUM.index("m=audio") : CHROMIUM.index("m=application")].replace("a=mid:0", "a=mid:2")
+    offer = parse_offer(CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 1 2") + more)
+    read = SessionDescription.parse(write_answer(offer, ANSWER))
+    assert [media.direction for media in read.media] == ["sendrecv", None, "inactive"]
+    assert [str(codec) for codec in read.media[2].rtp.codecs][:1] == ["opus/48000/2"]
+    assert "red/48000/2" not in [str(codec) for codec in read.media[2].rtp.codecs]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        VIDEO,
+        VIDEO.replace("m=video 9", "m=video 0"),
+        "m=text 9 UDP/TLS/RTP/SAVPF 98\r\na=mid:v\r\na=rtpmap:98 t140/1000\r\na=rtcp-mux\r\n",
+        "m=video 9 RTP/AVP 96\r\na=mid:v\r\na=rtpmap:96 VP8/90000\r\na=rtcp-mux\r\n",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:v\r\na=sctp-port:5001\r\n",
+        "m=image 9 udptl t38\r\na=mid:v\r\n",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:v\r\na=rtpmap:96 rtx/90000\r\na=rtcp-mux\r\n",
+        VIDEO.replace("a=rtcp-mux\r\n", ""),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_other_sections_are_refused_in_their_places(section: str, first: bool) -> None:
+    """On a transport of their own, switched off, or nothing that we know: with the credentials, which aiortc wants to see all the same."""
+    offer = (
+        section + CHROMIUM[CHROMIUM.index("m=audio") :] if first else CHROMIUM[CHROMIUM.index("m=audio") :] + section
+    )
+    text = write_answer(parse_offer(CHROMIUM[: CHROMIUM.index("m=audio")] + offer), ANSWER)
+    refused = [("audio", "50000"), ("application", "50000")]
+    refused.insert(0 if first else 2, (re.findall(r"m=(\w+)", section)[0], "0"))
+    assert re.findall(r"m=(\w+) (\d+)", text) == refused
     assert "a=group:BUNDLE 0 1\r\n" in text
-    assert "a=mid:v\r\na=inactive" in text
+    assert "a=mid:v\r\na=inactive\r\na=ice-ufrag:abcd\r\n" in text
+    assert text.count("a=setup:active\r\n") == 3
+
+
+def test_a_codecs_parameters_are_told_back_and_nothing_else_of_the_offer() -> None:
+    odd = VIDEO.replace(
+        "a=rtcp-mux", "a=fmtp:96 profile-level-id=42e01f\r\na=fmtp:97 x\r\na=rtpmap:97 \u00fc/90000\r\na=rtcp-mux"
+    ).replace("SAVPF 96", "SAVPF 96 97 98")
+    offer = parse_offer(CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 1 v") + odd)
+    lines = write_answer(offer, ANSWER).split("\r\n")
+    assert [line for line in lines if line.startswith(("a=fmtp:9", "a=rtpmap:9"))] == [
+        "a=rtpmap:96 VP8/90000",
+        "a=fmtp:96 profile-level-id=42e01f",
+    ]
+    assert "m=video 50000 UDP/TLS/RTP/SAVPF 96" in lines
 
 
 @pytest.mark.parametrize(
@@ -157,12 +212,21 @@ def test_only_candidates_that_can_be_tried_are_kept() -> None:
         "a=candidate:7 1 udp x 192.0.2.9 51004 typ host",
         "a=candidate:8 1 udp 5 192.0.2.9 0 typ host",
         "a=candidate:9",
+        "a=candidate:10 1 udp 2113937151 192.0.2.9 53 typ host",
+        "a=candidate:11 1 udp 2113937151 255.255.255.255 51004 typ host",
+        "a=candidate:12 1 udp 2113937151 192.0.2.9 51001 typ srflx",
     ]
     offer = parse_offer(CHROMIUM.replace("a=sendrecv\r\n", "a=sendrecv\r\n" + "\r\n".join(lines) + "\r\n"))
     assert [(each.host, each.port, each.kind) for each in offer.candidates] == [
         ("192.0.2.9", 51_001, "host"),
         ("2001:db8::1", 51_002, "srflx"),
     ]
+
+
+def test_no_more_addresses_are_kept_than_a_client_has() -> None:
+    lines = [f"a=candidate:{n} 1 udp {n + 1} 192.0.2.9 {51_000 + n} typ host" for n in range(40)]
+    offer = parse_offer(CHROMIUM.replace("a=sendrecv\r\n", "a=sendrecv\r\n" + "\r\n".join(lines) + "\r\n"))
+    assert [each.port for each in offer.candidates] == [51_039 - n for n in range(MAX_CANDIDATES)], "the best of them"
 
 
 @pytest.mark.parametrize(
@@ -198,6 +262,11 @@ def test_an_offer_that_cannot_be_answered_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(InvalidOffer, match=problem):
         parse_offer(re.sub(pattern, replacement, CHROMIUM))
+
+
+def test_an_offer_of_very_many_sections_is_refused() -> None:
+    with pytest.raises(InvalidOffer, match="more than 64"):
+        parse_offer(CHROMIUM + VIDEO * (MAX_SECTIONS - 1))
 
 
 def test_a_huge_offer_is_not_read() -> None:

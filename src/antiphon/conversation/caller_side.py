@@ -12,7 +12,7 @@ from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
 from antiphon.conversation.turn import Turn, Utterance
 from antiphon.conversation.words import same_words, strip_phrases, words_of
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import EndReason, Message
 
 
 class CallerSide:
@@ -140,7 +140,8 @@ class CallerSide:
     def transcript_failed(self, event: ev.TranscriptFailed) -> None:
         # What was guessed so far is all there will ever be.
         if (turn := self._turn_of(event.utterance)) is not None:
-            turn.hear(event.utterance).final = True
+            utterance = turn.hear(event.utterance)
+            utterance.final = utterance.failed = True
 
     def scored(self, event: ev.EndOfTurnScored) -> None:
         turn = self._s.turn
@@ -162,6 +163,7 @@ class CallerSide:
             self._note_pace(turn.utterances[event.utterance])
         if turn is None or not self._s.live or self._s.turn is not None or event.utterance not in turn.utterances:
             return
+        self._s.unheard = 0  # it is late, and works
         if not words_of(event.text):
             return
         before = turn.text
@@ -174,7 +176,9 @@ class CallerSide:
             return
         self._s.history.correct_turn(turn.number, turn.text)
         reply = self._s.committed_reply
-        if reply is not None and reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
+        if reply is None or (reply.written and reply.step.text):
+            return  # what has been written has been read
+        if reply.turn == turn.number and not reply.voice_started and not reply.asked_tools:
             if self._s.agent.state is Agent.THINKING:
                 self._agent.interrupt("cancelled")
                 self._agent.ask_model(turn.number)
@@ -333,21 +337,31 @@ class CallerSide:
         if words_of(turn.text):
             self.close_turn(turn)
         else:
+            meant = self._committed or turn.longest_voice_ms >= self._s.policy.speaking.not_understood_after_ms
             self.drop_turn()
-            self._ask_again(turn)
+            if meant and not self._gives_up(turn):
+                self._ask_again()
 
-    def _ask_again(self, turn: Turn) -> None:
-        """Something was said and no words came of it: say so, rather than nothing."""
+    def _gives_up(self, turn: Turn) -> bool:
+        """With a recogniser that fails on one turn after the other there is no conversation: the call ends as with any other engine."""
+        self._s.unheard = self._s.unheard + 1 if turn.unheard else 0
         speaking = self._s.policy.speaking
-        spoke = turn.longest_voice_ms >= speaking.not_understood_after_ms
-        if spoke and speaking.not_understood_message and self._s.not_understood < speaking.max_not_understood:
+        if self._s.unheard < speaking.max_consecutive_failures:
+            return False
+        self._s.says.append(Say(speaking.failure_message, interruptible=False, end_after=EndReason.PROVIDER_FAILED))
+        return True
+
+    def _ask_again(self) -> None:
+        """Something was said and no words came of it: say so, rather than nothing, where we are the one to answer."""
+        speaking, answers = self._s.policy.speaking, self._s.policy.reply_on_turn_end
+        if answers and speaking.not_understood_message and self._s.not_understood < speaking.max_not_understood:
             self._s.not_understood += 1
             self._s.says.append(Say(speaking.not_understood_message))
 
     def close_turn(self, turn: Turn) -> None:
         """The caller has finished: their words enter the history, the agent has the floor."""
         text = turn.text
-        self._s.not_understood = 0
+        self._s.not_understood = self._s.unheard = 0
         self._end_turn(turn, dropped=False)
         self._s.history.add(Message("user", text), turn=turn.number)
         self._s.emit(do.TurnClosed(turn.number, text))
@@ -375,8 +389,9 @@ class CallerSide:
         self._s.emit(do.TurnDropped(turn.number, turn.text))
 
     def discarded(self, event: ev.TurnDiscarded) -> None:
-        """The client throws away what it has not committed, words that are still to come too."""
-        if not self._committed:
+        """The client throws away what it has not committed, words that are still to come too. A turn that is over, and waits for its words
+        only, is none of it."""
+        if not self._committed and (self._s.turn is None or self._s.turn.waiting_for_final_since_ms is None):
             self.drop_turn()
         self._last_turn = None
         self._ended_through = max(self._ended_through, event.utterance)

@@ -21,6 +21,11 @@ class CallConnected:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientReady:
+    """The client has said how it wants the call: a greeting that waits for this begins."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallDropped:
     """The far side is gone, or the process must let it go. Nothing can be said any more."""
 
@@ -375,7 +380,7 @@ class ToolFailed:
 
 
 Event = (
-    CallConnected | CallDropped | EndRequested | PolicyChanged | InstructionsChanged | ToolsChanged
+    CallConnected | ClientReady | CallDropped | EndRequested | PolicyChanged | InstructionsChanged | ToolsChanged
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled

@@ -42,6 +42,8 @@ class Conversation:
         self._end_reason = EndReason.ASSISTANT_ENDED
         """Why the call ends, once it is ending."""
         self._goodbye_deadline_ms: int | None = None
+        self._greeting_due_ms: int | None = None
+        """When the greeting begins at the latest; None where none waits."""
 
     # -------------------------------------------------------------------------------------- the four verbs
 
@@ -80,6 +82,7 @@ class Conversation:
         # Asked after every input: a loop costs half of what a list and its minimum do.
         for at_ms in (
             self._goodbye_deadline_ms,
+            self._greeting_due_ms,
             self._caller.deadline(),
             self._keypad.deadline(self._s.policy.keypad),
             self._s.tool_calls.deadline() if reply is not None else None,
@@ -137,6 +140,8 @@ class Conversation:
                 self._next_words()
             if self._s.just_closed is None:
                 break
+        if self._greeting_due_ms is not None and not self._s.quiet:
+            self._greeting_due_ms = None
         self._agent.play_if_allowed()
         broken = forbidden(self.user, self.agent, self.call, agent_insists=self._s.agent_insists)
         assert broken is None, broken
@@ -195,6 +200,17 @@ class Conversation:
         self._s.call.fire(CallTrigger.CONNECTED)
         now = self._s.now_ms
         self._s.silence = SilenceKeeper(now, now, now, audio_arrived=self._s.silence.audio_arrived)
+        if self._s.policy.greeting.wait_ms:
+            self._greeting_due_ms = now + self._s.policy.greeting.wait_ms
+        else:
+            self._greet()
+
+    def _client_ready(self, _event: ev.ClientReady) -> None:
+        if self._greeting_due_ms is not None:
+            self._greet()
+
+    def _greet(self) -> None:
+        self._greeting_due_ms = None
         greeting = self._s.policy.greeting
         if greeting.mode == "assistant-speaks-first" and greeting.message:
             self._agent.say(Say(greeting.message, interruptible=greeting.interruptible))
@@ -343,6 +359,8 @@ class Conversation:
         if self._goodbye_deadline_ms is not None and self._goodbye_deadline_ms <= now:
             self._finish(self._end_reason)
             return
+        if self._greeting_due_ms is not None and self._greeting_due_ms <= now:
+            self._greet()
         if self._s.live:
             due = self._s.silence.next(policy.silence, quiet=self._quiet)
             if due is not None and due[0] <= now:
@@ -381,6 +399,7 @@ class Conversation:
 # One table for all conversations: a table of bound methods in each would be six kilobytes, and a knot only the cycle collector unties.
 _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.CallConnected: Conversation._connected,
+    ev.ClientReady: Conversation._client_ready,
     ev.CallDropped: lambda it, event: it._finish(event.reason),
     ev.EndRequested: lambda it, event: it._begin_end(event.reason, event.message),
     ev.PolicyChanged: Conversation._policy_changed,

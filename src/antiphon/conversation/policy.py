@@ -189,6 +189,9 @@ class Greeting:
     """[firstMessage]"""
     interruptible: bool = True
     """[firstMessageInterruptionsEnabled]; Vapi's default is false, ours true: a caller who speaks must be heard."""
+    wait_ms: int = 0
+    """How long it waits for a client that still says how it wants the call (``ClientReady``). It is not given any more where something else
+    has begun by then. 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,8 @@ class Situation:
         """Something entered the history that wants a reply, and the floor was not free."""
         self.not_understood = 0
         """Turns in a row that got no words."""
+        self.unheard = 0
+        """Turns in a row that got no words because the recogniser failed."""
         self.failures = 0
         """Replies in a row that failed."""
 

@@ -11,6 +11,8 @@ class Utterance:
 
     text: str = ""
     final: bool = False
+    failed: bool = False
+    """The recogniser has given up on it."""
     complete: float | None = None
     voiced: bool = False
     """Whether the ears heard it (and not only its words came, as with push-to-talk)."""
@@ -66,6 +68,11 @@ class Turn:
         """How sure the recogniser is of the words it is least sure of."""
         told = [each.confidence for each in self.utterances.values() if each.text and each.confidence is not None]
         return min(told, default=None)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether the recogniser failed on it, or has not said its last word in the time it was given."""
+        return any(utterance.failed or not utterance.final for utterance in self.utterances.values())
 
     @property
     def evidence(self) -> float | None:

@@ -20,6 +20,9 @@ _TRIM_MS = 500
 """Heard audio is let go in steps of this much."""
 _TRIM_MARGIN_MS = 1000
 _MAX_MARKS = 64
+_HANDOVER_STEP_MS = 1000
+"""To a client that plays by itself more is handed over in steps of this much: fifty messages a second would be pacing, which it does not
+need."""
 NEVER = 1 << 62
 
 
@@ -48,6 +51,7 @@ class Mouth:
         "_ended",
         "_held",
         "_lead_is_full",
+        "_lead_ms",
         "_listener",
         "_mark_serial",
         "_marks",
@@ -62,6 +66,7 @@ class Mouth:
         "_settings",
         "_speech",
         "_started",
+        "_step_ms",
         "_transport",
         "reply",
         "sounds_until_ms",
@@ -78,13 +83,17 @@ class Mouth:
         on_sound: Callable[[bytes, int], None],
         on_silenced: Callable[[int], None],
         on_change: Callable[[], None],
+        audio_ahead_ms: int | None = None,
     ) -> None:
-        """``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now
+        """``audio_ahead_ms`` is the lead where the transport is not paced; None for none.
+        ``on_sound(audio, starts_ms)`` is told what will sound from when on; ``on_silenced(now_ms)`` that everything after now
         will not; ``on_change()`` that the next beat must look at ``wake_ms`` and ``sounds_until_ms`` again."""
         self._audio = audio
         self._transport = transport
         self._listener = listener
         self._settings = settings
+        self._lead_ms = settings.lead_ms if transport.paced else audio_ahead_ms
+        self._step_ms = 0 if transport.paced else min(_HANDOVER_STEP_MS, (audio_ahead_ms or 0) // 2)
         self._counters = counters
         self._on_sound = on_sound
         self._on_silenced = on_silenced
@@ -216,6 +225,8 @@ class Mouth:
 
     def beat(self, now_ms: int) -> None:
         """Send what is due, and say when to look again."""
+        if self._step_ms and self._lead_is_full and now_ms < self.wake_ms:
+            return
         self.wake_ms = NEVER
         self._lead_is_full = False
         if not self.busy:
@@ -233,12 +244,12 @@ class Mouth:
 
     def _send_due(self, unsent: int, now_ms: int) -> int:
         """Returns how many bytes are left."""
-        settings, reply = self._settings, self.reply
+        settings, reply, lead_ms = self._settings, self.reply, self._lead_ms
         message_ms = settings.message_ms if self._started else settings.first_message_ms
         while unsent:
             ahead_ms = self._playhead.ahead_ms(now_ms)
-            if self._transport.paced and ahead_ms + message_ms > settings.lead_ms:
-                self.wake_ms = int(now_ms + ahead_ms + message_ms - settings.lead_ms)
+            if lead_ms is not None and ahead_ms + message_ms > lead_ms:
+                self.wake_ms = int(now_ms + ahead_ms + message_ms - lead_ms) + self._step_ms
                 self._lead_is_full = True
                 break
             # A short rest waits for company, unless the speech is over or the far side is about to run dry.

@@ -90,8 +90,10 @@ class MediaPlane:
         hearing: HearingSettings,
         recording: Path | None = None,
         line: CallerLine | None = None,
+        audio_ahead_ms: int | None = None,
     ) -> MediaPort:
-        """A call's port. ``line`` will carry what is heard, for whoever shares it. Raises ConfigurationError for a format that cannot be
+        """A call's port. ``line`` will carry what is heard, for whoever shares it. ``audio_ahead_ms``: how far ahead of its playing audio
+        leaves where the transport is not paced; None for as it comes. Raises ConfigurationError for a format that cannot be
         heard. A recording that cannot be made is logged; the call goes on."""
         ears, to_ears = self._hearing_for(format_in)
         line = line or CallerLine(format_in)
@@ -116,8 +118,9 @@ class MediaPlane:
                 self.attend(self._ports[number])
 
         mouth = Mouth(
-            format_out, transport, listener, self._playout, self.mouth_counters, on_sound, agent.silenced, on_change
-        )
+            format_out, transport, listener, self._playout, self.mouth_counters, on_sound, agent.silenced, on_change,
+            audio_ahead_ms,
+        )  # fmt: skip
         port = MediaPort(
             self, number, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in,
             hearing, self.hearing_counters, to_ears,

@@ -24,7 +24,7 @@ class TextGathering:
     """One reply's text, for the length of a ``with``. At its end what waits is told, also where the stream has failed; not where it was
     cancelled: then nobody wants it."""
 
-    def __init__(self, tell: Callable[[str], None], on_pause: Callable[[], None]) -> None:
+    def __init__(self, tell: Callable[[str], object], on_pause: Callable[[], object]) -> None:
         """``on_pause`` is told that nothing has followed what may be the end of a sentence."""
         self._tell = tell
         self._on_pause = on_pause

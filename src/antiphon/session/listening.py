@@ -31,7 +31,7 @@ class Listening:
         audio: AudioFormat,
         line: CallerLine,
         preroll_ms: int,
-        feed: Callable[[Event], None],
+        feed: Callable[[Event], object],
         on_failure: Callable[[str, str], None] = lambda provider, problem: None,
     ) -> None:
         """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. ``on_failure`` is told which recogniser failed on an

@@ -46,5 +46,8 @@ class SessionPlan:
     """``transfer(provider_call_id, destination)``; None where the transport cannot."""
     client_tools: tuple[ToolSpec, ...] = ()
     """Tools that the client runs, beside those of the engines."""
+    audio_ahead_ms: int | None = None
+    """Where the client owns playback (its transport is not ``paced``): how far ahead of its playing time a reply is handed over, so that a
+    reply that is being heard is still a reply in progress, and a client's memory is not our buffer. None: as it is made."""
     observers: tuple[SessionObserver, ...] = ()
     """Who watches this call, beside those who watch all."""

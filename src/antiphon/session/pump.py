@@ -43,13 +43,13 @@ class Pump:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_ms: int | None = None
 
-    def feed(self, event: Event) -> None:
-        """Something happened. Returns when it and all it led to has been dealt with, or at once when called from within an action."""
+    def feed(self, event: Event) -> Sequence[Action]:
+        """Something happened. Returns what it and all that followed from it led to, once that is done. Called from within an action it only
+        waits for its turn, and nothing is returned."""
         if self._stopped:
-            return
+            return ()
         self._inbox.append(event)
-        if not self._running:
-            self._run()
+        return () if self._running else self._run()
 
     def stop(self) -> None:
         """Nothing is fed any more. Once the input at hand has been dealt with, the callbacks are let go, and with them the session: what
@@ -63,8 +63,9 @@ class Pump:
     def _let_go(self) -> None:
         self._execute, self._observe, self._on_fault = _nothing, _nothing, _nothing
 
-    def _run(self, timer: bool = False) -> None:
+    def _run(self, timer: bool = False) -> Sequence[Action]:
         self._running = True
+        done: Sequence[Action] = ()
         try:
             if timer:
                 now_ms = self._clock.now_ms()
@@ -74,7 +75,8 @@ class Pump:
                 event = self._inbox.popleft()
                 now_ms = self._clock.now_ms()
                 self._conversation.handle(event, now_ms)
-                self._drain(now_ms, event)
+                actions = self._drain(now_ms, event)
+                done = [*done, *actions] if done else actions  # nearly always there is one input only
             if not self._stopped:
                 self._arm()
         except Exception as fault:
@@ -84,12 +86,14 @@ class Pump:
             self._running = False
             if self._stopped:
                 self._let_go()
+        return done
 
-    def _drain(self, now_ms: int, event: Event | None) -> None:
+    def _drain(self, now_ms: int, event: Event | None) -> Sequence[Action]:
         actions = self._conversation.actions()
         self._observe(now_ms, event, actions)
         for action in actions:
             self._execute(action)
+        return actions
 
     def _arm(self) -> None:
         deadline_ms = self._conversation.deadline()

@@ -94,7 +94,16 @@ class Session:
             partial(_transcription_failed, self._losses, call.call_id, self._watched.provider_failed),
         )
         try:
-            self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
+            self.port = plane.open(
+                self,
+                transport,
+                call.format_in,
+                call.format_out,
+                plan.hearing,
+                plan.recording,
+                line,
+                plan.audio_ahead_ms,
+            )
         except ConfigurationError:
             self._listening.close()
             raise
@@ -121,9 +130,9 @@ class Session:
         self.port.listen(self._listening)
         self._pump.feed(ev.CallConnected())
 
-    def feed(self, event: ev.Event) -> None:
-        """An event from a surface: typed words, a command, a client's control."""
-        self._pump.feed(event)
+    def feed(self, event: ev.Event) -> Sequence[do.Action]:
+        """An event from a surface: typed words, a command, a client's control. Returns what it led to (see ``Pump.feed``)."""
+        return self._pump.feed(event)
 
     def change_policy(self, policy: Policy) -> None:
         """Other numbers, or another way of taking turns, from now on."""
@@ -167,13 +176,13 @@ class Session:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
         self._watched.provider_failed(provider, code)
 
-    def commit_turn(self) -> None:
+    def commit_turn(self) -> Sequence[do.Action]:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
-        also what was not heard yet."""
+        also what was not heard yet. Returns what that led to."""
         if self.port.backlog_ms:
             self._listening.begin()
         self.port.hear_out()
-        self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
+        return self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
 
     def discard_turn(self) -> None:
         """The client throws away what was heard since the last turn."""

@@ -33,7 +33,7 @@ class Speaking:
         audio: AudioFormat,
         mouth: Mouth,
         clock: Clock,
-        feed: Callable[[ev.Event], None],
+        feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
         on_characters: Callable[[str, int], None],
         on_failure: Callable[[str, str], None],

@@ -43,7 +43,7 @@ class Thinking:
         tools: tuple[ToolSpec, ...],
         context: CallContext,
         options: Mapping[str, Any],
-        feed: Callable[[ev.Event], None],
+        feed: Callable[[ev.Event], object],
         expect: Callable[[ExpectedAnswers], None],
         spawn: Callable[..., asyncio.Task[None]],
         on_usage: Callable[[str, Usage], None],

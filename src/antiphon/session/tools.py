@@ -24,7 +24,7 @@ class Tools:
         self,
         runner: ToolRunner | None,
         context: CallContext,
-        feed: Callable[[ev.Event], None],
+        feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
     ) -> None:
         self._runner = runner

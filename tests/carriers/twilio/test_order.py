@@ -106,6 +106,27 @@ def test_other_messages_are_numbered_too() -> None:
     assert stream.anomalies.counts == {"stale_message": 1}
 
 
+def test_what_is_passed_over_is_not_missing() -> None:
+    stream = Stream()
+    assert stream.frames((2, 0)) == [0]
+    for number in (3, None, 3, 2, 4):
+        stream.order.pass_over(number)
+    assert stream.frames((5, 20)) == [20]
+    assert not stream.anomalies.counts
+    stream.order.pass_over(8)
+    assert stream.frames((9, 40)) == [40]
+    assert stream.anomalies.counts == {"sequence_gap": 1}, "6 and 7 are"
+
+
+def test_tracks_that_are_numbered_apart_are_heard_all_the_same() -> None:
+    stream = Stream()
+    heard = []
+    for number in range(50):
+        stream.order.pass_over(2 + number)
+        heard += stream.frames((2 + number, number * 20))
+    assert heard == [number * 20 for number in range(50)]
+
+
 def test_what_is_counted_for_a_call_is_counted_for_all() -> None:
     total = Anomalies()
     Anomalies(total).count("foreign_stream")

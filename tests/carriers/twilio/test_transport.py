@@ -434,7 +434,19 @@ class TestOrder:
             assert [media_ms for _, media_ms in await heard(sink, 3)] == [0, 60, 5080]
             await stream.media(FRAME)
             assert (await heard(sink, 4))[3] == (FRAME, 5100)
-        assert anomalies(twilio) == {"stale_media": 1, "sequence_gap": 2, "foreign_stream": 1, "foreign_track": 1}
+        assert anomalies(twilio) == {"stale_media": 1, "sequence_gap": 1, "foreign_stream": 1, "foreign_track": 1}
+
+    async def test_both_tracks_and_kinds_we_do_not_know_leave_no_gap(self, twilio: Any) -> None:
+        """``<Stream track="both_tracks">``: the agent's own voice comes back, and its messages are numbered with the caller's."""
+        async with twilio.call() as (stream, sink):
+            for number in range(10):
+                await stream.media(FRAME)
+                outbound = {"track": "outbound", "timestamp": str(number * 20), "payload": "AAAA"}
+                await stream.send_event("media", outbound)
+            await stream.send_event("novelty", {})
+            await stream.media(FRAME)
+            assert [media_ms for _, media_ms in await heard(sink, 11)] == [number * 20 for number in range(11)]
+        assert anomalies(twilio) == {"foreign_track": 10, "unknown_event": 1}
 
     async def test_a_burst_after_a_stall_is_heard_whole(self, twilio: Any) -> None:
         async with twilio.call() as (stream, sink):

@@ -129,6 +129,10 @@ class TestWhatTwilioSends:
 
     def test_unknown_event(self) -> None:
         assert parse({"event": "transcription", "x": 1}) == wire.Unknown("transcription")
+        numbered = {"event": "transcription", "streamSid": "MZ1", "sequenceNumber": "7"}
+        assert parse(numbered) == wire.Unknown("transcription", "MZ1", 7)
+        odd = {"event": "transcription", "streamSid": 1, "sequenceNumber": "x"}
+        assert parse(odd) == wire.Unknown("transcription")
 
 
 class TestWhatTwilioShouldNotSend:

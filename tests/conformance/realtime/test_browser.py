@@ -175,6 +175,39 @@ async def test_check_27_webrtc_in_a_browser(
     assert not client.of("response.output_audio.delta"), "audio goes over the track"
 
 
+WITH_CAMERA = """
+async ({ url, apiKey, kinds }) => {
+  const peer = new RTCPeerConnection();
+  for (const kind of kinds) peer.addTransceiver(kind, { direction: "sendrecv" });
+  const channel = peer.createDataChannel("oai-events");
+  const first = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(JSON.parse(data).type)));
+  await peer.setLocalDescription(await peer.createOffer());
+  const headers = { Authorization: `Bearer ${apiKey}`, "Content-Type": "application/sdp" };
+  const response = await fetch(url, { method: "POST", headers, body: peer.localDescription.sdp });
+  await peer.setRemoteDescription({ type: "answer", sdp: await response.text() });
+  const type = await first;
+  const flows = peer.getTransceivers().map((each) => [each.receiver.track.kind, each.currentDirection]);
+  const state = peer.connectionState;
+  peer.close();
+  return { type, flows, state };
+}
+"""
+
+
+@pytest.mark.parametrize("kinds", [["audio", "video"], ["video", "audio"], ["audio", "audio", "video", "video"]])
+async def test_a_browser_that_offers_its_camera_connects_without_it(
+    server: Server, secret: str, kinds: list[str]
+) -> None:
+    with page_origin() as origin:
+        async with browser_page() as page:
+            await page.goto(origin)
+            asked = {"url": f"{server.url}/v1/realtime/calls", "apiKey": secret, "kinds": kinds}
+            found = await page.evaluate(WITH_CAMERA, asked, within_s=30)
+    heard = kinds.index("audio")
+    wanted = [[kind, "sendrecv" if number == heard else "inactive"] for number, kind in enumerate(kinds)]
+    assert found == {"type": "session.created", "flows": wanted, "state": "connected"}
+
+
 async def test_check_27_typing_tools_the_stop_button_and_a_hangup(
     server: Server, client: AsyncOpenAI, stage: Stage, secret: str, agents_js: AgentsJs, tmp_path: Path
 ) -> None:

@@ -274,7 +274,7 @@ def test_audio_may_come_ahead_of_time_but_not_by_any_amount() -> None:
         assert len(client.of("error")) == 1
         assert rig.session.core.port.media_ms == 40_000
 
-    run(talk, settings=RealtimeSettings(audio_ahead_s=30))
+    run(talk, settings=RealtimeSettings(input_ahead_s=30))
 
 
 def test_audio_that_is_refused_over_and_over_counts_as_events() -> None:
@@ -289,7 +289,7 @@ def test_audio_that_is_refused_over_and_over_counts_as_events() -> None:
         assert client.closed == (1008, "too many events")
         rig.session.detach(client, "violation")
 
-    run(talk, settings=RealtimeSettings(audio_ahead_s=10))
+    run(talk, settings=RealtimeSettings(input_ahead_s=10))
 
 
 # ------------------------------------------------------------------------------------------------ what is kept

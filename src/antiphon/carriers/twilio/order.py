@@ -61,6 +61,15 @@ class StreamOrder:
         self._sequence = sequence
         return True
 
+    def pass_over(self, sequence: int | None) -> None:
+        """A message of the stream that is none of ours to hear (the agent's own track, kinds we do not know): it has a number like all
+        others, which is not missing then."""
+        if sequence is None or sequence <= self._sequence:
+            return
+        if sequence > self._sequence + 1:
+            self._anomalies.count("sequence_gap")
+        self._sequence = sequence
+
     def place(self, sequence: int, timestamp_ms: int, duration_ms: float) -> int | None:
         """The stream position of this audio, or None where it is to be dropped."""
         if sequence == self._sequence + 1 and timestamp_ms + self._shift_ms == self._end_ms:  # nearly always

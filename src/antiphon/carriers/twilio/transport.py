@@ -108,7 +108,7 @@ class TwilioMediaListener(MediaListener):
             return
         body, hear = message.media, self._hear
         if hear is None or message.streamSid != self._stream_sid or body.track != "inbound":
-            self._on_foreign_media(message.streamSid)
+            self._on_foreign_media(message.streamSid, message.sequenceNumber)
             return
         self._malformed_run = 0
         audio = body.payload
@@ -138,20 +138,23 @@ class TwilioMediaListener(MediaListener):
     def _on_media(self, media: wire.Media) -> None:
         sink = self._sink
         if sink is None or media.stream_sid != self._stream_sid or media.track != "inbound":
-            self._on_foreign_media(media.stream_sid)
+            self._on_foreign_media(media.stream_sid, media.sequence)
             return
         self._malformed_run = 0
         media_ms = self._order.place(media.sequence, media.timestamp_ms, len(media.payload) / _BYTES_PER_MS)
         if media_ms is not None:
             sink.audio(media.payload, media_ms)
 
-    def _on_foreign_media(self, stream_sid: str) -> None:
+    def _on_foreign_media(self, stream_sid: str, sequence: int) -> None:
         """Audio that nobody waits for."""
         self._malformed_run = 0
         if self._sink is None:
             self.anomalies.count("before_start")
+        elif stream_sid != self._stream_sid:
+            self.anomalies.count("foreign_stream")
         else:
-            self.anomalies.count("foreign_stream" if stream_sid != self._stream_sid else "foreign_track")
+            self.anomalies.count("foreign_track")
+            self._order.pass_over(sequence)
 
     def _on_event(self, message: wire.Inbound) -> None:
         match message:
@@ -168,6 +171,8 @@ class TwilioMediaListener(MediaListener):
                     self.anomalies.count("foreign_stream")
             case wire.Unknown():
                 self.anomalies.count("unknown_event")
+                if message.stream_sid == self._stream_sid:
+                    self._order.pass_over(message.sequence)
             case wire.Connected():
                 self.anomalies.count("second_connected")
             case _:

@@ -104,6 +104,9 @@ class Unknown(NamedTuple):
     """A well-formed message of a kind this module does not know. Carriers add kinds without notice."""
 
     event: str
+    stream_sid: str = ""
+    sequence: int | None = None
+    """None also where it cannot be read."""
 
 
 Inbound = Connected | Start | Media | Dtmf | Mark | Stop | Unknown
@@ -148,7 +151,7 @@ def parse(text: bytes | str) -> Inbound:
     if type(event) is not str:
         raise MalformedMessage("missing_field" if event is None else "mistyped_field", "event")
     read = _READERS.get(event)
-    return read(message) if read is not None else Unknown(event)
+    return read(message) if read is not None else _unknown(event, message)
 
 
 def _media(message: dict[str, Any]) -> Media:
@@ -221,6 +224,15 @@ def _mark(message: dict[str, Any]) -> Mark:
 
 def _stop(message: dict[str, Any]) -> Stop:
     return Stop(_identifier(message, "streamSid"), _optional_number(message))
+
+
+def _unknown(event: str, message: dict[str, Any]) -> Unknown:
+    stream_sid = message.get("streamSid")
+    try:
+        sequence = _optional_number(message)
+    except MalformedMessage:
+        sequence = None
+    return Unknown(event, stream_sid if type(stream_sid) is str else "", sequence)
 
 
 _READERS: Mapping[str, Callable[[dict[str, Any]], Inbound]] = {

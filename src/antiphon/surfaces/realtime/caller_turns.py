@@ -1,14 +1,15 @@
 """What the caller says, as the wire tells it: speech started and stopped, committed, the item, its transcription.
 
 The core decides when a turn opens and ends; here is only which item each turn became and what has been announced of it. A
-turn is one item, except with push-to-talk, where a client may commit twice before the first words are there: then the core
-has one turn and the wire two items.
+turn is one item, except where a client commits twice before the first words are there, or the caller goes on after the silence that ended
+the turn and before its words have come: then the core has one turn and the wire two items.
+
+An item is committed when its silence is over; its words follow when they are known (``transcripts``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
@@ -19,28 +20,7 @@ from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.audio_config import AudioInput, ServerVad
 from antiphon.surfaces.realtime.protocol.items import InputAudio, InputText, MessageItem
 from antiphon.surfaces.realtime.protocol.server_events import Event
-
-_REMEMBERED_UTTERANCES = 64
-
-
-@dataclass(slots=True)
-class _Words:
-    """What the recogniser made of one utterance so far."""
-
-    text: str = ""
-    failed: bool = False
-
-
-@dataclass(slots=True)
-class _Speech:
-    """One item of the open turn."""
-
-    item_id: str
-    utterances: list[int] = field(default_factory=list)
-    announced: bool = False
-    """``speech_started`` was sent."""
-    committed: bool = False
-    audio_ms: float = 0.0
+from antiphon.surfaces.realtime.transcripts import Speech, Transcripts
 
 
 class CallerTurns:
@@ -52,16 +32,20 @@ class CallerTurns:
         items: ConversationItems,
         config: Callable[[], AudioInput],
         media_ms: Callable[[], float],
+        unheard: Callable[[], None],
     ) -> None:
-        """``media_ms`` is how much audio the caller has sent in all."""
+        """``media_ms`` is how much audio the caller has sent in all. ``unheard`` is told of speech that nobody has answered because the
+        recogniser failed on it."""
+        self.transcripts = Transcripts(emit, items, config, unheard)
         self._emit = emit
         self._items = items
         self._config = config
         self._media_ms = media_ms
-        self._words: dict[int, _Words] = {}
         self._turn = 0
         """The open turn; 0 for none."""
-        self._speeches: list[_Speech] = []
+        self._speeches: list[Speech] = []
+        self._last: list[Speech] = []
+        """Those of the turn before."""
         self._onset_ms = 0
         self._stopped_ms: int | None = None
         """Where the caller's speech stopped; None while it goes on, when a turn may still be over: committed by hand, or hung up in."""
@@ -69,8 +53,6 @@ class CallerTurns:
         self._committed_at_ms = 0.0
         self.heard_ms = 0.0
         """Speech committed since it was last asked for, for the bill."""
-        self.discarding = False
-        """The client has just thrown away what it sent: a turn that ends by this becomes no item."""
 
     @property
     def uncommitted_ms(self) -> float:
@@ -92,19 +74,30 @@ class CallerTurns:
         match event:
             case ev.SpeechStarted(utterance, media_ms):
                 self._stopped_ms = None
-                self._hear(utterance)
+                self._utterance = utterance
                 self._speaks(utterance, media_ms)
             case ev.SpeechStopped(_, media_ms):
                 self._stopped_ms = media_ms
             case ev.TranscriptChanged(utterance, text):
-                self._hear(utterance).text = text
+                self._utterance = utterance
+                self.transcripts.changed(utterance, text)
             case ev.TranscriptFinal(utterance, text):
-                self._hear(utterance).text = text
+                self._utterance = utterance
+                self.transcripts.final(utterance, text, self._speeches)
             case ev.TranscriptFailed(utterance):
-                self._hear(utterance).failed = True
+                self._utterance = utterance
+                self.transcripts.final(utterance, None, self._speeches)
             case ev.TurnCommitted(utterance):
                 if not any(isinstance(action, do.RequestRefused) for action in actions):
                     self._client_committed(utterance, actions)
+        if any(isinstance(action, do.FinishTranscript) for action in actions):
+            self._silence_is_over()
+
+    def _silence_is_over(self) -> None:
+        """Only the recogniser's last words are waited for now."""
+        for speech in self._speeches:
+            if not speech.committed:
+                self._commit(speech, self._turn)
 
     def _speaks(self, utterance: int, media_ms: int) -> None:
         """More speech in the open turn. What follows a commit is another item, though the core may take it for the same turn."""
@@ -113,17 +106,9 @@ class CallerTurns:
             self._onset_ms = media_ms
         if self._turn and speech is not None:
             if speech.committed:
-                self._announce(_Speech(new_id("item"), [utterance]))
+                self._announce(Speech(new_id("item"), [utterance]))
             elif utterance not in speech.utterances:
                 speech.utterances.append(utterance)
-
-    def _hear(self, utterance: int) -> _Words:
-        self._utterance = utterance
-        if utterance not in self._words:
-            self._words[utterance] = _Words()
-            if len(self._words) > _REMEMBERED_UTTERANCES:
-                del self._words[next(iter(self._words))]
-        return self._words[utterance]
 
     def _client_committed(self, utterance: int, actions: Sequence[do.Action]) -> None:
         """The item is announced at once; its words follow when the turn closes."""
@@ -131,7 +116,7 @@ class CallerTurns:
         self._turn = opened or self._turn
         speech = self._speeches[-1] if self._speeches else None
         if speech is None or speech.committed:
-            speech = _Speech(new_id("item"))
+            speech = Speech(new_id("item"))
             self._speeches.append(speech)
         if utterance and utterance not in speech.utterances:
             speech.utterances.append(utterance)
@@ -144,44 +129,52 @@ class CallerTurns:
         if turn == self._turn:
             return  # by a commit, dealt with above
         self._turn = turn
+        for speech in self._last:
+            speech.dropped = False  # the caller has gone on by himself
         if isinstance(event, ev.TextReceived | ev.DtmfPressed) or event is None:
             return
-        speech = _Speech(new_id("item"), [self._utterance] if self._utterance else [])
+        if isinstance(event, ev.TranscriptFinal) and any(event.utterance in speech.utterances for speech in self._last):
+            self._speeches = self._last  # dropped for want of words, which have come now: it is the same speech
+            return
+        speech = Speech(new_id("item"), [self._utterance] if self._utterance else [])
         self._speeches = []
         if isinstance(event, ev.SpeechStarted):
             self._announce(speech)
         else:
             self._speeches.append(speech)
 
-    def _announce(self, speech: _Speech) -> None:
+    def _announce(self, speech: Speech) -> None:
         detection = self._config().turn_detection
         padding_ms = detection.prefix_padding_ms if isinstance(detection, ServerVad) else 0
         speech.announced = True
         self._speeches.append(speech)
         self._emit(say.speech_started(speech.item_id, max(0, self._onset_ms - padding_ms)))
 
-    def closed(self, turn: int, text: str) -> bool:
-        """These are the words of the turn; empty for one that was none after all. Whether the recogniser failed on it."""
+    def closed(self, turn: int, text: str, *, dropped: bool = False, discarded: bool = False) -> None:
+        """These are the words of the turn. ``dropped``: it was none after all, or its words have not come. ``discarded``: by the client,
+        which threw away what it had sent; what it had not committed becomes no item."""
         self._turn = 0
         speeches, self._speeches = self._speeches, []
-        if self.discarding:
-            return False
-        if not speeches and text:
+        if discarded:
+            speeches = [speech for speech in speeches if speech.committed]
+        self._last = speeches
+        if not speeches and text and not dropped:
             self._typed(turn, text)
         for speech in speeches:
             if not speech.committed:
                 self._commit(speech, turn)
-            self._transcribe(speech, turn)
-        words = [self._words.get(utterance) for speech in speeches for utterance in speech.utterances]
-        return any(word is not None and word.failed and not word.text for word in words)
+            speech.dropped = dropped and not discarded and speech is speeches[-1]
+            if (entry := self._items.find(speech.item_id)) is not None:
+                entry.place = Place(turn=turn)
+            self.transcripts.settle(speech)
 
     def idle(self, turn: int, idle_ms: int) -> None:
         """Nothing was heard for so long that the model is asked all the same: the silence becomes an item."""
-        speech = _Speech(new_id("item"))
+        speech = Speech(new_id("item"))
         now_ms = int(self._media_ms())
         self._emit(say.timeout_triggered(speech.item_id, max(0, now_ms - idle_ms), now_ms))
         self._commit(speech, turn)
-        self._transcribe(speech, turn)
+        self.transcripts.settle(speech)
 
     def _typed(self, turn: int, text: str) -> None:
         """Keys pressed on a telephone's pad."""
@@ -203,7 +196,7 @@ class CallerTurns:
         """How much of the turn's audio is speech, so far."""
         return max((self._media_ms() if self._stopped_ms is None else self._stopped_ms) - self._onset_ms, 0)
 
-    def _commit(self, speech: _Speech, turn: int, *, by_client: bool = False) -> None:
+    def _commit(self, speech: Speech, turn: int, *, by_client: bool = False) -> None:
         speech.committed = True
         if speech.announced:
             self._emit(say.speech_stopped(speech.item_id, self._audio_end_ms(by_client=by_client)))
@@ -217,29 +210,3 @@ class CallerTurns:
         self._emit(say.audio_committed(speech.item_id, previous_id))
         self._emit(say.item_added(item, previous_id))
         self._emit(say.item_done(item, previous_id))
-
-    def _transcribe(self, speech: _Speech, turn: int) -> None:
-        words = [self._words[utterance] for utterance in speech.utterances if utterance in self._words]
-        text = " ".join(word.text for word in words if word.text)
-        entry = self._items.find(speech.item_id)
-        if entry is not None:
-            entry.place, entry.heard = Place(turn=turn), text
-        failed = not text and any(word.failed for word in words)
-        self.transcribed(speech.item_id, None if failed else text, speech.audio_ms)
-
-    def transcribed(self, item_id: str, text: str | None, audio_ms: float) -> None:
-        """The words of an item are known, or never will be (None): the client is told, if it wants to be."""
-        if self._config().transcription is None:
-            return
-        if text is None:
-            self._emit(say.transcription_failed(item_id, "audio_unintelligible", "Nothing could be understood."))
-            return
-        entry = self._items.find(item_id)
-        if entry is not None and isinstance(entry.item, MessageItem):
-            content = (
-                replace(part, transcript=text) if isinstance(part, InputAudio) else part for part in entry.item.content
-            )
-            entry.item = replace(entry.item, content=tuple(content))
-        if text:
-            self._emit(say.transcription_delta(item_id, text))
-        self._emit(say.transcription_completed(item_id, text, round(audio_ms / 1000, 3)))

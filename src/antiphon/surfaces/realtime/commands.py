@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from antiphon.conversation import events as ev
+from antiphon.conversation.actions import Action, RequestRefused
 from antiphon.conversation.events import Place
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
@@ -89,18 +90,12 @@ class Commands:
         session, turns = self._session, self._session.narration.turns
         if session.config.input.turn_detection is None and turns.uncommitted_ms < SHORTEST_COMMIT_MS:
             raise errors.commit_too_small(turns.uncommitted_ms)
-        session.refusal = None
-        self._core.commit_turn()
-        if session.refusal is not None:
+        if _refused(self._core.commit_turn()):
             raise errors.commit_too_small(0.0)
 
     def _clear(self, _event: asked.AudioClear, _controller: Controller) -> None:
         session, turns = self._session, self._session.narration.turns
-        turns.discarding = True
-        try:
-            self._core.discard_turn()
-        finally:
-            turns.discarding = False
+        self._core.discard_turn()
         turns.cleared()
         session.appended.clear()
         session.controllers.send(say.audio_cleared())
@@ -143,7 +138,7 @@ class Commands:
             if text and session.items.find(item_id) is entry:
                 after = session.items.place_before(entry)
                 session.feed(ev.MessageAdded(Message("user", text, id=item_id), after=after))
-            session.narration.turns.transcribed(item_id, words, audio_format.ms_of(len(recording)))
+            session.narration.turns.transcripts.told(item_id, words, audio_format.ms_of(len(recording)))
 
         try:
             session.spoken_items.write_down(recording, told, audio_format)
@@ -225,7 +220,7 @@ class Commands:
         active = session.narration.active
         if active is None or event.response_id not in (None, active.id):
             raise errors.cancel_not_active()
-        if session.feed(ev.ReplyCancelled()) is not None:
+        if _refused(session.feed(ev.ReplyCancelled())):
             raise errors.cancel_not_active()
 
     def _clear_output(self, _event: asked.OutputAudioClear, _controller: Controller) -> None:
@@ -240,6 +235,11 @@ class Commands:
             session.feed(ev.ReplyCancelled())
         else:
             session.controllers.send(say.playout_cleared(session.narration.last_response_id))
+
+
+def _refused(actions: Iterable[Action]) -> bool:
+    """Whether the core would have nothing of it."""
+    return any(isinstance(action, RequestRefused) for action in actions)
 
 
 def _recording(item: Item) -> bytes:

@@ -7,14 +7,14 @@ says and hears goes through a ``CallTransport``: deltas over the same connection
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import structlog
 
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
-from antiphon.conversation.actions import RequestRefused
+from antiphon.conversation.actions import Action, RequestRefused
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
@@ -42,6 +42,8 @@ from antiphon.surfaces.realtime.spoken_items import SpokenItems
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import AudioFormat, EndReason
 
+NOT_UNDERSTOOD = "Sorry, I did not catch that."
+"""Said by a plain model's session where the recogniser failed: the turn is answered all the same."""
 _CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}
 """Clients that reconnect do so on these; every other end is meant (1000)."""
 
@@ -85,18 +87,16 @@ class RealtimeSession:
         self.deltas = None if plays_out else AudioDeltas(lambda: me.narration.response)
         self.narration = Narration(
             self.controllers.send, self.items, lambda: me.config, new_id("conv"), self.deltas, lambda: me._media_ms(),
-            lambda event: me.feed(event), lambda action: me._refused(action), lambda reason: me._over(reason),
+            lambda: me._unheard(), lambda action: me._refused(action), lambda reason: me._over(reason),
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.inbox = Inbox(me, share)
-        self.ahead = AudioAhead(clock, settings.audio_ahead_s * 1000)
+        self.ahead = AudioAhead(clock, settings.input_ahead_s * 1000)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
         self.spoken_items = SpokenItems(
             lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code),
             kept=kept,
         )  # fmt: skip
-        self.refusal: RequestRefused | None = None
-        """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
         self._manager = manager
         self._settings = settings
@@ -113,6 +113,10 @@ class RealtimeSession:
         self._seen: tuple[float, int] = (0.0, 0)
         """Of the caller's audio and of its clients' messages, when it was last looked at."""
         self._seen_at_ms = clock.now_ms()
+        self._configured = False
+        """A client has said how it wants the session."""
+        self._wished_voice = ""
+        """What the first update named when it was too late."""
         self._max_duration_ms = settings.max_minutes * 60_000
         self._expires_at_s = clock.wall_ms() // 1000 + settings.max_minutes * 60
 
@@ -129,12 +133,14 @@ class RealtimeSession:
             paced=self.plays_out,
             max_duration_ms=self._max_duration_ms,
             voice=self.voice_of(self.config.output.voice),
+            greeting_wait_ms=0 if self._configured else self._settings.greeting_wait_ms,
         )
         call = CallStarted("realtime", self.call_id, plan.assistant, format_in=format_in, format_out=format_out)
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
-        self.core = self._manager.open(call, replace(plan, observers=(self.narration,)), transport)
+        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, observers=(self.narration,))
+        self.core = self._manager.open(call, plan, transport)
         self._choose_recogniser(self.config.input.transcription)
         return self.core
 
@@ -202,6 +208,8 @@ class RealtimeSession:
             self.controllers.send(why.to_event())
         elif reason is EndReason.EXCEEDED_MAX_DURATION:
             self.controllers.send(errors.session_expired(self._settings.max_minutes).to_event())
+        elif reason is EndReason.PROVIDER_FAILED:
+            self.controllers.send(errors.agent_failed().to_event())
         elif reason is EndReason.SERVER_DIED:
             self.controllers.send(errors.server_failed().to_event())
         log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
@@ -238,15 +246,18 @@ class RealtimeSession:
         for event in waiting:
             self.feed(event)
 
-    def feed(self, event: ev.Event) -> RequestRefused | None:
-        """Tell the core. Returns what it refused of it at once."""
-        self.refusal = None
-        if self.core is not None:
-            self.core.feed(event)
-        return self.refusal
+    def feed(self, event: ev.Event) -> Sequence[Action]:
+        """Tell the core. Returns what that led to."""
+        return self.core.feed(event) if self.core is not None else ()
+
+    def _unheard(self) -> None:
+        """The caller spoke, and nobody has answered for want of words. An assistant has said so itself."""
+        detection = self.config.input.turn_detection
+        asks_itself = bool(self._plan.policy.speaking.not_understood_message)
+        if not asks_itself and detection is not None and detection.create_response:
+            self.feed(ev.SayRequested(NOT_UNDERSTOOD))
 
     def _refused(self, action: RequestRefused) -> None:
-        self.refusal = action
         self.narration.requests.pop(action.request, None)
         if action.request in self._requesters:
             controller, event_id = self._requesters.pop(action.request)
@@ -261,10 +272,8 @@ class RealtimeSession:
 
     def configure(self, new: SessionConfig) -> None:
         """Another configuration from now on. Raises ClientError, and nothing has changed."""
-        old = self.config
-        if new.output.voice != old.output.voice and self.narration.spoken:
-            raise errors.voice_locked()
-        self.config = new
+        old, new = self.config, self._with_possible_voice(new)
+        self.config, self._configured = new, True
         self.appended.change(new.input.format)
         core = self.core
         if core is None:
@@ -284,6 +293,22 @@ class RealtimeSession:
         policy = mapping.policy_for(new, self._plan.policy, paced=self.plays_out, max_duration_ms=self._max_duration_ms)
         if policy != core.conversation.policy:
             core.change_policy(policy)
+        core.feed(ev.ClientReady())
+
+    def _with_possible_voice(self, new: SessionConfig) -> SessionConfig:
+        """Once the agent was heard its voice stays, and an update that names another is refused whole, as at OpenAI. Not the first one:
+        stock clients name a voice in the update with which they begin, and an agent that greets may be quicker. All else of it is
+        done, and the voice that it names is not asked for again by naming it again. Raises ClientError."""
+        old, name = self.config, new.output.voice
+        if name == old.output.voice or not self.narration.spoken:
+            return new
+        if not self._configured:
+            if self.voice_of(name) == self.voice_of(old.output.voice):
+                return new  # the same sound, by another name
+            self._wished_voice = name
+        if name != self._wished_voice:
+            raise errors.voice_locked()
+        return replace(new, output=replace(new.output, voice=old.output.voice))
 
     @property
     def engines(self) -> Engines:

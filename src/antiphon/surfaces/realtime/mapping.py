@@ -32,7 +32,10 @@ from antiphon.vocabulary import Message, ToolCall, ToolSpec
 PLAIN_POLICY = Policy(
     endpointing=Endpointing(mode="fixed"),
     # A failed response is told as such; words of our own would be taken for the model's.
-    speaking=Speaking(failure_message="", not_understood_message="", reply_timeout_ms=20_000),
+    # Nor is the session ended by failures: whoever asks for each response itself is told of each, and is the one to give up.
+    speaking=Speaking(
+        failure_message="", not_understood_message="", reply_timeout_ms=20_000, max_consecutive_failures=1_000_000
+    ),
 )
 """Of a session that names a plain model."""
 
@@ -60,13 +63,23 @@ def config_for(plan: SessionPlan, model: str, voice: str) -> SessionConfig:
     )
 
 
-def plan_for(config: SessionConfig, base: SessionPlan, *, paced: bool, max_duration_ms: int, voice: str) -> SessionPlan:
-    """The plan the core is opened with. ``paced``: the server plays the audio out (WebRTC)."""
+def plan_for(
+    config: SessionConfig,
+    base: SessionPlan,
+    *,
+    paced: bool,
+    max_duration_ms: int,
+    voice: str,
+    greeting_wait_ms: int = 0,
+) -> SessionPlan:
+    """The plan the core is opened with. ``paced``: the server plays the audio out (WebRTC). ``greeting_wait_ms``: how long the greeting
+    waits for the client's first configuration."""
     instructions = (Message("system", config.instructions),) if config.instructions else ()
     others = tuple(message for message in base.messages if message.role != "system")
+    policy = policy_for(config, base.policy, paced=paced, max_duration_ms=max_duration_ms)
     return replace(
         base,
-        policy=policy_for(config, base.policy, paced=paced, max_duration_ms=max_duration_ms),
+        policy=replace(policy, greeting=replace(policy.greeting, wait_ms=greeting_wait_ms)),
         messages=(*instructions, *others),
         hearing=hearing_for(config, base.hearing),
         engines=replace(
@@ -87,8 +100,6 @@ def policy_for(config: SessionConfig, base: Policy, *, paced: bool, max_duration
         base,
         endpointing=_endpointing(detection, base.endpointing),
         barge_in=_barge_in(detection, base.barge_in, paced=paced),
-        # An agent that cannot be reached is the client's to give up on.
-        speaking=replace(base.speaking, max_consecutive_failures=1_000_000),
         silence=Silence(
             idle_after_ms=idle_ms or 0,
             idle_reply=idle_ms is not None,

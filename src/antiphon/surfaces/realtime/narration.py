@@ -41,8 +41,6 @@ _OUTCOMES: dict[do.ReplyStatus, Outcome] = {
     "cancelled": CLIENT_CANCELLED,
     "failed": FAILED,
 }
-NOT_UNDERSTOOD = "Sorry, I did not catch that."
-"""Said where the recogniser failed: the turn is answered all the same."""
 
 
 class Narration:
@@ -56,13 +54,13 @@ class Narration:
         conversation_id: str,
         deltas: AudioDeltas | None,
         media_ms: Callable[[], float],
-        feed: Callable[[ev.Event], object],
+        unheard: Callable[[], None],
         refused: Callable[[do.RequestRefused], None],
         ended: Callable[[EndReason], None],
     ) -> None:
-        """``deltas`` is None where the audio leaves by another way. ``refused`` is told of requests of a client that make no sense now,
-        ``ended`` of the end."""
-        self.turns = CallerTurns(emit, items, lambda: config().input, media_ms)
+        """``deltas`` is None where the audio leaves by another way. ``unheard`` is told of speech that nobody has answered because the
+        recogniser failed, ``refused`` of requests of a client that make no sense now, ``ended`` of the end."""
+        self.turns = CallerTurns(emit, items, lambda: config().input, media_ms, unheard)
         self.requests: dict[str, ResponseConfig] = {}
         """What clients asked for and the core has not begun, by the core's name of the request."""
         self.response: WireResponse | None = None
@@ -75,13 +73,14 @@ class Narration:
         self._config = config
         self._conversation_id = conversation_id
         self._deltas = deltas
-        self._feed = feed
         self._ended = ended
         self._meter = Meter(self.turns.take_heard_ms)
         self._guesses: dict[int, Guess] = {}
         self._voicing = Voicing()
         self._client_tools: frozenset[str] = frozenset()
         self._refused = refused
+        self._begun_anew: WireResponse | None = None
+        """A response of which nothing but its beginning was told when its words turned out to be others: the next reply is its."""
 
     @property
     def active(self) -> WireResponse | None:
@@ -106,6 +105,10 @@ class Narration:
         for action in actions:
             if isinstance(action, do.TurnOpened):
                 self.turns.opened(action.turn, event)
+            elif isinstance(action, do.TurnDropped):
+                self.turns.closed(action.turn, "", dropped=True, discarded=isinstance(event, ev.TurnDiscarded))
+            elif isinstance(action, do.ReplyClosed):
+                self._closed(action, corrected=isinstance(event, ev.TranscriptFinal))
             elif (told := _TOLD.get(type(action))) is not None:
                 told(self, action)
 
@@ -116,8 +119,10 @@ class Narration:
         """The reply that fails by it is told as failed."""
 
     def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
+        self.response = self.response or self._begun_anew
         if self.active is not None:  # the core has closed it already, unless it broke down
             self._finish(FAILED)
+        self.turns.transcripts.close()
         self._ended(reason)
 
     # ---------------------------------------------------------------------------------- a response begins
@@ -130,6 +135,11 @@ class Narration:
             self._begin(action.reply, self.requests.pop(action.request, ResponseConfig()))
 
     def _begin(self, reply: int, asked: ResponseConfig) -> WireResponse:
+        if self._begun_anew is not None:
+            self.response, self._begun_anew = self._begun_anew, None
+            self.response.reply = reply
+            self._voicing = Voicing()
+            return self.response
         config = self._config()
         response = Response(
             id=new_id("resp"),
@@ -154,9 +164,12 @@ class Narration:
         response = self._begin(action.reply, ResponseConfig())
         if not response.is_spoken:
             response.text("".join(guess.texts))
-        for number, piece in enumerate(guess.pieces):
-            self._voicing.asked.add(number)
+        self._voicing = guess.voicing
+        for piece in guess.pieces:
             response.transcript(piece.text, spaced=piece.spaced)
+        made_ms = sum(self._voicing.durations_ms.values())
+        if self._deltas is None and made_ms:  # its sound leaves by another way, and was made before this
+            response.audio(b"", made_ms)
         for call in guess.calls:
             self._call(response, call)
 
@@ -192,6 +205,7 @@ class Narration:
     def _speak(self, action: do.Speak) -> None:
         if action.reply in self._guesses:
             self._guesses[action.reply].pieces.append(Piece(action.text, action.spaced))
+            self._guesses[action.reply].voicing.asked.add(action.piece)
             return
         # Words of our own (a greeting, a goodbye) begin without the model being asked.
         response = self._live(action.reply) or self._begin(action.reply, ResponseConfig())
@@ -208,9 +222,9 @@ class Narration:
     def _synthesized(self, event: ev.SpeechSynthesized) -> None:
         response = self._live(event.reply)
         if self._deltas is None and response is not None:
-            more_ms = event.duration_ms - self._voicing.durations_ms.get(event.piece, 0)
-            self._voicing.durations_ms[event.piece] = event.duration_ms
-            response.audio(b"", more_ms)
+            response.audio(b"", self._voicing.made(event.piece, event.duration_ms))
+        elif (guess := self._guesses.get(event.reply)) is not None:
+            guess.voicing.made(event.piece, event.duration_ms)
         if event.complete:
             self._piece_finished(event.reply, event.piece)
 
@@ -219,6 +233,8 @@ class Narration:
         if response is not None:
             self._voicing.finished.add(piece)
             self._finish_if_whole()
+        elif reply in self._guesses:
+            self._guesses[reply].voicing.finished.add(piece)
 
     def _end_speech(self, action: do.EndSpeech) -> None:
         if self._live(action.reply) is not None:
@@ -242,8 +258,12 @@ class Narration:
         response.finish(outcome, self._meter.bill(response.words, response.audio_ms))
         self._emit(say.rate_limits_updated(()))
 
-    def _closed(self, action: do.ReplyClosed) -> None:
+    def _closed(self, action: do.ReplyClosed, *, corrected: bool) -> None:
+        """``corrected``: by words of the caller's that came late."""
         response = self.response
+        if corrected and action.status == "cancelled" and response is not None and response.empty:
+            self._begun_anew, self.response = response, None
+            return
         if response is None or response.reply != action.reply:
             if not action.text:
                 return
@@ -262,12 +282,6 @@ class Narration:
         self.response = None
 
     # ---------------------------------------------------------------------------------- the caller
-
-    def _turn_dropped(self, action: do.TurnDropped) -> None:
-        failed = self.turns.closed(action.turn, "")
-        detection = self._config().input.turn_detection
-        if failed and detection is not None and detection.create_response:
-            self._feed(ev.SayRequested(NOT_UNDERSTOOD))
 
     def _idle(self, action: do.IdleTimedOut) -> None:
         detection = self._config().input.turn_detection
@@ -288,10 +302,8 @@ _TOLD: dict[type, Callable[[Narration, Any], object]] = {
     do.CancelReply: lambda it, action: it._guesses.pop(action.reply, None),
     do.Speak: Narration._speak,
     do.EndSpeech: Narration._end_speech,
-    do.ReplyClosed: Narration._closed,
     do.ReplyCut: lambda it, action: it._items.heard_of_reply(action.reply, action.text),
     do.TurnClosed: lambda it, action: it.turns.closed(action.turn, action.text),
-    do.TurnDropped: Narration._turn_dropped,
     do.IdleTimedOut: Narration._idle,
     do.RequestRefused: lambda it, action: it._refused(action),
 }

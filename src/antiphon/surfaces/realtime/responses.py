@@ -90,6 +90,11 @@ class WireResponse:
         return self._response.output_modality == "audio"
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing but its beginning has been told."""
+        return not (self.done or self._message_id or self._calls)
+
+    @property
     def words(self) -> str:
         """All it has said or written so far."""
         return "".join(self._words)
@@ -210,6 +215,7 @@ class Guess:
     texts: list[str] = field(default_factory=list)
     pieces: list[Piece] = field(default_factory=list)
     calls: list[ToolCall] = field(default_factory=list)
+    voicing: Voicing = field(default_factory=lambda: Voicing())
 
 
 @dataclass(slots=True)
@@ -223,6 +229,12 @@ class Voicing:
     failed: bool = False
     """The model broke off."""
     sounding: bool = False
+
+    def made(self, piece: int, duration_ms: int) -> int:
+        """So much of a piece has been made. Returns how much more that is than was known."""
+        more_ms = duration_ms - self.durations_ms.get(piece, 0)
+        self.durations_ms[piece] = duration_ms
+        return more_ms
 
     @property
     def whole(self) -> bool:

@@ -37,7 +37,6 @@ MOST_BYTES = 16 * 1024 * 1024
 _STRIDE_MS = 1000
 """A recording is converted in strides of this length, with other work of the event loop in between."""
 _UTTERANCE = 1
-TRANSCRIPTION_FAILED = "transcription_failed"
 log = structlog.get_logger(__name__)
 
 OnWords = Callable[[str | None], None]

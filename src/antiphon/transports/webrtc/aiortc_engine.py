@@ -64,6 +64,8 @@ class AiortcEngine:
             await self.start()
         finally:
             self._answering -= 1
+        if self._closed:  # meanwhile: nobody would end this leg
+            raise CapacityError("draining")
         assert self._make is not None and self._pacer is not None
         leg = self._make(offer, self._settings, self._watch.clock, listener, self._gone)
         self._legs.add(leg)

@@ -45,7 +45,9 @@ class Answer:
 
 def write_answer(offer: Offer, answer: Answer) -> str:
     """The answer to ``offer``, with all our candidates."""
-    taken = [section.mid for section in offer.sections if section.audio or section.data]
+    ours = [section.mid for section in offer.sections if section.audio or section.data]
+    # The first of the group is whose transport counts: the one that we have read.
+    taken = ours + [section.mid for section in offer.sections if section.idle]
     lines = [
         "v=0",
         f"o=- {answer.session_id} 1 IN IP4 127.0.0.1",
@@ -59,10 +61,10 @@ def write_answer(offer: Offer, answer: Answer) -> str:
             lines += _audio_lines(section, section.audio, answer)
         elif section.data is not None:
             lines += _data_lines(section, answer)
+        elif section.idle:
+            lines += _idle_lines(section, answer)
         else:
-            lines += [f"m={section.kind} 0 {section.protocol} {section.formats}", "c=IN IP4 0.0.0.0"]
-            lines += [f"a=mid:{section.mid}"] if section.mid else []
-            lines += ["a=inactive"]
+            lines += _refused_lines(section, answer)
     return "\r\n".join(lines) + "\r\n"
 
 
@@ -97,6 +99,33 @@ def _data_lines(section: Section, answer: Answer) -> Iterable[str]:
     yield f"a=max-message-size:{OUR_MAX_MESSAGE_BYTES}"
 
 
+def _idle_lines(section: Section, answer: Answer) -> Iterable[str]:
+    formats = " ".join(str(codec.payload_type) for codec in section.codecs)
+    yield f"m={section.kind} {_port(answer)} {section.protocol} {formats}"
+    yield from _transport_lines(section, answer)
+    yield "a=inactive"
+    yield "a=rtcp-mux"
+    for codec in section.codecs:
+        yield f"a=rtpmap:{codec.payload_type} {codec.name}"
+        if codec.parameters:
+            yield f"a=fmtp:{codec.payload_type} {codec.parameters}"
+
+
+def _refused_lines(section: Section, answer: Answer) -> Iterable[str]:
+    """By the standard the port alone says it (RFC 3264 §6). aiortc, as the client, takes no answer in which a refused section lacks the
+    credentials and the DTLS role."""
+    yield f"m={section.kind} 0 {section.protocol} {section.formats}"
+    yield "c=IN IP4 0.0.0.0"
+    if section.mid:
+        yield f"a=mid:{section.mid}"
+    yield "a=inactive"
+    yield from _credential_lines(answer)
+    if section.rtcp_mux:
+        yield "a=rtcp-mux"
+    for codec in section.codecs:
+        yield f"a=rtpmap:{codec.payload_type} {codec.name}"
+
+
 def _transport_lines(section: Section, answer: Answer) -> Iterable[str]:
     host = answer.candidates[0].split()[4]
     yield f"c=IN {'IP6' if ':' in host else 'IP4'} {host}"
@@ -105,6 +134,10 @@ def _transport_lines(section: Section, answer: Answer) -> Iterable[str]:
     for candidate in answer.candidates:
         yield f"a=candidate:{candidate}"
     yield "a=end-of-candidates"
+    yield from _credential_lines(answer)
+
+
+def _credential_lines(answer: Answer) -> Iterable[str]:
     yield f"a=ice-ufrag:{answer.ice_username}"
     yield f"a=ice-pwd:{answer.ice_password}"
     yield f"a=fingerprint:{answer.fingerprint.algorithm} {answer.fingerprint.value}"

@@ -2,6 +2,10 @@
 
 aioice's own sockets look for STUN in every datagram and put the rest into a queue that a task reads. Here media, which is nearly all that
 comes, is told by its first byte (RFC 7983) and handed on at once.
+
+A port is open to everybody, and its number may be known. So whatever is no STUN is read only from addresses that have shown the call's
+password, and STUN without it is not answered. What we send to an address that has shown nothing is bounded, because an offer or a forged
+sender may name somebody else's.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import Any
 
 import aioice
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import StunProtocol, relayed_candidate, server_reflexive_candidate
+from aioice.ice import CandidatePair, StunProtocol, relayed_candidate, server_reflexive_candidate
 
 from antiphon.transports.webrtc.sdp import RemoteCandidate
 from antiphon.transports.webrtc.settings import IceSettings
@@ -26,6 +30,20 @@ _LONGEST_DATAGRAM = 1500
 _MAX_WAITING = 256
 """Datagrams that wait for DTLS. A handshake takes some ten; while nobody reads, more is somebody else's."""
 _RECEIVE_BUFFER_BYTES = 256 * 1024
+_BINDING_REQUEST = b"\x00\x01"
+_MAX_SOURCES = 16
+"""Addresses that one client may speak from: its networks, and what its NATs make of them in the course of a call. When there are more, the
+one that was heard first is forgotten."""
+_MAX_CHECKED_SOURCES = 32
+"""Addresses that are checked in answer to checks with the right password, in all: whoever has the password may forge the sender."""
+_UNHEARD_RESENDS = 0
+"""A candidate that nothing was heard from gets one check. The client's own checks make up for a lost one, and begin ours anew."""
+_LITE_RESENDS = 6
+"""aioice's own number, for a client that only answers (ICE lite): nothing would make up for a lost check."""
+_HEARD_RESENDS = 3
+"""To an address with the password, which may still be forged: within 3.5 s, and begun anew by each of the client's own."""
+
+Address = tuple[str, int]
 
 
 class _Socket(StunProtocol):
@@ -40,12 +58,28 @@ class _Socket(StunProtocol):
         if not data or len(data) > _LONGEST_DATAGRAM:
             self._connection.anomalies["datagram_size"] += 1
         elif data[0] < 4:
-            try:
-                super().datagram_received(data, addr)
-            except Exception:  # aioice's reader of STUN is written for well-formed messages
-                self._connection.anomalies["malformed_stun"] += 1
-        else:
+            self._stun_received(data, addr)
+        elif (addr[0], addr[1]) in self._connection.sources:
             self._connection.data_received(data, _COMPONENT)
+        else:
+            self._connection.anomalies["stranger"] += 1
+
+    def _stun_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        if data.startswith(_BINDING_REQUEST) and self._connection.username_sign not in data:
+            # Not for this call. Found before it is read: a flood of these costs a hundredth.
+            self._connection.anomalies["stun_of_strangers"] += 1
+            return
+        try:
+            super().datagram_received(data, addr)
+        except Exception:  # aioice's reader of STUN is written for well-formed messages
+            self._connection.anomalies["malformed_stun"] += 1
+
+    async def request(
+        self, request: Any, addr: Address, integrity_key: bytes | None = None, retransmissions: int | None = None
+    ) -> tuple[Any, Address]:
+        if integrity_key is not None and retransmissions is None:  # a check, and not a question to a STUN server
+            retransmissions = self._connection.resends_to(addr)
+        return await super().request(request, addr, integrity_key, retransmissions)
 
 
 class _Connection(aioice.Connection):
@@ -65,6 +99,11 @@ class _Connection(aioice.Connection):
         self.anomalies: Counter[str] = Counter()
         self.checks = 0
         """Connectivity checks of the client's, which only it can make."""
+        self.sources: dict[Address, None] = {}
+        """Addresses that have shown the call's password, the one heard first first."""
+        self.username_sign = f"{self.local_username}:".encode()
+        """What every request of the client's contains."""
+        self._checked_sources = 0
         self._settings = settings
         self._on_media = on_media
 
@@ -78,22 +117,73 @@ class _Connection(aioice.Connection):
         else:
             self.anomalies["foreign_datagram"] += 1
 
-    def check_incoming(self, message: Any, addr: tuple[str, int], protocol: StunProtocol) -> None:
+    def respond_error(self, request: Any, addr: Address, protocol: StunProtocol, error_code: tuple[int, str]) -> None:
+        """Only whoever has the password is told what was wrong. To all others the port is closed."""
+        if error_code[0] in (400, 401):
+            self.anomalies["stun_of_strangers"] += 1
+        else:
+            super().respond_error(request, addr, protocol, error_code)
+
+    def check_incoming(self, message: Any, addr: Address, protocol: StunProtocol) -> None:
         """A check that was signed with our password."""
         self.checks += 1
+        if addr not in self.sources:
+            if self._checked_sources >= _MAX_CHECKED_SOURCES:
+                self.anomalies["too_many_sources"] += 1
+                return
+            self._checked_sources += 1
+            self._admit(addr)
+            self._check_anew(addr, protocol)
         super().check_incoming(message, addr, protocol)
+
+    def _admit(self, addr: Address) -> None:
+        """From now on this address is listened to."""
+        self.sources[addr] = None
+        if len(self.sources) > _MAX_SOURCES:
+            in_use = {pair.remote_addr for pair in self._nominated.values()}
+            del self.sources[next(source for source in self.sources if source not in in_use)]
+
+    def _check_anew(self, addr: Address, protocol: StunProtocol) -> None:
+        """Our one check of this candidate may be lost: a NAT drops it until the client's own has opened the way. So it begins anew, with
+        the patience that an address with the password is given. Not where the client only answers: there is no other way to it."""
+        if self.ice_controlling:
+            return
+        for pair in self._check_list:
+            if pair.protocol is protocol and pair.remote_addr == addr and pair.state is CandidatePair.State.IN_PROGRESS:
+                if pair.task is not None:
+                    pair.task.cancel()
+                    pair.task = None
+                self.check_state(pair, CandidatePair.State.FAILED)
+
+    def check_complete(self, pair: CandidatePair) -> None:
+        """A check of ours has been answered, or not. Whoever answers knows the password, too."""
+        if pair.state is CandidatePair.State.SUCCEEDED and pair.remote_addr not in self.sources:
+            self._admit(pair.remote_addr)
+        super().check_complete(pair)
+
+    def resends_to(self, addr: Address) -> int:
+        """How often a check of this address is sent again while it is not answered."""
+        if addr in self.sources:
+            return _HEARD_RESENDS
+        return _LITE_RESENDS if self.remote_is_lite else _UNHEARD_RESENDS
+
+    @property
+    def opened(self) -> tuple[StunProtocol, ...]:
+        """Our sockets, and the relay's."""
+        return tuple(self._protocols)
 
     async def get_component_candidates(
         self, component: int, addresses: list[str], timeout: int = 5
     ) -> list[aioice.Candidate]:
         """All that can be gathered until ``IceLink.gather`` gives up waiting: what a server has not told by then is left out."""
-        sockets = []
+        candidates = []
         for host in self._settings.addresses or addresses or ["127.0.0.1"]:
             opened = await self._listen(host)
             if opened is not None:
-                sockets.append(opened)
-        self._protocols += sockets
-        return [opened.local_candidate for opened in sockets]
+                # At once, so that ``close`` finds it whatever happens to us before the last one is open.
+                self._protocols.append(opened)
+                candidates.append(opened.local_candidate)
+        return candidates
 
     async def gather_from_servers(self) -> None:
         """Ask the STUN and TURN servers, all at once; who does not answer is left out."""
@@ -110,6 +200,10 @@ class _Connection(aioice.Connection):
             candidate, relay = await question
         except Exception as error:  # whatever a server or the resolver did: there are other ways to reach us
             self.anomalies[f"gathering_{type(error).__name__}"] += 1
+            return
+        if self._closing:  # meanwhile: nobody would close it later
+            if relay is not None:
+                relay.transport.close()
             return
         self._local_candidates.append(candidate)
         if relay is not None:
@@ -135,6 +229,9 @@ class _Connection(aioice.Connection):
                 transport, opened = await loop.create_datagram_endpoint(lambda: _Socket(self), local_addr=(host, port))
             except OSError:
                 continue
+            if self._closing:  # meanwhile: nobody would close it later
+                transport.close()
+                return None
             plain = transport.get_extra_info("socket")
             if plain is not None:
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
@@ -217,7 +314,7 @@ class IceLink:
         connection.remote_username, connection.remote_password = username, password
         connection.remote_is_lite = lite
         connection.ice_controlling = lite
-        for remote in candidates:
+        for remote in filter(self.worth_checking, candidates):
             await connection.add_remote_candidate(
                 aioice.Candidate(
                     foundation=remote.foundation,
@@ -232,6 +329,13 @@ class IceLink:
         # That no more will come is not said: aioice would give up when it knows of no way, and a client may still find one.
         await connection.connect()
 
+    def worth_checking(self, remote: RemoteCandidate) -> bool:
+        """Not this machine's own services, where clients are elsewhere."""
+        if not ipaddress.ip_address(remote.host).is_loopback:
+            return True
+        ours = (each.host for each in self._connection.local_candidates if each.type == "host")
+        return any(ipaddress.ip_address(host).is_loopback for host in ours)
+
     def send(self, data: bytes) -> None:
         """One datagram to the client; dropped where there is no way to it."""
         pair = self._connection._nominated.get(_COMPONENT)
@@ -239,4 +343,21 @@ class IceLink:
             pair.protocol.transport.sendto(data, pair.remote_addr)
 
     async def close(self) -> None:
-        await self._connection.close()
+        """Free everything, also where this is cancelled: a relay that does not answer is not waited for longer than our owner does."""
+        opened = self._connection.opened
+        try:
+            await self._connection.close()
+        finally:
+            for each in opened:
+                _shut(each)
+
+
+def _shut(opened: StunProtocol) -> None:
+    """Close its socket now. aioice's transport of a relay first asks the relay to forget us, for as long as 40 s, and keeps its socket open
+    meanwhile; what of it there is to close has no public name."""
+    opened.transport.close()
+    inner = getattr(opened.transport, "_TurnTransport__inner_protocol", None)
+    farewell = getattr(opened.transport, "_TurnTransport__close_task", None)
+    if inner is not None and farewell is not None and not farewell.done():
+        farewell.cancel()
+        inner.transport.close()

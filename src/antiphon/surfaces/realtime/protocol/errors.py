@@ -226,6 +226,14 @@ def session_expired(minutes: int) -> ClientError:
     return ClientError("session_expired", f"Your session hit the maximum duration of {minutes} minutes.")
 
 
+def agent_failed() -> ClientError:
+    return ClientError(
+        "server_error",
+        "The session has ended: the assistant's model, voice or recogniser failed too often in a row.",
+        kind="server_error",
+    )
+
+
 def server_failed() -> ClientError:
     """Ours, not the client's. Never one of the codes that make LiveKit give up for good (§5(g))."""
     return ClientError("server_error", "The server had an error while processing your request.", kind="server_error")

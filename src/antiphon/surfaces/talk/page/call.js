@@ -97,6 +97,8 @@ export class Call {
     const channel = (this.#channel = peer.createDataChannel("oai-events"));
     channel.onopen = () => {
       this.#live = true;
+      // Nothing is asked for otherwise: the agent need not wait for it before it greets.
+      this.send({ type: "session.update", session: { type: "realtime" } });
       this.#connected.resolve();
     };
     channel.onmessage = ({ data }) => this.#heard.event(JSON.parse(data));
