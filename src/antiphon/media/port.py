@@ -72,6 +72,7 @@ class MediaPort:
         "_listener",
         "_ms_per_byte",
         "_offset_ms",
+        "_passes_ears",
         "_plane",
         "_record_at",
         "_recorder",
@@ -134,6 +135,8 @@ class MediaPort:
         self._in_step = False
         """Whether somebody listens for voices, and all that has arrived is heard or will be at the next beat."""
         self._stride_bytes, self._ms_per_byte = _measures(audio)
+        self._passes_ears = False
+        """Whether what waits goes to the recogniser alone."""
         self._offset_ms = 0.0
         """Stream position minus our own: moved when the stream's time base jumps."""
         self._tap: AudioTap | None = None
@@ -195,7 +198,12 @@ class MediaPort:
     def _note_step(self) -> None:
         """Whether what comes next can be heard at once."""
         self._in_step = (
-            self._arrived and self._hears and self._tap is not None and not self._behind and not self._backlog
+            self._arrived
+            and self._hears
+            and not self._passes_ears
+            and self._tap is not None
+            and not self._behind
+            and not self._backlog
         )
 
     def _keep_early(self, payload: bytes) -> None:
@@ -232,7 +240,7 @@ class MediaPort:
         line.append(audio)
         if line.end >= self._record_at:
             self._record()
-        if self._to_ears is not None:
+        if self._to_ears is not None and self._hears and not self._passes_ears:
             self._ears_line.append(self._to_ears(audio))
             self._ears_line.forget(self._ears.wanted_from(self._slot))
         if self._ears_line.end >= self._behind_at and self._is_behind():
@@ -289,14 +297,19 @@ class MediaPort:
         """How much audio has arrived and is not heard yet."""
         return len(self._backlog) * self._ms_per_byte
 
-    def hear_out(self) -> None:
-        """All that has arrived is meant (the client says so): the recogniser gets it now, and no voice is looked for in it."""
-        if self._hears and (self._backlog or self._behind):
+    def hear_out(self, limit_ms: float | None = None) -> bool:
+        """All that has arrived is meant (the client says so): the recogniser gets it now, and no voice is looked for in it. At most so much
+        of it in one go; returns whether there is more."""
+        if self._hears and (self._backlog or self._behind or self._passes_ears):
+            self._passes_ears = True
             self._ears.drop(self._slot)
-            self.catch_up()
-            self._skip_to_now()
             self._behind = False
+            self._hear_backlog(len(self._backlog) if limit_ms is None else self._audio.bytes_for_ms(limit_ms))
+            if not self._backlog:
+                self._passes_ears = False
+                self._skip_to_now()
         self._note_step()
+        return bool(self._backlog)
 
     def _skip_to_now(self) -> None:
         self._ears.skip_to(self._slot, int(self.media_ms))

@@ -179,10 +179,15 @@ class Session:
     def commit_turn(self) -> Sequence[do.Action]:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
         also what was not heard yet. Returns what that led to."""
+        while self.hear_out(None):
+            pass
+        return self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
+
+    def hear_out(self, limit_ms: float | None) -> bool:
+        """Before ``commit_turn``, where much has arrived at once: hear so much of it as part of the turn. Returns whether there is more."""
         if self.port.backlog_ms:
             self._listening.begin()
-        self.port.hear_out()
-        return self._pump.feed(ev.TurnCommitted(self._listening.open_utterance))
+        return self.port.hear_out(limit_ms)
 
     def discard_turn(self) -> None:
         """The client throws away what was heard since the last turn."""

@@ -41,10 +41,11 @@ class Commands:
     def __init__(self, session: RealtimeSession) -> None:
         self._session = session
 
-    def carry_out(self, event: asked.ClientEvent, controller: Controller) -> None:
+    def carry_out(self, event: asked.ClientEvent, controller: Controller) -> Iterator[float] | None:
+        """Do it; where it takes long, the iterator does it in steps and gives what each has cost (``inbox.Work``)."""
         if type(event) is not asked.SessionUpdate and self._session.core is None:
             raise ClientError("session_not_ready", "The session has no media yet; only session.update is possible.")
-        _CARRIED_OUT[type(event)](self, event, controller)
+        return _CARRIED_OUT[type(event)](self, event, controller)
 
     @property
     def _core(self) -> Session:
@@ -86,10 +87,23 @@ class Commands:
             session.core.audio(session.appended.take(audio[start : start + stride]), None)
             yield STRIDE_MS / 250
 
-    def _commit(self, _event: asked.AudioCommit, _controller: Controller) -> None:
+    def _commit(self, _event: asked.AudioCommit, _controller: Controller) -> Iterator[float] | None:
         session, turns = self._session, self._session.narration.turns
         if session.config.input.turn_detection is None and turns.uncommitted_ms < SHORTEST_COMMIT_MS:
             raise errors.commit_too_small(turns.uncommitted_ms)
+        if self._core.port.backlog_ms > STRIDE_MS:
+            return self._commit_in_strides()
+        self._commit_now()
+        return None
+
+    def _commit_in_strides(self) -> Iterator[float]:
+        """Of a file that was sent at once, most has not been heard yet."""
+        while self._session.core is not None and self._session.core.hear_out(STRIDE_MS):
+            yield STRIDE_MS / 250
+        if self._session.core is not None:
+            self._commit_now()
+
+    def _commit_now(self) -> None:
         if _refused(self._core.commit_turn()):
             raise errors.commit_too_small(0.0)
 
@@ -253,7 +267,7 @@ def _without_audio(part: Any) -> Any:
 
 
 # One table for all sessions: one of a session's own would know it in a circle.
-_CARRIED_OUT: dict[type, Callable[[Commands, Any, Controller], None]] = {
+_CARRIED_OUT: dict[type, Callable[[Commands, Any, Controller], Iterator[float] | None]] = {
     asked.SessionUpdate: Commands._update,
     asked.AudioCommit: Commands._commit,
     asked.AudioClear: Commands._clear,

@@ -178,7 +178,10 @@ class Inbox:
                         self._work = work
                         self._asker, self._work_bytes = (controller, event.event_id), size
                 elif session.controllers.may_send(controller, size):
-                    session.commands.carry_out(event, controller)
+                    work = session.commands.carry_out(event, controller)
+                    if work is not None:
+                        self._work = work
+                        self._asker, self._work_bytes = (controller, event.event_id), size
                 else:
                     self._cut_off(controller)
         except Exception as error:
@@ -199,7 +202,7 @@ class Inbox:
         if isinstance(event, asked.AudioAppend):
             yield from session.commands.append(event) or ()
         elif session.controllers.may_send(controller):
-            session.commands.carry_out(event, controller)
+            yield from session.commands.carry_out(event, controller) or ()
             yield EVENT_UNITS
         else:
             self._cut_off(controller)
