@@ -1,4 +1,4 @@
-"""Human speech for the engines' tests, from a folder ``shared/audio`` beside the checkout; tests that need it are skipped without."""
+"""Human speech for the engines' tests, from ``tests/data/speech``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from antiphon.audio import wav
 
-CLIPS = Path(__file__).resolve().parents[2].parent / "shared" / "audio"
+CLIPS = Path(__file__).resolve().parents[1] / "data" / "speech"
 
 Clip = Callable[[str], NDArray[np.int16]]
 
@@ -21,10 +21,7 @@ def clip() -> Clip:
     """A clip's samples at 16 kHz by file name."""
 
     def load(name: str) -> NDArray[np.int16]:
-        path = CLIPS / name
-        if not path.is_file():
-            pytest.skip(f"no {name} in shared/audio")
-        samples, rate_hz = wav.read_wav(path)
+        samples, rate_hz = wav.read_wav(CLIPS / name)
         assert rate_hz == 16000
         return samples.reshape(-1)
 

@@ -390,9 +390,7 @@ def test_an_engine_is_told_no_setting_and_no_secret(loop: str) -> None:
             assert not [name for name in names if not re.match(ALLOWED, name)]
 
 
-ALLOWED = (
-    r"(PATH|LANG|LANGUAGE|TMPDIR|TZ|LD_LIBRARY_PATH|LC_.*|PYTHON.*|OPENBLAS.*|OMP_.*|MKL_.*|MALLOC_.*)$"
-)
+ALLOWED = r"(PATH|LANG|LANGUAGE|TMPDIR|TZ|LD_LIBRARY_PATH|LC_.*|PYTHON.*|OPENBLAS.*|OMP_.*|MKL_.*|MALLOC_.*)$"
 
 
 @LOOPS

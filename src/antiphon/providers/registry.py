@@ -17,6 +17,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "silero-onnx": "antiphon.providers.vad.silero_onnx:SileroOnnx",
     },
     "stt": {
+        "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },

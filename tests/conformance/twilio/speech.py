@@ -16,8 +16,8 @@ from antiphon.caller.sounds import SOUNDS
 from antiphon.caller.voice import Voice
 from antiphon.providers import registry
 
-RECORDINGS = Path(__file__).resolve().parents[4] / "shared" / "audio"
-"""People, 16 kHz; not part of the checkout."""
+RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "speech"
+"""People, 16 kHz."""
 CARDS = {
     "cards-001": "ten of clubs",
     "cards-002": "four queen of clubs",

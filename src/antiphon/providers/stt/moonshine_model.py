@@ -34,7 +34,8 @@ _SHA256 = {
     "decoder_model_merged.ort": "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
     "tokenizer.bin": "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 }
-"""The files of moonshine-voice 0.0.73. Another file may be another model, and every figure and threshold here was measured with this one."""
+"""The files of moonshine-voice 0.0.73. Another file
+may be another model, and every figure and threshold here was measured with this one."""
 
 Floats = NDArray[np.float32]
 _Feed = dict[str, NDArray[np.generic]]

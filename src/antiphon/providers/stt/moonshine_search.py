@@ -10,7 +10,7 @@ freely: right answers cost a little per token, other words forced into the gramm
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,7 +69,9 @@ class Answers:
         self.spelling = spelling
         self._by_text = vocabulary.by_text
         self._longest = max(map(len, vocabulary.by_text))
-        self._continuations: dict[tuple[object, str, bool], tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]] = {}
+        self._continuations: dict[
+            tuple[object, str, bool], tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]
+        ] = {}
         self.pauses = tuple(token for mark in _PAUSES for token in vocabulary.by_text.get(mark, ()))
         self.endings = tuple(token for mark in _ENDINGS for token in vocabulary.by_text.get(mark, ()))
 
@@ -98,7 +100,9 @@ class Answers:
         return tokens, tuple((number, letters) for _, number, letters in found), tuple(wholes)
 
 
-def hear(model: Model, samples: Floats, answers: Answers | None, *, quick: bool = False) -> Generator[None, None, Heard]:
+def hear(
+    model: Model, samples: Floats, answers: Answers | None, *, quick: bool = False
+) -> Generator[None, None, Heard]:
     """``samples``: 16 kHz, −1…1. With ``quick`` answers are recognised only where free hearing has their words."""
     encoding = model.encode(samples)
     yield
