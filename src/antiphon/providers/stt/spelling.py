@@ -102,7 +102,7 @@ class Spelling:
     def read(self, text: str) -> Words | None:
         """The grammar's words, if ``text`` is one of its sentences, however it is written; else None."""
         places = [self.start()]
-        for token in _as_tokens(text):
+        for token in tokens_of(text):
             reached = (after for place in places for after in self._after(place, token))
             # Of two ways to the same place the first counts: there are never more places than the grammar has.
             places = list({(each.position, each.letters, each.glued): each for each in reached}.values())
@@ -154,6 +154,8 @@ def forms(words: Words) -> tuple[str, ...]:
         return tuple(dict.fromkeys(_figures(plain)))
     word = plain[0]
     found = [word, word.replace(".", ""), _SHORT.get(word, word)]
+    if word in ("a.m.", "p.m."):
+        found += [word.replace(".m.", ". m"), word.replace(".m.", " m")]
     if word.isdigit() and len(word) <= 4:
         found.append(number_words(int(word)))
     return tuple(dict.fromkeys(form for form in (*found, *_figures(plain)) if form))
@@ -235,10 +237,11 @@ def plain_word(word: str) -> str:
 
 
 _WORD = re.compile(r"\d{1,2}:\d\d|\d+(?:st|nd|rd|th)\b|\d+|[^\W\d_]+(?:['.][^\W\d_]+)*\.?")
+_MERIDIEM = re.compile(r"(?<![^\W\d_])([ap])\.? ?m\b\.?")
 _ABBREVIATED = re.compile(r"(?:[^\W\d_]\.)+")
 
 
-def _as_tokens(text: str) -> list[str]:
+def tokens_of(text: str) -> list[str]:
     """The words of a text, without marks: figures apart from letters, an abbreviation's full stops kept."""
-    found = _WORD.findall(plain_word(text.replace("-", " ")))
+    found = _WORD.findall(_MERIDIEM.sub(r" \1m ", plain_word(text.replace("-", " "))))
     return [word if _ABBREVIATED.fullmatch(word) else word.rstrip(".") for word in found]
