@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import socket
 import stat
@@ -11,9 +12,21 @@ from pathlib import Path
 import httpx
 import pytest
 from structlog.testing import capture_logs
-from tests.serving import TOKEN, line, place_call, running_server, server_process, settings_for, start_serve
+from tests.serving import (
+    CALLED,
+    CALLER,
+    TOKEN,
+    line,
+    place_call,
+    running_server,
+    server_process,
+    settings_for,
+    start_serve,
+)
+from websockets.asyncio.client import connect
 
 from antiphon.app import Antiphon
+from antiphon.caller.webhook import Identity, ask_webhook, handshake_headers, new_stream_ids
 from antiphon.clock import ManualClock
 from antiphon.config import Overload, Twilio
 from antiphon.errors import ConfigurationError
@@ -159,6 +172,38 @@ async def test_sigterm_lets_a_live_call_end_and_exits_with_0(tmp_path: Path) -> 
         report = await call
         status, errors = await server.ended(3)
     assert not report.failed, "the caller was answered to the end"
+    assert status == 0, errors
+    _check_log(tmp_path, ended="customer-ended-call")
+
+
+async def test_a_call_whose_webhook_was_answered_before_sigterm_is_taken(tmp_path: Path) -> None:
+    """There is no other call: the server must not be gone before the media comes."""
+    async with server_process(tmp_path, {"ANTIPHON_DRAIN_S": "60"}) as server:
+        identity = Identity(CALLER, CALLED, auth_token=TOKEN)
+        ids = new_stream_ids(identity.account_sid)
+        async with httpx.AsyncClient() as client:
+            stream = await ask_webhook(client, f"{server.url}/twilio/voice", identity, ids)
+        server.signal(signal.SIGTERM)
+        async with httpx.AsyncClient(base_url=server.url) as client:
+            await _until(client, "/readyz", 503)
+            refused = await place_call(server.url, line())
+            assert refused.record.refused
+        headers = handshake_headers(stream.url, TOKEN)
+        media = "wss" + stream.url.removeprefix("ws") if stream.url.startswith("wss") else stream.url
+        async with connect(media, additional_headers=headers) as socket_:
+            start = {"streamSid": ids.stream_sid, "callSid": ids.call_sid, "accountSid": ids.account_sid,
+                     "tracks": ["inbound"], "customParameters": dict(stream.parameters),
+                     "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1}}  # fmt: skip
+            await socket_.send(json.dumps({"event": "connected", "protocol": "Call", "version": "1.0.0"}))
+            await socket_.send(
+                json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": ids.stream_sid, "start": start})
+            )
+            async with asyncio.timeout(20):
+                message = json.loads(await socket_.recv())
+            assert message["event"] == "media", "the greeting is heard"
+            await socket_.send(json.dumps({"event": "stop", "sequenceNumber": "2", "streamSid": ids.stream_sid,
+                                           "stop": {"accountSid": ids.account_sid, "callSid": ids.call_sid}}))  # fmt: skip
+        status, errors = await server.ended(20)
     assert status == 0, errors
     _check_log(tmp_path, ended="customer-ended-call")
 

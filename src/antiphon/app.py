@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -26,13 +26,15 @@ from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
-from antiphon.engines import EngineRoom
+from antiphon.engine_metrics import EngineReader
+from antiphon.engines import EngineRoom, KnowsVoices
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import CallContext, ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
+from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
@@ -75,7 +77,8 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         folders = [settings.assistants_dir] if settings.assistants_dir else []
         self.library = AssistantLibrary(folders, settings.assistant_variables)
-        self.engines = EngineRoom(settings)
+        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs())
+        self.assistants = ServedAssistants(self.library, self.engines)
         self.plane = MediaPlane(self.clock, {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)})
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
@@ -95,7 +98,7 @@ class Antiphon:
         )
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes()
-        self.answering = Answering(self.manager, self.library.load, self.metrics.answered)
+        self.answering = Answering(self.manager, self.assistants.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
             self.manager, self.clock, self._realtime_settings(), self._realtime_plan, self.engines.recogniser
@@ -106,6 +109,7 @@ class Antiphon:
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
         self.metrics.watch(self._gauges, self._counters)
+        self.metrics.registry.register(EngineReader(self.engines.health))
         self.asgi = self._build_asgi()
 
     # ---------------------------------------------------------------------------------- life
@@ -152,24 +156,39 @@ class Antiphon:
         """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
         so that their
         engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
-        self.engines.prepare(self.library.load(self.settings.assistant))
+        self.assistants.prepare(self.settings.assistant, needed=True)
         folder = self.settings.assistants_dir
         names = {path.stem for path in folder.iterdir() if path.suffix in ENDINGS} if folder is not None else set()
         for name in sorted(names - {self.settings.assistant}):
             try:
-                self.engines.prepare(self.library.load(name))
+                self.assistants.prepare(name)
             except (ConfigurationError, ProviderUnavailable) as error:
                 log.warning("assistant_unusable", assistant=name, problem=str(error))
+        self._check_voices()
+
+    def _check_voices(self) -> None:
+        """The voices that clients' names stand for must be there, too."""
+        realtime = self.settings.realtime
+        if realtime.voices:
+            _, engines = self.assistants.find(realtime.assistant or self.settings.assistant)
+            for name, voice in realtime.voices.items():
+                if isinstance(engines.voices[0], KnowsVoices):
+                    engines.voices[0].check_voice(voice, f"realtime.voices.{name}")
+
+    def _engines_in_use(self) -> Iterator[object]:
+        """Asked before an engine is closed."""
+        plans = [session.plan.engines for session in self.manager.sessions()]
+        for engines in (*plans, *self.realtime.engines()):
+            yield from (engines.stt, *engines.models, *engines.voices)
 
     # ---------------------------------------------------------------------------------- calls
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         name = call.assistant or self.settings.assistant
-        assistant = self.library.find(name)
+        assistant, engines = self.assistants.find(name)
         spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
-        engines = self.engines.for_assistant(spec)
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self.clock.wall_ms())
         return SessionPlan(
@@ -297,7 +316,7 @@ class Antiphon:
         # Routes are tried in order: the carrier's are the ones that are asked for with every call.
         routes = list(self.twilio.routes) if self.twilio is not None else []
         guarded = http.require_key(self.keys, open_api=self.settings.open_api)
-        routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded)
+        routes += http.operations(self.manager, self.metrics, self.timelines, self._status, guarded, self._engines_down)
         realtime = self.settings.realtime
         if not realtime.enabled:
             return http.application(routes)
@@ -323,7 +342,7 @@ class Antiphon:
 
         access = "open" if self.settings.open_api else self.settings.realtime.talk_page
         visitors = Visitors(self.keys, access, self.settings.public_url)
-        return talk_routes(TalkDesk(make_key, self.library.names, self.settings.assistant, self.clock), visitors)
+        return talk_routes(TalkDesk(make_key, self.assistants.names, self.settings.assistant, self.clock), visitors)
 
     def _status(self) -> dict[str, Any]:
         return {
@@ -333,6 +352,13 @@ class Antiphon:
             "beats": self.plane.beat.beats,
             "tasks": len(asyncio.all_tasks()),
         }
+
+    def _engines_down(self) -> list[str]:
+        """Engines of the default assistant that could serve nobody now."""
+        try:
+            return self.engines.not_working(self.assistants.find(self.settings.assistant)[0].spec)
+        except (ConfigurationError, ProviderUnavailable):
+            return []  # its file is gone: that is told to whoever calls
 
     def _gauges(self) -> Mapping[str, float]:
         late = sorted(self.plane.beat.lateness_ms)

@@ -58,7 +58,7 @@ class Realtime(BaseModel, extra="forbid"):
     """What a session is called that names no model. ``assistant:front-desk`` makes it that assistant."""
     default_voice: str = "marin"
     voices: dict[str, str] = {}
-    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb"}. Every other name gets the assistant's voice."""
+    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb-x-rp"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     strict: bool = False
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""
@@ -81,6 +81,17 @@ class Overload(BaseModel, extra="forbid"):
     """How late the beat may come (90th percentile of a second). One beat more, and telephones run dry."""
     always_calls: Annotated[int, Field(ge=0, le=10_000)] = 8
     """With fewer calls live nobody is refused for the load: it is not they who make it."""
+
+
+class EngineLimits(BaseModel, extra="forbid"):
+    """Engines that run on this machine, in processes of their own."""
+
+    hung_after_s: Annotated[float, Field(ge=1, le=600)] = 4.0
+    """An engine's process that gives no sign of life for this long is killed and replaced."""
+    idle_s: Annotated[float, Field(ge=0, le=86_400)] = 10.0
+    """An engine that no assistant names and no call uses is closed after this."""
+    most: Annotated[int, Field(ge=3, le=1000)] = 32
+    """Different engines with processes of their own (each combination of options is one)."""
 
 
 class WebRtc(BaseModel, extra="forbid"):
@@ -148,6 +159,7 @@ class Settings(BaseSettings):
     realtime: Realtime = Realtime()
     webrtc: WebRtc = WebRtc()
     overload: Overload = Overload()
+    engines: EngineLimits = EngineLimits()
 
     @field_validator("public_url")
     @classmethod

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-import orjson
 import structlog
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
+from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, Lifecycle, SpeechToText, ToolRunner
+from antiphon.providers.base import CallContext, ExpectedAnswers, SpeechToText, TextToSpeech, ToolRunner
 from antiphon.providers.llm.workflow import WorkflowModel
 from antiphon.session.plan import Engines
 from antiphon.tools.bookings import Bookings
@@ -25,6 +24,17 @@ from antiphon.vocabulary import ToolCall, ToolSpec
 log = structlog.get_logger(__name__)
 
 _DEFAULTS: dict[registry.Kind, str] = {"stt": "pocketsphinx", "tts": "espeak", "llm": "workflow"}
+_PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
+"""Where an assistant names an engine of a kind."""
+
+
+@runtime_checkable
+class KnowsVoices(Protocol):
+    """A voice that can say beforehand which names it takes."""
+
+    def check_voice(self, name: str, field: str) -> None:
+        """Raises ConfigurationError naming ``field`` and what there is."""
+        ...
 
 
 class OfferedTools:
@@ -44,41 +54,53 @@ class OfferedTools:
 class EngineRoom:
     """Makes, starts, shares and frees engines."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._workers = {"stt": settings.stt_workers, "tts": settings.tts_workers}
-        self._engines: dict[bytes, Lifecycle] = {}
-        self._started = False
-        self._starting: set[asyncio.Task[None]] = set()
+    def __init__(
+        self,
+        settings: Settings,
+        in_use: Callable[[], Iterable[object]] = tuple,
+        wanted: Callable[[], Iterable[AssistantSpec]] = tuple,
+    ) -> None:
+        """``in_use`` tells the engines that calls have, ``wanted`` the assistants that may be called: other engines are closed."""
+        machine = {"hung_after_s": settings.engines.hung_after_s}
+        own = {
+            "stt": {"workers": settings.stt_workers, **machine},
+            "tts": {"workers": settings.tts_workers, **machine},
+        }
+        self._shelf = EngineShelf(
+            own,
+            settings.engines.most,
+            settings.engines.idle_s,
+            lambda: {id(engine) for engine in in_use()},
+            lambda: {key for spec in wanted() for key in self._keys(spec)} | self._lasting,
+        )
+        self._lasting: set[bytes] = set()
+        """Of engines that clients name: there are no more of them than names."""
         self._tools = LocalTools()
         self._bookings: Bookings | None = None
         self._bookings_path: Path = settings.data_dir / "bookings.sqlite3"
 
     async def start(self) -> None:
-        """Start what has been prepared. Raises ProviderUnavailable."""
-        await asyncio.gather(*(engine.start() for engine in self._engines.values()))
-        self._started = True
+        """Start what has been prepared. Raises ProviderUnavailable where an engine that is needed cannot."""
+        await self._shelf.start()
 
     async def close(self) -> None:
-        for task in self._starting:
-            task.cancel()
-        await asyncio.gather(*(engine.close() for engine in self._engines.values()), return_exceptions=True)
+        await self._shelf.close()
         await self._tools.close()
         if self._bookings is not None:
             self._bookings.close()
 
-    def prepare(self, spec: AssistantSpec) -> None:
-        """Make the engines of an assistant, so that ``start`` starts them. Raises ConfigurationError naming what is wrong."""
-        self.for_assistant(spec)
+    def prepare(self, spec: AssistantSpec, *, needed: bool = False) -> None:
+        """Make the engines of an assistant, so that ``start`` starts them; ``needed``: or fails. Raises ConfigurationError naming what is
+        wrong, ProviderUnavailable."""
+        for entry in self._entries(self.for_assistant(spec)):
+            entry.needed = entry.needed or needed
 
     def for_assistant(self, spec: AssistantSpec) -> Engines:
-        """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError."""
-        model = spec.model
-        stt = self._engine("stt", spec.transcriber.provider if spec.transcriber else "", _stt_options(spec))
-        tts = self._engine(
-            "tts", spec.voice.provider if spec.voice else "", dict(spec.voice.options) if spec.voice else {}
-        )
-        llm = self._engine("llm", model.provider if model else "", _model_options(spec))
+        """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError, ProviderUnavailable."""
+        stt, llm, tts = (self._get(spec, kind) for kind in ("stt", "llm", "tts"))
+        self.check_voice(spec, tts)
         options: dict[str, Any] = {}
+        model = spec.model
         if model is not None and model.temperature is not None:
             options["temperature"] = model.temperature
         if model is not None and model.max_tokens is not None:
@@ -93,6 +115,34 @@ class EngineRoom:
             model_options=options,
         )
 
+    def check_voice(self, spec: AssistantSpec, tts: TextToSpeech) -> None:
+        """Raises ConfigurationError where the assistant's voice is none of its engine's."""
+        name = spec.voice.voice_id if spec.voice else ""
+        if name and isinstance(tts, KnowsVoices):
+            tts.check_voice(name, "voice.voiceId")
+
+    def check(self, spec: AssistantSpec) -> None:
+        """Whether an assistant makes sense, without keeping its engines. Raises ConfigurationError, ProviderUnavailable."""
+        made = {kind: self._made(spec, kind) for kind in _PLACES}
+        self.check_voice(spec, made["tts"])
+        self._offered_tools(spec)
+
+    def ready(self, engines: Engines) -> bool:
+        """Whether a call would be served at once."""
+        return all(entry.works for entry in self._entries(engines))
+
+    def broken(self, engines: Engines) -> str:
+        """Which of them could not be started, and why; empty where none."""
+        failed = [entry for entry in self._entries(engines) if entry.state == "failed"]
+        return "; ".join(f"{entry.name}: {entry.problem}" for entry in failed)
+
+    def not_working(self, spec: AssistantSpec) -> list[str]:
+        """The names of this assistant's engines that could serve nobody now."""
+        return [entry.name for entry in self._entries(self.for_assistant(spec)) if not entry.works]
+
+    def health(self) -> list[EngineHealth]:
+        return self._shelf.health()
+
     def opening_answers(self, engines: Engines, context: CallContext) -> ExpectedAnswers:
         """What the caller may say to the greeting, where the model knows."""
         model = engines.models[0]
@@ -103,37 +153,40 @@ class EngineRoom:
         if name not in registry.names("stt"):
             return None
         try:
-            engine: SpeechToText = self._engine("stt", name, {})
+            engine: SpeechToText = self._shelf.get("stt", name, {})
         except AntiphonError as error:
             log.warning("recogniser_unusable", code=error.code)
             return None
+        self._lasting.add(self._shelf.key("stt", name, {}))
         return engine
 
-    def _engine(self, kind: registry.Kind, name: str, options: Mapping[str, Any]) -> Any:
-        name = name or _DEFAULTS[kind]
-        # Workers are the machine's matter, not the assistant's.
-        given = {"workers": self._workers[kind], **options} if name in ("pocketsphinx", "espeak") else dict(options)
-        key = orjson.dumps([kind, name, given], option=orjson.OPT_SORT_KEYS)
-        engine = self._engines.get(key)
-        if engine is None:
-            engine = registry.create(kind, name, given)
-            self._engines[key] = engine
-            if self._started:
-                self._start_late(engine)
-        return engine
+    def _get(self, spec: AssistantSpec, kind: registry.Kind) -> Any:
+        return self._named_by_field(kind, self._shelf.get, spec)
 
-    def _start_late(self, engine: Lifecycle) -> None:
-        """An assistant that was not known at the start: its engine starts beside the first call."""
+    def _made(self, spec: AssistantSpec, kind: registry.Kind) -> Any:
+        return self._named_by_field(kind, registry.create, spec)
 
-        async def start() -> None:
-            try:
-                await engine.start()
-            except AntiphonError as error:
-                log.error("engine_start_failed", code=error.code)
+    def _named_by_field(self, kind: registry.Kind, make: Callable[..., Any], spec: AssistantSpec) -> Any:
+        name, options = _named(spec, kind)
+        try:
+            return make(kind, name, options)
+        except ConfigurationError as error:
+            # The engine knows its own options; which field of the assistant they stand in is known here.
+            first, _, option = error.field.partition(".")
+            if first != kind:
+                raise
+            place = _PLACES[kind]
+            raise ConfigurationError(
+                f"{place}.options.{option}" if option else f"{place}.provider", error.problem
+            ) from None
 
-        task = asyncio.get_running_loop().create_task(start(), name="engine-start")
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+    def _keys(self, spec: AssistantSpec) -> Iterator[bytes]:
+        for kind in _PLACES:
+            yield self._shelf.key(kind, *_named(spec, kind))
+
+    def _entries(self, engines: Engines) -> list[Shelved]:
+        found = (self._shelf.of(engine) for engine in (engines.stt, *engines.models, *engines.voices))
+        return [entry for entry in found if entry is not None]
 
     def _offered_tools(self, spec: AssistantSpec) -> ToolRunner | None:
         wanted = tool_specs(spec)
@@ -152,15 +205,13 @@ class EngineRoom:
         return OfferedTools(wanted, self._tools)
 
 
-def _stt_options(spec: AssistantSpec) -> dict[str, Any]:
-    return dict(spec.transcriber.options) if spec.transcriber else {}
-
-
-def _model_options(spec: AssistantSpec) -> dict[str, Any]:
-    model = spec.model
-    if model is None:
-        raise ConfigurationError("model", "an assistant needs a model")
-    options = dict(model.options)
-    if model.workflow is not None:
-        options["workflow"] = model.workflow
-    return options
+def _named(spec: AssistantSpec, kind: registry.Kind) -> tuple[str, dict[str, Any]]:
+    """The engine an assistant means, and what it tells it."""
+    if kind == "llm":
+        model = spec.model
+        if model is None:
+            raise ConfigurationError("model", "an assistant needs a model")
+        workflow = {} if model.workflow is None else {"workflow": model.workflow}
+        return model.provider or _DEFAULTS[kind], {**model.options, **workflow}
+    part = spec.transcriber if kind == "stt" else spec.voice
+    return (part.provider or _DEFAULTS[kind], dict(part.options)) if part is not None else (_DEFAULTS[kind], {})

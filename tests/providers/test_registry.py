@@ -35,7 +35,7 @@ def test_an_unknown_name_is_told_what_there_is(kind: registry.Kind) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "field"), [({"final_delay": 5}, "stt.final_delay"), ({"final_delay_ms": "soon"}, "stt")]
+    ("options", "field"), [({"final_delay": 5}, "stt.final_delay"), ({"final_delay_ms": "soon"}, "stt.final_delay_ms")]
 )
 def test_an_option_that_does_not_fit(options: dict[str, object], field: str) -> None:
     with pytest.raises(ConfigurationError) as error:

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +81,15 @@ async def reopened(pool: WorkerPool) -> Caller:
                 return Caller(pool)
             except ProviderUnavailable:
                 await asyncio.sleep(0.01)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Returns when it holds; fails the test where it never does."""
+    for _ in range(round(PATIENCE_S / 0.01)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to that")
 
 
 def wait_until_gone(process: int) -> None:
@@ -205,16 +214,12 @@ async def test_one_that_dies_at_each_start_is_tried_less_and_less_often_and_nobo
     caller = Caller(pool)
     assert caller.stream.send("crash")
     await caller.loss()
-    async with asyncio.timeout(PATIENCE_S):
-        while pool.health.restarts < 5:
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.health.restarts >= 5)
     with pytest.raises(ProviderUnavailable):
         Caller(pool)
     assert pool.health.up == 0
     (tmp_path / "once").unlink()
-    async with asyncio.timeout(PATIENCE_S):
-        while pool.health.up == 0:
-            await asyncio.sleep(0.01)
+    await until(lambda: pool.health.up > 0)
     await pool.close()
 
 

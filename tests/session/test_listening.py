@@ -189,6 +189,17 @@ def test_words_come_back_as_events() -> None:
     assert fed == [ev.TranscriptChanged(1, "hel"), ev.TranscriptFinal(1, "hello"), ev.TranscriptFailed(2)]
 
 
+def test_a_failure_is_counted_under_the_recogniser_it_happened_in() -> None:
+    recogniser, other, counted = Recogniser(), Recogniser(), []
+    other.name = "other"
+    line = CallerLine(TELEPHONE, PREROLL_MS)
+    ears = Listening(recogniser, TELEPHONE, line, PREROLL_MS, [].append, lambda *label: counted.append(label))
+    recogniser.say(TranscriptionFailed(1, "gone"))
+    ears.replace(other)
+    other.say(TranscriptionFailed(2, "gone"))
+    assert counted == [("notes", "transcription_failed"), ("other", "transcription_failed")]
+
+
 @pytest.mark.parametrize(
     ("answers", "text", "complete"),
     [

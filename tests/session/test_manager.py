@@ -245,6 +245,61 @@ def test_closing_waits_for_calls_that_end_by_themselves() -> None:
     assert building.watcher.ended is EndReason.CUSTOMER_ENDED
 
 
+def test_who_was_let_in_before_the_drain_may_still_come_and_is_waited_for() -> None:
+    building = Building()
+
+    async def main() -> None:
+        building.manager.admit()
+        before = building.clock.now_ms()
+        closing = asyncio.create_task(building.manager.close(30))
+        await asyncio.sleep(0.4)
+        with pytest.raises(CapacityError, match="draining"):
+            building.manager.admit()
+        building.manager.require_room()
+        building.ring("a")
+        with pytest.raises(CapacityError, match="draining"):
+            building.ring("b")  # one was let in, not two
+        await asyncio.sleep(1)
+        assert building.phones["a"].heard()
+        building.phones["a"].hang_up()
+        await closing
+        assert 1400 <= building.clock.now_ms() - before < 1600
+
+    building.run(main)
+
+
+def test_a_drain_waits_a_minute_for_one_who_never_comes() -> None:
+    building = Building()
+
+    async def main() -> None:
+        building.manager.admit()
+        await asyncio.sleep(20)
+        before = building.clock.now_ms()
+        await building.manager.close(600)
+        assert 39_000 <= building.clock.now_ms() - before <= 41_000
+        with pytest.raises(CapacityError, match="draining"):
+            building.ring("a")
+
+    building.run(main)
+
+
+def test_a_second_close_ends_the_wait_for_one_who_may_come() -> None:
+    building = Building()
+
+    async def main() -> None:
+        building.manager.admit()
+        before = building.clock.now_ms()
+        closing = asyncio.create_task(building.manager.close(30))
+        await asyncio.sleep(1)
+        await building.manager.close(0)
+        await closing
+        assert building.clock.now_ms() - before < 1100
+        with pytest.raises(CapacityError, match="draining"):
+            building.manager.require_room()
+
+    building.run(main)
+
+
 def test_closing_ends_what_is_left_after_the_grace_and_notes_what_was_heard(tmp_path: Path) -> None:
     building = Building(tmp_path)
 

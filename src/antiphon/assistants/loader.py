@@ -78,6 +78,18 @@ class AssistantLibrary:
             known = self._loaded[path] = LoadedAssistant(stamps, spec, policy_of(spec))
         return known
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name, whatever is in it."""
+        return self._find(name) is not None
+
+    def place_of(self, name: str, field: str) -> str:
+        """Where a field of an assistant is written, for whoever has to mend it: file and line. Empty where there is no such file."""
+        path = self._find(name)
+        if path is None:
+            return ""
+        line = _line_of(path, field)
+        return f"assistant {name}, {path.name} line {line}" if line else f"assistant {name}, {path.name}"
+
     def names(self) -> list[str]:
         """All of them, in order."""
         return sorted({path.stem for folder in self._folders for path in _assistant_files(folder)})
@@ -147,6 +159,27 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ConfigurationError(path.name, "must hold one object")
     return document
+
+
+def _line_of(path: Path, field: str) -> int:
+    """The line on which a dotted field stands, or the innermost part of it that is there; 0 where the file cannot be read."""
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return 0
+    line = 0
+    for part in field.split("."):
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if str(key.value) == part]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
 
 
 def _filled(value: Any, variables: Mapping[str, str], path: str) -> Any:

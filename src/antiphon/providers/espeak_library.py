@@ -6,7 +6,6 @@ Only for processes of their own: the library is GPL-3 and keeps global state. On
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -14,7 +13,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.errors import ProviderError, ProviderUnavailable
+from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
+from antiphon.providers.espeak_voices import check_voice
 
 _NAME = "espeak"
 _OUTPUT_SYNCHRONOUS = 2
@@ -22,8 +22,6 @@ _NEVER_EXIT = 0x8000
 _CHARACTERS_UTF8 = 1
 _RATE_PARAMETER = 1
 _PHONEME_SEPARATOR = ord("_") << 8
-_VOICE = re.compile(r"[A-Za-z0-9_-]{1,32}(\+[A-Za-z0-9_-]{1,32})?")
-"""A language or voice and perhaps a variant. espeak-ng takes paths too, which no caller may name."""
 
 
 class EventKind(IntEnum):
@@ -98,10 +96,15 @@ class EspeakLibrary:
         self._library.espeak_SetSynthCallback(self._callback)
 
     def set_voice(self, name: str) -> None:
-        """Raises ProviderError for a name the library does not know."""
+        """Raises ProviderError for a name that is none of a voice. espeak-ng takes paths too, which no caller may name."""
         if name == self._voice:
             return
-        if not _VOICE.fullmatch(name) or self._library.espeak_SetVoiceByName(name.encode()) != 0:
+        try:
+            check_voice(name)
+        except ConfigurationError as unknown:
+            raise ProviderError(_NAME, unknown.problem) from None
+        voice, plus, variant = name.partition("+")
+        if self._library.espeak_SetVoiceByName(f"{voice.lower()}{plus}{variant}".encode()) != 0:
             raise ProviderError(_NAME, "unknown voice")
         self._voice = name
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 
@@ -62,17 +65,50 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
 
     Raises ConfigurationError for an unknown name, an unknown option or a bad value, ProviderUnavailable when a package is missing.
     """
-    module, _, attribute = _PROVIDERS[kind][resolve(kind, name)].partition(":")
-    try:
-        factory = getattr(import_module(module), attribute)
-    except ImportError as missing:
-        raise ProviderUnavailable(name, f"the package {missing.name} is not installed") from missing
+    factory = _factory(kind, name)
     given = dict(options or {})
-    allowed = tuple(inspect.signature(factory).parameters)
-    unknown = [option for option in given if option not in allowed]
-    if unknown:
-        raise ConfigurationError(f"{kind}.{unknown[0]}", f"{name} takes {', '.join(allowed) or 'no options'}")
+    parameters = inspect.signature(factory).parameters
+    for option, value in given.items():
+        if option not in parameters:
+            raise ConfigurationError(f"{kind}.{option}", f"{name} takes {', '.join(parameters) or 'no options'}")
+        given[option] = _checked(f"{kind}.{option}", value, parameters[option].annotation)
     try:
         return factory(**given)
     except TypeError as wrong:
         raise ConfigurationError(kind, f"the options of {name} do not fit: {wrong}") from wrong
+
+
+@cache
+def options(kind: Kind, name: str) -> tuple[str, ...]:
+    """What an engine can be told. Raises as ``create``."""
+    return tuple(inspect.signature(_factory(kind, name)).parameters)
+
+
+def _factory(kind: Kind, name: str) -> Any:
+    module, _, attribute = _PROVIDERS[kind][resolve(kind, name)].partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ImportError as missing:
+        raise ProviderUnavailable(name, f"the package {missing.name} is not installed") from missing
+
+
+_SIMPLE: dict[str, tuple[type, str]] = {
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "str": (str, "text"),
+    "bool": (bool, "true or false"),
+}
+"""By the annotation's text: engines' modules keep annotations unevaluated."""
+
+
+def _checked(field: str, value: Any, annotation: Any) -> Any:
+    """The value as the engine's own signature wants it, where that is simple. (YAML knows 1 from 1.0, a variable is text.)"""
+    wanted, name = _SIMPLE.get(annotation, (None, ""))
+    if wanted is None:
+        return value
+    try:
+        if isinstance(value, bool) and wanted is not bool:
+            raise ValueError
+        return TypeAdapter(wanted).validate_python(value)
+    except ValueError:
+        raise ConfigurationError(field, f"must be {name}") from None

@@ -41,6 +41,7 @@ class WorkerStream:
         self._over = False
         self._early: list[tuple[Callable[..., bool], tuple[Any, ...]]] = []
         self._early_bytes = 0
+        self._queued_early = False
         self._on_frame = on_frame
         self._on_lost = on_lost
 
@@ -69,13 +70,16 @@ class WorkerStream:
         if self._over:
             return False
         if self._connection is None:
+            self._queued_early = True
             return self._keep(self.queue, kind, fields, payload, on_sent)
         return self._connection.queue(Frame(self._number, kind, fields or {}, payload), on_sent)
 
     @property
     def behind(self) -> bool:
         """Whether something queued has not been handed over yet."""
-        return self._connection is not None and self._connection.turns.holds(self._number)
+        if self._connection is None:
+            return self._queued_early
+        return self._connection.turns.holds(self._number)
 
     def close(self) -> None:
         """Tell the process to forget this stream; nothing is delivered after this. Safe to call twice."""

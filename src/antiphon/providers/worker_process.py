@@ -139,7 +139,7 @@ def _build(path: str, options: Mapping[str, Any]) -> Engine:
 
 
 def die_with(parent: int) -> None:
-    """Be killed when the server is, whatever this process does or does not do then. Where the system cannot, the closed socket has to do."""
+    """Be killed when the server is, whatever this process does then. Where the system cannot, the closed socket has to do."""
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     except (OSError, AttributeError):

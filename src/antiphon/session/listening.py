@@ -20,6 +20,8 @@ from antiphon.vocabulary import AudioFormat, Encoding
 
 EXPECTED_ANSWER_COMPLETE = 0.95
 """A whole expected answer was recognised: as good as a full stop."""
+TRANSCRIPTION_FAILED = "transcription_failed"
+"""The label failures of a recogniser are counted under."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +36,13 @@ class Listening:
         line: CallerLine,
         preroll_ms: int,
         feed: Callable[[Event], None],
+        on_failure: Callable[[str, str], None] = lambda provider, code: None,
     ) -> None:
-        """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. Raises ProviderError when the recogniser cannot be opened."""
+        """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. ``on_failure`` is told the recogniser's name and a short label. Raises
+        ProviderError when the recogniser cannot be opened."""
         self._feed = feed
+        self._on_failure = on_failure
+        self._provider = stt.name
         self._continuous = stt.continuous
         self._format = _format_for(stt, audio)
         self._convert = None if self._format == audio else converter(audio, self._format)
@@ -118,6 +124,7 @@ class Listening:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
+        self._provider = stt.name
         self._note_wants()
 
     def close(self) -> None:
@@ -127,7 +134,8 @@ class Listening:
 
     def _on_transcription(self, event: TranscriptionEvent) -> None:
         if not isinstance(event, Transcribed):
-            log.warning("transcription_failed", utterance=event.utterance)
+            log.warning("transcription_failed", provider=self._provider, utterance=event.utterance)
+            self._on_failure(self._provider, TRANSCRIPTION_FAILED)
             self._feed(TranscriptFailed(event.utterance))
         elif event.final:
             complete = EXPECTED_ANSWER_COMPLETE if self._expecting and event.text else None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from antiphon.vocabulary import EndReason
 _TICK_S = 0.5
 """Event logs reach the operating system this often (a killed process loses less than a second), and the load is looked at."""
 _CLOSE_S = 2.0
+PROMISE_MS = 60_000
+"""Who was let in has so long to bring the media: a carrier's token is good for a minute. A drain waits for them, too."""
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +57,13 @@ class SessionManager:
         self._sessions: dict[str, Session] = {}
         self._returning = Returning()
         self._draining = False
+        self._over = False
+        self._promised_ms: deque[int] = deque()
+        """When those were let in whose media has not come yet."""
         self._empty = asyncio.Event()
         self._empty.set()
+        self._news = asyncio.Event()
+        """A call has come, or there is no time left."""
         self._tick_handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -64,16 +73,21 @@ class SessionManager:
 
     def admit(self) -> None:
         self.require_admission()
-        self.admission.reserve(self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        self.admission.reserve(now_ms)
+        self._forget_promises(now_ms)
+        self._promised_ms.append(now_ms)
 
     def require_admission(self) -> None:
         """Whether ``admit`` would let a call in. Raises as it does."""
+        if self._draining:
+            raise CapacityError("draining")
         self.require_room()
         if not self.admission.admits(len(self._sessions), self._clock.now_ms()):
             raise CapacityError("full")
 
     def require_room(self) -> None:
-        if self._draining:
+        if self._over or (self._draining and not self._promises()):
             raise CapacityError("draining")
         if len(self._sessions) >= self._max_calls:
             raise CapacityError("full")
@@ -88,7 +102,10 @@ class SessionManager:
         observers = (*self._observers, *plan.observers)
         session = Session(started, plan, transport, self._plane, self._clock, observers, self._closed)
         self._sessions[started.call_id] = session
+        if self._promised_ms:
+            self._promised_ms.popleft()
         self._empty.clear()
+        self._news.set()
         session.start()
         return session
 
@@ -139,13 +156,16 @@ class SessionManager:
         self._draining = True
 
     async def close(self, grace_s: float) -> None:
-        """Drain: wait up to ``grace_s`` for calls to end by themselves, then end them."""
+        """Drain: wait up to ``grace_s`` for calls to end by themselves, those included that were let in and have not come yet; then end
+        them. A second one, with less grace, ends the wait of the first."""
         self.drain()
         try:
             async with asyncio.timeout(grace_s):
-                await self._empty.wait()
+                await self._until_nobody_is_left()
         except TimeoutError:
             log.info("drain_timeout", live=len(self._sessions))
+        self._over = True
+        self._news.set()
         left = self.sessions()
         for session in left:
             session.drop(EndReason.SERVER_SHUTDOWN)
@@ -153,6 +173,26 @@ class SessionManager:
             await asyncio.gather(*(session.wait_closed(_CLOSE_S) for session in left))
         if self._tick_handle is not None:
             self._tick_handle.cancel()
+
+    async def _until_nobody_is_left(self) -> None:
+        while True:
+            await self._empty.wait()
+            if self._over or not self._promises():
+                return
+            left_ms = self._promised_ms[-1] + PROMISE_MS - self._clock.now_ms()
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(left_ms, 1) / 1000):
+                    await self._news.wait()
+
+    def _promises(self) -> int:
+        """How many were let in within the last minute and have not come."""
+        self._forget_promises(self._clock.now_ms())
+        return len(self._promised_ms)
+
+    def _forget_promises(self, now_ms: int) -> None:
+        while self._promised_ms and self._promised_ms[0] <= now_ms - PROMISE_MS:
+            self._promised_ms.popleft()
 
 
 def close_dead_calls(folder: Path) -> list[tuple[str, str]]:

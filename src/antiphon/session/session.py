@@ -77,7 +77,9 @@ class Session:
         self.conversation = Conversation(plan.policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         line = CallerLine(call.format_in, plan.hearing.preroll_ms)
-        self._listening = Listening(engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed)
+        self._listening = Listening(
+            engines.stt, call.format_in, line, plan.hearing.preroll_ms, self._pump.feed, self._watched.provider_failed
+        )
         try:
             self.port = plane.open(self, transport, call.format_in, call.format_out, plan.hearing, plan.recording, line)
         except ConfigurationError:
@@ -137,6 +139,10 @@ class Session:
     def change_recogniser(self, stt: SpeechToText) -> None:
         """Another recogniser. Raises ProviderError when it cannot be opened; the one there was stays."""
         self._listening.replace(stt)
+
+    def note_failure(self, provider: str, code: str) -> None:
+        """A surface has used one of the call's engines, and it failed: for those who watch."""
+        self._watched.provider_failed(provider, code)
 
     def commit_turn(self) -> None:
         """The client says that the caller has finished (push-to-talk)."""

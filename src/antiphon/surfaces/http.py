@@ -80,8 +80,9 @@ def operations(
     timelines: Timelines,
     status: Callable[[], dict[str, Any]],
     guarded: Callable[[Handler], Handler],
+    engines_down: Callable[[], Sequence[str]] = tuple,
 ) -> list[Route]:
-    """Health, readiness, metrics and the timelines of calls."""
+    """Health, readiness, metrics and the timelines of calls. ``engines_down`` names engines without which no call makes sense."""
 
     async def healthz(request: Request) -> Response:
         """Alive: the process answers, and says how it is."""
@@ -93,6 +94,8 @@ def operations(
             manager.require_admission()
         except CapacityError as error:
             return _json({"status": error.reason, "calls": manager.live}, status_code=503)
+        if down := engines_down():
+            return _json({"status": "engines", "engines": list(down), "calls": manager.live}, status_code=503)
         return _json({"status": "ready", "calls": manager.live})
 
     async def prometheus(request: Request) -> Response:

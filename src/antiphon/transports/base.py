@@ -98,9 +98,8 @@ class CallAcceptor(Protocol):
         ...
 
     def require_room(self) -> None:
-        """Whether a call that was let in can still be held: asked when its media comes. Raises CapacityError (full, or draining). A
-        moment of
-        overload is no reason any more: this caller has been told to come in."""
+        """Whether a call that was let in can still be held: asked when its media comes. Raises CapacityError (full; or draining, and
+        nobody is expected). A moment of overload is no reason any more: this caller has been told to come in."""
         ...
 
     def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:

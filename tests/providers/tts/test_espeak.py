@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
+import os
+import random
+import signal
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import numpy as np
 import pytest
@@ -10,8 +16,9 @@ from numpy.typing import NDArray
 from tests.providers.contract import TEXT, TextToSpeechContract, joined, speak
 
 from antiphon.audio import codec
-from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
+from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import SpeechRequest, WordTiming
+from antiphon.providers.espeak_voices import voices
 from antiphon.providers.tts.espeak import MAX_TEXT_CHARACTERS, EspeakTextToSpeech
 from antiphon.vocabulary import TELEPHONE
 
@@ -99,7 +106,7 @@ async def test_odd_text_is_no_error(tts: EspeakTextToSpeech, text: str) -> None:
 
 
 async def test_a_crash_fails_the_speech(tts: EspeakTextToSpeech) -> None:
-    speech = tts.synthesize(SpeechRequest("word " * 390, TELEPHONE))
+    speech = tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
     await anext(speech)
     for worker in tts._pool._workers:
         assert worker.connection is not None
@@ -117,12 +124,128 @@ async def test_two_workers() -> None:
     await engine.close()
 
 
-async def test_a_default_voice_that_does_not_exist_is_told_at_the_start() -> None:
-    with pytest.raises(ProviderUnavailable, match="unknown voice"):
-        await EspeakTextToSpeech(voice="klingon-opera").start()
+@pytest.mark.parametrize(
+    "voice",
+    [
+        "klingon-opera",
+        "en-gb",
+        "fr-fr",
+        "zh",
+        "no",
+        "en-au",
+        "gmw/en",
+        "../en",
+        "en+nobody",
+        "en+",
+        "+f3",
+        "",
+        "mb/mb-en1",
+    ],
+)
+def test_a_voice_that_does_not_exist_is_refused_with_those_there_are(voice: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"tts\.voice: unknown (voice|variant) .* espeak has .*\w"):
+        EspeakTextToSpeech(voice=voice)
+    with pytest.raises(ConfigurationError, match=r"^voice\.voiceId: unknown"):
+        EspeakTextToSpeech().check_voice(voice, "voice.voiceId")
 
 
-@pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 1000}, {"piece_timeout_ms": 0}])
+def test_the_choices_told_are_those_of_the_same_language_first() -> None:
+    with pytest.raises(ConfigurationError, match="espeak has en, en-029, en-gb-scotland"):
+        EspeakTextToSpeech(voice="en-gb")
+
+
+@pytest.mark.speech
+async def test_every_voice_that_is_said_to_exist_speaks() -> None:
+    engine = EspeakTextToSpeech()
+    await engine.start()
+    for voice in (*sorted(voices()), "EN-US", "en+f3", "de+croak"):
+        assert joined(await speak(engine, SpeechRequest("1 2 3", TELEPHONE, voice=voice))), voice
+    await engine.close()
+
+
+# ------------------------------------------------------------------------------------------------ texts that do harm
+
+HARMFUL = {
+    "dotted capitals": "A.B.C.D.E." * 48,
+    "dotted capitals, very many": "A.B.C.D.E." * 400,
+    "dotted letters": "a.b.c." * 200,
+    "dotted letters of another script": "а.б.в.г." * 200,
+    "dotted digits": "1.2.3." * 200,
+    "a long word": "a" * 3000,
+    "a long number": "1234567890" * 200,
+    "control characters": "".join(map(chr, range(32))) * 40,
+    "halves of characters": "a \ud800 b \udfff" * 40,
+    "marks above marks": "a" + "\u0301" * 1500,
+    "nothing but blanks between": "a " * 900,
+}
+
+
+@pytest.mark.parametrize("text", HARMFUL.values(), ids=HARMFUL.keys())
+async def test_text_does_not_kill_the_process(tts: EspeakTextToSpeech, text: str) -> None:
+    await speak(tts, SpeechRequest(text, TELEPHONE))
+    assert await speak(tts, SpeechRequest(TEXT, TELEPHONE))
+    assert tts.health.restarts == 0
+
+
+ALPHABETS = (
+    "abcdefghij ", "ABC.", "aB1.-'", "A.B. ", "0123456789.,-:/$%", " .,;:!?-\n", "áéíóúñçßøå ", "абвгд. ", "سلام ", "日本語。",
+    "🙂👍🏽\u200d",
+    "\u0301\u0302a", "<>[]{}&@#", "\x00\x01\x1b\x7f", "IVXLCDM.", "www.http://a/", "_a", "\u202e\u2066a ", "'’`\"",
+)  # fmt: skip
+
+
+@pytest.mark.speech
+@pytest.mark.parametrize("voice", ["en-us", "de", "cmn", "ru", "fa"])
+async def test_random_and_hostile_texts_do_not_kill_the_process(tts: EspeakTextToSpeech, voice: str) -> None:
+    chance = random.Random(voice)
+    for _ in range(60):
+        alphabet = "".join(chance.sample(ALPHABETS, chance.randint(1, 3)))
+        length = int(10 ** chance.uniform(0, 2.7))
+        text = "".join(chance.choices(alphabet, k=length))
+        speech = tts.synthesize(SpeechRequest(text, TELEPHONE, voice=voice))
+        async with asyncio.timeout(60), aclosing(speech):
+            async for _ in speech:
+                if chance.random() < 0.02:  # hung up on
+                    break
+        assert tts.health.restarts == 0, (voice, text)
+
+
+@pytest.mark.parametrize("text", ["日本語" * 80, "🙂" * 200, "ab12" * 60, "a" * 240])
+async def test_a_word_without_end_is_not_waited_for(tts: EspeakTextToSpeech, text: str) -> None:
+    speech = tts.synthesize(SpeechRequest(text, TELEPHONE))
+    async with aclosing(speech):
+        first = await anext(speech)
+    assert TELEPHONE.ms_of(len(first.audio)) < 3300
+    assert [word.text for word in first.words] == [text]
+
+
+async def test_a_long_text_is_spoken_whole_and_its_words_are_timed_through(tts: EspeakTextToSpeech) -> None:
+    text = "This is a sentence of a long welcome. " * 80
+    chunks = await speak(tts, SpeechRequest(text, TELEPHONE))
+    words = [word for chunk in chunks for word in chunk.words]
+    assert [word.text for word in words] == text.split()
+    assert all(before.end_ms <= after.start_ms for before, after in itertools.pairwise(words))
+    assert words[-1].end_ms <= TELEPHONE.ms_of(len(joined(chunks))) + 1
+
+
+async def test_only_the_text_that_kills_the_process_fails(tts: EspeakTextToSpeech) -> None:
+    """Others that waited behind it are spoken by the next process."""
+    guilty = tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
+    await anext(guilty)
+    [worker] = tts._pool._workers
+    assert worker.connection is not None
+    os.kill(worker.connection._process.pid, signal.SIGSTOP)
+    waiting = [asyncio.create_task(speak(tts, SpeechRequest(TEXT, TELEPHONE))) for _ in range(3)]
+    await asyncio.sleep(0)
+    worker.connection._process.kill()
+    with pytest.raises(ProviderError, match="ended"):
+        async for _ in guilty:
+            pass
+    for speech in await asyncio.gather(*waiting):
+        assert joined(speech)
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 1000}, {"piece_timeout_ms": 0}, {"hung_after_s": 0}])
 def test_bad_options(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
         EspeakTextToSpeech(**options)  # type: ignore[arg-type]

@@ -7,12 +7,13 @@ words; without, free dictation of modest quality. ``pocketsphinx_worker`` does t
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
-from antiphon.providers.worker import WorkerPool, WorkerStream
+from antiphon.providers.worker import PoolHealth, WorkerPool, WorkerStream
 from antiphon.providers.worker_frames import Frame
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
@@ -20,6 +21,12 @@ NAME = "pocketsphinx"
 _ENGINE = "antiphon.providers.stt.pocketsphinx_worker:PocketsphinxEngine"
 _SEND_MS = 60
 """Audio is handed over in pieces of this length: a third of the work of 20 ms frames. ``finish`` sends what is left at once."""
+_AHEAD_MS = 3000
+"""Audio that is further ahead of the clock than this is a recording, not a caller (whose network has stood still for a moment, perhaps): it
+waits its turn behind live speech."""
+_TURN_MS = 200
+"""Recordings are decoded in pieces of this length: what live speech may have to wait for, some 20 ms of work."""
+_TOO_FAR_BEHIND = "its worker process is too far behind"
 
 log = structlog.get_logger(__name__)
 
@@ -41,10 +48,12 @@ class PocketsphinxSpeechToText:
         partial_every_ms: int = 200,
         max_utterance_ms: int = 60_000,
         final_timeout_ms: int = 5_000,
+        hung_after_s: float = 4.0,
     ) -> None:
         """``workers`` are processes; decoders are per process. They are built when first needed (``pocketsphinx_decoders`` says
         what they cost), and an utterance past the cap fails at once. ``dictation_decoders=0`` never loads the language model
-        (90 MB less). Audio past ``max_utterance_ms`` is not heard. Raises ConfigurationError.
+        (90 MB less). Audio past ``max_utterance_ms`` is not heard. A process that gives no sign of life for ``hung_after_s`` is
+        replaced. Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("stt.workers", "must be 1 … 64")
@@ -61,6 +70,8 @@ class PocketsphinxSpeechToText:
         ):
             if value <= 0:
                 raise ConfigurationError(f"stt.{field}", "must be positive")
+        if not 1 <= hung_after_s <= 600:
+            raise ConfigurationError("stt.hung_after_s", "must be 1 … 600")
         self._max_utterance_ms = max_utterance_ms
         self._final_timeout_ms = final_timeout_ms
         options = {
@@ -69,7 +80,11 @@ class PocketsphinxSpeechToText:
             "min_confidence": min_confidence,
             "partial_every_ms": partial_every_ms,
         }
-        self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers)
+        self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers, hung_after_s=hung_after_s)
+
+    @property
+    def health(self) -> PoolHealth:
+        return self._pool.health
 
     async def start(self) -> None:
         await self._pool.start()
@@ -86,7 +101,7 @@ class PocketsphinxSpeechToText:
 class PocketsphinxStream:
     """One call's recogniser. Implements ``SpeechToTextStream``.
 
-    When its process dies, the open utterance fails and the next ``begin`` goes to another process.
+    When its process dies, the open utterance fails and the next ``begin`` goes to another process. Without any process, utterances fail.
     """
 
     _provider = NAME
@@ -100,23 +115,25 @@ class PocketsphinxStream:
         max_utterance_ms: int,
         final_timeout_ms: int,
     ) -> None:
-        """Raises ProviderUnavailable while no process runs."""
         self._pool = pool
         self._audio = audio
         self._answers = answers
         self._on_event = on_event
         self._max_bytes = audio.bytes_for_ms(max_utterance_ms)
         self._send_bytes = audio.bytes_for_ms(_SEND_MS)
+        self._turn_bytes = audio.bytes_for_ms(_TURN_MS)
         self._final_timeout_ms = final_timeout_ms
         self._loop = asyncio.get_running_loop()
         self._utterance: int | None = None
         self._finishing = False
         self._heard_bytes = 0
+        self._begun_s = 0.0
         self._unsent = bytearray()
         self._timeout: asyncio.TimerHandle | None = None
         self._closed = False
         self._stream: WorkerStream | None = None
-        self._connect()
+        with suppress(ProviderUnavailable):  # a call is worth more than its first utterance
+            self._connect()
 
     def begin(self, utterance: int) -> None:
         if self._closed:
@@ -124,7 +141,11 @@ class PocketsphinxStream:
         self._fail("another utterance began before this one was finished")
         self._utterance, self._finishing = utterance, False
         self._heard_bytes = 0
+        self._begun_s = self._loop.time()
         self._unsent.clear()
+        if self._stream is not None and self._stream.behind:  # with what nobody waits for any more
+            self._stream.close()
+            self._stream = None
         if self._stream is None:
             try:
                 self._connect()
@@ -149,9 +170,12 @@ class PocketsphinxStream:
             return  # it has failed already, or was superseded: both have been told
         self._send_audio()
         self._finishing = True
+        if self._stream is not None and self._stream.behind:
+            if not self._stream.queue("finish", {"utterance": utterance}, on_sent=self._await_final):
+                self._drop_stream(_TOO_FAR_BEHIND)
+            return
         self._send("finish", {"utterance": utterance})
-        if self._utterance is not None:
-            self._timeout = self._loop.call_later(self._final_timeout_ms / 1000, self._time_out)
+        self._await_final()
 
     def expect(self, answers: ExpectedAnswers) -> None:
         self._answers = answers
@@ -172,14 +196,31 @@ class PocketsphinxStream:
         self.expect(self._answers)
 
     def _send_audio(self) -> None:
-        if self._unsent:
-            audio = bytes(self._unsent)
-            self._unsent.clear()
+        if not self._unsent:
+            return
+        audio = bytes(self._unsent)
+        self._unsent.clear()
+        stream = self._stream
+        if stream is None or not (stream.behind or self._is_ahead()):
             self._send("audio", {}, audio)
+            return
+        for start in range(0, len(audio), self._turn_bytes):
+            if not stream.queue("audio", {}, audio[start : start + self._turn_bytes]):
+                self._drop_stream(_TOO_FAR_BEHIND)
+                return
+
+    def _is_ahead(self) -> bool:
+        """Whether more has come than can have been spoken since the utterance began."""
+        lasted_ms = (self._loop.time() - self._begun_s) * 1000
+        return self._audio.ms_of(self._heard_bytes) > lasted_ms + _AHEAD_MS
+
+    def _await_final(self) -> None:
+        if self._utterance is not None:
+            self._timeout = self._loop.call_later(self._final_timeout_ms / 1000, self._time_out)
 
     def _send(self, kind: str, fields: dict[str, object], payload: bytes = b"") -> None:
         if self._stream is not None and not self._stream.send(kind, fields, payload):
-            self._drop_stream("its worker process is too far behind")
+            self._drop_stream(_TOO_FAR_BEHIND)
 
     def _receive(self, frame: Frame) -> None:
         if frame.kind == "error":

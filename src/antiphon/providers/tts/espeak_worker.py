@@ -1,4 +1,5 @@
-"""espeak-ng, in its worker process. Frames in: ``speak``, ``close``; out: ``audio`` (with the words that start in it) and ``done``.
+"""espeak-ng, in its worker process. Frames in: ``speak``, ``close``; out: ``begun``, ``audio`` (with the words that start in it) and
+``done``.
 
 Synthesis takes 3–4 ms a second of speech, so speeches are made one after the other; between pieces the process looks
 whether the one at work has been cancelled.
@@ -33,6 +34,9 @@ KNEE = 0.5
 CEILING = 0.7
 """Peaks between the knee and full scale are bent to stay under −3 dBFS (0.708)."""
 
+LONGEST_WORD_S = 3
+"""Of one that is longer (a row of signs without a blank, each read by its name), no more is held back."""
+
 _WORD = re.compile(r"\S+(?:\s+[^\w\s]+(?=\s|$))*")
 """What stands between blanks, with the dashes and other signs after it that nobody pronounces."""
 
@@ -50,12 +54,15 @@ class _Span:
 class SpeechShaper:
     """One speech: native samples in; out, pieces in the format asked for, each with the words that start in it.
 
-    Audio is held back from the start of the word being spoken on, because a word's end is known only when the next one starts.
+    Audio is held back from the start of the word being spoken on, because a word's end is known only when the next one starts; but not
+    for longer than ``LONGEST_WORD_S``.
     """
 
     def __init__(self, text: str, native_hz: int, encoding: Encoding, rate_hz: int) -> None:
         self._tokens = [(match.start(), match.group()) for match in _WORD.finditer(text)]
         self._span: _Span | None = None
+        self._told = -1
+        """The last token that was given a time."""
         self._native_hz = native_hz
         self._encoding = encoding
         self._resampler = Resampler(native_hz, rate_hz)
@@ -72,6 +79,9 @@ class SpeechShaper:
                 self._start_word(event)
             elif event.kind == EventKind.END and self._span is not None and self._span.end_sample is None:
                 self._span.end_sample = event.sample
+        end = self._given_samples + self._pending.size
+        if self._span is not None and end - self._span.start_sample > LONGEST_WORD_S * self._native_hz:
+            self._close_span(self._span.first_token + 1, end)
 
     def take(self) -> tuple[bytes, list[list[Any]]]:
         """What can be given out now: audio, and ``[text, start_ms, end_ms]`` of its words. Often nothing."""
@@ -93,7 +103,7 @@ class SpeechShaper:
     def _start_word(self, event: SynthesisEvent) -> None:
         """The engine cuts finer than the text ("42" is three events, "isn't" two) and coarser ("of the" is one)."""
         token = sum(start <= event.text_position for start, _ in self._tokens) - 1
-        if token < 0 or (self._span is not None and token <= self._span.first_token):
+        if token <= self._told or (self._span is not None and token <= self._span.first_token):
             return
         self._close_span(token, event.sample)
         self._span = _Span(token, event.sample)
@@ -104,6 +114,7 @@ class SpeechShaper:
         if span is None:
             return
         texts = [text for _, text in self._tokens[span.first_token : next_token]]
+        self._told = span.first_token + len(texts) - 1
         letters = list(accumulate(map(len, texts), initial=0))
         end_sample = next_sample if span.end_sample is None else span.end_sample
         for text, before, after in zip(texts, letters, letters[1:], strict=False):
@@ -137,6 +148,7 @@ class EspeakEngine:
     def handle(self, frame: Frame, link: Link) -> None:
         if frame.kind != "speak":
             return  # ``close`` of a speech that is done
+        link.send(Frame(frame.stream, "begun"))  # should the library kill this process, it is known by whose text
         fields = frame.fields
         text = fields["text"]
         self._library.set_voice(fields["voice"] or self._default_voice)
@@ -148,6 +160,7 @@ class EspeakEngine:
             nonlocal cancelled
             shaper.add(audio, events)
             _send(frame.stream, shaper.take(), link)
+            link.sign_of_life()  # a foreign letter is a word of three seconds
             cancelled = link.closing(frame.stream)
             return not cancelled
 

@@ -19,7 +19,7 @@ from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
 from antiphon.session.manager import SessionManager
-from antiphon.session.plan import SessionPlan
+from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.surfaces.realtime import mapping
 from antiphon.surfaces.realtime.asides import Asides
@@ -84,7 +84,9 @@ class RealtimeSession:
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
-        self.spoken_items = SpokenItems(lambda: me._recogniser, lambda: me._grant_waiting())
+        self.spoken_items = SpokenItems(
+            lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code)
+        )
         self.refusal: RequestRefused | None = None
         """What the core has just refused of what it was fed without a name of its own."""
         self._plan = plan
@@ -253,6 +255,11 @@ class RealtimeSession:
         if policy != core.conversation.policy:
             core.change_policy(policy)
 
+    @property
+    def engines(self) -> Engines:
+        """Those it has now."""
+        return replace(self._plan.engines, stt=self._recogniser)
+
     def voice_of(self, name: str) -> str:
         """The engine's name for a voice. A client's names are not ours: what is not known is the assistant's voice."""
         return self._settings.voices.get(name, self._plan.engines.voice)
@@ -267,6 +274,10 @@ class RealtimeSession:
             self._recogniser = stt
         except ProviderError as error:
             log.warning("realtime_recogniser_unavailable", session_id=self.id, code=error.code)
+
+    def _note_failure(self, provider: str, code: str) -> None:
+        if self.core is not None:
+            self.core.note_failure(provider, code)
 
     def _media_ms(self) -> float:
         return self.core.port.media_ms if self.core is not None else 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from antiphon.clock import Clock
@@ -10,7 +10,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
 from antiphon.session.manager import SessionManager
-from antiphon.session.plan import SessionPlan
+from antiphon.session.plan import Engines, SessionPlan
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.http import HttpError
 from antiphon.surfaces.realtime.mapping import config_for
@@ -84,6 +84,11 @@ class RealtimeSessions:
     def find(self, call_id: str) -> RealtimeSession | None:
         """The live session of this call."""
         return self._live.get(call_id)
+
+    def engines(self) -> Iterator[Engines]:
+        """Those that live sessions have, also before their media is there, and after their client chose another recogniser."""
+        for session in self._live.values():
+            yield session.engines
 
     def close(self) -> None:
         """End those that have no media yet, which the ``SessionManager`` does not know of; it has ended the others."""

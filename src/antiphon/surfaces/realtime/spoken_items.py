@@ -1,17 +1,19 @@
 """Messages that a client creates as audio: a recording is written down by the session's recogniser before a model can read it.
 
-What is asked of the model meanwhile waits, so that it is answered with the words.
+What is asked of the model meanwhile waits, so that it is answered with the words. A session's recordings are written down one after
+the other: the recogniser is shared with other sessions, and each has the same share of it, however many it sends.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
-from antiphon.audio import codec
-from antiphon.audio.resample import resample
+from antiphon.audio.convert import converter
 from antiphon.errors import ProviderError
 from antiphon.providers.base import (
     ExpectedAnswers,
@@ -20,13 +22,18 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
 )
+from antiphon.session.listening import TRANSCRIPTION_FAILED
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PATIENCE_S = 15.0
-"""A recogniser that has not said its last word by then has failed."""
+"""A recogniser that has not said its last word so long after the recording could have been listened to has failed."""
 MOST = 8
 """At once, in one session."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Of recordings that wait; with so many, no more are taken. The last one may go beyond."""
+_STRIDE_MS = 1000
+"""A recording is converted in strides of this length, with other work of the event loop in between."""
 _UTTERANCE = 1
 log = structlog.get_logger(__name__)
 
@@ -34,72 +41,121 @@ OnWords = Callable[[str | None], None]
 """Told the words, or None where there will be none."""
 
 
+@dataclass(eq=False, slots=True)
+class _Recording:
+    audio: bytes
+    on_words: OnWords
+    stream: SpeechToTextStream | None = None
+    timer: asyncio.TimerHandle | None = None
+    feeding: asyncio.Task[None] | None = None
+
+
 class SpokenItems:
     """Of one session."""
 
-    def __init__(self, stt: Callable[[], SpeechToText], on_idle: Callable[[], None]) -> None:
-        """``on_idle`` is told when the last of them has been written down."""
+    def __init__(
+        self,
+        stt: Callable[[], SpeechToText],
+        on_idle: Callable[[], None],
+        on_failure: Callable[[str, str], None] = lambda provider, code: None,
+    ) -> None:
+        """``on_idle`` is told when the last of them has been written down, ``on_failure`` the recogniser's name and a short label."""
         self._stt = stt
         self._on_idle = on_idle
-        self._open: dict[int, tuple[SpeechToTextStream, asyncio.TimerHandle]] = {}
-        self._serial = 0
+        self._on_failure = on_failure
+        self._waiting: deque[_Recording] = deque()
+        self._current: _Recording | None = None
 
     @property
     def busy(self) -> bool:
         """Whether something is being written down."""
-        return bool(self._open)
+        return self._current is not None
 
     @property
     def full(self) -> bool:
-        return len(self._open) >= MOST
+        held = len(self._waiting) + (self._current is not None)
+        return held >= MOST or sum(len(each.audio) for each in self._waiting) >= MOST_BYTES
 
     def write_down(self, audio: bytes, on_words: OnWords) -> None:
-        """``audio`` is PCM at 24 kHz. ``on_words`` is told once, later. Raises ProviderError."""
-        stt = self._stt()
-        self._serial += 1
-        number = self._serial
-
-        def told(event: TranscriptionEvent) -> None:
-            if isinstance(event, Transcribed) and not event.final:
-                return
-            self._finish(number, event.text if isinstance(event, Transcribed) else None, on_words)
-
-        kind = (
-            PCM if PCM in stt.formats else next((each for each in stt.formats if each.encoding is Encoding.PCM16), None)
-        )
-        if kind is None:
-            raise ProviderError(stt.name, "takes no linear audio")
-        stream = stt.open(kind, ExpectedAnswers(), told)
-        timer = asyncio.get_running_loop().call_later(PATIENCE_S, self._give_up, number, stt.name, on_words)
-        self._open[number] = (stream, timer)
-        stream.begin(_UTTERANCE)
-        stream.push(_as(kind, audio))
-        stream.finish(_UTTERANCE)
+        """``audio`` is PCM at 24 kHz. ``on_words`` is told once, later. Raises ProviderError where that cannot be."""
+        _kind_for(self._stt())
+        self._waiting.append(_Recording(audio, on_words))
+        if self._current is None:
+            self._begin_next()
 
     def close(self) -> None:
         """Nothing is told any more."""
-        for stream, timer in self._open.values():
-            timer.cancel()
-            stream.close()
-        self._open.clear()
+        self._waiting.clear()
+        if self._current is not None:
+            recording, self._current = self._current, None
+            _let_go(recording)
 
-    def _give_up(self, number: int, provider: str, on_words: OnWords) -> None:
-        log.warning("spoken_item_failed", provider=provider, code="timeout")
-        self._finish(number, None, on_words)
+    def _begin_next(self) -> None:
+        recording = self._current = self._waiting.popleft()
+        stt = self._stt()
+        loop = asyncio.get_running_loop()
 
-    def _finish(self, number: int, words: str | None, on_words: OnWords) -> None:
-        if number not in self._open:
+        def told(event: TranscriptionEvent) -> None:
+            if isinstance(event, Transcribed):
+                if event.final:
+                    self._finish(recording, event.text)
+            else:
+                self._fail(recording, stt.name, TRANSCRIPTION_FAILED)
+
+        try:
+            kind = _kind_for(stt)
+            recording.stream = stt.open(kind, ExpectedAnswers(), told)
+        except ProviderError as error:
+            loop.call_soon(self._fail, recording, stt.name, error.code)
             return
-        stream, timer = self._open.pop(number)
-        timer.cancel()
-        stream.close()
-        on_words(words)
-        if not self._open:
+        patience_s = PATIENCE_S + PCM.ms_of(len(recording.audio)) / 1000
+        recording.timer = loop.call_later(patience_s, self._fail, recording, stt.name, "provider_timeout")
+        recording.stream.begin(_UTTERANCE)
+        recording.feeding = loop.create_task(_feed(recording, recording.stream, kind), name="spoken-item")
+
+    def _fail(self, recording: _Recording, provider: str, code: str) -> None:
+        if recording is self._current:
+            log.warning("spoken_item_failed", provider=provider, code=code)
+            self._on_failure(provider, code)
+            self._finish(recording, None)
+
+    def _finish(self, recording: _Recording, words: str | None) -> None:
+        if recording is not self._current:
+            return
+        self._current = None
+        _let_go(recording)
+        if self._waiting:
+            self._begin_next()
+        recording.on_words(words)
+        if self._current is None:
             self._on_idle()
 
 
-def _as(kind: AudioFormat, audio: bytes) -> bytes:
-    if kind == PCM:
-        return audio
-    samples = resample(codec.decode(audio, Encoding.PCM16), PCM.rate_hz, kind.rate_hz)
-    return codec.encode(samples, kind.encoding)
+async def _feed(recording: _Recording, stream: SpeechToTextStream, kind: AudioFormat) -> None:
+    audio = recording.audio
+    convert = None if kind == PCM else converter(PCM, kind)
+    stride = PCM.bytes_for_ms(_STRIDE_MS)
+    for start in range(0, len(audio), stride):
+        piece = audio[start : start + stride]
+        stream.push(piece if convert is None else convert(piece))
+        await asyncio.sleep(0)
+    stream.finish(_UTTERANCE)
+
+
+def _kind_for(stt: SpeechToText) -> AudioFormat:
+    """Raises ProviderError."""
+    if PCM in stt.formats:
+        return PCM
+    for kind in stt.formats:
+        if kind.encoding is Encoding.PCM16:
+            return kind
+    raise ProviderError(stt.name, "takes no linear audio")
+
+
+def _let_go(recording: _Recording) -> None:
+    if recording.timer is not None:
+        recording.timer.cancel()
+    if recording.feeding is not None:
+        recording.feeding.cancel()
+    if recording.stream is not None:
+        recording.stream.close()

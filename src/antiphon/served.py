@@ -1,0 +1,99 @@
+"""The assistants that can be called, each as it last made sense.
+
+A file may be edited while calls come. What a call is given is the latest version whose engines run: until those of a new version have
+started, and where it turns out to be wrong, the one before goes on serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import structlog
+
+from antiphon.assistants.loader import AssistantLibrary, LoadedAssistant
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.engines import EngineRoom
+from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
+from antiphon.session.plan import Engines
+
+log = structlog.get_logger(__name__)
+
+
+class ServedAssistants:
+    """One per process."""
+
+    def __init__(self, library: AssistantLibrary, engines: EngineRoom) -> None:
+        self._library = library
+        self._engines = engines
+        self._served: dict[str, LoadedAssistant] = {}
+        self._coming: dict[str, LoadedAssistant] = {}
+        """Newer versions whose engines start."""
+        self._problems: dict[str, str] = {}
+        """What is wrong with the newest version of an assistant, as it was last told."""
+
+    def prepare(self, name: str, *, needed: bool = False) -> None:
+        """Make its engines before the start. Raises ConfigurationError naming field, assistant and line; ProviderUnavailable."""
+        try:
+            loaded = self._library.find(name)
+            self._engines.prepare(loaded.spec, needed=needed)
+        except ConfigurationError as error:
+            place = self._library.place_of(name, error.field)
+            raise ConfigurationError(error.field, f"{error.problem} ({place})" if place else error.problem) from None
+        self._served[name] = loaded
+
+    def find(self, name: str) -> tuple[LoadedAssistant, Engines]:
+        """What a call with this assistant is led by. Raises ConfigurationError, ProviderUnavailable."""
+        old = self._served.get(name)
+        try:
+            new = self._library.find(name)
+            if new is old:
+                self._problems.pop(name, None)
+                return old, self._engines.for_assistant(old.spec)
+            engines = self._engines.for_assistant(new.spec)
+        except (ConfigurationError, ProviderUnavailable) as error:
+            if old is None or not self._library.has(name):
+                raise
+            self._tell(name, error)
+            return old, self._engines.for_assistant(old.spec)
+        if old is not None and not self._engines.ready(engines):
+            self._coming[name] = new
+            broken = self._engines.broken(engines)
+            if broken:
+                self._tell(name, ProviderUnavailable("engines", broken))
+            return old, self._engines.for_assistant(old.spec)
+        self._coming.pop(name, None)
+        self._problems.pop(name, None)
+        self._served[name] = new
+        return new, engines
+
+    def load(self, name: str) -> AssistantSpec:
+        """As ``find``: what a live call was most likely begun with."""
+        return self.find(name)[0].spec
+
+    def names(self) -> list[str]:
+        """All that can be called, in order."""
+        return [name for name in self._library.names() if self._can_be_called(name)]
+
+    def specs(self) -> Iterator[AssistantSpec]:
+        """All whose engines shall be there: not those of files that are gone."""
+        for versions in (self._served, self._coming):
+            for name, loaded in versions.items():
+                if self._library.has(name):
+                    yield loaded.spec
+
+    def _can_be_called(self, name: str) -> bool:
+        if name in self._served:
+            return True
+        try:
+            self._engines.check(self._library.find(name).spec)
+        except (ConfigurationError, ProviderUnavailable):
+            return False
+        return True
+
+    def _tell(self, name: str, error: AntiphonError) -> None:
+        """Once for each thing that is wrong, not with every call."""
+        problem = str(error)
+        if self._problems.get(name) != problem:
+            self._problems[name] = problem
+            place = self._library.place_of(name, error.field) if isinstance(error, ConfigurationError) else ""
+            log.error("assistant_not_reloaded", assistant=name, problem=problem, place=place)
