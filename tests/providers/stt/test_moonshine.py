@@ -38,8 +38,6 @@ def words(text: str) -> str:
     return re.sub(r"[^a-z0-9' ]", "", text.lower()).replace("10", "ten")
 
 
-
-
 @pytest.fixture
 async def stt() -> AsyncIterator[MoonshineSpeechToText]:
     engine = MoonshineSpeechToText(final_timeout_ms=LATE_MS)
@@ -239,6 +237,7 @@ async def test_half_a_sample_fails_the_utterance_and_the_call_goes_on(stt: Moons
         {"partial_every_ms": 0},
         {"max_utterance_ms": 0},
         {"final_timeout_ms": -1},
+        {"hung_after_s": 0},
     ],
 )
 def test_bad_options(options: dict[str, object]) -> None:

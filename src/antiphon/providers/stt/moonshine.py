@@ -9,7 +9,7 @@ from __future__ import annotations
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import ExpectedAnswers, OnTranscription
 from antiphon.providers.stt.pocketsphinx import PocketsphinxStream
-from antiphon.providers.worker import WorkerPool
+from antiphon.providers.worker import PoolHealth, WorkerPool
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 NAME = "moonshine"
@@ -38,10 +38,12 @@ class MoonshineSpeechToText:
         partial_every_ms: int = 500,
         max_utterance_ms: int = 60_000,
         final_timeout_ms: int = 5_000,
+        hung_after_s: float = 4.0,
     ) -> None:
         """``workers`` are processes of 130 MB and one core each. An answer is taken for an expected one from ``min_confidence`` on; with
         ``expected_only``, what is none is told as an empty text. Partials come at each pause, and every ``partial_every_ms`` of speech as
-        long as they take no more than half of a process's time. Audio past ``max_utterance_ms`` is not heard. Raises ConfigurationError.
+        long as they take no more than half of a process's time. Audio past ``max_utterance_ms`` is not heard. A process that
+        gives no sign of life for ``hung_after_s`` is replaced. Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("stt.workers", "must be 1 … 64")
@@ -56,6 +58,8 @@ class MoonshineSpeechToText:
         ):
             if value <= 0:
                 raise ConfigurationError(f"stt.{field}", "must be positive")
+        if not 1 <= hung_after_s <= 600:
+            raise ConfigurationError("stt.hung_after_s", "must be 1 … 600")
         self._max_utterance_ms = max_utterance_ms
         self._final_timeout_ms = final_timeout_ms
         options = {
@@ -63,7 +67,11 @@ class MoonshineSpeechToText:
             "expected_only": expected_only,
             "partial_every_ms": partial_every_ms,
         }
-        self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers)
+        self._pool = WorkerPool(NAME, _ENGINE, options, processes=workers, hung_after_s=hung_after_s)
+
+    @property
+    def health(self) -> PoolHealth:
+        return self._pool.health
 
     async def start(self) -> None:
         await self._pool.start()

@@ -3,8 +3,8 @@
 Everything here is a generator that yields between steps of some milliseconds, so that a process serves other calls meanwhile; the result
 is what it returns.
 
-A grammar always finds something; a foreign word is not a "no". So the answer found is compared with what the model hears freely: a right one
-costs little per token and shares most of its letters, another one forced into the grammar does not. Together that is its *misfit*.
+A grammar always finds something; a foreign word is not a "no". So the answer found is compared with what the model hears freely: a right
+one costs little per token and shares most of its letters, another one forced into the grammar does not. Together that is its *misfit*.
 """
 
 from __future__ import annotations
