@@ -40,7 +40,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
-    "stt": {"vapi": "pocketsphinx", "custom-transcriber": "pocketsphinx"},
+    "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
     "llm": {"vapi": "workflow", "custom-llm": "workflow"},
     "tts": {"vapi": "espeak", "custom-voice": "espeak"},
     "turn": {},

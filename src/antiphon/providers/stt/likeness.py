@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from antiphon.providers.stt.spelling import number_words, tokens_of
+from antiphon.providers.stt.spelling import number_words, plain_word, tokens_of
 
+_HESITATIONS = frozenset(("um", "uh", "oh", "well", "so", "hmm", "ah", "er", "mm"))
 _MAX_LETTERS = 160
 _FIGURES = re.compile(r"(\d{1,4})(?::(\d\d))?(?:st|nd|rd|th)?")
 
@@ -15,6 +17,18 @@ def unlikeness(one: str, other: str) -> float:
     first, second = _letters(one), _letters(other)
     longer = max(len(first), len(second))
     return _edits(first, second) / longer if longer else 0.0
+
+
+def omits(heard: str, answer: Sequence[str]) -> bool:
+    """Whether ``answer`` is what was heard with words left out that mean something."""
+    wanted = list(map(plain_word, answer))
+    omitted: list[str] = []
+    for token in tokens_of(heard):
+        if wanted and token == wanted[0]:
+            del wanted[0]
+        else:
+            omitted.append(token)
+    return not wanted and not _HESITATIONS.issuperset(omitted)
 
 
 def _letters(text: str) -> str:

@@ -42,7 +42,7 @@ _Feed = dict[str, NDArray[np.generic]]
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class Encoded:
     """One piece of speech as the decoder reads it."""
 
     states: Floats
@@ -108,16 +108,16 @@ class Model:
         self._heard = tuple(name for name in past if ".encoder." in name)
         self._outputs = [each.name for each in self._decoder.get_outputs()]
 
-    def encode(self, samples: Floats) -> Encoding:
+    def encode(self, samples: Floats) -> Encoded:
         """``samples`` has shape (n,), 16 kHz, −1…1."""
         if samples.size < MIN_SAMPLES:
             samples = np.concatenate((samples, np.zeros(MIN_SAMPLES - samples.size, dtype=np.float32)))
         sound = np.ascontiguousarray(samples, dtype=np.float32)[None]
         mask = np.ones(sound.shape, dtype=np.int64)
         (states,) = self._encoder.run(None, {"input_values": sound, "attention_mask": mask})
-        return Encoding(states, mask)
+        return Encoded(states, mask)
 
-    def begin(self, encoding: Encoding) -> tuple[Floats, Cache]:
+    def begin(self, encoding: Encoded) -> tuple[Floats, Cache]:
         """The first token's log-probabilities, shape (1, tokens), and what to give to ``go_on``."""
         frames = encoding.states.shape[1]
         past: _Feed = {name: np.zeros((1, self._heads, 0, self._width), np.float32) for name in self._spoken}
@@ -127,7 +127,7 @@ class Model:
             {name: present[name] for name in self._spoken}, {name: present[name] for name in self._heard}
         )
 
-    def go_on(self, encoding: Encoding, cache: Cache, tokens: Sequence[int]) -> tuple[Floats, Cache]:
+    def go_on(self, encoding: Encoded, cache: Cache, tokens: Sequence[int]) -> tuple[Floats, Cache]:
         """After one more token in each row of ``cache``: the next one's log-probabilities, shape (rows, tokens)."""
         rows = len(tokens)
         past: _Feed = dict(cache.spoken)
@@ -137,7 +137,7 @@ class Model:
         return logits, Cache({name: present[name] for name in self._spoken}, cache.heard)
 
     def _run(
-        self, encoding: Encoding, ids: NDArray[np.int64], past: _Feed, *, cached: bool
+        self, encoding: Encoded, ids: NDArray[np.int64], past: _Feed, *, cached: bool
     ) -> tuple[Floats, dict[str, Floats]]:
         rows = len(ids)
         feed: _Feed = {

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.providers.stt.likeness import unlikeness
-from antiphon.providers.stt.moonshine_model import END, RATE_HZ, Cache, Encoding, Floats, Model, Vocabulary
+from antiphon.providers.stt.likeness import omits, unlikeness
+from antiphon.providers.stt.moonshine_model import END, RATE_HZ, Cache, Encoded, Floats, Model, Vocabulary
 from antiphon.providers.stt.spelling import Place, Spelling, Words
 
 MAX_TOKENS_PER_S = 6.5
@@ -26,13 +26,16 @@ _SPARE_TOKENS = 4
 
 BEAM = 6
 MAX_ANSWER_TOKENS = 64
-MISFIT_OF_EVEN_ODDS = 2.9
-"""The misfit at which right and foreign are equally likely: right answers lie at −0.3…2.6, 98 % of others above 2.4 and 95 % above 3.9
-(``docs/benchmarks.md``)."""
+MISFIT_OF_EVEN_ODDS = 2.4
+"""The misfit at which right and foreign are equally likely: right answers lie below 2.3, 98 % of all others above (``docs/benchmarks.md``)."""
 _MISFIT_SLOPE = 2.0
-_UNLIKENESS_WEIGHT = 4.0
-"""Nats per token that one has to lose to be as wrong as an answer that shares no letter with what was heard. The loss alone takes "no"
-for "no, thank you" and "one" for "eight one"; the letters alone take "club" for "clue"."""
+_UNLIKENESS_WEIGHT = 5.0
+"""Nats per token that one has to lose to be as wrong as an answer that shares no letter with what was heard: the loss alone takes "yes" for
+"then", the letters alone take "club" for "clue"."""
+_DOUBT_WEIGHT = 1.5
+"""The less sure the free hearing is of itself, the less it speaks against an answer."""
+_OMISSION = 2.0
+"""For an answer that is free hearing less some of its words: "one" for "eight one", "no" for "no, thank you"."""
 _HOPELESS_LOSS = 3.5
 """From here on no further token can make it right; most foreign utterances end after two or three."""
 _MIN_TOKENS_TO_JUDGE = 2
@@ -124,11 +127,13 @@ def hear(
     if best is None:
         return Heard(free.text, sure)
     words, loss = best
-    misfit = loss + _UNLIKENESS_WEIGHT * unlikeness(free.text, " ".join(words))
+    misfit = loss + _UNLIKENESS_WEIGHT * unlikeness(free.text, " ".join(words)) + _DOUBT_WEIGHT * free.mean_log
+    if omits(free.text, words):
+        misfit += _OMISSION
     return Heard(free.text, 0.5 - 0.5 * math.tanh(_MISFIT_SLOPE / 2 * (misfit - MISFIT_OF_EVEN_ODDS)), words)
 
 
-def _freely(model: Model, encoding: Encoding, samples: int) -> Generator[None, None, _Free]:
+def _freely(model: Model, encoding: Encoded, samples: int) -> Generator[None, None, _Free]:
     """The likeliest token, again and again."""
     tokens: list[int] = []
     total = 0.0
@@ -145,7 +150,7 @@ def _freely(model: Model, encoding: Encoding, samples: int) -> Generator[None, N
 
 
 def _within(
-    model: Model, encoding: Encoding, answers: Answers, free_log: float
+    model: Model, encoding: Encoded, answers: Answers, free_log: float
 ) -> Generator[None, None, tuple[Words, float] | None]:
     """The likeliest of the expected answers, and its loss per token against free hearing; None where there is none worth following."""
     logits, cache = model.begin(encoding)
@@ -209,7 +214,7 @@ def _is_hopeless(hypothesis: _Hypothesis, free_log: float) -> bool:
 
 
 def _advance(
-    model: Model, encoding: Encoding, cache: Cache, grown: list[tuple[int, _Hypothesis, int]]
+    model: Model, encoding: Encoded, cache: Cache, grown: list[tuple[int, _Hypothesis, int]]
 ) -> tuple[Floats, Cache]:
     rows = cache.rows([row for row, _, _ in grown])
     return model.go_on(encoding, rows, [token for _, _, token in grown])
