@@ -137,8 +137,7 @@ async def test_partials_come_while_somebody_speaks_and_a_pause_brings_all_of_the
             stream.push(speech[start : start + WIDE.bytes_for_ms(60)])
             # At the pace of speech, or more slowly where the machine is busy: what comes faster is a recording and gets no partials.
             await asyncio.sleep(0.03)
-        while not ear.partials:
-            await asyncio.sleep(0.01)
+        await ear.wait_for_partial()
     assert words(ear.partials[0]).startswith("and m")
     stream.push(speech[half:])
     stream.finish(1)

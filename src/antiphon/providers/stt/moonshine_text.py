@@ -9,6 +9,9 @@ _FILLING = frozenset(("you", "thank you", "thanks for watching", "bye bye bye"))
 """What the model says, as surely as speech, when it hears a thump, a hum or a breath. Nobody answers "you"; a caller's thanks alone are a
 loss that a conversation bears."""
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_OLD = re.compile(r"\b(to)-(day|morrow|night)\b", re.IGNORECASE)
+"""Spelling of the books that the model has read."""
+_STOPS = re.compile(r"\.{2,}$")
 _LETTERS_AND_FIGURES = re.compile(r"[^\W_]")
 
 
@@ -17,7 +20,7 @@ def shown(text: str) -> str:
     text = " ".join(_NOTES.sub(" ", text).split())
     if not _LETTERS_AND_FIGURES.search(text) or is_filling(text):
         return ""
-    return _THOUSANDS.sub("", text)
+    return _THOUSANDS.sub("", _OLD.sub(r"\1\2", _STOPS.sub(".", text)))
 
 
 def is_filling(text: str) -> bool:

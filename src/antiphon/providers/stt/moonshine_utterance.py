@@ -77,6 +77,8 @@ class Utterance:
         """Where the piece begins that is not over."""
         self._asked = 0
         """Up to where the last job reached."""
+        self._asked_at_pause = 0
+        """Up to where the last job reached that was no mere partial."""
         self._decoded: _Decoded | None = None
         """The last whole answer about the piece that is not over."""
 
@@ -99,11 +101,11 @@ class Utterance:
             return Why.CUT, self._base, cut
         if self.finished:
             return None if self._is_answered() else (Why.FINAL, self._base, end)
-        if recording or not sound.loud_since(self._asked):
+        if recording:
             return None
-        if sound.quiet_ms() >= PAUSE_MS:
+        if sound.quiet_ms() >= PAUSE_MS and sound.loud_since(self._asked_at_pause):
             return Why.PAUSE, self._base, end
-        if self.job is None and end - self._asked >= self._partial_every:
+        if self.job is None and end - self._asked >= self._partial_every and sound.loud_since(self._asked):
             return Why.PACE, self._base, end
         return None
 
@@ -111,6 +113,8 @@ class Utterance:
         """Takes the place of a job that is at work."""
         self.job = job
         self._asked = job.end
+        if job.why != Why.PACE:
+            self._asked_at_pause = job.end
 
     def finish(self) -> None:
         """Nothing more will be said. A job at work that has heard all of it becomes the final one."""

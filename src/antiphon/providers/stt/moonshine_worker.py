@@ -181,7 +181,7 @@ class MoonshineEngine:
         return ready
 
     def _decode(self, call: Call, utterance: Utterance, why: Why, start: int, end: int) -> Generator[None, None, Heard]:
-        if not utterance.sound.has_voice(start, end):
+        if not utterance.sound.is_speech(start, end):
             return Heard("", 0.0)
         samples = utterance.sound.samples(start, end)
         answers = call.expected.answers if call.expected is not None and utterance.expects else None
