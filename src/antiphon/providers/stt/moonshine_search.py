@@ -40,8 +40,7 @@ _HOPELESS_LOSS = 3.5
 """From here on no further token can make it right; most foreign utterances end after two or three."""
 _MIN_TOKENS_TO_JUDGE = 2
 
-_PAUSES = (",", ".", "-", ";", ":")
-_ENDINGS = (".", "?", "!")
+_MARKS = (",", ".", "?", "!", "-", ";", ":")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +79,7 @@ class Answers:
         self._continuations: dict[
             tuple[object, str, bool], tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]
         ] = {}
-        self.pauses = tuple(token for mark in _PAUSES for token in vocabulary.by_text.get(mark, ()))
-        self.endings = tuple(token for mark in _ENDINGS for token in vocabulary.by_text.get(mark, ()))
+        self.marks = tuple(token for mark in _MARKS for token in vocabulary.by_text.get(mark, ()))
 
     def continuations(self, place: Place) -> tuple[NDArray[np.intp], list[Place]]:
         """Every token that leads on from ``place`` within the grammar, and where it leads."""
@@ -178,9 +176,7 @@ def _ended(answers: Answers, hypothesis: _Hypothesis, logits: Floats) -> tuple[f
     words = next(answers.spelling.ends(hypothesis.place), None)
     if words is None:
         return None
-    # The end of the text, or a mark that is as good as the end.
-    ending = float(np.logaddexp.reduce(logits[[END, *answers.endings]]))
-    return hypothesis.total_log + ending, hypothesis.tokens + 1, words
+    return hypothesis.total_log + float(logits[END]), hypothesis.tokens + 1, words
 
 
 def _grown(answers: Answers, beam: list[_Hypothesis], logits: Floats) -> list[tuple[int, _Hypothesis, int]]:
@@ -202,7 +198,7 @@ def _grown(answers: Answers, beam: list[_Hypothesis], logits: Floats) -> list[tu
             keep(row, int(tokens[index]), places[index], paused=False)
         if hypothesis.place.letters and not hypothesis.paused:
             for whole in answers.spelling.whole_words(hypothesis.place):
-                for token in answers.pauses:
+                for token in answers.marks:
                     keep(row, token, whole, paused=True)
     return sorted(best.values(), key=lambda each: -each[1].total_log)[:BEAM]
 
