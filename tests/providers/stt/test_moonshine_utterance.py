@@ -154,7 +154,7 @@ def test_a_recording_gets_no_partials_but_is_cut() -> None:
 
 def test_nobody_who_goes_on_and_on_gives_an_expected_answer() -> None:
     speaker = Speaker(expects=True)
-    speaker.says(16_000)
+    speaker.says(14_000)
     assert speaker.begins() == Why.PACE
     speaker.hears("one")
     assert speaker.utterance.expects

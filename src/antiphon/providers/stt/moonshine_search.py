@@ -27,7 +27,8 @@ _SPARE_TOKENS = 4
 BEAM = 6
 MAX_ANSWER_TOKENS = 64
 MISFIT_OF_EVEN_ODDS = 2.4
-"""The misfit at which right and foreign are equally likely: right answers lie below 2.3, 98 % of all others above (``docs/benchmarks.md``)."""
+"""The misfit at which right and foreign are equally likely: right answers lie below 2.3, 98 % of all others above
+(``docs/benchmarks.md``)."""
 _MISFIT_SLOPE = 2.0
 _UNLIKENESS_WEIGHT = 5.0
 """Nats per token that one has to lose to be as wrong as an answer that shares no letter with what was heard: the loss alone takes "yes" for

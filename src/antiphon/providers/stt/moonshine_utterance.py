@@ -21,7 +21,7 @@ KEEP_AFTER_MS = 8_000
 costs the square of the length."""
 CUT_AFTER_MS = 15_000
 """Without a pause for so long the sound is cut where it is quietest; the model was trained on pieces of up to 30 s."""
-LONGEST_ANSWER_MS = 20_000
+LONGEST_ANSWER_MS = 15_000
 """Whoever goes on for longer does not give one of the expected answers, and is heard freely from there on."""
 RECORDING_AHEAD_MS = 3_000
 """Sound that comes so much faster than anybody speaks is a recording: nobody waits for its partials."""

@@ -55,7 +55,8 @@ class Sound:
         return self._between(start, end).astype(np.float32) / np.float32(32768)
 
     def is_speech(self, start: int, end: int) -> bool:
-        """Whether there is a voice between two positions: something with a pitch that does not stand still. A dialling tone has one, too."""
+        """Whether there is a voice between two positions: something with a pitch that does not stand still. A dialling tone has
+        one, too."""
         first, last = start // FRAME_SAMPLES, end // FRAME_SAMPLES
         voiced = self._voicing.frames()[first:last]
         if not has_voice(voiced):
