@@ -24,7 +24,7 @@ from antiphon.vocabulary import ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
-_DEFAULTS: dict[registry.Kind, str] = {"stt": "pocketsphinx", "tts": "espeak", "llm": "workflow"}
+_DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "espeak", "llm": "workflow"}
 _PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
 

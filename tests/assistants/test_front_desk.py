@@ -14,7 +14,7 @@ def test_its_engines_are_those_on_this_machine() -> None:
     assert (spec.model.provider, spec.voice.provider, spec.transcriber.provider) == (
         "workflow",
         "espeak",
-        "pocketsphinx",
+        "moonshine",
     )
 
 

@@ -67,6 +67,14 @@ class Ear:
                 await self._changed.wait()
         return self.answers
 
+    async def wait_for_partial(self) -> str:
+        """The first partial, as soon as there is one."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.partials:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.partials[0]
+
 
 class SpeechToTextContract:
     """Needs a fixture ``stt``: a started engine, closed afterwards."""

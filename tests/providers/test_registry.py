@@ -11,7 +11,7 @@ import pytest
 from antiphon.errors import ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.scripted import ScriptedSpeechToText
-from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
+from antiphon.providers.stt.moonshine import MoonshineSpeechToText
 
 KINDS: tuple[registry.Kind, ...] = get_args(registry.Kind)
 
@@ -22,7 +22,7 @@ def test_options_reach_the_engine() -> None:
 
 
 def test_the_platforms_names_mean_the_embedded_engines() -> None:
-    assert isinstance(registry.create("stt", "vapi"), PocketsphinxSpeechToText)
+    assert isinstance(registry.create("stt", "vapi"), MoonshineSpeechToText)
     assert registry.resolve("tts", "custom-voice") == "espeak"
     assert registry.resolve("llm", "custom-llm") == "workflow"
 

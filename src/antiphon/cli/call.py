@@ -39,7 +39,7 @@ from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
 from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
 
-STT_ENGINE = "pocketsphinx"
+STT_ENGINE = "moonshine"
 TTS_ENGINE = "espeak"
 ENGINE_START_S = 30.0
 MAX_MS = 3_600_000

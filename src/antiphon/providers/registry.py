@@ -20,6 +20,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "silero-onnx": "antiphon.providers.vad.silero_onnx:SileroOnnx",
     },
     "stt": {
+        "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
@@ -41,7 +42,7 @@ _TEST_DOUBLES = frozenset({"scripted"})
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
-    "stt": {"vapi": "pocketsphinx", "custom-transcriber": "pocketsphinx"},
+    "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
     "llm": {"vapi": "workflow", "custom-llm": "workflow"},
     "tts": {"vapi": "espeak", "custom-voice": "espeak"},
     "turn": {},

@@ -1,4 +1,4 @@
-"""People's words on real calls, heard by the recogniser that comes with Antiphon."""
+"""People's words on real calls, heard by the recognisers that need no account."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ public <cards> = <card>+;
 
 @pytest.mark.speech
 @pytest.mark.usefixtures("_fixed_model")
-async def test_the_words_of_five_people_are_right(tmp_path: Path) -> None:
-    """What the timeline says was heard is what the recordings' README says was said."""
+@pytest.mark.parametrize("recogniser", ["moonshine", "pocketsphinx"])
+async def test_the_words_of_five_people_are_right(tmp_path: Path, recogniser: str) -> None:
+    """What the timeline says was heard is what ``tests/data/speech/words.txt`` says was said."""
     plan = {
         "model": {"provider": "fixed", "options": {"says": "Which card?", "grammar": CARD_WORDS}},
         "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
-        "transcriber": {"provider": "pocketsphinx"},
+        "transcriber": {"provider": recogniser},
         "startSpeakingPlan": {"waitSeconds": 0.9},
         # One recogniser for five callers at once, on a machine that may be busy: this is about words, not about time.
         "policy": {"endpointing": {"final_timeout_ms": 8000}},

@@ -113,6 +113,8 @@ class PocketsphinxStream:
     When its process dies, the open utterance fails and the next ``begin`` goes to another process. Without any process, utterances fail.
     """
 
+    _provider = NAME
+
     def __init__(
         self,
         pool: WorkerPool,
@@ -311,7 +313,7 @@ class PocketsphinxStream:
         utterance, self._utterance = self._utterance, None
         self._stop_timeout()
         if utterance is not None:
-            log.warning("transcription_failed", provider=NAME, problem=problem)
+            log.warning("transcription_failed", provider=self._provider, problem=problem)
             # Later, not now: the session must not be called back from inside its own call.
             self._loop.call_soon(self._tell, TranscriptionFailed(utterance, problem))
 

@@ -1,0 +1,227 @@
+"""What Moonshine hears in one piece of speech: freely, or as one of the expected answers.
+
+Everything here is a generator that yields between steps of some milliseconds, so that a process serves other calls meanwhile; the result
+is what it returns.
+
+A grammar always finds something; a foreign word is not a "no". So the answer found is compared with what the model hears freely: a right
+one costs little per token and shares most of its letters, another one forced into the grammar does not. Together that is its *misfit*.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.providers.stt.likeness import omits, unlikeness
+from antiphon.providers.stt.moonshine_model import END, RATE_HZ, Cache, Encoded, Floats, Model, Vocabulary
+from antiphon.providers.stt.spelling import Place, Spelling, Words
+
+MAX_TOKENS_PER_S = 6.5
+"""Nobody speaks faster. Without an end the model goes round in circles on some noises."""
+_SPARE_TOKENS = 4
+
+BEAM = 6
+MAX_ANSWER_TOKENS = 64
+MISFIT_OF_EVEN_ODDS = 2.4
+"""The misfit at which right and foreign are equally likely: right answers lie below 2.3, 98 % of all others above
+(``docs/benchmarks.md``)."""
+_MISFIT_SLOPE = 2.0
+_UNLIKENESS_WEIGHT = 5.0
+"""Nats per token that one has to lose to be as wrong as an answer that shares no letter with what was heard: the loss alone takes "yes" for
+"then", the letters alone take "club" for "clue"."""
+_DOUBT_WEIGHT = 1.5
+"""The less sure the free hearing is of itself, the less it speaks against an answer."""
+_OMISSION = 2.0
+"""For an answer that is free hearing less some of its words: "one" for "eight one", "no" for "no, thank you"."""
+_HOPELESS_LOSS = 3.5
+"""From here on no further token can make it right; most foreign utterances end after two or three."""
+_MIN_TOKENS_TO_JUDGE = 2
+
+_MARKS = (",", ".", "?", "!", "-", ";", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Words and how sure they are, 0…1."""
+
+    text: str
+    confidence: float
+    expected: Words | None = None
+    """The grammar's words where it is one of its sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Free:
+    text: str
+    mean_log: float
+    """Log-probability per token, the end counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hypothesis:
+    place: Place
+    total_log: float = 0.0
+    tokens: int = 0
+    paused: bool = False
+    """Whether the last token was a mark: two do not follow each other."""
+
+
+class Answers:
+    """Expected answers, ready to be searched. Kept with the call, so that what was worked out for one utterance serves the next."""
+
+    def __init__(self, spelling: Spelling, vocabulary: Vocabulary) -> None:
+        self.spelling = spelling
+        self._by_text = vocabulary.by_text
+        self._longest = max(map(len, vocabulary.by_text))
+        self._continuations: dict[
+            tuple[object, str, bool], tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]
+        ] = {}
+        self.marks = tuple(token for mark in _MARKS for token in vocabulary.by_text.get(mark, ()))
+
+    def continuations(self, place: Place) -> tuple[NDArray[np.intp], list[Place]]:
+        """Every token that leads on from ``place`` within the grammar, and where it leads."""
+        key = (place.position, place.letters, place.glued)
+        known = self._continuations.get(key)
+        if known is None:
+            known = self._continuations[key] = self._find(replace(place, words=()))
+        tokens, letters, wholes = known
+        return tokens, [
+            replace(wholes[whole], letters=text, words=(*place.words, *wholes[whole].words)) for whole, text in letters
+        ]
+
+    def _find(self, place: Place) -> tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]:
+        wholes: dict[Place, int] = {}
+        found: dict[tuple[int, int, str], None] = {}
+        for ahead, whole in self.spelling.next_letters(place):
+            number = wholes.setdefault(whole, len(wholes))
+            for size in range(1, min(len(ahead), self._longest) + 1):
+                for token in self._by_text.get(ahead[:size], ()):
+                    letters = whole.letters + (ahead[:size] if whole.letters else ahead[:size].lstrip())
+                    if letters:
+                        found[token, number, letters] = None
+        tokens = np.fromiter((token for token, _, _ in found), dtype=np.intp, count=len(found))
+        return tokens, tuple((number, letters) for _, number, letters in found), tuple(wholes)
+
+
+def hear(
+    model: Model, samples: Floats, answers: Answers | None, *, quick: bool = False
+) -> Generator[None, None, Heard]:
+    """``samples``: 16 kHz, −1…1. With ``quick`` answers are recognised only where free hearing has their words."""
+    encoding = model.encode(samples)
+    yield
+    free = yield from _freely(model, encoding, samples.size)
+    sure = math.exp(free.mean_log)
+    if answers is None:
+        return Heard(free.text, sure)
+    words = answers.spelling.read(free.text)
+    if words is not None:
+        return Heard(free.text, max(sure, 0.5), words)
+    if quick:
+        return Heard(free.text, sure)
+    best = yield from _within(model, encoding, answers, free.mean_log)
+    if best is None:
+        return Heard(free.text, sure)
+    words, loss = best
+    misfit = loss + _UNLIKENESS_WEIGHT * unlikeness(free.text, " ".join(words)) + _DOUBT_WEIGHT * free.mean_log
+    if omits(free.text, words):
+        misfit += _OMISSION
+    return Heard(free.text, 0.5 - 0.5 * math.tanh(_MISFIT_SLOPE / 2 * (misfit - MISFIT_OF_EVEN_ODDS)), words)
+
+
+def _freely(model: Model, encoding: Encoded, samples: int) -> Generator[None, None, _Free]:
+    """The likeliest token, again and again."""
+    tokens: list[int] = []
+    total = 0.0
+    logits, cache = model.begin(encoding)
+    for _ in range(int(samples / RATE_HZ * MAX_TOKENS_PER_S) + _SPARE_TOKENS):
+        token = int(logits[0].argmax())
+        total += float(logits[0, token])
+        if token == END:
+            break
+        tokens.append(token)
+        yield
+        logits, cache = model.go_on(encoding, cache, [token])
+    return _Free(model.vocabulary.text(tokens), total / (len(tokens) + 1))
+
+
+def _within(
+    model: Model, encoding: Encoded, answers: Answers, free_log: float
+) -> Generator[None, None, tuple[Words, float] | None]:
+    """The likeliest of the expected answers, and its loss per token against free hearing; None where there is none worth following."""
+    logits, cache = model.begin(encoding)
+    beam = [_Hypothesis(answers.spelling.start())]
+    best: tuple[float, int, Words] | None = None
+    for _ in range(MAX_ANSWER_TOKENS):
+        for row, hypothesis in enumerate(beam):
+            over = _ended(answers, hypothesis, logits[row])
+            if over is not None and (best is None or over[0] > best[0]):
+                best = over
+        grown = _grown(answers, beam, logits)
+        grown = [each for each in grown if not _is_hopeless(each[1], free_log)]
+        if not grown or (best is not None and best[0] >= grown[0][1].total_log):
+            break
+        yield
+        logits, cache = _advance(model, encoding, cache, grown)
+        beam = [hypothesis for _, hypothesis, _ in grown]
+    if best is None:
+        return None
+    total, tokens, words = best
+    return words, free_log - total / tokens
+
+
+def _ended(answers: Answers, hypothesis: _Hypothesis, logits: Floats) -> tuple[float, int, Words] | None:
+    words = next(answers.spelling.ends(hypothesis.place), None)
+    if words is None:
+        return None
+    return hypothesis.total_log + float(logits[END]), hypothesis.tokens + 1, words
+
+
+def _grown(answers: Answers, beam: list[_Hypothesis], logits: Floats) -> list[tuple[int, _Hypothesis, int]]:
+    """The best hypotheses one token longer: row, hypothesis, token; best first."""
+    best: dict[tuple[object, ...], tuple[int, _Hypothesis, int]] = {}
+
+    def keep(row: int, token: int, place: Place, *, paused: bool) -> None:
+        before = beam[row]
+        total = before.total_log + float(logits[row, token])
+        key = (place.position, place.letters, place.words)
+        if key not in best or best[key][1].total_log < total:
+            best[key] = (row, _Hypothesis(place, total, before.tokens + 1, paused), token)
+
+    for row, hypothesis in enumerate(beam):
+        tokens, places = answers.continuations(hypothesis.place)
+        odds = logits[row, tokens]
+        # Twice the beam: several tokens may write the same.
+        for index in np.argsort(-odds)[: 2 * BEAM]:
+            keep(row, int(tokens[index]), places[index], paused=False)
+        if hypothesis.place.letters and not hypothesis.paused:
+            for whole in answers.spelling.whole_words(hypothesis.place):
+                for token in answers.marks:
+                    keep(row, token, whole, paused=True)
+    return sorted(best.values(), key=lambda each: -each[1].total_log)[:BEAM]
+
+
+def _is_hopeless(hypothesis: _Hypothesis, free_log: float) -> bool:
+    if hypothesis.tokens < _MIN_TOKENS_TO_JUDGE:
+        return False
+    return free_log - hypothesis.total_log / hypothesis.tokens > _HOPELESS_LOSS
+
+
+def _advance(
+    model: Model, encoding: Encoded, cache: Cache, grown: list[tuple[int, _Hypothesis, int]]
+) -> tuple[Floats, Cache]:
+    rows = cache.rows([row for row, _, _ in grown])
+    return model.go_on(encoding, rows, [token for _, _, token in grown])
+
+
+def finished(work: Generator[None, None, Heard]) -> Heard:
+    """All steps at once."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as over:
+            heard: Heard = over.value
+            return heard

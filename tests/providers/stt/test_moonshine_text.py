@@ -1,0 +1,37 @@
+"""What is told of Moonshine's text."""
+
+from __future__ import annotations
+
+import pytest
+
+from antiphon.providers.stt.moonshine_text import shown
+from antiphon.workflow import numbers
+from antiphon.workflow.words import tokenize
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " . ", "You", "YOU!", "Thank you.", "\u266a" * 4, "\u266b\u266a.", "\ufffd", "..."],
+)
+def test_what_fills_a_silence_is_nothing(text: str) -> None:
+    assert shown(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Thank you, goodbye.", "Thank you, goodbye."),
+        ("Are you there?", "Are you there?"),
+        ("\u266a Hello. \u266a", "Hello."),
+        ("I'll come to-morrow.", "I'll come tomorrow."),
+        ("To-day at 3:30 p.m..", "Today at 3:30 p.m."),
+        ("It is $42.50.", "It is $42.50."),
+        ("1,200 and 1,000,000, or 5,6", "1200 and 1000000, or 5,6"),
+    ],
+)
+def test_the_rest_is_told_as_people_write_it(text: str, told: str) -> None:
+    assert shown(text) == told
+
+
+def test_a_workflow_reads_its_figures() -> None:
+    assert [found.value for found in numbers.find(tokenize(shown("about 1,200 of them")))] == [1200]
