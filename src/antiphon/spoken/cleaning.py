@@ -54,7 +54,7 @@ def rules() -> tuple[Rule, ...]:
 
 
 def _tag(found: re.Match[str]) -> str | None:
-    """"a <b and c> d" is no tag: attributes have an equals sign."""
+    """ "a <b and c> d" is no tag: attributes have an equals sign."""
     inside = found[1] or ""
     if inside.strip(" /") and "=" not in inside:
         return None

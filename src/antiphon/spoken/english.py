@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from antiphon.spoken import english_dates, english_figures, english_short, english_web
-from antiphon.spoken.rules import Rule, rule
+from antiphon.spoken.rules import Rule, needing_digits, rule
 
 
 @lru_cache(maxsize=1)
@@ -14,11 +14,17 @@ def rules() -> tuple[Rule, ...]:
     """Addresses before numbers, whole forms (dates, telephone numbers, amounts) before the figures they are made of, signs last."""
     return (
         *english_web.rules(),
-        *english_dates.rules(),
-        *english_figures.rules(),
+        *_without_figures(),
+        *needing_digits(english_dates.rules()),
+        *needing_digits(english_figures.rules()),
         *english_short.rules(),
         *_signs(),
     )
+
+
+def _without_figures() -> tuple[Rule, ...]:
+    """What tells days and numbers without a figure in it."""
+    return (english_dates.weekdays(), *english_figures.signs_for_numbers())
 
 
 def _signs() -> tuple[Rule, ...]:
@@ -52,7 +58,7 @@ def _signs() -> tuple[Rule, ...]:
 
 
 def _slash(found: re.Match[str]) -> str:
-    """"he/she" is a choice; "TCP/IP" is a name."""
+    """ "he/she" is a choice; "TCP/IP" is a name."""
     text = found.string
     before, after = text[found.start() - 1], text[found.end()]
     return " " if before.isupper() and after.isupper() else " or "

@@ -20,14 +20,25 @@ _DASH = r"\s{0,2}[-–—−]\s{0,2}"
 
 def rules() -> tuple[Rule, ...]:
     return (
-        rule(rf"(?<![\w./-])(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:(?:T|\s)(\d{{2}}):(\d{{2}})(?::\d{{2}}(?:\.\d{{1,9}})?)?(Z|[+-]\d\d:?\d\d)?)?(?![\w-]|\.\d)", _iso),
+        rule(
+            rf"(?<![\w./-])(\d{{4}})-(\d{{1,2}})-(\d{{1,2}})(?:(?:T|\s)(\d{{2}}):(\d{{2}})(?::\d{{2}}(?:\.\d{{1,9}})?)?(Z|[+-]\d\d:?\d\d)?)?(?![\w-]|\.\d)",
+            _iso,
+        ),
         rule(r"(?<![\w./-])(\d{4})/(\d{1,2})/(\d{1,2})(?![\w/-])", lambda m: _date(int(m[1]), int(m[2]), int(m[3]))),
         rule(r"(?<![\w./-])(\d{1,2})([/-])(\d{1,2})\2(\d{4}|\d{2})(?![\w/-])", _american),
         rule(r"(?<![\w./-])(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\w-])", lambda m: _date(int(m[3]), int(m[2]), int(m[1]))),
-        rule(rf"(?<!\w){_DAY}\.?(?:{_DASH}{_DAY})\b\.?", _weekdays),
-        rule(rf"(?<!\w){_DAY}(?:\.|(?=,)|(?=\s\d)|(?=\s{_MONTH}))(?=,?\s{{1,2}}(?:\d|{_MONTH}|at\b|from\b|the\b))", lambda m: _weekday(m[0])),
-        rule(rf"(?<!\w)({_MONTH})\.?\s{{1,2}}(\d{{1,2}})(?:st|nd|rd|th)?(?:{_DASH}(\d{{1,2}})(?:st|nd|rd|th)?)?(?:,?\s{{1,2}}(\d{{4}}))?(?![\w:%/]|[.,]\d)", _month_day),
-        rule(rf"(?<![\w.,:/$-])(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?(?:{_DASH}(\d{{1,2}})(?:st|nd|rd|th)?)?\s(?:of\s)?({_MONTH})\b\.?(?:,?\s{{1,2}}(\d{{4}})\b)?", _day_month),
+        rule(
+            rf"(?<!\w){_DAY}(?:\.|(?=,)|(?=\s\d)|(?=\s{_MONTH}))(?=,?\s{{1,2}}(?:\d|{_MONTH}|at\b|from\b|the\b))",
+            lambda m: _weekday(m[0]),
+        ),
+        rule(
+            rf"(?<!\w)({_MONTH})\.?\s{{1,2}}(\d{{1,2}})(?:st|nd|rd|th)?(?:{_DASH}(\d{{1,2}})(?:st|nd|rd|th)?)?(?:,?\s{{1,2}}(\d{{4}}))?(?![\w:%/]|[.,]\d)",
+            _month_day,
+        ),
+        rule(
+            rf"(?<![\w.,:/$-])(?:the\s)?(\d{{1,2}})(?:st|nd|rd|th)?(?:{_DASH}(\d{{1,2}})(?:st|nd|rd|th)?)?\s(?:of\s)?({_MONTH})\b\.?(?:,?\s{{1,2}}(\d{{4}})\b)?",
+            _day_month,
+        ),
         rule(rf"(?<!\w)({_MONTH})\.?,?\s{{1,2}}(\d{{4}})(?!\w)", lambda m: f"{_month(m[1])} {year(int(m[2]))}"),
         rule(r"(?<=\bon )(\d{1,2})/(\d{1,2})(?![\w/])", _day_only),
         rule(r"(?<=\b(?:by|to) )(\d{1,2})/(\d{1,2})(?![\w/])", _day_only),
@@ -40,6 +51,11 @@ def rules() -> tuple[Rule, ...]:
         rule(r"(?<![\w'’.,$])(1[89]|20)(\d)0s\b", lambda m: _decade(int(m[1] + m[2] + "0"))),
         rule(r"(?<![\w.,$])['‘’]?([2-9])0s\b", lambda m: f"{cardinal(int(m[1]) * 10)[:-1]}ies"),
     )
+
+
+def weekdays() -> Rule:
+    """ "Mon–Fri"."""
+    return rule(rf"(?<!\w){_DAY}\.?(?:{_DASH}{_DAY})\b\.?", _weekdays)
 
 
 def _iso(found: re.Match[str]) -> str | None:
@@ -144,5 +160,3 @@ def _decade(first: int) -> str:
         return f"{year(first)}s"
     hundreds, tens = divmod(first, 100)
     return f"{cardinal(hundreds)} {cardinal(tens)[:-1]}ies"
-
-

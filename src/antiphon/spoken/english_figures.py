@@ -35,11 +35,16 @@ def rules() -> tuple[Rule, ...]:
     return (
         rule(r"(?<![\w/])24/7(?![\w/])", "twenty-four seven"),
         *_telephone(),
-        rule(rf"(?<![\w.,])([-−])?({codes})\s?([-−])?{_N}(?:\.(\d{{1,4}}))?(?:\s?({scales})\b)?(?:/({'|'.join(PER)})\b)?(?!\d)", _money),
-        rule(rf"{_NOT_IN}([-−])?{_N}(?:\.(\d{{1,4}}))?(?:\s?({scales}))?\s?({codes}|¢)(?:/({'|'.join(PER)})\b)?(?![\w$])", _money_after),
+        rule(
+            rf"(?<![\w.,])([-−])?({codes})\s?([-−])?{_N}(?:\.(\d{{1,4}}))?(?:\s?({scales})\b)?(?:/({'|'.join(PER)})\b)?(?!\d)",
+            _money,
+        ),
+        rule(
+            rf"{_NOT_IN}([-−])?{_N}(?:\.(\d{{1,4}}))?(?:\s?({scales}))?\s?({codes}|¢)(?:/({'|'.join(PER)})\b)?(?![\w$])",
+            _money_after,
+        ),
         rule(r"(?<![\w.,:/-])(\d{1,5}(?:\.\d{1,5}){2,8})(?!\w|\.\d)", _dotted),
         rule(r"(?<![\w.,])(\d)['′’](\d{1,2})(?:\"|″|''|”)", lambda m: f"{number(m[1])} foot {number(m[2])}"),
-        rule(rf"(?<![\w.,/])(\d{{1,4}})?\s?([{''.join(FRACTIONS)}])(?:\s?({units})(?![\w]))?", _vulgar),
         rule(r"(?<![\w.,/])(?:(\d{1,3})\s)?(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)", _fraction),
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?\s?%(?!\w)", _percent),
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?[\s-]?({units})(?:/({'|'.join(PER)}))?(?![\w²³/]|['’]\w)", _measure),
@@ -47,16 +52,32 @@ def rules() -> tuple[Rule, ...]:
         rule(rf"(?<=\d)\s?[–—]\s?(?=[$€£]?\d)", " to "),
         rule(r"(?<![\d-])(?<=\d)-(?=\d{1,6}(?![\d-]))", " to "),
         rule(r"(?<=[\d%])\s{0,1}-\s{0,1}(?=[$€£]?\d{1,6}(?![\d-]))", _range),
-        rule(rf"\b(?i:({_FIXED}))(?:\s(?:is|was|number|no\.?|ending|in))?[:#\s]{{1,3}}(\d{{2,15}})(?![\w.,]\d|\w|:)", _code, group=2),
+        rule(
+            rf"\b(?i:({_FIXED}))(?:\s(?:is|was|number|no\.?|ending|in))?[:#\s]{{1,3}}(\d{{2,15}})(?![\w.,]\d|\w|:)",
+            _code,
+            group=2,
+        ),
         rule(r"(?:#|\b[Nn]o\.\s?|\bNos\.\s?|№\s?)(?=\d)", " number "),
         rule(r"(?<![\w.,$€£:/-])((?:1[1-9]|20)\d\d)(?=s?\b)(?![.,:]?\d|[%/\w])", _year),
-        rule(r"\b(?:Chapter|Part|Section|Act|Volume|War|Phase|Type|Level|Book|Appendix|Super Bowl|Stage|Title|Class|Article) ([IVX]{1,5})\b", _roman, group=1),
         rule(r"(?<![\w.-])(?=[A-Za-z]{0,12}\d)(?=\d{0,12}[A-Za-z])([A-Za-z0-9]{2,14})(?![\w])", _mixed),
         rule(rf"(?<!\w)([-−])(?=\.?\d)(?<![\d)]-)", "minus "),
         rule(r"(?<=\s)\+(?=\d)|^\+(?=\d)|(?<=[(\[])\+(?=\d)", "plus "),
         rule(r"(?<![\w.])\.(\d{1,20})(?!\d)", lambda m: f"point {digits(m[1])}"),
         rule(rf"(?<!\d)(?<!\d,)(?<!\d\.){_N}(\.\d{{1,40}})?(?!\d)", _plain),
         rule(r"\d{41,400}", lambda m: f" {digits(m[0])} "),
+    )
+
+
+def signs_for_numbers() -> tuple[Rule, ...]:
+    """Numbers that are written without figures."""
+    units = "|".join(re.escape(unit) for unit in sorted(UNITS, key=len, reverse=True))
+    return (
+        rule(rf"(?<![\w.,/])(\d{{1,4}})?\s?([{''.join(FRACTIONS)}])(?:\s?({units})(?![\w]))?", _vulgar),
+        rule(
+            r"\b(?:Chapter|Part|Section|Act|Volume|War|Phase|Type|Level|Book|Appendix|Super Bowl|Stage|Title|Class|Article) ([IVX]{1,5})\b",
+            _roman,
+            group=1,
+        ),
     )
 
 
@@ -68,7 +89,9 @@ def _telephone() -> tuple[Rule, ...]:
     return (
         rule(rf"(?<![\w+])(\+\s?\d{{1,3}}[\s.(-]{{0,2}}(?:\d[\s().-]{{0,2}}){{5,13}}\d){extension}(?!\d)", _phone),
         rule(rf"(?<![\w+(])((?:1[\s.-]?)?\(\d{{3}}\)[\s.-]?\d{{3}}[\s.-]?\d{{4}}){extension}(?!\d)", _phone),
-        rule(rf"(?<![\w+(./-])((?:1[\s.-])?\d{{3}}([\s.-])\d{{3}}\2\d{{4}}){extension}(?![\d-])", lambda m: _phone(m, 3)),
+        rule(
+            rf"(?<![\w+(./-])((?:1[\s.-])?\d{{3}}([\s.-])\d{{3}}\2\d{{4}}){extension}(?![\d-])", lambda m: _phone(m, 3)
+        ),
         rule(r"(?<![\w+(./-])(1-)?(8\d\d)-(\d{3}-)?([A-Z]{4,10})\b", _vanity),
         rule(rf"(?<![\w+(.,/$€£-])(\d{{3}}[-\s]\d{{4}}){extension}(?![\w-]|[.,]\d|\s\d)", _local),
         rule(r"(?<![\w+(.,/$€£-])(0\d{2,4}[\s-]\d{3,4}(?:[\s-]\d{3,4})?)(?![\w-]|[.,]\d)", _phone),
@@ -200,7 +223,7 @@ def _measure(found: re.Match[str]) -> str | None:
 
 
 def _plural_unit(noun: str) -> str:
-    """"degrees Celsius", "miles per hour", "square feet"."""
+    """ "degrees Celsius", "miles per hour", "square feet"."""
     if noun.startswith("degree"):
         return "degrees" + noun[6:]
     head, per, rest = noun.partition(" per ")
@@ -243,7 +266,7 @@ def _ordinal(found: re.Match[str]) -> str:
 
 
 def _range(found: re.Match[str]) -> str | None:
-    """"5 - 10" may be a subtraction; nobody minds "to"."""
+    """ "5 - 10" may be a subtraction; nobody minds "to"."""
     return " to " if found[0] == "-" or found.string[found.start() - 1] == "%" else None
 
 
@@ -252,7 +275,10 @@ def _code(found: re.Match[str]) -> str:
     return digits(figures) if len(figures) <= 6 else _grouped(phones.by_length(figures))
 
 
-_BEFORE_A_YEAR = re.compile(r"(?:in|since|of|from|until|till|by|year|circa|before|after|through|to|and|early|late|class of|during|around)\s$", re.I)
+_BEFORE_A_YEAR = re.compile(
+    r"(?:in|since|of|from|until|till|by|year|circa|before|after|through|to|and|early|late|class of|during|around)\s$",
+    re.I,
+)
 
 
 def _year(found: re.Match[str]) -> str | None:
@@ -275,7 +301,7 @@ def _roman(found: re.Match[str]) -> str | None:
 
 
 def _mixed(found: re.Match[str]) -> str | None:
-    """"A12", "MP3", "4K", "B2B"; a longer mixture is a code and spelled."""
+    """ "A12", "MP3", "4K", "B2B"; a longer mixture is a code and spelled."""
     token = found[1]
     runs = re.findall(r"[A-Za-z]+|\d+", token)
     if len(token) > 5 and len(runs) >= 2 and token.upper() == token or len(runs) > 3:

@@ -22,7 +22,7 @@ MOST_DIGITS = 15
 
 
 def cardinal(number: int) -> str:
-    """"one thousand two hundred fifty". Below zero with "minus". Raises ValueError beyond ``MOST_DIGITS`` digits."""
+    """ "one thousand two hundred fifty". Below zero with "minus". Raises ValueError beyond ``MOST_DIGITS`` digits."""
     if number < 0:
         return f"minus {cardinal(-number)}"
     if number >= 10**MOST_DIGITS:
@@ -45,12 +45,16 @@ def _below_thousand(number: int) -> str:
     hundreds, rest = divmod(number, 100)
     words = [f"{_ONES[hundreds]} hundred"] if hundreds else []
     if rest or not hundreds:
-        words.append(_ONES[rest] if rest < 20 else "-".join(filter(None, (_TENS[rest // 10], _ONES[rest % 10] if rest % 10 else ""))))
+        words.append(
+            _ONES[rest]
+            if rest < 20
+            else "-".join(filter(None, (_TENS[rest // 10], _ONES[rest % 10] if rest % 10 else "")))
+        )
     return " ".join(words)
 
 
 def ordinal(number: int) -> str:
-    """"twenty-first"."""
+    """ "twenty-first"."""
     words = cardinal(number)
     cut = max(words.rfind(" "), words.rfind("-")) + 1
     last = words[cut:]
@@ -60,7 +64,7 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """"nineteen eighty-four", "two thousand five", "twenty twenty-six", "nineteen oh five"."""
+    """ "nineteen eighty-four", "two thousand five", "twenty twenty-six", "nineteen oh five"."""
     hundreds, rest = divmod(number, 100)
     if not 1000 <= number <= 2999 or hundreds % 10 == 0 and rest < 10:
         return cardinal(number)

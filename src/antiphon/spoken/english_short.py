@@ -11,7 +11,9 @@ _FUNCTION_WORDS = frozenset(
     "a an the in on at to from by of for with and or is was our your my his her this that see ask call visit near".split()
 )
 
-_STARTS = re.compile(r"\s{1,2}(?:The|It|We|I|You|He|She|They|This|That|These|But|And|If|In|On|At|My|Our|Your|Please|What|Who|How|When|Do|So)\b")
+_STARTS = re.compile(
+    r"\s{1,2}(?:The|It|We|I|You|He|She|They|This|That|These|But|And|If|In|On|At|My|Our|Your|Please|What|Who|How|When|Do|So)\b"
+)
 
 
 def rules() -> tuple[Rule, ...]:
@@ -38,7 +40,7 @@ def _stop(found: re.Match[str]) -> str:
 
 
 def _street(found: re.Match[str]) -> str | None:
-    """"Main St." and "5th Ave", not "St. Louis" or "See Dr. Lee": a name stands before it."""
+    """ "Main St." and "5th Ave", not "St. Louis" or "See Dr. Lee": a name stands before it."""
     text = found.string
     before = text[max(0, found.start() - 40) : found.start()].rstrip(" ").split()
     if not before or text[found.start() - 1 : found.start()] != " ":
@@ -67,5 +69,5 @@ def _letters(found: re.Match[str]) -> str:
 
 
 def _initial(found: re.Match[str]) -> str | None:
-    """"John F. Kennedy"."""
+    """ "John F. Kennedy"."""
     return None if found[1] == "I" else found[1]

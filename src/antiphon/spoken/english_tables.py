@@ -92,7 +92,23 @@ ALWAYS = {
     "E.g": "For example", "I.e": "That is", "Jan": "January", "Feb": "February", "Aug": "August", "Sept": "September",
     "Oct": "October", "Nov": "November", "Dec": "December",
 }  # fmt: skip
-WITHOUT_A_DOT = {"vs", "etc", "aka", "Blvd", "Ave", "Mr", "Mrs", "Dr", "Dept", "dept", "approx", "appt", "Appt", "Attn", "Prof"}
+WITHOUT_A_DOT = {
+    "vs",
+    "etc",
+    "aka",
+    "Blvd",
+    "Ave",
+    "Mr",
+    "Mrs",
+    "Dr",
+    "Dept",
+    "dept",
+    "approx",
+    "appt",
+    "Appt",
+    "Attn",
+    "Prof",
+}
 """Those that are often written without their dot, and are no words."""
 
 DOMAINS = frozenset(

@@ -9,7 +9,17 @@ from antiphon.spoken.english_tables import DOMAINS, WORDS_OF_DOMAINS
 from antiphon.spoken.rules import Rule, rule
 
 _PIECES = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
-_SAID = {".": "dot", "-": "dash", "_": "underscore", "+": "plus", "/": "slash", "@": "at", "~": "tilde", "#": "hash", "=": "equals"}
+_SAID = {
+    ".": "dot",
+    "-": "dash",
+    "_": "underscore",
+    "+": "plus",
+    "/": "slash",
+    "@": "at",
+    "~": "tilde",
+    "#": "hash",
+    "=": "equals",
+}
 _TRAILING = ".,;:!?)'\"*"
 
 
@@ -45,7 +55,11 @@ def _bare_domain(found: re.Match[str]) -> str | None:
     last = host.rpartition(".")[2]
     if last != last.lower() and last != last.upper():
         return None  # "end.In the" is two sentences
-    if last in ("no", "at", "in", "it", "me", "us", "be", "name", "pro", "int") and "/" not in whole and host.count(".") < 2:
+    if (
+        last in ("no", "at", "in", "it", "me", "us", "be", "name", "pro", "int")
+        and "/" not in whole
+        and host.count(".") < 2
+    ):
         return None  # "ask him.no way"
     if host.replace(".", "").isdigit():
         return None

@@ -11,13 +11,9 @@ from antiphon.spoken.rules import Rule, rule
 
 _N = r"(\d{1,3}(?:,\d{3}){1,6}|\d{1,40})"
 _FREE = r"(?<![\d.,])"
-_NATIVE_COUNTERS = (
-    "가지|개|군데|그루|달|대|마리|명|번|벌|병|사람|살|상자|송이|시간|시|잔|장|조각|켤레|쌍|통|판|팀|곳|그릇|분께|분이|분을|분의|분은|분 계|끼|배"
-)
+_NATIVE_COUNTERS = "가지|개|군데|그루|달|대|마리|명|번|벌|병|사람|살|상자|송이|시간|시|잔|장|조각|켤레|쌍|통|판|팀|곳|그릇|분께|분이|분을|분의|분은|분 계|끼|배"
 _NATIVE_ONLY_BELOW = {"대": 20, "번": 20, "장": 99, "배": 20, "시": 12}
-_SINO_COUNTERS = (
-    "개월|개국|개년|년|월|일|분|초|층|호|원|위|등|도|주|회|점|인분|인|인용|세|학년|반|교시|쪽|페이지|권|번지|번길|동|호실|호선|박|급|차|조|만|억"
-)
+_SINO_COUNTERS = "개월|개국|개년|년|월|일|분|초|층|호|원|위|등|도|주|회|점|인분|인|인용|세|학년|반|교시|쪽|페이지|권|번지|번길|동|호실|호선|박|급|차|조|만|억"
 _UNITS = {
     "kg": "킬로그램", "g": "그램", "mg": "밀리그램", "km": "킬로미터", "m": "미터", "cm": "센티미터", "mm": "밀리미터", "ml": "밀리리터",
     "mL": "밀리리터", "L": "리터", "l": "리터", "GB": "기가바이트", "MB": "메가바이트", "KB": "킬로바이트", "TB": "테라바이트",
@@ -48,11 +44,18 @@ def rules() -> tuple[Rule, ...]:
         rule(r"(?<![\d+])(\+\d{1,3}[-\s]\d{1,3}(?:[-\s]\d{2,5}){1,4}|\+\d{8,15})(?!\d)", _phone),
         rule(r"(?<![\d-])(0\d{1,3}[-.)\s]\s?\d{3,4}[-.\s]\d{4}|1\d{3}-\d{4}|\d{3,4}-\d{4}|01\d{8,9})(?![\d-])", _phone),
         rule(r"(?<![\d-])(\d{2,6}(?:-\d{2,7}){2,4})(?![\d-])", _phone),
-        rule(r"(?:번호|코드|암호|비밀번호|인증번호|계좌)(?:는|은|가|:)?\s{1,2}(\d{3,16})(?![\d,])", lambda m: digits(m[1]), group=1),
+        rule(
+            r"(?:번호|코드|암호|비밀번호|인증번호|계좌)(?:는|은|가|:)?\s{1,2}(\d{3,16})(?![\d,])",
+            lambda m: digits(m[1]),
+            group=1,
+        ),
         # Amounts
         rule(rf"([-−])?({money})\s?{_N}(\.\d{{1,4}})?({'|'.join(_SCALED)})?", _money),
         rule(rf"{_FREE}(영하|[-−+])?\s?{_N}(\.\d{{1,20}})?\s?(°C|℃|도\s?C)", _celsius),
-        rule(rf"{_FREE}(?:(?<![\w)])([-−]))?{_N}(\.\d{{1,20}})?\s?[~∼～–-]\s?{_N}(\.\d{{1,20}})?\s?({units}|{_NATIVE_COUNTERS}|{_SINO_COUNTERS})(?![a-zA-Z])", _range),
+        rule(
+            rf"{_FREE}(?:(?<![\w)])([-−]))?{_N}(\.\d{{1,20}})?\s?[~∼～–-]\s?{_N}(\.\d{{1,20}})?\s?({units}|{_NATIVE_COUNTERS}|{_SINO_COUNTERS})(?![a-zA-Z])",
+            _range,
+        ),
         rule(rf"{_FREE}(?:(?<![\w)])([-−]))?{_N}(\.\d{{1,20}})?\s?({units})(?![a-zA-Z])", _measure),
         rule(rf"{_FREE}제\s?(\d{{1,6}})\s?(?=[가-힣])", lambda m: f"제{sino(int(m[1]))} "),
         rule(rf"{_FREE}(\d{{1,2}})\s?번째", _nth),
@@ -178,12 +181,16 @@ def _counted(found: re.Match[str]) -> str | None:
     """Native before what is counted; figures too large for that, and numbers of things, are left to the next rule."""
     text, count = found.string, int(found[1])
     rest = text[found.end() :]
-    if re.match(_SINO_COUNTERS, rest) and not re.match(r"(?:개(?!월|국|년)|대|번(?!지|길)|장|분[께이을의은]|분 계)", rest):
+    if re.match(_SINO_COUNTERS, rest) and not re.match(
+        r"(?:개(?!월|국|년)|대|번(?!지|길)|장|분[께이을의은]|분 계)", rest
+    ):
         return None
     counter = re.match(_NATIVE_COUNTERS, rest)
     if counter is None or found[1][0] == "0" or not 1 <= count <= _NATIVE_ONLY_BELOW.get(counter[0], 99):
         return None
-    if counter[0] == "번" and re.match(r"번(?:\s?(?:버스|출구|문제|방|창구|게이트|홀|선수|트랙|을 누르|를 누르|을 눌))", rest):
+    if counter[0] == "번" and re.match(
+        r"번(?:\s?(?:버스|출구|문제|방|창구|게이트|홀|선수|트랙|을 누르|를 누르|을 눌))", rest
+    ):
         return None
     if counter[0] == "대" and re.match(r"대(?:의|가 되|초반|중반|후반|\s?초반|\s?여성|\s?남성)", rest):
         return None

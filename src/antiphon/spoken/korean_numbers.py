@@ -13,7 +13,7 @@ MOST_DIGITS = 16
 
 
 def sino(number: int) -> str:
-    """"천이백오십". Raises ValueError beyond ``MOST_DIGITS`` digits."""
+    """ "천이백오십". Raises ValueError beyond ``MOST_DIGITS`` digits."""
     if number == 0:
         return "영"
     if number >= 10**MOST_DIGITS:
@@ -38,7 +38,7 @@ def _below_ten_thousand(number: int) -> str:
 
 
 def native(number: int) -> str:
-    """"스물한" (before a counter): 1 to 99. Raises ValueError outside."""
+    """ "스물한" (before a counter): 1 to 99. Raises ValueError outside."""
     if not 1 <= number <= 99:
         raise ValueError("native numbers end at 99")
     tens, ones = divmod(number, 10)

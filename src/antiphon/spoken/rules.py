@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Rule:
     pattern: re.Pattern[str]
     say: Callable[[re.Match[str]], str | None]
     group: int = 0
+    needs_digit: bool = False
+    """It can find nothing in a text without figures: most texts are spared most rules."""
 
 
 def rule(pattern: str, say: Callable[[re.Match[str]], str | None] | str, *, group: int = 0, flags: int = 0) -> Rule:
@@ -26,3 +28,8 @@ def rule(pattern: str, say: Callable[[re.Match[str]], str | None] | str, *, grou
 
 def _always(said: str) -> Callable[[re.Match[str]], str]:
     return lambda _match: said
+
+
+def needing_digits(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The same rules, left out where a text holds no figure."""
+    return tuple(replace(each, needs_digit=True) for each in rules)

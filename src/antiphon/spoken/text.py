@@ -21,6 +21,9 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _LONE_MARK = re.compile(r"[.,;:!?…]+")
 _STOPS = ".,;:!?…"
 _EDGES = ".,;:!?…\"'“”‘’()[]"
+_FIGURE = re.compile(r"\d")
+MAX_CHARACTERS = 10_000
+"""Ten minutes of speech; no voice takes so long a text at once. What lies behind it is left as it is written."""
 _LONGEST_ENTRY_WORDS = 4
 """How many words an entry of the pronunciation dictionary may have."""
 
@@ -45,14 +48,17 @@ def spoken(text: str, language: str = "en", pronunciations: Mapping[str, str] | 
     ``pronunciations`` are how the words of an assistant are said; entries that hold a capital letter match in that case only.
     """
     primary = "ko" if _HANGUL.search(text) else re.split(r"[-_+]", language.lower(), maxsplit=1)[0]
-    parts = _Parts(text)
+    head, tail = text[:MAX_CHARACTERS], text[MAX_CHARACTERS:]
+    parts = _Parts(head)
+    figures = _FIGURE.search(head) is not None
     for rule in cleaning.rules():
         parts.apply(rule)
     if pronunciations:
-        parts.replace(_entries(text, pronunciations))
+        parts.replace(_entries(head, pronunciations))
     for rule in _rules_of(primary):
-        parts.apply(rule)
-    return parts.assemble()
+        if figures or not rule.needs_digit:
+            parts.apply(rule)
+    return parts.assemble(tail)
 
 
 @lru_cache(maxsize=8)
@@ -120,8 +126,9 @@ class _Parts:
         self._taken[start:end] = b"\1" * (end - start)
         self._said.append((start, end, said))
 
-    def assemble(self) -> SpokenText:
-        text = self._text
+    def assemble(self, tail: str = "") -> SpokenText:
+        """``tail`` follows as it is."""
+        text = self._text = self._text + tail
         spans = [match.span() for match in _WORD.finditer(text)]
         starts = [start for start, _ in spans]
         written = tuple(text[start:end] for start, end in spans)
