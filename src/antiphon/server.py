@@ -32,7 +32,6 @@ def open_socket(settings: Settings) -> socket.socket:
         listener.close()
         problem = error.strerror or type(error).__name__
         raise OSError(error.errno, f"cannot listen on {settings.host}, port {settings.port}: {problem}") from None
-    listener.set_inheritable(True)
     return listener
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from antiphon.errors import ProviderError
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class Obedient:
-    """Answers ``echo``; ``raise``, ``refuse``, ``crash``, ``hang``, ``garbage`` and ``long`` do what they say."""
+    """Answers ``echo`` and ``note``; ``raise``, ``refuse``, ``crash``, ``hang``, ``garbage`` and ``long`` do what they say."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         if options.get("broken"):
             raise RuntimeError("text that must not be shown")
         self._options = options
+        self._notes: list[int] = []
 
     def warm(self) -> None:
         sys.stdout.write("engines print\n")
@@ -39,6 +41,16 @@ class Obedient:
             os.kill(os.getpid(), signal.SIGKILL)
         elif frame.kind == "hang":
             time.sleep(60)
+        elif frame.kind == "note":
+            self._notes.append(frame.stream)
+            time.sleep(0.001)
+        elif frame.kind == "notes":
+            link.send(Frame(frame.stream, "notes", {"streams": self._notes}))
+        elif frame.kind == "loop":
+            while True:
+                pass
+        elif frame.kind == "work":
+            time.sleep(float(frame.fields["seconds"]))
         elif frame.kind == "garbage":
             link.send(Frame(frame.stream, "before"))
             os.write(int(sys.argv[1]), b"\xff" * 8)
@@ -48,3 +60,18 @@ class Obedient:
                 pieces += 1
                 link.send(Frame(frame.stream, "piece", {"number": pieces}))
                 time.sleep(0.001)
+
+
+class Mortal(Obedient):
+    """Obedient once; from its first crash on it dies at every start, for as long as the file ``mark`` is there."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        self._mark = Path(options["mark"])
+        if self._mark.exists():
+            os._exit(3)
+
+    def handle(self, frame: Frame, link: Link) -> None:
+        if frame.kind == "crash":
+            self._mark.touch()
+        super().handle(frame, link)

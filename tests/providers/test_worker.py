@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import select
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from antiphon.errors import ProviderUnavailable
 from antiphon.providers.worker import MAX_UNSENT_BYTES, WorkerPool, WorkerStream
+from antiphon.providers.worker_connection import MAX_EARLY_BYTES
 from antiphon.providers.worker_frames import Frame
+from antiphon.providers.worker_queue import MAX_STREAM_BYTES
 
 PATIENCE_S = 20.0
 HERE = str(Path(__file__).parent)
@@ -45,6 +50,7 @@ class Caller:
         self.stream: WorkerStream = pool.open(self.received.put_nowait, self.lost.put_nowait)
 
     async def ask(self, kind: str, payload: bytes = b"") -> Frame:
+        """One frame, and the next that comes back."""
         assert self.stream.send(kind, payload=payload)
         return await self.next()
 
@@ -58,6 +64,13 @@ class Caller:
 
     async def process(self) -> int:
         return int((await self.ask("echo")).fields["process"])
+
+
+async def answering(pool: WorkerPool) -> Caller:
+    """A caller that has had an answer: the pool's process is up."""
+    caller = Caller(pool)
+    await caller.process()
+    return caller
 
 
 async def reopened(pool: WorkerPool) -> Caller:
@@ -124,15 +137,137 @@ async def test_every_stream_of_a_lost_process_is_told_and_the_next_one_works(poo
     assert await (await reopened(pool)).process() != first
 
 
-async def test_a_process_that_hangs_is_replaced() -> None:
-    pool = WorkerPool("obedient", OBEDIENT, ping_every_s=0.05, hung_after_s=0.2, close_within_s=0.2)
+@pytest.mark.parametrize("how", ["hang", "loop", "stop"])
+async def test_a_process_that_hangs_is_killed_and_replaced_and_its_streams_are_told(how: str) -> None:
+    pool = WorkerPool("obedient", OBEDIENT, hung_after_s=1.0, close_within_s=30.0)
+    await pool.start()
+    caller, innocent = Caller(pool), Caller(pool)
+    first = await innocent.process()
+    if how == "stop":
+        os.kill(first, signal.SIGSTOP)
+    else:
+        assert caller.stream.send(how)
+    await caller.loss()
+    await innocent.loss()
+    await asyncio.to_thread(wait_until_gone, first)
+    assert await (await reopened(pool)).process() != first
+    assert pool.health.restarts == 1
+    await pool.close()
+
+
+async def test_a_process_that_works_through_much_is_not_taken_for_one_that_hangs() -> None:
+    pool = WorkerPool("obedient", OBEDIENT, ping_every_s=0.05, hung_after_s=2.0)
     await pool.start()
     caller = Caller(pool)
     first = await caller.process()
-    assert caller.stream.send("hang")
-    await caller.loss()
-    assert await (await reopened(pool)).process() != first
+    for _ in range(40):
+        assert caller.stream.send("work", {"seconds": 0.1})
+    assert await caller.process() == first
     await pool.close()
+
+
+async def test_who_comes_while_a_process_starts_waits_for_it() -> None:
+    pool = WorkerPool("obedient", OBEDIENT)
+    starting = asyncio.create_task(pool.start())
+    caller = Caller(pool)
+    assert (await caller.ask("echo", b"early")).payload == b"early"
+    await starting
+    await pool.close()
+
+
+async def test_who_waits_for_a_process_that_cannot_run_is_told_why() -> None:
+    pool = WorkerPool("obedient", OBEDIENT, {"broken": True})
+    starting = asyncio.create_task(pool.start())
+    caller = Caller(pool)
+    assert caller.stream.send("echo")
+    assert "RuntimeError" in await caller.loss() or not pool.health.up
+    with pytest.raises(ProviderUnavailable):
+        await starting
+    with pytest.raises(ProviderUnavailable, match="RuntimeError"):
+        Caller(pool)
+
+
+async def test_what_is_sent_before_there_is_a_process_is_bounded() -> None:
+    pool = WorkerPool("obedient", OBEDIENT)
+    caller = Caller(pool)
+    piece = bytes(64 * 1024)
+    sent = 0
+    while caller.stream.send("echo", payload=piece):
+        sent += len(piece)
+        assert sent <= MAX_EARLY_BYTES
+    await pool.close()
+    assert "not running" in await caller.loss()
+
+
+async def test_one_that_dies_at_each_start_is_tried_less_and_less_often_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    pool = WorkerPool("obedient", "engines_for_tests:Mortal", {"mark": str(tmp_path / "once")})
+    await pool.start()
+    caller = Caller(pool)
+    assert caller.stream.send("crash")
+    await caller.loss()
+    async with asyncio.timeout(PATIENCE_S):
+        while pool.health.restarts < 5:
+            await asyncio.sleep(0.01)
+    with pytest.raises(ProviderUnavailable):
+        Caller(pool)
+    assert pool.health.up == 0
+    (tmp_path / "once").unlink()
+    async with asyncio.timeout(PATIENCE_S):
+        while pool.health.up == 0:
+            await asyncio.sleep(0.01)
+    await pool.close()
+
+
+async def test_one_that_was_of_use_before_it_died_is_started_again_at_once(pool: WorkerPool) -> None:
+    for _ in range(6):
+        caller = await answering(pool)
+        assert caller.stream.send("crash")
+        await caller.loss()
+    # With a delay that doubles, nobody would be taken any more.
+    await answering(pool)
+    assert pool.health.restarts == 6
+
+
+async def test_what_is_queued_takes_turns_and_live_speech_comes_first(pool: WorkerPool) -> None:
+    hog, other, live = await answering(pool), await answering(pool), await answering(pool)
+    for _ in range(500):
+        assert hog.stream.queue("note")
+    for _ in range(10):
+        assert other.stream.queue("note")
+    assert live.stream.send("note")
+    assert (await live.ask("echo", b"live")).payload == b"live"
+    assert hog.stream.behind, "the hog's own work is far from done"
+    notes = (await live.ask("notes")).fields["streams"]
+    assert len(notes) < 100
+    assert other.stream.send("notes"), "stands behind what it has queued"
+    notes = (await other.next()).fields["streams"]
+    mine = [stream for stream in notes if stream == other.stream._number]
+    assert len(mine) == 10
+    assert len(notes) < 100
+
+
+async def test_a_queue_is_bounded_for_each_stream_and_forgotten_with_it(pool: WorkerPool) -> None:
+    hog, other = await answering(pool), await answering(pool)
+    assert hog.stream.send("work", {"seconds": 0.5})
+    piece = bytes(128 * 1024)
+    queued = 0
+    while hog.stream.queue("note", payload=piece):
+        queued += len(piece)
+        assert queued <= MAX_STREAM_BYTES
+    assert other.stream.queue("note", payload=piece), "the pot is not one for all"
+    hog.stream.close()
+    assert (await other.ask("echo", b"next")).payload == b"next"
+    assert len((await other.ask("notes")).fields["streams"]) <= 3
+
+
+async def test_whoever_queues_is_told_when_it_is_its_turn(pool: WorkerPool) -> None:
+    caller = await answering(pool)
+    sent = asyncio.Event()
+    assert caller.stream.queue("note")
+    assert caller.stream.queue("note", on_sent=sent.set)
+    assert not sent.is_set()
+    async with asyncio.timeout(PATIENCE_S):
+        await sent.wait()
 
 
 async def test_long_work_stops_when_its_stream_is_closed(pool: WorkerPool) -> None:
@@ -181,28 +316,95 @@ async def test_an_engine_that_cannot_run_says_why(engine: str, options: dict[str
     await pool.close()
 
 
+# ------------------------------------------------------------------------------------------------ what a process has of ours
+
+
 SERVER = """
-import asyncio, sys
+import asyncio, socket, sys
 from antiphon.providers.worker import WorkerPool
 
 async def main():
-    pool = WorkerPool("obedient", "engines_for_tests:Obedient")
+    listener = socket.create_server(("127.0.0.1", 0))
+    pool = WorkerPool("obedient", "engines_for_tests:Obedient", processes=2)
     await pool.start()
-    told = asyncio.Event()
-    stream = pool.open(lambda frame: (print(frame.fields["process"], flush=True), told.set()), print)
-    stream.send("echo")
-    await told.wait()
+    streams = []
+    for _ in range(2):
+        told = asyncio.get_running_loop().create_future()
+        stream = pool.open(told.set_result, print)
+        stream.send("echo")
+        streams.append((stream, (await told).fields["process"]))
+    for stream, _ in streams:
+        if sys.argv[2] != "idle":
+            stream.send(sys.argv[2])
+    print(listener.getsockname()[1], *(process for _, process in streams), flush=True)
     await asyncio.sleep(60)
 
-asyncio.run(main())
+if sys.argv[1] == "uvloop":
+    import uvloop
+    asyncio.Runner(loop_factory=uvloop.new_event_loop).run(main())
+else:
+    asyncio.run(main())
 """
+SECRETS = {
+    "ANTIPHON_TWILIO__AUTH_TOKEN": "the-token",
+    "ANTIPHON_TOKEN_SECRET": "the-secret",
+    "OPENAI_API_KEY": "the-key",
+    "HOME": "/home/somebody",
+}
 
 
-def test_workers_end_with_a_server_that_was_killed() -> None:
-    server = subprocess.Popen((sys.executable, "-c", SERVER), stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    with server.stdout:
-        process = int(server.stdout.readline())
-        server.send_signal(signal.SIGKILL)
-        server.wait(PATIENCE_S)
-    wait_until_gone(process)
+@contextmanager
+def server(loop: str, engines_do: str = "idle") -> Iterator[tuple[subprocess.Popen[str], int, list[int]]]:
+    """A process with two engines: itself, the port it listens on, and the engines' processes."""
+    arguments = (sys.executable, "-c", SERVER, loop, engines_do)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env={**os.environ, **SECRETS})
+    assert process.stdout is not None
+    with process.stdout:
+        port, *engines = map(int, process.stdout.readline().split())
+        try:
+            yield process, port, engines
+        finally:
+            process.kill()
+            process.wait(PATIENCE_S)
+
+
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+
+
+@LOOPS
+def test_an_engine_has_no_descriptor_but_its_own(loop: str) -> None:
+    with server(loop) as (_, _, engines):
+        for engine in engines:
+            there = [os.readlink(f"/proc/{engine}/fd/{number}") for number in os.listdir(f"/proc/{engine}/fd")]
+            assert sorted(name.partition(":")[0] for name in there) == ["/dev/null", "/dev/null", "/dev/null", "socket"]
+
+
+@LOOPS
+def test_an_engine_is_told_no_setting_and_no_secret(loop: str) -> None:
+    with server(loop) as (_, _, engines):
+        for engine in engines:
+            variables = Path(f"/proc/{engine}/environ").read_bytes().split(b"\0")
+            names = {variable.partition(b"=")[0].decode() for variable in variables if variable}
+            assert "PYTHONPATH" in names
+            assert not names & set(SECRETS)
+            assert not [name for name in names if not re.match(ALLOWED, name)]
+
+
+ALLOWED = (
+    r"(PATH|LANG|LANGUAGE|TMPDIR|TZ|LD_LIBRARY_PATH|LC_.*|PYTHON.*|OPENBLAS.*|OMP_.*|MKL_.*|MALLOC_.*)$"
+)
+
+
+@LOOPS
+@pytest.mark.parametrize("doing", ["idle", "hang", "loop", "stopped"])
+def test_engines_end_with_a_server_that_was_killed_and_its_port_is_free(loop: str, doing: str) -> None:
+    with server(loop, "idle" if doing == "stopped" else doing) as (process, port, engines):
+        if doing == "stopped":
+            for engine in engines:
+                os.kill(engine, signal.SIGSTOP)
+        process.kill()
+        process.wait(PATIENCE_S)
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+        for engine in engines:
+            wait_until_gone(engine)

@@ -5,77 +5,61 @@ in processes of its own, behind a socket pair that the event loop reads like any
 a process. What is promised:
 
 - Nothing here blocks or awaits while a call is live: ``WorkerStream.send`` writes or refuses.
-- Everything is bounded. While ``MAX_UNSENT_BYTES`` wait for one process to read, further frames are *refused* (``send``
-  returns False) and the caller fails its utterance; nothing is dropped silently.
-- A process that dies, breaks the protocol or stops answering pings loses its streams, each of which is told once; it is started
-  again with a growing delay (0.1 s … 30 s, from the start again after a minute of health).
-- ``close`` ends the processes by closing their socket and kills after 2 s. A process whose server died sees the same end of file.
+- Everything is bounded. Where too much waits for one process to read, further frames are *refused* (``send`` returns False) and
+  the caller fails its utterance; nothing is dropped silently. What is faster than speech is *queued* and done in turns.
+- A process that dies, breaks the protocol or stops giving signs of life loses its streams, each of which is told once; it is killed and
+  started again: at once where it had been of use, with a growing delay (0.1 s … 30 s) where it dies again and again at its start.
+- A stream opened while the process is still starting waits for it. Where it cannot be expected soon, ``open`` raises.
+- ``close`` ends the processes by closing their socket and kills after 2 s. A process whose server died is killed by the kernel.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import socket
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import structlog
 
-from antiphon.errors import MalformedMessage, ProviderUnavailable
-from antiphon.providers.worker_frames import Frame, FrameReader, encode
+from antiphon.errors import ProviderUnavailable
+from antiphon.providers.worker_connection import (
+    MAX_UNSENT_BYTES,
+    Connection,
+    OnFrame,
+    OnLost,
+    WorkerStream,
+    connect,
+)
+from antiphon.providers.worker_frames import Frame
 
-MAX_UNSENT_BYTES = 1024 * 1024
+__all__ = ["MAX_UNSENT_BYTES", "OnFrame", "OnLost", "PoolHealth", "WorkerPool", "WorkerStream"]
+
 READY_TIMEOUT_S = 20.0
+"""From the start of a process until it says what it can do, and from there until it has loaded everything."""
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 30.0
 HEALTHY_AFTER_S = 60.0
-
-_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-"""One process is one core: threads of numpy's own would wait for each other on products of a few thousand numbers."""
-
-OnFrame = Callable[[Frame], None]
-OnLost = Callable[[str], None]
+SOON_S = 1.0
+"""A process that is started again within this is worth waiting for."""
+WAIT_S = 8.0
+"""How long a stream waits for a process. What it is for fails earlier: callers' patience ends before."""
+_NOT_RUNNING = "its worker process is not running"
 
 log = structlog.get_logger(__name__)
 
 
-class WorkerStream:
-    """One call's conversation with one process. Made by ``WorkerPool.open``."""
+@dataclass(frozen=True, slots=True)
+class PoolHealth:
+    """What can be told of an engine's processes."""
 
-    def __init__(self, connection: _Connection, number: int, on_frame: OnFrame, on_lost: OnLost) -> None:
-        self._connection: _Connection | None = connection
-        self._number = number
-        self._on_frame = on_frame
-        self._on_lost = on_lost
-
-    def send(self, kind: str, fields: Mapping[str, Any] | None = None, payload: bytes = b"") -> bool:
-        """False where it was refused: the process is lost or reads too slowly."""
-        if self._connection is None:
-            return False
-        return self._connection.send(Frame(self._number, kind, fields or {}, payload))
-
-    def close(self) -> None:
-        """Tell the process to forget this stream; nothing is delivered after this. Safe to call twice."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            connection.forget(self._number)
-
-    def deliver(self, frame: Frame) -> None:
-        """For the connection: a frame has come."""
-        if self._connection is not None:
-            self._on_frame(frame)
-
-    def lose(self, problem: str) -> None:
-        """For the connection: the process is gone."""
-        if self._connection is not None:
-            self._connection = None
-            self._on_lost(problem)
+    processes: int
+    up: int
+    """Of them, how many are ready."""
+    restarts: int
+    """Processes that were started in place of one that was lost, or tried to."""
 
 
 class WorkerPool:
@@ -88,18 +72,27 @@ class WorkerPool:
         options: Mapping[str, Any] | None = None,
         *,
         processes: int = 1,
-        ping_every_s: float = 5.0,
+        ping_every_s: float | None = None,
         hung_after_s: float = 20.0,
         close_within_s: float = 2.0,
     ) -> None:
-        """``name`` is the provider's registry name, for errors and logs."""
+        """``name`` is the provider's registry name, for errors and logs. A process that gives no sign of life for ``hung_after_s`` while it
+        has something to do is killed: choose it longer than the longest piece of work that one frame can be, on a busy machine."""
         self._name = name
-        limits = _Limits(ping_every_s, hung_after_s, close_within_s)
+        limits = _Limits(ping_every_s or min(1.0, hung_after_s / 4), hung_after_s, close_within_s)
         encoded = orjson.dumps(dict(options or {})).decode()
-        self._workers = [_Worker(name, engine, encoded, limits) for _ in range(processes)]
+        self._workers = [_Worker(name, engine, encoded, limits, self._came, self._failed) for _ in range(processes)]
+        self._waiting: dict[WorkerStream, asyncio.TimerHandle] = {}
+        self._closed = False
+
+    @property
+    def health(self) -> PoolHealth:
+        up = sum(worker.alive is not None for worker in self._workers)
+        return PoolHealth(len(self._workers), up, sum(worker.restarts for worker in self._workers))
 
     async def start(self) -> None:
         """Start every process and wait until each is ready. Raises ProviderUnavailable, with none left running."""
+        self._closed = False
         outcomes = await asyncio.gather(*(worker.start() for worker in self._workers), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -107,15 +100,47 @@ class WorkerPool:
                 raise outcome
 
     def open(self, on_frame: OnFrame, on_lost: OnLost) -> WorkerStream:
-        """A stream on the process that has the fewest. Raises ProviderUnavailable while none is up."""
-        alive = [live for worker in self._workers if (live := worker.connection) is not None and not live.lost.done()]
-        if not alive:
-            raise ProviderUnavailable(self._name, "its worker process is not running")
-        return min(alive, key=lambda connection: len(connection.streams)).open(on_frame, on_lost)
+        """A stream on the process that has the fewest, or on the next one that is up. Raises ProviderUnavailable where none is expected
+        soon."""
+        stream = WorkerStream(on_frame, on_lost)
+        alive = [live for worker in self._workers if (live := worker.alive) is not None]
+        if alive:
+            min(alive, key=lambda connection: len(connection.streams)).open(stream)
+            return stream
+        if self._closed or not any(worker.expected for worker in self._workers):
+            raise ProviderUnavailable(self._name, self._workers[0].problem or _NOT_RUNNING)
+        loop = asyncio.get_running_loop()
+        self._waiting[stream] = loop.call_later(WAIT_S, self._give_up, stream)
+        return stream
 
     async def close(self) -> None:
         """End every process. Streams still open are told that they are lost. Safe to call twice."""
+        self._closed = True
+        self._lose_waiting(_NOT_RUNNING)
         await asyncio.gather(*(worker.close() for worker in self._workers))
+
+    def _came(self, connection: Connection) -> None:
+        """A process is up: whoever waits shares it."""
+        waiting, self._waiting = self._waiting, {}
+        for stream, timer in waiting.items():
+            timer.cancel()
+            if not stream.over:
+                connection.open(stream)
+
+    def _failed(self, problem: str) -> None:
+        """A process did not come up."""
+        if not any(worker.expected for worker in self._workers):
+            self._lose_waiting(problem)
+
+    def _give_up(self, stream: WorkerStream) -> None:
+        del self._waiting[stream]
+        stream.lose(_NOT_RUNNING)
+
+    def _lose_waiting(self, problem: str) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for stream, timer in waiting.items():
+            timer.cancel()
+            stream.lose(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +153,42 @@ class _Limits:
 class _Worker:
     """One process, started again whenever it ends before ``close``."""
 
-    def __init__(self, name: str, engine: str, options: str, limits: _Limits) -> None:
-        self.connection: _Connection | None = None
+    def __init__(
+        self,
+        name: str,
+        engine: str,
+        options: str,
+        limits: _Limits,
+        on_up: Callable[[Connection], None],
+        on_failed: Callable[[str], None],
+    ) -> None:
+        self.connection: Connection | None = None
         """None while no process is ready."""
+        self.expected = True
+        """Whether a process is up, or will be in a moment."""
+        self.problem = ""
+        """Why the last one did not come up."""
+        self.restarts = 0
         self._name = name
         self._engine = engine
         self._options = options
         self._limits = limits
+        self._on_up = on_up
+        self._on_failed = on_failed
         self._supervision: asyncio.Task[None] | None = None
 
+    @property
+    def alive(self) -> Connection | None:
+        live = self.connection
+        return live if live is not None and not live.lost.done() else None
+
     async def start(self) -> None:
+        self.expected = True
         live = await self._spawn()
         self._supervision = asyncio.create_task(self._supervise(live), name=f"worker-{self._name}")
 
     async def close(self) -> None:
+        self.expected = False
         if self._supervision is None:
             return
         self._supervision.cancel()
@@ -152,20 +199,25 @@ class _Worker:
             connection, self.connection = self.connection, None
             await connection.end(self._limits.close_within_s)
 
-    async def _supervise(self, live: _Connection | None) -> None:
+    async def _supervise(self, live: Connection | None) -> None:
         loop = asyncio.get_running_loop()
         delay_s = FIRST_DELAY_S
         while True:
             if live is not None:
                 born_s = loop.time()
+                hung = False
                 try:
-                    await self._watch(live)
+                    hung = await self._watch(live)
                 finally:
                     # Until it has ended it stays where ``close`` finds it, should we be cancelled here.
-                    await live.end(self._limits.close_within_s)
+                    await live.end(0 if hung else self._limits.close_within_s)
                     self.connection = None
-                if loop.time() - born_s >= HEALTHY_AFTER_S:
+                if live.useful or loop.time() - born_s >= HEALTHY_AFTER_S:
                     delay_s = FIRST_DELAY_S
+            self.restarts += 1
+            self.expected = delay_s <= SOON_S
+            if not self.expected:
+                self._on_failed(self.problem or _NOT_RUNNING)
             log.warning("worker_restarting", provider=self._name, delay_s=delay_s)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, LONGEST_DELAY_S)
@@ -174,24 +226,39 @@ class _Worker:
             except (ProviderUnavailable, OSError):
                 live = None
 
-    async def _watch(self, live: _Connection) -> None:
-        """Until the connection is lost. Pings tell an engine that hangs from one that has nothing to say.
+    async def _watch(self, live: Connection) -> bool:
+        """Until the connection is lost (False), or the engine hangs (True). Pings tell one that hangs from one that has nothing to say.
 
         Unanswered pings are counted, not seconds: when it was our own loop that stood still, that is one ping.
         """
         limits = self._limits
         unanswered = 0
-        while not live.lost.done() and unanswered * limits.ping_every_s < limits.hung_after_s:
+        while not live.lost.done():
             live.answered = False
             live.send(Frame(0, "ping"))
             await asyncio.wait((live.lost,), timeout=limits.ping_every_s)
             unanswered = 0 if live.answered else unanswered + 1
-        if not live.lost.done():
-            log.error("worker_hung", provider=self._name)
+            patience_s = limits.hung_after_s if live.warm else max(limits.hung_after_s, READY_TIMEOUT_S)
+            if unanswered * limits.ping_every_s >= patience_s:
+                log.error("worker_hung", provider=self._name)
+                return True
+        return False
 
-    async def _spawn(self) -> _Connection:
+    async def _spawn(self) -> Connection:
         """Start a process and wait until its engine is ready. Raises ProviderUnavailable, leaving nothing behind."""
-        connection = await _connect(self._engine, self._options)
+        try:
+            connection = await self._ready_process()
+        except ProviderUnavailable as unavailable:
+            self.problem = unavailable.problem
+            raise
+        self.problem = ""
+        self.expected = True
+        self.connection = connection
+        self._on_up(connection)
+        return connection
+
+    async def _ready_process(self) -> Connection:
+        connection = await connect(self._engine, self._options)
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 problem = await connection.ready
@@ -203,112 +270,4 @@ class _Worker:
         if problem:
             await connection.end(self._limits.close_within_s)
             raise ProviderUnavailable(self._name, problem)
-        self.connection = connection
         return connection
-
-
-async def _connect(engine: str, options: str) -> _Connection:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    process: asyncio.subprocess.Process | None = None
-    try:
-        process = await asyncio.create_subprocess_exec(
-            # -P: an engine's process must not import what happens to lie in the working directory.
-            *(sys.executable, "-P", "-m", "antiphon.providers.worker_process", str(theirs.fileno()), engine, options),
-            pass_fds=(theirs.fileno(),),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **_ONE_THREAD},
-        )
-        loop = asyncio.get_running_loop()
-        _, connection = await loop.create_unix_connection(partial(_Connection, process), sock=ours)
-    except BaseException:
-        ours.close()
-        if process is not None:
-            process.kill()
-            await process.wait()
-        raise
-    finally:
-        theirs.close()
-    return connection
-
-
-class _Connection(asyncio.Protocol):
-    """The server's end of one process's socket, and the streams on it."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        loop = asyncio.get_running_loop()
-        self.streams: dict[int, WorkerStream] = {}
-        self.ready: asyncio.Future[str] = loop.create_future()
-        """What keeps the engine from running; empty where nothing does."""
-        self.lost: asyncio.Future[None] = loop.create_future()
-        self.answered = False
-        """Set by whatever comes from the process."""
-        self._process = process
-        self._reader = FrameReader()
-        self._transport: asyncio.Transport | None = None
-        self._opened = 0
-
-    def open(self, on_frame: OnFrame, on_lost: OnLost) -> WorkerStream:
-        self._opened += 1
-        stream = WorkerStream(self, self._opened, on_frame, on_lost)
-        self.streams[self._opened] = stream
-        return stream
-
-    def send(self, frame: Frame) -> bool:
-        transport = self._transport
-        if transport is None or transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
-            return False
-        transport.write(encode(frame))
-        return True
-
-    def forget(self, stream: int) -> None:
-        # Sent whatever the buffer holds: a stream nobody listens to must not go on working. It is small and comes once.
-        if self.streams.pop(stream, None) is not None and self._transport is not None:
-            self._transport.write(encode(Frame(stream, "close")))
-
-    async def end(self, within_s: float) -> None:
-        """Close the socket; give the process ``within_s`` to see it; kill it otherwise. Safe to call twice."""
-        if self._transport is not None:
-            self._transport.abort()
-        try:
-            async with asyncio.timeout(within_s):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
-        await self.lost
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclasses of asyncio.Transport, though they do all of it.
-        transport = cast(asyncio.Transport, transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.answered = True
-        try:
-            for frame in self._reader.feed(data):
-                self._receive(frame)
-        except MalformedMessage as broken:
-            log.error("worker_protocol_broken", kind=broken.kind)
-            if self._transport is not None:
-                self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        problem = "its worker process ended"
-        if not self.ready.done():
-            self.ready.set_result(problem)
-        self.lost.set_result(None)
-        streams, self.streams = self.streams, {}
-        for stream in streams.values():
-            stream.lose(problem)
-
-    def _receive(self, frame: Frame) -> None:
-        if frame.stream:
-            stream = self.streams.get(frame.stream)
-            if stream is not None:  # else closed here while the answer was on its way
-                stream.deliver(frame)
-        elif frame.kind in ("ready", "unavailable") and not self.ready.done():
-            self.ready.set_result(frame.fields.get("problem", ""))

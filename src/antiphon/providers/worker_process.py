@@ -1,15 +1,19 @@
 """The far side of ``worker``: the main program of an engine's process.
 
-It is started as ``python -P -m antiphon.providers.worker_process FD MODULE:CLASS OPTIONS``, serves one engine on the socket it
-inherited, one frame after the other, and ends when that socket is closed: so it never outlives the server, however that died.
+It is started as ``python -P -m antiphon.providers.worker_process FD MODULE:CLASS OPTIONS PARENT``, serves one engine on the socket it
+inherited, one frame after the other, and ends when that socket is closed. Where the server dies, the kernel kills it (on Linux): one that
+is at work or hangs would not look at its socket, so it would outlive the server.
 Standard output and error are the null device (engines print); what matters comes back as frames.
 """
 
 from __future__ import annotations
 
+import ctypes
+import os
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from collections.abc import Mapping
 from importlib import import_module
@@ -21,6 +25,9 @@ from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers.worker_frames import Frame, FrameReader, encode
 
 _READ_BYTES = 256 * 1024
+_SIGN_OF_LIFE_S = 0.5
+"""At work, the server is told at least so often, between two frames, that this process goes on."""
+_PR_SET_PDEATHSIG = 1
 
 
 class Engine(Protocol):
@@ -42,10 +49,17 @@ class Link:
         self._connection = connection
         self._reader = FrameReader()
         self._received: deque[Frame] = deque()
+        self._sent_s = 0.0
 
     def send(self, frame: Frame) -> None:
         """Blocks while the server is slow to read. Raises OSError when it is gone."""
         self._connection.sendall(encode(frame))
+        self._sent_s = time.monotonic()
+
+    def sign_of_life(self) -> None:
+        """Say that work goes on, if nothing was said for a while: many frames may stand before the ping that asks."""
+        if time.monotonic() - self._sent_s >= _SIGN_OF_LIFE_S:
+            self.send(Frame(0, "alive"))
 
     def receive(self) -> Frame | None:
         """The next frame; None when the server has closed or is gone."""
@@ -76,9 +90,10 @@ def serve(engine: Engine, link: Link) -> None:
     """Serve until the server closes."""
     link.send(Frame(0, "ready"))
     engine.warm()
+    link.send(Frame(0, "warm"))
     while (frame := link.receive()) is not None:
         if frame.kind == "ping":
-            link.send(Frame(0, "pong"))
+            link.send(Frame(0, "pong", frame.fields))
             continue
         try:
             engine.handle(frame, link)
@@ -87,6 +102,7 @@ def serve(engine: Engine, link: Link) -> None:
         except Exception as failure:
             # Whatever one call's data did to the engine must not end the other calls in this process.
             link.send(Frame(frame.stream, "error", {"problem": _describe(failure)}))
+        link.sign_of_life()
 
 
 def _describe(failure: Exception) -> str:
@@ -102,9 +118,27 @@ def _build(path: str, options: Mapping[str, Any]) -> Engine:
     return engine
 
 
+def die_with(parent: int) -> None:
+    """Be killed when the server is, whatever this process does or does not do then. Where the system cannot, the closed socket has to do."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    except (OSError, AttributeError):
+        return
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
+
+
+def keep_only(descriptor: int) -> None:
+    """Let go of whatever else was inherited: how descriptors are closed at the start is the event loop's matter, and not all loops do."""
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+
+
 def main(arguments: list[str]) -> int:
     """Exit status 0 when the server closed us, 1 when the engine cannot run here or the server vanished in mid-write."""
-    descriptor, path, options = arguments
+    descriptor, path, options, parent = arguments
+    die_with(int(parent))
+    keep_only(int(descriptor))
     # Ctrl-C in a terminal reaches the whole process group; only the server decides when we end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(fileno=int(descriptor)) as connection:
