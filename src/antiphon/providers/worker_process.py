@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import sys
@@ -17,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 
@@ -39,6 +40,15 @@ class Engine(Protocol):
 
     def handle(self, frame: Frame, link: Link) -> None:
         """Do what one frame asks, answering through ``link``. An exception fails this frame's stream, not the process."""
+        ...
+
+
+@runtime_checkable
+class PatientEngine(Engine, Protocol):
+    """An engine whose long work is done in pieces, between which frames are handled: no call's work stands before another's frames."""
+
+    def work(self, link: Link) -> bool:
+        """Do one piece, of some milliseconds, of the work that matters most; False where there is none. Failures are told by the engine."""
         ...
 
 
@@ -70,6 +80,10 @@ class Link:
             self._received.extend(self._reader.feed(data))
         return self._received.popleft()
 
+    def waiting(self) -> bool:
+        """Whether ``receive`` would return at once. Never blocks."""
+        return bool(self._received) or bool(select.select((self._connection,), (), (), 0)[0])
+
     def closing(self, stream: int) -> bool:
         """Whether a ``close`` for this stream is already waiting: asked between pieces of long work. Never blocks.
 
@@ -91,7 +105,13 @@ def serve(engine: Engine, link: Link) -> None:
     link.send(Frame(0, "ready"))
     engine.warm()
     link.send(Frame(0, "warm"))
-    while (frame := link.receive()) is not None:
+    work = engine.work if isinstance(engine, PatientEngine) else None
+    while True:
+        while work is not None and not link.waiting() and work(link):
+            link.sign_of_life()
+        frame = link.receive()
+        if frame is None:
+            return
         if frame.kind == "ping":
             link.send(Frame(0, "pong", frame.fields))
             continue
