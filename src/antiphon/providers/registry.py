@@ -26,6 +26,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "tts": {
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
+        "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
     },
     "turn": {
