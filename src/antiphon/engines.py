@@ -15,8 +15,9 @@ from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, Lifecycle, SpeechToText, ToolRunner
+from antiphon.providers.base import CallContext, ExpectedAnswers, Lifecycle, SpeechToText, TextToSpeech, ToolRunner
 from antiphon.providers.llm.workflow import WorkflowModel
+from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.session.plan import Engines
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.local import LocalTools
@@ -86,7 +87,7 @@ class EngineRoom:
         return Engines(
             stt=stt,
             models=(llm,),
-            voices=(tts,),
+            voices=(_as_spoken(spec, tts),),
             tools=self._offered_tools(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
@@ -112,7 +113,11 @@ class EngineRoom:
     def _engine(self, kind: registry.Kind, name: str, options: Mapping[str, Any]) -> Any:
         name = name or _DEFAULTS[kind]
         # Workers are the machine's matter, not the assistant's.
-        given = {"workers": self._workers[kind], **options} if name in ("pocketsphinx", "espeak") else dict(options)
+        given = (
+            {"workers": self._workers[kind], **options}
+            if name in ("pocketsphinx", "espeak", "piper")
+            else dict(options)
+        )
         key = orjson.dumps([kind, name, given], option=orjson.OPT_SORT_KEYS)
         engine = self._engines.get(key)
         if engine is None:
@@ -150,6 +155,16 @@ class EngineRoom:
                 "model.tools", f"{', '.join(missing)}: no such tool here; there are {', '.join(here)}"
             )
         return OfferedTools(wanted, self._tools)
+
+
+def _as_spoken(spec: AssistantSpec, voice: TextToSpeech) -> TextToSpeech:
+    """The one place where written text becomes what is said, whichever the voice. A scripted voice says what its script says."""
+    if voice.name == "scripted":
+        return voice
+    wanted = spec.voice
+    hints = (wanted.language, wanted.voice_id, str(wanted.options.get("voice", ""))) if wanted else ()
+    spoken_language = spec.transcriber.language if spec.transcriber else ""
+    return SpokenVoice(voice, language_of(*hints, spoken_language), wanted.pronunciations if wanted else {})
 
 
 def _stt_options(spec: AssistantSpec) -> dict[str, Any]:

@@ -21,11 +21,10 @@ from antiphon.spoken.rules import Rule, rule
 _N = r"(\d{1,3}(?:,\d{3}){1,6}|\d{1,40})"
 _NOT_IN = r"(?<![\w.,])"
 _SIGN = r"(?:(?<![\w)])([-−–+]))?"
-_CODE_WORDS = (
-    r"(?:code|number|account|order|confirmation|reference|ticket|pin|zip|zipcode|extension|ext|room|flight|id|case|invoice|suite|policy"
-    r"|tracking|serial|member|passport|license|apartment|apt|unit|bus|route|channel|gate|ending in|ends in|digits|is|was|dial|press|to|at)"
+_FIXED = (
+    r"(?:code|number|account|order|confirmation|reference|ticket|pin|zip|extension|ext|id|case|invoice|policy|tracking|serial|dial"
+    r"|digits)"
 )
-_FIXED = r"(?:code|number|account|order|confirmation|reference|ticket|pin|zip|extension|ext|id|case|invoice|policy|tracking|serial|dial|digits)"
 
 
 def rules() -> tuple[Rule, ...]:
@@ -49,7 +48,7 @@ def rules() -> tuple[Rule, ...]:
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?\s?%(?!\w)", _percent),
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?[\s-]?({units})(?:/({'|'.join(PER)}))?(?![\w²³/]|['’]\w)", _measure),
         rule(rf"{_NOT_IN}([-−+])?(\d{{1,3}}(?:,\d{{3}}){{1,4}}|\d{{1,12}})(st|nd|rd|th|ST|ND|RD|TH)\b", _ordinal),
-        rule(rf"(?<=\d)\s?[–—]\s?(?=[$€£]?\d)", " to "),
+        rule(r"(?<=\d)\s?[–—]\s?(?=[$€£]?\d)", " to "),
         rule(r"(?<![\d-])(?<=\d)-(?=\d{1,6}(?![\d-]))", " to "),
         rule(r"(?<=[\d%])\s{0,1}-\s{0,1}(?=[$€£]?\d{1,6}(?![\d-]))", _range),
         rule(
@@ -60,7 +59,7 @@ def rules() -> tuple[Rule, ...]:
         rule(r"(?:#|\b[Nn]o\.\s?|\bNos\.\s?|№\s?)(?=\d)", " number "),
         rule(r"(?<![\w.,$€£:/-])((?:1[1-9]|20)\d\d)(?=s?\b)(?![.,:]?\d|[%/\w])", _year),
         rule(r"(?<![\w.-])(?=[A-Za-z]{0,12}\d)(?=\d{0,12}[A-Za-z])([A-Za-z0-9]{2,14})(?![\w])", _mixed),
-        rule(rf"(?<!\w)([-−])(?=\.?\d)(?<![\d)]-)", "minus "),
+        rule(r"(?<!\w)([-−])(?=\.?\d)(?<![\d)]-)", "minus "),
         rule(r"(?<=\s)\+(?=\d)|^\+(?=\d)|(?<=[(\[])\+(?=\d)", "plus "),
         rule(r"(?<![\w.])\.(\d{1,20})(?!\d)", lambda m: f"point {digits(m[1])}"),
         rule(rf"(?<!\d)(?<!\d,)(?<!\d\.){_N}(\.\d{{1,40}})?(?!\d)", _plain),
@@ -304,7 +303,7 @@ def _mixed(found: re.Match[str]) -> str | None:
     """ "A12", "MP3", "4K", "B2B"; a longer mixture is a code and spelled."""
     token = found[1]
     runs = re.findall(r"[A-Za-z]+|\d+", token)
-    if len(token) > 5 and len(runs) >= 2 and token.upper() == token or len(runs) > 3:
+    if (len(token) > 5 and len(runs) >= 2 and token.upper() == token) or len(runs) > 3:
         return " ".join(digits(each) if each.isdigit() else " ".join(each.upper()) for each in runs)
     said = []
     for each in runs:

@@ -66,7 +66,7 @@ def ordinal(number: int) -> str:
 def year(number: int) -> str:
     """ "nineteen eighty-four", "two thousand five", "twenty twenty-six", "nineteen oh five"."""
     hundreds, rest = divmod(number, 100)
-    if not 1000 <= number <= 2999 or hundreds % 10 == 0 and rest < 10:
+    if not 1000 <= number <= 2999 or (hundreds % 10 == 0 and rest < 10):
         return cardinal(number)
     if rest == 0:
         return f"{cardinal(hundreds)} hundred"
@@ -81,9 +81,7 @@ def digits(figures: str) -> str:
 def number(figures: str) -> str:
     """A written number: commas between thousands, a decimal point. Too long a one is read digit by digit."""
     whole, point, fraction = figures.replace(",", "").partition(".")
-    if len(whole) > MOST_DIGITS:
-        said = digits(whole)
-    elif len(whole) > 1 and whole[0] == "0" and "," not in figures and not point:
+    if len(whole) > MOST_DIGITS or (len(whole) > 1 and whole[0] == "0" and "," not in figures and not point):
         said = digits(whole)
     else:
         said = cardinal(int(whole or "0"))

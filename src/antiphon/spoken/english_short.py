@@ -8,8 +8,11 @@ from antiphon.spoken.english_tables import AFTER_A_STREET, ALWAYS, BEFORE_A_NAME
 from antiphon.spoken.rules import Rule, rule
 
 _FUNCTION_WORDS = frozenset(
-    "a an the in on at to from by of for with and or is was our your my his her this that see ask call visit near".split()
-)
+    (
+        "a", "an", "the", "in", "on", "at", "to", "from", "by", "of", "for", "with", "and", "or", "is", "was", "our", "your",
+        "my", "his", "her", "this", "that", "see", "ask", "call", "visit", "near",
+    )
+)  # fmt: skip
 
 _STARTS = re.compile(
     r"\s{1,2}(?:The|It|We|I|You|He|She|They|This|That|These|But|And|If|In|On|At|My|Our|Your|Please|What|Who|How|When|Do|So)\b"

@@ -112,10 +112,16 @@ WITHOUT_A_DOT = {
 """Those that are often written without their dot, and are no words."""
 
 DOMAINS = frozenset(
-    "com org net edu gov mil int info biz name pro app dev shop store blog online site tech cloud".split()
-    + "io ai co uk us ca au nz de fr es it nl be ch at se no dk fi ie in jp kr cn tv me eu".split()
-)
+    (
+        "com", "org", "net", "edu", "gov", "mil", "int", "info", "biz", "name", "pro", "app", "dev", "shop", "store", "blog",
+        "online", "site", "tech", "cloud", "io", "ai", "co", "uk", "us", "ca", "au", "nz", "de", "fr", "es", "it", "nl", "be",
+        "ch", "at", "se", "no", "dk", "fi", "ie", "in", "jp", "kr", "cn", "tv", "me", "eu",
+    )
+)  # fmt: skip
 WORDS_OF_DOMAINS = frozenset(
-    "com co org net edu gov mil info biz name pro app dev shop store blog online site tech cloud me".split()
-)
+    (
+        "com", "co", "org", "net", "edu", "gov", "mil", "info", "biz", "name", "pro", "app", "dev", "shop", "store", "blog",
+        "online", "site", "tech", "cloud", "me",
+    )
+)  # fmt: skip
 """Said as words; the others letter by letter."""

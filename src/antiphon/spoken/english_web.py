@@ -105,4 +105,4 @@ def _dictated(text: str) -> str:
 
 
 def _unspeakable(word: str) -> bool:
-    return len(word) <= 4 and not re.search(r"[aeiouyAEIOUY]", word) or (len(word) <= 3 and word.isupper())
+    return (len(word) <= 4 and not re.search(r"[aeiouyAEIOUY]", word)) or (len(word) <= 3 and word.isupper())

@@ -102,6 +102,14 @@ async def test_a_crash_fails_the_speech(tts: PiperTextToSpeech) -> None:
             pass
 
 
+def write_voice(path: Path, model: bytes, language: str) -> None:
+    path.write_bytes(model)
+    description = (
+        f'{{"espeak": {{"voice": "{language}"}}, "phoneme_id_map": {{"_": [0], "^": [1], "$": [2], " ": [3]}}}}'
+    )
+    Path(f"{path}.json").write_text(description, encoding="utf-8")
+
+
 async def test_a_voice_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
     for name, content, problem in (
         ("none.onnx", None, "none.onnx"),
@@ -109,18 +117,14 @@ async def test_a_voice_that_is_not_there_is_told_at_the_start(tmp_path: Path) ->
     ):
         path = tmp_path / name
         if content is not None:
-            path.write_bytes(content)
-            Path(f"{path}.json").write_bytes(
-                b'{"espeak": {"voice": "en-us"}, "phoneme_id_map": {"_": [0], "^": [1], "$": [2], " ": [3]}}'
-            )
+            write_voice(path, content, "en-us")
         with pytest.raises(ProviderUnavailable, match=problem):
             await PiperTextToSpeech(path=str(path)).start()
 
 
 async def test_a_voice_whose_phonemes_need_espeak_is_refused_and_so_is_another_file(tmp_path: Path) -> None:
     path = tmp_path / "german.onnx"
-    path.write_bytes(b"")
-    Path(f"{path}.json").write_bytes(b'{"espeak": {"voice": "de"}, "phoneme_id_map": {}}')
+    write_voice(path, b"", "de")
     with pytest.raises(ProviderUnavailable, match="espeak"):
         await PiperTextToSpeech(path=str(path)).start()
     with pytest.raises(ProviderUnavailable, match="checksum"):

@@ -53,13 +53,17 @@ def read_voice(path: Path, checksum: str = "") -> VoiceFiles:
         model = path.read_bytes()
         description = orjson.loads(Path(f"{path}.json").read_bytes())
     except OSError as missing:
-        raise ProviderUnavailable(NAME, f"cannot read {Path(missing.filename or path).name}: {missing.strerror}") from missing
+        raise ProviderUnavailable(
+            NAME, f"cannot read {Path(missing.filename or path).name}: {missing.strerror}"
+        ) from missing
     except orjson.JSONDecodeError as broken:
         raise ProviderUnavailable(NAME, f"{path.name}.json is no JSON") from broken
     if checksum and sha256(model).hexdigest() != checksum.lower():
         raise ProviderUnavailable(NAME, f"{path.name} has another checksum than the one expected")
     if not isinstance(description, dict) or not isinstance(description.get("phoneme_id_map"), dict):
-        raise ProviderUnavailable(NAME, f"{path.name}.json is no description of a Piper voice: it has no phoneme_id_map")
+        raise ProviderUnavailable(
+            NAME, f"{path.name}.json is no description of a Piper voice: it has no phoneme_id_map"
+        )
     return VoiceFiles(model, description)
 
 

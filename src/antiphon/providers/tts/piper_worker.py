@@ -121,7 +121,9 @@ class PiperEngine:
         except Exception as failure:
             done = True
             # The text of a foreign error may hold the caller's words.
-            problem = failure.problem if isinstance(failure, ProviderError) else f"the engine raised {type(failure).__name__}"
+            problem = (
+                failure.problem if isinstance(failure, ProviderError) else f"the engine raised {type(failure).__name__}"
+            )
             link.send(Frame(speech.stream, "error", {"problem": str(failure) if _ours(failure) else problem}))
         if done:
             self._speeches.pop(speech.stream, None)
@@ -185,7 +187,9 @@ class PiperEngine:
             if span is None:
                 continue
             start, end = (int(ends[at - 1]) if at else 0 for at in span)
-            bounds = [(speech.native_samples + at * self._model.hop) * 1000 // self._model.rate_hz for at in (start, end)]
+            bounds = [
+                (speech.native_samples + at * self._model.hop) * 1000 // self._model.rate_hz for at in (start, end)
+            ]
             speech.words.append((text, bounds[0], max(bounds[1], bounds[0] + 1)))
 
     def _send(self, speech: _Speech, samples: NDArray[np.float32], link: Link, *, last: bool = False) -> None:
@@ -199,7 +203,14 @@ class PiperEngine:
         count = len(speech.words) if last else sum(1 for _, start, _ in speech.words if start < reached_ms)
         words, speech.words = speech.words[:count], speech.words[count:]
         if samples.size or words:
-            link.send(Frame(speech.stream, "audio", {"words": words}, codec.encode(limited(samples, self._gain), speech.encoding)))
+            link.send(
+                Frame(
+                    speech.stream,
+                    "audio",
+                    {"words": words},
+                    codec.encode(limited(samples, self._gain), speech.encoding),
+                )
+            )
 
 
 def _ours(failure: Exception) -> bool:
@@ -213,7 +224,9 @@ def sentences(words: Sequence[str]) -> list[list[str]]:
     length = 0
     for word in words:
         if length + len(word) > SENTENCE_CHARACTERS and current:
-            at = next((at for at in range(len(current), len(current) // 2, -1) if current[at - 1][-1] in ",;:"), len(current))
+            at = next(
+                (at for at in range(len(current), len(current) // 2, -1) if current[at - 1][-1] in ",;:"), len(current)
+            )
             cut.append(current[:at])
             current = current[at:]
             length = sum(len(each) + 1 for each in current)

@@ -40,9 +40,7 @@ def _tensors_of_graph(graph: memoryview) -> Iterator[tuple[str, NDArray[np.float
 
 def _tensors_of_node(node: memoryview) -> Iterator[tuple[str, NDArray[np.float32]]]:
     found = list(fields(node))
-    name = next(
-        (bytes(value).decode() for number, value in found if number == 2 and isinstance(value, memoryview)), ""
-    )
+    name = next((bytes(value).decode() for number, value in found if number == 2 and isinstance(value, memoryview)), "")
     for number, attribute in found:
         if number != 5 or not isinstance(attribute, memoryview):
             continue
