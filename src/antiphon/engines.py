@@ -25,7 +25,7 @@ from antiphon.vocabulary import ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
-_DEFAULTS: dict[registry.Kind, str] = {"stt": "pocketsphinx", "tts": "espeak", "llm": "workflow"}
+_DEFAULTS: dict[registry.Kind, str] = {"stt": "pocketsphinx", "tts": "piper", "llm": "workflow"}
 
 
 class OfferedTools:

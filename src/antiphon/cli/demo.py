@@ -37,6 +37,7 @@ from antiphon.errors import AntiphonError, ProviderUnavailable
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
 
+CONVERSATION = "conversation.wav"
 _START_TIMEOUT_S = 60.0
 _LINE_NOISE_DBFS = -55.0
 
@@ -85,6 +86,7 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
         console.print(
             f"\nWhat the caller heard: [bold]{output / 'heard-by-the-caller.wav'}[/] (caller left, agent right)"
         )
+        console.print(f"The whole conversation, to listen to: [bold]{output / CONVERSATION}[/]")
         console.print(f"The server's recording: [bold]{log_path.with_suffix('.wav')}[/]")
         console.print(f"The event log:          [bold]{log_path}[/]  (antiphon replay {log_path})")
         if stay:
@@ -110,6 +112,7 @@ def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
         api_url=url,
         api_key="",
         recording=recording,
+        mixed=recording.with_name(CONVERSATION),
         json=False,
     )
 

@@ -39,7 +39,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     "vad": {},
     "stt": {"vapi": "pocketsphinx", "custom-transcriber": "pocketsphinx"},
     "llm": {"vapi": "workflow", "custom-llm": "workflow"},
-    "tts": {"vapi": "espeak", "custom-voice": "espeak"},
+    "tts": {"vapi": "piper", "custom-voice": "piper"},
     "turn": {},
 }
 

@@ -137,3 +137,17 @@ async def test_a_voice_whose_phonemes_need_espeak_is_refused_and_so_is_another_f
 def test_bad_options(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
         PiperTextToSpeech(**options)  # type: ignore[arg-type]
+
+
+async def test_a_voice_moved_by_semitones_says_the_same_as_long(tts: PiperTextToSpeech) -> None:
+    """Higher, not quicker: the middle of its spectrum lies higher."""
+    plain, high = [joined(await speak(tts, SpeechRequest(TEXT, TELEPHONE, voice=voice))) for voice in ("joe", "joe+5")]
+    assert 0.85 < len(high) / len(plain) < 1.15
+    assert centre_hz(high) > 1.1 * centre_hz(plain)
+    with pytest.raises(ProviderError, match="semitones"):
+        await speak(tts, SpeechRequest(TEXT, TELEPHONE, voice="joe+13"))
+
+
+def centre_hz(speech: bytes) -> float:
+    power = np.abs(np.fft.rfft(codec.decode_to_float(speech, TELEPHONE.encoding))) ** 2
+    return float((power * np.linspace(0, 4000, power.size)).sum() / power.sum())

@@ -6,6 +6,7 @@ speech does not wait for the end of another's sentence; a speech that is closed 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ SENTENCE_CHARACTERS = 160
 LOUDNESS_DBFS = -19.0
 """What speech on a telephone has (−18…−20)."""
 MOST_GAIN = 6.0
+_RATE_STEP_HZ = 250
+MOST_SEMITONES = 12
+_VOICE = re.compile(r"(.*?)([+-]\d{1,2})?", re.DOTALL)
 _WARM_TEXT = "The quick brown fox jumps over the lazy dog, and good morning to you."
 
 
@@ -57,6 +61,8 @@ class _Speech:
     speaker: int
     encoding: Encoding
     rate_hz: int
+    native_hz: int
+    """The rate at which the model's samples are played."""
     resampler: Resampler
     skip: int
     """Samples of the filter's delay still to be cut off the front."""
@@ -131,18 +137,24 @@ class PiperEngine:
 
     def _speech(self, frame: Frame) -> _Speech:
         fields = frame.fields
-        voice = fields["voice"]
+        voice, semitones = split_voice(fields["voice"])
         speakers = self._model.speakers
         if voice and voice != self._name and voice not in speakers:
             raise ProviderError(NAME, "unknown voice")
-        resampler = Resampler(self._model.rate_hz, fields["rate_hz"])
+        pitch = 2 ** (semitones / 12)
+        # A higher voice is the same one played faster, so it speaks the slower. The rate's steps keep the resampler's ratios small.
+        native_hz = (
+            round(self._model.rate_hz * pitch / _RATE_STEP_HZ) * _RATE_STEP_HZ if semitones else self._model.rate_hz
+        )
+        resampler = Resampler(native_hz, fields["rate_hz"])
         return _Speech(
             stream=frame.stream,
             sentences=sentences(fields["text"].split()),
-            speed=fields["speed"],
+            speed=fields["speed"] * self._model.rate_hz / native_hz,
             speaker=speakers.get(voice, 0),
             encoding=Encoding(fields["encoding"]),
             rate_hz=fields["rate_hz"],
+            native_hz=native_hz,
             resampler=resampler,
             skip=round(resampler.delay_ms * fields["rate_hz"] / 1000),
         )
@@ -187,9 +199,7 @@ class PiperEngine:
             if span is None:
                 continue
             start, end = (int(ends[at - 1]) if at else 0 for at in span)
-            bounds = [
-                (speech.native_samples + at * self._model.hop) * 1000 // self._model.rate_hz for at in (start, end)
-            ]
+            bounds = [(speech.native_samples + at * self._model.hop) * 1000 // speech.native_hz for at in (start, end)]
             speech.words.append((text, bounds[0], max(bounds[1], bounds[0] + 1)))
 
     def _send(self, speech: _Speech, samples: NDArray[np.float32], link: Link, *, last: bool = False) -> None:
@@ -211,6 +221,16 @@ class PiperEngine:
                     codec.encode(limited(samples, self._gain), speech.encoding),
                 )
             )
+
+
+def split_voice(voice: str) -> tuple[str, int]:
+    """``joe+2`` is joe, two semitones higher. Raises ProviderError for more than an octave."""
+    found = _VOICE.fullmatch(voice)
+    assert found is not None, "the pattern takes any text"
+    semitones = int(found[2] or 0)
+    if abs(semitones) > MOST_SEMITONES:
+        raise ProviderError(NAME, f"a voice is moved by at most {MOST_SEMITONES} semitones")
+    return found[1], semitones
 
 
 def _ours(failure: Exception) -> bool:
