@@ -169,12 +169,12 @@ def _amount(currency: tuple[str, str], whole: str, fraction: str | None, scale: 
     if fraction and (len(fraction) != 2 or not part):
         return f"{number(f'{whole}.{fraction}')} {_many(unit)}{per_said}"
     cents = int(fraction or 0)
-    said = []
+    parts = []
     if count or not cents:
-        said.append(f"{cardinal(count)} {unit if count == 1 else _many(unit)}")
+        parts.append(f"{cardinal(count)} {unit if count == 1 else _many(unit)}")
     if cents:
-        said.append(f"{cardinal(cents)} {part if cents == 1 else _many(part)}")
-    return " and ".join(said) + per_said
+        parts.append(f"{cardinal(cents)} {part if cents == 1 else _many(part)}")
+    return " and ".join(parts) + per_said
 
 
 def _many(noun: str) -> str:

@@ -137,10 +137,15 @@ class _Parts:
         words: list[str] = []
         origins: list[int] = []
         glue = False  # whether the next piece goes on with the word before
-        for at, piece in self._pieces():
-            for match in _WORD.finditer(piece[1]):
-                # Within something said in other words the place is that of its beginning, in what is left as it was its own.
-                place = at if piece[0] else at + match.start()
+        for at, end, piece in self._pieces():
+            # What is said in other words may be several written ones, "2 kg" or a telephone number: each gets its share of the words.
+            found = list(_WORD.finditer(piece))
+            for index, match in enumerate(found):
+                place = (
+                    at + match.start()
+                    if end - at == len(piece)
+                    else at + (end - at) * (2 * index + 1) // (2 * len(found))
+                )
                 origin = max(bisect_right(starts, place) - 1, 0)
                 joined = glue and match.start() == 0
                 if words and (joined or _LONE_MARK.fullmatch(match.group())):
@@ -150,17 +155,17 @@ class _Parts:
                 elif not _LONE_MARK.fullmatch(match.group()):
                     words.append(match.group())
                     origins.append(max(origin, origins[-1] if origins else 0))
-            if piece[1]:
-                glue = not piece[1][-1].isspace()
+            if piece:
+                glue = not piece[-1].isspace()
         return SpokenText(" ".join(words), written, tuple(origins))
 
-    def _pieces(self) -> Iterator[tuple[int, tuple[bool, str]]]:
-        """Where it stands, whether it is said in other words, and the words."""
+    def _pieces(self) -> Iterator[tuple[int, int, str]]:
+        """From where to where it is written, and what is said."""
         at = 0
         for start, end, said in sorted(self._said):
             if at < start:
-                yield at, (False, self._text[at:start])
-            yield start, (True, said)
+                yield at, start, self._text[at:start]
+            yield start, end, said
             at = end
         if at < len(self._text):
-            yield at, (False, self._text[at:])
+            yield at, len(self._text), self._text[at:]

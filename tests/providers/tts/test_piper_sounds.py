@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import pytest
@@ -22,11 +23,11 @@ def test_every_word_has_its_place(sounds: WordSounds) -> None:
     spans = [span for span in made.words if span is not None]
     assert len(made.words) == len(words)
     assert len(spans) == len(words)
-    assert all(before[1] <= after[0] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
     assert spans[-1][1] < len(made.ids)
 
 
-@pytest.mark.parametrize("text", ["🙂", "日本語", "''", "\0"])
+@pytest.mark.parametrize("text", ["🙂", "日本語", "привет", "\0"])
 def test_a_word_without_a_sound_has_no_place(sounds: WordSounds, text: str) -> None:
     assert sounds.of(["yes", text]).words[1] is None
 

@@ -41,8 +41,9 @@ class PiperTextToSpeech:
         self, *, workers: int = 1, path: str = "", sha256: str = "", piece_timeout_ms: int = 8_000, cache_mb: int = 32
     ) -> None:
         """``path`` is a Piper voice, NAME.onnx with NAME.onnx.json beside it; empty: joe. ``sha256``, where given, is what its file must
-        have. A request's voice is ``joe`` (or the file's stem, or one of its speakers), perhaps moved by semitones: ``joe+2``. ``workers`` are processes, each with the voice in its memory (170 MB). ``cache_mb`` is for speech that was made already; 0
-        keeps none. Raises ConfigurationError.
+        have. A request's voice is ``joe`` (or the file's stem, or one of its speakers), perhaps moved by semitones: ``joe+2``.
+        ``workers`` are processes, each with the voice in its memory (170 MB). ``cache_mb`` is for speech that was made already; 0 keeps none.
+        Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("tts.workers", "must be 1 … 64")

@@ -26,6 +26,7 @@ ENGLISH = frozenset(("en", "en-us", "en-gb"))
 MAX_KEPT_WORDS = 20_000
 """Unknown words whose sounds are kept: some 3 MB."""
 _BOS, _PAD, _EOS = "^", "_", "$"
+_LATIN = re.compile(r"[A-Za-z]")
 _DASHES = re.compile(r"\s*[—–…]+\s*|\s-+\s")
 _SHA256 = {
     "us_gold.json": "dc414872a49a28ae6c141463d502fd945f3b2fde040484fdc47d00cc4612686f",
@@ -97,6 +98,8 @@ class WordSounds:
 
     def _unknown(self, token: Any) -> tuple[str | None, int | None]:
         word = token.text
+        if not _LATIN.search(unicodedata.normalize("NFD", word)):
+            return "", None  # the model knows Latin letters, and would make nonsense of others
         kept = self._kept.get(word)
         if kept is None:
             kept = self._fallback(token)
