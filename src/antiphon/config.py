@@ -58,7 +58,7 @@ class Realtime(BaseModel, extra="forbid"):
     """What a session is called that names no model. ``assistant:front-desk`` makes it that assistant."""
     default_voice: str = "marin"
     voices: dict[str, str] = {}
-    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb"}. Every other name gets the assistant's voice."""
+    """The engine's own voice for a name that clients use, e.g. {"cedar": "joe-2"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     strict: bool = False
     """Whether fields of a client's events that we do not know are errors, as at OpenAI."""

@@ -75,9 +75,7 @@ class EngineRoom:
         """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError."""
         model = spec.model
         stt = self._engine("stt", spec.transcriber.provider if spec.transcriber else "", _stt_options(spec))
-        tts = self._engine(
-            "tts", spec.voice.provider if spec.voice else "", dict(spec.voice.options) if spec.voice else {}
-        )
+        tts = self._engine("tts", _voice_provider(spec), dict(spec.voice.options) if spec.voice else {})
         llm = self._engine("llm", model.provider if model else "", _model_options(spec))
         options: dict[str, Any] = {}
         if model is not None and model.temperature is not None:
@@ -155,6 +153,14 @@ class EngineRoom:
                 "model.tools", f"{', '.join(missing)}: no such tool here; there are {', '.join(here)}"
             )
         return OfferedTools(wanted, self._tools)
+
+
+def _voice_provider(spec: AssistantSpec) -> str:
+    """Where no voice is named: Piper for English, espeak-ng for what Piper's voice cannot say."""
+    if spec.voice is not None:
+        return spec.voice.provider
+    heard = spec.transcriber.language if spec.transcriber else ""
+    return "" if language_of(heard) == "en" else "espeak"
 
 
 def _as_spoken(spec: AssistantSpec, voice: TextToSpeech) -> TextToSpeech:
