@@ -179,6 +179,12 @@ A12 | A twelve
 MP3 | M P three
 4K | four K
 B2B | B two B
+flight UA123 from gate B12 | flight U A one two three from gate B twelve
+in FY2026 | in F Y twenty twenty-six
+apt 4B, 221B Baker St. | apt four B, two hundred twenty-one B Baker Street.
+The code is 0042-77. | The code is zero zero four two, seventy-seven.
+100s of them | hundreds of them
+5' 10" tall | five foot ten tall
 COVID-19 | COVID-nineteen
 X7K9Q2 | X seven K nine Q two
 #5 | number five

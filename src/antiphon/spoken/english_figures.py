@@ -33,6 +33,7 @@ def rules() -> tuple[Rule, ...]:
     scales = "|".join(sorted(SCALES, key=len, reverse=True))
     return (
         rule(r"(?<![\w/])24/7(?![\w/])", "twenty-four seven"),
+        rule(r"(?<![\w.,$€£])(10|100|1,?000|1,?000,?000)s\b", _many_of),
         *_telephone(),
         rule(
             rf"(?<![\w.,])([-−])?({codes})\s?([-−])?{_N}(?:\.(\d{{1,4}}))?(?:\s?({scales})\b)?(?:/({'|'.join(PER)})\b)?(?!\d)",
@@ -43,13 +44,12 @@ def rules() -> tuple[Rule, ...]:
             _money_after,
         ),
         rule(r"(?<![\w.,:/-])(\d{1,5}(?:\.\d{1,5}){2,8})(?!\w|\.\d)", _dotted),
-        rule(r"(?<![\w.,])(\d)['′’](\d{1,2})(?:\"|″|''|”)", lambda m: f"{number(m[1])} foot {number(m[2])}"),
+        rule(r"(?<![\w.,])(\d)['′’]\s?(\d{1,2})(?:\"|″|''|”)", lambda m: f"{number(m[1])} foot {number(m[2])}"),
         rule(r"(?<![\w.,/])(?:(\d{1,3})\s)?(\d{1,2})/(\d{1,2})(?![\w/]|[.,]\d)", _fraction),
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?\s?%(?!\w)", _percent),
         rule(rf"{_NOT_IN}{_SIGN}{_N}(\.\d{{1,20}})?[\s-]?({units})(?:/({'|'.join(PER)}))?(?![\w²³/]|['’]\w)", _measure),
         rule(rf"{_NOT_IN}([-−+])?(\d{{1,3}}(?:,\d{{3}}){{1,4}}|\d{{1,12}})(st|nd|rd|th|ST|ND|RD|TH)\b", _ordinal),
         rule(r"(?<=\d)\s?[–—]\s?(?=[$€£]?\d)", " to "),
-        rule(r"(?<![\d-])(?<=\d)-(?=\d{1,6}(?![\d-]))", " to "),
         rule(r"(?<=[\d%])\s{0,1}-\s{0,1}(?=[$€£]?\d{1,6}(?![\d-]))", _range),
         rule(
             rf"\b(?i:({_FIXED}))(?:\s(?:is|was|number|no\.?|ending|in))?[:#\s]{{1,3}}(\d{{2,15}})(?![\w.,]\d|\w|:)",
@@ -265,7 +265,10 @@ def _ordinal(found: re.Match[str]) -> str:
 
 
 def _range(found: re.Match[str]) -> str | None:
-    """ "5 - 10" may be a subtraction; nobody minds "to"."""
+    """ "5-10" is a range, "0042-77" a code; "5 - 10" may be a subtraction."""
+    before = re.search(r"(?<![\d:])0\d{1,9}$", found.string[max(0, found.start() - 12) : found.start()])
+    if before is not None and found[0] == "-":
+        return ", "
     return " to " if found[0] == "-" or found.string[found.start() - 1] == "%" else None
 
 
@@ -304,16 +307,29 @@ def _mixed(found: re.Match[str]) -> str | None:
     token = found[1]
     runs = re.findall(r"[A-Za-z]+|\d+", token)
     if (len(token) > 5 and len(runs) >= 2 and token.upper() == token) or len(runs) > 3:
-        return " ".join(digits(each) if each.isdigit() else " ".join(each.upper()) for each in runs)
+        return " ".join(
+            _figures_of(each, after_letters=True) if each.isdigit() else " ".join(each.upper()) for each in runs
+        )
     said = []
     for each in runs:
         if each.isdigit():
-            said.append(number(each) if len(each) <= 3 else digits(each))
+            said.append(_figures_of(each, after_letters=len(runs[0]) > 1 and runs[0].isupper()))
         elif each.isupper() or len(each) == 1:
             said.append(" ".join(each.upper()))
         else:
             said.append(each)
     return " ".join(said)
+
+
+def _many_of(found: re.Match[str]) -> str:
+    return {2: "tens", 3: "hundreds", 4: "thousands", 7: "millions"}[len(found[1].replace(",", ""))]
+
+
+def _figures_of(figures: str, *, after_letters: bool) -> str:
+    """ "FY2026" holds a year, "UA123" a flight, "gate B12" a number."""
+    if len(figures) == 4 and figures[:2] in ("19", "20"):
+        return year(int(figures))
+    return digits(figures) if len(figures) > 3 or (len(figures) == 3 and after_letters) else number(figures)
 
 
 def _plain(found: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ UNITS = {
     "sqft": "square foot", "m²": "square meter", "km²": "square kilometer", "ft²": "square foot", "m2": "square meter",
     "m³": "cubic meter", "mph": "mile per hour", "km/h": "kilometer per hour", "kph": "kilometer per hour", "kmh": "kilometer per hour",
     "m/s": "meter per second", "mpg": "mile per gallon", "ml": "milliliter", "mL": "milliliter", "l": "liter", "L": "liter",
-    "gal": "gallon", "tsp": "teaspoon", "tbsp": "tablespoon", "B": "byte", "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte",
+    "gal": "gallon", "tsp": "teaspoon", "tbsp": "tablespoon", "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte",
     "GB": "gigabyte", "TB": "terabyte", "Mbps": "megabit per second", "Gbps": "gigabit per second", "kbps": "kilobit per second",
     "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "W": "watt", "kW": "kilowatt", "kWh": "kilowatt hour",
     "V": "volt", "mAh": "milliamp hour", "kcal": "kilocalorie", "cal": "calorie", "ms": "millisecond", "s": "second", "sec": "second",
