@@ -42,8 +42,8 @@ class PiperTextToSpeech:
     ) -> None:
         """``path`` is a Piper voice, NAME.onnx with NAME.onnx.json beside it; empty: joe. ``sha256``, where given, is what its file must
         have. A request's voice is ``joe`` (or the file's stem, or one of its speakers), perhaps moved by semitones: ``joe+2``.
-        ``workers`` are processes, each with the voice in its memory (at most 360 MB). ``cache_mb`` is for speech that was made already; 0 keeps
-        none. Raises ConfigurationError.
+        ``workers`` are processes, each with the voice in its memory (at most 360 MB). ``cache_mb`` is for speech that was made already;
+        0 keeps none. Raises ConfigurationError.
         """
         if not 1 <= workers <= 64:
             raise ConfigurationError("tts.workers", "must be 1 … 64")
