@@ -13,7 +13,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "antiphon"
 PURE_LIBRARY = frozenset(
     [
-        "__future__", "binascii", "collections", "collections.abc", "dataclasses", "enum", "functools", "itertools", "math",
+        "__future__", "binascii", "bisect", "collections", "collections.abc", "dataclasses", "enum", "functools", "itertools", "math",
         "re", "struct", "types", "typing",
     ]
 )  # fmt: skip
@@ -44,6 +44,7 @@ PURE_ROOMS = (
         ("open",),
     ),
     Room("audio/*.py", ("antiphon.audio", "antiphon.vocabulary", "antiphon.errors", "numpy")),
+    Room("spoken/*.py", ("antiphon.spoken", "phonenumbers")),
     Room("carriers/*/wire.py", ("antiphon.vocabulary", "antiphon.errors", "msgspec", "orjson")),
     Room("caller/wire.py", ("antiphon.vocabulary", "antiphon.errors", "msgspec", "orjson")),
     Room(

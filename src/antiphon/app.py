@@ -28,7 +28,7 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engine_metrics import EngineReader
-from antiphon.engines import EngineRoom, KnowsVoices
+from antiphon.engines import EngineRoom, KnowsVoices, engines_behind
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.files import free_bytes, read_or_make, reason, unused_name
 from antiphon.losses import Losses
@@ -221,15 +221,16 @@ class Antiphon:
         realtime = self.settings.realtime
         if realtime.voices:
             _, engines = self.assistants.find(realtime.assistant or self.settings.assistant)
+            *_, speaker = engines_behind(engines)
             for name, voice in realtime.voices.items():
-                if isinstance(engines.voices[0], KnowsVoices):
-                    engines.voices[0].check_voice(voice, f"realtime.voices.{name}")
+                if isinstance(speaker, KnowsVoices):
+                    speaker.check_voice(voice, f"realtime.voices.{name}")
 
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""
         plans = [session.plan.engines for session in self.manager.sessions()]
         for engines in (*plans, *self.realtime.engines()):
-            yield from (engines.stt, *engines.models, *engines.voices)
+            yield from engines_behind(engines)
 
     # ---------------------------------------------------------------------------------- calls
 

@@ -65,7 +65,7 @@ class Realtime(BaseModel, extra="forbid"):
     """What a session is called that names no model. ``assistant:front-desk`` makes it that assistant."""
     default_voice: str = "marin"
     voices: dict[str, str] = {}
-    """The engine's own voice for a name that clients use, e.g. {"cedar": "en-gb-x-rp"}. Every other name gets the assistant's voice."""
+    """The engine's own voice for a name that clients use, e.g. {"cedar": "joe-2"}. Every other name gets the assistant's voice."""
     session_max_minutes: Annotated[int, Field(ge=1, le=1440)] = 60
     greeting_wait_ms: Annotated[int, Field(ge=0, le=10_000)] = 500
     """How long an assistant's greeting waits for a client's first ``session.update``, which may still choose its voice. 0: not at all."""

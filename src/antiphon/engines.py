@@ -17,6 +17,7 @@ from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.base import CallContext, ExpectedAnswers, SpeechToText, TextToSpeech, ToolRunner
 from antiphon.providers.llm.workflow import WorkflowModel
+from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.session.plan import Engines
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.local import LocalTools
@@ -24,7 +25,7 @@ from antiphon.vocabulary import ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
-_DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "espeak", "llm": "workflow"}
+_DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
 _PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
 
@@ -110,7 +111,7 @@ class EngineRoom:
         return Engines(
             stt=stt,
             models=(llm,),
-            voices=(tts,),
+            voices=(_as_spoken(spec, tts),),
             tools=self._offered_tools(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
@@ -189,7 +190,7 @@ class EngineRoom:
             yield self._shelf.key(kind, *_named(spec, kind))
 
     def _entries(self, engines: Engines) -> list[Shelved]:
-        found = (self._shelf.of(engine) for engine in (engines.stt, *engines.models, *engines.voices))
+        found = (self._shelf.of(engine) for engine in engines_behind(engines))
         return [entry for entry in found if entry is not None]
 
     def _offered_tools(self, spec: AssistantSpec) -> ToolRunner | None:
@@ -208,6 +209,13 @@ class EngineRoom:
         return OfferedTools(wanted, self._tools)
 
 
+def engines_behind(engines: Engines) -> Iterator[object]:
+    """Those that are shared between calls, and not what is put around them for one assistant."""
+    yield from (engines.stt, *engines.models)
+    for voice in engines.voices:
+        yield voice.behind if isinstance(voice, SpokenVoice) else voice
+
+
 def _check_language(spec: AssistantSpec) -> None:
     """A recogniser that does not know the language would hear words of its own in it. Raises ConfigurationError."""
     if spec.transcriber is None:
@@ -221,6 +229,24 @@ def _check_language(spec: AssistantSpec) -> None:
         )
 
 
+def _voice_provider(spec: AssistantSpec) -> str:
+    """Where no voice is named: Piper for English, espeak-ng for what Piper's voice cannot say."""
+    if spec.voice is not None:
+        return spec.voice.provider
+    heard = spec.transcriber.language if spec.transcriber else ""
+    return "" if language_of(heard) == "en" else "espeak"
+
+
+def _as_spoken(spec: AssistantSpec, voice: TextToSpeech) -> TextToSpeech:
+    """The one place where written text becomes what is said, whichever the voice. A scripted voice says what its script says."""
+    if voice.name == "scripted":
+        return voice
+    wanted = spec.voice
+    hints = (wanted.language, wanted.voice_id, str(wanted.options.get("voice", ""))) if wanted else ()
+    spoken_language = spec.transcriber.language if spec.transcriber else ""
+    return SpokenVoice(voice, language_of(*hints, spoken_language), wanted.pronunciations if wanted else {})
+
+
 def _named(spec: AssistantSpec, kind: registry.Kind) -> tuple[str, dict[str, Any]]:
     """The engine an assistant means, and what it tells it."""
     if kind == "llm":
@@ -230,4 +256,5 @@ def _named(spec: AssistantSpec, kind: registry.Kind) -> tuple[str, dict[str, Any
         workflow = {} if model.workflow is None else {"workflow": model.workflow}
         return model.provider or _DEFAULTS[kind], {**model.options, **workflow}
     part = spec.transcriber if kind == "stt" else spec.voice
-    return (part.provider or _DEFAULTS[kind], dict(part.options)) if part is not None else (_DEFAULTS[kind], {})
+    provider = _voice_provider(spec) if kind == "tts" else part.provider if part is not None else ""
+    return provider or _DEFAULTS[kind], dict(part.options) if part is not None else {}

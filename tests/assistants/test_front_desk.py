@@ -13,7 +13,7 @@ def test_its_engines_are_those_on_this_machine() -> None:
     assert spec.model is not None and spec.voice is not None and spec.transcriber is not None
     assert (spec.model.provider, spec.voice.provider, spec.transcriber.provider) == (
         "workflow",
-        "espeak",
+        "piper",
         "moonshine",
     )
 

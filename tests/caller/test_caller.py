@@ -118,6 +118,7 @@ async def test_both_sides_are_recorded_on_one_time_line(
         report = await place(quick_plan(cued(), media_url=media_url, keep_audio=True), client)
     assert report.record.recording is not None
     report.record.recording.write(tmp_path / "call.wav")
+    report.record.recording.write_mixed(tmp_path / "mixed.wav")
     samples, rate_hz = read_wav(tmp_path / "call.wav")
     assert rate_hz == 8000
     assert abs(len(samples) / 8 - report.record.duration_ms) < 1

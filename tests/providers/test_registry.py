@@ -23,7 +23,7 @@ def test_options_reach_the_engine() -> None:
 
 def test_the_platforms_names_mean_the_embedded_engines() -> None:
     assert isinstance(registry.create("stt", "vapi"), MoonshineSpeechToText)
-    assert registry.resolve("tts", "custom-voice") == "espeak"
+    assert registry.resolve("tts", "custom-voice") == "piper"
     assert registry.resolve("llm", "custom-llm") == "workflow"
 
 

@@ -97,6 +97,14 @@ class VoiceSpec(WireModel):
     provider: str = Field(min_length=1)
     voice_id: str = ""
     speed: float | None = Field(default=None, ge=0.25, le=2)
+    language: str = Field(default="", pattern=r"^[A-Za-z]{0,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}$")
+    """Ours: in which language figures, dates and amounts are said, e.g. ``en`` or ``ko-KR``. Empty: the voice's, else the transcriber's,
+    else English."""
+    pronunciations: dict[Annotated[str, Field(min_length=1, max_length=64)], Annotated[str, Field(max_length=200)]] = (
+        Field(default_factory=dict, max_length=1000)
+    )
+    """Ours: how words of this assistant are said, e.g. ``{Nguyen: win}``. One that holds a capital matches in that case only; up to four
+    words."""
     options: dict[str, Any] = Field(default_factory=dict)
 
 

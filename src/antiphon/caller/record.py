@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from antiphon.audio.g711 import mulaw_decode
+from antiphon.audio.pcm import mix
 from antiphon.audio.wav import write_wav
 from antiphon.caller.clips import RATE_HZ
 from antiphon.caller.hearing import Utterance
@@ -27,6 +28,11 @@ class Recording:
         """A stereo WAV: caller left, agent right. Raises OSError."""
         tracks = [mulaw_decode(np.frombuffer(track, dtype=np.uint8)) for track in (self.said, self.heard)]
         write_wav(path, np.stack(tracks, axis=1), RATE_HZ)
+
+    def write_mixed(self, path: Path) -> None:
+        """A WAV to listen to: both sides on one track, as anybody on the line hears them. Raises OSError."""
+        said, heard = (mulaw_decode(np.frombuffer(track, dtype=np.uint8)) for track in (self.said, self.heard))
+        write_wav(path, mix(said, heard).reshape(-1, 1), RATE_HZ)
 
 
 @dataclass(frozen=True, slots=True)

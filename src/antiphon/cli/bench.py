@@ -266,7 +266,7 @@ def _target(url: str, pid: int, auth_token: str, command: str, media_path: str, 
 async def _turns(folder: Path | None) -> list[Pcm]:
     if folder is not None or SPEECH.is_dir():
         return recorded_turns(folder or SPEECH)
-    engine: TextToSpeech = registry.create("tts", "espeak", {})
+    engine: TextToSpeech = registry.create("tts", "piper", {})
     await engine.start()
     try:
         voice = Voice(engine)

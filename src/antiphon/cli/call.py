@@ -38,9 +38,10 @@ from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
 from antiphon.providers.base import Lifecycle, SpeechToText, TextToSpeech
+from antiphon.providers.tts.spoken_voice import SpokenVoice
 
 STT_ENGINE = "moonshine"
-TTS_ENGINE = "espeak"
+TTS_ENGINE = "piper"
 ENGINE_START_S = 30.0
 MAX_MS = 3_600_000
 """No wait within a call makes sense that is longer than an hour."""
@@ -66,6 +67,8 @@ class Job:
     """Where the server's timelines are; empty: nowhere."""
     api_key: str
     recording: Path | None
+    mixed: Path | None
+    """Where both sides go on one track; needs a recording."""
     json: bool
 
 
@@ -176,6 +179,7 @@ def call(
             api_url=api_url or _origin(url, media_url),
             api_key=api_key,
             recording=record,
+            mixed=None,
             json=json,
         )
         _check(job, mixed=script is not None and bool(say or wav or dtmf or barge_in_at))
@@ -267,6 +271,8 @@ async def run_job(job: Job, console: Console) -> bool:
         reports = await asyncio.gather(*(_with_server_times(job, client, report_on(each)) for each in records))
     if job.recording is not None and records[0].recording is not None:
         records[0].recording.write(job.recording)
+        if job.mixed is not None:
+            records[0].recording.write_mixed(job.mixed)
     summary = summarise(reports, beat.lateness)
     if job.json:
         sys.stdout.buffer.write(orjson.dumps(as_json(reports, summary), option=orjson.OPT_INDENT_2) + b"\n")
@@ -278,7 +284,7 @@ async def run_job(job: Job, console: Console) -> bool:
 async def _prepare(job: Job) -> tuple[Cued, ...]:
     if not any(line.kind == "say" for line in job.lines):
         return await prepare(job.lines, job.plan.noise, None)
-    engine: TextToSpeech = registry.create("tts", TTS_ENGINE, {})
+    engine: TextToSpeech = SpokenVoice(registry.create("tts", TTS_ENGINE, {}))
     try:
         await _start(engine, TTS_ENGINE)
         return await prepare(job.lines, job.plan.noise, Voice(engine, job.voice))

@@ -39,6 +39,7 @@ from antiphon.errors import AntiphonError, ProviderUnavailable
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
 
+CONVERSATION = "conversation.wav"
 _START_TIMEOUT_S = 60.0
 _LINE_NOISE_DBFS = -55.0
 
@@ -91,6 +92,7 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
         console.print(
             f"The event log:          [bold]{escape(str(log_path))}[/]  ({escape(shlex.join(['antiphon', 'replay', str(log_path)]))})"
         )
+        console.print(f"The whole conversation, to listen to: [bold]{escape(str(output / CONVERSATION))}[/]")
         if stay:
             ring = ["antiphon", "call", f"{url}/twilio/voice", "--auth-token", token, "--say", "hello"]
             console.print(f"\nThe server stays up: {escape(shlex.join(ring))}")
@@ -115,6 +117,7 @@ def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
         api_url=url,
         api_key="",
         recording=recording,
+        mixed=recording.with_name(CONVERSATION),
         json=False,
     )
 

@@ -77,7 +77,7 @@ class EspeakLibrary:
             data_path = espeakng_loader.get_data_path()
         except (ImportError, OSError, RuntimeError) as missing:
             raise ProviderUnavailable(
-                _NAME, "the espeakng-loader package is not installed for this platform"
+                _NAME, "the espeakng-loader package is not installed for this platform: pip install 'antiphon[espeak]'"
             ) from missing
         self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._library.espeak_Synth.argtypes = (

@@ -30,6 +30,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "tts": {
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
+        "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
     },
     "turn": {
@@ -44,7 +45,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     "vad": {},
     "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
     "llm": {"vapi": "workflow", "custom-llm": "workflow"},
-    "tts": {"vapi": "espeak", "custom-voice": "espeak"},
+    "tts": {"vapi": "piper", "custom-voice": "piper"},
     "turn": {},
 }
 

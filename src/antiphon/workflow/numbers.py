@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from antiphon.spoken import phones
 from antiphon.workflow.found import Found
 from antiphon.workflow.words import Token
 
@@ -69,10 +70,8 @@ def find_phones(tokens: Sequence[Token], region: str) -> list[Found[str]]:
 
 
 def spoken_digits(digits: str) -> str:
-    """Apart, so that a voice reads them one by one: "5 5 5, 1 2 1 2"."""
-    digits = digits.lstrip("+")
-    size = 3 if len(digits) % 3 == 0 or len(digits) > 8 else 4
-    groups = [digits[at : at + size] for at in range(0, len(digits), size)]
-    if len(groups) > 1 and len(groups[-1]) < 2:
-        groups[-2:] = [groups[-2] + groups[-1]]
-    return ", ".join(" ".join(group) for group in groups)
+    """Apart, so that a voice reads them one by one, a telephone number ("+…") in its country's groups: "plus 1, 4 1 5, 5 5 5, 2 6 7 1"."""
+    figures = digits.lstrip("+")
+    groups = (phones.groups(digits) if digits.startswith("+") else ()) or phones.by_length(figures)
+    said = ", ".join(" ".join(group) for group in groups)
+    return f"plus {said}" if digits.startswith("+") else said

@@ -13,12 +13,13 @@ from antiphon.audio import codec, pcm
 from antiphon.audio.resample import resample
 from antiphon.audio.wav import read_wav
 from antiphon.caller.clips import loud_span_ms, telephone_pcm
-from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.providers import registry
 from antiphon.providers.base import SpeechRequest
 from antiphon.vocabulary import AudioFormat, Encoding
 
 RATE_HZ = 24_000
+_VOICE = "en-us+klatt4"
+"""Of twelve voices of espeak-ng the one that is understood best."""
 RECORDINGS = Path(__file__).resolve().parents[2] / "data" / "speech"
 """People, 16 kHz."""
 WORDS = {
@@ -81,7 +82,7 @@ def synthetic() -> dict[str, Said]:
         try:
             said = {}
             for name, words in WORDS.items():
-                request = SpeechRequest(words, AudioFormat(Encoding.PCM16, RATE_HZ), voice=DEFAULT_VOICE)
+                request = SpeechRequest(words, AudioFormat(Encoding.PCM16, RATE_HZ), voice=_VOICE)
                 audio = b"".join([chunk.audio async for chunk in engine.synthesize(request)])
                 said[name] = _trimmed(words, pcm.from_bytes(audio))
             return said

@@ -60,7 +60,7 @@ def synthetic() -> dict[str, Said]:
         engine = registry.create("tts", "espeak")
         await engine.start()
         try:
-            voice = Voice(engine)
+            voice = Voice(engine, "en-us+klatt4")
             return {name: _trimmed(words, await voice.say(words)) for name, words in CARDS.items()}
         finally:
             await engine.close()

@@ -7,7 +7,7 @@ It writes as people do (capitals, marks, figures). Expected answers come back in
 from __future__ import annotations
 
 from antiphon.errors import ConfigurationError, ProviderError
-from antiphon.providers.base import ExpectedAnswers, OnTranscription
+from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials
 from antiphon.providers.stt.pocketsphinx import PocketsphinxStream
 from antiphon.providers.worker import PoolHealth, WorkerPool
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -83,4 +83,6 @@ class MoonshineSpeechToText:
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> MoonshineStream:
         if audio not in self.formats:
             raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
-        return MoonshineStream(self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms)
+        return MoonshineStream(
+            self._pool, audio, answers, on_event, self._max_utterance_ms, self._final_timeout_ms, None
+        )

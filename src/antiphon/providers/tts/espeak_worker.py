@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import codec
+from antiphon.audio import codec, pcm
+from antiphon.audio.limiter import limited
 from antiphon.audio.resample import Resampler
 from antiphon.providers.espeak_library import EspeakLibrary, EventKind, SynthesisEvent
 from antiphon.providers.worker_frames import Frame
@@ -30,9 +31,6 @@ SLOWEST_WORDS_PER_MINUTE = 80
 FASTEST_WORDS_PER_MINUTE = 450
 GAIN = 1.3
 """From the library's −21.5 dBFS RMS to about −19 (telephony: −18…−20)."""
-KNEE = 0.5
-CEILING = 0.7
-"""Peaks between the knee and full scale are bent to stay under −3 dBFS (0.708)."""
 
 LONGEST_WORD_S = 3
 """Of one that is longer (a row of signs without a blank, each read by its name), no more is held back."""
@@ -182,10 +180,4 @@ def _words_per_minute(speed: float) -> int:
 
 
 def _limited(samples: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Louder, and never over the ceiling: above the knee the curve flattens instead of clipping."""
-    loud = samples.astype(np.float32) * np.float32(GAIN / 32768.0)
-    room = CEILING - KNEE
-    over = np.maximum(np.abs(loud) - KNEE, 0.0)
-    shaped = np.clip(loud, -KNEE, KNEE) + np.sign(loud) * room * np.tanh(over / room)
-    limited: NDArray[np.int16] = np.rint(shaped * 32768.0).astype(np.int16)
-    return limited
+    return limited(pcm.to_float(samples), GAIN)
