@@ -30,6 +30,7 @@ class Engine:
 
     def state(self, messages: Sequence[Message], context: CallContext, tools: Iterable[str]) -> State:
         """Where the conversation stands. ``tools`` are the names that may be called now."""
+        # Without a zone of its own the workflow lives in the machine's, summer time included.
         now = dt.datetime.fromtimestamp(context.wall_ms / 1000, self.graph.timezone).replace(tzinfo=None)
         variables = {**context.variables, "customer.number": context.caller, "call.id": context.call_id}
         return Fold(self.graph, now, variables, frozenset(tools)).run(inputs(messages))
@@ -43,4 +44,4 @@ class Engine:
         slot = open_slot(self.graph, replace(state, node=state.listening_at))
         known = tuple(sorted(name for name, _ in state.values if name in self.graph.slot))
         confirming = slot is not None and state.value(slot.name) is not None
-        return self._expected(Situation(state.listening_at, slot.name if slot else "", confirming, known))
+        return self._expected(Situation(state.listening_at, slot.name if slot else "", confirming, known, state.groups))

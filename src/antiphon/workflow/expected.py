@@ -33,6 +33,8 @@ class Situation:
     """Whether it has a value that is to be confirmed."""
     known: tuple[str, ...]
     """Slots that have a value: it may be corrected."""
+    groups: tuple[str, ...] = ()
+    """The digits of the slot in question so far."""
 
 
 def expected_answers(graph: Graph, situation: Situation) -> ExpectedAnswers:

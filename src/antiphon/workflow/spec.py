@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from antiphon.workflow import intents, logic, templates
-from antiphon.workflow.schema import ExtractionPlan, Template
+from antiphon.workflow.schema import ExtractionPlan, Language, Template
 from antiphon.workflow.validation import WireModel
 
 # ------------------------------------------------------------------------------------------------------------ conditions
@@ -220,5 +220,7 @@ class WorkflowSpec(WireModel):
     edges: tuple[Edge, ...] = ()
     global_prompt: str = Field(default="", max_length=5000)
     fallback: Fallback = Field(default_factory=Fallback)
-    timezone: str = "UTC"
-    """IANA name: what "today" and "past" mean to this workflow."""
+    timezone: str = ""
+    """IANA name, like ``America/New_York``: what "today" and "past" mean to this workflow. Empty: the machine's own zone."""
+    language: Language = "en"
+    """What callers speak."""
