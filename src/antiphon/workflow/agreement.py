@@ -34,13 +34,13 @@ YES = (
     "book it",
     "that's fine", "that is fine", "that works", "exactly", "indeed", "affirmative", "uh huh", "mm hm", "mm hmm", "mhm", "mmhm",
     "mm mm hm",
-    "by all means", "you bet", "i do", "i would", "i agree", "agreed", "confirmed", "i confirm", "let's do it", "let's do that",
+    "by all means", "you bet", "i agree", "agreed", "confirmed", "i confirm", "let's do it", "let's do that",
     "why not",
     "sounds great", "sounds perfect", "works for me", "fine by me", "fine with me", "that's perfect", "that is perfect", "that's great",
     "that's good", "that's okay", "that is okay", "that's ok", "that's it", "that is it", "that's the one", "that's all right",
-    "that is all right", "that's alright", "that is alright", "sure thing", "it is", "i am", "i have", "they are", "yes please",
-    "it does",
-    "you can", "you may", "would be great", "would be perfect", "would be lovely", "that would be fine", "make it so", "true",
+    "that is all right", "that's alright", "that is alright", "sure thing", "yes please",
+
+    "would be great", "would be perfect", "would be lovely", "that would be fine", "make it so",
     "that's true",
     "no problem", "no worries", "not a problem", "no trouble", "no objection", "no objections", "no complaints", "i don't mind",
     "i do not mind",
@@ -54,17 +54,19 @@ YES = (
     "no that's okay", "no it is fine", "no it is right", "no it's correct", "no it's perfect", "no you're right", "no you are right",
     "no no that's right", "no no that's fine", "no no that's correct", "can't complain", "couldn't be better", "book that", "lock it in",
     "see you then", "see you there", "see you on", "see you at", "see you tomorrow", "i'll be there", "i will be there", "roger",
-    "okey dokey", "yessir", "yes sir", "yes ma'am", "right you are", "i'd love to",
-    "i would love to", "i'd like to", "i'd like that", "i would like that", "that'll do", "that will do", "happy with that",
+    "okey dokey", "yessir", "yes sir", "yes ma'am", "right you are",
+    "i'd like that", "i would like that", "that'll do", "that will do", "happy with that",
     "i'm happy with that",
     "fair enough", "amen", "ja", "oui", "si",
 )  # fmt: skip
 _FINE = (
-    "sure", "okay", "ok", "alright", "all right", "right", "fine", "perfect", "great", "wonderful", "lovely", "good", "very good",
+    "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may", "i'd love to", "i would love to", "i'd like to",
+    "true", "sure", "okay", "ok", "alright", "all right", "right", "fine", "perfect", "great", "wonderful", "lovely", "good", "very good",
     "excellent",
     "brilliant", "super", "cool", "awesome", "please", "nice", "fantastic", "grand", "please go", "splendid", "marvellous", "amazing",
 )  # fmt: skip
 NO = (
+    "that's not what", "that is not what", "not what i", "isn't what i", "i disagree", "i object", "no need",
     "no", "nope", "nah", "wrong", "incorrect", "that's wrong", "that is wrong", "no thanks", "no thank you", "not really", "not at all",
     "not yet", "not now", "not today", "no way", "absolutely not", "certainly not", "definitely not", "of course not", "never",
     "negative",
@@ -82,6 +84,7 @@ _NEGATIONS = (
 )  # fmt: skip
 _CORRECTIONS = ("i mean", "i meant", "actually", "sorry", "wait", "scratch that", "rather")
 _DOUBTS = (
+    "don't understand", "do not understand", "don't hear", "do not hear", "i don't hear", "i do not hear", "do i", "does it", "have i", "am i", "will it", "is there",
     "i don't know", "i do not know", "don't know", "dunno", "i'm not sure", "i am not sure", "not sure", "no idea", "i have no idea",
     "maybe",
     "perhaps", "possibly", "it depends", "that depends", "i can't say", "i cannot say", "hard to say", "yes and no", "i'm not certain",
@@ -102,7 +105,7 @@ _TAGS = (
 )  # fmt: skip
 """Asked back at the end of a sentence, these change nothing of it."""
 _SMALL = (
-    "excuse me", "pardon", "pardon me",
+    "excuse me", "pardon", "pardon me", "from me", "what i want",
     "um", "uh", "er", "erm", "hmm", "ah", "oh", "eh", "well", "so", "like", "just", "you know", "hi", "hello", "thanks", "thank you",
     "thank you very much", "thanks very much", "thanks a lot", "very much", "then", "now", "it", "that", "that's", "that is", "it's",
     "me", "with me", "to me", "for me", "by me",
@@ -148,7 +151,7 @@ def yes_or_no(tokens: Sequence[Token]) -> bool | None:
     if refuses or negated:
         return False
     if agrees:
-        return True if unknown <= 4 or _starts_with_yes(words) else None
+        return True if unknown == 0 or _starts_with_yes(words) else None
     return True if _Kind.FINE in kinds and unknown == 0 else None
 
 

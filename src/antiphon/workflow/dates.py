@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from antiphon.workflow.clauses import HARMLESS
 from antiphon.workflow.day_phrases import MONTHS, WEEKDAYS, DayFound, DayReader
 from antiphon.workflow.found import without_overlaps
 from antiphon.workflow.settling import Surroundings
@@ -33,6 +34,7 @@ AROUND = Surroundings(
     after=frozenset((
         "week", "weeks", "fortnight", "ago", "following", "eve", "month", "months", "years", "next", "last", "fortnightly", "weekly",
     )),
+    harmless=HARMLESS,
 )  # fmt: skip
 """What makes another day of a day next to it."""
 

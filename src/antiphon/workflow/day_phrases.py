@@ -76,6 +76,7 @@ class DayReader:
     def _anchor(self, at: int) -> DayFound | None:
         """A day that another one is counted from."""
         at += self._word(at) in ("the", "this")
+        at += self._word(at) in ("next", "coming") and self._word(at + 1) in WEEKDAYS
         found = self._longest(at, self._simple_forms())
         return found if found is None or found.start <= at else None
 
@@ -98,7 +99,8 @@ class DayReader:
         )  # fmt: skip
         for words, days in forms:
             if self._says(at, *words):
-                return Found(at, at + len(words), self._today + dt.timedelta(days), True)
+                weeks = {"week": 7, "fortnight": 14}.get(self._word(at + len(words)), 0) if days in (0, 1) else 0
+                return Found(at, at + len(words) + bool(weeks), self._today + dt.timedelta(days + weeks), True)
         return None
 
     def _counted(self, at: int) -> DayFound | None:
@@ -199,6 +201,8 @@ class DayReader:
             return Found(start, week_end, self._in_week(week, day), True)
         if self._says(end, "week") and before not in ("last", "past"):
             return Found(start, end + 1, date + _WEEK, True)
+        if self._says(end, "fortnight") and before not in ("last", "past"):
+            return Found(start, end + 1, date + 2 * _WEEK, True)
         named = self._number_after_weekday(end, day)
         if named is not None:
             return named if named.start == start else Found(start, named.end, named.value, True)

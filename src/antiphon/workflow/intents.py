@@ -202,6 +202,7 @@ def _contrary(words: tuple[str, ...]) -> frozenset[str]:
     return _CONTRARY.intersection(words) | (frozenset(words[:1]) if asks else frozenset())
 
 
+@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """A word without its commonest English endings: enough to bring booking, booked and books together."""
     for ending in ("ments", "ment", "ings", "ing", "ers", "er", "ies", "ed", "es", "s"):

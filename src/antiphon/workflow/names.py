@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from antiphon.workflow.found import Found, without_overlaps
 from antiphon.workflow.name_words import (
     ALSO_NAMES,
+    FAMILY,
     GIVEN,
     NEVER,
     NOT_A_NAME,
@@ -144,7 +145,14 @@ def _is_name(tokens: Sequence[Token], start: int, end: int, *, introduced: bool)
         return False
     # Somebody who says "it's" or "I'm" may say anything: one word that is a word of the language, too, is not sure to be a name.
     sure = [word for word in words if word not in ALSO_NAMES]
-    return bool(sure) or any(word in GIVEN and word not in _ALSO_MONTHS for word in words) or _several(words)
+    if words[0] in _NO_START and not (len(words) > 1 and words[-1] in FAMILY):
+        return False
+    return (
+        bool(sure)
+        or words[-1] in FAMILY
+        or any(word in GIVEN and word not in _ALSO_MONTHS for word in words)
+        or _several(words)
+    )
 
 
 _ALSO_MONTHS = frozenset(("may", "june", "april", "august"))

@@ -35,13 +35,16 @@ class Surroundings:
 
     before: frozenset[str] = frozenset()
     after: frozenset[str] = frozenset()
+    harmless: frozenset[str] = frozenset()
+    """The words a value may stand among; among others it is not sure to be meant. Empty: among any."""
     numbers_before: bool = False
     """Whether a number just before it belongs to it in a way the reader did not understand ("two fridays", "second friday")."""
 
 
 _BOUNDARIES = Phrases((
     "how about", "what about", "so", "but", "then", "make it", "let's", "lets", "can we", "could we", "can i", "could i", "may i",
-    "no", "nope", "actually", "wait", "sorry", "i mean", "i meant", "maybe", "perhaps", "would", "rather", "instead", "change it to",
+    "no", "nope", "actually", "wait", "sorry", "i mean", "i meant", "maybe", "perhaps", "rather", "instead", "change it to", "because",
+    "my name", "the name",
     "change", "better", "correction", "that is", "i said", "please", "i'd like", "i would like", "i want", "if",
 ))  # fmt: skip
 """What comes after one of these belongs to the next value."""
@@ -53,8 +56,7 @@ _NEUTRAL = Phrases((
     "don't know", "do not know", "don't mind", "do not mind", "no problem", "not a problem", "isn't a problem", "not be a problem",
     "no worries", "if not", "why not", "don't care", "do not care", "not sure", "can't wait", "not bad", "no matter", "doesn't matter",
     "does not matter", "no trouble", "i'm not sure", "no objection", "no objections", "or so", "not too late", "not too early",
-    "if it's not a problem", "if it is not a problem", "if that's not a problem", "if that isn't a problem", "if it isn't a problem",
-    "if that isn't", "if that's not", "if it's not", "if it isn't", "if it is not", "if that is not", "can't remember", "don't remember",
+    "can't remember", "don't remember",
     "isn't it", "doesn't it", "don't you", "not to worry", "never mind", "isn't that",
 ))  # fmt: skip
 """Negations that turn nothing down."""
@@ -70,7 +72,8 @@ _TURNS_DOWN_LAST = Phrases((
     "not", "no good", "is bad", "bad", "is out", "out", "impossible", "is impossible", "too late", "too early", "too soon", "too far",
     "difficult", "is difficult", "hard", "is hard", "terrible", "is terrible", "is full", "full", "closed", "is off", "off",
     "is wrong", "wrong", "not possible", "a problem", "is a problem", "never", "awful", "inconvenient", "unsuitable", "no use",
-    "out of the question", "clashes", "conflicts", "tricky", "is tricky",
+    "out of the question", "too many", "too much", "too few", "too long", "too short", "not enough", "too big", "too small", "too expensive",
+    "is my", "is his", "is her", "is our", "is their", "is a holiday", "is when", "was", "is the day", "is already", "is not an option", "clashes", "conflicts", "tricky", "is tricky",
 ))  # fmt: skip
 """After a value, these turn that value down and say nothing of the next."""
 _TURNS_DOWN_EITHER = Phrases((
@@ -79,9 +82,12 @@ _TURNS_DOWN_EITHER = Phrases((
     "i am working on", "i work", "i'm at work", "booked up", "no longer", "wasn't", "aren't", "occupied", "on holiday", "on vacation",
     "i have work", "i have school", "i have a meeting", "i have something", "i'm out", "i am out", "i won't", "rather not",
     "i'd rather not",
-    "never", "not able", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
+    "never", "not able", "skip", "have to work", "must work", "got something", "have something", "something else on", "i was", "we were", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
 ))  # fmt: skip
 """Said of the caller, these turn down whichever value they stand next to: without a boundary between two, both."""
+_NEGATIONS = frozenset(
+    ("can't", "cannot", "cant", "couldn't", "won't", "don't", "dont", "not", "never", "didn't", "wouldn't", "unable")
+)
 _CONNECTORS = frozenset((
     "the", "a", "an", "on", "at", "in", "of", "my", "for", "this", "that", "it", "it's", "is", "next", "about", "around", "come",
     "do", "me",
@@ -89,11 +95,11 @@ _CONNECTORS = frozenset((
 _LIMITS_BEFORE = frozenset((
     "before", "after", "by", "until", "till", "between", "from", "since", "past", "than", "least", "most", "over", "under", "every",
     "each",
-    "within", "through", "towards", "toward", "either", "beyond", "exceeding", "up", "upto", "starting", "neither", "nor", "or",
+    "within", "through", "towards", "toward", "either", "beyond", "exceeding", "upto", "maximum", "minimum", "max", "min", "starting", "neither", "nor", "or",
 ))  # fmt: skip
 _LIMITS_AFTER = frozenset((
     "or", "onward", "onwards", "earliest", "latest", "ago", "to", "till", "until", "through", "thru", "and", "minimum", "maximum",
-    "forward", "upwards", "nor",
+    "forward", "upwards", "nor", "otherwise",
 ))  # fmt: skip
 _JOINS = frozenset(("and", "to", "till", "until", "-", "or", "through"))
 _AT_THE = frozenset(("earliest", "latest", "least", "most"))
@@ -136,6 +142,13 @@ class _Windows:
         edges = [0, *(edge for item in found for edge in (item.start, item.end)), len(words)]
         self._windows = [(edges[at], edges[at + 1]) for at in range(0, len(edges), 2)]
         self._plain = [self._without_neutral(start, end) for start, end in self._windows]
+        cuts = [self._cuts(words) for words in self._plain]
+        self._befores = [
+            words[ends[-1] :] if ends else words for words, (_, ends) in zip(self._plain, cuts, strict=True)
+        ]
+        self._afters = [
+            words[: starts[0]] if starts else words for words, (starts, _) in zip(self._plain, cuts, strict=True)
+        ]
 
     def _without_neutral(self, start: int, end: int) -> tuple[str, ...]:
         words = list(self._words[start:end])
@@ -143,36 +156,48 @@ class _Windows:
             words[first:last] = ["_"] * (last - first)
         return tuple(words)
 
+    def _cuts(self, words: tuple[str, ...]) -> tuple[list[int], list[int]]:
+        """Where the words of one value end and those of the next begin, for each boundary between them."""
+        inside = {
+            place
+            for phrases in (_TURNS_DOWN_NEXT, _TURNS_DOWN_LAST, _TURNS_DOWN_EITHER)
+            for start, end in phrases.spans(words)
+            if end - start > 1
+            for place in range(start, end)
+        }
+        # The "but" of "any day but friday", the "make it" of "can't make it" part nothing.
+        kept = [
+            (start, end)
+            for start, end in _BOUNDARIES.spans(words)
+            if start not in inside and not (start and words[start - 1] in _NEGATIONS)
+        ]
+        return [start for start, _ in kept], [end for _, end in kept]
+
     def _before(self, at: int) -> tuple[str, ...]:
         """The words that belong to value ``at``, of those before it."""
-        words = self._plain[at]
-        cuts = [end for start, end in _BOUNDARIES.spans(words) if not self._is_part_of_refusal(words, start)]
-        return words[cuts[-1] :] if cuts else words
+        return self._befores[at]
 
     def _after(self, at: int) -> tuple[str, ...]:
         """The words that belong to value ``at``, of those after it."""
-        words = self._plain[at + 1]
-        cuts = [start for start, _ in _BOUNDARIES.spans(words) if not self._is_part_of_refusal(words, start)]
-        return words[: cuts[0]] if cuts else words
+        return self._afters[at + 1]
 
-    def _is_part_of_refusal(self, words: tuple[str, ...], at: int) -> bool:
-        """The "but" of "any day but friday", the "no" of "is no good", the "rather" of "rather than"."""
-        spans = (*_TURNS_DOWN_NEXT.spans(words), *_TURNS_DOWN_LAST.spans(words), *_TURNS_DOWN_EITHER.spans(words))
-        return any(start <= at < end and end - start > 1 for start, end in spans)
-
-    def turned_down(self, at: int) -> bool:
-        before, after = self._before(at), self._after(at)
-        if self._just_before(before):
-            return True
-        if _TURNS_DOWN_EITHER.spans(before):
-            return True
-        last = at == len(self._found) - 1
-        for_next = () if last else self._for_next(self._before(at + 1))
-        own = (
+    def _own_after(self, at: int) -> tuple[str, ...]:
+        """The words after value ``at`` that speak of it: without those that turn down the next ("four, not three")."""
+        after = self._after(at)
+        for_next = self._for_next(self._before(at + 1)) if at < len(self._found) - 1 else ()
+        return (
             after[: len(after) - len(for_next)]
             if for_next and after[len(after) - len(for_next) :] == for_next
             else after
         )
+
+    def turned_down(self, at: int) -> bool:
+        before = self._before(at)
+        if self._just_before(before):
+            return True
+        if _TURNS_DOWN_EITHER.spans(before):
+            return True
+        own = self._own_after(at)
         return bool(_TURNS_DOWN_LAST.spans(own) or _TURNS_DOWN_EITHER.spans(own))
 
     def _just_before(self, before: tuple[str, ...]) -> bool:
@@ -188,8 +213,10 @@ class _Windows:
     def limited(self, at: int) -> bool:
         """Whether the words next to the value make a range, a choice or an unknown phrase of it."""
         before, after = self._plain[at], self._plain[at + 1]
-        while before and before[-1] in _CONNECTORS:
-            before = before[:-1]
+        size = len(before)
+        while size and before[size - 1] in _CONNECTORS:
+            size -= 1
+        before = before[:size]
         if before and (
             before[-1] in _LIMITS_BEFORE or before[-1] in self._around.before or before[-2:] == ("up", "to")
         ):
@@ -198,6 +225,8 @@ class _Windows:
             return True  # "between three and half past three", "3-4 pm"
         start = self._windows[at][0] + len(before) - 1
         if self._around.numbers_before and before and self._is_number(start):
+            return True
+        if self._around.harmless and self._among_other_words(at):
             return True
         if len(after) >= 3 and after[0] == "at" and after[1] == "the" and after[2] in _AT_THE:
             return True
@@ -208,6 +237,18 @@ class _Windows:
         if after[0] == "to":
             return self._to_follows(at, after)
         return after[0] in _LIMITS_AFTER or after[0] in self._around.after
+
+    def _among_other_words(self, at: int) -> bool:
+        """Whether a word of the value's clause is none that people ask for a day or a time with."""
+        first, last = self._windows[at][0], self._windows[at + 1][0]
+        before, after = self._before(at), self._own_after(at)
+        first += len(self._plain[at]) - len(before)
+        places = (
+            *zip(range(first, first + len(before)), before, strict=True),
+            *zip(range(last, last + len(after)), after, strict=True),
+        )
+        known = self._around.harmless
+        return any(word not in known and word != "_" and not self._is_number(place) for place, word in places)
 
     def _is_number(self, at: int) -> bool:
         token = self._tokens[at]

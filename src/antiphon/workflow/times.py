@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from antiphon.workflow.clauses import HARMLESS
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
 from antiphon.workflow.settling import Surroundings
@@ -36,7 +37,7 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "no", "yes", "wait", "actually", "sorry", "i", "said", "meant", "mean", "make", "it", "let's", "say", "maybe", "how",
     "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
     "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
-    "prefer", "have", "take", "want", "need", "i'll", "then", "sharp", "exactly", "ish",
+    "prefer", "tonight", "morning", "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want", "need", "i'll", "then", "sharp", "exactly", "ish",
 ))  # fmt: skip
 _AGAINST_AN_ANSWER = frozenset((
     "but", "can't", "cannot", "doesn't", "does", "don't", "won't", "isn't", "work", "possible", "anything", "any", "time", "anytime",
@@ -56,6 +57,7 @@ _TAKES_BACK = frozenset(("no", "wait", "actually", "sorry", "mean", "meant", "ra
 AROUND = Surroundings(
     before=frozenset(("half", "quarter", "last", "past")),
     after=frozenset(("hours", "hour", "minutes", "minute", "people", "days", "weeks", "or")),
+    harmless=HARMLESS,
 )
 """What makes something else of a time next to it ("half three" is half past two to some, half past three to others)."""
 
@@ -132,7 +134,7 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
     sure = is_fraction or words[after - 1] in ("minutes", "minute") or minutes in _MINUTES_OF_A_PHRASE
     if not sure or (words[after] in _TILL and not is_fraction and words[after - 1] not in ("minutes", "minute")):
         return None  # "two to four" and "ten till twelve" are the ends of a range
-    if words[at - 1 : at] in (["from"], ["between"]):
+    if words[after] in _TO and not is_fraction and words[at - 1 : at] in (["from"], ["between"], ["around"], ["about"]):
         return None
     hour, named = tokens[after + 1].number, _NAMED.get(words[after + 1])
     if named is None and (hour is None or tokens[after + 1].ordinal or not 1 <= hour <= 12):
@@ -162,8 +164,8 @@ def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | Non
     if not (0 <= hour <= 23 and 0 <= minute < 60):
         return None
     words = [token.text for token in tokens]
-    if words[end : end + 1] in (["o'clock"], ["oclock"]):
-        end, explicit = end + 1, True
+    if words[end : end + 1] in (["o'clock"], ["oclock"]) or words[end : end + 2] == ["o", "clock"]:
+        end, explicit = end + (2 if words[end] == "o" else 1), True
     afternoon, after = _part_of_day(words, end)
     explicit = explicit or after > end
     if not explicit:

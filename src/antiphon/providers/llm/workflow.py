@@ -18,7 +18,7 @@ from antiphon.providers.base import (
     ToolCallDelta,
     TransferDelta,
 )
-from antiphon.workflow import dates
+from antiphon.workflow import dates, numbers
 from antiphon.workflow.engine import Engine
 
 _CLAUSE = re.compile(r"[^.,;!?]*(?:[.,;!?]+(?=\s|$)|[.,;!?](?=\S)|$)\s*")
@@ -38,8 +38,9 @@ class WorkflowModel:
         return self._engine
 
     async def start(self) -> None:
-        # Half a second of imports, off the loop and before the first call rather than in it.
+        # A second of imports, off the loop and before the first call rather than in it.
         await asyncio.to_thread(dates.warm_up)
+        await asyncio.to_thread(numbers.warm_up)
 
     async def close(self) -> None:
         """Nothing is held."""
