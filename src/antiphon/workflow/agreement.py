@@ -60,7 +60,8 @@ YES = (
     "fair enough", "amen", "ja", "oui", "si",
 )  # fmt: skip
 _FINE = (
-    "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may", "i'd love to", "i would love to", "i'd like to",
+    "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may", "i'd love to", "i would love to",
+    "i'd like to",
     "true", "sure", "okay", "ok", "alright", "all right", "right", "fine", "perfect", "great", "wonderful", "lovely", "good", "very good",
     "excellent",
     "brilliant", "super", "cool", "awesome", "please", "nice", "fantastic", "grand", "please go", "splendid", "marvellous", "amazing",
@@ -84,7 +85,8 @@ _NEGATIONS = (
 )  # fmt: skip
 _CORRECTIONS = ("i mean", "i meant", "actually", "sorry", "wait", "scratch that", "rather")
 _DOUBTS = (
-    "don't understand", "do not understand", "don't hear", "do not hear", "i don't hear", "i do not hear", "do i", "does it", "have i", "am i", "will it", "is there",
+    "don't understand", "do not understand", "don't hear", "do not hear", "i don't hear", "i do not hear", "do i", "does it",
+    "have i", "am i", "will it", "is there",
     "i don't know", "i do not know", "don't know", "dunno", "i'm not sure", "i am not sure", "not sure", "no idea", "i have no idea",
     "maybe",
     "perhaps", "possibly", "it depends", "that depends", "i can't say", "i cannot say", "hard to say", "yes and no", "i'm not certain",

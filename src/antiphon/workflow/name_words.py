@@ -26,17 +26,22 @@ your yours mine hello hi hey um uh er erm hmm ah oh eh know well your yourself m
 hurts hurt pain sick don't doesn't didn't isn't aren't wasn't won't can't cannot couldn't wouldn't shouldn't haven't hasn't ain't never
 hurry god goodness damn hell guess already misspelled spelled mispronounced spelt come comes coming came listen forget leave quick quickly
 carefully habla idea ideas thing things stuff people world country city town house home car bus train food pizza water coffee tea money
-price cost costs pay paid paying buy buying sell selling send sending give giving gave given keep keeping find finding found think thinking
+price cost costs pay paid paying buy buying sell selling send sending give giving gave given keep keeping find finding found think
+thinking
 thought feel feeling felt believe hope hoping try trying tried use using used work working works worked look looking looks looked watch
 watching listen listening hear hearing heard understand understood understanding remember remembering forgot forgotten learn teach show
-showing open opening close closing closed move moving live living lives die dying kill eat eating drink drinking sleep sleeping walk walking
-run running sit sitting sits stand standing wear wearing bring bringing brought put puts putting set setting turn turning play playing pick
+showing open opening close closing closed move moving live living lives die dying kill eat eating drink drinking sleep sleeping walk
+walking
+run running sit sitting sits stand standing wear wearing bring bringing brought put puts putting set setting turn turning play playing
+pick
 picking drive driving fly flying sing singing dance swim cook cooking clean cleaning wash fix fixing break breaking broke broken cut
 free full empty big small large little tiny huge high low tall fast slow easy hard soft heavy light clear dark loud quiet safe true real
 sick healthy alive dead married single main whole few several each every both either neither such own able ready possible impossible
 available busy usually always often sometimes once twice ever again soon anyway however although though while during before after since
-toward towards around across along among against inside outside above below behind beside between beyond near far away together apart ahead
-myself himself herself itself ourselves themselves anyone anybody anywhere everywhere nowhere somewhere somehow whatever whenever whichever
+toward towards around across along among against inside outside above below behind beside between beyond near far away together apart
+ahead
+myself himself herself itself ourselves themselves anyone anybody anywhere everywhere nowhere somewhere somehow whatever whenever
+whichever
 english french spanish german polish language word words letter letters spell spelling pronounce question questions answer answers problem
 problems trouble reason reasons case fact matter point part place side end beginning start finish middle top bottom kind sort type form
 record records file files list system app website online internet text texting message messages voicemail telephone mobile cell
@@ -136,7 +141,8 @@ _NO_NAME_ENDINGS = (
 )
 _LOOKS_LIKE_A_WORD = _words("""
 fleming browning manning channing harding golding keating hastings downing sterling king ming ling ring ying sing ting jing qing ping bing
-xing rawling rowling cushing redding haring herring spalding fielding standing banning cumming darling dowling goering hemming loving irving
+xing rawling rowling cushing redding haring herring spalding fielding standing banning cumming darling dowling goering hemming loving
+irving
 ewing gable noble venable constable huxtable pickering waring gissing
 """)
 

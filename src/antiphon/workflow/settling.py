@@ -72,8 +72,10 @@ _TURNS_DOWN_LAST = Phrases((
     "not", "no good", "is bad", "bad", "is out", "out", "impossible", "is impossible", "too late", "too early", "too soon", "too far",
     "difficult", "is difficult", "hard", "is hard", "terrible", "is terrible", "is full", "full", "closed", "is off", "off",
     "is wrong", "wrong", "not possible", "a problem", "is a problem", "never", "awful", "inconvenient", "unsuitable", "no use",
-    "out of the question", "too many", "too much", "too few", "too long", "too short", "not enough", "too big", "too small", "too expensive",
-    "is my", "is his", "is her", "is our", "is their", "is a holiday", "is when", "was", "is the day", "is already", "is not an option", "clashes", "conflicts", "tricky", "is tricky",
+    "out of the question", "too many", "too much", "too few", "too long", "too short", "not enough", "too big", "too small",
+    "too expensive",
+    "is my", "is his", "is her", "is our", "is their", "is a holiday", "is when", "was", "is the day", "is already",
+    "is not an option", "clashes", "conflicts", "tricky", "is tricky",
 ))  # fmt: skip
 """After a value, these turn that value down and say nothing of the next."""
 _TURNS_DOWN_EITHER = Phrases((
@@ -82,7 +84,8 @@ _TURNS_DOWN_EITHER = Phrases((
     "i am working on", "i work", "i'm at work", "booked up", "no longer", "wasn't", "aren't", "occupied", "on holiday", "on vacation",
     "i have work", "i have school", "i have a meeting", "i have something", "i'm out", "i am out", "i won't", "rather not",
     "i'd rather not",
-    "never", "not able", "skip", "have to work", "must work", "got something", "have something", "something else on", "i was", "we were", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
+    "never", "not able", "skip", "have to work", "must work", "got something", "have something", "something else on", "i was",
+    "we were", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
 ))  # fmt: skip
 """Said of the caller, these turn down whichever value they stand next to: without a boundary between two, both."""
 _NEGATIONS = frozenset(
@@ -95,7 +98,8 @@ _CONNECTORS = frozenset((
 _LIMITS_BEFORE = frozenset((
     "before", "after", "by", "until", "till", "between", "from", "since", "past", "than", "least", "most", "over", "under", "every",
     "each",
-    "within", "through", "towards", "toward", "either", "beyond", "exceeding", "upto", "maximum", "minimum", "max", "min", "starting", "neither", "nor", "or",
+    "within", "through", "towards", "toward", "either", "beyond", "exceeding", "upto", "maximum", "minimum", "max", "min",
+    "starting", "neither", "nor", "or",
 ))  # fmt: skip
 _LIMITS_AFTER = frozenset((
     "or", "onward", "onwards", "earliest", "latest", "ago", "to", "till", "until", "through", "thru", "and", "minimum", "maximum",

@@ -37,7 +37,8 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "no", "yes", "wait", "actually", "sorry", "i", "said", "meant", "mean", "make", "it", "let's", "say", "maybe", "how",
     "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
     "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
-    "prefer", "tonight", "morning", "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want", "need", "i'll", "then", "sharp", "exactly", "ish",
+    "prefer", "tonight", "morning", "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
+    "need", "i'll", "then", "sharp", "exactly", "ish",
 ))  # fmt: skip
 _AGAINST_AN_ANSWER = frozenset((
     "but", "can't", "cannot", "doesn't", "does", "don't", "won't", "isn't", "work", "possible", "anything", "any", "time", "anytime",
