@@ -44,7 +44,8 @@ def ticked(cell: str) -> list[str]:
 
 def asked_for() -> dict[str, str]:
     """Every direct dependency, by its normalised name."""
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values()]
+    models = re.findall(r"^[^#\n].*$", (ROOT / "requirements-models.lock").read_text(encoding="utf-8"), re.MULTILINE)
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values(), models]
     names = [re.match(r"[A-Za-z0-9._-]+", wanted)[0] for group in groups for wanted in group]  # type: ignore[index]
     return {name.lower(): name for name in names}
 
