@@ -17,6 +17,7 @@ from antiphon.workflow import answers, edges, intents, templates
 from antiphon.workflow.calls import arguments_of, canonical, tool_name
 from antiphon.workflow.graph import Graph
 from antiphon.workflow.inputs import Answered, Called, Heard, Input, Spoke
+from antiphon.workflow.meaning import Meanings, Meant, knows, meant
 from antiphon.workflow.reading import Reading, read
 from antiphon.workflow.sentences import SENTENCES
 from antiphon.workflow.slots import FREE, Slot, Value, explain, problem, spelled, yes_or_no
@@ -30,12 +31,20 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 class Fold:
     """Walks one workflow for one request."""
 
-    def __init__(self, graph: Graph, now: dt.datetime, variables: Mapping[str, str], tools: frozenset[str]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        now: dt.datetime,
+        variables: Mapping[str, str],
+        tools: frozenset[str],
+        meanings: Meanings,
+    ) -> None:
         """``now`` is the call's start in the workflow's time zone; ``tools`` are the names that may be called."""
         self._graph = graph
         self._own = SENTENCES[graph.language]
         self._now = now
         self._tools = tools
+        self._meanings = meanings
         self._variables = tuple((name, Value(text, text)) for name, text in sorted(variables.items()))
 
     def start(self) -> State:
@@ -95,11 +104,14 @@ class Fold:
     def _answer(self, state: State, said: Utterance) -> State | None:
         """What the words do at the listening node, a goodbye at their end left aside."""
         tokens, slot = said.tokens, edges.open_slot(self._graph, state)
+        free = slot is not None and slot.kind in FREE
+        if not free and (known := knows(self._graph, tokens)):
+            return self._follow_meaning(state, known)
         reading = read(self._graph, state, said, slot, self._now)
         spoken = edges.spoken(self._graph, state, tokens)
         target = edges.global_node(self._graph, tokens)
         in_doubt = reading.empty and spoken.edge is None
-        if target.name and (slot is None or slot.kind not in FREE) and (target.sure or in_doubt):
+        if target.name and not free and (target.sure or in_doubt):
             return self._enter(state, target.name)
         if spoken.edge is None and reading.only_yes_or_no and (about := self._hear_about_talk(state, reading, tokens)):
             return about
@@ -117,7 +129,16 @@ class Fold:
             return replace(state, prompt=Prompt.ASK)
         if spoken.edge is not None:
             return self._advance(replace(state, misses=0), spoken.edge)
-        return self._after_any_words(state)
+        about = meant(self._graph, state.node, said.text, self._meanings)
+        return self._follow_meaning(state, about) if about else self._after_any_words(state)
+
+    def _follow_meaning(self, state: State, about: Meant) -> State:
+        """Go where a meaning leads: a piece of knowledge leads back to the question in hand."""
+        if about.edge is not None:
+            return self._advance(replace(state, misses=0), about.edge)
+        if about.node:
+            return self._enter(state, about.node)
+        return replace(state.saying(say(about.told, state)), prompt=Prompt.ASK, misses=0)
 
     def _left(self, state: State) -> State:
         """Goodbye, once what it was said with has been carried out. A question that is open keeps the caller."""
