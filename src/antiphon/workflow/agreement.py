@@ -57,7 +57,9 @@ YES = (
     "okey dokey", "yessir", "yes sir", "yes ma'am", "right you are",
     "i'd like that", "i would like that", "that'll do", "that will do", "happy with that",
     "i'm happy with that",
-    "fair enough", "amen", "ja", "oui", "si",
+    "fair enough", "i'm okay with that", "i'm fine with that", "i'm good with that", "i am okay with that", "i'm okay with it",
+    "i'm fine",
+    "i am fine with that", "i'm fine with it", "that should be fine", "totally", "amen", "ja", "oui", "si",
 )  # fmt: skip
 _FINE = (
     "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may", "i'd love to", "i would love to",
@@ -67,7 +69,8 @@ _FINE = (
     "brilliant", "super", "cool", "awesome", "please", "nice", "fantastic", "grand", "please go", "splendid", "marvellous", "amazing",
 )  # fmt: skip
 NO = (
-    "that's not what", "that is not what", "not what i", "isn't what i", "i disagree", "i object", "no need",
+    "i'm not okay", "i am not okay", "that's not what", "that is not what", "not what i", "isn't what i", "i disagree", "i object",
+    "no need",
     "no", "nope", "nah", "wrong", "incorrect", "that's wrong", "that is wrong", "no thanks", "no thank you", "not really", "not at all",
     "not yet", "not now", "not today", "no way", "absolutely not", "certainly not", "definitely not", "of course not", "never",
     "negative",
@@ -153,7 +156,11 @@ def yes_or_no(tokens: Sequence[Token]) -> bool | None:
     if refuses or negated:
         return False
     if agrees:
-        return True if unknown == 0 or _starts_with_yes(words) else None
+        return (
+            True
+            if unknown == 0 or _starts_with(words, _Kind.YES) or (unknown == 1 and _starts_with(words, _Kind.FINE))
+            else None
+        )
     return True if _Kind.FINE in kinds and unknown == 0 else None
 
 
@@ -186,6 +193,6 @@ def _without_tag(words: tuple[str, ...]) -> tuple[str, ...]:
     return words
 
 
-def _starts_with_yes(words: tuple[str, ...]) -> bool:
-    size = _PHRASES.at(words, 0)
-    return size > 0 and _TABLE[words[:size]] is _Kind.YES
+def _starts_with(words: tuple[str, ...], kind: _Kind) -> bool:
+    size = _PHRASES.at(words, 0) if words else 0
+    return size > 0 and _TABLE[words[:size]] is kind

@@ -25,7 +25,8 @@ appointment appointments visit slot slots opening openings place spot time times
 afternoons evening evenings night tonight noon midday lunch lunchtime week today tomorrow doctor dentist nurse clinic office reception
 monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october november
 december
-on at in for of to by with from around about approximately roughly near towards up off out over then now soon next first early earlier
+on at in for of to by with from around about approximately roughly near towards up down off out over then now soon next first early
+earlier
 late
 later best better good great fine perfect ideal okay nice lovely wonderful super convenient possible available free okay alright
 right

@@ -129,8 +129,8 @@ class Fold:
             return replace(state, prompt=Prompt.ASK)
         if spoken.edge is not None:
             return self._advance(replace(state, misses=0), spoken.edge)
-        about = meant(self._graph, state.node, said.text, self._meanings)
-        return self._follow_meaning(state, about) if about else self._after_any_words(state)
+        nearest = meant(self._graph, state.node, said.text, self._meanings)
+        return self._follow_meaning(state, nearest) if nearest else self._after_any_words(state)
 
     def _follow_meaning(self, state: State, about: Meant) -> State:
         """Go where a meaning leads: a piece of knowledge leads back to the question in hand."""

@@ -25,11 +25,13 @@ MAX_WORDS = 5
 
 _SURE = (
     ("my", "name", "is"), ("my", "name's"), ("the", "name", "is"), ("the", "name's"), ("name", "is"), ("i", "am", "called"),
-    ("i'm", "called"), ("my", "full", "name", "is"), ("name's",), ("names",),
+    ("i'm", "called"), ("call", "me"), ("under", "the", "name", "of"), ("in", "the", "name", "of"), ("the", "name", "of"),
+    ("my", "full", "name", "is"), ("name's",), ("names",),
 )  # fmt: skip
 """After these comes a name, whatever was asked."""
 _LIKELY = (
-    ("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("call", "me"), ("under",), ("that's",), ("i", "said"), ("for",),
+    ("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("that", "would", "be"), ("that", "will", "be"), ("under",), ("that's",),
+    ("i", "said"), ("for",),
 )  # fmt: skip
 """After these comes a name if one was asked for or is being corrected."""
 _GIVEN_IS = (
@@ -97,6 +99,8 @@ def _introduced(
             if words[at:start] != opening or start >= len(words):
                 continue
             end = _name_end(tokens, start, introduced=explicit)
+            if words[end : end + 1] == ("with",):
+                break  # "it's brown with an e": how it is written is more than we can tell
             if end > start and _is_name(tokens, start, end, introduced=explicit):
                 yield Found(at, end, _title(tokens[start:end]), explicit)
             break

@@ -29,12 +29,14 @@ _UNITS = {
 
 AROUND = Surroundings(
     before=frozenset((
-        "times", "plus", "double", "triple", "oh", "below", "above", "multiplied", "divided", "hundred", "thousand", ".", ",", "/",
+        "times", "few", "several", "couple", "some", "plus", "double", "triple", "oh", "below", "above", "multiplied", "divided",
+        "hundred", "thousand", ".", ",", "/",
         ":", "-",
         "minus",
     )),
     after=frozenset((
-        "times", "plus", "below", "above", "in", "point", "oh", "thirds", "third", "squared", "multiplied", "divided", "minus", ".", ",",
+        "times", "tops", "max", "min", "plus", "below", "above", "in", "point", "oh", "thirds", "third", "squared", "multiplied",
+        "divided", "minus", ".", ",",
         "/", ":", "-", "fifths", "tenths",
     )),
     numbers_before=True,

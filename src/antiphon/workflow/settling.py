@@ -56,7 +56,8 @@ _NEUTRAL = Phrases((
     "don't know", "do not know", "don't mind", "do not mind", "no problem", "not a problem", "isn't a problem", "not be a problem",
     "no worries", "if not", "why not", "don't care", "do not care", "not sure", "can't wait", "not bad", "no matter", "doesn't matter",
     "does not matter", "no trouble", "i'm not sure", "no objection", "no objections", "or so", "not too late", "not too early",
-    "can't remember", "don't remember",
+    "can't remember", "don't remember", "isn't bad", "is not bad", "won't be a problem",
+    "wouldn't be a problem", "would not be a problem", "will not be a problem", "is not a problem",
     "isn't it", "doesn't it", "don't you", "not to worry", "never mind", "isn't that",
 ))  # fmt: skip
 """Negations that turn nothing down."""
@@ -83,6 +84,8 @@ _TURNS_DOWN_EITHER = Phrases((
     "hate", "dislike", "i have plans", "i have another", "have another", "got another", "i already have", "i work on", "i'm working on",
     "i am working on", "i work", "i'm at work", "booked up", "no longer", "wasn't", "aren't", "occupied", "on holiday", "on vacation",
     "i have work", "i have school", "i have a meeting", "i have something", "i'm out", "i am out", "i won't", "rather not",
+    "prefer not", "get off", "off work",
+    "finish work", "leave work", "start work",
     "i'd rather not",
     "never", "not able", "skip", "have to work", "must work", "got something", "have something", "something else on", "i was",
     "we were", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
@@ -233,6 +236,8 @@ class _Windows:
         if self._around.harmless and self._among_other_words(at):
             return True
         if len(after) >= 3 and after[0] == "at" and after[1] == "the" and after[2] in _AT_THE:
+            return True
+        if after[:1] == ("the",) and after[1:2] and after[1] in _AT_THE:
             return True
         if not after:
             return False

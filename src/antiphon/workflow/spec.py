@@ -3,7 +3,8 @@
 Vapi's own fields are ``nodes`` (``conversation``, ``tool``, ``hangup``), ``edges``, ``globalPrompt``, ``messagePlan.firstMessage``,
 ``variableExtractionPlan.schema`` and ``aliases``, ``globalNodePlan`` and the conditions ``ai``, ``logic`` and ``failed``. Ours are the
 nodes ``transfer`` and ``end``, the conditions ``examples`` and ``corrected``, ``say`` and ``clear`` on edges, ``x-slot`` in a
-schema, ``fallback``, ``timezone``, ``language``, ``knowledge`` and ``meaning``. A node's ``prompt`` is an instruction for a language model: the rule evaluator only speaks
+schema, ``fallback``, ``timezone``, ``language``, ``knowledge`` and
+``meaning``. A node's ``prompt`` is an instruction for a language model: the rule evaluator only speaks
 what the prompt quotes, and only where the node has no first message.
 """
 

@@ -37,7 +37,8 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "no", "yes", "wait", "actually", "sorry", "i", "said", "meant", "mean", "make", "it", "let's", "say", "maybe", "how",
     "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
     "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
-    "prefer", "tonight", "morning", "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
+    "prefer", "go", "with", "put", "down", "us", "set", "book", "pick", "choose", "think", "guess", "better", "tonight", "morning",
+    "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
     "need", "i'll", "then", "sharp", "exactly", "ish",
 ))  # fmt: skip
 _AGAINST_AN_ANSWER = frozenset((
@@ -165,6 +166,9 @@ def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | Non
     if not (0 <= hour <= 23 and 0 <= minute < 60):
         return None
     words = [token.text for token in tokens]
+    if hour == 12 and not explicit and words[end : end + 1] and words[end] in _NAMED:
+        named = _NAMED[words[end]]  # "twelve noon"
+        return Found(at, end + 1, ClockTime(named.hour, named.minute, named.hour >= 12), True)
     if words[end : end + 1] in (["o'clock"], ["oclock"]) or words[end : end + 2] == ["o", "clock"]:
         end, explicit = end + (2 if words[end] == "o" else 1), True
     afternoon, after = _part_of_day(words, end)

@@ -40,7 +40,8 @@ FOREIGN = (
     "turn off the kitchen light please", "what is the capital of france", "the stock market fell again today",
     "can you order me a large pizza", "she painted the fence white", "go forward ten meters", "my dog keeps barking at the neighbours",
     "how tall is mount everest", "we are out of milk", "i left my umbrella on the bus", "the movie was far too long",
-    "who won the election", "what time is it in tokyo", "i love you", "오늘 날씨가 참 좋네요", "피자 하나 주문해 주세요", "고양이가 자고 있어요",
+    "who won the election", "what time is it in tokyo", "i love you", "오늘 날씨가 참 좋네요",
+    "피자 하나 주문해 주세요", "고양이가 자고 있어요",
 )  # fmt: skip
 
 
