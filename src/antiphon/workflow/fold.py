@@ -96,10 +96,20 @@ class Fold:
             return self._answer(replace(state, leaving=True), said)
         begins = intents.farewell(said.tokens, open_question=slot is not None)
         if begins == 0:
-            return self._enter(state, goodbye)
+            # "great, thanks, bye" to "shall I book it?" may mean yes: whoever hangs up on it believes that it is booked.
+            return (
+                replace(state, prompt=Prompt.ASK) if self._may_agree(state, slot, said) else self._enter(state, goodbye)
+            )
         if begins is None or (slot is not None and slot.kind in FREE):
             return self._answer(state, said)
         return self._answer(replace(state, leaving=True), said.until(begins)) or self._enter(state, goodbye)
+
+    def _may_agree(self, state: State, slot: Slot | None, said: Utterance) -> bool:
+        """Whether a yes-or-no question is open and what is said before the goodbye could be a yes. "Okay, goodbye" is only a goodbye."""
+        if slot is None or (slot.kind != "yes-no" and state.value(slot.name) is None):
+            return False
+        before = said.until(intents.goodbye_at(said.tokens))
+        return not {"okay", "ok"}.issuperset(before.words) and yes_or_no(before.tokens, self._graph.language) is True
 
     def _answer(self, state: State, said: Utterance) -> State | None:
         """What the words do at the listening node, a goodbye at their end left aside."""

@@ -16,7 +16,7 @@ from antiphon.workflow.phrases import BUILT_IN, GOODBYE, GREETING, HELP, NO, NOT
 from antiphon.workflow.words import FILLERS, Phrases, Token, find_phrase, texts, tokenize
 
 __all__ = [
-    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell", "is_all",
+    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell", "goodbye_at", "is_all",
     "is_wish", "score", "score_prompt", "yes_or_no",
 ]  # fmt: skip
 
@@ -160,6 +160,13 @@ def _farewell_begins(phrases: tuple[str, ...], words: tuple[str, ...]) -> int | 
     while begins and (begins - 1 in said or words[begins - 1] in _POLITE):
         begins -= 1
     return begins if any(start >= begins for start, _ in spans) else None
+
+
+def goodbye_at(tokens: Sequence[Token]) -> int:
+    """Where the first goodbye of a turn stands; after all words where there is none."""
+    words = texts(tokens)
+    spans = _phrases(GOODBYE).spans(words)
+    return spans[0][0] if spans else len(words)
 
 
 def accepts(tokens: Sequence[Token]) -> bool:

@@ -30,7 +30,8 @@ _SURE = (
 )  # fmt: skip
 """After these comes a name, whatever was asked."""
 _LIKELY = (
-    ("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("that", "would", "be"), ("that", "will", "be"), ("under",), ("that's",),
+    ("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("that", "would", "be"), ("that", "will", "be"), ("under",),
+    ("that's",),
     ("i", "said"), ("for",),
 )  # fmt: skip
 """After these comes a name if one was asked for or is being corrected."""

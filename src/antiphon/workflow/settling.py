@@ -125,13 +125,14 @@ def settle(found: Sequence[Found[T]], tokens: Sequence[Token], around: Surroundi
     refused = tuple(item for at, item in enumerate(found) if windows.turned_down(at))
     kept = [at for at, item in enumerate(found) if item not in refused]
     spans = tuple((item.start, item.end) for item in found)
-    if any(windows.limited(at) for at in kept):
-        return Settled(None, refused, True, spans)
     if not kept:
         return Settled(None, refused, False, spans)
     last = kept[-1]
-    different = [at for at in kept if found[at].value != found[last].value]
-    if different and not windows.corrects(different[-1], last):
+    # What was said before a correction is taken back, whatever it was.
+    standing = [at for at in kept if at == last or not windows.corrects(at, last)]
+    if any(windows.limited(at) for at in standing):
+        return Settled(None, refused, True, spans)
+    if any(found[at].value != found[last].value for at in standing):
         return Settled(None, refused, True, spans)
     return Settled(found[last], refused, False, spans)
 
@@ -279,4 +280,5 @@ class _Windows:
 
     def corrects(self, first: int, last: int) -> bool:
         """Whether the words between two values say that the later one takes the place of the earlier."""
-        return any(_CORRECTIONS.spans(self._plain[at]) for at in range(first + 1, last + 1))
+        between = (self._plain[at] for at in range(first + 1, last + 1))
+        return any(words[:1] != ("or",) and _CORRECTIONS.spans(words) for words in between)

@@ -27,7 +27,7 @@ _SIGNS = {"−": "minus", "+": "plus", "–": "-"}
 _ORDINAL_ENDINGS = ("st", "nd", "rd", "th")
 
 FILLERS = frozenset((
-    "um", "uh", "er", "erm", "hmm", "ah", "oh", "eh", "well", "so", "please", "okay", "ok", "yeah", "like", "just", "you",
+    "um", "uh", "er", "erm", "hmm", "hm", "ah", "oh", "eh", "well", "so", "please", "okay", "ok", "yeah", "like", "just", "you",
     "know", "hi", "hello", "hey", "thanks", "thank",
 ))  # fmt: skip
 """Words that may stand around an answer without changing it."""
