@@ -114,3 +114,17 @@ def test_people_are_understood_and_never_silently_taken_for_something_else(
     record_property(f"{language}_right", f"{share:.1%} of {len(results)}, {len(wrong)} silently wrong")
     assert not wrong
     assert share >= LEAST_RIGHT, report
+
+
+@pytest.mark.parametrize("language", ["english", "korean"])
+@pytest.mark.parametrize("kind", ["date", "time", "number", "digits", "phone", "name", "yes-no", "email", "text"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "월요일 " + "하고해서" * 240 + "쀍", "세 시 " + "해주세요" * 240 + "쀍", "이" * 1000, "만 " * 500, "monday or " * 100,
+        "not three " * 100, "double " * 140, "a week from " * 80, "so will an " * 90, "a.b@" * 250, "1," * 500, "j at dot " * 110,
+    ],
+)  # fmt: skip
+def test_text_made_to_be_slow_is_read_all_the_same(kind: str, language: str, text: str) -> None:
+    # What is exponential in the words never comes to an end here.
+    assert value_of(Utterance(kind, text, ASKED_AGAIN), language) is not None

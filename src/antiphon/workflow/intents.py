@@ -16,7 +16,8 @@ from antiphon.workflow.phrases import BUILT_IN, GOODBYE, GREETING, HELP, NO, NOT
 from antiphon.workflow.words import FILLERS, Phrases, Token, find_phrase, texts, tokenize
 
 __all__ = [
-    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell", "goodbye_at", "is_all",
+    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell",
+    "goodbye_at", "is_all",
     "is_wish", "score", "score_prompt", "yes_or_no",
 ]  # fmt: skip
 
