@@ -63,3 +63,9 @@ def test_elsewhere_it_is_a_word_like_others(said: str) -> None:
 def test_an_empty_phrase_matches_nothing() -> None:
     assert not starts_with_phrase(("stop",), ("", "…"))
     assert strip_phrases(("stop",), ("",)) == ("stop",)
+
+
+def test_words_that_begin_a_phrase_are_looked_for_at_the_end_only() -> None:
+    words = ("i",) * 5_000
+    # Each word may begin "i see"; only the last has nothing after it that says otherwise.
+    assert strip_phrases(words, ("i see", "i hear you very well"), unfinished=True) == words[:-1]

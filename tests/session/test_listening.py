@@ -10,8 +10,14 @@ import pytest
 from antiphon.audio import codec
 from antiphon.conversation import events as ev
 from antiphon.media.line import CallerLine
-from antiphon.providers.base import ExpectedAnswers, OnTranscription, Transcribed, TranscriptionFailed
-from antiphon.session.listening import EXPECTED_ANSWER_COMPLETE, Listening
+from antiphon.providers.base import (
+    EXPECTED_ANSWER_COMPLETE,
+    ExpectedAnswers,
+    OnTranscription,
+    Transcribed,
+    TranscriptionFailed,
+)
+from antiphon.session.listening import Listening
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 PCM8, PCM16 = AudioFormat(Encoding.PCM16, 8000), AudioFormat(Encoding.PCM16, 16000)
@@ -228,3 +234,20 @@ def test_a_recogniser_that_fails_is_told_with_its_name() -> None:
     listening.begin()
     recogniser.say(TranscriptionFailed(1, "its worker process died"))
     assert told == [("notes", "its worker process died")]
+
+
+def test_a_number_said_in_groups_is_incomplete_until_it_has_all_its_digits() -> None:
+    recogniser = Recogniser()
+    ears, fed = listening(recogniser)
+    ears.expect(ExpectedAnswers(("goodbye",), digits=10))
+    groups = ("four one five", "five double five", "two six seven one")
+    for utterance, text in enumerate(groups, 1):
+        recogniser.say(Transcribed(utterance, text, final=True))
+    assert [event.complete for event in fed if isinstance(event, ev.TranscriptFinal)] == [
+        0.0,
+        0.0,
+        EXPECTED_ANSWER_COMPLETE,
+    ]
+    ears.expect(ExpectedAnswers(("goodbye",), digits=10))
+    recogniser.say(Transcribed(4, "goodbye", final=True))
+    assert fed[-1] == ev.TranscriptFinal(4, "goodbye", EXPECTED_ANSWER_COMPLETE)

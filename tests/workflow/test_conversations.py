@@ -206,3 +206,41 @@ def test_the_end_can_be_taken_back(talk: Any) -> None:
         talk.say(line)
     assert talk.say("thanks bye") == "Thank you for calling. Goodbye."
     assert talk.say("oh wait make it thursday").startswith("Okay. That is Thursday, May 14th")
+
+
+@pytest.mark.parametrize("line", ["yes thank you goodbye", "yes bye", "okay see you then"])
+def test_a_goodbye_after_an_answer_comes_after_it_was_carried_out(talk: Any, bookings: Bookings, line: str) -> None:
+    for said in ("book an appointment", "wednesday", "three pm", "john smith"):
+        talk.say(said)
+    reply = talk.say(line)
+    assert reply == "One moment. You are booked for Wednesday, May 13th, at 3 pm. Thank you for calling. Goodbye."
+    assert talk.last.ends_call
+    assert bookings.appointments() == [("2026-05-13", "15:00", "John Smith")]
+
+
+@pytest.mark.parametrize(
+    "line", ["that's all right", "that's right isn't it", "no that is right", "i have no objections"]
+)
+def test_an_answer_that_looks_like_another_wish_is_an_answer(talk: Any, bookings: Bookings, line: str) -> None:
+    for said in ("book an appointment", "wednesday", "three pm", "john smith"):
+        talk.say(said)
+    assert "You are booked" in talk.say(line)
+    assert not talk.last.ends_call
+    assert len(bookings.appointments()) == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["i want to cancel my appointment", "i missed my appointment", "when is my appointment"]
+)
+def test_an_appointment_that_stands_is_for_the_reception(talk: Any, line: str) -> None:
+    assert talk.say(line).startswith("For an appointment you already have")
+    talk.say("yes please")
+    assert talk.last.transfer_to == "+15550100"
+
+
+def test_a_goodbye_that_may_be_a_yes_is_asked_again_once(talk: Any, bookings: Bookings) -> None:
+    for said in ("book an appointment", "wednesday", "three pm", "john smith"):
+        talk.say(said)
+    assert talk.say("great thanks bye").endswith("Shall I book it?")
+    assert talk.say("bye") == "Thank you for calling. Goodbye."
+    assert bookings.appointments() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_value_may_have_to_be_confirmed() -> None:
     )
     assert [reply.text for reply in made] == [
         "Your code?",
-        "Sorry, I need 3 digits. Your code?",
+        "I have 1 2. Please go on.",
         "1 2 3, right?",
         "Your code?",
         "4 5 6, right?",
@@ -168,3 +169,70 @@ def test_fields_of_an_answer_decide() -> None:
             Message("tool", json.dumps({"left": left}), tool_call_id=call.id),
         ]
         assert engine.reply(engine.state(history, CONTEXT, ("look_up",))).text == text
+
+
+def test_a_workflow_without_a_zone_lives_in_the_machines_summer_time_included(monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [asking("a", "day", {"format": "date"}), node("b", "{{ day }}")]
+    edges = [{"from": "a", "to": "b"}]
+    monkeypatch.setenv("TZ", "XYZ-14")  # fourteen hours east of Greenwich: the day after
+    time.tzset()
+    try:
+        assert replies(nodes, edges, "today")[-1].text == "Wednesday, May 13th"
+        assert replies(nodes, edges, "today", timezone="UTC")[-1].text == "Tuesday, May 12th"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_name_that_was_refused_is_spelled_the_next_time() -> None:
+    schema = {"type": "string", "x-slot": {"type": "name", "ask": "Your name?", "confirm": "{{ who }}, right?"}}
+    nodes, edges = [asking("a", "who", schema), END], [{"from": "a", "to": "end"}]
+    made = replies(nodes, edges, "jon smyth", "no", "jon smythe", "yes")
+    assert [reply.text for reply in made] == [
+        "Your name?",
+        "Jon Smyth, right?",
+        "Your name?",
+        "Jon Smythe, spelled J O N, S M Y T H E, right?",
+        "Bye.",
+    ]
+
+
+def test_a_refused_value_is_named_and_asked_for_again() -> None:
+    schema = {"format": "date", "x-slot": {"ask": "Which day?"}}
+    made = replies(
+        [asking("a", "day", schema), END], [{"from": "a", "to": "end"}], "wednesday doesn't work", "thursday"
+    )
+    assert [reply.text for reply in made] == ["Which day?", "Okay, not Wednesday, May 13th. Which day?", "Bye."]
+
+
+def test_whole_numbers_are_whole() -> None:
+    schema = {"type": "integer", "x-slot": {"ask": "How many?"}}
+    made = replies(
+        [asking("a", "n", schema), node("b", "{{ n }}.")], [{"from": "a", "to": "b"}], "one and a half", "two"
+    )
+    assert [reply.text for reply in made][1:] == ["Sorry, 1.5 is not possible. How many?", "2."]
+
+
+def test_free_text_is_kept_whole_whatever_days_and_goodbyes_are_in_it() -> None:
+    nodes = [
+        asking("a", "why", {"type": "string", "x-slot": {"ask": "Why?"}}),
+        asking("b", "day", {"format": "date", "x-slot": {"ask": "Which day?"}}),
+        {**END, "globalNodePlan": {"enabled": True, "enterCondition": {"type": "examples", "intent": "goodbye"}}},
+    ]
+    engine = Engine({"nodes": nodes, "edges": [{"from": "a", "to": "b"}, {"from": "b", "to": "end"}]})
+    state = engine.state([Message("user", "It hurts since Monday; he said bye!")], CONTEXT, ())
+    why = state.value("why")
+    assert why is not None and why.raw == "It hurts since Monday; he said bye!"
+    assert state.value("day") is None
+
+
+def test_a_korean_workflow_speaks_korean() -> None:
+    schema = {"format": "date", "x-slot": {"ask": "언제 오시겠어요?"}}
+    nodes, edges = [asking("a", "day", schema), node("b", "{{ day }}")], [{"from": "a", "to": "b"}]
+    made = replies(nodes, edges, "바나나", "월요일은 안 돼요", "다음 주 수요일이요", language="ko")
+    assert [reply.text for reply in made] == [
+        "언제 오시겠어요?",
+        "죄송합니다, 잘 이해하지 못했습니다. 언제 오시겠어요?",
+        "네, 5월 18일 월요일은 아니고요. 언제 오시겠어요?",
+        "5월 20일 수요일",
+    ]

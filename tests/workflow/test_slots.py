@@ -7,11 +7,15 @@ import pytest
 
 from antiphon.workflow import slots
 from antiphon.workflow.schema import Property
-from antiphon.workflow.slots import Slot, Value, slot_of
+from antiphon.workflow.slots import Hearing, Slot, Value, slot_of
 from antiphon.workflow.validation import parse
-from antiphon.workflow.words import tokenize
+from antiphon.workflow.words import utterance
 
 NOW = dt.datetime(2026, 5, 12, 10, 0)  # noqa: DTZ001 - local time of the workflow
+
+
+def heard(text: str) -> Hearing:
+    return Hearing(utterance(text), NOW, asked=True)
 
 
 def slot(name: str, **schema: Any) -> Slot:
@@ -56,12 +60,14 @@ REASON = slot("reason", type="string")
     ],
 )
 def test_an_answer_is_read_for_tools_and_for_speech(asked: Slot, text: str, raw: object, spoken: str) -> None:
-    assert [item.value for item in slots.find(asked, tokenize(text), NOW)] == [Value(raw, spoken)]  # type: ignore[arg-type]
+    chosen = slots.read(asked, heard(text)).chosen
+    assert chosen is not None
+    assert chosen.value == Value(raw, spoken)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("asked", [DATE, TIME, GUESTS, PIN, PHONE, SIZE, AGREED, NAME, REASON])
 def test_fillers_are_no_answer(asked: Slot) -> None:
-    assert list(slots.find(asked, tokenize("um uh well"), NOW)) == []
+    assert slots.read(asked, heard("um uh well")).chosen is None
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,14 @@ def strip_phrases(words: tuple[str, ...], phrases: tuple[str, ...], *, unfinishe
     are the beginning of a phrase are left out too: "I" may become "I see"."""
     plain = tuple(word.replace("'", "") for word in words)
     wanted = _phrases(phrases)
+    longest = len(wanted[0]) if wanted else 0
     left: list[str] = []
     at = 0
     while at < len(plain):
         match = next((phrase for phrase in wanted if plain[at : at + len(phrase)] == phrase), None)
-        if match is None and unfinished and any(phrase[: len(plain) - at] == plain[at:] for phrase in wanted):
+        # Only the last words can be the beginning of a phrase; to compare the rest from every word on would take for ever.
+        begins = unfinished and len(plain) - at < longest
+        if match is None and begins and any(phrase[: len(plain) - at] == plain[at:] for phrase in wanted):
             break
         if match is None:
             left.append(words[at])

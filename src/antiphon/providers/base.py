@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.providers.digits import count_digits
 from antiphon.vocabulary import AudioFormat, Message, ToolCall, ToolSpec, Usage, WordTiming
 
 
@@ -92,6 +93,10 @@ TranscriptionEvent = Transcribed | TranscriptionFailed
 OnTranscription = Callable[[TranscriptionEvent], None]
 
 
+EXPECTED_ANSWER_COMPLETE = 0.95
+"""A whole expected answer was recognised: as good as a full stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedAnswers:
     """What the assistant expects to hear next, so that a small recogniser can be exact.
@@ -103,6 +108,19 @@ class ExpectedAnswers:
     """Whole answers, lower case, e.g. ``("yes", "no", "half past three")``."""
     grammar: str = ""
     """A JSGF grammar (one public rule). Wins over ``phrases`` where both are given."""
+    digits: int | None = None
+    """How many digits the answer still lacks, where the question wants a number of a known length; people pause inside such a number."""
+
+    def completeness(self, text: str) -> float | None:
+        """How sure it is that ``text``, all that was recognised since the question, is a whole answer, 0…1; None where nothing is known."""
+        if not text or not (self.phrases or self.grammar or self.digits):
+            return None
+        said = count_digits(text) if self.digits else 0
+        if self.digits and 0 < said < self.digits:
+            return 0.0
+        if self.phrases or self.grammar or said:
+            return EXPECTED_ANSWER_COMPLETE
+        return None
 
 
 class SpeechToTextStream(Protocol):

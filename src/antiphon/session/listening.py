@@ -16,10 +16,10 @@ from antiphon.providers.base import (
 )
 from antiphon.vocabulary import AudioFormat, Encoding
 
-EXPECTED_ANSWER_COMPLETE = 0.95
-"""A whole expected answer was recognised: as good as a full stop."""
 TRANSCRIPTION_FAILED = "transcription_failed"
 """The label failures of a recogniser are counted under."""
+_REMEMBERED_CHARS = 500
+"""The longest number that is waited for takes less than half of it in words."""
 
 
 class Listening:
@@ -47,7 +47,9 @@ class Listening:
         self._preroll_bytes = audio.bytes_for_ms(preroll_ms)
         self._pushed = 0
         """Position on the line until which the recogniser has it."""
-        self._expecting = False
+        self._answers = ExpectedAnswers()
+        self._heard = ""
+        """What was recognised since these answers were expected: a number may take several utterances."""
         self.utterance = 0
         """The latest utterance's number."""
         self._open = False
@@ -106,7 +108,7 @@ class Listening:
             self._stt.finish(self.utterance)
 
     def expect(self, answers: ExpectedAnswers) -> None:
-        self._expecting = bool(answers.phrases or answers.grammar)
+        self._answers, self._heard = answers, ""
         self._stt.expect(answers)
 
     def replace(self, stt: SpeechToText) -> None:
@@ -133,7 +135,10 @@ class Listening:
             self._on_failure(self._name, event.problem)
             self._feed(TranscriptFailed(event.utterance))
         elif event.final:
-            complete = EXPECTED_ANSWER_COMPLETE if self._expecting and event.text else None
+            complete = None
+            if event.text:
+                self._heard = f"{self._heard} {event.text}"[-_REMEMBERED_CHARS:]
+                complete = self._answers.completeness(self._heard)
             self._feed(TranscriptFinal(event.utterance, event.text, complete, event.confidence))
         else:
             self._feed(TranscriptChanged(event.utterance, event.text))

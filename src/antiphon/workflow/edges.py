@@ -46,14 +46,46 @@ def spoken(graph: Graph, state: State, tokens: Sequence[Token]) -> SpokenEdge:
     return best
 
 
-def global_node(graph: Graph, tokens: Sequence[Token]) -> tuple[str, float]:
-    """The node that can be entered from everywhere and that the words ask for, with its score; ``("", 0)`` for none."""
-    best, best_score = "", 0.0
+@dataclass(frozen=True, slots=True)
+class GlobalNode:
+    """The node that can be entered from everywhere and that the words ask for; no name where there is none."""
+
+    name: str = ""
+    score: float = 0.0
+    sure: bool = False
+    """Whether it is all that was said: then it comes before the question in hand."""
+
+
+def global_node(graph: Graph, tokens: Sequence[Token]) -> GlobalNode:
+    """What the words ask for, wherever the talk stands. Goodbye is looked at elsewhere: it may stand at the end of an answer."""
+    best = GlobalNode()
     for node in graph.nodes.values():
-        score = _score(node.global_node_plan.condition, tokens)
-        if score >= intents.MATCHES and score > best_score:
-            best, best_score = node.name, score
-    return best, best_score
+        condition = node.global_node_plan.condition
+        if condition is None or is_goodbye(condition):
+            continue
+        sure, score = _global_score(condition, tokens)
+        if score >= intents.MATCHES and (sure, score) > (best.sure, best.score):
+            best = GlobalNode(node.name, score, sure)
+    return best
+
+
+def _global_score(condition: ExamplesCondition | AiCondition, tokens: Sequence[Token]) -> tuple[bool, float]:
+    """Whether nothing else was said, and how well the words fit. What is built in counts only where nothing else was said."""
+    if isinstance(condition, AiCondition):
+        return False, _score(condition, tokens)
+    phrases = condition.all_phrases
+    if intents.is_wish(phrases, tokens) or intents.is_all(phrases, tokens):
+        return True, 1.0
+    return False, intents.score(condition.phrases, tokens)
+
+
+def is_goodbye(condition: object) -> bool:
+    return isinstance(condition, ExamplesCondition) and condition.intent == "goodbye"
+
+
+def goodbye_node(graph: Graph) -> str:
+    """The node that says goodbye wherever it is said; empty for none."""
+    return next((name for name, node in graph.nodes.items() if is_goodbye(node.global_node_plan.condition)), "")
 
 
 def corrected(graph: Graph, state: State) -> Edge | None:
@@ -83,5 +115,17 @@ def unconditional(graph: Graph, state: State) -> Edge | None:
 def _score(condition: object, tokens: Sequence[Token]) -> float:
     """How well words fit a condition on words; 0 for any other."""
     if isinstance(condition, ExamplesCondition):
-        return intents.score(condition.all_phrases, tokens)
+        return max(_score_intent(condition.intent, tokens), intents.score(condition.phrases, tokens))
     return intents.score_prompt(condition.prompt, tokens) if isinstance(condition, AiCondition) else 0.0
+
+
+def _score_intent(intent: str, tokens: Sequence[Token]) -> float:
+    """How well words fit a meaning that is built in."""
+    if intent in ("yes", "no"):
+        return 0.95 if intents.yes_or_no(tokens) is (intent == "yes") else 0.0
+    phrases = intents.BUILT_IN.get(intent, ())
+    if intent == "done":
+        return 0.8 if intents.is_all(phrases, tokens) else 0.0
+    if intent in ("human", "cancel", "reschedule", "start-over") and intents.is_wish(phrases, tokens):
+        return 1.0
+    return intents.score(phrases, tokens)

@@ -14,6 +14,7 @@ from antiphon.workflow import intents
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.grammar import alternatives, document, speakable, value_rule
 from antiphon.workflow.graph import Graph
+from antiphon.workflow.groups import expected_digits
 from antiphon.workflow.reading import labels
 from antiphon.workflow.slots import Slot
 from antiphon.workflow.spec import ExamplesCondition
@@ -33,6 +34,8 @@ class Situation:
     """Whether it has a value that is to be confirmed."""
     known: tuple[str, ...]
     """Slots that have a value: it may be corrected."""
+    groups: tuple[str, ...] = ()
+    """The digits of the slot in question so far."""
 
 
 def expected_answers(graph: Graph, situation: Situation) -> ExpectedAnswers:
@@ -48,7 +51,8 @@ def expected_answers(graph: Graph, situation: Situation) -> ExpectedAnswers:
     conditions = [edge.condition for edge in graph.edges[situation.node]]
     if asked is None and not any(isinstance(condition, ExamplesCondition) for condition in conditions):
         return ExpectedAnswers()
-    return ExpectedAnswers(_phrases(graph, situation), _grammar(graph, situation))
+    digits = None if asked is None or situation.confirming else expected_digits(asked, situation.groups)
+    return ExpectedAnswers(_phrases(graph, situation), _grammar(graph, situation), digits)
 
 
 def _grammar(graph: Graph, situation: Situation) -> str:

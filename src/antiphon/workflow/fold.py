@@ -9,6 +9,7 @@ in their order, then the one without a condition.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -16,23 +17,34 @@ from antiphon.workflow import answers, edges, intents, templates
 from antiphon.workflow.calls import arguments_of, canonical, tool_name
 from antiphon.workflow.graph import Graph
 from antiphon.workflow.inputs import Answered, Called, Heard, Input, Spoke
+from antiphon.workflow.meaning import Meanings, Meant, knows, meant
 from antiphon.workflow.reading import Reading, read
-from antiphon.workflow.slots import Slot, Value, explain, problem
+from antiphon.workflow.sentences import SENTENCES
+from antiphon.workflow.slots import FREE, Slot, Value, explain, problem, spelled, yes_or_no
 from antiphon.workflow.spec import ConversationNode, Edge, ToolNode
 from antiphon.workflow.state import Prompt, State
-from antiphon.workflow.words import Token, tokenize
+from antiphon.workflow.words import Token, Utterance, utterance
 
-SORRY_FAILED = "Sorry, that did not work."
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 class Fold:
     """Walks one workflow for one request."""
 
-    def __init__(self, graph: Graph, now: dt.datetime, variables: Mapping[str, str], tools: frozenset[str]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        now: dt.datetime,
+        variables: Mapping[str, str],
+        tools: frozenset[str],
+        meanings: Meanings,
+    ) -> None:
         """``now`` is the call's start in the workflow's time zone; ``tools`` are the names that may be called."""
         self._graph = graph
+        self._own = SENTENCES[graph.language]
         self._now = now
         self._tools = tools
+        self._meanings = meanings
         self._variables = tuple((name, Value(text, text)) for name, text in sorted(variables.items()))
 
     def start(self) -> State:
@@ -51,7 +63,7 @@ class Fold:
         match happened:
             case Heard(text):
                 state = replace(self._past_missing_tools(state), remarks=(), changed=())
-                return self._hear(state, tokenize(text))
+                return self._left(self._hear(state, utterance(text)))
             case Spoke():
                 return replace(state, heard=True)
             case Called(call):
@@ -60,54 +72,106 @@ class Fold:
                     return replace(state, call_id=call.id, call_arguments=canonical(call.arguments))
                 return state
             case Answered(call_id=call_id):
-                return self._answered(state, happened) if state.call_id == call_id else state
+                return self._left(self._answered(state, happened)) if state.call_id == call_id else state
 
     # ------------------------------------------------------------------------------------------------ hearing
 
-    def _hear(self, state: State, tokens: Sequence[Token]) -> State:
-        if not tokens:
+    def _hear(self, state: State, said: Utterance) -> State:
+        if not said.tokens:
             return replace(state, prompt=Prompt.REPEAT)
         if isinstance(self._graph.nodes[state.node], ConversationNode):
-            return self._hear_at(state, tokens) or self._missed(state)
+            return self._hear_at(state, said) or self._missed(state)
         if state.call_id:
-            return self._hear_while_tool_works(state, tokens)
+            return self._hear_while_tool_works(state, said)
         # The words come before the tool was called, or after a goodbye: they may take back what led here.
         back = self._forget_answers(replace(state, node=state.listening_at, prompt=Prompt.ASK))
-        return self._hear_at(back, tokens) or replace(state, prompt=Prompt.ENTER)
+        return self._hear_at(back, said) or replace(state, prompt=Prompt.ENTER)
 
-    def _hear_at(self, state: State, tokens: Sequence[Token]) -> State | None:
-        """What the words do at the listening node; None when they mean nothing there."""
-        slot = edges.open_slot(self._graph, state)
-        reading = read(self._graph, state, tokens, slot, self._now)
+    def _hear_at(self, state: State, said: Utterance) -> State | None:
+        """What the words do at the listening node; None when they mean nothing there. A goodbye comes after the answer it is said with."""
+        goodbye, slot = edges.goodbye_node(self._graph), edges.open_slot(self._graph, state)
+        if not goodbye:
+            return self._answer(state, said)
+        if slot is not None and intents.accepts(said.tokens):
+            return self._answer(replace(state, leaving=True), said)
+        begins = intents.farewell(said.tokens, open_question=slot is not None)
+        if begins == 0:
+            # "great, thanks, bye" to "shall I book it?" may mean yes: whoever hangs up on it believes that it is booked.
+            return (
+                replace(state, prompt=Prompt.ASK) if self._may_agree(state, slot, said) else self._enter(state, goodbye)
+            )
+        if begins is None or (slot is not None and slot.kind in FREE):
+            return self._answer(state, said)
+        return self._answer(replace(state, leaving=True), said.until(begins)) or self._enter(state, goodbye)
+
+    def _may_agree(self, state: State, slot: Slot | None, said: Utterance) -> bool:
+        """Whether a yes-or-no question is open and what is said before the goodbye could be a yes. "Okay, goodbye" is only a goodbye."""
+        if slot is None or (slot.kind != "yes-no" and state.value(slot.name) is None):
+            return False
+        before = said.until(intents.goodbye_at(said.tokens))
+        return not {"okay", "ok"}.issuperset(before.words) and yes_or_no(before.tokens, self._graph.language) is True
+
+    def _answer(self, state: State, said: Utterance) -> State | None:
+        """What the words do at the listening node, a goodbye at their end left aside."""
+        tokens, slot = said.tokens, edges.open_slot(self._graph, state)
+        free = slot is not None and slot.kind in FREE
+        if not free and (known := knows(self._graph, tokens)):
+            return self._follow_meaning(state, known)
+        reading = read(self._graph, state, said, slot, self._now)
         spoken = edges.spoken(self._graph, state, tokens)
-        target, score = edges.global_node(self._graph, tokens)
-        if target and score > spoken.score and (reading.empty or score >= intents.PLAIN):
-            return self._enter(state, target)
-        if (
-            spoken.edge is None
-            and reading.only_yes_or_no
-            and (prompted := self._hear_about_talk(state, reading, tokens))
-        ):
-            return prompted
+        target = edges.global_node(self._graph, tokens)
+        in_doubt = reading.empty and spoken.edge is None
+        if target.name and not free and (target.sure or in_doubt):
+            return self._enter(state, target.name)
+        if spoken.edge is None and reading.only_yes_or_no and (about := self._hear_about_talk(state, reading, tokens)):
+            return about
         if spoken.edge is None and reading.reopened:
             return self._reopen(state, reading.reopened)
+        if reading.groups:
+            return replace(state, groups=reading.groups, misses=0, prompt=Prompt.MORE)
         if slot is not None and state.value(slot.name) is not None and not reading.changed:
             return self._confirm(state, slot, reading, tokens)
+        for _, value in reading.refused:
+            state = state.saying(self._own.okay_not.format(value.spoken))
         if reading.given or reading.changed:
             return self._take(state, reading, spoken.edge)
+        if reading.refused:
+            return replace(state, prompt=Prompt.ASK)
         if spoken.edge is not None:
             return self._advance(replace(state, misses=0), spoken.edge)
-        return self._after_any_words(state)
+        nearest = meant(self._graph, state.node, said.text, self._meanings)
+        return self._follow_meaning(state, nearest) if nearest else self._after_any_words(state)
+
+    def _follow_meaning(self, state: State, about: Meant) -> State:
+        """Go where a meaning leads: a piece of knowledge leads back to the question in hand."""
+        if about.edge is not None:
+            return self._advance(replace(state, misses=0), about.edge)
+        if about.node:
+            return self._enter(state, about.node)
+        return replace(state.saying(say(about.told, state)), prompt=Prompt.ASK, misses=0)
+
+    def _left(self, state: State) -> State:
+        """Goodbye, once what it was said with has been carried out. A question that is open keeps the caller."""
+        goodbye, node = edges.goodbye_node(self._graph), self._graph.nodes[state.node]
+        if not state.leaving or not isinstance(node, ConversationNode):
+            return state
+        state = replace(state, leaving=False)
+        if edges.open_slot(self._graph, state) is not None:
+            return state
+        told = _SENTENCE_END.split(say(self._graph.first_message(node), state)) if state.prompt is Prompt.ENTER else []
+        return self._enter(state.saying(*(sentence for sentence in told if not sentence.endswith("?"))), goodbye)
 
     def _hear_about_talk(self, state: State, reading: Reading, tokens: Sequence[Token]) -> State | None:
         """Words about the conversation itself, understood at every node."""
-        if intents.score(intents.START_OVER, tokens) >= intents.PLAIN:
+        if intents.is_wish(intents.START_OVER, tokens) or intents.is_all(intents.START_OVER, tokens):
+            if state.groups:
+                return replace(state, groups=(), prompt=Prompt.ASK)
             return replace(self.start(), calls=state.calls)
-        if intents.score(intents.REPEAT, tokens) >= intents.PLAIN:
+        if intents.is_all(intents.REPEAT, tokens):
             return replace(state, prompt=Prompt.REPEAT)
-        if intents.score(intents.HELP, tokens) >= intents.PLAIN:
+        if intents.is_all(intents.HELP, tokens):
             return replace(state, prompt=Prompt.HELP)
-        if reading.empty and intents.score(intents.GREETING, tokens) >= intents.PLAIN:
+        if reading.empty and intents.is_all(intents.GREETING, tokens):
             return replace(state, prompt=Prompt.ASK)
         return None
 
@@ -119,10 +183,12 @@ class Fold:
         for slot, value in read_values:
             reason = problem(slot, value, together, self._now)
             if reason:
-                state = state.saying(say(explain(slot, reason, value), state.having(slot.name, value)))
+                state = state.saying(say(self._explain(slot, reason, value), state.having(slot.name, value)))
                 continue
             kept += 1
             is_new = state.value(slot.name) is None
+            if slot.name in state.refused:
+                value = spelled(slot, value, self._graph.language)
             state = state.having(slot.name, value)
             if any(slot is changed for changed, _ in reading.changed):
                 state = replace(state, changed=(*state.changed, slot.name))
@@ -133,8 +199,11 @@ class Fold:
         state = replace(state, misses=0, prompt=Prompt.ASK)
         spoilt = self._spoilt(state)
         if spoilt is not None:
-            return self._reopen(state.saying(say(explain(*spoilt), state)), [spoilt[0]])
+            return self._reopen(state.saying(say(self._explain(*spoilt), state)), [spoilt[0]])
         return self._advance(state, edge, corrected=bool(reading.changed))
+
+    def _explain(self, slot: Slot, reason: str, value: Value) -> str:
+        return explain(slot, reason, value, self._graph.language)
 
     def _spoilt(self, state: State) -> tuple[Slot, str, Value] | None:
         """A value that will no longer do, and why: nine o'clock is fine tomorrow, and over today."""
@@ -147,9 +216,9 @@ class Fold:
 
     def _confirm(self, state: State, slot: Slot, reading: Reading, tokens: Sequence[Token]) -> State | None:
         """The answer to a slot's own confirmation question; None for neither yes nor no nor anything else."""
-        answer = intents.yes_or_no(tokens)
+        answer = yes_or_no(tokens, self._graph.language)
         if answer is False:
-            return replace(state.without(slot.name), misses=0, prompt=Prompt.ASK)
+            return replace(state.without(slot.name).doubting(slot.name), misses=0, prompt=Prompt.ASK)
         if answer is None and reading.empty:
             return None
         if answer:
@@ -163,7 +232,8 @@ class Fold:
 
     def _reopen(self, state: State, reopened: Sequence[Slot]) -> State:
         """Forget the values, and ask for the first of them where it is asked for."""
-        state = state.without(*(slot.name for slot in reopened))
+        names = tuple(slot.name for slot in reopened)
+        state = state.without(*names).doubting(*names)
         return replace(self._enter(state, self._graph.asked_at[reopened[0].name]), prompt=Prompt.ASK)
 
     def _after_any_words(self, state: State) -> State | None:
@@ -195,12 +265,14 @@ class Fold:
             state = self._failed(state)
         return state
 
-    def _hear_while_tool_works(self, state: State, tokens: Sequence[Token]) -> State:
-        """A correction is kept for when the tool has answered; a call that was made cannot be taken back."""
-        target, score = edges.global_node(self._graph, tokens)
-        if target and score >= intents.PLAIN:
-            return self._enter(state, target)
-        for slot, value in read(self._graph, state, tokens, None, self._now).changed:
+    def _hear_while_tool_works(self, state: State, said: Utterance) -> State:
+        """A correction, or a goodbye, is kept for when the tool has answered; a call that was made cannot be taken back."""
+        target = edges.global_node(self._graph, said.tokens)
+        if target.name and target.sure:
+            return self._enter(state, target.name)
+        if edges.goodbye_node(self._graph) and intents.farewell(said.tokens, open_question=False) is not None:
+            state = replace(state, leaving=True)
+        for slot, value in read(self._graph, state, said, None, self._now).changed:
             if not problem(slot, value, dict(state.values), self._now):
                 state = replace(state.having(slot.name, value), changed=(*state.changed, slot.name))
         return replace(state, prompt=Prompt.WAIT)
@@ -216,7 +288,7 @@ class Fold:
         if answer.outcome == "failed" or (wanted and fields is None) or "error" in (fields or {}):
             return self._failed(state)
         corrected = canonical(arguments_of(node, state)) != state.call_arguments
-        for name, value in answers.extract(plan, fields or {}, self._now.date()):
+        for name, value in answers.extract(plan, fields or {}, self._now.date(), self._graph.language):
             state = state.having(name, value)
         return self._advance(state, None, corrected=corrected)
 
@@ -224,7 +296,7 @@ class Fold:
         edge = edges.failed(self._graph, state)
         if edge is not None:
             return self._follow(state, edge)
-        return self._enter(state.saying(SORRY_FAILED), self._graph.fallback.to or state.listening_at)
+        return self._enter(state.saying(self._own.failed), self._graph.fallback.to or state.listening_at)
 
     # ------------------------------------------------------------------------------------------------ moving
 
@@ -241,7 +313,7 @@ class Fold:
         return None if listens and not self._graph.slots[state.node] else edges.unconditional(self._graph, state)
 
     def _follow(self, state: State, edge: Edge) -> State:
-        return self._enter(state.saying(say(edge.say, state)).without(*edge.clear), edge.to)
+        return self._enter(state.saying(say(edge.say, state)).without(*edge.clear).doubting(*edge.clear), edge.to)
 
     def _enter(self, state: State, name: str) -> State:
         """Arrive at a node. Nodes whose values are all known are passed through, each at most once, so that a circle ends."""
@@ -256,7 +328,7 @@ class Fold:
         return state
 
     def _arrive(self, state: State, name: str) -> State:
-        state = replace(state, node=name, misses=0, prompt=Prompt.ENTER, heard=False, call_id="")
+        state = replace(state, node=name, misses=0, prompt=Prompt.ENTER, heard=False, call_id="", groups=())
         if not isinstance(self._graph.nodes[name], ConversationNode):
             return state
         return self._forget_answers(replace(state, listening_at=name))

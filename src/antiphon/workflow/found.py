@@ -23,7 +23,10 @@ class Found(Generic[T]):
 def without_overlaps(found: Iterable[Found[T]]) -> list[Found[T]]:
     """The longest ones, in the order of the words."""
     kept: list[Found[T]] = []
+    taken: set[int] = set()
     for candidate in sorted(found, key=lambda item: item.start - item.end):
-        if all(candidate.end <= other.start or candidate.start >= other.end for other in kept):
+        places = range(candidate.start, candidate.end)
+        if taken.isdisjoint(places):
             kept.append(candidate)
+            taken.update(places)
     return sorted(kept, key=lambda item: item.start)

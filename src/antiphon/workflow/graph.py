@@ -12,6 +12,7 @@ from typing import Any
 
 from antiphon.errors import ConfigurationError
 from antiphon.workflow.logic import Expression, compile_expression
+from antiphon.workflow.schema import Language
 from antiphon.workflow.slots import Slot, slot_of
 from antiphon.workflow.spec import (
     ConversationNode,
@@ -46,7 +47,12 @@ class Graph:
     """The first node that asks for a slot."""
     expressions: Mapping[str, Expression]
     """Compiled ``logic`` conditions, by their text."""
-    timezone: tzinfo
+    timezone: tzinfo | None
+    """None: the machine's own."""
+
+    @property
+    def language(self) -> Language:
+        return self.spec.language
 
     @property
     def fallback(self) -> Fallback:
@@ -76,7 +82,7 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
         if not isinstance(node, ConversationNode):
             continue
         schema = node.variable_extraction_plan.extraction_schema
-        described = [slot_of(name, one) for name, one in schema.properties.items()]
+        described = [slot_of(name, one, spec.language) for name, one in schema.properties.items()]
         slots[node.name] = tuple(slot for slot in described if schema.required is None or slot.name in schema.required)
         for slot in described:
             by_name.setdefault(slot.name, slot)
@@ -166,7 +172,9 @@ def _check_edges(spec: WorkflowSpec, nodes: Mapping[str, Node], slots: Mapping[s
             raise ConfigurationError(join(path, "edges"), f"{count} edges without a condition leave {name!r}; one may")
 
 
-def _timezone(name: str, path: str) -> tzinfo:
+def _timezone(name: str, path: str) -> tzinfo | None:
+    if not name:
+        return None
     if name == "UTC":
         return UTC
     try:

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from antiphon.workflow.words import FILLERS, Token, find_phrase, texts, tokenize
+from antiphon.workflow.agreement import yes_or_no
+from antiphon.workflow.phrases import BUILT_IN, GOODBYE, GREETING, HELP, NO, NOTHING_MORE, REPEAT, START_OVER, YES
+from antiphon.workflow.words import FILLERS, Phrases, Token, find_phrase, texts, tokenize
+
+__all__ = [
+    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell",
+    "goodbye_at", "is_all",
+    "is_wish", "score", "score_prompt", "yes_or_no",
+]  # fmt: skip
 
 MATCHES = 0.5
 """A score from here on counts as meant."""
@@ -25,60 +33,64 @@ _STOP_WORDS = FILLERS | frozenset((
     "get", "got", "have", "has", "had", "this", "that", "there", "some", "any", "if", "about", "from", "as", "by",
 ))  # fmt: skip
 
-YES = (
-    "yes", "yeah", "yep", "yup", "sure", "correct", "right", "that's right", "that is right", "that's correct", "that is correct",
-    "absolutely", "definitely", "certainly", "of course", "please do", "go ahead", "sounds good", "perfect", "great", "fine",
-    "okay", "ok", "alright", "do it", "book it", "that's fine", "that works", "exactly", "indeed",
-)  # fmt: skip
-NO = (
-    "no", "nope", "nah", "not", "wrong", "incorrect", "never", "don't", "that's wrong", "that is wrong", "not right", "not correct",
-)  # fmt: skip
-_YES_IN_SPITE_OF_A_NO = (
-    "no problem",
-    "no that's right",
-    "no that's correct",
-    "no that's fine",
-    "no worries",
-    "why not",
+_CONTRARY = frozenset((
+    "cancel", "cancelled", "canceled", "reschedule", "postpone", "move", "moved", "change", "changed", "miss", "missed", "already",
+    "confirm",
+    "cost", "costs", "price", "insurance", "forgot",
+))  # fmt: skip
+"""Words that make another wish of a wish ("cancel my appointment"), unless the example has them."""
+_ASKING = frozenset(
+    ("what", "when", "where", "who", "why", "how", "which", "what's", "when's", "where's", "do", "does", "are", "is")
 )
-
-HUMAN = (
-    "operator", "human", "representative", "receptionist", "real person", "speak to a person", "talk to a person",
-    "speak to a human", "talk to a human", "speak to someone", "talk to someone", "speak to somebody", "talk to somebody",
-    "speak to an agent", "talk to an agent", "speak with someone", "a person please", "put me through", "transfer me",
-    "i want a human", "i want to speak to a person", "can i speak to a person",
-)  # fmt: skip
-GOODBYE = (
-    "goodbye", "bye", "bye bye", "good bye", "hang up", "that's all", "that is all", "that will be all", "nothing else",
-    "i'm done", "i am done", "end the call", "see you",
-)  # fmt: skip
-REPEAT = (
-    "repeat that", "repeat", "say that again", "say it again", "can you repeat that", "could you repeat that", "what did you say",
-    "pardon", "pardon me", "excuse me", "come again", "what", "sorry what", "what was that", "i didn't catch that",
-    "i didn't hear you", "i did not hear you", "one more time",
-)  # fmt: skip
-HELP = (
-    "help", "help me", "what can i say", "what can you do", "what are my options", "options", "i don't know", "i do not know",
-    "i'm not sure", "what do you mean", "i don't understand", "how does this work",
-)  # fmt: skip
-GREETING = (
-    "hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening", "are you there",
-    "hello are you there", "can you hear me", "anybody there",
-)  # fmt: skip
-START_OVER = (
-    "start over",
-    "start again",
-    "from the beginning",
-    "begin again",
-    "let's start over",
-    "forget it start over",
+_ASKING_FOR = Phrases((
+    "how about", "what about", "how do i", "how can i", "how would i", "when can i", "when could i", "what do i have to do", "what if",
+    "how may i", "where can i", "is it possible", "is there", "are there", "do you have",
+))  # fmt: skip
+"""Questions that are wishes."""
+_ASKS_FOR = frozenset((
+    "i", "i'd", "i'm", "want", "wanna", "need", "to", "would", "like", "can", "could", "may", "might", "please", "me", "let", "get",
+    "speak",
+    "talk", "connect", "put", "through", "transfer", "you", "just", "rather", "a", "an", "the", "real", "live", "actual", "is", "there",
+    "there's", "any", "chance", "wish", "have", "do", "it", "now", "right", "instead", "possible", "if", "and", "sorry", "no", "yes",
+    "really",
+    "us", "give", "with", "prefer", "must", "back", "go", "will", "we", "excuse", "so", "but", "for", "then", "somebody", "someone",
+    "ask",
+    "that", "again", "could", "my", "your", "be", "here", "wait", "actually", "of", "am", "not", "don't", "think", "maybe", "this",
+    "these",
+))  # fmt: skip
+"""Words a wish is wrapped in."""
+_GOES_ON = frozenset(
+    (
+        "about",
+        "regarding",
+        "concerning",
+        "because",
+        "who",
+        "please",
+        "as",
+        "since",
+        "for",
+        "on",
+        "in",
+        "from",
+        "now",
+        "at",
+        "to",
+        "when",
+    )
 )
-
-BUILT_IN: dict[str, tuple[str, ...]] = {
-    "yes": YES, "no": NO, "human": HUMAN, "goodbye": GOODBYE, "repeat": REPEAT, "help": HELP, "greeting": GREETING,
-    "start-over": START_OVER,
-}  # fmt: skip
-"""Meanings an assistant file may name instead of listing phrases."""
+"""Words after which a wish is explained; what follows is not looked at."""
+_POLITE = FILLERS | frozenset((
+    "very", "much", "for", "your", "help", "a", "lot", "then", "alright", "all", "right", "great", "fine", "and", "now", "i", "have",
+    "nice",
+    "good", "day", "evening", "weekend", "night", "it's", "that's", "again", "today", "later", "soon", "from", "me", "cheers",
+    "perfect", "no",
+    "sir", "madam", "ma'am", "everything", "the", "time", "kind", "kindly", "so", "really", "it", "appreciate", "to", "is", "was",
+    "lovely",
+    "wonderful", "one", "with", "else", "more", "that", "but", "as", "well", "of", "there", "here", "to", "else", "bye",
+))  # fmt: skip
+"""Words that may stand around a goodbye without being an answer."""
+_ACCEPTS = Phrases(("see you then", "see you there", "see you on", "see you at", "see you tomorrow", "see you next"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +101,78 @@ class _Phrase:
     telling: frozenset[str]
     """Stems of the words that say something; a phrase that has only one is not judged by it."""
     negated: bool
+    words_set: frozenset[str]
 
 
 @lru_cache(maxsize=4096)
 def _phrase(text: str) -> _Phrase:
     words = texts(tokenize(text))
-    return _Phrase(words, frozenset(map(stem, words)) - _STOP_WORDS, not NEGATIONS.isdisjoint(words))
+    return _Phrase(words, frozenset(map(stem, words)) - _STOP_WORDS, not NEGATIONS.isdisjoint(words), frozenset(words))
+
+
+@lru_cache(maxsize=256)
+def _phrases(phrases: tuple[str, ...]) -> Phrases:
+    return Phrases(phrases)
+
+
+def is_all(phrases: tuple[str, ...], tokens: Sequence[Token]) -> bool:
+    """Whether one of ``phrases`` was said, and nothing else but what is polite."""
+    words = texts(tokens)
+    spans = _phrases(phrases).spans(words)
+    said = {at for start, end in spans for at in range(start, end)}
+    return bool(spans) and all(at in said or word in _POLITE for at, word in enumerate(words))
+
+
+def is_wish(phrases: tuple[str, ...], tokens: Sequence[Token]) -> bool:
+    """Whether the turn asks for what one of ``phrases`` names: the phrase, what a wish is wrapped in, and perhaps a reason after it.
+
+    "can I talk to someone about my bill" does; "I was talking to someone else" and "my son will talk to someone" do not.
+    """
+    words = texts(tokens)
+    around = _ASKS_FOR | FILLERS
+    for start, end in _phrases(phrases).spans(words):
+        own = frozenset(words[start:end])
+        if not all(word in around for word in words[:start]):
+            return False
+        if not NEGATIONS.isdisjoint(words[:start]) and NEGATIONS.isdisjoint(own):
+            continue
+        after = words[end:]
+        if not after or after[0] in _GOES_ON or all(word in around for word in after):
+            return True
+    return False
+
+
+def farewell(tokens: Sequence[Token], *, open_question: bool) -> int | None:
+    """Where the goodbye begins that ends the turn; 0 where all of it is one, None where it is none.
+
+    At an ``open_question`` "that's all" and "I'm done" are no goodbye: they may be part of an answer.
+    """
+    words = texts(tokens)
+    begins = _farewell_begins((*GOODBYE, *NOTHING_MORE), words)
+    if open_question and begins == 0:
+        begins = _farewell_begins(GOODBYE, words)
+    return begins
+
+
+def _farewell_begins(phrases: tuple[str, ...], words: tuple[str, ...]) -> int | None:
+    spans = [(start, end) for start, end in _phrases(phrases).spans(words) if words[end : end + 1] != ("right",)]
+    said = {at for start, end in spans for at in range(start, end)}
+    begins = len(words)
+    while begins and (begins - 1 in said or words[begins - 1] in _POLITE):
+        begins -= 1
+    return begins if any(start >= begins for start, _ in spans) else None
+
+
+def goodbye_at(tokens: Sequence[Token]) -> int:
+    """Where the first goodbye of a turn stands; after all words where there is none."""
+    words = texts(tokens)
+    spans = _phrases(GOODBYE).spans(words)
+    return spans[0][0] if spans else len(words)
+
+
+def accepts(tokens: Sequence[Token]) -> bool:
+    """ "see you then": goodbye, and yes to what was asked."""
+    return bool(_ACCEPTS.spans(texts(tokens)))
 
 
 def score(phrases: Iterable[str], tokens: Sequence[Token]) -> float:
@@ -102,10 +180,13 @@ def score(phrases: Iterable[str], tokens: Sequence[Token]) -> float:
     words = texts(tokens)
     stems = frozenset(map(stem, words))
     negated = not NEGATIONS.isdisjoint(words)
-    return max((_score_one(_phrase(text), words, stems, negated) for text in phrases), default=0.0)
+    contrary = _contrary(words)
+    return max((_score_one(_phrase(text), words, stems, negated, contrary) for text in phrases), default=0.0)
 
 
-def _score_one(phrase: _Phrase, words: tuple[str, ...], stems: frozenset[str], negated: bool) -> float:
+def _score_one(
+    phrase: _Phrase, words: tuple[str, ...], stems: frozenset[str], negated: bool, contrary: frozenset[str]
+) -> float:
     if not phrase.words or not words:
         return 0.0
     if phrase.words == words:
@@ -120,29 +201,22 @@ def _score_one(phrase: _Phrase, words: tuple[str, ...], stems: frozenset[str], n
         value = 0.7 * len(phrase.telling & stems) / len(phrase.telling)
     else:
         return 0.0
-    return value / 2 if negated and not phrase.negated else value
+    return value / 2 if (negated and not phrase.negated) or contrary - phrase.words_set else value
 
 
+def _contrary(words: tuple[str, ...]) -> frozenset[str]:
+    """The words of a turn that make another wish of a wish; a question counts as one."""
+    asks = bool(words) and words[0] in _ASKING and not _ASKING_FOR.at(words, 0)
+    return _CONTRARY.intersection(words) | (frozenset(words[:1]) if asks else frozenset())
+
+
+@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """A word without its commonest English endings: enough to bring booking, booked and books together."""
     for ending in ("ments", "ment", "ings", "ing", "ers", "er", "ies", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word.removesuffix(ending)
     return word
-
-
-def yes_or_no(tokens: Sequence[Token]) -> bool | None:
-    """Agreement, refusal, or neither."""
-    words = texts(tokens)
-
-    def said(phrases: Iterable[str]) -> bool:
-        return any(find_phrase(_phrase(phrase).words, words) >= 0 for phrase in phrases)
-
-    if said(_YES_IN_SPITE_OF_A_NO):
-        return True
-    if said(NO) or NEGATIONS.intersection(words):
-        return False
-    return True if said(YES) else None
 
 
 # ---------------------------------------------------------------------------------- conditions written for a language model

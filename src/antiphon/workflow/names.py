@@ -1,121 +1,239 @@
-"""Names of people: "my name is john smith", "it's mary", "this is doctor o'brien speaking", or a bare "john smith"."""
+"""Names of people: "my name is john smith", "it's mary", "this is doctor o'brien speaking", or a bare "john smith".
+
+Many names are words, too (Will Smith, An Nguyen, Noah Day). A word that can be a name is one where it is introduced as a name, or where
+the words beside it can be nothing else. What people say of themselves in the same words ("it's urgent", "I'm sick") is no name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
-from antiphon.workflow.intents import NEGATIONS
-from antiphon.workflow.words import FILLERS, Token
+from antiphon.workflow.name_words import (
+    ALSO_NAMES,
+    FAMILY,
+    GIVEN,
+    NEVER,
+    NOT_A_NAME,
+    TITLES,
+    says_how_one_feels,
+)
+from antiphon.workflow.settling import Settled
+from antiphon.workflow.words import FILLERS, Token, texts
 
-MAX_WORDS = 4
+MAX_WORDS = 5
 
 _SURE = (
-    ("my", "name", "is"),
-    ("my", "name's"),
-    ("the", "name", "is"),
-    ("the", "name's"),
-    ("name", "is"),
-    ("i", "am", "called"),
-)
+    ("my", "name", "is"), ("my", "name's"), ("the", "name", "is"), ("the", "name's"), ("name", "is"), ("i", "am", "called"),
+    ("i'm", "called"), ("call", "me"), ("under", "the", "name", "of"), ("in", "the", "name", "of"), ("the", "name", "of"),
+    ("my", "full", "name", "is"), ("name's",), ("names",),
+)  # fmt: skip
 """After these comes a name, whatever was asked."""
 _LIKELY = (
-    ("this", "is"),
-    ("it", "is"),
-    ("it's",),
-    ("i'm",),
-    ("i", "am"),
-    ("call", "me"),
-    ("under",),
+    ("this", "is"), ("it", "is"), ("it's",), ("i'm",), ("i", "am"), ("that", "would", "be"), ("that", "will", "be"), ("under",),
     ("that's",),
-    ("i", "said"),
-)
+    ("i", "said"), ("for",),
+)  # fmt: skip
 """After these comes a name if one was asked for or is being corrected."""
-
-_NO_NAMES = FILLERS | NEGATIONS | frozenset(WEEKDAYS) | frozenset((
-    "a", "an", "the", "and", "or", "but", "if", "then", "so", "that", "this", "these", "those", "it", "it's", "its", "he",
-    "she", "they", "we", "you", "i", "i'm", "i'd", "i'll", "i've", "me", "my", "your", "our", "is", "are", "am", "was",
-    "were", "be", "been", "do", "does", "did", "done", "can", "could", "would", "will", "should", "may", "might", "must",
-    "have", "has", "had", "get", "got", "go", "going", "want", "need", "like", "make", "made", "take", "say", "said", "meant",
-    "mean", "tell", "ask", "call", "calling", "called", "speak", "speaking", "talk", "talking", "help", "wait", "no", "nope",
-    "nah", "yes", "yep", "yup", "sure", "correct", "right", "wrong", "fine", "good", "great", "perfect", "here", "there",
-    "now", "later", "today", "tomorrow", "yesterday", "morning", "afternoon", "evening", "night", "noon", "midday",
-    "midnight", "week", "day", "days", "time", "date", "number", "name", "appointment", "appointments", "book", "booking",
-    "cancel", "change", "instead", "actually", "sorry", "rather", "please", "thanks", "for", "to", "at", "on", "in", "of",
-    "off", "from", "with", "by", "about", "under", "not", "what", "when", "where", "who", "whom", "which", "why", "how",
-    "much", "many", "any", "some", "all", "none", "nothing", "something", "anything", "someone", "somebody", "person",
-    "human", "operator", "agent", "representative", "receptionist", "again", "repeat", "goodbye", "bye", "pm", "o'clock",
-    "past", "quarter", "half", "next", "last", "first", "also", "too", "very", "really", "just", "only", "maybe", "perhaps",
-    "doing", "it'll", "that's", "there's", "what's", "let's", "lets", "up", "down", "out", "over", "back", "line", "phone",
-    "incorrect", "bad", "false", "different", "other", "another", "late", "early", "better", "worse", "hold", "stop", "start",
+_GIVEN_IS = (
+    ("first", "name", "is"),
+    ("first", "name's"),
+    ("given", "name", "is"),
+    ("first", "name"),
+    ("given", "name"),
+)
+_FAMILY_IS = (
+    ("last", "name", "is"), ("last", "name's"), ("surname", "is"), ("family", "name", "is"), ("last", "name"), ("surname",),
+    ("family", "name"),
+)  # fmt: skip
+_EDGE = FILLERS | frozenset((
+    "yes", "no", "oh", "wait", "actually", "sorry", "speaking", "here", "instead", "for", "it's", "sure", "make", "it", "yeah", "my",
+    "name", "is", "calling", "that's",
 ))  # fmt: skip
+"""Words that may stand before or after a bare name."""
+_AFTER_A_NAME = frozenset((
+    "and", "speaking", "here", "calling", "please", "thanks", "thank", "i", "for", "from", "at", "on", "instead", "with", "but",
+    "not", "i'd",
+    "my", "is", "the", "who", "in", "about", "wednesday", "can", "could", "sorry", "goodbye", "bye",
+))  # fmt: skip
+
+
+def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
+    """The name in a turn; not sure where two different ones are given and none takes back the other."""
+    found = find(tokens)
+    values = {item.value for item in found}
+    spans = tuple((item.start, item.end) for item in found)
+    if len(values) > 1:
+        return Settled(None, (), True, spans)
+    return Settled(found[-1] if found else None, (), False, spans)
 
 
 def find(tokens: Sequence[Token]) -> list[Found[str]]:
     """Every name introduced as one, else the whole of a short answer that can be nothing but a name."""
-    introduced = [*_introduced(tokens, _SURE, explicit=True), *_introduced(tokens, _LIKELY, explicit=False)]
+    words = texts(tokens)
+    parts = _by_parts(tokens, words)
+    if parts is not None:
+        return [parts]
+    sure = list(_introduced(tokens, words, _SURE, explicit=True))
+    introduced = sure or list(_introduced(tokens, words, _LIKELY, explicit=False))
     if introduced:
         return without_overlaps(introduced)
-    bare = _bare(tokens)
+    bare = _bare(tokens, words)
     return [bare] if bare else []
 
 
-def _introduced(tokens: Sequence[Token], openings: Sequence[tuple[str, ...]], *, explicit: bool) -> list[Found[str]]:
-    words = tuple(token.text for token in tokens)
-    found: list[Found[str]] = []
-    for opening in openings:
-        for at in range(len(words) - len(opening)):
+def _by_parts(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
+    """ "first name john last name smith"."""
+    given = next(_introduced(tokens, words, _GIVEN_IS, explicit=True), None)
+    family = next(_introduced(tokens, words, _FAMILY_IS, explicit=True), None)
+    if given is None or family is None:
+        return None
+    return Found(min(given.start, family.start), max(given.end, family.end), f"{given.value} {family.value}", True)
+
+
+def _introduced(
+    tokens: Sequence[Token], words: tuple[str, ...], openings: Sequence[tuple[str, ...]], *, explicit: bool
+) -> Iterator[Found[str]]:
+    for at in range(len(words)):
+        for opening in openings:
             start = at + len(opening)
-            if words[at:start] == opening and (end := _name_end(tokens, start)) > start:
-                found.append(Found(at, end, _title(tokens[start:end]), explicit))
-    return found
+            if words[at:start] != opening or start >= len(words):
+                continue
+            end = _name_end(tokens, start, introduced=explicit)
+            if words[end : end + 1] == ("with",):
+                break  # "it's brown with an e": how it is written is more than we can tell
+            if end > start and _is_name(tokens, start, end, introduced=explicit):
+                yield Found(at, end, _title(tokens[start:end]), explicit)
+            break
 
 
-def _name_end(tokens: Sequence[Token], start: int) -> int:
+def _name_end(tokens: Sequence[Token], start: int, *, introduced: bool) -> int:
     end = start
-    while end < len(tokens) and end - start < MAX_WORDS and _may_be_name(tokens[end]):
+    while end < len(tokens) and end - start < MAX_WORDS and _may_be_part(tokens, end, start, introduced=introduced):
         end += 1
+    return _with_suffix(tokens, end) if end > start else end
+
+
+def _with_suffix(tokens: Sequence[Token], end: int) -> int:
+    """ "john smith the third"."""
+    following = tokens[end : end + 2]
+    if len(following) == 2 and following[0].text == "the" and following[1].ordinal and (following[1].number or 0) <= 8:
+        # "john smith the third of may": that third is a day's.
+        return end if end + 2 < len(tokens) and tokens[end + 2].text == "of" else end + 2
     return end
 
 
-def _may_be_name(token: Token) -> bool:
-    return token.number is None and token.text not in _NO_NAMES and token.text[0].isalpha()
+def _may_be_part(tokens: Sequence[Token], at: int, start: int, *, introduced: bool) -> bool:
+    token = tokens[at]
+    if token.number is not None or token.amount is not None or not token.text[0].isalpha():
+        return False
+    if token.text in ALSO_NAMES:
+        if at > start and token.text in _AFTER_A_NAME:
+            # "mary jones in the afternoon", "jon on monday": a word that goes on, unless nothing comes after it.
+            return at + 1 == len(tokens) or (
+                tokens[at + 1].text not in ALSO_NAMES | NEVER and token.text not in ("in", "on", "my")
+            )
+        return True
+    return token.text not in NEVER and not (at > start and token.text in _AFTER_A_NAME)
 
 
-def _bare(tokens: Sequence[Token]) -> Found[str] | None:
+def _is_name(tokens: Sequence[Token], start: int, end: int, *, introduced: bool) -> bool:
+    words = texts(tokens[start:end])
+    if NOT_A_NAME.at(words, 0) == len(words) or (len(words) > 2 and len(set(words)) < len(words)):
+        return False  # a name that has a word twice is one said twice, in parts
+    if introduced:
+        return not (
+            len(words) == 1
+            and words[0] in ("a", "an", "in", "on", "my", "so", "you", "to", "is", "no", "he", "she", "me")
+        )
+    if any(says_how_one_feels(word) for word in words if word not in ALSO_NAMES):
+        return False
+    # Somebody who says "it's" or "I'm" may say anything: one word that is a word of the language, too, is not sure to be a name.
+    sure = [word for word in words if word not in ALSO_NAMES]
+    if words[0] in _NO_START and not (len(words) > 1 and words[-1] in FAMILY):
+        return False
+    return (
+        bool(sure)
+        or words[-1] in FAMILY
+        or any(word in GIVEN and word not in _ALSO_MONTHS for word in words)
+        or _several(words)
+    )
+
+
+_ALSO_MONTHS = frozenset(("may", "june", "april", "august"))
+_NO_START = frozenset(("a", "in", "on", "my", "you", "is", "no", "to", "he", "she", "me", "good", "see", "long"))
+
+
+def _several(words: tuple[str, ...]) -> bool:
+    """Whether two or more words that are words of the language are a name all the same ("hope young", "mark may")."""
+    return 2 <= len(words) <= 3 and words[0] not in _NO_START and any(word in GIVEN or len(word) > 3 for word in words)
+
+
+def _bare(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
     start, end = 0, len(tokens)
-    edge = FILLERS | {
-        "yes",
-        "no",
-        "oh",
-        "wait",
-        "actually",
-        "sorry",
-        "speaking",
-        "here",
-        "instead",
-        "for",
-        "it's",
-        "sure",
-        "make",
-        "it",
-    }
-    while start < end and tokens[start].text in edge:
+    while start < end and (words[start] in _EDGE and not _begins_name(tokens, words, start)):
         start += 1
-    while end > start and tokens[end - 1].text in edge:
+    while (
+        end > start
+        and words[end - 1] in _EDGE
+        and not (words[end - 1] in ALSO_NAMES and end - start > 1 and start == 0)
+    ):
         end -= 1
-    if not 0 < end - start <= MAX_WORDS or not all(_may_be_name(token) for token in tokens[start:end]):
+    spelled = _spelled(tokens[start:end])
+    if spelled:
+        return Found(start, end, spelled, False)
+    suffix = end
+    if end - start > 2 and tokens[end - 1].ordinal and words[end - 2] == "the":
+        suffix = end - 2
+    if not 0 < suffix - start <= MAX_WORDS or NOT_A_NAME.spans(words[start:suffix]):
+        return None
+    if not all(_may_be_bare(token) for token in tokens[start:suffix]) or not _is_name(
+        tokens, start, suffix, introduced=False
+    ):
+        return None
+    if suffix < end and _with_suffix(tokens, suffix) != end:
         return None
     return Found(start, end, _title(tokens[start:end]), False)
 
 
+def _begins_name(tokens: Sequence[Token], words: tuple[str, ...], at: int) -> bool:
+    """Whether a small word is the first of a name: the "so" of "so yeon kim", not that of "so, john smith"."""
+    if words[at] not in ALSO_NAMES or at + 1 >= len(words):
+        return False
+    following = tokens[at + 1]
+    if "," in following.gap or following.text in GIVEN or following.text in TITLES:
+        return False
+    return len(words) - at >= 3 and following.text not in _EDGE
+
+
+def _may_be_bare(token: Token) -> bool:
+    if token.number is not None or token.amount is not None or not token.text[0].isalpha():
+        return False
+    return token.text in ALSO_NAMES or token.text not in NEVER
+
+
+def _spelled(tokens: Sequence[Token]) -> str:
+    """ "s m i t h": three letters or more, and nothing else."""
+    if len(tokens) < 3 or any(len(token.text) != 1 or not token.text.isalpha() for token in tokens):
+        return ""
+    return "".join(token.text for token in tokens).capitalize()
+
+
 def _title(tokens: Sequence[Token]) -> str:
-    if any(token.raw != token.text for token in tokens):
-        return " ".join(token.raw for token in tokens)
-    return " ".join(_capitals(token.text) for token in tokens)
+    """With capitals where there are none: a recogniser's words have none, what is typed has its own."""
+    typed = any(token.raw != token.text for token in tokens)
+    written = ""
+    for token in tokens:
+        word = token.raw if typed else _capitals(token.text)
+        separator = "-" if token.gap in ("-", "‐") else " "
+        written += word if not written else separator + word
+    return written
 
 
 def _capitals(word: str) -> str:
-    """ "o'brien" to "O'Brien"; a recogniser's words have no capitals."""
+    """ "o'brien" to "O'Brien", "the" of "the third" as it is."""
+    if word == "the":
+        return word
+    if word in ("ii", "iii", "iv"):
+        return word.upper()
     return "'".join(part if part == "s" else part.capitalize() for part in word.split("'"))

@@ -11,19 +11,16 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from antiphon.workflow import slots
-from antiphon.workflow.found import Found
+from antiphon.workflow import groups, slots
 from antiphon.workflow.graph import Graph
-from antiphon.workflow.slots import READING_ORDER, VOLUNTEERED, Slot, Value
+from antiphon.workflow.settling import Settled
+from antiphon.workflow.slots import FREE, READING_ORDER, VOLUNTEERED, Hearing, Slot, Value
 from antiphon.workflow.state import State
-from antiphon.workflow.words import Token, find_phrase, texts
+from antiphon.workflow.words import Utterance, find_phrase
 
 _CORRECTING = (
     ("no",), ("actually",), ("wait",), ("sorry",), ("instead",), ("rather",), ("i", "said"), ("i", "meant"), ("i", "mean"),
     ("make", "it"), ("change",), ("correction",), ("not",),
-)  # fmt: skip
-_TURNING_DOWN = (
-    ("not",), ("not", "on"), ("not", "at"), ("not", "the"), ("isn't",), ("instead", "of"), ("rather", "than"),
 )  # fmt: skip
 _REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "incorrect")
 _KIND_LABELS = {
@@ -45,94 +42,126 @@ class Reading:
     reopened: tuple[Slot, ...] = ()
     """Slots the caller wants to change without saying to what."""
 
+    refused: tuple[tuple[Slot, Value], ...] = ()
+    """Values of the slot in question that were turned down."""
+    groups: tuple[str, ...] = ()
+    """The digits of the slot in question so far, where more are to come."""
+
     @property
     def empty(self) -> bool:
-        return not (self.given or self.changed or self.reopened)
+        return not (self.given or self.changed or self.reopened or self.refused or self.groups)
 
     @property
     def only_yes_or_no(self) -> bool:
         """Whether nothing was said but, at most, yes or no."""
-        return not self.changed and not self.reopened and all(slot.answers_one_question for slot, _ in self.given)
+        others = self.changed or self.reopened or self.refused or self.groups
+        return not others and all(slot.answers_one_question for slot, _ in self.given)
 
 
-def read(graph: Graph, state: State, tokens: Sequence[Token], asked: Slot | None, now: dt.datetime) -> Reading:
-    """What ``tokens`` say, when ``asked`` (None: nothing) is the slot in question."""
-    correcting = any(find_phrase(marker, texts(tokens)) >= 0 for marker in _CORRECTING)
-    answers: list[tuple[Slot, Found[Value]]] = []
+def read(graph: Graph, state: State, said: Utterance, asked: Slot | None, now: dt.datetime) -> Reading:
+    """What a turn says, when ``asked`` (None: nothing) is the slot in question."""
+    words = said.words
+    correcting = any(find_phrase(marker, words) >= 0 for marker in _CORRECTING)
+    answers: list[tuple[Slot, Value]] = []
+    refused: list[tuple[Slot, Value]] = []
+    taken: frozenset[int] = frozenset()
+    grouped: tuple[str, ...] = ()
     for slot in _in_reading_order(graph, asked):
-        found = [
-            item for item in slots.find(slot, tokens, now) if _free(item, answers) and not _turned_down(item, tokens)
-        ]
-        explicit = [item for item in found if item.explicit]
-        if slot is asked:
-            candidates = explicit or found
-        else:
-            candidates = explicit if slot.kind in VOLUNTEERED else []
-        if candidates:
-            answers.append((slot, candidates[-1]))
+        is_asked = slot is asked
+        settled = slots.read(slot, Hearing(said, now, is_asked, taken), graph.language)
+        if is_asked and groups.is_grouped(slot) and state.value(slot.name) is None:
+            joined = groups.join(slot, state.groups, said.tokens)
+            grouped = joined.groups
+            if joined.value is not None:
+                answers.append((slot, joined.value))
+            taken |= _places(settled)
+            if joined.value is not None or grouped:
+                continue
+        if settled.chosen is not None:
+            answers.append((slot, settled.chosen.value))
+        refused += [(slot, item.value) for item in settled.refused if is_asked or item.explicit]
+        taken |= _places(settled)
     if correcting and all(slot.answers_one_question for slot, _ in answers):
-        answers += _vague_correction(graph, state, tokens, now)
+        answers += _vague_correction(graph, state, said, now)
+    return _judged(graph, state, said, asked, answers, refused, grouped)
+
+
+def _places(settled: Settled[Value]) -> frozenset[int]:
+    """The words that belong to a slot. A yes or no, and free text, are judged on the whole turn and take nothing away."""
+    spans = settled.spans or (
+        [(settled.chosen.start, settled.chosen.end)] if settled.chosen and settled.chosen.explicit else []
+    )
+    return frozenset(place for start, end in spans for place in range(start, end))
+
+
+def _judged(
+    graph: Graph,
+    state: State,
+    said: Utterance,
+    asked: Slot | None,
+    answers: Sequence[tuple[Slot, Value]],
+    refused: Sequence[tuple[Slot, Value]],
+    grouped: tuple[str, ...],
+) -> Reading:
+    """The reading, once every slot has been looked for."""
     given: list[tuple[Slot, Value]] = []
     changed: list[tuple[Slot, Value]] = []
-    for slot, item in answers:
+    for slot, value in answers:
         before = state.value(slot.name)
         # What a yes-or-no question was answered with before is no value that could be corrected.
-        is_change = before is not None and before.raw != item.value.raw and not slot.answers_one_question
-        (changed if is_change else given).append((slot, item.value))
-    if changed:
+        is_change = before is not None and before.raw != value.raw and not slot.answers_one_question
+        (changed if is_change else given).append((slot, value))
+    answered = {slot.name for slot, _ in answers}
+    turned_down = tuple(
+        slot
+        for slot, value in refused
+        if slot.name not in answered and (known := state.value(slot.name)) is not None and known.raw == value.raw
+    )
+    if changed or turned_down or (refused and not answered):
         # "yes but make it wednesday": the yes was to a question that is no longer the same.
         given = [(slot, value) for slot, value in given if not slot.answers_one_question]
-    reading = Reading(tuple(given), tuple(changed))
-    if reading.only_yes_or_no and (reopened := _reopened(graph, state, tokens)):
+    if turned_down and not changed:
+        return Reading(tuple(given), reopened=turned_down)
+    own = tuple((slot, value) for slot, value in refused if slot is asked and slot.name not in answered)
+    reading = Reading(tuple(given), tuple(changed), refused=own, groups=grouped)
+    if reading.only_yes_or_no and (reopened := _reopened(graph, state, said.words)):
         return Reading(reopened=reopened)
     return reading
 
 
 def _in_reading_order(graph: Graph, asked: Slot | None) -> list[Slot]:
     """The slot in question first, unless a surer kind could take its words; then all that may be volunteered."""
+    if asked is not None and asked.kind in FREE:
+        return [asked]
     known = [slot for slot in graph.slot.values() if asked is None or slot.name != asked.name]
     volunteered = [slot for slot in known if slot.kind in VOLUNTEERED]
     ordered = sorted(volunteered, key=lambda slot: READING_ORDER.index(slot.kind))
     if asked is None:
         return ordered
-    if asked.kind in ("yes-no", "text"):
+    if asked.kind == "yes-no":
         return [*ordered, asked]
     return [asked, *ordered]
 
 
-def _free(item: Found[Value], answers: Sequence[tuple[Slot, Found[Value]]]) -> bool:
-    """Whether no other slot has taken these words. A yes or no is judged on the whole turn."""
-    if isinstance(item.value.raw, bool):
-        return True
-    return all(item.end <= taken.start or item.start >= taken.end for _, taken in answers)
-
-
-def _turned_down(item: Found[Value], tokens: Sequence[Token]) -> bool:
-    before = texts(tokens[: item.start])
-    return any(before[-len(marker) :] == marker for marker in _TURNING_DOWN)
-
-
-def _vague_correction(
-    graph: Graph, state: State, tokens: Sequence[Token], now: dt.datetime
-) -> list[tuple[Slot, Found[Value]]]:
+def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datetime) -> list[tuple[Slot, Value]]:
     """ "no i said three": the latest value that these words could be meant for."""
     for name, _ in reversed(state.values):
         slot = graph.slot.get(name)
-        if slot is None or slot.kind in ("yes-no", "text"):
+        if slot is None or slot.kind in ("yes-no", *FREE):
             continue
-        found = [item for item in slots.find(slot, tokens, now) if not _turned_down(item, tokens)]
+        settled = slots.read(slot, Hearing(said, now, True), graph.language)
+        chosen = settled.chosen
         # A name must be introduced ("no it's jon"): else every odd word after a "no" would be one.
-        found = [
-            item for item in found if slot.kind != "name" or item.end - item.start > len(str(item.value.raw).split())
-        ]
-        if found:
-            return [(slot, found[-1])]
+        if chosen is None or (slot.kind == "name" and chosen.end - chosen.start <= len(str(chosen.value.raw).split())):
+            if settled.unsure:
+                return []
+            continue
+        return [(slot, chosen.value)]
     return []
 
 
-def _reopened(graph: Graph, state: State, tokens: Sequence[Token]) -> tuple[Slot, ...]:
+def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, ...]:
     """ "can we change the day", "the time is wrong": known values named by their label."""
-    words = texts(tokens)
     if not any(word in words for word in _REOPENING):
         return ()
     known = [

@@ -9,13 +9,13 @@ from antiphon.workflow.calls import call_of
 from antiphon.workflow.edges import open_slot
 from antiphon.workflow.fold import say
 from antiphon.workflow.graph import Graph
+from antiphon.workflow.numbers import spoken_digits
+from antiphon.workflow.sentences import SENTENCES, Sentences
 from antiphon.workflow.slots import Slot
 from antiphon.workflow.spec import ConversationNode, EndNode, ToolNode, TransferNode
 from antiphon.workflow.state import Prompt, State
 
-NOT_UNDERSTOOD = "Sorry, I did not understand."
-STILL_WORKING = "One moment please, I am still working on it."
-YES_OR_NO = "Please say yes or no."
+STILL_WORKING = SENTENCES["en"].still_working
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,51 +31,56 @@ class Reply:
 def reply_at(graph: Graph, state: State) -> Reply:
     """The reply to whatever led to ``state``."""
     node = graph.nodes[state.node]
+    own = SENTENCES[graph.language]
     message = say(graph.first_message(node), state)
     if isinstance(node, ToolNode):
         if state.call_id:
-            return Reply(_text(state, STILL_WORKING if state.prompt is Prompt.WAIT else ""))
-        return Reply(_text(state, message or say(_spoken_at_start(node), state)), call=call_of(node, state))
+            return Reply(_text(own, state, own.still_working if state.prompt is Prompt.WAIT else ""))
+        return Reply(_text(own, state, message or say(_spoken_at_start(node), state)), call=call_of(node, state))
     if isinstance(node, TransferNode):
-        return Reply(_text(state, message), transfer_to=say(node.destination, state))
+        return Reply(_text(own, state, message), transfer_to=say(node.destination, state))
     if isinstance(node, EndNode):
-        return Reply(_text(state, message), ends_call=True)
+        return Reply(_text(own, state, message), ends_call=True)
     slot = open_slot(graph, state)
-    prompt = _without_question(node, message, state) if slot is None else _question(node, message, slot, state)
-    return Reply(_text(state, *prompt))
+    prompt = (
+        _without_question(own, node, message, state) if slot is None else _question(own, node, message, slot, state)
+    )
+    return Reply(_text(own, state, *prompt))
 
 
-def _without_question(node: ConversationNode, message: str, state: State) -> tuple[str, ...]:
+def _without_question(own: Sentences, node: ConversationNode, message: str, state: State) -> tuple[str, ...]:
     """A node that asks for no value."""
     short = say(node.reprompt, state) or message
     if not state.heard or state.prompt in (Prompt.ENTER, Prompt.REPEAT):
         # What was to be said here has not reached the caller, or is wanted once more.
-        return (message or short or _generic_help(node, state),)
+        return (message or short or _generic_help(own, node, state),)
     if state.prompt is Prompt.HELP:
         return (say(node.help, state) or short,)
     if state.prompt is Prompt.AGAIN:
-        return (NOT_UNDERSTOOD, *((say(node.help, state),) if state.misses > 1 else ()), short)
+        return (own.not_understood, *((say(node.help, state),) if state.misses > 1 else ()), short)
     return (short,)
 
 
-def _generic_help(node: ConversationNode, state: State) -> str:
-    return say(node.help, state) or "How can I help you?"
+def _generic_help(own: Sentences, node: ConversationNode, state: State) -> str:
+    return say(node.help, state) or own.how_can_i_help
 
 
-def _question(node: ConversationNode, message: str, slot: Slot, state: State) -> tuple[str, ...]:
+def _question(own: Sentences, node: ConversationNode, message: str, slot: Slot, state: State) -> tuple[str, ...]:
     """A node that asks for ``slot``, or for its confirmation."""
     options, confirming = slot.options, state.value(slot.name) is not None
     question = say(options.confirm if confirming else slot.ask, state)
     if state.prompt is Prompt.ENTER:
         return (message, question)
+    if state.prompt is Prompt.MORE:
+        return (own.more_digits.format(spoken_digits("".join(state.groups))),)
     if state.prompt is Prompt.HELP:
-        return (say(options.help or node.help, state) or (YES_OR_NO if confirming else ""), question)
+        return (say(options.help or node.help, state) or (own.yes_or_no if confirming else ""), question)
     if state.prompt is Prompt.AGAIN:
         if confirming:
-            return (NOT_UNDERSTOOD, YES_OR_NO, question)
+            return (own.not_understood, own.yes_or_no, question)
         reask = say(options.reask or node.reprompt, state)
         helped = (say(options.help or node.help, state),) if state.misses > 1 else ()
-        return (reask, *helped) if reask else (NOT_UNDERSTOOD, *helped, question)
+        return (reask, *helped) if reask else (own.not_understood, *helped, question)
     return (question,)
 
 
@@ -85,10 +90,14 @@ def _spoken_at_start(node: ToolNode) -> str:
     return next((str(m.get("content", "")) for m in messages if m.get("type") == "request-start"), "")
 
 
-def _text(state: State, *prompt: str) -> str:
+def _text(own: Sentences, state: State, *prompt: str) -> str:
     """Acknowledgement, remarks, prompt. A corrected value is named, unless the prompt names it anyway."""
     asked = " ".join(sentence for sentence in prompt if sentence)
     values = [value.spoken for name in state.changed if (value := state.value(name)) is not None]
     unnamed = [spoken for spoken in values if spoken not in asked]
-    acknowledgement = f"Okay, {' and '.join(unnamed)}." if unnamed else "Okay." if values else ""
+    acknowledgement = ""
+    if unnamed:
+        acknowledgement = own.okay_value.format(own.and_between.join(unnamed))
+    elif values:
+        acknowledgement = own.okay
     return " ".join(sentence for sentence in (acknowledgement, *state.remarks, asked) if sentence)

@@ -11,7 +11,9 @@ from antiphon.workflow import templates
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.validation import WireModel
 
-SlotKind = Literal["date", "time", "number", "digits", "phone", "name", "yes-no", "choice", "text"]
+SlotKind = Literal["date", "time", "number", "digits", "phone", "name", "yes-no", "choice", "email", "text"]
+Language = Literal["en", "ko"]
+"""What callers speak: chooses the readers of values and the few sentences a workflow does not write itself."""
 Template = Annotated[str, Field(max_length=2000)]
 
 

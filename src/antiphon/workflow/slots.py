@@ -5,13 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
-from antiphon.workflow import choices, dates, intents, names, numbers, times
+from antiphon.workflow import choices, dates, emails, intents, korean, names, numbers, times
 from antiphon.workflow.found import Found
-from antiphon.workflow.schema import Property, SlotKind, SlotOptions
-from antiphon.workflow.words import FILLERS, Token, texts
+from antiphon.workflow.schema import Language, Property, SlotKind, SlotOptions
+from antiphon.workflow.sentences import SENTENCES
+from antiphon.workflow.settling import Settled, settle
+from antiphon.workflow.words import FILLERS, Token, Utterance
 
+T = TypeVar("T")
 Raw = str | int | float | bool | tuple[str, ...]
 
 
@@ -33,6 +36,14 @@ class Slot:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    whole: bool = False
+    """Numbers: no fractions."""
+    language: Language = "en"
+
+    @property
+    def wants_email(self) -> bool:
+        """Whether free text is asked for that is an e-mail address: then one that is spoken is written down."""
+        return any(word in f"{self.name} {self.label} {self.options.ask}".lower() for word in ("email", "e-mail"))
 
     @property
     def label(self) -> str:
@@ -40,7 +51,7 @@ class Slot:
 
     @property
     def ask(self) -> str:
-        return self.options.ask or f"What is your {self.label}?"
+        return self.options.ask or SENTENCES[self.language].question.format(self.label)
 
     @property
     def answers_one_question(self) -> bool:
@@ -48,9 +59,10 @@ class Slot:
         return self.kind == "yes-no"
 
 
-def slot_of(name: str, schema: Property) -> Slot:
+def slot_of(name: str, schema: Property, language: Language = "en") -> Slot:
     """The slot a schema's property describes."""
-    return Slot(name, _kind_of(name, schema), schema.slot, schema.enum, schema.minimum, schema.maximum)
+    kind, whole = _kind_of(name, schema), schema.type == "integer"
+    return Slot(name, kind, schema.slot, schema.enum, schema.minimum, schema.maximum, whole, language)
 
 
 def _kind_of(name: str, schema: Property) -> SlotKind:
@@ -64,6 +76,7 @@ def _kind_of(name: str, schema: Property) -> SlotKind:
         "phone": "phone",
         "digits": "digits",
         "name": "name",
+        "email": "email",
     }
     if schema.format in by_format:
         return by_format[schema.format]
@@ -75,70 +88,135 @@ def _kind_of(name: str, schema: Property) -> SlotKind:
 
 # ------------------------------------------------------------------------------------------------------------ reading
 
-Finder = Callable[[Slot, Sequence[Token], dt.datetime], Sequence[Found[Value]]]
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What a reader may know of a turn."""
+
+    said: Utterance
+    now: dt.datetime
+    """The workflow's local time."""
+    asked: bool
+    """Whether the slot is the one in question; of others only what can mean nothing else is read."""
+    taken: frozenset[int] = frozenset()
+    """Places of words that another slot has taken."""
+
+    def free(self, found: Sequence[Found[T]], *, all_when_asked: bool = False) -> list[Found[T]]:
+        """What no other slot has taken; what was asked for in the surest words there are, or in all."""
+        free = [item for item in found if self.taken.isdisjoint(range(item.start, item.end))]
+        explicit = [item for item in free if item.explicit]
+        if all_when_asked and self.asked:
+            return free
+        return explicit or (free if self.asked else [])
 
 
-def _dates(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    today = now.date()
-    found = dates.find(tokens, today)
-    if not found:
-        typed = dates.find_typed(_written(tokens), today)
-        found = [Found(0, len(tokens), typed, False)] if typed else []
-    return [_as_value(item, Value(item.value.isoformat(), dates.spoken(item.value, today))) for item in found]
+Reader = Callable[[Slot, Hearing], Settled[Value]]
+
+
+def _valued(settled: Settled[T], value: Callable[[T], Value]) -> Settled[Value]:
+    def each(item: Found[T]) -> Found[Value]:
+        return Found(item.start, item.end, value(item.value), item.explicit)
+
+    chosen = each(settled.chosen) if settled.chosen is not None else None
+    return Settled(chosen, tuple(each(item) for item in settled.refused), settled.unsure, settled.spans)
+
+
+def _dates(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    today, tokens = hearing.now.date(), hearing.said.tokens
+    found = hearing.free(dates.find(tokens, today))
+    if not found and hearing.asked and (typed := dates.find_typed(_written(tokens), today)) is not None:
+        found = [Found(0, len(tokens), typed, False)]
+        return _valued(Settled(found[0]), lambda date: _date_value(date, today))
+    return _valued(settle(found, tokens, dates.AROUND), lambda date: _date_value(date, today))
+
+
+def _date_value(date: dt.date | None, today: dt.date) -> Value:
+    return Value("", "") if date is None else Value(date.isoformat(), dates.spoken(date, today))
 
 
 def _written(tokens: Sequence[Token]) -> str:
     """The words again, with 5/12 and 2026-05-12 closed up as they were typed."""
     text = ""
     for before, token in zip((None, *tokens), tokens, strict=False):
-        joined = token.text in "/-:" or (before is not None and before.text in "/-:")
+        joined = token.text in "/-:." or (before is not None and before.text in "/-:.")
         text += token.text if joined or not text else f" {token.text}"
     return text
 
 
-def _times(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    meant = [(item, item.value.within(slot.options.opens, slot.options.closes)) for item in times.find(tokens)]
-    return [_as_value(item, Value(time.isoformat("minutes"), times.spoken(time))) for item, time in meant]
+def _times(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    def value(time: times.ClockTime) -> Value:
+        meant = time.within(slot.options.opens, slot.options.closes)
+        return Value(meant.isoformat("minutes"), times.spoken(meant))
+
+    found = hearing.free(times.find(hearing.said.tokens), all_when_asked=True)
+    settled = settle(found, hearing.said.tokens, times.AROUND)
+    if settled.chosen is not None and times.taken_back(hearing.said.tokens, settled.chosen.end, settled.spans):
+        settled = Settled(None, settled.refused, True, settled.spans)
+    return _valued(settled, value)
 
 
-def _numbers(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    return [_as_value(item, Value(item.value, str(item.value))) for item in numbers.find(tokens)]
+def _numbers(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    found = hearing.free(numbers.find(hearing.said.tokens))
+    settled = settle(found, hearing.said.tokens, numbers.AROUND)
+    return _valued(
+        settled, lambda number: Value("" if number is None else number, f"{number:,}" if number else str(number))
+    )
 
 
-def _digits(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    return [
-        _as_value(item, Value(item.value, numbers.spoken_digits(item.value))) for item in numbers.find_digits(tokens)
-    ]
+def _digits(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    settled = settle(hearing.free(numbers.find_digits(hearing.said.tokens)), hearing.said.tokens)
+    return _valued(settled, lambda digits: Value(digits, numbers.spoken_digits(digits)))
 
 
-def _phones(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    found = numbers.find_phones(tokens, slot.options.region)
-    return [_as_value(item, Value(item.value, numbers.spoken_digits(item.value))) for item in found]
+def _phones(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    found = hearing.free(numbers.find_phones(hearing.said.tokens, slot.options.region))
+    return _valued(settle(found, hearing.said.tokens), lambda digits: Value(digits, numbers.spoken_digits(digits)))
 
 
-def _names(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    return [_as_value(item, Value(item.value, item.value)) for item in names.find(tokens)]
+def _names(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    settled = names.read(hearing.said.tokens, asked=hearing.asked)
+    if settled.chosen is not None and not hearing.free([settled.chosen]):
+        return Settled()
+    return _valued(settled, lambda name: Value(name, name))
 
 
-def _choices(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
+def _choices(slot: Slot, hearing: Hearing) -> Settled[Value]:
     ways = {choice: slot.options.synonyms.get(choice, ()) for choice in slot.choices}
-    return [_as_value(item, Value(item.value, item.value)) for item in choices.find(tokens, ways)]
+    settled = settle(hearing.free(choices.find(hearing.said.tokens, ways)), hearing.said.tokens)
+    return _valued(settled, lambda choice: Value(choice, choice))
 
 
-def _yes_no(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    answer = intents.yes_or_no(tokens)
-    return [] if answer is None else [Found(0, len(tokens), Value(answer, "yes" if answer else "no"), False)]
+def _whole(hearing: Hearing, value: Value) -> Settled[Value]:
+    return Settled(Found(0, len(hearing.said.tokens), value, False))
 
 
-def _text(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> list[Found[Value]]:
-    """All that was said, unless it was nothing but fillers: the meaning of free text is beyond rules."""
-    if FILLERS.issuperset(texts(tokens)):
-        return []
-    text = " ".join(token.raw for token in tokens)
-    return [Found(0, len(tokens), Value(text, text), False)]
+def yes_or_no(tokens: Sequence[Token], language: Language = "en") -> bool | None:
+    """Agreement, refusal, or neither, in the caller's language."""
+    if language == "ko":
+        return korean.yes_or_no(" ".join(token.raw for token in tokens))
+    return intents.yes_or_no(tokens)
 
 
-_FINDERS: Mapping[SlotKind, Finder] = {
+def _yes_no(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    answer = intents.yes_or_no(hearing.said.tokens) if hearing.asked else None
+    return Settled() if answer is None else _whole(hearing, Value(answer, "yes" if answer else "no"))
+
+
+def _emails(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    address = emails.find(hearing.said.text) if hearing.asked else ""
+    return _whole(hearing, Value(address, address)) if address else Settled()
+
+
+def _text(slot: Slot, hearing: Hearing) -> Settled[Value]:
+    """All that was said, as it was said, unless it was nothing but fillers: the meaning of free text is beyond rules."""
+    if not hearing.asked or FILLERS.issuperset(hearing.said.words):
+        return Settled()
+    address = emails.find(hearing.said.text) if slot.wants_email else ""
+    text = address or " ".join(hearing.said.text.split())
+    return _whole(hearing, Value(text, text))
+
+
+_READERS: Mapping[SlotKind, Reader] = {
     "date": _dates,
     "time": _times,
     "number": _numbers,
@@ -147,23 +225,47 @@ _FINDERS: Mapping[SlotKind, Finder] = {
     "name": _names,
     "yes-no": _yes_no,
     "choice": _choices,
+    "email": _emails,
     "text": _text,
 }
+_KOREAN: Mapping[SlotKind, Callable[[str, dt.datetime, SlotOptions], korean.Reading]] = {
+    "date": korean.read_date,
+    "time": korean.read_time,
+    "number": korean.read_number,
+    "yes-no": korean.read_yes_no,
+}
 
-READING_ORDER: tuple[SlotKind, ...] = ("phone", "date", "time", "name", "digits", "number", "choice", "yes-no", "text")
+READING_ORDER: tuple[SlotKind, ...] = (
+    "phone", "email", "name", "date", "time", "digits", "number", "choice", "yes-no", "text",
+)  # fmt: skip
 """Words that mean one kind for sure are taken before those that could mean several: "the third of may at two" has no number."""
 
 VOLUNTEERED: frozenset[SlotKind] = frozenset(("date", "time", "phone", "name"))
 """Kinds a caller may give or correct without being asked: their words can mean nothing else."""
 
+FREE: frozenset[SlotKind] = frozenset(("text", "email"))
+"""Kinds whose answer is the whole turn: nothing in it means another slot."""
 
-def _as_value(found: Found[Any], value: Value) -> Found[Value]:
-    return Found(found.start, found.end, value, found.explicit)
+
+def read(slot: Slot, hearing: Hearing, language: Language = "en") -> Settled[Value]:
+    """The value for ``slot`` in what was said; values turned down; whether it is not clear what is meant."""
+    korean_reader = _KOREAN.get(slot.kind) if language == "ko" else None
+    if korean_reader is None:
+        settled = _READERS[slot.kind](slot, hearing)
+    else:
+        settled = _from_korean(slot, hearing, korean_reader(hearing.said.text, hearing.now, slot.options))
+    if settled.chosen is not None and settled.chosen.value.raw == "":
+        return Settled(None, settled.refused, True, settled.spans)
+    return settled
 
 
-def find(slot: Slot, tokens: Sequence[Token], now: dt.datetime) -> Sequence[Found[Value]]:
-    """Every value for ``slot`` in what was said. ``now`` is the workflow's local time."""
-    return _FINDERS[slot.kind](slot, tokens, now)
+def _from_korean(slot: Slot, hearing: Hearing, reading: korean.Reading) -> Settled[Value]:
+    """As the table of English readers answers; Korean words are not parted into tokens, so a value takes the whole turn."""
+    whole = ((0, len(hearing.said.tokens)),)
+    refused = tuple(Found(0, whole[0][1], Value(raw, spoken), False) for raw, spoken in reading.refused)
+    if reading.value is None or not (hearing.asked or (reading.explicit and slot.kind in VOLUNTEERED)):
+        return Settled(None, refused if hearing.asked else (), reading.unsure, ())
+    return Settled(Found(0, whole[0][1], Value(*reading.value), reading.explicit), refused, False, ())
 
 
 # ------------------------------------------------------------------------------------------------------------ checking
@@ -186,27 +288,43 @@ def problem(slot: Slot, value: Value, values: Mapping[str, Value], now: dt.datet
         return "past" if on is not None and on.raw == now.date().isoformat() and time <= now.time() else ""
     if slot.kind == "number" and isinstance(raw, int | float):
         low, high = slot.minimum, slot.maximum
+        if slot.whole and not float(raw).is_integer():
+            return "range"
         return "range" if (low is not None and raw < low) or (high is not None and raw > high) else ""
     if slot.kind == "digits" and options.length is not None:
         return "" if len(str(raw)) == options.length else "length"
     return ""
 
 
-def explain(slot: Slot, reason: str, value: Value) -> str:
+def explain(slot: Slot, reason: str, value: Value, language: Language = "en") -> str:
     """The sentence (a template) for a value that will not do."""
     if reason in slot.options.invalid:
         return slot.options.invalid[reason]
-    options = slot.options
-    days = " and ".join(f"{day.title()}s" for day in dates.WEEKDAYS if day not in options.weekdays)
-    closed = {
-        "date": f"Sorry, we are closed on {days}.",
-        "time": f"Sorry, we are open from {times.spoken(options.opens)} to {times.spoken(options.closes)}.",
-    }
-    sentences = {
-        "past": f"Sorry, {value.spoken} has already passed.",
-        "too-far": f"Sorry, {value.spoken} is too far ahead.",
-        "closed": closed.get(slot.kind, ""),
-        "range": f"Sorry, {value.spoken} is not possible.",
-        "length": f"Sorry, I need {options.length} digits.",
-    }
-    return sentences[reason]
+    options, sentences = slot.options, SENTENCES[language]
+    if reason == "closed" and slot.kind == "date":
+        names = (sentences.closed_day.format(name) for day, name in _weekdays(language) if day not in options.weekdays)
+        return sentences.closed_days.format(sentences.and_between.join(names))
+    if reason == "closed":
+        say = korean.spoken_time if language == "ko" else times.spoken
+        return sentences.closed_hours.format(say(options.opens), say(options.closes))
+    if reason == "length":
+        return sentences.wrong_length.format(options.length)
+    return {"past": sentences.past, "too-far": sentences.too_far, "range": sentences.out_of_range}[reason].format(
+        value.spoken
+    )
+
+
+def _weekdays(language: Language) -> Sequence[tuple[str, str]]:
+    if language == "ko":
+        return tuple(zip(dates.WEEKDAYS, korean.WEEKDAYS, strict=True))
+    return tuple((day, day.title()) for day in dates.WEEKDAYS)
+
+
+def spelled(slot: Slot, value: Value, language: Language = "en") -> Value:
+    """A value that was misunderstood once, said letter by letter the next time, so that the caller hears the difference."""
+    text = str(value.raw)
+    if slot.kind not in ("name", "email") or not text.isascii():
+        return value
+    named = {"@": "at", ".": "dot", "-": "dash", "_": "underscore", "+": "plus"}
+    words = [" ".join(named.get(letter, letter.upper()) for letter in word) for word in text.split()]
+    return Value(value.raw, SENTENCES[language].spelled.format(value.spoken, ", ".join(words)))

@@ -3,7 +3,8 @@
 Vapi's own fields are ``nodes`` (``conversation``, ``tool``, ``hangup``), ``edges``, ``globalPrompt``, ``messagePlan.firstMessage``,
 ``variableExtractionPlan.schema`` and ``aliases``, ``globalNodePlan`` and the conditions ``ai``, ``logic`` and ``failed``. Ours are the
 nodes ``transfer`` and ``end``, the conditions ``examples`` and ``corrected``, ``say`` and ``clear`` on edges, ``x-slot`` in a
-schema, ``fallback`` and ``timezone``. A node's ``prompt`` is an instruction for a language model: the rule evaluator only speaks
+schema, ``fallback``, ``timezone``, ``language``, ``knowledge`` and
+``meaning``. A node's ``prompt`` is an instruction for a language model: the rule evaluator only speaks
 what the prompt quotes, and only where the node has no first message.
 """
 
@@ -14,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from antiphon.workflow import intents, logic, templates
-from antiphon.workflow.schema import ExtractionPlan, Template
+from antiphon.workflow.schema import ExtractionPlan, Language, Template
 from antiphon.workflow.validation import WireModel
 
 # ------------------------------------------------------------------------------------------------------------ conditions
@@ -214,11 +215,29 @@ class Fallback(WireModel):
     say: Template = ""
 
 
+class Knowledge(WireModel):
+    """Ours: something callers ask about at any question, and what to say; the question in hand is put again after it."""
+
+    ask: tuple[str, ...] = Field(min_length=1)
+    """The question in a few ways."""
+    say: Template
+
+    @field_validator("say")
+    @classmethod
+    def _template(cls, value: str) -> str:
+        return templates.check(value)
+
+
 class WorkflowSpec(WireModel):
     name: str = Field(default="", max_length=80)
     nodes: tuple[Node, ...] = Field(min_length=1)
     edges: tuple[Edge, ...] = ()
     global_prompt: str = Field(default="", max_length=5000)
     fallback: Fallback = Field(default_factory=Fallback)
-    timezone: str = "UTC"
-    """IANA name: what "today" and "past" mean to this workflow."""
+    timezone: str = ""
+    """IANA name, like ``America/New_York``: what "today" and "past" mean to this workflow. Empty: the machine's own zone."""
+    language: Language = "en"
+    """What callers speak."""
+    knowledge: tuple[Knowledge, ...] = ()
+    meaning: Literal["off", "on"] = "off"
+    """On: what no rule understands is compared with the workflow's phrases by a model of what sentences mean."""

@@ -17,6 +17,7 @@ class Prompt(Enum):
     HELP = "what may be said here"
     REPEAT = "its question once more"
     WAIT = "that the tool is still at work"
+    MORE = "the digits it has, and that more are to come"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,12 @@ class State:
     prompt: Prompt = Prompt.ENTER
     remarks: tuple[str, ...] = ()
     """Sentences said before the prompt: acknowledgements, what is wrong with a value, what an edge says."""
+    groups: tuple[str, ...] = ()
+    """The groups of a number that is not complete yet."""
+    refused: frozenset[str] = frozenset()
+    """Slots whose value was turned down when it was read back: the next one is spelled."""
+    leaving: bool = False
+    """Whether the caller has said goodbye with an answer that is still to be carried out."""
     changed: tuple[str, ...] = ()
     """Slots whose value the caller has just corrected: to be acknowledged."""
     heard: bool = False
@@ -50,7 +57,7 @@ class State:
     def having(self, name: str, value: Value) -> State:
         """With ``name`` set, as the latest."""
         others = tuple(item for item in self.values if item[0] != name)
-        return replace(self, values=(*others, (name, value)), confirmed=self.confirmed - {name})
+        return replace(self, values=(*others, (name, value)), confirmed=self.confirmed - {name}, groups=())
 
     def without(self, *names: str) -> State:
         """With ``names`` forgotten."""
@@ -61,6 +68,10 @@ class State:
             values=tuple(item for item in self.values if item[0] not in names),
             confirmed=self.confirmed.difference(names),
         )
+
+    def doubting(self, *names: str) -> State:
+        """With the values of ``names`` known to have been misunderstood once."""
+        return replace(self, refused=self.refused.union(names)) if names else self
 
     def saying(self, *remarks: str) -> State:
         """With more to say first."""

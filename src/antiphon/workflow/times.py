@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from antiphon.workflow.clauses import HARMLESS
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
+from antiphon.workflow.settling import Surroundings
 from antiphon.workflow.words import FILLERS, Token
 
 _PARTS_OF_DAY = {
@@ -21,18 +23,45 @@ _PARTS_OF_DAY = {
     ("am",): False,
     ("pm",): True,
 }
+_HALVES = {"morning": False, "afternoon": True, "evening": True, "tonight": True, "night": True}
+"""Said anywhere in a turn, these tell which half of the day its times are in ("friday evening at seven")."""
 _NAMED = {"noon": dt.time(12), "midday": dt.time(12), "midnight": dt.time(0)}
 _FRACTIONS = {("half",): 30, ("quarter",): 15, ("a", "quarter"): 15}
 _PAST = ("past", "after")
-_TO = ("to", "till", "until", "before", "of")
+_TO = ("to", "of", "before")
+_TILL = ("till", "until", "til")
+"""With a quarter these are "to"; with a number they are the end of a range as often."""
+_MINUTES_OF_A_PHRASE = frozenset(range(5, 60, 5))
+"""Nobody says "two to four" for 3:58; with other numbers the word "minutes" is needed."""
 _AROUND_AN_ANSWER = FILLERS | frozenset((
     "no", "yes", "wait", "actually", "sorry", "i", "said", "meant", "mean", "make", "it", "let's", "say", "maybe", "how",
     "about", "around", "at", "by", "would", "rather", "instead", "the", "it's", "that's", "is", "i'd", "for", "then", "change",
-    "to", "not", "oh", "works", "good",
+    "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
+    "prefer", "go", "with", "put", "down", "us", "set", "book", "pick", "choose", "think", "guess", "better", "tonight", "morning",
+    "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
+    "need", "i'll", "then", "sharp", "exactly", "ish",
 ))  # fmt: skip
-_AFTER_AN_HOUR = _AROUND_AN_ANSWER | frozenset(
-    (*WEEKDAYS, "on", "today", "tomorrow", "next", "this", "my", "and", "if", "would")
+_AGAINST_AN_ANSWER = frozenset((
+    "but", "can't", "cannot", "doesn't", "does", "don't", "won't", "isn't", "work", "possible", "anything", "any", "time", "anytime",
+    "except", "than", "of", "too", "late", "early", "bad", "i'm", "busy", "either", "between", "from", "till", "until", "before",
+    "after", "later", "earlier", "and", "onwards", "earliest", "latest", "only", "least", "most", "since", "half", "out", "impossible",
+    "apart", "other", "neither", "nor", "never", "through", "that", "suits", "suit", "me",
+))  # fmt: skip
+"""Words that speak for or against a time, or make a range of it: with them a number is still a time of day."""
+_AFTER_AN_HOUR = (
+    _AROUND_AN_ANSWER
+    | _AGAINST_AN_ANSWER
+    | frozenset((*WEEKDAYS, "on", "today", "tomorrow", "next", "this", "my", "and", "if", "would", "in", "with"))
 )
+
+_TAKES_BACK = frozenset(("no", "wait", "actually", "sorry", "mean", "meant", "rather", "instead", "not"))
+
+AROUND = Surroundings(
+    before=frozenset(("half", "quarter", "last", "past")),
+    after=frozenset(("hours", "hour", "minutes", "minute", "people", "days", "weeks", "or")),
+    harmless=HARMLESS,
+)
+"""What makes something else of a time next to it ("half three" is half past two to some, half past three to others)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +91,22 @@ class ClockTime:
 def find(tokens: Sequence[Token]) -> list[Found[ClockTime]]:
     """Every time of day named in ``tokens``. A bare number is one only where hardly anything else is said."""
     found = [match for at in range(len(tokens)) if (match := _at(tokens, at)) is not None]
-    if not found and (match := _bare(tokens)) is not None:
-        found = [match]
-    return without_overlaps(found)
+    found = without_overlaps([*found, *_bare(tokens, {at for item in found for at in range(item.start, item.end)})])
+    half = _half_of_the_day(tokens)
+    return found if half is None else [_in_half(item, half) for item in found]
+
+
+def _half_of_the_day(tokens: Sequence[Token]) -> bool | None:
+    """Whether the turn speaks of an afternoon; None where it does not say, or says both. "Good morning" says nothing."""
+    words = [token.text for token in tokens]
+    halves = {_HALVES[word] for at, word in enumerate(words) if word in _HALVES and words[at - 1 : at] != ["good"]}
+    return halves.pop() if len(halves) == 1 else None
+
+
+def _in_half(item: Found[ClockTime], half: bool) -> Found[ClockTime]:
+    if item.value.afternoon is not None or not 1 <= item.value.hour <= 12:
+        return item
+    return Found(item.start, item.end, replace(item.value, afternoon=half), item.explicit)
 
 
 def _at(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
@@ -77,7 +119,8 @@ def _at(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
 def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
     """ "half past three", "a quarter to nine", "ten past four", "twenty five minutes to six"."""
     words = [token.text for token in tokens]
-    minutes, after = None, at
+    minutes: int | None = None
+    after = at
     for fraction, value in _FRACTIONS.items():
         if tuple(words[at : at + len(fraction)]) == fraction:
             minutes, after = value, at + len(fraction)
@@ -87,7 +130,13 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
             return None
         minutes, after = number, at + 1
         after += after < len(words) and words[after] in ("minutes", "minute")
-    if after + 1 >= len(tokens) or words[after] not in (*_PAST, *_TO):
+    if after + 1 >= len(tokens) or words[after] not in (*_PAST, *_TO, *_TILL):
+        return None
+    is_fraction = tokens[at].number is None
+    sure = is_fraction or words[after - 1] in ("minutes", "minute") or minutes in _MINUTES_OF_A_PHRASE
+    if not sure or (words[after] in _TILL and not is_fraction and words[after - 1] not in ("minutes", "minute")):
+        return None  # "two to four" and "ten till twelve" are the ends of a range
+    if words[after] in _TO and not is_fraction and words[at - 1 : at] in (["from"], ["between"], ["around"], ["about"]):
         return None
     hour, named = tokens[after + 1].number, _NAMED.get(words[after + 1])
     if named is None and (hour is None or tokens[after + 1].ordinal or not 1 <= hour <= 12):
@@ -106,7 +155,7 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
 def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
     """ "three", "three thirty", "nine oh five", "10:30", "fifteen hundred", each with "o'clock", "pm", "in the morning" …"""
     hour = tokens[at].number
-    if hour is None or tokens[at].ordinal or (at and tokens[at - 1].text in ("/", "-")):
+    if hour is None or tokens[at].ordinal or (at and tokens[at - 1].text in ("/", ".", ",", ":", "minus")):
         return None
     minute, end, explicit = 0, at + 1, False
     if hour >= 100:
@@ -117,8 +166,11 @@ def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | Non
     if not (0 <= hour <= 23 and 0 <= minute < 60):
         return None
     words = [token.text for token in tokens]
-    if words[end : end + 1] in (["o'clock"], ["oclock"]):
-        end, explicit = end + 1, True
+    if hour == 12 and not explicit and words[end : end + 1] and words[end] in _NAMED:
+        named = _NAMED[words[end]]  # "twelve noon"
+        return Found(at, end + 1, ClockTime(named.hour, named.minute, named.hour >= 12), True)
+    if words[end : end + 1] in (["o'clock"], ["oclock"]) or words[end : end + 2] == ["o", "clock"]:
+        end, explicit = end + (2 if words[end] == "o" else 1), True
     afternoon, after = _part_of_day(words, end)
     explicit = explicit or after > end
     if not explicit:
@@ -133,10 +185,15 @@ def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | Non
 def _minute(tokens: Sequence[Token], at: int) -> tuple[int, int, bool]:
     """The minutes at ``at``, where they end, and whether there are any."""
     words = [token.text for token in tokens[at : at + 2]]
-    if words[:1] in (["oh"], ["o"], [":"]) and len(words) == 2:
+    if words[:1] in (["oh"], ["o"], [":"], ["."]) and len(words) == 2:
         number = tokens[at + 1].number
-        if number is not None and (words[0] == ":" or number < 10) and not tokens[at + 1].ordinal:
-            return number, at + 2, True
+        if number is not None and (words[0] not in ("oh", "o") or number < 10) and not tokens[at + 1].ordinal:
+            # 3.30 and 3:30 have two digits after the mark; 1.5 is no time.
+            return (
+                (number, at + 2, True)
+                if words[0] in ("oh", "o") or len(tokens[at + 1].digits) == 2
+                else (60, at, False)
+            )
         return 0, at, False
     if not words:
         return 0, at, False
@@ -158,16 +215,37 @@ def _part_of_day(words: Sequence[str], at: int) -> tuple[bool | None, int]:
     return None, at
 
 
-def _bare(tokens: Sequence[Token]) -> Found[ClockTime] | None:
-    """A lone number, with nothing but small words around it."""
-    numbers = [at for at, token in enumerate(tokens) if token.number is not None and not token.ordinal]
-    rest = [token.text for token in tokens if token.number is None]
-    if len(numbers) != 1 or not _AROUND_AN_ANSWER.issuperset(rest):
-        return None
-    hour = tokens[numbers[0]].number
-    if hour is None or not 1 <= hour <= 23:
-        return None
-    return Found(numbers[0], numbers[0] + 1, ClockTime(hour, 0, True if hour > 12 else None), False)
+def _bare(tokens: Sequence[Token], taken: set[int]) -> list[Found[ClockTime]]:
+    """Numbers alone, where nothing is said but them, small words around them, and times."""
+    numbers = [
+        at
+        for at, token in enumerate(tokens)
+        if at not in taken and (token.number is not None or token.amount is not None) and not token.ordinal
+    ]
+    rest = (
+        token.text for at, token in enumerate(tokens) if at not in taken and token.number is None and token.text != "-"
+    )
+    known = _AROUND_AN_ANSWER | _AGAINST_AN_ANSWER
+    if not numbers or not all(word in known for word in rest):
+        return []
+    hours = [tokens[at].number for at in numbers]
+    found = [
+        Found(at, at + 1, ClockTime(hour, 0, True if hour > 12 else None), False)
+        for at, hour in zip(numbers, hours, strict=True)
+        if hour is not None and 1 <= hour <= 23
+    ]
+    return found if len(found) == len(numbers) else []
+
+
+def taken_back(tokens: Sequence[Token], end: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a number that is no part of the times found follows a correction after ``end``: "three pm, no, my wife says four"."""
+    read = {at for start, stop in spans for at in range(start, stop)}
+    corrected = False
+    for at in range(end, len(tokens)):
+        corrected = corrected or tokens[at].text in _TAKES_BACK
+        if corrected and at not in read and tokens[at].number is not None and not tokens[at].ordinal:
+            return True
+    return False
 
 
 def spoken(time: dt.time) -> str:

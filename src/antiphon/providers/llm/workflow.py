@@ -18,8 +18,10 @@ from antiphon.providers.base import (
     ToolCallDelta,
     TransferDelta,
 )
-from antiphon.workflow import dates
+from antiphon.providers.llm.sentence_meaning import SentenceMeaning, check_installed
+from antiphon.workflow import dates, numbers
 from antiphon.workflow.engine import Engine
+from antiphon.workflow.meaning import phrases_of
 
 _CLAUSE = re.compile(r"[^.,;!?]*(?:[.,;!?]+(?=\s|$)|[.,;!?](?=\S)|$)\s*")
 
@@ -32,14 +34,21 @@ class WorkflowModel:
     def __init__(self, workflow: Mapping[str, Any]) -> None:
         """Raises ConfigurationError naming the field of ``workflow`` that is wrong."""
         self._engine = Engine(workflow, "model.workflow")
+        self._meaning: SentenceMeaning | None = None
+        if self._engine.graph.spec.meaning == "on":
+            check_installed("model.workflow.meaning")
+            self._meaning = SentenceMeaning(phrases_of(self._engine.graph))
 
     @property
     def engine(self) -> Engine:
         return self._engine
 
     async def start(self) -> None:
-        # Half a second of imports, off the loop and before the first call rather than in it.
+        # A second of imports, off the loop and before the first call rather than in it.
         await asyncio.to_thread(dates.warm_up)
+        await asyncio.to_thread(numbers.warm_up)
+        if self._meaning is not None:
+            await self._meaning.start()
 
     async def close(self) -> None:
         """Nothing is held."""
@@ -50,7 +59,9 @@ class WorkflowModel:
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelDelta]:
         """The words by clause, then what to do, then what to expect."""
-        state = self._engine.state(request.messages, request.context, (tool.name for tool in request.tools))
+        tools = [tool.name for tool in request.tools]
+        meanings = await self._meaning.of(self._engine.turns(request.messages)) if self._meaning is not None else None
+        state = self._engine.state(request.messages, request.context, tools, meanings)
         reply = self._engine.reply(state)
         for clause in _CLAUSE.findall(reply.text):
             if clause:
