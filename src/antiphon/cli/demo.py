@@ -7,7 +7,6 @@ short once and coughs once, and what came of it is checked and shown.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import secrets
 import shlex
@@ -173,15 +172,6 @@ async def _new_log(data_dir: Path, before: set[Path]) -> Path:
     raise ProviderUnavailable("demo", "the call left no complete event log")
 
 
-def _for_synthetic_callers(variables: str) -> str:
-    """The operator's variables for assistant files, with the recogniser's threshold for callers that are no people."""
-    try:
-        own = json.loads(variables or "{}")
-    except ValueError:
-        return variables  # the server says what is wrong with it
-    return json.dumps({"MIN_CONFIDENCE": "0.1", **own}) if isinstance(own, dict) else variables
-
-
 @asynccontextmanager
 async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
     settings = {
@@ -194,7 +184,6 @@ async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
         "ANTIPHON_OPEN_API": "true",
         "ANTIPHON_LOG_LEVEL": "warning",
         "ANTIPHON_DRAIN_S": "1",
-        "ANTIPHON_ASSISTANT_VARIABLES": _for_synthetic_callers(os.environ.get("ANTIPHON_ASSISTANT_VARIABLES", "")),
     }
     server = subprocess.Popen([sys.executable, "-m", "antiphon", "serve"], env={**os.environ, **settings})
     try:

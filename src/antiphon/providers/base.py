@@ -78,6 +78,8 @@ class Transcribed:
     final: bool
     confidence: float | None = None
     """0…1 where the engine knows."""
+    expected: bool | None = None
+    """Whether it is one of the expected answers, and not other words; None where the engine knows no difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +113,15 @@ class ExpectedAnswers:
     digits: int | None = None
     """How many digits the answer still lacks, where the question wants a number of a known length; people pause inside such a number."""
 
-    def completeness(self, text: str) -> float | None:
-        """How sure it is that ``text``, all that was recognised since the question, is a whole answer, 0…1; None where nothing is known."""
+    def completeness(self, text: str, *, matched: bool = True) -> float | None:
+        """How sure it is that ``text``, all that was recognised since the question, is a whole answer, 0…1; None where nothing is known.
+        ``matched``: the recogniser found one of the answers, and not other words."""
         if not text or not (self.phrases or self.grammar or self.digits):
             return None
         said = count_digits(text) if self.digits else 0
         if self.digits and 0 < said < self.digits:
             return 0.0
-        if self.phrases or self.grammar or said:
+        if said or (matched and (self.phrases or self.grammar)):
             return EXPECTED_ANSWER_COMPLETE
         return None
 

@@ -138,7 +138,7 @@ class Listening:
             complete = None
             if event.text:
                 self._heard = f"{self._heard} {event.text}"[-_REMEMBERED_CHARS:]
-                complete = self._answers.completeness(self._heard)
+                complete = self._answers.completeness(self._heard, matched=event.expected is not False)
             self._feed(TranscriptFinal(event.utterance, event.text, complete, event.confidence))
         else:
             self._feed(TranscriptChanged(event.utterance, event.text))

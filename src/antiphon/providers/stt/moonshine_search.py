@@ -44,6 +44,10 @@ _MIN_TOKENS_TO_JUDGE = 2
 _MARKS = (",", ".", "?", "!", "-", ";", ":")
 
 
+_TOKENS_A_WORD_DOUBT = 2.0
+"""The mean log-probability of a token lies at −0.7 for right words in noise: halved, they count as more sure than not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """Words and how sure they are, 0…1."""
@@ -52,6 +56,10 @@ class Heard:
     confidence: float
     expected: Words | None = None
     """The grammar's words where it is one of its sentences."""
+    sure: float = 0.0
+    """How sure of the words themselves, whatever was expected."""
+    matched: bool = False
+    """Whether it is told as one of the expected answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +122,22 @@ def hear(
     encoding = model.encode(samples)
     yield
     free = yield from _freely(model, encoding, samples.size)
-    sure = math.exp(free.mean_log)
+    sure = math.exp(free.mean_log / _TOKENS_A_WORD_DOUBT)
     if answers is None:
-        return Heard(free.text, sure)
+        return Heard(free.text, sure, None, sure)
     words = answers.spelling.read(free.text)
     if words is not None:
-        return Heard(free.text, max(sure, 0.5), words)
+        return Heard(free.text, max(sure, 0.5), words, sure)
     if quick:
-        return Heard(free.text, sure)
+        return Heard(free.text, sure, None, sure)
     best = yield from _within(model, encoding, answers, free.mean_log)
     if best is None:
-        return Heard(free.text, sure)
+        return Heard(free.text, sure, None, sure)
     words, loss = best
     misfit = loss + _UNLIKENESS_WEIGHT * unlikeness(free.text, " ".join(words)) + _DOUBT_WEIGHT * free.mean_log
     if omits(free.text, words):
         misfit += _OMISSION
-    return Heard(free.text, 0.5 - 0.5 * math.tanh(_MISFIT_SLOPE / 2 * (misfit - MISFIT_OF_EVEN_ODDS)), words)
+    return Heard(free.text, 0.5 - 0.5 * math.tanh(_MISFIT_SLOPE / 2 * (misfit - MISFIT_OF_EVEN_ODDS)), words, sure)
 
 
 def _freely(model: Model, encoding: Encoded, samples: int) -> Generator[None, None, _Free]:

@@ -159,7 +159,9 @@ class Utterance:
             return heard
         total = sum(size for _, size in spoken)
         return Heard(
-            " ".join(piece.text for piece, _ in spoken), sum(piece.confidence * size for piece, size in spoken) / total
+            " ".join(piece.text for piece, _ in spoken),
+            sum(piece.confidence * size for piece, size in spoken) / total,
+            matched=all(piece.matched for piece, _ in spoken),
         )
 
 

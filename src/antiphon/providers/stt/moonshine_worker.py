@@ -216,10 +216,10 @@ class MoonshineEngine:
         """As it is told: an expected answer in its author's words; other words as they are written, or not at all where only answers
         count."""
         if heard.expected is not None and call.expected is not None and heard.confidence >= self._min_confidence:
-            return Heard(call.expected.written(heard.expected), heard.confidence)
+            return Heard(call.expected.written(heard.expected), heard.confidence, matched=True)
         if utterance.expects and self._expected_only:
             return Heard("", heard.confidence)
-        return Heard(shown(heard.text), heard.confidence)
+        return Heard(shown(heard.text), heard.sure)
 
     def _answer(self, stream: int, call: Call, link: Link) -> None:
         """The final, if everything is decoded."""
@@ -241,5 +241,11 @@ def _hear(call: Call, audio: bytes) -> None:
 
 
 def _text(stream: int, utterance: int, heard: Heard, *, final: bool) -> Frame:
-    fields = {"utterance": utterance, "text": heard.text, "confidence": round(heard.confidence, 3), "final": final}
+    fields = {
+        "utterance": utterance,
+        "text": heard.text,
+        "confidence": round(heard.confidence, 3),
+        "final": final,
+        "expected": heard.matched,
+    }
     return Frame(stream, "text", fields)

@@ -288,7 +288,10 @@ class PocketsphinxStream:
         if frame.kind == "failed":
             self._fail(frame.fields["problem"])
         elif frame.kind == "text":
-            heard = Transcribed(utterance, frame.fields["text"], frame.fields["final"], frame.fields["confidence"])
+            fields = frame.fields
+            heard = Transcribed(
+                utterance, fields["text"], fields["final"], fields["confidence"], fields.get("expected")
+            )
             if heard.final:
                 self._utterance = None
                 self._stop_timeout()
