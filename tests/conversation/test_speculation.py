@@ -143,8 +143,7 @@ def test_a_guess_made_before_something_changed_is_not_spoken(changed: ev.Event) 
     call = guessing().model_says(LONG, done=False).happens(changed)
     assert call.all(do.CancelReply) == [do.CancelReply(1)]
     call.passes(600)
-    assert not call.all(do.ReplyAdopted)
-    assert call.asked.reply == 2
+    assert [adopted.reply for adopted in call.all(do.ReplyAdopted)] == [2], "another one was begun at once"
     if isinstance(changed, ev.PolicyChanged):
         call.model_says("We are open.")
         assert [spoken.reply for spoken in call.all(do.Speak)] == [1], "a reply that is written is not spoken"
