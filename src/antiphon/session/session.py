@@ -70,9 +70,9 @@ class Session:
         self.end_reason: EndReason | None = None
         self._transport = transport
         self._clock = clock
-        self._watched = CallObservers(call, observers)
         self._on_closed = on_closed
         self._losses = losses or Losses(clock.now_ms)
+        self._watched = CallObservers(call, observers, plan.surface, self._losses)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines

@@ -139,7 +139,7 @@ class RealtimeSession:
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
-        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, observers=(self.narration,))
+        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, surface=self.narration)
         self.core = self._manager.open(call, plan, transport)
         self._choose_recogniser(self.config.input.transcription)
         return self.core
