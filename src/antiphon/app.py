@@ -35,7 +35,7 @@ from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import CallContext, ExpectedAnswers
+from antiphon.providers.base import ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
@@ -69,6 +69,7 @@ from antiphon.transports.watch import SocketWatch
 from antiphon.transports.webrtc.aiortc_engine import AiortcEngine
 from antiphon.transports.webrtc.base import WebRtcEngine
 from antiphon.transports.webrtc.settings import WebRtcSettings, ice_settings
+from antiphon.vocabulary import CallContext
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,8 @@ from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.suggestions import did_you_mean
+from antiphon.wire_model import join, misspelt_fields
 from antiphon.workflow.spec import WorkflowSpec
-from antiphon.workflow.validation import join, misspelt_fields
 
 log = structlog.get_logger(__name__)
 

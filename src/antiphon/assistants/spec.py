@@ -13,8 +13,8 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import AnsweredBy, Message
+from antiphon.wire_model import WireModel, parse
 from antiphon.workflow.graph import compile_workflow
-from antiphon.workflow.validation import WireModel, parse
 
 Message1000 = Annotated[str, Field(max_length=1000)]
 Phrase = Annotated[str, Field(max_length=240)]

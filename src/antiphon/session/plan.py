@@ -9,8 +9,9 @@ from typing import Any
 
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
+from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.session.observers import SessionObserver
+from antiphon.tools.base import ToolRunner
 from antiphon.vocabulary import Message, ToolSpec
 
 

@@ -21,7 +21,7 @@ from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import CallContext, SpeechToText
+from antiphon.providers.base import SpeechToText
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
@@ -32,7 +32,7 @@ from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
-from antiphon.vocabulary import EndReason, ToolSpec
+from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150

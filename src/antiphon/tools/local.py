@@ -16,8 +16,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 

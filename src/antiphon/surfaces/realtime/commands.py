@@ -11,7 +11,7 @@ from antiphon.conversation.actions import Action, RequestRefused
 from antiphon.conversation.events import Place
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
-from antiphon.providers.base import CallContext, ModelRequest
+from antiphon.providers.base import ModelRequest
 from antiphon.surfaces.realtime import mapping
 from antiphon.surfaces.realtime.asides import Aside
 from antiphon.surfaces.realtime.controllers import Controller
@@ -22,7 +22,7 @@ from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.errors import ClientError, ItemVerb
 from antiphon.surfaces.realtime.protocol.items import InputAudio, Item, MessageItem
 from antiphon.surfaces.realtime.protocol.response import Response, ResponseConfig
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import CallContext, Message
 
 if TYPE_CHECKING:
     from antiphon.session.session import Session
