@@ -43,9 +43,11 @@ from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
 from antiphon.session.timeline import Timelines
-from antiphon.surfaces import http
+from antiphon.surfaces.http.application import application
+from antiphon.surfaces.http.bearer import require_key
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+from antiphon.surfaces.operations import operations
 from antiphon.surfaces.realtime import calls as realtime_calls
 from antiphon.surfaces.realtime import listener as realtime_listener
 from antiphon.surfaces.realtime import secret_routes
@@ -133,7 +135,7 @@ class Antiphon:
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
         self.metrics.watch(self._gauges, self._counters, self.losses.counts)
-        self.operations_asgi = http.application(self._operations())
+        self.operations_asgi = application(self._operations())
         """What is asked on ``metrics_port``."""
         self.metrics.registry.register(EngineReader(self.engines.health))
         self.asgi = self._build_asgi()
@@ -404,7 +406,7 @@ class Antiphon:
         realtime = self.settings.realtime
         counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:
-            return http.application(routes, [counted])
+            return application(routes, [counted])
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
@@ -412,16 +414,16 @@ class Antiphon:
         if self.settings.talk_access != "off":
             routes += self._talk()
         origins = [origin for origin in realtime.cors_origins if origin != "*" or not self.settings.open_api]
-        return http.application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
+        return application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
 
     def _operations(self, *, metrics: bool = True) -> list[Route]:
-        guarded = http.require_key(
+        guarded = require_key(
             self.keys,
             open_api=self.settings.open_api,
             open_anywhere=self.settings.expose_without_protection,
             origins=[origin for origin in self.settings.realtime.cors_origins if origin != "*"],
         )
-        return http.operations(
+        return operations(
             self.manager,
             self.metrics,
             self.timelines,

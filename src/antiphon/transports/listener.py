@@ -61,7 +61,7 @@ class SocketLimits:
     """A phone sends 13 in 250 ms; after a network stall, some hundreds."""
 
 
-class MediaListener(WSListener):
+class MediaSocket(WSListener):
     """Base of every media socket's listener. Lives from the 101 to the end of the TCP connection."""
 
     LIMITS: ClassVar[SocketLimits] = SocketLimits()

@@ -29,7 +29,7 @@ from antiphon.losses import Losses
 from antiphon.transports.connections import Connections
 from antiphon.transports.handshake import VERSION, ErrorBody, Refusal, find_fault, fold_slashes, plain_error
 from antiphon.transports.http_protocol import BoundedHttpProtocol
-from antiphon.transports.listener import MediaListener
+from antiphon.transports.listener import MediaSocket
 from antiphon.transports.message_memory import MessageMemory
 
 _NOT_LET_IN = (401, 403)
@@ -42,7 +42,7 @@ _logger = structlog.get_logger(__name__)
 
 class _PicowsLogger(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic in the stubs only
     """picows makes a logger for every connection out of a Logger, and none out of an adapter. It reports each connection at INFO, which
-    we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaListener`` counts and tells it. What is left are
+    we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaSocket`` counts and tells it. What is left are
     exceptions."""
 
     def error(self, msg: object, *args: object, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class UpgradeRequest:
         return fold_slashes(self.path)
 
 
-OnUpgrade = Callable[[UpgradeRequest], MediaListener | Refusal]
+OnUpgrade = Callable[[UpgradeRequest], MediaSocket | Refusal]
 
 
 class MediaRoutes:
@@ -165,7 +165,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         except ValueError:
             return peer
 
-    def _hand_over(self, listener: MediaListener, headers: Mapping[str, str]) -> None:
+    def _hand_over(self, listener: MediaSocket, headers: Mapping[str, str]) -> None:
         """The connection now belongs to picows, which reads the handshake once more and answers it."""
         self._leave()
         self.connections.discard(self)
@@ -183,7 +183,7 @@ _receive = WSProtocol.buffer_updated
 class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the import
     """A server-side picows protocol that uvicorn counts among its connections, so that its shutdown waits for calls."""
 
-    def __init__(self, listener: MediaListener, server_state: ServerState, memory: MessageMemory) -> None:
+    def __init__(self, listener: MediaSocket, server_state: ServerState, memory: MessageMemory) -> None:
         def always_this(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
             chosen = {"Sec-WebSocket-Protocol": listener.subprotocol} if listener.subprotocol else None
             return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), listener)

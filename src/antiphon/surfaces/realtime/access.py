@@ -18,6 +18,7 @@ import structlog
 
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.http.bearer import MAX_KEY_CHARS, bearer_key
 from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.realtime.http import HttpError
@@ -26,7 +27,6 @@ from antiphon.surfaces.realtime.secrets import ClientSecret, ClientSecrets
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """How a browser, which cannot set headers on a WebSocket, brings its key: as one of the subprotocols it offers."""
-_MAX_KEY_CHARS = 512
 _logger = structlog.get_logger(__name__)
 
 
@@ -156,13 +156,12 @@ class AccessControl:
 def key_of(headers: Mapping[str, str]) -> str:
     """The key a request carries: as a Bearer token, in Azure's ``api-key`` header, or among a browser's subprotocols. Empty where there is
     none."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token if scheme.lower() == "bearer" else headers.get("api-key", "")
+    key = bearer_key(headers) or headers.get("api-key", "")
     if not key:
         offered = (entry.strip() for entry in headers.get("sec-websocket-protocol", "").split(","))
         key = next((entry.removeprefix(KEY_SUBPROTOCOL) for entry in offered if entry.startswith(KEY_SUBPROTOCOL)), "")
     key = key.strip()
-    return key if len(key) <= _MAX_KEY_CHARS else "too long"
+    return key if len(key) <= MAX_KEY_CHARS else "too long"
 
 
 def _unauthorized(message: str) -> HttpError:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,6 +16,7 @@ from starlette.routing import Route
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
+from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.talk.visitors import Visitors
 
 KEY_TTL_S = 120
@@ -93,12 +93,12 @@ def routes(desk: TalkDesk, visitors: Visitors, on_admitted: Callable[[], None] =
     async def assistants(request: Request) -> Response:
         """Names are told to those only who may talk to them."""
         _check(visitors, request)
-        return _json(desk.assistants())
+        return secret_response(desk.assistants())
 
     async def key(request: Request) -> Response:
         _check(visitors, request)
         try:
-            return _json(desk.key(request.path_params["assistant"], visitors.key_id(request)))
+            return secret_response(desk.key(request.path_params["assistant"], visitors.key_id(request)))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
         except (sqlite3.Error, OSError) as error:  # a full disk, as a rule
@@ -169,7 +169,3 @@ def _check(visitors: Visitors, request: Request) -> None:
             "server's own machine; or with a private key (antiphon keys create)",
         )
     raise HTTPException(401, "A private key is needed (antiphon keys create)", {"WWW-Authenticate": "Bearer"})
-
-
-def _json(content: dict[str, object]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers={"Cache-Control": "no-store"})
