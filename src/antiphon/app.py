@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from antiphon import __version__
-from antiphon.answering import Answering
+from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
@@ -59,9 +59,9 @@ from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.refusals import CountedRefusals
-from antiphon.surfaces.talk.routes import TalkDesk
+from antiphon.surfaces.talk.page_access import PageAccess
+from antiphon.surfaces.talk.routes import TalkKeys
 from antiphon.surfaces.talk.routes import routes as talk_routes
-from antiphon.surfaces.talk.visitors import Visitors
 from antiphon.transports.base import CallStarted
 from antiphon.transports.connections import Connections
 from antiphon.transports.http_bounds import HttpBounds
@@ -115,10 +115,10 @@ class Antiphon:
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
-        self.visitors = Visitors(self.keys, settings.talk_access, settings.port, self.clock)
+        self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
-        self.answering = Answering(self.manager, self.assistants.load, self.metrics.answered)
+        self.answering_machines = AnsweringMachines(self.manager, self.assistants.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
             self.manager,
@@ -197,7 +197,7 @@ class Antiphon:
     @property
     def talk_address(self) -> str:
         """``talk_url`` as it is printed: with the token that opens the page once, where one is needed."""
-        token = self.visitors.token
+        token = self.page_access.token
         return f"{self.talk_url}?token={token}" if self.talk_url and token else self.talk_url
 
     def _check_assistant(self) -> None:
@@ -360,7 +360,7 @@ class Antiphon:
         if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
             return None
         carrier = carriers.build(
-            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered,
+            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering_machines.answered,
             check_assistant=self._check_caller_s_assistant, losses=self.losses,
         )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
@@ -448,8 +448,8 @@ class Antiphon:
             )
             return key, secret.expires_wall_ms
 
-        desk = TalkDesk(make_key, self.assistants.names, self.settings.assistant, self.clock)
-        return talk_routes(desk, self.visitors, self._tell_talk_address)
+        desk = TalkKeys(make_key, self.assistants.names, self.settings.assistant, self.clock)
+        return talk_routes(desk, self.page_access, self._tell_talk_address)
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

@@ -34,7 +34,7 @@ MAX_SESSIONS = 64
 _logger = structlog.get_logger(__name__)
 
 
-class Visitors:
+class PageAccess:
     """Tells which requests of the page are answered."""
 
     def __init__(self, keys: ApiKeys, access: TalkAccess, port: int, clock: Clock) -> None:
