@@ -322,9 +322,8 @@ class Session:
             except Exception as error:
                 log.warning("transfer_failed", call_id=self.call.call_id, problem=type(error).__name__)
                 self._transferring = False
-        self._pump.feed(
-            ev.SayRequested("I am sorry, nobody can take your call right now. Is there anything else I can do?")
-        )
+        if sorry := self.conversation.policy.speaking.transfer_failed_message:
+            self._pump.feed(ev.SayRequested(sorry))
 
     def _end(self, action: do.EndCall) -> None:
         """Free everything. The conversation has ended: nothing is fed any more."""

@@ -15,6 +15,7 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import Action, RequestRefused
+from antiphon.conversation.policy import Speaking
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
@@ -42,7 +43,7 @@ from antiphon.surfaces.realtime.spoken_items import SpokenItems
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import AudioFormat, EndReason
 
-NOT_UNDERSTOOD = "Sorry, I did not catch that."
+NOT_UNDERSTOOD = Speaking().not_understood_message
 """Said by a plain model's session where the recogniser failed: the turn is answered all the same."""
 _CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}
 """Clients that reconnect do so on these; every other end is meant (1000)."""
