@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -261,8 +261,14 @@ class Antiphon:
             recording=self.calls_dir / f"{file_name}.wav" if recording else None,
             event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
-            transfer=self.twilio.control.transfer if self.twilio and self.settings.twilio.account_sid else None,
+            transfer=self._transfer_of(call),
         )
+
+    def _transfer_of(self, call: CallStarted) -> Callable[[str, str], Awaitable[None]] | None:
+        """Whoever can hand this call over: the carrier that brought it, where we may ask it. A session of an API client has none."""
+        if self.twilio is None or call.provider != "twilio" or not self.settings.twilio.account_sid:
+            return None
+        return self.twilio.control.transfer
 
     def _realtime_plan(self, model: str, call_id: str) -> SessionPlan:
         """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
@@ -283,7 +289,6 @@ class Antiphon:
             messages=(),
             engines=engines,
             opening=ExpectedAnswers(),
-            transfer=None,
         )
 
     def _realtime_settings(self) -> RealtimeSettings:
