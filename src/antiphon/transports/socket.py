@@ -37,7 +37,7 @@ SEND_BUFFER_BYTES = 32 * 1024
 _READ_BUFFER_BYTES = 4 * 1024
 _UNACCOUNTED_BYTES = 256 * 1024  # of each socket: a telephone never has more
 _HANDSHAKE_TIMEOUT_S = 5.0  # picows has all of it from the start
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class _PicowsLogger(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic in the stubs only
@@ -131,7 +131,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         try:
             answer = on_upgrade(UpgradeRequest(path, query, headers, self.peer()))
         except Exception as error:
-            _logger.exception("media_upgrade_failed", error_type=type(error).__name__)
+            log.exception("media_upgrade_failed", error_type=type(error).__name__)
             answer = Refusal(500, "internal_error")
         if isinstance(answer, Refusal):
             self._refuse_because_of(answer)

@@ -23,7 +23,7 @@ from antiphon.transports.socket import UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
 
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 _MAX_FAREWELLS = 1000
 """Callers who are owed a word: Twilio asks for it within a second."""
 
@@ -127,7 +127,7 @@ class StreamAuthorizer:
             )
         self._waiting.discard(stream)
         self._live[start.call_sid] = stream
-        _logger.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
+        log.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
         return sink
 
     def _accept(self, started: CallStarted, stream: TwilioMediaStream) -> CallSink:
@@ -166,11 +166,11 @@ class StreamAuthorizer:
 
 def log_unusable(error: ConfigurationError, assistant: str, call_sid: str) -> None:
     """One line with all an operator needs to mend it."""
-    _logger.error(
+    log.error(
         "assistant_unusable", assistant=assistant[:64], call_sid=call_sid[:64], file=error.file, line=error.line,
         field=error.field, problem=error.problem,
     )  # fmt: skip
 
 
 def _refused(start: Start, reason: str) -> None:
-    _logger.warning("twilio_stream_refused", call_sid=start.call_sid, reason=reason)
+    log.warning("twilio_stream_refused", call_sid=start.call_sid, reason=reason)

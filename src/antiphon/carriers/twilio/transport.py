@@ -31,7 +31,7 @@ MAX_MALFORMED_RUN = 100
 LARGEST_MEDIA_BYTES = 4000
 """Audio in one message: half a second, well below what ``send_text`` takes."""
 _BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class StreamOwner(Protocol):
@@ -259,9 +259,9 @@ class TwilioMediaStream(MediaSocket):
         sink, self._sink, self._hear = self._sink, None, None
         self._owner.ended(self, self._call_sid)
         if sink is not None:
-            _logger.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
+            log.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
             sink.closed(reason)
 
     def gone(self) -> None:
         self._owner.left(self)
-        _logger.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))
+        log.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))

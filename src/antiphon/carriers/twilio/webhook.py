@@ -36,7 +36,7 @@ from antiphon.vocabulary import AnsweredBy
 MAX_BODY_BYTES = 64 * 1024
 _LONGEST_DURATION_DIGITS = 9
 _XML = "text/xml"
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class VoiceWebhook:
             return Response(status_code=400)
         if not self._ended_calls.may_come(call_sid, form.get("CallStatus"), self._clock.wall_ms()):
             # What Twilio signed once for this call, played again: it is nobody who could be told anything.
-            _logger.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
+            log.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
             return Response(twiml.hang_up(), media_type=_XML)
         assistant = request.path_params.get("assistant", self._settings.assistant)
         try:
@@ -132,11 +132,11 @@ class VoiceWebhook:
             log_unusable(error, assistant, call_sid)
             document = twiml.farewell(twiml.APOLOGY)
         except CapacityError as error:
-            _logger.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
+            log.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
             document = twiml.farewell(twiml.BUSY)
         except Exception as error:
             # Ours to fix, but a caller is on the line now: they hear a sentence, not a carrier's error message.
-            _logger.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
+            log.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
             document = twiml.farewell(twiml.APOLOGY)
         return Response(document, media_type=_XML)
 
@@ -153,9 +153,7 @@ class VoiceWebhook:
         """The only place where a handshake that failed on Twilio's side shows."""
         form = await self._verified(request)
         if form.get("StreamEvent") == "stream-error":
-            _logger.warning(
-                "twilio_stream_error", call_sid=form.get("CallSid")[:64], error=form.get("StreamError")[:200]
-            )
+            log.warning("twilio_stream_error", call_sid=form.get("CallSid")[:64], error=form.get("StreamError")[:200])
         return Response(status_code=204)
 
     async def call_status(self, request: Request) -> Response:

@@ -27,7 +27,7 @@ from antiphon.surfaces.realtime.secrets import ClientSecret, ClientSecrets
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """How a browser, which cannot set headers on a WebSocket, brings its key: as one of the subprotocols it offers."""
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Act(StrEnum):
@@ -64,7 +64,7 @@ class Access:
     def require(self, act: Act) -> None:
         """Raises HttpError 403 where they may not."""
         if self.secret is not None and act is not Act.OPEN_SESSION:
-            _logger.warning("realtime_act_refused", who=self.name, act=act.name.lower())
+            log.warning("realtime_act_refused", who=self.name, act=act.name.lower())
             raise HttpError(
                 403, f"A client secret may only open sessions. To {act}, use a private key.", "insufficient_permissions"
             )
@@ -170,5 +170,5 @@ def _unauthorized(message: str) -> HttpError:
 
 def _unreadable(error: Exception) -> HttpError:
     # Not 401: LiveKit's plugin gives up for good on `invalid_api_key`, and this is ours to mend.
-    _logger.error("keys_unreadable", problem=type(error).__name__)
+    log.error("keys_unreadable", problem=type(error).__name__)
     return HttpError(503, "The server cannot read its keys; nobody is let in.", "keys_unreadable", kind="server_error")

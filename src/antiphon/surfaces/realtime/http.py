@@ -29,7 +29,7 @@ _LEVELS_AROUND = 32
 """More than any answer of ours has around what a client sent. orjson writes 254 levels."""
 _CODES = {413: "request_too_large"}
 _UNDER = tuple(f"{prefix}/" for prefix in PREFIXES)
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class HttpError(AntiphonError):
@@ -84,7 +84,7 @@ def post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> list[R
         except HTTPException as error:
             return HttpError(error.status_code, str(error.detail), _CODES.get(error.status_code)).response()
         except Exception as error:
-            _logger.exception("realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
+            log.exception("realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
             return HttpError(
                 500, "The server had an error while processing the request.", None, kind="server_error"
             ).response()

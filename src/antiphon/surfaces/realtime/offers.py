@@ -20,7 +20,7 @@ from antiphon.transports.http_body import read_body
 _MOST_PARTS = 8
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 §5.1.1
 _BYTES_AS_TEXT = "latin-1"
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def invalid_offer(problem: str) -> HttpError:
 
 def no_webrtc(problem: str) -> HttpError:
     """What calls over WebRTC need is not installed. ``problem`` is for the operator's log."""
-    _logger.error("webrtc_unavailable", problem=problem)
+    log.error("webrtc_unavailable", problem=problem)
     return HttpError(501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error")
 
 

@@ -28,7 +28,7 @@ DefaultsOf = Callable[[str], SessionConfig]
 _BETA_TTL_S = 60
 MOST_SESSIONS = 10_000
 _NOT_KEPT = ("id", "object", "expires_at")
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def routes(
@@ -49,7 +49,7 @@ def routes(
             raise HttpError(
                 429, "Too many client secrets are live.", "rate_limit_exceeded", kind="rate_limit_error"
             ) from error
-        _logger.info("client_secret_made", secret=secret.id, ttl_s=ttl_s)
+        log.info("client_secret_made", secret=secret.id, ttl_s=ttl_s)
         return key, secret.expires_wall_ms // 1000, config.echo(new_id("sess"), 0)
 
     async def client_secrets(request: Request) -> Response:

@@ -31,7 +31,7 @@ TalkAccess = Literal["off", "key", "local", "open"]
 SESSION_MS = 24 * 60 * 60 * 1000
 MAX_SESSIONS = 64
 """Browsers of one machine. The oldest is forgotten first."""
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class PageAccess:
@@ -101,7 +101,7 @@ class PageAccess:
         try:
             record = self._keys.find(key)
         except (ConfigurationError, OSError) as error:
-            _logger.error("keys_unreadable", problem=type(error).__name__)
+            log.error("keys_unreadable", problem=type(error).__name__)
             return ""
         return record.id if record is not None else ""
 

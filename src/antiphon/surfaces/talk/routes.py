@@ -33,7 +33,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 MakeKey = Callable[[str, int, str], tuple[str, int]]
 """A client secret for this assistant that lives so many seconds and goes with this private key (its id; empty: with none): the key, and
@@ -102,7 +102,7 @@ def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] =
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
         except (sqlite3.Error, OSError) as error:  # a full disk, as a rule
-            _logger.error("talk_key_not_kept", problem=type(error).__name__)
+            log.error("talk_key_not_kept", problem=type(error).__name__)
             raise HTTPException(503, "The server cannot keep a key now; its log tells why") from error
 
     async def part(request: Request) -> Response:
