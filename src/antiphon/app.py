@@ -201,9 +201,8 @@ class Antiphon:
         return f"{self.talk_url}?token={token}" if self.talk_url and token else self.talk_url
 
     def _check_assistant(self) -> None:
-        """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
-        so that their
-        engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
+        """The default assistant must be there and make sense before the first call does. The operator's others are made ready
+        too, so that their engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
         self.assistants.prepare(self.settings.assistant, needed=True)
         folder = self.settings.assistants_dir
         try:

@@ -209,8 +209,7 @@ class AssistantSpec(WireModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
     """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed,
-    silence_ms: 200}}``.
-    They win over the plans."""
+    silence_ms: 200}}``. They win over the plans."""
 
     # Legacy fields that still come in: mapped, never refused.
     recording_enabled: bool | None = None

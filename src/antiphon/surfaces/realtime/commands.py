@@ -314,7 +314,7 @@ def _without_audio(part: Any) -> Any:
     return replace(part, audio=b"") if isinstance(part, InputAudio) else part
 
 
-# One table for all sessions: one of a session's own would know it in a circle.
+# One table for all sessions: one of a session's own would make a reference cycle with it.
 _CARRIED_OUT: dict[type, Callable[[Commands, Any, Controller], Iterator[float] | None]] = {
     asked.SessionUpdate: Commands._update,
     asked.AudioCommit: Commands._commit,

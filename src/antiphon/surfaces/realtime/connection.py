@@ -83,7 +83,7 @@ class RealtimeSession:
         self.items = ConversationItems(kept)
         self.controllers = Controllers(session_id, clock, checks_order=settings.debug_order)
         self.core: Session | None = None
-        # Its parts know the session weakly: what is tied in a circle only the collector frees, and it hardly ever looks.
+        # Its parts hold the session weakly: a reference cycle is freed by the collector only, and that hardly ever runs.
         me: RealtimeSession = weakref.proxy(self)
         self.deltas = None if plays_out else AudioDeltas(lambda: me.response_events.response)
         self.response_events = ResponseEvents(

@@ -1,6 +1,7 @@
 """What happens in the core, told on the wire: the ``SessionObserver`` behind every server event that no client asked for.
 
-It decides nothing. The core opens and closes turns and replies; here they get their ids, and their events their order.
+It decides nothing. The core opens and closes turns and replies; here they get their ids, and their events their order. It is the plan's
+``surface``: where it fails the call ends, because a client that is told nothing more cannot use it.
 """
 
 from __future__ import annotations
@@ -289,7 +290,7 @@ class ResponseEvents:
         self.turns.idle(action.turn, idle_ms or 0)
 
 
-# One table for all sessions: one of a session's own would know it in a circle.
+# One table for all sessions: one of a session's own would make a reference cycle with it.
 _TOLD: dict[type, Callable[[ResponseEvents, Any], object]] = {
     ev.ReplyText: ResponseEvents._reply_text,
     ev.ReplyAskedForTool: ResponseEvents._asked_for_tool,
