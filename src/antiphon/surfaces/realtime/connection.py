@@ -101,7 +101,7 @@ class RealtimeSession:
         self._plan = plan
         self._manager = manager
         self._settings = settings
-        self._recogniser = plan.engines.stt
+        self._recogniser: SpeechToText = plan.engines.stt
         self._recogniser_of = recogniser_of
         self._on_ended = on_ended
         self.commands = Commands(
