@@ -6,7 +6,7 @@
 #   bench/compare.sh            TRIAL=1 bench/compare.sh     a trial of few and short points into a folder that is thrown away
 set -eu
 cd "$(dirname "$0")/.."
-SPEECH=${SPEECH:-../shared/audio}
+SPEECH=${SPEECH:-tests/data/speech}
 PYTHON=${PYTHON:-.venv/bin/python}
 OUT=docs/benchmarks PAGE=docs/benchmarks.md REFERENCE=bench/reference.json
 OURS=1,10,50,200,400 BESIDE=200 PIPECAT_CALLS=1,10,20 LIVEKIT_CALLS="1 10 25 50" STOCK_CALLS=10

@@ -26,7 +26,7 @@ for each in proc sys dev; do
 done
 
 rm -rf "$ROOT/bench" && mkdir "$ROOT/bench"
-cp -r ../shared/audio "$ROOT/bench/audio"
+cp -r "${SPEECH:-tests/data/speech}" "$ROOT/bench/audio"
 git clone --quiet . "$IN"
 inside() { chroot "$ROOT" env -C /bench/antiphon "$@"; }
 inside make .venv/.runtime

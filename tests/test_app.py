@@ -230,6 +230,17 @@ async def test_the_files_of_a_call_that_comes_back_stand_beside_those_that_are_t
         )
 
 
+async def test_a_call_is_handed_over_by_the_carrier_that_brought_it_and_by_no_other(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, twilio=Twilio(account_sid="AC0", auth_token=TOKEN))  # type: ignore[arg-type]
+    async with running_server(settings) as (antiphon, _):
+        call = CallStarted("twilio", "an-id", "scripted", format_in=TELEPHONE, format_out=TELEPHONE)
+        assert antiphon.twilio is not None
+        assert antiphon._plan(call).transfer == antiphon.twilio.control.transfer
+        assert antiphon._plan(replace(call, provider="realtime")).transfer is None
+        for model in ("assistant:scripted", "gpt-realtime"):
+            assert antiphon._realtime_plan(model, "another-id").transfer is None, "Twilio does not know its id"
+
+
 @pytest.mark.parametrize(
     ("host", "address"), [("::1", "http://[::1]"), ("127.0.0.1", "http://127.0.0.1"), ("localhost", "http://localhost")]
 )

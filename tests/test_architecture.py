@@ -153,3 +153,58 @@ def test_a_machine_path_is_found_out(line: str) -> None:
 )
 def test_other_slashes_are_not_accused(line: str) -> None:
     assert not MACHINE_PATH.search(line)
+
+
+# ------------------------------------------------------------------------------------------------ logs
+
+
+EVENT_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
+LEVELS = frozenset(["debug", "info", "warning", "error", "exception", "critical"])
+
+
+def wrong_log_lines(source: str) -> Iterator[str]:
+    """Loggers that are not called ``log``, and events that are no static snake_case names, one line each."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign) and "get_logger" in ast.dump(node.value):
+            if [target.id for target in node.targets if isinstance(target, ast.Name)] != ["log"]:
+                yield f"line {node.lineno}: a logger is called log"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LEVELS:
+            if isinstance(node.func.value, ast.Name) and node.func.value.id == "log":
+                event = node.args[0] if node.args else None
+                either = [event.body, event.orelse] if isinstance(event, ast.IfExp) else [event]
+                if not all(isinstance(one, ast.Constant) and EVENT_NAME.fullmatch(str(one.value)) for one in either):
+                    yield f"line {node.lineno}: an event is a static snake_case name"
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_log_events_are_static_snake_case_names(path: Path) -> None:
+    assert list(wrong_log_lines(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ['log.warning("tool failed")', 'log.info(f"call_{x}")', "log.error(text)", "_logger = structlog.get_logger()"],
+)
+def test_a_wrong_log_line_is_found_out(source: str) -> None:
+    assert list(wrong_log_lines(source))
+
+
+# ------------------------------------------------------------------------------------------------ a bare clone
+
+
+ROOT = SOURCE.parents[1]
+BESIDE = re.compile(r"\.\./shared|/shared/|parents\[[4-9]\]|ANTIPHON_SHARED")
+
+
+def test_nothing_looks_beside_the_checkout() -> None:
+    """A clone alone passes everything: tests, tools and benchmarks need no folder beside it."""
+    files = [path for folder in ("src", "tests", "tools", "bench") for path in (ROOT / folder).rglob("*")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in files
+        if path.suffix in (".py", ".sh", ".mjs", ".toml", ".yaml") and "node_modules" not in path.parts
+        if path != Path(__file__).resolve()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="ignore").splitlines(), start=1)
+        if BESIDE.search(line)
+    ]
+    assert found == []

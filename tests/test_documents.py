@@ -19,9 +19,9 @@ from antiphon.clock import ManualClock
 from antiphon.config import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests" / "README.md"])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FOUNDATIONS = {"vocabulary", "errors", "ids", "clock", "files", "losses", "suggestions"}
+FOUNDATIONS = {"vocabulary", "errors", "ids", "clock", "files", "losses", "suggestions", "wire_model"}
 
 
 def rows(path: str) -> list[list[str]]:
@@ -140,13 +140,31 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
 
 
 def test_what_a_row_forbids_is_enforced() -> None:
+    layers, *others = PROJECT["tool"]["importlinter"]["contracts"]
     forbidden: dict[str, set[str]] = {}
-    for contract in PROJECT["tool"]["importlinter"]["contracts"]:
+    above: set[str] = set()
+    for layer in layers["layers"]:
+        rooms = set(layer.split(" | "))
+        for room in rooms:
+            forbidden[room] = above | (rooms - {room})
+        above |= rooms
+    for contract in others:
         for source in contract["source_modules"]:
             names = {name.removeprefix("antiphon.") for name in contract["forbidden_modules"]}
             forbidden.setdefault(source.removeprefix("antiphon."), set()).update(names)
     for room, row in room_rows().items():
-        assert set(ticked(row[3])) <= forbidden.get(room, set()), room
+        for name in ticked(row[3]):
+            assert {name, name.partition(".")[0]} & forbidden[room], f"{room} may import {name}"
+
+
+def test_every_room_says_where_it_is_tested() -> None:
+    listed = {ticked(row[0])[0]: ticked(row[1]) for row in rows("tests/README.md")}
+    packages = {path.parent.name for path in (ROOT / "src" / "antiphon").glob("*/__init__.py")}
+    assert packages <= set(listed)
+    for room, homes in listed.items():
+        assert (ROOT / "src" / "antiphon" / room).exists(), room
+        for home in homes:
+            assert home == "contract.py" or (ROOT / home).exists(), f"{room}: {home}"
 
 
 def test_every_file_that_is_pointed_at_is_there() -> None:

@@ -15,9 +15,9 @@ from tests.calls.rig import Call
 from tests.calls.test_turns import Broken
 from tests.serving import CALLED, CALLER, TOKEN, line, place_call, running_server, settings_for
 
-from antiphon.providers.base import CallContext, ModelRequest
+from antiphon.providers.base import ModelRequest
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
-from antiphon.vocabulary import ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
 
 EVENT_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 _OURS = ("antiphon", "uvicorn", "asyncio")

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from antiphon import __version__
-from antiphon.answering import Answering
+from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
@@ -35,7 +35,7 @@ from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import CallContext, ExpectedAnswers
+from antiphon.providers.base import ExpectedAnswers
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
@@ -43,9 +43,11 @@ from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
 from antiphon.session.timeline import Timelines
-from antiphon.surfaces import http
+from antiphon.surfaces.http.application import application
+from antiphon.surfaces.http.bearer import require_key
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.metrics import CallMetrics
+from antiphon.surfaces.operations import operations
 from antiphon.surfaces.realtime import calls as realtime_calls
 from antiphon.surfaces.realtime import listener as realtime_listener
 from antiphon.surfaces.realtime import secret_routes
@@ -57,9 +59,9 @@ from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.refusals import CountedRefusals
-from antiphon.surfaces.talk.routes import TalkDesk
+from antiphon.surfaces.talk.page_access import PageAccess
+from antiphon.surfaces.talk.routes import TalkKeys
 from antiphon.surfaces.talk.routes import routes as talk_routes
-from antiphon.surfaces.talk.visitors import Visitors
 from antiphon.transports.base import CallStarted
 from antiphon.transports.connections import Connections
 from antiphon.transports.http_bounds import HttpBounds
@@ -69,6 +71,7 @@ from antiphon.transports.watch import SocketWatch
 from antiphon.transports.webrtc.aiortc_engine import AiortcEngine
 from antiphon.transports.webrtc.base import WebRtcEngine
 from antiphon.transports.webrtc.settings import WebRtcSettings, ice_settings
+from antiphon.vocabulary import CallContext
 
 log = structlog.get_logger(__name__)
 
@@ -112,10 +115,10 @@ class Antiphon:
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
-        self.visitors = Visitors(self.keys, settings.talk_access, settings.port, self.clock)
+        self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
-        self.answering = Answering(self.manager, self.assistants.load, self.metrics.answered)
+        self.answering_machines = AnsweringMachines(self.manager, self.assistants.load, self.metrics.answered)
         self.twilio = self._twilio()
         self.realtime = RealtimeSessions(
             self.manager,
@@ -132,7 +135,7 @@ class Antiphon:
             for path in realtime_listener.PATHS:
                 self.media_routes.add(path, gate.on_upgrade)
         self.metrics.watch(self._gauges, self._counters, self.losses.counts)
-        self.operations_asgi = http.application(self._operations())
+        self.operations_asgi = application(self._operations())
         """What is asked on ``metrics_port``."""
         self.metrics.registry.register(EngineReader(self.engines.health))
         self.asgi = self._build_asgi()
@@ -194,13 +197,12 @@ class Antiphon:
     @property
     def talk_address(self) -> str:
         """``talk_url`` as it is printed: with the token that opens the page once, where one is needed."""
-        token = self.visitors.token
+        token = self.page_access.token
         return f"{self.talk_url}?token={token}" if self.talk_url and token else self.talk_url
 
     def _check_assistant(self) -> None:
-        """The default assistant must be there and make sense before the first call does. The operator's others are made ready too,
-        so that their
-        engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
+        """The default assistant must be there and make sense before the first call does. The operator's others are made ready
+        too, so that their engines are up when they are first named; one that is wrong is reported and spoils nothing else."""
         self.assistants.prepare(self.settings.assistant, needed=True)
         folder = self.settings.assistants_dir
         try:
@@ -258,8 +260,14 @@ class Antiphon:
             recording=self.calls_dir / f"{file_name}.wav" if recording else None,
             event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
-            transfer=self.twilio.control.transfer if self.twilio and self.settings.twilio.account_sid else None,
+            transfer=self._transfer_of(call),
         )
+
+    def _transfer_of(self, call: CallStarted) -> Callable[[str, str], Awaitable[None]] | None:
+        """Whoever can hand this call over: the carrier that brought it, where we may ask it. A session of an API client has none."""
+        if self.twilio is None or call.provider != "twilio" or not self.settings.twilio.account_sid:
+            return None
+        return self.twilio.control.transfer
 
     def _realtime_plan(self, model: str, call_id: str) -> SessionPlan:
         """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
@@ -280,7 +288,6 @@ class Antiphon:
             messages=(),
             engines=engines,
             opening=ExpectedAnswers(),
-            transfer=None,
         )
 
     def _realtime_settings(self) -> RealtimeSettings:
@@ -357,7 +364,7 @@ class Antiphon:
         if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
             return None
         carrier = carriers.build(
-            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering.answered,
+            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering_machines.answered,
             check_assistant=self._check_caller_s_assistant, losses=self.losses,
         )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
@@ -403,7 +410,7 @@ class Antiphon:
         realtime = self.settings.realtime
         counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:
-            return http.application(routes, [counted])
+            return application(routes, [counted])
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
@@ -411,16 +418,16 @@ class Antiphon:
         if self.settings.talk_access != "off":
             routes += self._talk()
         origins = [origin for origin in realtime.cors_origins if origin != "*" or not self.settings.open_api]
-        return http.application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
+        return application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
 
     def _operations(self, *, metrics: bool = True) -> list[Route]:
-        guarded = http.require_key(
+        guarded = require_key(
             self.keys,
             open_api=self.settings.open_api,
             open_anywhere=self.settings.expose_without_protection,
             origins=[origin for origin in self.settings.realtime.cors_origins if origin != "*"],
         )
-        return http.operations(
+        return operations(
             self.manager,
             self.metrics,
             self.timelines,
@@ -445,8 +452,8 @@ class Antiphon:
             )
             return key, secret.expires_wall_ms
 
-        desk = TalkDesk(make_key, self.assistants.names, self.settings.assistant, self.clock)
-        return talk_routes(desk, self.visitors, self._tell_talk_address)
+        desk = TalkKeys(make_key, self.assistants.names, self.settings.assistant, self.clock)
+        return talk_routes(desk, self.page_access, self._tell_talk_address)
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

@@ -15,13 +15,14 @@ from antiphon.config import Settings
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, SpeechToText, TextToSpeech, ToolRunner
-from antiphon.providers.llm.workflow import WorkflowModel
+from antiphon.providers.base import ExpectedAnswers, SpeechToText, TextToSpeech
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.session.plan import Engines
+from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.local import LocalTools
-from antiphon.vocabulary import ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
+from antiphon.workflow.model import WorkflowModel
 
 log = structlog.get_logger(__name__)
 

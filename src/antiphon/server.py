@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 from antiphon.app import Antiphon
 from antiphon.config import Settings
 from antiphon.session.returning import collect_rarely
-from antiphon.surfaces.http import error_body
+from antiphon.surfaces.http.errors import error_body
 from antiphon.transports.connections import Connections, raise_handle_limit
 from antiphon.transports.socket import MediaRoutes, http_protocol
 

@@ -110,6 +110,18 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class CallContext:
+    """What a model and a tool may know of the call, beyond its history."""
+
+    call_id: str
+    caller: str = ""
+    """The caller's number or name as the carrier gave it; may be empty."""
+    variables: dict[str, str] = field(default_factory=dict)
+    wall_ms: int = 0
+    """UTC ms when the call began (for "tomorrow")."""
+
+
+@dataclass(frozen=True, slots=True)
 class WordTiming:
     """One word inside a piece of synthesised speech, in milliseconds from that piece's first sample."""
 

@@ -66,16 +66,6 @@ def test_mix_is_the_saturated_sum(first: list[int], second: list[int]) -> None:
     assert pcm.mix(int16(first), int16(second)).tolist() == expected
 
 
-@given(samples_lists, st.floats(-40, -0.5))
-def test_limit_peak_keeps_under_and_only_turns_down(values: list[int], peak_dbfs: float) -> None:
-    samples = int16(values)
-    limited = pcm.limit_peak(samples, peak_dbfs).astype(int)
-    ceiling = 32768 * pcm.db_to_amplitude(peak_dbfs)
-    assert np.abs(limited).max() <= ceiling + 0.5
-    if np.abs(samples.astype(int)).max() <= ceiling:
-        assert limited.tolist() == values
-
-
 def test_normalize_reaches_the_target() -> None:
     rng = np.random.default_rng(1)
     quiet = (rng.standard_normal(8000) * 500).astype(np.int16)

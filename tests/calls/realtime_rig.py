@@ -18,7 +18,7 @@ from antiphon.clock import ManualClock
 from antiphon.conversation.policy import Greeting, Policy
 from antiphon.errors import ConfigurationError
 from antiphon.media.plane import MediaPlane
-from antiphon.providers.base import SpeechToText, ToolRunner
+from antiphon.providers.base import SpeechToText
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
 from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
@@ -28,6 +28,7 @@ from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.order import OrderChecker
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
+from antiphon.tools.base import ToolRunner
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import AudioFormat, Message
 

@@ -18,13 +18,13 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Policy
 from antiphon.media.plane import MediaPlane
-from antiphon.providers.base import ToolRunner
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
 from antiphon.session.manager import SessionManager
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
+from antiphon.tools.base import ToolRunner
 from antiphon.transports.base import CallStarted
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE, EndReason, Message, Usage

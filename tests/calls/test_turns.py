@@ -13,12 +13,12 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence
 from antiphon.errors import ProviderError
-from antiphon.providers.base import CallContext, ModelDelta, ModelRequest, SpeechChunk, SpeechRequest
+from antiphon.providers.base import ModelDelta, ModelRequest, SpeechChunk, SpeechRequest
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
 from antiphon.session.what_if import compared, outcomes
-from antiphon.vocabulary import TELEPHONE, EndReason, Message, ToolCall, ToolSpec
+from antiphon.vocabulary import TELEPHONE, CallContext, EndReason, Message, ToolCall, ToolSpec
 
 LONG = "I can tell you a great many things about this, and all of them take a while to say."
 

@@ -12,7 +12,6 @@ import pytest
 from antiphon.audio import codec
 from antiphon.errors import ProviderError
 from antiphon.providers.base import (
-    CallContext,
     ExpectedAnswers,
     LanguageModel,
     ModelDelta,
@@ -27,7 +26,7 @@ from antiphon.providers.base import (
     TranscriptionFailed,
 )
 from antiphon.providers.scripted_hum import hum
-from antiphon.vocabulary import AudioFormat, Encoding, Message, WordTiming
+from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, WordTiming
 
 PATIENCE_S = 20.0
 NOBODY_SPEAKS = AudioFormat(Encoding.ALAW, 48000)

@@ -19,7 +19,6 @@ from tests.providers.contract import (
 
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import (
-    CallContext,
     EndCallDelta,
     ExpectedAnswers,
     ModelRequest,
@@ -35,7 +34,7 @@ from antiphon.providers.scripted import (
     ScriptedTextToSpeech,
     ScriptedTurnDetector,
 )
-from antiphon.vocabulary import TELEPHONE, Message, ToolCall
+from antiphon.vocabulary import TELEPHONE, CallContext, Message, ToolCall
 
 ANYTHING = ExpectedAnswers()
 

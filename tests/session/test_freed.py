@@ -8,8 +8,7 @@ from pathlib import Path
 
 from tests.calls.rig import Call
 
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import EndReason, ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, EndReason, ToolCall, ToolSpec
 
 
 class Clock:

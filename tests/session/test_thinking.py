@@ -12,7 +12,6 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.actions import StartReply
 from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.providers.base import (
-    CallContext,
     EndCallDelta,
     ExpectedAnswers,
     ExpectedAnswersDelta,
@@ -25,7 +24,7 @@ from antiphon.providers.base import (
 )
 from antiphon.session import thinking as module
 from antiphon.session.thinking import Thinking
-from antiphon.vocabulary import Message, ToolCall, ToolSpec, Usage
+from antiphon.vocabulary import CallContext, Message, ToolCall, ToolSpec, Usage
 
 TOOL = ToolSpec("clock")
 

@@ -11,10 +11,9 @@ import structlog
 
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import RunTool
-from antiphon.providers.base import CallContext
 from antiphon.session import tools as module
 from antiphon.session.tools import Tools
-from antiphon.vocabulary import ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
 
 CONTEXT = CallContext("call-1", caller="+15557771234")
 

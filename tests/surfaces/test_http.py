@@ -17,7 +17,7 @@ from tests.serving import GREETING, free_port, line, place_call, running_server,
 
 from antiphon.config import Http
 from antiphon.surfaces import metrics
-from antiphon.surfaces.http import application
+from antiphon.surfaces.http.application import application
 from antiphon.surfaces.keys import ApiKeys
 
 

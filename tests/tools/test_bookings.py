@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from antiphon.errors import ConfigurationError
-from antiphon.providers.base import CallContext
 from antiphon.tools.bookings import Bookings
-from antiphon.vocabulary import ToolCall
+from antiphon.vocabulary import CallContext, ToolCall
 
 WEDNESDAY = dt.date(2026, 5, 13)
 

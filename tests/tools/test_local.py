@@ -11,10 +11,9 @@ from typing import Literal
 import pytest
 
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
-from antiphon.providers.base import CallContext
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.local import LocalTools
-from antiphon.vocabulary import ToolCall
+from antiphon.vocabulary import CallContext, ToolCall
 
 CONTEXT = CallContext("call-1")
 

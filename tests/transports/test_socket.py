@@ -31,7 +31,7 @@ from antiphon.transports import socket as media_socket
 from antiphon.transports.connections import Connections
 from antiphon.transports.handshake import Refusal
 from antiphon.transports.http_bounds import HttpBounds
-from antiphon.transports.listener import LostReason, MediaListener, SocketLimits
+from antiphon.transports.listener import LostReason, MediaSocket, SocketLimits
 from antiphon.transports.message_memory import MessageMemory
 from antiphon.transports.socket import MediaRoutes, UpgradeRequest
 from antiphon.transports.watch import SocketWatch
@@ -44,7 +44,7 @@ async def hello(request: Request) -> Response:
 app = Starlette(routes=[Route("/hello", hello)])
 
 
-class Echo(MediaListener):
+class Echo(MediaSocket):
     """Sends every message back and remembers what happened."""
 
     def __init__(self, server: Server) -> None:
@@ -99,15 +99,15 @@ class Server:
         self.requests: list[UpgradeRequest] = []
         self.listeners: list[Echo] = []
         self.limits = SocketLimits()
-        self.answer: Callable[[], MediaListener | Refusal] = self._echo
+        self.answer: Callable[[], MediaSocket | Refusal] = self._echo
         self.state = ServerState()
         self.port = 0
 
-    def _echo(self) -> MediaListener:
+    def _echo(self) -> MediaSocket:
         self.listeners.append(Echo(self))
         return self.listeners[-1]
 
-    def on_upgrade(self, request: UpgradeRequest) -> MediaListener | Refusal:
+    def on_upgrade(self, request: UpgradeRequest) -> MediaSocket | Refusal:
         self.requests.append(request)
         return self.answer()
 
@@ -809,7 +809,7 @@ class TestFreed:
     """No connection waits for the garbage collector, which hardly ever looks (``session.returning``)."""
 
     async def test_nothing_is_left_of_one(self, server: Server) -> None:
-        kinds: tuple[type, ...] = (HttpToolsProtocol, WSProtocol, MediaListener)
+        kinds: tuple[type, ...] = (HttpToolsProtocol, WSProtocol, MediaSocket)
 
         def left() -> list[object]:
             return [thing for thing in gc.get_objects() if isinstance(thing, kinds)]

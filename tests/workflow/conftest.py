@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from antiphon.assistants.loader import load, package_library
-from antiphon.providers.base import CallContext
 from antiphon.tools.bookings import Bookings
-from antiphon.vocabulary import Message, ToolCall
+from antiphon.vocabulary import CallContext, Message, ToolCall
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.replies import Reply
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from antiphon.wire_model import parse
 from antiphon.workflow.answers import extract, read_object
 from antiphon.workflow.schema import ExtractionPlan
 from antiphon.workflow.slots import Value
-from antiphon.workflow.validation import parse
 
 TODAY = dt.date(2026, 5, 12)
 

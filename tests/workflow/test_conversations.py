@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from antiphon.providers.base import CallContext
 from antiphon.tools.bookings import Bookings
-from antiphon.vocabulary import ToolCall
+from antiphon.vocabulary import CallContext, ToolCall
 
 CONTEXT = CallContext("another-call")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from pocketsphinx import Decoder
 
-from antiphon.providers.base import CallContext, ExpectedAnswers
-from antiphon.vocabulary import Message
+from antiphon.providers.base import ExpectedAnswers
+from antiphon.vocabulary import CallContext, Message
 from antiphon.workflow.engine import Engine
 
 CONTEXT = CallContext("call-1", wall_ms=1_778_580_000_000)

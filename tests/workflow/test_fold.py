@@ -9,8 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import Message, ToolCall
+from antiphon.vocabulary import CallContext, Message, ToolCall
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.replies import STILL_WORKING, Reply
 

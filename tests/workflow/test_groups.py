@@ -6,13 +6,12 @@ from typing import Any
 
 import pytest
 
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import CallContext, Message
+from antiphon.wire_model import parse
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.groups import Grouped, join
 from antiphon.workflow.schema import Property
 from antiphon.workflow.slots import slot_of
-from antiphon.workflow.validation import parse
 from antiphon.workflow.words import tokenize
 
 CONTEXT = CallContext("call-1", wall_ms=1_778_580_000_000)

@@ -1,4 +1,4 @@
-"""Where a meaning leads, with the nearness of phrases given: the model itself is tested in tests/providers/llm."""
+"""Where a meaning leads, with the nearness of phrases given: the model itself is tested in test_sentence_meaning.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import CallContext, Message
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.meaning import FOREIGN, NEAR, NEARER, phrases_of
 

@@ -9,7 +9,6 @@ import pytest
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import (
-    CallContext,
     EndCallDelta,
     ExpectedAnswersDelta,
     LanguageModel,
@@ -19,8 +18,8 @@ from antiphon.providers.base import (
     ToolCallDelta,
     TransferDelta,
 )
-from antiphon.providers.llm.workflow import WorkflowModel
-from antiphon.vocabulary import Message, ToolSpec
+from antiphon.vocabulary import CallContext, Message, ToolSpec
+from antiphon.workflow.model import WorkflowModel
 
 CONTEXT = CallContext("call-1", wall_ms=1_778_580_000_000)
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import CallContext, Message
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.replies import Reply
 

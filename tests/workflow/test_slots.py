@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from antiphon.wire_model import parse
 from antiphon.workflow import slots
 from antiphon.workflow.schema import Property
 from antiphon.workflow.slots import Hearing, Slot, Value, slot_of
-from antiphon.workflow.validation import parse
 from antiphon.workflow.words import utterance
 
 NOW = dt.datetime(2026, 5, 12, 10, 0)  # noqa: DTZ001 - local time of the workflow

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 
 from antiphon.assistants.loader import load, package_library
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import Message
+from antiphon.vocabulary import CallContext, Message
 from antiphon.workflow.engine import Engine
 
 WEDNESDAY = dt.datetime(2026, 11, 25, 10, 0, tzinfo=dt.UTC)

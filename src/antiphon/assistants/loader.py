@@ -13,13 +13,14 @@ from typing import Any
 import structlog
 
 from antiphon.assistants.document import Document, read_document
+from antiphon.assistants.ignored import ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.suggestions import did_you_mean
+from antiphon.wire_model import join, misspelt_fields
 from antiphon.workflow.spec import WorkflowSpec
-from antiphon.workflow.validation import join, misspelt_fields
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +116,7 @@ class AssistantLibrary:
             else:
                 self._loaded[path] = loaded
                 self._spoilt.pop(path, None)
-                reading.tell_misspelt(name, loaded.spec)
+                reading.tell_without_effect(name, loaded.spec)
                 return loaded
         if known is None:
             wrong = spoilt.error
@@ -188,8 +189,8 @@ class _Reading:
             file, line = self._place(error.field)
             raise ConfigurationError(error.field, error.problem, file=file, line=line) from None
 
-    def tell_misspelt(self, name: str, spec: AssistantSpec) -> None:
-        """Fields that have no effect, and look as if they were meant to have one, are told in the log."""
+    def tell_without_effect(self, name: str, spec: AssistantSpec) -> None:
+        """Fields that have no effect are told in the log: misspelt ones, and those of ``ignored``."""
         misspelt = list(misspelt_fields(spec))
         if spec.model is not None and spec.model.workflow is not None:
             misspelt += misspelt_fields(WorkflowSpec.model_validate(spec.model.workflow), _WORKFLOW)
@@ -198,6 +199,10 @@ class _Reading:
             log.warning(
                 "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
             )
+
+        for field, why in ignored_fields(spec):
+            file, line = self._place(field)
+            log.warning("assistant_field_ignored", assistant=name, file=file, line=line, field=field, reason=why)
 
     def _place(self, field: str) -> tuple[str, int]:
         if self._workflow is not None and field.startswith(f"{_WORKFLOW}."):

@@ -13,8 +13,8 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import AnsweredBy, Message
+from antiphon.wire_model import WireModel, parse
 from antiphon.workflow.graph import compile_workflow
-from antiphon.workflow.validation import WireModel, parse
 
 Message1000 = Annotated[str, Field(max_length=1000)]
 Phrase = Annotated[str, Field(max_length=240)]
@@ -209,8 +209,7 @@ class AssistantSpec(WireModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
     """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed,
-    silence_ms: 200}}``.
-    They win over the plans."""
+    silence_ms: 200}}``. They win over the plans."""
 
     # Legacy fields that still come in: mapped, never refused.
     recording_enabled: bool | None = None

@@ -1,4 +1,4 @@
-"""Samples in, samples out: codecs, resampling, framing, reordering, concealment, levels, echo and WAV files.
+"""Samples in, samples out: codecs, resampling, reordering, concealment, limiting, echo and WAV files.
 
 Pure numpy: no clock, no asyncio, no logging; only ``wav`` touches files.
 """

@@ -96,23 +96,3 @@ def alaw_to_float(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def alaw_encode(samples: NDArray[np.int16]) -> NDArray[np.uint8]:
     return _PCM16_TO_ALAW[samples.view(np.uint16)]
-
-
-def mulaw_decode_bytes(mulaw: bytes) -> bytes:
-    """µ-law bytes to 16-bit PCM bytes."""
-    return pcm.to_bytes(mulaw_decode(np.frombuffer(mulaw, dtype=np.uint8)))
-
-
-def mulaw_encode_bytes(pcm16: bytes) -> bytes:
-    """16-bit PCM bytes to µ-law bytes. Raises MalformedMessage("odd_length")."""
-    return mulaw_encode(pcm.from_bytes(pcm16)).tobytes()
-
-
-def alaw_decode_bytes(alaw: bytes) -> bytes:
-    """A-law bytes to 16-bit PCM bytes."""
-    return pcm.to_bytes(alaw_decode(np.frombuffer(alaw, dtype=np.uint8)))
-
-
-def alaw_encode_bytes(pcm16: bytes) -> bytes:
-    """16-bit PCM bytes to A-law bytes. Raises MalformedMessage("odd_length")."""
-    return alaw_encode(pcm.from_bytes(pcm16)).tobytes()

@@ -85,11 +85,6 @@ def mix(first: NDArray[np.int16], second: NDArray[np.int16]) -> NDArray[np.int16
     return np.clip(total, -32768, 32767).astype(np.int16)
 
 
-def limit_peak(samples: NDArray[np.int16], peak_dbfs: float) -> NDArray[np.int16]:
-    """The whole piece turned down, if need be, so that no sample exceeds ``peak_dbfs``."""
-    return gain(samples, min(0.0, peak_dbfs - _peak_dbfs(samples)))
-
-
 def normalize(
     samples: NDArray[np.int16], target_dbfs: float = -19.0, peak_dbfs: float = -3.0, max_gain_db: float = 30.0
 ) -> NDArray[np.int16]:

@@ -141,6 +141,8 @@ class Speaking:
     """Voice this long was plainly something said; less may have been a breath."""
     max_not_understood: int = 2
     """Said this often in a row at most: a radio in the background never gets words either."""
+    transfer_failed_message: str = "I am sorry, nobody can take your call right now. Is there anything else I can do?"
+    """Spoken when the call could not be handed over. Empty for none."""
     max_consecutive_failures: int = 3
     """After so many failed replies in a row the call ends politely."""
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.providers.digits import count_digits
-from antiphon.vocabulary import AudioFormat, Message, ToolCall, ToolSpec, Usage, WordTiming
+from antiphon.vocabulary import AudioFormat, CallContext, Message, ToolCall, ToolSpec, Usage, WordTiming
 
 
 class Lifecycle(Protocol):
@@ -168,18 +168,6 @@ class SpeechToText(Lifecycle, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CallContext:
-    """What a model may know of the call beyond its history."""
-
-    call_id: str
-    caller: str = ""
-    """The caller's number or name as the carrier gave it; may be empty."""
-    variables: dict[str, str] = field(default_factory=dict)
-    wall_ms: int = 0
-    """UTC ms when the call began (for "tomorrow")."""
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRequest:
     """Everything a model needs for one reply. Models keep no state between requests: history is all there is."""
 
@@ -279,22 +267,4 @@ class TurnDetector(Lifecycle, Protocol):
 
     async def probability(self, messages: Sequence[Message], transcript: str) -> float:
         """How likely the caller has finished, 0…1, given the history and the words of the turn so far. Raises ProviderError."""
-        ...
-
-
-# ---------------------------------------------------------------------------------------------- tools
-
-
-class ToolRunner(Protocol):
-    """Runs the tools an assistant offers: local functions, webhooks."""
-
-    def specs(self) -> tuple[ToolSpec, ...]:
-        """The tools offered."""
-        ...
-
-    async def run(self, call: ToolCall, context: CallContext) -> str:
-        """The tool's answer as text for the model. Cancelled at its deadline. Any exception counts as failed.
-
-        ``call.id`` is the idempotency key: the same id must not do the work twice.
-        """
         ...

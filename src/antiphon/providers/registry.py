@@ -25,7 +25,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {
-        "workflow": "antiphon.providers.llm.workflow:WorkflowModel",
+        "workflow": "antiphon.workflow.model:WorkflowModel",
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {

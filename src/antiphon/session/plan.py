@@ -9,8 +9,9 @@ from typing import Any
 
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
+from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.session.observers import SessionObserver
+from antiphon.tools.base import ToolRunner
 from antiphon.vocabulary import Message, ToolSpec
 
 
@@ -50,4 +51,6 @@ class SessionPlan:
     """Where the client owns playback (its transport is not ``paced``): how far ahead of its playing time a reply is handed over, so that a
     reply that is being heard is still a reply in progress, and a client's memory is not our buffer. None: as it is made."""
     observers: tuple[SessionObserver, ...] = ()
-    """Who watches this call, beside those who watch all."""
+    """Who watches this call, beside those who watch all. One that fails is dropped, and the call goes on."""
+    surface: SessionObserver | None = None
+    """The API client's side of the call, where it has one. The call is nothing without it: it ends where this fails."""

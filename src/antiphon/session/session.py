@@ -21,7 +21,7 @@ from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import CallContext, SpeechToText
+from antiphon.providers.base import SpeechToText
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
@@ -32,7 +32,7 @@ from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
-from antiphon.vocabulary import EndReason, ToolSpec
+from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
 _RECOGNISER_MS = 150
@@ -70,9 +70,9 @@ class Session:
         self.end_reason: EndReason | None = None
         self._transport = transport
         self._clock = clock
-        self._watched = CallObservers(call, observers)
         self._on_closed = on_closed
         self._losses = losses or Losses(clock.now_ms)
+        self._watched = CallObservers(call, observers, plan.surface, self._losses)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -322,9 +322,8 @@ class Session:
             except Exception as error:
                 log.warning("transfer_failed", call_id=self.call.call_id, problem=type(error).__name__)
                 self._transferring = False
-        self._pump.feed(
-            ev.SayRequested("I am sorry, nobody can take your call right now. Is there anything else I can do?")
-        )
+        if sorry := self.conversation.policy.speaking.transfer_failed_message:
+            self._pump.feed(ev.SayRequested(sorry))
 
     def _end(self, action: do.EndCall) -> None:
         """Free everything. The conversation has ended: nothing is fed any more."""

@@ -12,7 +12,6 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.actions import StartReply
 from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.providers.base import (
-    CallContext,
     EndCallDelta,
     ExpectedAnswers,
     ExpectedAnswersDelta,
@@ -26,7 +25,7 @@ from antiphon.providers.base import (
 )
 from antiphon.session.gathering import TextGathering
 from antiphon.session.stalls import StallWatch
-from antiphon.vocabulary import ToolSpec, Usage
+from antiphon.vocabulary import CallContext, ToolSpec, Usage
 
 _STALL_S = 15.0
 """A model that has begun and then says nothing for this long has failed."""

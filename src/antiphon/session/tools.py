@@ -9,7 +9,8 @@ import structlog
 
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import RunTool
-from antiphon.providers.base import CallContext, ToolRunner
+from antiphon.tools.base import ToolRunner
+from antiphon.vocabulary import CallContext
 
 _LONGEST_S = 120.0
 """Work nobody waits for any more is given this long to deliver a late result."""

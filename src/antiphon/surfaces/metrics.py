@@ -144,6 +144,10 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "Requests and sockets refused for a wrong or missing key, token or signature.",
         ("surface", "status"),
     ),
+    "observers_dropped": (
+        "Observers that failed on a call and were told no more of it, by their class.",
+        ("observer",),
+    ),
     "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }

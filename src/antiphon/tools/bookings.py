@@ -10,8 +10,7 @@ from typing import Any
 
 from antiphon.errors import ConfigurationError
 from antiphon.files import private_file, reason
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import ToolCall
+from antiphon.vocabulary import CallContext, ToolCall
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS appointments (

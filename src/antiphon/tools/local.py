@@ -16,8 +16,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
-from antiphon.providers.base import CallContext
-from antiphon.vocabulary import ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +118,7 @@ class LocalTools:
         # lost when the caller had given up waiting.
         error = task.exception()
         if error is not None:
-            log.warning("tool failed", tool=tool, call_id=key[0], error=type(error).__name__)
+            log.warning("tool_failed", tool=tool, call_id=key[0], error=type(error).__name__)
             return
         self._answers[key] = task.result()
         while len(self._answers) > self._remembered:

@@ -295,7 +295,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self.connections_open.leave(self)
 
     def _let_go(self) -> None:
-        """The parser and what is written to know us: in a circle only the garbage collector would free them and the connection."""
+        """Breaks the reference cycle with the parser and what is written to, which only the garbage collector would free."""
         self._is_gone = True
         self.parser = None  # type: ignore[assignment]  # as in the base
         if self.cycle is not None:

@@ -38,7 +38,7 @@ _COPIED_BYTES = (
 _UTF8_STRIDE_BYTES = 64 * 1024  # a long text is checked without its like being made in memory
 _FRAME_HEAD_BYTES = 14  # the longest
 _HEADROOM = 14  # what picows wants free before a payload, for the frame's header
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class SocketLimits:
     """A phone sends 13 in 250 ms; after a network stall, some hundreds."""
 
 
-class MediaListener(WSListener):
+class MediaSocket(WSListener):
     """Base of every media socket's listener. Lives from the 101 to the end of the TCP connection."""
 
     LIMITS: ClassVar[SocketLimits] = SocketLimits()
@@ -188,12 +188,12 @@ class MediaListener(WSListener):
 
     def fail_ours(self, error: Exception) -> None:
         """Our own code failed on this call: this call ends, the process goes on."""
-        _logger.exception("media_socket_failed", error_type=type(error).__name__, exc_info=error)
+        log.exception("media_socket_failed", error_type=type(error).__name__, exc_info=error)
         try:
             self._end("reset", 1011, "internal error")
         except Exception as second:
             # Telling the owner failed as well; the socket goes in any case.
-            _logger.exception("media_socket_teardown_failed", error_type=type(second).__name__)
+            log.exception("media_socket_teardown_failed", error_type=type(second).__name__)
             if self._transport is not None:
                 self._transport.disconnect(graceful=False)
 
@@ -254,7 +254,7 @@ class MediaListener(WSListener):
             finally:
                 self.gone()
         except Exception as error:
-            _logger.exception("media_socket_teardown_failed", error_type=type(error).__name__)
+            log.exception("media_socket_teardown_failed", error_type=type(error).__name__)
 
     def pause_writing(self) -> None:
         self._paused_since_ms = self._watch.clock.now_ms()

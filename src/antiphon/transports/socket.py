@@ -29,7 +29,7 @@ from antiphon.losses import Losses
 from antiphon.transports.connections import Connections
 from antiphon.transports.handshake import VERSION, ErrorBody, Refusal, find_fault, fold_slashes, plain_error
 from antiphon.transports.http_protocol import BoundedHttpProtocol
-from antiphon.transports.listener import MediaListener
+from antiphon.transports.listener import MediaSocket
 from antiphon.transports.message_memory import MessageMemory
 
 _NOT_LET_IN = (401, 403)
@@ -37,12 +37,12 @@ SEND_BUFFER_BYTES = 32 * 1024
 _READ_BUFFER_BYTES = 4 * 1024
 _UNACCOUNTED_BYTES = 256 * 1024  # of each socket: a telephone never has more
 _HANDSHAKE_TIMEOUT_S = 5.0  # picows has all of it from the start
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class _PicowsLogger(logging.LoggerAdapter):  # type: ignore[type-arg]  # generic in the stubs only
     """picows makes a logger for every connection out of a Logger, and none out of an adapter. It reports each connection at INFO, which
-    we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaListener`` counts and tells it. What is left are
+    we do ourselves, and a peer's broken frame at ERROR, which it is not: ``MediaSocket`` counts and tells it. What is left are
     exceptions."""
 
     def error(self, msg: object, *args: object, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class UpgradeRequest:
         return fold_slashes(self.path)
 
 
-OnUpgrade = Callable[[UpgradeRequest], MediaListener | Refusal]
+OnUpgrade = Callable[[UpgradeRequest], MediaSocket | Refusal]
 
 
 class MediaRoutes:
@@ -131,7 +131,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         try:
             answer = on_upgrade(UpgradeRequest(path, query, headers, self.peer()))
         except Exception as error:
-            _logger.exception("media_upgrade_failed", error_type=type(error).__name__)
+            log.exception("media_upgrade_failed", error_type=type(error).__name__)
             answer = Refusal(500, "internal_error")
         if isinstance(answer, Refusal):
             self._refuse_because_of(answer)
@@ -165,7 +165,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         except ValueError:
             return peer
 
-    def _hand_over(self, listener: MediaListener, headers: Mapping[str, str]) -> None:
+    def _hand_over(self, listener: MediaSocket, headers: Mapping[str, str]) -> None:
         """The connection now belongs to picows, which reads the handshake once more and answers it."""
         self._leave()
         self.connections.discard(self)
@@ -183,7 +183,7 @@ _receive = WSProtocol.buffer_updated
 class _MediaProtocol(WSProtocol):  # type: ignore[misc]  # untyped, see the import
     """A server-side picows protocol that uvicorn counts among its connections, so that its shutdown waits for calls."""
 
-    def __init__(self, listener: MediaListener, server_state: ServerState, memory: MessageMemory) -> None:
+    def __init__(self, listener: MediaSocket, server_state: ServerState, memory: MessageMemory) -> None:
         def always_this(request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
             chosen = {"Sec-WebSocket-Protocol": listener.subprotocol} if listener.subprotocol else None
             return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(chosen), listener)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from antiphon.providers.base import CallContext, ExpectedAnswers
-from antiphon.vocabulary import Message
+from antiphon.providers.base import ExpectedAnswers
+from antiphon.vocabulary import CallContext, Message
 from antiphon.workflow.edges import open_slot
 from antiphon.workflow.expected import Situation, expected_answers
 from antiphon.workflow.fold import Fold

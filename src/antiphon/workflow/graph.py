@@ -11,6 +11,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from antiphon.errors import ConfigurationError
+from antiphon.wire_model import join, parse
 from antiphon.workflow.logic import Expression, compile_expression
 from antiphon.workflow.schema import Language
 from antiphon.workflow.slots import Slot, slot_of
@@ -26,7 +27,6 @@ from antiphon.workflow.spec import (
     TransferNode,
     WorkflowSpec,
 )
-from antiphon.workflow.validation import join, parse
 
 _QUOTED_SPEECH = re.compile(r"(?:say|ask|greet|tell|with|:)[^\"“]*[\"“]([^\"”]+)[\"”]", re.IGNORECASE)
 

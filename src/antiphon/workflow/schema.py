@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from antiphon.wire_model import WireModel
 from antiphon.workflow import templates
 from antiphon.workflow.dates import WEEKDAYS
-from antiphon.workflow.validation import WireModel
 
 SlotKind = Literal["date", "time", "number", "digits", "phone", "name", "yes-no", "choice", "email", "text"]
 Language = Literal["en", "ko"]

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from antiphon.wire_model import WireModel
 from antiphon.workflow import intents, logic, templates
 from antiphon.workflow.schema import ExtractionPlan, Language, Template
-from antiphon.workflow.validation import WireModel
 
 # ------------------------------------------------------------------------------------------------------------ conditions
 

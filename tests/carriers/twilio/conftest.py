@@ -26,7 +26,7 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.webhook import CallStatusChanged
 from antiphon.clock import ManualClock
 from antiphon.errors import AntiphonError
-from antiphon.surfaces.http import application
+from antiphon.surfaces.http.application import application
 from antiphon.transports.base import CallStarted, CallTransport
 from antiphon.transports.socket import MediaRoutes, http_protocol
 from antiphon.transports.watch import SocketWatch
@@ -246,7 +246,7 @@ class Twilio:
     async def idle(self) -> None:
         """Until nothing is left of any call."""
         async with asyncio.timeout(3):
-            while len(self.watch) or self.carrier.gate.live_streams:  # noqa: ASYNC110  # seen from outside
+            while len(self.watch) or self.carrier.authorizer.live_streams:  # noqa: ASYNC110  # seen from outside
                 await asyncio.sleep(0)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.carriers.twilio.status import CallAnswers, CallStatuses, is_known
+from antiphon.carriers.streams.status import CallAnswers
+from antiphon.carriers.twilio.status import CallStatuses, is_known
 
 
 def test_only_forward() -> None:

@@ -23,7 +23,7 @@ ACCOUNT = "AC" + "0" * 32
 
 
 def anomalies(twilio: Any) -> dict[str, int]:
-    return dict(twilio.carrier.gate.anomalies.counts)
+    return dict(twilio.carrier.authorizer.anomalies.counts)
 
 
 async def heard(sink: Any, count: int) -> list[tuple[bytes, int | None]]:
@@ -145,7 +145,7 @@ class TestStart:
             sink = await twilio.acceptor.call()
             await first.media(FRAME)
             assert await heard(sink, 1)
-            assert twilio.carrier.gate.live_streams == 1
+            assert twilio.carrier.authorizer.live_streams == 1
         assert len(twilio.acceptor.calls) == 1
 
     async def test_a_call_may_stream_again_after_its_first_stream(self, twilio: Any) -> None:

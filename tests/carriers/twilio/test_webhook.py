@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from antiphon.carriers.base import CallAnswered
 from antiphon.carriers.twilio import webhook
 from antiphon.errors import CapacityError, ConfigurationError
+from antiphon.transports import http_body
 from antiphon.vocabulary import AnsweredBy
 
 PUBLIC_URL = "https://voice.example.com"
@@ -176,7 +177,7 @@ class TestSignatures:
         assert answer.status_code == 413
 
     async def test_a_body_that_does_not_come(self, twilio: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(webhook, "BODY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(http_body, "BODY_TIMEOUT_S", 0.05)
         reader, writer = await asyncio.open_connection("127.0.0.1", twilio.port)
         writer.write(b"POST /twilio/voice HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: x\r\nContent-Length: 9\r\n\r\na")
         async with asyncio.timeout(3):

@@ -19,10 +19,10 @@ from antiphon.session.session import Session
 from antiphon.surfaces.realtime.commands import Commands
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.listener import RealtimeListener
-from antiphon.surfaces.realtime.narration import Narration
+from antiphon.surfaces.realtime.response_events import ResponseEvents
 from antiphon.vocabulary import EndReason
 
-KINDS = (RealtimeSession, RealtimeListener, Narration, Commands, Session, MediaPort)
+KINDS = (RealtimeSession, RealtimeListener, ResponseEvents, Commands, Session, MediaPort)
 
 
 def left() -> list[str]:

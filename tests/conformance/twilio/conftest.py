@@ -37,7 +37,7 @@ async def _standing(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
 @pytest_asyncio.fixture(loop_scope="module")
 async def standing(_standing: Server) -> AsyncIterator[Server]:
     """One server for all tests of a module, without a call and with nothing counted when a test begins."""
-    _standing.app.twilio.gate.anomalies.counts.clear()
+    _standing.app.twilio.authorizer.anomalies.counts.clear()
     _standing.beat = CallerBeat()
     yield _standing
     await _standing.hang_up_all()

@@ -72,7 +72,7 @@ class TestRow15:
         }
         for payload in bad.values():
             phone.send(media(phone, payload))
-        anomalies = server.app.twilio.gate.anomalies.counts
+        anomalies = server.app.twilio.authorizer.anomalies.counts
         await eventually(lambda: sum(anomalies.values()) == len(bad))
         assert f"antiphon_media_anomalies_total {len(bad)}.0" in server.app.metrics.text().decode()
         assert set(anomalies) == {
@@ -132,7 +132,7 @@ class TestRow16:
         ]
         for text in bad:
             phone.send(text)
-        anomalies = server.app.twilio.gate.anomalies.counts
+        anomalies = server.app.twilio.authorizer.anomalies.counts
         await eventually(lambda: sum(anomalies.values()) == len(bad))
         assert all(label.startswith("malformed_") for label in anomalies), anomalies
         await still_served(server, phone)
@@ -148,7 +148,7 @@ class TestRow16:
         phone.send('{"event":"weather","streamSid":"x","weather":{}}')
         phone.send(media(phone, "", sequenceNumber=2, media={"payload": "//8=", "timestamp": 0, "chunk": 1}))
         await eventually(lambda: attentive and attentive[0].heard == b"\xff\xff")
-        anomalies = server.app.twilio.gate.anomalies.counts
+        anomalies = server.app.twilio.authorizer.anomalies.counts
         assert anomalies == {"unknown_event": 1}
         undisturbed(other)
 
@@ -167,7 +167,7 @@ class TestRow17:
         phone.send_raw(WSMsgType.CONTINUATION, key[20:])
         phone.press("#")
         await phone.until(lambda: phone.clears_ms)
-        assert server.app.twilio.gate.anomalies.counts == {"binary_frame": 10}
+        assert server.app.twilio.authorizer.anomalies.counts == {"binary_frame": 10}
         assert not phone.closed.is_set()
         undisturbed(other)
 
@@ -234,7 +234,7 @@ class TestRow18:
         assert bytes([9]) * 160 not in heard
         assert heard.count(bytes([2]) * 160) == 1, "the duplicate was not heard"
         assert len(heard) / 8 == 7 * 20 + 2 * 20, "two holes of 20 ms were filled, five seconds were not invented"
-        anomalies = server.app.twilio.gate.anomalies.counts
+        anomalies = server.app.twilio.authorizer.anomalies.counts
         assert anomalies["stale_media"] == 2
         assert anomalies["foreign_stream"] == 1
         assert anomalies["sequence_gap"] >= 1

@@ -20,7 +20,7 @@ from tests.conformance.twilio.server import Server, actions, serve_here
 from tests.listening import listening
 from twilio.request_validator import RequestValidator
 
-from antiphon.answering import detection_of
+from antiphon.answering_machine import detection_of
 from antiphon.carriers.base import OutboundCall
 from antiphon.config import Twilio
 from antiphon.errors import ProviderError

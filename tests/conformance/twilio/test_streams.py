@@ -12,8 +12,8 @@ from tests.conformance.twilio.server import TOKEN_SECRET, Server, undisturbed
 
 from antiphon.caller.webhook import Stream
 from antiphon.caller.wire import CONNECTED, Uplink
+from antiphon.carriers.streams.token import Parties, StreamTokens, TokenClaims
 from antiphon.carriers.twilio.settings import TwilioSettings
-from antiphon.carriers.twilio.token import Parties, StreamTokens, TokenClaims
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,7 +86,7 @@ class TestRow08:
         early = Uplink(phone.ids)
         for message in (early.media(b"//8=", 0), early.dtmf("1"), early.mark("m"), CONNECTED, early.media(b"//8=", 0)):
             phone.send(message)
-        anomalies = server.app.twilio.gate.anomalies.counts
+        anomalies = server.app.twilio.authorizer.anomalies.counts
         await eventually(lambda: anomalies["before_start"] == 4)
         assert not phone.received, "nothing can be sent without a stream's name"
         phone.send(phone.uplink.start(phone.stream.parameters))

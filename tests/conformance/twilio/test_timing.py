@@ -63,7 +63,7 @@ class TestRow20:
         assert [turn["text"] for turn in actions(log, "TurnClosed")] == [keys]
         assert not any(isinstance(entry.event, ev.SpeechStarted) for entry in log.entries)
         assert [closed["status"] for closed in actions(log, "ReplyClosed")] == ["interrupted", "completed"]
-        assert server.app.twilio.gate.anomalies.counts == {"malformed_bad_digit": 2}
+        assert server.app.twilio.authorizer.anomalies.counts == {"malformed_bad_digit": 2}
 
     async def test_row_20_keys_without_a_hash_are_taken_after_a_pause_and_speech_may_go_on(
         self, server: Server, ten: Said

@@ -17,10 +17,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from antiphon.errors import CapacityError
-from antiphon.surfaces.http import application
+from antiphon.surfaces.http.application import application
 from antiphon.surfaces.realtime import http
-from antiphon.surfaces.realtime.http import PREFIX, HttpError, RealtimeCors, post, read_body, read_object
+from antiphon.surfaces.realtime.http import PREFIX, HttpError, RealtimeCors, post, read_object
 from antiphon.surfaces.realtime.protocol.errors import missing
+from antiphon.transports import http_body
+from antiphon.transports.http_body import read_body
 
 
 def client(app: Starlette) -> httpx.AsyncClient:
@@ -104,7 +106,7 @@ async def test_bodies_are_json_objects_of_bounded_size(body: bytes, status: int,
 
 
 async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BODY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(http_body, "BODY_TIMEOUT_S", 0.01)
     never = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:

@@ -13,7 +13,7 @@ import pytest
 from openai import AsyncOpenAI, BadRequestError, PermissionDeniedError
 
 from antiphon.clock import ManualClock
-from antiphon.surfaces.http import application
+from antiphon.surfaces.http.application import application
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.realtime import secret_routes
 from antiphon.surfaces.realtime.access import AccessControl

@@ -17,7 +17,7 @@ from antiphon.clock import ManualClock
 from antiphon.errors import CapacityError
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.realtime.http import HttpError
-from antiphon.surfaces.talk.routes import TalkDesk
+from antiphon.surfaces.talk.routes import TalkKeys
 
 
 async def enter(antiphon: Antiphon, client: httpx.AsyncClient) -> httpx.Response:
@@ -178,7 +178,7 @@ class Maker:
 def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
     clock = ManualClock()
     maker = Maker(clock)
-    desk = TalkDesk(maker, lambda: ["a", "b"], "a", clock)
+    desk = TalkKeys(maker, lambda: ["a", "b"], "a", clock)
     first = desk.key("a")
     for _ in range(1000):
         assert desk.key("a") == first
@@ -192,7 +192,7 @@ def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
 
 def test_a_key_is_shared_by_those_alone_who_came_with_the_same_private_key() -> None:
     clock = ManualClock()
-    desk = TalkDesk(Maker(clock), lambda: ["a"], "a", clock)
+    desk = TalkKeys(Maker(clock), lambda: ["a"], "a", clock)
     values = [desk.key("a", key_id)["value"] for key_id in ("", "key_x", "key_y", "key_x", "")]
     assert values == ["ek_a_1", "ek_a_key_x2", "ek_a_key_y3", "ek_a_key_x2", "ek_a_1"]
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from antiphon.carriers.base import OnCallAnswered
+from antiphon.carriers.streams.token import StreamTokens
 from antiphon.carriers.twilio import webhook
+from antiphon.carriers.twilio.authorizer import StreamAuthorizer
 from antiphon.carriers.twilio.control import TwilioControl
 from antiphon.carriers.twilio.ended import EndedCalls
-from antiphon.carriers.twilio.gate import MediaGate
 from antiphon.carriers.twilio.settings import TwilioSettings
-from antiphon.carriers.twilio.token import StreamTokens
 from antiphon.carriers.twilio.webhook import CheckAssistant, OnCallStatus
 from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
@@ -36,9 +36,9 @@ class TwilioCarrier:
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
         self._losses = losses or Losses(watch.clock.now_ms)
         self._ended_calls = EndedCalls(settings.ended_calls_path, settings.replay_window_days, self._ended_call_unkept)
-        self.gate = MediaGate(settings, acceptor, tokens, watch, self._ended_calls)
+        self.authorizer = StreamAuthorizer(settings, acceptor, tokens, watch, self._ended_calls)
         self.routes: list[Route] = webhook.routes(
-            settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.gate.farewell_to,
+            settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.authorizer.farewell_to,
             check_assistant, self._losses,
         )  # fmt: skip
         self.control = TwilioControl(settings, watch.clock)
@@ -47,7 +47,7 @@ class TwilioCarrier:
     @property
     def anomalies(self) -> Mapping[str, int]:
         """What was wrong with messages on media sockets so far, by label."""
-        return self.gate.anomalies.counts
+        return self.authorizer.anomalies.counts
 
     def start(self) -> None:
         """Before the first call."""
@@ -55,7 +55,7 @@ class TwilioCarrier:
 
     def add_media_routes(self, routes: MediaRoutes) -> None:
         """Let media sockets in."""
-        routes.add(self._media_path, self.gate.on_upgrade)
+        routes.add(self._media_path, self.authorizer.on_upgrade)
 
     def _ended_call_unkept(self, problem: str) -> None:
         self._losses.count("ended_calls_unkept")

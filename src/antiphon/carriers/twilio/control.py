@@ -35,7 +35,7 @@ CLOCK_SKEW_MS = 30_000
 REMEMBERED_DIALS = 1000
 _GONE = frozenset({404, 20404, 21220})
 """HTTP not found; resource not found; "call is not in-progress, cannot redirect"."""
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -108,7 +108,7 @@ class TwilioControl:
         try:
             placed = await self._ask(lambda: self._create(call), "start", idempotent=False)
         except ProviderTimeout:
-            _logger.warning("twilio_dial_in_doubt", call_id=call.call_id)
+            log.warning("twilio_dial_in_doubt", call_id=call.call_id)
             found = await self._find(call, dial, asked_wall_ms)
             if not found:
                 raise
@@ -186,7 +186,7 @@ class TwilioControl:
                 failure = _failure(error, what)
             if wait_ms is None or not (failure.harmless or (idempotent and failure.passing)):
                 raise failure.error
-            _logger.warning("twilio_request_retried", request=what, problem=failure.error.problem)
+            log.warning("twilio_request_retried", request=what, problem=failure.error.problem)
             await self._sleep(wait_ms / 1000)
         raise AssertionError("the last attempt returns or raises")
 

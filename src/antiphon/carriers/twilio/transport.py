@@ -11,20 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 
+from antiphon.carriers.streams.order import Anomalies, StreamOrder
 from antiphon.carriers.twilio import wire
-from antiphon.carriers.twilio.order import Anomalies, StreamOrder
 from antiphon.errors import MalformedMessage, ProtocolViolation
 from antiphon.transports.base import CallSink, LostReason
-from antiphon.transports.listener import MediaListener
+from antiphon.transports.listener import MediaSocket
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
-
-if TYPE_CHECKING:
-    from antiphon.carriers.twilio.gate import MediaGate
 
 START_TIMEOUT_MS = 5000
 SILENCE_TIMEOUT_MS = 3000
@@ -34,7 +31,30 @@ MAX_MALFORMED_RUN = 100
 LARGEST_MEDIA_BYTES = 4000
 """Audio in one message: half a second, well below what ``send_text`` takes."""
 _BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
+
+
+class StreamOwner(Protocol):
+    """Whoever let the socket in, and makes a call of it."""
+
+    anomalies: Anomalies
+    """Counts what goes wrong on all of its streams."""
+
+    def entered(self, stream: TwilioMediaStream) -> None:
+        """The handshake is done; the socket has yet to show a token."""
+        ...
+
+    def begin(self, stream: TwilioMediaStream, start: wire.Start) -> CallSink:
+        """Make the stream a call. Raises ProtocolViolation with the code to close the socket with."""
+        ...
+
+    def ended(self, stream: TwilioMediaStream, call_sid: str) -> None:
+        """The stream is no call any more. May be told twice."""
+        ...
+
+    def left(self, stream: TwilioMediaStream) -> None:
+        """The connection is gone."""
+        ...
 
 
 class _State(Enum):
@@ -43,17 +63,17 @@ class _State(Enum):
     LIVE = auto()
 
 
-class TwilioMediaListener(MediaListener):
+class TwilioMediaStream(MediaSocket):
     """A media socket, and the ``CallTransport`` of the call on it."""
 
     __slots__ = (
         "_binary_frames",
         "_call_sid",
-        "_gate",
         "_hear",
         "_malformed_run",
         "_order",
         "_outbound",
+        "_owner",
         "_sink",
         "_state",
         "_stream_sid",
@@ -63,10 +83,10 @@ class TwilioMediaListener(MediaListener):
     marks = True
     paced = True
 
-    def __init__(self, gate: MediaGate, watch: SocketWatch) -> None:
+    def __init__(self, owner: StreamOwner, watch: SocketWatch) -> None:
         super().__init__(watch)
-        self.anomalies = Anomalies(gate.anomalies)
-        self._gate = gate
+        self.anomalies = Anomalies(owner.anomalies)
+        self._owner = owner
         self._order = StreamOrder(self.anomalies)
         self._state = _State.AWAITING_CONNECTED
         self._sink: CallSink | None = None
@@ -190,13 +210,13 @@ class TwilioMediaListener(MediaListener):
         self._call_sid = start.call_sid
         self._outbound = wire.Outbound(start.stream_sid)
         try:
-            sink = self._gate.begin(self, start)
+            sink = self._owner.begin(self, start)
         except ProtocolViolation as violation:
             self.violate(violation.close_code, violation.reason)
             return
         self._state = _State.LIVE
         if self.closing:  # the session refused the call in the moment it saw it
-            self._gate.ended(self, start.call_sid)
+            self._owner.ended(self, start.call_sid)
         else:
             self._sink, self._hear = sink, sink.audio
 
@@ -221,7 +241,7 @@ class TwilioMediaListener(MediaListener):
     # The socket's life.
 
     def opened(self) -> None:
-        self._gate.entered(self)
+        self._owner.entered(self)
 
     def tick(self, now_ms: int, silent_ms: int) -> None:
         if self._sink is not None:
@@ -232,16 +252,16 @@ class TwilioMediaListener(MediaListener):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self._sink = self._hear = None
-        self._gate.ended(self, self._call_sid)
+        self._owner.ended(self, self._call_sid)
         super().close(code, reason)
 
     def lost(self, reason: LostReason) -> None:
         sink, self._sink, self._hear = self._sink, None, None
-        self._gate.ended(self, self._call_sid)
+        self._owner.ended(self, self._call_sid)
         if sink is not None:
-            _logger.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
+            log.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
             sink.closed(reason)
 
     def gone(self) -> None:
-        self._gate.left(self)
-        _logger.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))
+        self._owner.left(self)
+        log.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))

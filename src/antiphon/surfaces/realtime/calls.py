@@ -24,7 +24,7 @@ from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.webrtc.base import InvalidOffer, WebRtcEngine
 from antiphon.vocabulary import EndReason
 
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngine) -> list[Route]:
@@ -40,7 +40,7 @@ def routes(access: AccessControl, sessions: RealtimeSessions, engine: WebRtcEngi
         model = query.get("model") or query.get("deployment", "")  # Azure's word for it
         config = sessions.configure_for(who, model, offer.session, intent=query.get("intent", ""))
         call_id, answer = await _answer(sessions, engine, who, config, offer.sdp, beta=beta)
-        _logger.info("realtime_call_answered", call_id=call_id, who=who.name)
+        log.info("realtime_call_answered", call_id=call_id, who=who.name)
         location = f"{PREFIX}/calls/{call_id}"
         return Response(answer, 201, {"Location": location}, media_type="application/sdp")
 

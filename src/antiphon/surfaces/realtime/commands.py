@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import Action, RequestRefused
 from antiphon.conversation.events import Place
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
-from antiphon.providers.base import CallContext, ModelRequest
+from antiphon.providers.base import ModelRequest
+from antiphon.session.session import Session
 from antiphon.surfaces.realtime import mapping
-from antiphon.surfaces.realtime.asides import Aside
-from antiphon.surfaces.realtime.controllers import Controller
-from antiphon.surfaces.realtime.conversation_items import Entry, is_spoken
+from antiphon.surfaces.realtime.audio_buffers import AppendedAudio, AudioAhead
+from antiphon.surfaces.realtime.controllers import Controller, Controllers
+from antiphon.surfaces.realtime.conversation_items import ConversationItems, Entry, is_spoken
+from antiphon.surfaces.realtime.out_of_band import OutOfBandResponse, OutOfBandResponses
 from antiphon.surfaces.realtime.protocol import client_events as asked
 from antiphon.surfaces.realtime.protocol import errors
 from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.errors import ClientError, ItemVerb
 from antiphon.surfaces.realtime.protocol.items import InputAudio, Item, MessageItem
 from antiphon.surfaces.realtime.protocol.response import Response, ResponseConfig
-from antiphon.vocabulary import Message
-
-if TYPE_CHECKING:
-    from antiphon.session.session import Session
-    from antiphon.surfaces.realtime.connection import RealtimeSession
+from antiphon.surfaces.realtime.protocol.server_events import Event
+from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
+from antiphon.surfaces.realtime.response_events import ResponseEvents
+from antiphon.surfaces.realtime.spoken_items import SpokenItems
+from antiphon.vocabulary import CallContext, Message
 
 SHORTEST_COMMIT_MS = 100
 STRIDE_MS = 1000
@@ -35,11 +37,57 @@ MAX_AUDIO_MS = 327_680
 """Of one append or one item, in every format: 15 MiB of PCM (§1.1). In bytes, G.711's would be half an hour."""
 
 
+class CommandedSession(Protocol):
+    """What commands ask of the session they change. The session knows its commands; they know this much of it."""
+
+    core: Session | None
+    """None until its media is there, and after its end."""
+    config: SessionConfig
+    call_id: str
+    strict: bool
+    plays_out: bool
+    base_options: Mapping[str, Any]
+
+    def echo(self) -> Event:
+        """The session object."""
+        ...
+
+    def configure(self, new: SessionConfig) -> None:
+        """Another configuration from now on. Raises ClientError, and nothing has changed."""
+        ...
+
+    def voice_of(self, name: str) -> str:
+        """The engine's name for a voice."""
+        ...
+
+    def request(self, event: ev.ReplyRequested, controller: Controller, event_id: str | None) -> None:
+        """Ask the core for a reply; a refusal, now or later, goes to ``controller``."""
+        ...
+
+    def feed(self, event: ev.Event) -> Sequence[Action]:
+        """Tell the core. Returns what that led to."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a session that commands work on."""
+
+    controllers: Controllers
+    items: ConversationItems
+    response_events: ResponseEvents
+    appended: AppendedAudio
+    ahead: AudioAhead
+    out_of_band: OutOfBandResponses
+    spoken_items: SpokenItems
+
+
 class Commands:
     """Of one session. Every method raises ClientError where the event cannot be carried out."""
 
-    def __init__(self, session: RealtimeSession) -> None:
+    def __init__(self, session: CommandedSession, parts: Parts) -> None:
         self._session = session
+        self._parts = parts
 
     def carry_out(self, event: asked.ClientEvent, controller: Controller) -> Iterator[float] | None:
         """Do it; where it takes long, the iterator does it in steps and gives what each has cost (``inbox.Work``)."""
@@ -56,7 +104,7 @@ class Commands:
     def _update(self, event: asked.SessionUpdate, _controller: Controller) -> None:
         session = self._session
         session.configure(session.config.merge(event.session, strict=session.strict))
-        session.controllers.send(say.session_updated(session.echo()))
+        self._parts.controllers.send(say.session_updated(session.echo()))
 
     # ---------------------------------------------------------------------------------- the caller's audio
 
@@ -68,11 +116,11 @@ class Commands:
                 "invalid_event_for_transport", "The audio of this session comes on its media track.", "type"
             )
         core = self._core
-        audio, appended = event.audio, session.appended
+        audio, appended = event.audio, self._parts.appended
         duration_ms = len(audio) * appended.ms_per_byte
         if duration_ms > MAX_AUDIO_MS:
             raise errors.too_much_audio("audio", MAX_AUDIO_MS)
-        session.ahead.take(duration_ms)
+        self._parts.ahead.take(duration_ms)
         if duration_ms > STRIDE_MS:
             return self._append_in_strides(audio)
         core.audio(appended.take(audio), None)
@@ -80,15 +128,15 @@ class Commands:
 
     def _append_in_strides(self, audio: bytes) -> Iterator[float]:
         session = self._session
-        stride = session.appended.format.bytes_for_ms(STRIDE_MS)
+        stride = self._parts.appended.format.bytes_for_ms(STRIDE_MS)
         for start in range(0, len(audio), stride):
             if session.core is None:
                 return
-            session.core.audio(session.appended.take(audio[start : start + stride]), None)
+            session.core.audio(self._parts.appended.take(audio[start : start + stride]), None)
             yield STRIDE_MS / 250
 
     def _commit(self, _event: asked.AudioCommit, _controller: Controller) -> Iterator[float] | None:
-        session, turns = self._session, self._session.narration.turns
+        session, turns = self._session, self._parts.response_events.turns
         if session.config.input.turn_detection is None and turns.uncommitted_ms < SHORTEST_COMMIT_MS:
             raise errors.commit_too_small(turns.uncommitted_ms)
         if self._core.port.backlog_ms > STRIDE_MS:
@@ -108,16 +156,16 @@ class Commands:
             raise errors.commit_too_small(0.0)
 
     def _clear(self, _event: asked.AudioClear, _controller: Controller) -> None:
-        session, turns = self._session, self._session.narration.turns
+        turns = self._parts.response_events.turns
         self._core.discard_turn()
         turns.cleared()
-        session.appended.clear()
-        session.controllers.send(say.audio_cleared())
+        self._parts.appended.clear()
+        self._parts.controllers.send(say.audio_cleared())
 
     # ---------------------------------------------------------------------------------- items
 
     def _create_item(self, event: asked.ItemCreate, _controller: Controller) -> None:
-        session, core = self._session, self._core
+        core = self._core
         item = event.item if event.item.id else replace(event.item, id=new_id("item"))
         recording = _recording(item)
         if recording:
@@ -125,9 +173,9 @@ class Commands:
         if isinstance(item, MessageItem):
             item = replace(item, content=tuple(_without_audio(part) for part in item.content))
         entry = Entry(item, Place(id=item.id) if recording else mapping.place_of(item))
-        previous_id, after = session.items.create(entry, event.previous_item_id)
-        session.controllers.send(say.item_added(item, previous_id))
-        session.controllers.send(say.item_done(item, previous_id))
+        previous_id, after = self._parts.items.create(entry, event.previous_item_id)
+        self._parts.controllers.send(say.item_added(item, previous_id))
+        self._parts.controllers.send(say.item_done(item, previous_id))
         message = mapping.message_of(item)
         if recording:
             self._write_down(entry, recording)
@@ -139,8 +187,8 @@ class Commands:
         duration_ms = session.config.input.format.ms_of(len(recording))
         if duration_ms > MAX_AUDIO_MS:
             raise errors.too_much_audio("item", MAX_AUDIO_MS)
-        session.spoken_items.require_room(len(recording))
-        session.ahead.take(duration_ms)
+        self._parts.spoken_items.require_room(len(recording))
+        self._parts.ahead.take(duration_ms)
 
     def _write_down(self, entry: Entry, recording: bytes) -> None:
         """The model is told of the item once its words are known."""
@@ -149,25 +197,25 @@ class Commands:
         def told(words: str | None) -> None:
             text = " ".join(part for part in (mapping.text_of(entry.item), words or "") if part)
             entry.heard = text
-            if text and session.items.find(item_id) is entry:
-                after = session.items.place_before(entry)
+            if text and self._parts.items.find(item_id) is entry:
+                after = self._parts.items.place_before(entry)
                 session.feed(ev.MessageAdded(Message("user", text, id=item_id), after=after))
-            session.narration.turns.transcripts.told(item_id, words, audio_format.ms_of(len(recording)))
+            self._parts.response_events.turns.transcripts.told(item_id, words, audio_format.ms_of(len(recording)))
 
         try:
-            session.spoken_items.write_down(recording, told, audio_format)
+            self._parts.spoken_items.write_down(recording, told, audio_format)
         except ProviderError:
             told(None)
 
     def _entry(self, verb: ItemVerb, item_id: str) -> Entry:
-        entry = self._session.items.find(item_id)
+        entry = self._parts.items.find(item_id)
         if entry is None:
             raise errors.no_such_item(verb, item_id)
         return entry
 
     def _retrieve_item(self, event: asked.ItemRetrieve, controller: Controller) -> None:
         entry = self._entry("retrieving", event.item_id)
-        self._session.controllers.tell(controller, say.item_retrieved(entry.item))
+        self._parts.controllers.tell(controller, say.item_retrieved(entry.item))
 
     def _truncate_item(self, event: asked.ItemTruncate, _controller: Controller) -> None:
         """Clamped, where OpenAI objects: clients compute the time from a clock, and to Pipecat every error is the end."""
@@ -176,14 +224,14 @@ class Commands:
             raise errors.not_truncatable(event.item_id)
         heard_ms = min(event.audio_end_ms, entry.audio_ms)
         self._core.feed(ev.PlaybackTruncated(entry.reply, heard_ms))
-        self._session.controllers.send(say.item_truncated(event.item_id, 0, heard_ms))
+        self._parts.controllers.send(say.item_truncated(event.item_id, 0, heard_ms))
 
     def _delete_item(self, event: asked.ItemDelete, _controller: Controller) -> None:
         entry = self._entry("deleting", event.item_id)
-        place = self._session.items.remove(entry)
+        place = self._parts.items.remove(entry)
         if place is not None:
             self._core.feed(ev.MessageRemoved(place))
-        self._session.controllers.send(say.item_deleted(event.item_id))
+        self._parts.controllers.send(say.item_deleted(event.item_id))
 
     # ---------------------------------------------------------------------------------- responses
 
@@ -192,25 +240,25 @@ class Commands:
         if session.config.type == "transcription":
             raise errors.not_in_transcription("response.create")
         if wanted.out_of_band:
-            session.asides.start(self._aside(wanted))
+            self._parts.out_of_band.start(self._out_of_band(wanted))
             return
         messages = None
         if wanted.input is not None:
-            messages = mapping.messages_of(wanted.input, session.items.message)
+            messages = mapping.messages_of(wanted.input, self._parts.items.message)
         voice = session.voice_of(wanted.voice) if wanted.voice is not None else None
         options = mapping.reply_options(wanted, messages, voice)
         request = new_id("req")
-        session.narration.requests[request] = wanted
+        self._parts.response_events.requests[request] = wanted
         session.request(ev.ReplyRequested(request, options), controller, event.event_id)
 
-    def _aside(self, wanted: ResponseConfig) -> Aside:
+    def _out_of_band(self, wanted: ResponseConfig) -> OutOfBandResponse:
         session, config = self._session, self._session.config
         instructions = config.instructions if wanted.instructions is None else wanted.instructions
         if wanted.input is None:
             history = self._core.conversation.history()
             messages = history[1:] if history and history[0].role == "system" else history
         else:
-            messages = mapping.messages_of(wanted.input, session.items.message)
+            messages = mapping.messages_of(wanted.input, self._parts.items.message)
         if instructions:
             messages = (Message("system", instructions), *messages)
         tools = config.tools if wanted.tools is None else wanted.tools
@@ -225,13 +273,13 @@ class Commands:
             metadata=wanted.metadata,
         )
         request = ModelRequest(messages, mapping.client_tools(tools), CallContext(session.call_id), options)
-        return Aside(response, request, session.voice_of(response.voice), config.output.speed)
+        return OutOfBandResponse(response, request, session.voice_of(response.voice), config.output.speed)
 
     def _cancel_response(self, event: asked.ResponseCancel, _controller: Controller) -> None:
         session = self._session
-        if event.response_id is not None and session.asides.cancel(event.response_id):
+        if event.response_id is not None and self._parts.out_of_band.cancel(event.response_id):
             return
-        active = session.narration.active
+        active = self._parts.response_events.active
         if active is None or event.response_id not in (None, active.id):
             raise errors.cancel_not_active()
         if _refused(session.feed(ev.ReplyCancelled())):
@@ -244,11 +292,11 @@ class Commands:
             raise ClientError(
                 "invalid_event_for_transport", "The client plays the audio of this session itself.", "type"
             )
-        sounding = session.narration.sounding
+        sounding = self._parts.response_events.sounding
         if sounding:
             session.feed(ev.ReplyCancelled())
         else:
-            session.controllers.send(say.playout_cleared(session.narration.last_response_id))
+            self._parts.controllers.send(say.playout_cleared(self._parts.response_events.last_response_id))
 
 
 def _refused(actions: Iterable[Action]) -> bool:
@@ -266,7 +314,7 @@ def _without_audio(part: Any) -> Any:
     return replace(part, audio=b"") if isinstance(part, InputAudio) else part
 
 
-# One table for all sessions: one of a session's own would know it in a circle.
+# One table for all sessions: one of a session's own would make a reference cycle with it.
 _CARRIED_OUT: dict[type, Callable[[Commands, Any, Controller], Iterator[float] | None]] = {
     asked.SessionUpdate: Commands._update,
     asked.AudioCommit: Commands._commit,

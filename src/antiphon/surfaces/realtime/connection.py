@@ -15,6 +15,7 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import Action, RequestRefused
+from antiphon.conversation.policy import Speaking
 from antiphon.errors import ProviderError
 from antiphon.ids import new_id
 from antiphon.providers.base import SpeechToText
@@ -23,26 +24,26 @@ from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.surfaces.realtime import mapping
 from antiphon.surfaces.realtime.access import Access
-from antiphon.surfaces.realtime.asides import Asides
-from antiphon.surfaces.realtime.audio_ways import AppendedAudio, AudioAhead, AudioDeltas
-from antiphon.surfaces.realtime.commands import Commands
+from antiphon.surfaces.realtime.audio_buffers import AppendedAudio, AudioAhead, AudioDeltas
+from antiphon.surfaces.realtime.commands import Commands, Parts
 from antiphon.surfaces.realtime.controllers import Controller, Controllers
 from antiphon.surfaces.realtime.conversation_items import ConversationItems
 from antiphon.surfaces.realtime.inbox import Inbox, LoopShare
 from antiphon.surfaces.realtime.kept import KeptBytes
-from antiphon.surfaces.realtime.narration import Narration
+from antiphon.surfaces.realtime.out_of_band import OutOfBandResponses
 from antiphon.surfaces.realtime.protocol import errors
 from antiphon.surfaces.realtime.protocol import server_events as say
 from antiphon.surfaces.realtime.protocol.audio_config import PCM, Transcription
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.protocol.server_events import Event
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
+from antiphon.surfaces.realtime.response_events import ResponseEvents
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.realtime.spoken_items import SpokenItems
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import AudioFormat, EndReason
 
-NOT_UNDERSTOOD = "Sorry, I did not catch that."
+NOT_UNDERSTOOD = Speaking().not_understood_message
 """Said by a plain model's session where the recogniser failed: the turn is answered all the same."""
 _CLOSE_CODES = {EndReason.SERVER_SHUTDOWN: 1001, EndReason.SERVER_DIED: 1011, EndReason.PROVIDER_FAILED: 1011}
 """Clients that reconnect do so on these; every other end is meant (1000)."""
@@ -82,17 +83,17 @@ class RealtimeSession:
         self.items = ConversationItems(kept)
         self.controllers = Controllers(session_id, clock, checks_order=settings.debug_order)
         self.core: Session | None = None
-        # Its parts know the session weakly: what is tied in a circle only the collector frees, and it hardly ever looks.
+        # Its parts hold the session weakly: a reference cycle is freed by the collector only, and that hardly ever runs.
         me: RealtimeSession = weakref.proxy(self)
-        self.deltas = None if plays_out else AudioDeltas(lambda: me.narration.response)
-        self.narration = Narration(
+        self.deltas = None if plays_out else AudioDeltas(lambda: me.response_events.response)
+        self.response_events = ResponseEvents(
             self.controllers.send, self.items, lambda: me.config, new_id("conv"), self.deltas, lambda: me._media_ms(),
             lambda: me._unheard(), lambda action: me._refused(action), lambda reason: me._over(reason),
         )  # fmt: skip
         self.appended = AppendedAudio(config.input.format)
         self.inbox = Inbox(me, share)
         self.ahead = AudioAhead(clock, settings.input_ahead_s * 1000)
-        self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
+        self.out_of_band = OutOfBandResponses(plan.engines, self.controllers.send, voiced=not plays_out)
         self.spoken_items = SpokenItems(
             lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code),
             kept=kept,
@@ -100,10 +101,16 @@ class RealtimeSession:
         self._plan = plan
         self._manager = manager
         self._settings = settings
-        self._recogniser = plan.engines.stt
+        self._recogniser: SpeechToText = plan.engines.stt
         self._recogniser_of = recogniser_of
         self._on_ended = on_ended
-        self.commands = Commands(me)
+        self.commands = Commands(
+            me,
+            Parts(
+                self.controllers, self.items, self.response_events, self.appended, self.ahead, self.out_of_band,
+                self.spoken_items,
+            ),
+        )  # fmt: skip
         self._farewell: tuple[ClientError, int] | None = None
         """Why it was dismissed, and the close code that says so."""
         self._requesters: dict[str, tuple[Controller, str | None]] = {}
@@ -139,7 +146,7 @@ class RealtimeSession:
         transport = leg if leg is not None else self.deltas
         assert transport is not None, "a session whose audio leaves on a leg is given one"
         log.info("realtime_session_started", session_id=self.id, call_id=self.call_id, plays_out=self.plays_out)
-        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, observers=(self.narration,))
+        plan = replace(plan, audio_ahead_ms=self._settings.audio_ahead_ms, surface=self.response_events)
         self.core = self._manager.open(call, plan, transport)
         self._choose_recogniser(self.config.input.transcription)
         return self.core
@@ -186,7 +193,7 @@ class RealtimeSession:
     def idle_ms(self, now_ms: int) -> int:
         """For how long nobody has used it: there was no audio of the caller's, no event of a client's, and no response."""
         seen = (self._media_ms(), self.inbox.received)
-        if seen != self._seen or self.narration.active is not None or self.narration.sounding:
+        if seen != self._seen or self.response_events.active is not None or self.response_events.sounding:
             self._seen, self._seen_at_ms = seen, now_ms
         return now_ms - self._seen_at_ms
 
@@ -199,7 +206,7 @@ class RealtimeSession:
             return
         self.ended = True
         self.inbox.close()
-        self.asides.close()
+        self.out_of_band.close()
         self.spoken_items.close()
         self.items.close()
         code = _CLOSE_CODES.get(reason, 1000)
@@ -258,10 +265,10 @@ class RealtimeSession:
             self.feed(ev.SayRequested(NOT_UNDERSTOOD))
 
     def _refused(self, action: RequestRefused) -> None:
-        self.narration.requests.pop(action.request, None)
+        self.response_events.requests.pop(action.request, None)
         if action.request in self._requesters:
             controller, event_id = self._requesters.pop(action.request)
-            response = self.narration.active
+            response = self.response_events.active
             self.complain(controller, errors.active_response(response.id if response else "none yet"), event_id)
 
     # ---------------------------------------------------------------------------------- its configuration
@@ -300,7 +307,7 @@ class RealtimeSession:
         stock clients name a voice in the update with which they begin, and an agent that greets may be quicker. All else of it is
         done, and the voice that it names is not asked for again by naming it again. Raises ClientError."""
         old, name = self.config, new.output.voice
-        if name == old.output.voice or not self.narration.spoken:
+        if name == old.output.voice or not self.response_events.spoken:
             return new
         if not self._configured:
             if self.voice_of(name) == self.voice_of(old.output.voice):

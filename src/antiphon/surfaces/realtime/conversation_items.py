@@ -14,7 +14,7 @@ from antiphon.surfaces.realtime.protocol.items import Item, MessageItem, OutputA
 from antiphon.vocabulary import Message
 
 MAX_ITEMS = 4096
-"""A conversation longer than this was not spoken. What is older than the newest so many is let go here; the core keeps it."""
+"""A conversation longer than this was not spoken. Older items are released here; the core keeps them."""
 ROOT = "root"
 """A client's word for the place before the first item."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -11,24 +10,26 @@ import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from antiphon.errors import AntiphonError, CapacityError
+from antiphon.surfaces.http.errors import openai_error
 from antiphon.surfaces.realtime.protocol.errors import ClientError
+from antiphon.transports.http_body import read_body
 
 PREFIX = "/v1/realtime"
 PREFIXES = (PREFIX, f"/openai{PREFIX}", "/openai/realtime")
 """OpenAI's, and Azure's: that of today and that of ``AsyncAzureOpenAI`` with an ``api-version``, whose ``deployment`` is the model."""
 MAX_BODY_BYTES = 512 * 1024
 """A session's configuration may hold long instructions and 128 tools, an offer a few kilobytes."""
-BODY_TIMEOUT_S = 5.0
 _LEVELS_AROUND = 32
 """More than any answer of ours has around what a client sent. orjson writes 254 levels."""
+_CODES = {413: "request_too_large"}
 _UNDER = tuple(f"{prefix}/" for prefix in PREFIXES)
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class HttpError(AntiphonError):
@@ -52,8 +53,7 @@ class HttpError(AntiphonError):
 
     def body(self) -> bytes:
         """The error as JSON."""
-        error = {"message": str(self), "type": self.kind, "param": self.param, "code": self.wire_code}
-        return orjson.dumps({"error": error})
+        return openai_error(str(self), self.kind, self.param, self.wire_code)
 
     def response(self) -> Response:
         headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None
@@ -82,9 +82,9 @@ def post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> list[R
         except CapacityError as error:
             return no_room(error).response()
         except HTTPException as error:
-            return HttpError(error.status_code, str(error.detail), None).response()
+            return HttpError(error.status_code, str(error.detail), _CODES.get(error.status_code)).response()
         except Exception as error:
-            _logger.exception("realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
+            log.exception("realtime_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
             return HttpError(
                 500, "The server had an error while processing the request.", None, kind="server_error"
             ).response()
@@ -92,23 +92,9 @@ def post(path: str, handler: Callable[[Request], Awaitable[Response]]) -> list[R
     return [Route(prefix + path, answer, methods=["POST"]) for prefix in PREFIXES]
 
 
-async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The whole body. Raises HttpError: 413 beyond the limit, 408 where it does not come."""
-    received = bytearray()
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                received += chunk
-                if len(received) > max_bytes:
-                    raise HttpError(413, f"The body may have {max_bytes} bytes at most.", "request_too_large")
-    except (TimeoutError, ClientDisconnect):
-        raise HttpError(408, "The body did not arrive in time.", None) from None
-    return bytes(received)
-
-
 async def read_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object; an empty body is an empty object. Raises HttpError."""
-    body = await read_body(request)
+    """The body as a JSON object; an empty body is an empty object. Raises HttpError, HTTPException."""
+    body = await read_body(request, MAX_BODY_BYTES)
     if not body.strip():
         return {}
     try:

@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 
-from antiphon.surfaces.realtime.controllers import Controller
+from antiphon.surfaces.realtime.audio_buffers import AppendedAudio
+from antiphon.surfaces.realtime.commands import Commands
+from antiphon.surfaces.realtime.controllers import Controller, Controllers
 from antiphon.surfaces.realtime.protocol import client_events as asked
 from antiphon.surfaces.realtime.protocol import errors
 from antiphon.surfaces.realtime.protocol.beta import parse_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.protocol.long_events import read_long
 from antiphon.surfaces.realtime.protocol.message_bounds import MAX_MESSAGE_BYTES
-
-if TYPE_CHECKING:
-    from antiphon.surfaces.realtime.connection import RealtimeSession
 
 A_TURN = 32.0
 """Units of work in one turn of the loop, of all sessions together: eight milliseconds, where each takes as long as the dearest."""
@@ -82,10 +81,25 @@ class LoopShare:
             self._schedule()
 
 
+class InboxOwner(Protocol):
+    """The session whose clients' messages these are."""
+
+    id: str
+    ended: bool
+    strict: bool
+    appended: AppendedAudio
+    controllers: Controllers
+    commands: Commands
+
+    def complain(self, controller: Controller, error: ClientError, event_id: str | None) -> None:
+        """Tell a client what was wrong with its event."""
+        ...
+
+
 class Inbox:
     """Of one session: everything that its clients send, but not what they say on a media track."""
 
-    def __init__(self, session: RealtimeSession, share: LoopShare) -> None:
+    def __init__(self, session: InboxOwner, share: LoopShare) -> None:
         self._session = session
         self._share = share
         self._queue: deque[tuple[Controller, bytes, bool]] = deque()
@@ -100,7 +114,7 @@ class Inbox:
         self.received = 0
         """Messages so far."""
 
-    def put(self, session: RealtimeSession, controller: Controller, payload: bytes, beta: bool) -> None:
+    def put(self, session: InboxOwner, controller: Controller, payload: bytes, beta: bool) -> None:
         """One message, perhaps in the older dialect. What is wrong with it is told to that client alone. Fifty a second."""
         self.received += 1
         if self._waits or self._share.left <= 0:
@@ -159,7 +173,7 @@ class Inbox:
 
     # ---------------------------------------------------------------------------------- obeying
 
-    def _begin(self, session: RealtimeSession, controller: Controller, payload: bytes, beta: bool) -> None:
+    def _begin(self, session: InboxOwner, controller: Controller, payload: bytes, beta: bool) -> None:
         size = len(payload)
         event: asked.ClientEvent | None = None
         units = EVENT_UNITS + size / _BYTES_A_UNIT

@@ -33,7 +33,7 @@ class KeptBytes:
             count.bytes += size
 
     def give_back(self, size: int) -> None:
-        """So much was let go."""
+        """So much was released."""
         for count in (self, *self._above):
             count.bytes -= size
 

@@ -22,7 +22,7 @@ from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.transports.base import LostReason
 from antiphon.transports.handshake import Refusal
-from antiphon.transports.listener import MediaListener, SocketLimits
+from antiphon.transports.listener import MediaSocket, SocketLimits
 from antiphon.transports.socket import UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 
@@ -43,7 +43,7 @@ log = structlog.get_logger(__name__)
 Begin = Callable[["RealtimeListener"], None]
 
 
-class RealtimeListener(MediaListener):
+class RealtimeListener(MediaSocket):
     """One WebSocket: a ``Controller``."""
 
     LIMITS = LIMITS

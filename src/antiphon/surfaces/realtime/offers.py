@@ -13,13 +13,14 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, parse_json, read_body
+from antiphon.surfaces.realtime.http import MAX_BODY_BYTES, HttpError, parse_json
 from antiphon.surfaces.realtime.protocol.errors import missing, wrong_type
+from antiphon.transports.http_body import read_body
 
 _MOST_PARTS = 8
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")  # RFC 2046 §5.1.1
 _BYTES_AS_TEXT = "latin-1"
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +40,15 @@ def invalid_offer(problem: str) -> HttpError:
 
 def no_webrtc(problem: str) -> HttpError:
     """What calls over WebRTC need is not installed. ``problem`` is for the operator's log."""
-    _logger.error("webrtc_unavailable", problem=problem)
+    log.error("webrtc_unavailable", problem=problem)
     return HttpError(501, "This server takes no calls over WebRTC.", "webrtc_unavailable", kind="server_error")
 
 
 async def read_offer(request: Request) -> CallOffer:
-    """Raises HttpError (400, 408, 413, 415, 501), ClientError."""
+    """Raises HttpError (400, 415, 501), HTTPException (408, 413), ClientError."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/sdp":
-        return CallOffer(_sdp(await read_body(request)))
+        return CallOffer(_sdp(await read_body(request, MAX_BODY_BYTES)))
     if kind == "multipart/form-data":
         return await _read_form(request)
     raise HttpError(
@@ -59,7 +60,7 @@ async def read_offer(request: Request) -> CallOffer:
 
 
 async def _read_form(request: Request) -> CallOffer:
-    body = await read_body(request)
+    body = await read_body(request, MAX_BODY_BYTES)
     if find_spec("python_multipart") is None:  # what starlette's parser is made of
         raise no_webrtc("a form needs python-multipart: install antiphon[webrtc]")
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import orjson
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +14,7 @@ from starlette.routing import Route
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
 from antiphon.ids import new_id
+from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.realtime.access import Access, AccessControl, Act
 from antiphon.surfaces.realtime.http import HttpError, post, read_object
 from antiphon.surfaces.realtime.protocol.beta import from_beta, session_to_beta
@@ -28,7 +28,7 @@ DefaultsOf = Callable[[str], SessionConfig]
 _BETA_TTL_S = 60
 MOST_SESSIONS = 10_000
 _NOT_KEPT = ("id", "object", "expires_at")
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def routes(
@@ -49,7 +49,7 @@ def routes(
             raise HttpError(
                 429, "Too many client secrets are live.", "rate_limit_exceeded", kind="rate_limit_error"
             ) from error
-        _logger.info("client_secret_made", secret=secret.id, ttl_s=ttl_s)
+        log.info("client_secret_made", secret=secret.id, ttl_s=ttl_s)
         return key, secret.expires_wall_ms // 1000, config.echo(new_id("sess"), 0)
 
     async def client_secrets(request: Request) -> Response:
@@ -61,7 +61,7 @@ def routes(
         ttl_s = _ttl_s(body.get("expires_after"))
         most = Fields(body).integer("max_sessions", 1, MOST_SESSIONS) or 0
         key, expires_s, session = make(who, _object(body.get("session"), "session"), ttl_s, most)
-        return _answer({"value": key, "expires_at": expires_s, "session": session})
+        return secret_response({"value": key, "expires_at": expires_s, "session": session})
 
     async def beta_sessions(request: Request) -> Response:
         """The older dialect: the body is the session, flat, and so is the answer."""
@@ -72,7 +72,7 @@ def routes(
         transcription = request.url.path.endswith("/transcription_sessions")
         kind = "transcription_session.update" if transcription else "session.update"
         key, expires_s, session = make(who, from_beta({"type": kind, "session": body})["session"], ttl_s)
-        return _answer({**session_to_beta(session), "client_secret": {"value": key, "expires_at": expires_s}})
+        return secret_response({**session_to_beta(session), "client_secret": {"value": key, "expires_at": expires_s}})
 
     return [
         *post("/client_secrets", client_secrets),
@@ -87,10 +87,6 @@ def _granted(session: Mapping[str, Any], config: SessionConfig) -> dict[str, Any
     shown = config.echo("", 0)
     kept = {name: shown[name] for name in session if name in shown and name not in _NOT_KEPT}
     return {**kept, "type": config.type, "model": config.model}
-
-
-def _answer(document: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(document), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def _ttl_s(expires_after: object) -> int:

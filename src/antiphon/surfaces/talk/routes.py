@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-import orjson
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +16,8 @@ from starlette.routing import Route
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
-from antiphon.surfaces.talk.visitors import Visitors
+from antiphon.surfaces.http.responses import secret_response
+from antiphon.surfaces.talk.page_access import PageAccess
 
 KEY_TTL_S = 120
 """A page asks for its key when the visitor presses the button, and uses it within a second."""
@@ -33,7 +33,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 MakeKey = Callable[[str, int, str], tuple[str, int]]
 """A client secret for this assistant that lives so many seconds and goes with this private key (its id; empty: with none): the key, and
@@ -46,9 +46,9 @@ class _Key:
     expires_wall_ms: int
 
 
-class TalkDesk:
+class TalkKeys:
     """Hands out the page's keys. One key serves all who come within a minute: a client secret opens many sessions, and so the number
-    of keys does not grow with the number of visitors."""
+    of keys does not grow with the number of access."""
 
     def __init__(self, make_key: MakeKey, names: Callable[[], Sequence[str]], default: str, clock: Clock) -> None:
         self._make_key = make_key
@@ -73,7 +73,7 @@ class TalkDesk:
         return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
 
 
-def routes(desk: TalkDesk, visitors: Visitors, on_admitted: Callable[[], None] = lambda: None) -> list[Route]:
+def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] = lambda: None) -> list[Route]:
     """``/talk`` and what lies under it. ``on_admitted``: the printed token has been used, and there is another."""
     page = _read_page()
 
@@ -81,28 +81,28 @@ def routes(desk: TalkDesk, visitors: Visitors, on_admitted: Callable[[], None] =
         """The page. To whoever brings the printed token: a session, and the page's address without it, so that it is neither kept in
         the browser's history nor copied with the address. 403 for those who need one and have none; they may type a private key."""
         if "token" in request.query_params:
-            session = visitors.admit(request)
+            session = access.admit(request)
             if session:
                 on_admitted()
-                return _begin_session(visitors.cookie, session)
+                return _begin_session(access.cookie, session)
         answer = _file(request, page["index.html"])
-        if visitors.wants_token and not visitors.needs_no_key(request):
+        if access.wants_token and not access.needs_no_key(request):
             return _file(request, page["index.html"], 403)
         return answer
 
     async def assistants(request: Request) -> Response:
         """Names are told to those only who may talk to them."""
-        _check(visitors, request)
-        return _json(desk.assistants())
+        _check(access, request)
+        return secret_response(keys.assistants())
 
     async def key(request: Request) -> Response:
-        _check(visitors, request)
+        _check(access, request)
         try:
-            return _json(desk.key(request.path_params["assistant"], visitors.key_id(request)))
+            return secret_response(keys.key(request.path_params["assistant"], access.key_id(request)))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
         except (sqlite3.Error, OSError) as error:  # a full disk, as a rule
-            _logger.error("talk_key_not_kept", problem=type(error).__name__)
+            log.error("talk_key_not_kept", problem=type(error).__name__)
             raise HTTPException(503, "The server cannot keep a key now; its log tells why") from error
 
     async def part(request: Request) -> Response:
@@ -159,17 +159,13 @@ def _begin_session(cookie: str, session: str) -> Response:
     return answer
 
 
-def _check(visitors: Visitors, request: Request) -> None:
-    if visitors.welcome(request):
+def _check(access: PageAccess, request: Request) -> None:
+    if access.welcome(request):
         return
-    if visitors.wants_token and "authorization" not in request.headers:
+    if access.wants_token and "authorization" not in request.headers:
         raise HTTPException(
             403,
             "This page opens with the address that the server printed last (talk_page, or next_address), in a browser on the "
             "server's own machine; or with a private key (antiphon keys create)",
         )
     raise HTTPException(401, "A private key is needed (antiphon keys create)", {"WWW-Authenticate": "Bearer"})
-
-
-def _json(content: dict[str, object]) -> Response:
-    return Response(orjson.dumps(content), media_type="application/json", headers={"Cache-Control": "no-store"})

@@ -134,4 +134,4 @@ def test_our_own_failures_are_not_codes_that_stop_a_client_for_good() -> None:
         "billing_hard_limit_reached",
     }
     assert errors.server_failed().code not in fatal
-    assert errors.too_many_asides(4).code not in fatal
+    assert errors.too_many_out_of_band(4).code not in fatal

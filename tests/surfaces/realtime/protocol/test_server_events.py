@@ -128,7 +128,7 @@ REFUSALS = [
     errors.unknown_previous_item("item_1"),
     errors.not_truncatable("item_1"),
     errors.not_in_transcription("response.create"),
-    errors.too_many_asides(4),
+    errors.too_many_out_of_band(4),
     errors.voice_locked(),
     errors.session_expired(60),
     errors.server_failed(),

@@ -163,7 +163,7 @@ def not_in_transcription(event_type: str) -> ClientError:
     return ClientError("invalid_value", f"'{event_type}' is not available in a transcription session.", "type")
 
 
-def too_many_asides(most: int) -> ClientError:
+def too_many_out_of_band(most: int) -> ClientError:
     """Responses outside the conversation run beside it, but not without number."""
     return ClientError(
         "rate_limit_exceeded",

@@ -1,9 +1,9 @@
 """The stream token: what lets a media socket become a call.
 
-Twilio's own signature of the WebSocket handshake has neither time nor nonce, so it can be replayed; this token cannot.
-It travels as a ``<Parameter>`` of our TwiML and comes back in the ``start`` message: HMAC-SHA256 over its content, 128
-random bits, bound to the CallSid and the account, good for a minute and for one socket. Any process that has the secret can check
-it; "once" is kept per process, so a balancer over several narrows the window to the token's life.
+What a carrier signs at the WebSocket handshake may have neither time nor nonce (Twilio's has not), so that it can be replayed; this token
+cannot. It travels as a parameter in our answer to the call's webhook and comes back when the stream starts: HMAC-SHA256 over its content,
+128 random bits, bound to the carrier's ids of the call and the account, good for a minute and for one socket. Any process that has the
+secret can check it; "once" is kept per process, so a balancer over several narrows the window to the token's life.
 
 The caller's and the called number are bound by the signature but not written into the token: they travel as parameters
 of their own, which Twilio knows anyway.
@@ -25,9 +25,9 @@ from antiphon.errors import AuthenticationError, CapacityError
 from antiphon.transports.base import Direction
 
 TOKEN, CALLER, CALLED = "token", "caller", "called"
-"""Names of the ``<Parameter>`` elements."""
+"""Names of the stream's parameters."""
 MAX_TOKEN_CHARS = 480
-"""Twilio allows 500 for a parameter's name and value."""
+"""Twilio allows 500 characters for a parameter's name and value, the least of the carriers known to us."""
 _NONCE_BYTES = 16
 _VERSION = 1
 
@@ -38,8 +38,8 @@ class TokenClaims:
 
     call_id: str
     assistant: str
-    call_sid: str
-    account_sid: str = ""
+    provider_call_id: str
+    account_id: str = ""
     direction: Direction = "inbound"
 
 
@@ -110,8 +110,8 @@ class StreamTokens:
                 _VERSION,
                 secrets.token_urlsafe(_NONCE_BYTES),
                 wall_ms + self._ttl_ms,
-                claims.call_sid,
-                claims.account_sid,
+                claims.provider_call_id,
+                claims.account_id,
                 claims.call_id,
                 claims.assistant,
                 claims.direction,
@@ -125,11 +125,11 @@ class StreamTokens:
     def verify(
         self,
         token: str,
-        call_sid: str,
+        provider_call_id: str,
         wall_ms: int,
         now_ms: int,
         parties: Parties = Parties(),
-        account_sid: str = "",
+        account_id: str = "",
     ) -> TokenClaims:
         """The claims, and the token is spent. Raises AuthenticationError with ``reason`` one of missing, malformed,
         bad_signature, expired, wrong_call, replayed; CapacityError where too many calls start at once."""
@@ -139,7 +139,7 @@ class StreamTokens:
         nonce, expires_wall_ms, claims = _read(content)
         if wall_ms >= expires_wall_ms:
             raise AuthenticationError("expired")
-        if claims.call_sid != call_sid or (claims.account_sid and claims.account_sid != account_sid):
+        if claims.provider_call_id != provider_call_id or (claims.account_id and claims.account_id != account_id):
             raise AuthenticationError("wrong_call")
         # By the session clock it has its whole life before it, whatever is left of it by the wall clock now.
         if not self._spent.spend(nonce, expires_wall_ms, wall_ms, now_ms + self._ttl_ms, now_ms):
@@ -177,8 +177,8 @@ def _read(content: bytes) -> tuple[str, int, TokenClaims]:
     fields = orjson.loads(content)
     if fields[0] != _VERSION:
         _malformed()
-    _, nonce, expires_wall_ms, call_sid, account_sid, call_id, assistant, direction = fields
-    return nonce, expires_wall_ms, TokenClaims(call_id, assistant, call_sid, account_sid, direction)
+    _, nonce, expires_wall_ms, provider_call_id, account_id, call_id, assistant, direction = fields
+    return nonce, expires_wall_ms, TokenClaims(call_id, assistant, provider_call_id, account_id, direction)
 
 
 def _malformed() -> NoReturn:

@@ -22,7 +22,7 @@ from antiphon.errors import ProviderTimeout
 from antiphon.providers.base import ModelRequest, SpeechRequest, TextDelta, ToolCallDelta, UsageDelta
 from antiphon.session.plan import Engines
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
-from antiphon.surfaces.realtime.protocol.errors import too_many_asides
+from antiphon.surfaces.realtime.protocol.errors import too_many_out_of_band
 from antiphon.surfaces.realtime.protocol.response import Response
 from antiphon.surfaces.realtime.responses import CLIENT_CANCELLED, COMPLETED, DELTA_MS, FAILED, Emit, WireResponse
 from antiphon.surfaces.realtime.usage import Meter
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class OutOfBandResponse:
     """What to run."""
 
     response: Response
@@ -46,7 +46,7 @@ class Aside:
     speed: float
 
 
-class Asides:
+class OutOfBandResponses:
     """Of one session."""
 
     def __init__(self, engines: Engines, emit: Emit, *, voiced: bool) -> None:
@@ -56,13 +56,13 @@ class Asides:
         self._voiced = voiced
         self._running: dict[str, asyncio.Task[None]] = {}
 
-    def start(self, aside: Aside) -> None:
+    def start(self, asked: OutOfBandResponse) -> None:
         """Raises ClientError where too many run."""
         if len(self._running) >= MOST:
-            raise too_many_asides(MOST)
-        response = WireResponse(aside.response, self._emit, None)
-        run = _Run(aside, response, self._engines, voiced=self._voiced)
-        task = asyncio.get_running_loop().create_task(run.run(), name="aside")
+            raise too_many_out_of_band(MOST)
+        response = WireResponse(asked.response, self._emit, None)
+        run = _Run(asked, response, self._engines, voiced=self._voiced)
+        task = asyncio.get_running_loop().create_task(run.run(), name="out-of-band-response")
         self._running[response.id] = task
 
         def over(task: asyncio.Task[None]) -> None:
@@ -85,8 +85,8 @@ class Asides:
 class _Run:
     """One of them, from its model's first word to ``response.done``."""
 
-    def __init__(self, aside: Aside, response: WireResponse, engines: Engines, *, voiced: bool) -> None:
-        self._aside = aside
+    def __init__(self, asked: OutOfBandResponse, response: WireResponse, engines: Engines, *, voiced: bool) -> None:
+        self._asked = asked
         self._response = response
         self._engines = engines
         self._audible = voiced and response.is_spoken
@@ -95,7 +95,7 @@ class _Run:
 
     async def run(self) -> None:
         """Raises what went wrong."""
-        self._meter.asked(self._aside.request.messages)
+        self._meter.asked(self._asked.request.messages)
         async with asyncio.timeout(_LONGEST_S):
             await self._think()
 
@@ -106,12 +106,12 @@ class _Run:
             error = task.exception()
             outcome = COMPLETED if error is None else FAILED
             if error is not None:
-                log.warning("aside_failed", code=getattr(error, "code", type(error).__name__))
+                log.warning("out_of_band_response_failed", code=getattr(error, "code", type(error).__name__))
         self._response.finish(outcome, self._meter.bill(self._response.words, self._response.audio_ms))
 
     async def _think(self) -> None:
         model = self._engines.models[0]
-        async with aclosing(_bounded(model.stream(self._aside.request), model.name)) as deltas:
+        async with aclosing(_bounded(model.stream(self._asked.request), model.name)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, TextDelta):
                     await self._say(delta.text)
@@ -133,8 +133,8 @@ class _Run:
         self._response.transcript(piece.text, spaced=piece.spaced)
         if not self._audible:
             return
-        voice, target = self._engines.voices[0], self._aside.response.output_format
-        request = SpeechRequest(piece.text, PCM, self._aside.voice, self._aside.speed)
+        voice, target = self._engines.voices[0], self._asked.response.output_format
+        request = SpeechRequest(piece.text, PCM, self._asked.voice, self._asked.speed)
         convert = _converter(target)
         size = PCM.bytes_for_ms(DELTA_MS)
         async with aclosing(_bounded(voice.synthesize(request), voice.name)) as chunks:

@@ -1,6 +1,7 @@
 """What happens in the core, told on the wire: the ``SessionObserver`` behind every server event that no client asked for.
 
-It decides nothing. The core opens and closes turns and replies; here they get their ids, and their events their order.
+It decides nothing. The core opens and closes turns and replies; here they get their ids, and their events their order. It is the plan's
+``surface``: where it fails the call ends, because a client that is told nothing more cannot use it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.sentences import Piece
 from antiphon.ids import new_id
-from antiphon.surfaces.realtime.audio_ways import AudioDeltas
+from antiphon.surfaces.realtime.audio_buffers import AudioDeltas
 from antiphon.surfaces.realtime.caller_turns import CallerTurns
 from antiphon.surfaces.realtime.conversation_items import ConversationItems
 from antiphon.surfaces.realtime.protocol import server_events as say
@@ -43,7 +44,7 @@ _OUTCOMES: dict[do.ReplyStatus, Outcome] = {
 }
 
 
-class Narration:
+class ResponseEvents:
     """Of one session. ``emit`` sends to everybody who drives it."""
 
     def __init__(
@@ -289,21 +290,21 @@ class Narration:
         self.turns.idle(action.turn, idle_ms or 0)
 
 
-# One table for all sessions: one of a session's own would know it in a circle.
-_TOLD: dict[type, Callable[[Narration, Any], object]] = {
-    ev.ReplyText: Narration._reply_text,
-    ev.ReplyAskedForTool: Narration._asked_for_tool,
-    ev.ReplyFailed: Narration._reply_failed,
-    ev.SpeechSynthesized: Narration._synthesized,
+# One table for all sessions: one of a session's own would make a reference cycle with it.
+_TOLD: dict[type, Callable[[ResponseEvents, Any], object]] = {
+    ev.ReplyText: ResponseEvents._reply_text,
+    ev.ReplyAskedForTool: ResponseEvents._asked_for_tool,
+    ev.ReplyFailed: ResponseEvents._reply_failed,
+    ev.SpeechSynthesized: ResponseEvents._synthesized,
     ev.SynthesisFailed: lambda it, event: it._piece_finished(event.reply, event.piece),
-    ev.PlaybackStarted: Narration._playback_started,
-    do.StartReply: Narration._start_reply,
-    do.ReplyAdopted: Narration._adopted,
+    ev.PlaybackStarted: ResponseEvents._playback_started,
+    do.StartReply: ResponseEvents._start_reply,
+    do.ReplyAdopted: ResponseEvents._adopted,
     do.CancelReply: lambda it, action: it._guesses.pop(action.reply, None),
-    do.Speak: Narration._speak,
-    do.EndSpeech: Narration._end_speech,
+    do.Speak: ResponseEvents._speak,
+    do.EndSpeech: ResponseEvents._end_speech,
     do.ReplyCut: lambda it, action: it._items.heard_of_reply(action.reply, action.text),
     do.TurnClosed: lambda it, action: it.turns.closed(action.turn, action.text),
-    do.IdleTimedOut: Narration._idle,
+    do.IdleTimedOut: ResponseEvents._idle,
     do.RequestRefused: lambda it, action: it._refused(action),
 }

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from antiphon.carriers.twilio import token as token_module
-from antiphon.carriers.twilio.token import MAX_TOKEN_CHARS, Parties, SpentNonces, StreamTokens, TokenClaims
+from antiphon.carriers.streams import token as token_module
+from antiphon.carriers.streams.token import MAX_TOKEN_CHARS, Parties, SpentNonces, StreamTokens, TokenClaims
 from antiphon.errors import AuthenticationError, CapacityError
 
 SECRET = b"s" * 32
@@ -20,13 +20,13 @@ def verify(
     tokens: StreamTokens,
     token: str,
     *,
-    call_sid: str = CLAIMS.call_sid,
+    provider_call_id: str = CLAIMS.provider_call_id,
     wall_ms: int = NOW,
     now_ms: int = 0,
     parties: Parties = PARTIES,
-    account_sid: str = "AC1",
+    account_id: str = "AC1",
 ) -> TokenClaims:
-    return tokens.verify(token, call_sid, wall_ms, now_ms, parties, account_sid)
+    return tokens.verify(token, provider_call_id, wall_ms, now_ms, parties, account_id)
 
 
 def refusal(tokens: StreamTokens, token: str, **changes: object) -> str:
@@ -49,13 +49,13 @@ def test_another_process_with_the_secret_can_verify(tokens: StreamTokens) -> Non
 
 
 def test_fits_a_twilio_parameter_with_its_name(tokens: StreamTokens) -> None:
-    token = tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 100, CLAIMS.call_sid, "AC" + "1" * 32), PARTIES, NOW)
+    token = tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 100, CLAIMS.provider_call_id, "AC" + "1" * 32), PARTIES, NOW)
     assert len("token" + token) < 500
 
 
 def test_a_name_too_long_to_fit_is_refused_at_once(tokens: StreamTokens) -> None:
     with pytest.raises(ValueError, match="too long"):
-        tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 400, CLAIMS.call_sid), PARTIES, NOW)
+        tokens.mint(TokenClaims(CLAIMS.call_id, "a" * 400, CLAIMS.provider_call_id), PARTIES, NOW)
 
 
 def test_numbers_are_not_written_into_it(tokens: StreamTokens) -> None:
@@ -82,9 +82,9 @@ def test_expires_after_its_minute_and_not_before(tokens: StreamTokens) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"call_sid": "CA2"}, "wrong_call"),
-        ({"account_sid": "AC2"}, "wrong_call"),
-        ({"account_sid": ""}, "wrong_call"),
+        ({"provider_call_id": "CA2"}, "wrong_call"),
+        ({"account_id": "AC2"}, "wrong_call"),
+        ({"account_id": ""}, "wrong_call"),
         ({"parties": Parties("+15550009999", PARTIES.called)}, "bad_signature"),
         ({"parties": Parties(PARTIES.called, PARTIES.caller)}, "bad_signature"),
         ({"parties": Parties(PARTIES.caller + PARTIES.called, "")}, "bad_signature"),

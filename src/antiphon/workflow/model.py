@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from antiphon.providers.base import (
-    CallContext,
     EndCallDelta,
     ExpectedAnswers,
     ExpectedAnswersDelta,
@@ -18,10 +17,11 @@ from antiphon.providers.base import (
     ToolCallDelta,
     TransferDelta,
 )
-from antiphon.providers.llm.sentence_meaning import SentenceMeaning, check_installed
+from antiphon.vocabulary import CallContext
 from antiphon.workflow import dates, numbers
 from antiphon.workflow.engine import Engine
 from antiphon.workflow.meaning import phrases_of
+from antiphon.workflow.sentence_meaning import SentenceMeaning, check_installed
 
 _CLAUSE = re.compile(r"[^.,;!?]*(?:[.,;!?]+(?=\s|$)|[.,;!?](?=\S)|$)\s*")
 

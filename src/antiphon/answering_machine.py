@@ -45,7 +45,7 @@ def _whole(number: float | None) -> int | None:
     return None if number is None else round(number)
 
 
-class Answering:
+class AnsweringMachines:
     """Carries out what assistants want when a machine answers. One per process."""
 
     def __init__(

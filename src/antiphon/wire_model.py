@@ -1,4 +1,4 @@
-"""Turns a pydantic complaint into our ConfigurationError: the dotted field as the author wrote it, and what is allowed."""
+"""Documents in camelCase JSON as models, and what is wrong with one as a ConfigurationError: the dotted field as its author wrote it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.calls.rig import MS_PER_CHARACTER, Call, Watcher
 
-from antiphon.answering import Answering, detection_of
+from antiphon.answering_machine import AnsweringMachines, detection_of
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.carriers.base import CallAnswered, DetectionTuning, MachineDetection
@@ -31,7 +31,7 @@ class Line:
         self.spec = parse_assistant({"firstMessage": GREETING, **assistant})
         self.call = Call(greeting=self.spec.first_message or "", policy=policy_of(self.spec), **rig)
         self.outcomes: Counter[tuple[AnsweredBy, str]] = Counter()
-        self.answering: Answering
+        self.answering: AnsweringMachines
 
     def find(self, name: str) -> AssistantSpec:
         assert name == "test"
@@ -43,7 +43,7 @@ class Line:
     def run(self, talk: Callable[[Call], Awaitable[None]]) -> Watcher:
         async def with_carrier(call: Call) -> None:
             call.session.call = replace(call.session.call, provider_call_id=CALL_SID)
-            self.answering = Answering(
+            self.answering = AnsweringMachines(
                 call.manager, self.find, lambda by, outcome: self.outcomes.update([(by, outcome)])
             )
             await talk(call)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antiphon.carriers.twilio.order import FAR_JUMP_MS, RESTART_RUN, Anomalies, StreamOrder
+from antiphon.carriers.streams.order import FAR_JUMP_MS, RESTART_RUN, Anomalies, StreamOrder
 
 FRAME_MS = 20.0
 

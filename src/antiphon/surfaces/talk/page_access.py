@@ -22,6 +22,7 @@ from starlette.requests import Request
 
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.http.bearer import MAX_KEY_CHARS, bearer_key
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.locality import is_for_here, is_foreign, is_loopback
 
@@ -30,11 +31,10 @@ TalkAccess = Literal["off", "key", "local", "open"]
 SESSION_MS = 24 * 60 * 60 * 1000
 MAX_SESSIONS = 64
 """Browsers of one machine. The oldest is forgotten first."""
-_MAX_KEY_CHARS = 512
-_logger = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
-class Visitors:
+class PageAccess:
     """Tells which requests of the page are answered."""
 
     def __init__(self, keys: ApiKeys, access: TalkAccess, port: int, clock: Clock) -> None:
@@ -95,14 +95,13 @@ class Visitors:
         return "" if self.needs_no_key(request) else self._key_id(request)
 
     def _key_id(self, request: Request) -> str:
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key or len(key) > _MAX_KEY_CHARS:
+        key = bearer_key(request.headers)
+        if not key or len(key) > MAX_KEY_CHARS:
             return ""
         try:
             record = self._keys.find(key)
         except (ConfigurationError, OSError) as error:
-            _logger.error("keys_unreadable", problem=type(error).__name__)
+            log.error("keys_unreadable", problem=type(error).__name__)
             return ""
         return record.id if record is not None else ""
 

@@ -1,0 +1,22 @@
+"""The protocol that every kind of tool stands behind: local functions, webhooks."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
+
+
+class ToolRunner(Protocol):
+    """Runs the tools an assistant offers: local functions, webhooks."""
+
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """The tools offered."""
+        ...
+
+    async def run(self, call: ToolCall, context: CallContext) -> str:
+        """The tool's answer as text for the model. Cancelled at its deadline. Any exception counts as failed.
+
+        ``call.id`` is the idempotency key: the same id must not do the work twice.
+        """
+        ...

@@ -1,0 +1,95 @@
+"""A field that has no effect is told by name: nothing is accepted and ignored in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from antiphon.assistants.ignored import IGNORED, ignored_fields
+from antiphon.assistants.loader import AssistantLibrary, load, package_library
+from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.wire_model import WireModel
+
+HOOK = {"url": "https://example.test/hook"}
+FUNCTION = {"type": "function", "function": {"name": "look"}}
+SET: dict[str, tuple[dict[str, Any], str]] = {
+    "model.model": ({"model": {"provider": "workflow", "model": "big"}}, "model.model"),
+    "model.url": ({"model": {"provider": "workflow", "url": "https://example.test"}}, "model.url"),
+    "model.toolIds": ({"model": {"provider": "workflow", "toolIds": ["a"]}}, "model.toolIds"),
+    "model.tools.*.server.url": (
+        {"model": {"provider": "workflow", "tools": [FUNCTION, {**FUNCTION, "server": HOOK}]}},
+        "model.tools.1.server.url",
+    ),
+    "transcriber.model": ({"transcriber": {"provider": "vapi", "model": "nova"}}, "transcriber.model"),
+    "transcriber.endpointing": ({"transcriber": {"provider": "vapi", "endpointing": 255}}, "transcriber.endpointing"),
+    "startSpeakingPlan.smartEndpointingPlan": (
+        {"startSpeakingPlan": {"smartEndpointingPlan": {"provider": "livekit"}}},
+        "startSpeakingPlan.smartEndpointingPlan",
+    ),
+    "startSpeakingPlan.customEndpointingRules": (
+        {"startSpeakingPlan": {"customEndpointingRules": [{"type": "customer"}]}},
+        "startSpeakingPlan.customEndpointingRules",
+    ),
+    "server": ({"server": HOOK}, "server"),
+    "serverUrl": ({"serverUrl": "https://example.test"}, "serverUrl"),
+    "metadata": ({"metadata": {"a": 1}}, "metadata"),
+}
+
+
+@pytest.mark.parametrize("field", IGNORED)
+def test_each_is_found_where_it_is_set_and_only_there(field: str) -> None:
+    document, path = SET[field]
+    assert list(ignored_fields(parse_assistant(document))) == [(path, IGNORED[field])]
+
+
+@pytest.mark.parametrize("field", IGNORED)
+def test_each_is_a_field_there_is(field: str) -> None:
+    model: Any = AssistantSpec
+    for part in field.split("."):
+        if part == "*":
+            continue
+        assert model is not None, f"{part} of {field} lies in no document of ours"
+        found = {known.alias or name: known.annotation for name, known in model.model_fields.items()}
+        assert part in found
+        model = next((each for each in _models(found[part])), None)
+
+
+def _models(annotation: Any) -> list[type[WireModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, WireModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models(argument)]
+
+
+def test_what_is_left_out_or_empty_is_not_told() -> None:
+    empty = {"metadata": {}, "serverUrl": "", "model": {"provider": "workflow", "model": "", "tools": [FUNCTION]}}
+    assert list(ignored_fields(parse_assistant(empty))) == []
+
+
+def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
+    delayed, started = (
+        {"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "request-start")
+    )
+    tools = [{"type": "endCall"}, {**FUNCTION, "messages": [delayed, started]}]
+    found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
+    assert found == ["model.tools.0.type", "model.tools.1.messages.1.type"]
+
+
+def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("name: a\nmetadata: {a: 1}\ntranscriber:\n  provider: vapi\n  model: nova\n")
+    library = AssistantLibrary([tmp_path])
+    with capture_logs() as logs:
+        library.find("a")
+        library.find("a")
+    told = [(entry["event"], entry["file"], entry["line"], entry["field"], entry["reason"]) for entry in logs]
+    assert told == [
+        ("assistant_field_ignored", "a.yaml", 5, "transcriber.model", IGNORED["transcriber.model"]),
+        ("assistant_field_ignored", "a.yaml", 2, "metadata", IGNORED["metadata"]),
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(package_library().glob("*.yaml")), ids=lambda path: path.name)
+def test_our_own_assistants_set_none(path: Path) -> None:
+    assert list(ignored_fields(load(path))) == []
