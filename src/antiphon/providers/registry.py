@@ -22,6 +22,8 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "stt": {
         "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
+        "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
+        "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {
