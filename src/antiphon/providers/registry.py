@@ -24,6 +24,8 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
         "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
         "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
+        "openai": "antiphon.providers.stt.openai:OpenAISpeechToText",
+        "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {

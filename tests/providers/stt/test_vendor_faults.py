@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.providers.fakes.deepgram import FakeDeepgram, FakeFlux
+from tests.providers.fakes.openai import FakeOpenAI
 from tests.providers.fakes.server import KEY, FakeVendor
 from tests.providers.stt.vendor_calls import VendorCall
 
@@ -20,6 +21,7 @@ from antiphon.providers.base import (
 from antiphon.providers.socket import SocketLimits
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
 from antiphon.providers.stt.deepgram_flux import DeepgramFluxSpeechToText
+from antiphon.providers.stt.openai import OpenAISpeechToText
 from antiphon.providers.stt.streamed import StreamedSpeechToText, StreamLimits
 
 SAID = "i want a table for two on friday evening please"
@@ -37,6 +39,7 @@ class Vendor:
 VENDORS = {
     "deepgram": Vendor(FakeDeepgram, DeepgramSpeechToText),
     "deepgram-flux": Vendor(FakeFlux, DeepgramFluxSpeechToText),
+    "openai": Vendor(FakeOpenAI, OpenAISpeechToText),
 }
 
 

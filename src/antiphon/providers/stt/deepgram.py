@@ -185,10 +185,10 @@ def websocket_url(base_url: str) -> str:
     return f"{known[scheme]}://{rest.rstrip('/')}"
 
 
-def key_terms(terms: Sequence[str]) -> tuple[str, ...]:
+def key_terms(terms: Sequence[str], field: str = "keyterms") -> tuple[str, ...]:
     """Raises ConfigurationError where they are no list of texts, or too many."""
     if isinstance(terms, str) or not all(isinstance(term, str) and term.strip() for term in terms):
-        raise ConfigurationError("keyterms", "must be a list of words or short phrases")
+        raise ConfigurationError(field, "must be a list of words or short phrases")
     if len(terms) > MOST_KEY_TERMS:
-        raise ConfigurationError("keyterms", f"may have {MOST_KEY_TERMS} entries at most")
+        raise ConfigurationError(field, f"may have {MOST_KEY_TERMS} entries at most")
     return tuple(term.strip() for term in terms)

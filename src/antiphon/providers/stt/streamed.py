@@ -72,6 +72,8 @@ class _Utterance:
     number: int
     begin_ms: float
     end_ms: float | None = None
+    end_position: int = 0
+    """``end_ms`` in bytes of the stream."""
     finished_s: float = 0.0
     parts: list[str] = field(default_factory=list)
     words: list[HeardWord] = field(default_factory=list)
@@ -181,7 +183,7 @@ class StreamedTranscription:
         self._utterances: deque[_Utterance] = deque()
         self._open: _Utterance | None = None
         self._latest = 0
-        self._answered_ms = 0.0
+        self._answered_ms = self._over_ms = 0.0
         """Up to here everything has been answered."""
         self._settled_ms = -1.0
         self._asked: deque[int] = deque(maxlen=_MOST_UTTERANCES)
@@ -231,6 +233,7 @@ class StreamedTranscription:
         if self._closed or heard is None or heard.number != utterance:
             return
         self._open = None
+        heard.end_position = self._pushed
         heard.end_ms, heard.finished_s = self._now_ms, asyncio.get_running_loop().time()
         given_up = self.socket.problem
         if given_up is not None:
@@ -260,14 +263,15 @@ class StreamedTranscription:
     def _now_ms(self) -> float:
         return self._pushed / self._bytes_per_ms
 
-    def _send_due(self, *, flush: bool) -> None:
-        """What has not been sent on this connection, in pieces."""
+    def _send_due(self, *, flush: bool, until: int | None = None) -> None:
+        """What has not been sent on this connection, up to a position, in pieces."""
         if not self.socket.is_ready:
             return
+        end = self._pushed if until is None else until
         least = max(1, self._audio.bytes_for_ms(self._wire.smallest_ms)) if flush else self._piece_bytes
-        while self._pushed - self._sent >= least:
+        while end - self._sent >= least:
             start = self._sent - self._kept_from
-            piece = bytes(self._kept[start : start + self._longest_bytes])
+            piece = bytes(self._kept[start : min(start + self._longest_bytes, end - self._kept_from)])
             message, text = self._wire.audio(piece)
             if not self.socket.send(message, text=text):
                 return
@@ -289,7 +293,7 @@ class StreamedTranscription:
         self._forget_until(min(whole, self._sent))
 
     def _ask_for_finals(self, heard: _Utterance) -> None:
-        self._send_due(flush=True)
+        self._send_due(flush=True, until=heard.end_position)
         if (message := self._wire.finish(heard.number)) is not None:
             self._asked.append(heard.number)
             self.socket.send(message, text=True)
@@ -299,7 +303,7 @@ class StreamedTranscription:
     def _hear(self, segment: Segment) -> None:
         start_ms, end_ms = segment.start_ms + self._base_ms, segment.end_ms + self._base_ms
         for heard in self._utterances:
-            if segment.utterance is None or heard.number == segment.utterance:
+            if segment.timed or heard is self._named(segment):
                 heard.pending, heard.pending_words = "", ()
         for owner, text, words in self._shares(segment, (start_ms + end_ms) / 2):
             if owner is not None:
@@ -308,7 +312,7 @@ class StreamedTranscription:
                 self._strays.extend((word.start_ms, word.text, word) for word in words)
                 if not words:
                     self._strays.append((start_ms, text, None))
-        if segment.utterance is None:
+        if segment.timed:
             if segment.final:
                 self._acknowledge(end_ms)
                 self._settled_ms = end_ms if segment.closes else -1.0
@@ -316,16 +320,15 @@ class StreamedTranscription:
             if heard.text and heard.text != heard.told and heard.end_ms is None:
                 heard.told = heard.text
                 self._on_event(Transcribed(heard.number, heard.text, False, language=heard.language))
-        if segment.utterance is None:
+        if segment.timed:
             self._answer_reached(end_ms, segment)
 
     def _shares(
         self, segment: Segment, middle_ms: float
     ) -> Iterable[tuple[_Utterance | None, str, tuple[HeardWord, ...]]]:
         """Whose words these are. Words of what has been answered are left out."""
-        if segment.utterance is not None:
-            owner = next((each for each in self._utterances if each.number == segment.utterance), None)
-            if owner is not None:
+        if not segment.timed:
+            if (owner := self._named(segment)) is not None:
                 yield owner, segment.text, segment.words
             return
         if not segment.words:
@@ -351,6 +354,12 @@ class StreamedTranscription:
             return
         for owner, words in owned:
             yield owner, " ".join(word.text for word in words), tuple(words)
+
+    def _named(self, segment: Segment) -> _Utterance | None:
+        """The utterance that a segment is of, where it says so."""
+        if segment.current:
+            return self._open
+        return next((each for each in self._utterances if each.number == segment.utterance), None)
 
     def _owner(self, at_ms: float) -> _Utterance | None:
         """The utterance a moment belongs to: the last that had begun, with its lead, after the one before had ended."""
@@ -413,9 +422,10 @@ class StreamedTranscription:
             self._open = None
         self._speaking_since_s = None
         end_ms = heard.end_ms if heard.end_ms is not None else self._now_ms
-        if not self._utterances or self._utterances[0].begin_ms >= end_ms:
-            self._answered_ms = max(self._answered_ms, end_ms)
-            self._acknowledge(end_ms)
+        self._over_ms = max(self._over_ms, end_ms)
+        first = self._utterances[0] if self._utterances else None  # a vendor may answer a later one before it
+        self._answered_ms = max(self._answered_ms, min(self._over_ms, first.begin_ms) if first else self._over_ms)
+        self._acknowledge(self._answered_ms)
 
     # ------------------------------------------------------------------------------------------ SocketOwner
 
@@ -437,11 +447,11 @@ class StreamedTranscription:
             self._down = False
             self._on_event(StreamRestored(round((self._pushed - self._kept_from) / self._bytes_per_ms)))
         self._was_ready = True
-        self._send_due(flush=False)
         for heard in list(self._utterances):
             if heard.end_ms is not None:
                 heard.finished_s = now_s
                 self._ask_for_finals(heard)
+        self._send_due(flush=False)
 
     def message(self, payload: bytes, *, text: bool) -> None:
         if self._closed:

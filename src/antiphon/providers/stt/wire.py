@@ -35,6 +35,13 @@ class Segment:
     """The vendor heard the end of speech after it."""
     utterance: int | None = None
     """Whose words these are, where the vendor takes speech in pieces that we cut; otherwise time tells."""
+    current: bool = False
+    """It is of the utterance that is being heard now (of such a vendor, before the utterance ends)."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether time tells whose words these are."""
+        return self.utterance is None and not self.current
 
 
 @dataclass(frozen=True, slots=True)
