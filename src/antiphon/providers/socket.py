@@ -238,8 +238,6 @@ class VendorSocket:
         try:
             while not self._closed:
                 failure = await self._one_connection()
-                if self._closed:
-                    return
                 if failure.permanent or self._failures >= self.limits.max_failures:
                     self._give_up(failure)
                     return

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.providers.fakes.assemblyai import FakeAssemblyAI
 from tests.providers.fakes.deepgram import FakeDeepgram, FakeFlux
 from tests.providers.fakes.openai import FakeOpenAI
 from tests.providers.fakes.server import KEY, FakeVendor
@@ -19,6 +20,7 @@ from antiphon.providers.base import (
     TranscriptionFailed,
 )
 from antiphon.providers.socket import SocketLimits
+from antiphon.providers.stt.assemblyai import AssemblyAISpeechToText
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
 from antiphon.providers.stt.deepgram_flux import DeepgramFluxSpeechToText
 from antiphon.providers.stt.openai import OpenAISpeechToText
@@ -39,6 +41,7 @@ class Vendor:
 VENDORS = {
     "deepgram": Vendor(FakeDeepgram, DeepgramSpeechToText),
     "deepgram-flux": Vendor(FakeFlux, DeepgramFluxSpeechToText),
+    "assemblyai": Vendor(FakeAssemblyAI, AssemblyAISpeechToText),
     "openai": Vendor(FakeOpenAI, OpenAISpeechToText),
 }
 

@@ -100,6 +100,7 @@ class NovaWire:
     greets = False
     interim_suffices = False
     talks_back = True
+    answers_silence = True
     smallest_ms = 0
     quiet_after_s = _KEEP_ALIVE_S
     filler = b""

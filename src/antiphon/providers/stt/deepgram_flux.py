@@ -94,6 +94,7 @@ class FluxWire:
     greets = True
     interim_suffices = True
     talks_back = True
+    answers_silence = True
     smallest_ms = 0
     quiet_after_s = _QUIET_AFTER_S
 

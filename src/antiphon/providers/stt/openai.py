@@ -80,6 +80,7 @@ class RealtimeTranscriptionWire:
     interim_suffices = False
     talks_back = False
     """Some models say nothing before the commit."""
+    answers_silence = True
     smallest_ms = 0
     quiet_after_s = 0.0
     filler = b""
@@ -107,7 +108,7 @@ class RealtimeTranscriptionWire:
             return False
         wanted = list(dict.fromkeys((*self._keywords, *phrases_of(answers, _MOST_KEYWORDS))))[:_MOST_KEYWORDS]
         transcription = self._heard["transcription"]
-        changed = wanted != transcription.get("keywords", [])
+        changed: bool = wanted != transcription.get("keywords", [])
         if changed:
             transcription["keywords"] = wanted
         return changed

@@ -40,13 +40,16 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.25
 LEAD_MS = 800
 """Words from so long before an utterance was opened may belong to it: the onset, its confirmation, and the vendor's own error."""
-PIECE_MS = 60
-"""Audio is sent in pieces of this length: vendors recommend 20 to 100 ms, and each costs a message. ``finish`` sends the rest at once."""
+PIECE_MS = 80
+"""Audio is sent in pieces of this length: vendors recommend 20 to 250 ms (Flux 80), each costs a message. ``finish`` sends the rest."""
 LONGEST_PIECE_MS = 500
 _SETTLED_MS = 1500
 """Final words followed by an end of speech are the last ones where our own end of speech comes within this time."""
 _SETTLE_S = 0.6
 """After ``finish``, final words without interim ones are taken for all there are."""
+_NO_WORDS_S = 1.2
+_WORDLESS_MS = 1500
+"""See ``_seems_wordless``."""
 _IDLE_KEEP_MS = 3000
 """While no utterance waits for words, only what a next one may begin with is kept."""
 _MOST_UTTERANCES = 32
@@ -522,7 +525,7 @@ class StreamedTranscription:
             if not ready:
                 if waited_s >= limits.recover_timeout_s:
                     self._fail(heard, "the connection was not restored in time")
-            elif heard.parts and not heard.pending and waited_s >= _SETTLE_S:
+            elif (heard.parts and not heard.pending and waited_s >= _SETTLE_S) or (waited_s >= _NO_WORDS_S and self._seems_wordless(heard)):
                 self._answer(heard)
             elif waited_s >= limits.final_timeout_s:
                 if self._heard_s >= heard.finished_s or heard.text:
@@ -549,6 +552,11 @@ class StreamedTranscription:
                 self.push(self._wire.filler)
             if (idle := self._wire.idle()) is not None:
                 self.socket.send(idle[0], text=idle[1])
+
+    def _seems_wordless(self, heard: _Utterance) -> bool:
+        """A vendor that says nothing of silence was told of a short sound, and said nothing: a cough. Of longer ones it is asked again."""
+        length_ms = (heard.end_ms or 0.0) - heard.begin_ms
+        return not self._wire.answers_silence and not heard.text and length_ms < _WORDLESS_MS
 
     def _replace(self, problem: str) -> None:
         self.socket.fail(Failure(ProviderTimeout(self._name, problem)))

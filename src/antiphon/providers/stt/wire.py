@@ -84,6 +84,8 @@ class Wire(Protocol):
     """Whether an interim segment that reaches the end of an utterance has all its words: for vendors that are asked for no finals."""
     talks_back: bool
     """Whether something is said of speech while it goes on, so that a vendor that says nothing is known to be dead."""
+    answers_silence: bool
+    """Whether ``finish`` is answered even where there was no word."""
     smallest_ms: int
     """A shorter piece of audio is not sent by itself."""
     quiet_after_s: float
