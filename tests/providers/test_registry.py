@@ -53,9 +53,7 @@ MINIMAL: dict[str, dict[str, object]] = {
             "openai",
             "openai-file",
             "assemblyai",
-            "elevenlabs",
             "soniox",
-            "cartesia",
         )
     },
 }

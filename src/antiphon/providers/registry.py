@@ -27,6 +27,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
         "openai": "antiphon.providers.stt.openai:OpenAISpeechToText",
         "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
+        "soniox": "antiphon.providers.stt.soniox:SonioxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {

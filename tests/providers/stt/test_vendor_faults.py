@@ -11,6 +11,7 @@ from tests.providers.fakes.assemblyai import FakeAssemblyAI
 from tests.providers.fakes.deepgram import FakeDeepgram, FakeFlux
 from tests.providers.fakes.openai import FakeOpenAI
 from tests.providers.fakes.server import KEY, FakeVendor
+from tests.providers.fakes.soniox import FakeSoniox
 from tests.providers.stt.vendor_calls import VendorCall
 
 from antiphon.providers.base import (
@@ -24,6 +25,7 @@ from antiphon.providers.stt.assemblyai import AssemblyAISpeechToText
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
 from antiphon.providers.stt.deepgram_flux import DeepgramFluxSpeechToText
 from antiphon.providers.stt.openai import OpenAISpeechToText
+from antiphon.providers.stt.soniox import SonioxSpeechToText
 from antiphon.providers.stt.streamed import StreamedSpeechToText, StreamLimits
 
 SAID = "i want a table for two on friday evening please"
@@ -43,6 +45,7 @@ VENDORS = {
     "deepgram-flux": Vendor(FakeFlux, DeepgramFluxSpeechToText),
     "assemblyai": Vendor(FakeAssemblyAI, AssemblyAISpeechToText),
     "openai": Vendor(FakeOpenAI, OpenAISpeechToText),
+    "soniox": Vendor(FakeSoniox, SonioxSpeechToText),
 }
 
 

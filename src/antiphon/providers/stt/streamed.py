@@ -525,7 +525,9 @@ class StreamedTranscription:
             if not ready:
                 if waited_s >= limits.recover_timeout_s:
                     self._fail(heard, "the connection was not restored in time")
-            elif (heard.parts and not heard.pending and waited_s >= _SETTLE_S) or (waited_s >= _NO_WORDS_S and self._seems_wordless(heard)):
+            elif (heard.parts and not heard.pending and waited_s >= _SETTLE_S) or (
+                waited_s >= _NO_WORDS_S and self._seems_wordless(heard)
+            ):
                 self._answer(heard)
             elif waited_s >= limits.final_timeout_s:
                 if self._heard_s >= heard.finished_s or heard.text:
