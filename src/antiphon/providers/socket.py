@@ -85,7 +85,7 @@ class SocketLimits:
         connection that was steady is replaced at once."""
         if failures == 0:
             return 0.0
-        return min(self.first_wait_s * 2.0 ** (failures - 1), self.max_wait_s) * (1 - chance / 2)
+        return min(self.first_wait_s * 2.0 ** min(failures - 1, 30), self.max_wait_s) * (1 - chance / 2)
 
 
 SocketEvent = Literal["connected", "refused", "lost", "gave_up"]
