@@ -14,6 +14,7 @@ What it keeps true, for recognisers and voices alike:
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import ssl
 from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, ProviderUnavailable
 
 log = structlog.get_logger(__name__)
+_picows_log = logging.getLogger("antiphon.providers.picows")
+_picows_log.setLevel(logging.WARNING)  # it reports each connection at INFO, with its address
 
 _REASON_CHARS = 160
 _COPIED_BYTES = 8 * 1024
@@ -303,7 +306,7 @@ class VendorSocket:
                     auto_ping_reply_timeout=limits.pong_timeout_s,
                     max_frame_size=limits.max_message_bytes,
                     max_redirects=0,
-                    logger_name="antiphon.providers",
+                    logger_name=_picows_log,
                 )
         except WSHandshakeError as error:
             raise _Refused(self._handshake_refused(error)) from None

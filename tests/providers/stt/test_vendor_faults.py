@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,3 +211,14 @@ async def test_a_call_that_ends_leaves_nothing_behind(line: Line) -> None:
     told = len(call.ear.events)
     await line.engine.close()
     assert len(call.ear.events) == told
+
+
+async def test_a_call_that_is_over_is_let_go_at_once(line: Line) -> None:
+    call = line.call()
+    await call.utter(1, "yes")
+    heard = weakref.ref(call.ear)
+    stream = call.stream
+    stream.close()
+    del call
+    assert heard() is None
+    assert stream.socket.is_ready is False

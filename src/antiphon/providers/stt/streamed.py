@@ -28,6 +28,7 @@ from antiphon.providers.base import (
     StreamInterrupted,
     StreamRestored,
     Transcribed,
+    TranscriptionEvent,
     TranscriptionFailed,
     TurnSignal,
 )
@@ -258,6 +259,7 @@ class StreamedTranscription:
         self._kept.clear()
         self._utterances.clear()
         self.socket.close(self._wire.goodbye())
+        self._on_event = _nobody  # the call is let go at once, though the closing handshake goes on
         self._on_close(self)
 
     # ------------------------------------------------------------------------------------------ the audio
@@ -562,6 +564,10 @@ class StreamedTranscription:
 
     def _replace(self, problem: str) -> None:
         self.socket.fail(Failure(ProviderTimeout(self._name, problem)))
+
+
+def _nobody(_event: TranscriptionEvent) -> None:
+    """Is told what nobody wants to know any more."""
 
 
 def _add(heard: _Utterance, segment: Segment, text: str, words: tuple[HeardWord, ...]) -> None:
