@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from tests.conversation.driver import CallDriver, connected
 
@@ -191,6 +193,37 @@ def test_a_score_that_does_not_name_its_words_counts_for_those_there_are() -> No
 
 def test_a_detector_that_never_answers_costs_nothing() -> None:
     assert closed_after(listening(DETECTED).caller_speaks("I want a pizza.")) == 400
+
+
+# ------------------------------------------------------------------------------------------------ a recogniser that listens for turns
+
+
+def test_an_end_that_the_recogniser_heard_shortens_the_wait_and_does_not_abolish_it() -> None:
+    call = listening(Endpointing()).caller_speaks("I want a pizza").happens(ev.VendorTurnSignal(1, "end", 0.8))
+    assert closed_after(call) == 400
+
+
+def test_words_that_plainly_go_on_still_count_against_it() -> None:
+    said = listening(Endpointing()).caller_speaks("I want a pizza").happens(ev.VendorTurnSignal(1, "end"))
+    trailing = listening(Endpointing()).caller_speaks("I want a pizza and").happens(ev.VendorTurnSignal(1, "end"))
+    assert closed_after(said) < closed_after(trailing) < 1500
+
+
+@pytest.mark.parametrize("kind", ["resumed", "start"])
+def test_an_end_that_is_taken_back_does_not_count(kind: Literal["resumed", "start"]) -> None:
+    call = listening(Endpointing()).caller_speaks("I want a pizza").happens(ev.VendorTurnSignal(1, "end"))
+    assert closed_after(call.happens(ev.VendorTurnSignal(1, kind))) == 1500
+
+
+def test_an_end_does_not_hold_for_speech_after_it() -> None:
+    call = listening(Endpointing()).caller_speaks("I want").happens(ev.VendorTurnSignal(1, "end"))
+    assert closed_after(call.caller_speaks("a pizza")) == 1500
+
+
+@pytest.mark.parametrize("utterance", [0, 2, 7])
+def test_an_end_of_another_utterance_says_nothing(utterance: int) -> None:
+    call = listening(Endpointing()).caller_speaks("I want a pizza").happens(ev.VendorTurnSignal(utterance, "end"))
+    assert closed_after(call) == 1500
 
 
 # ------------------------------------------------------------------------------------------------ silence in the call

@@ -4,6 +4,7 @@ witness say what must hold after every step."""
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -188,6 +189,11 @@ class Interleavings(RuleBasedStateMachine):
     def detector_answers(self, probability: float, told: bool) -> None:
         asked = self.call.all(do.ScoreTurn)[-1]
         self.call.happens(ev.EndOfTurnScored(asked.turn, probability, asked.text if told else ""))
+
+    @precondition(lambda self: self.call.utterance > 0)
+    @rule(back=st.integers(0, 1), kind=st.sampled_from(["start", "eager_end", "resumed", "end"]))
+    def vendor_signals(self, back: int, kind: Literal["start", "eager_end", "resumed", "end"]) -> None:
+        self.call.happens(ev.VendorTurnSignal(self.call.utterance - back, kind))
 
     @rule(words=WORDS, reply=st.booleans())
     def types(self, words: str, reply: bool) -> None:

@@ -58,6 +58,16 @@ def test_other_words_drop_the_guess_and_other_punctuation_does_not() -> None:
     assert call.only(do.ReplyAdopted).reply == 2
 
 
+def test_a_recogniser_that_expects_the_end_allows_a_guess_at_once_and_takes_it_back() -> None:
+    call = connected().caller_speaks("When are you open")
+    assert not call.all(do.StartReply)
+    call.happens(ev.VendorTurnSignal(1, "eager_end", 0.5))
+    assert call.asked.speculative
+    call.happens(ev.VendorTurnSignal(1, "resumed"))
+    assert call.only(do.CancelReply) == do.CancelReply(1)
+    assert not call.all(do.TurnClosed)
+
+
 def test_tools_are_not_run_for_a_guess() -> None:
     call = guessing(connected(tools=[ToolSpec("look_up")])).model_asks_for("look_up").model_is_done()
     assert not call.all(do.RunTool)

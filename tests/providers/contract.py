@@ -46,9 +46,13 @@ class Ear:
         self._changed.set()
 
     @property
-    def answers(self) -> list[TranscriptionEvent]:
+    def answers(self) -> list[Transcribed | TranscriptionFailed]:
         """Finals and failures."""
-        return [event for event in self.events if isinstance(event, TranscriptionFailed) or event.final]
+        return [
+            each
+            for each in self.events
+            if isinstance(each, TranscriptionFailed) or (isinstance(each, Transcribed) and each.final)
+        ]
 
     @property
     def answered(self) -> list[int]:
@@ -58,7 +62,7 @@ class Ear:
     def partials(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Transcribed) and not event.final]
 
-    async def wait_for(self, count: int) -> list[TranscriptionEvent]:
+    async def wait_for(self, count: int) -> list[Transcribed | TranscriptionFailed]:
         """The answers, as soon as there are ``count``."""
         async with asyncio.timeout(PATIENCE_S):
             while len(self.answers) < count:

@@ -43,7 +43,20 @@ def test_an_option_that_does_not_fit(options: dict[str, object], field: str) -> 
     assert error.value.field == field
 
 
-MINIMAL: dict[str, dict[str, object]] = {"workflow": {"workflow": {}}}
+MINIMAL: dict[str, dict[str, object]] = {
+    "workflow": {"workflow": {}},
+    **{
+        vendor: {"api_key": "k"}
+        for vendor in (
+            "deepgram",
+            "deepgram-flux",
+            "openai",
+            "openai-file",
+            "assemblyai",
+            "soniox",
+        )
+    },
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,8 +14,11 @@ from antiphon.providers.base import (
     EXPECTED_ANSWER_COMPLETE,
     ExpectedAnswers,
     OnTranscription,
+    StreamInterrupted,
+    StreamRestored,
     Transcribed,
     TranscriptionFailed,
+    TurnSignal,
 )
 from antiphon.session.listening import Listening
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -139,6 +142,19 @@ def test_an_engine_that_wants_everything_gets_everything_once() -> None:
             ears.begin()
         ears.hear(frame(number), number * 20)
     assert b"".join(audio for kind, audio in recogniser.told if kind == "push") == b"".join(map(frame, range(4)))  # type: ignore[misc]
+
+
+def test_a_recognisers_opinion_of_the_turn_is_handed_on_and_a_broken_connection_is_counted() -> None:
+    recogniser, told = Recogniser(), list[tuple[str, str]]()
+    fed: list[ev.Event] = []
+    line = CallerLine(TELEPHONE)
+    ears = Listening(recogniser, TELEPHONE, line, PREROLL_MS, fed.append, lambda name, why: told.append((name, why)))
+    ears.begin()
+    recogniser.say(TurnSignal(1, "eager_end", 0.4))
+    recogniser.say(StreamInterrupted("the connection was lost"))
+    recogniser.say(StreamRestored(400))
+    assert fed == [ev.VendorTurnSignal(1, "eager_end", 0.4)]
+    assert told == [("notes", "the connection was lost")]
 
 
 def test_a_format_the_engine_takes_is_passed_on_untouched() -> None:

@@ -17,6 +17,7 @@ from antiphon.providers.base import (
     SpeechToTextStream,
     Transcribed,
     TranscriptionEvent,
+    TranscriptionFailed,
 )
 from antiphon.vocabulary import TELEPHONE
 
@@ -139,8 +140,10 @@ class RecognisedWords:
             if not event.final:
                 return
             self._show("agent", event.text or "(not understood)")
-        else:
+        elif isinstance(event, TranscriptionFailed):
             self._show("agent", f"(not transcribed: {event.problem})")
+        else:
+            return
         self._pending.discard(event.utterance)
         if not self._pending:
             self._settled.set()

@@ -6,7 +6,7 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
-from antiphon.conversation.endpointing import INCOMPLETE, completeness, required_silence_ms
+from antiphon.conversation.endpointing import INCOMPLETE, VENDOR_END, completeness, required_silence_ms
 from antiphon.conversation.interruption import Interruption
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
@@ -58,6 +58,7 @@ class CallerSide:
         turn.silence_ms = 0
         turn.waiting_for_final_since_ms = None
         turn.words_changed()
+        turn.speech_goes_on()
         self._watched_ms = 0
         self._committed = False
         if self._s.user.state is not User.SPEAKING:
@@ -147,6 +148,19 @@ class CallerSide:
         turn = self._s.turn
         if turn is not None and turn.number == event.turn and (not event.text or same_words(event.text, turn.text)):
             turn.detector, turn.detector_busy = event.probability, False
+
+    def vendor_signalled(self, event: ev.VendorTurnSignal) -> None:
+        """A recogniser's opinion of the open turn. Its words and the silence still count: it is evidence, and not a verdict."""
+        turn = self._s.turn
+        if turn is None or event.utterance not in turn.utterances:
+            return
+        if event.kind == "end":
+            turn.vendor_end, turn.may_guess = VENDOR_END, True
+        elif event.kind == "eager_end":
+            turn.may_guess = True
+        else:
+            turn.speech_goes_on()
+            self._agent.drop_guess()
 
     def _turn_of(self, utterance: int) -> Turn | None:
         """The open turn, where this utterance belongs to it. With push-to-talk, words themselves open the turn."""
@@ -316,7 +330,7 @@ class CallerSide:
             self._s.reply is not None
             or not policy.endpointing.speculative_reply
             or not policy.reply_on_turn_end
-            or turn.silence_ms < policy.endpointing.speculate_after_ms
+            or (turn.silence_ms < policy.endpointing.speculate_after_ms and not turn.may_guess)
             or turn.speculations >= policy.endpointing.max_speculations
             or not words_of(turn.text)
             or (turn.interrupting and self._only_announces(turn))

@@ -12,6 +12,8 @@ from antiphon.conversation.words import is_number, strip_phrases, words_of
 
 COMPLETE = 0.95
 """A recogniser wrote a full stop, or a grammar of expected answers matched whole."""
+VENDOR_END = 0.9
+"""A recogniser that listens for turns says that this one is over: nearly as good as a full stop."""
 NUMBER = 0.6
 UNKNOWN = 0.3
 """Words, and nothing that says whether more will come."""

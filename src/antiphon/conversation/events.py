@@ -145,6 +145,17 @@ class TranscriptFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorTurnSignal:
+    """What a recogniser that listens for turns thinks: the caller has begun, has probably finished (``eager_end``: a reply may be
+    prepared), goes on all the same (``resumed``), has finished (``end``)."""
+
+    utterance: int
+    """The utterance it was heard in or after."""
+    kind: Literal["start", "eager_end", "resumed", "end"]
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EndOfTurnScored:
     """A turn detector's answer for the open turn: probability that the caller has finished."""
 
@@ -382,7 +393,7 @@ class ToolFailed:
 Event = (
     CallConnected | ClientReady | CallDropped | EndRequested | PolicyChanged | InstructionsChanged | ToolsChanged
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
-    | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed
+    | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
     | PlaybackTruncated | SayRequested
     | ReplyText | ReplyPaused | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed

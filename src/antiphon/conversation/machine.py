@@ -412,6 +412,7 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.TranscriptChanged: lambda it, event: it._caller.transcript_changed(event),
     ev.TranscriptFinal: lambda it, event: it._caller.transcript_final(event),
     ev.TranscriptFailed: lambda it, event: it._caller.transcript_failed(event),
+    ev.VendorTurnSignal: lambda it, event: it._caller.vendor_signalled(event),
     ev.EndOfTurnScored: lambda it, event: it._caller.scored(event),
     ev.DtmfPressed: Conversation._dtmf_pressed,
     ev.TurnCommitted: lambda it, event: it._caller.committed(event),

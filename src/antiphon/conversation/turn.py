@@ -42,6 +42,10 @@ class Turn:
     """Silence at which it was last asked about exactly these words."""
     detector_busy: bool = False
     """It has been asked and has not answered."""
+    vendor_end: float | None = None
+    """How sure it is that the turn is over because a recogniser has said so; None where it has not, or speech went on."""
+    may_guess: bool = False
+    """A recogniser thinks that the turn is probably over: a reply may be prepared before silence says as much."""
     speculations: int = 0
     silence_began_ms: int = 0
     """Session clock at the moment the present silence began."""
@@ -76,11 +80,16 @@ class Turn:
 
     @property
     def evidence(self) -> float | None:
-        """What a detector or a grammar says of the words so far: the last utterance's own score, else the detector's."""
+        """What is said of the words so far: the last utterance's own score (a grammar's), else a recogniser's that listens for turns, else
+        the detector's."""
         last = next(reversed(self.utterances.values()), None)
         if last is not None and last.complete is not None and last.final:
             return last.complete
-        return self.detector
+        return self.vendor_end if self.vendor_end is not None else self.detector
+
+    def speech_goes_on(self) -> None:
+        """What was said of its end does not hold."""
+        self.vendor_end, self.may_guess = None, False
 
     def words_changed(self) -> None:
         """What was said of the words before does not hold for these."""

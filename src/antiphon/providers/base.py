@@ -69,6 +69,16 @@ class VoiceActivityModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A recognised word. Its times are positions, in ms, in all the audio that was pushed to the stream."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribed:
     """Words for one utterance. Partials may change; exactly one final (or failure) ends an utterance."""
 
@@ -80,6 +90,10 @@ class Transcribed:
     """0…1 where the engine knows."""
     expected: bool | None = None
     """Whether it is one of the expected answers, and not other words; None where the engine knows no difference."""
+    words: tuple[HeardWord, ...] = ()
+    """Empty where the engine does not time them."""
+    language: str = ""
+    """The language heard (BCP 47), where the engine tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +104,40 @@ class TranscriptionFailed:
     problem: str
 
 
+TurnSignalKind = Literal["start", "eager_end", "resumed", "end"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSignal:
+    """What an engine that listens for turns thinks of the floor. It is evidence beside others: the conversation decides.
+
+    ``eager_end``: the caller has probably finished, so that a reply may be prepared; ``resumed``: no, they go on; ``end``: they have.
+    """
+
+    utterance: int
+    """The utterance it was heard in or after."""
+    kind: TurnSignalKind
+    confidence: float | None = None
+    """0…1 where the engine knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInterrupted:
+    """The way to the engine broke. It is being mended and the audio is kept meanwhile; ``lasting``: it is not, for now."""
+
+    problem: str
+    lasting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRestored:
+    """The way to the engine is open again, and has been given ``replayed_ms`` of audio once more."""
+
+    replayed_ms: int
+
+
 Partials = Literal["none", "doubtful", "reliable"]
-TranscriptionEvent = Transcribed | TranscriptionFailed
+TranscriptionEvent = Transcribed | TranscriptionFailed | TurnSignal | StreamInterrupted | StreamRestored
 OnTranscription = Callable[[TranscriptionEvent], None]
 
 

@@ -22,6 +22,12 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "stt": {
         "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
+        "assemblyai": "antiphon.providers.stt.assemblyai:AssemblyAISpeechToText",
+        "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
+        "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
+        "openai": "antiphon.providers.stt.openai:OpenAISpeechToText",
+        "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
+        "soniox": "antiphon.providers.stt.soniox:SonioxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {

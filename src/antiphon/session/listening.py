@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from antiphon.audio.convert import converter
-from antiphon.conversation.events import Event, TranscriptChanged, TranscriptFailed, TranscriptFinal
+from antiphon.conversation.events import (
+    Event,
+    TranscriptChanged,
+    TranscriptFailed,
+    TranscriptFinal,
+    VendorTurnSignal,
+)
 from antiphon.media.line import CallerLine
 from antiphon.providers.base import (
     ExpectedAnswers,
     SpeechToText,
     SpeechToTextStream,
+    StreamInterrupted,
     Transcribed,
     TranscriptionEvent,
+    TranscriptionFailed,
+    TurnSignal,
 )
 from antiphon.vocabulary import AudioFormat, Encoding
 
@@ -131,17 +140,25 @@ class Listening:
         self._stt = _Deaf()
 
     def _on_transcription(self, event: TranscriptionEvent) -> None:
-        if not isinstance(event, Transcribed):
+        if isinstance(event, Transcribed):
+            self._hear_words(event)
+        elif isinstance(event, TranscriptionFailed):
             self._on_failure(self._name, event.problem)
             self._feed(TranscriptFailed(event.utterance))
-        elif event.final:
-            complete = None
-            if event.text:
-                self._heard = f"{self._heard} {event.text}"[-_REMEMBERED_CHARS:]
-                complete = self._answers.completeness(self._heard, matched=event.expected is not False)
-            self._feed(TranscriptFinal(event.utterance, event.text, complete, event.confidence))
-        else:
+        elif isinstance(event, TurnSignal):
+            self._feed(VendorTurnSignal(event.utterance, event.kind, event.confidence))
+        elif isinstance(event, StreamInterrupted):  # the words come later, or fail: the conversation is told then
+            self._on_failure(self._name, event.problem)
+
+    def _hear_words(self, event: Transcribed) -> None:
+        if not event.final:
             self._feed(TranscriptChanged(event.utterance, event.text))
+            return
+        complete = None
+        if event.text:
+            self._heard = f"{self._heard} {event.text}"[-_REMEMBERED_CHARS:]
+            complete = self._answers.completeness(self._heard, matched=event.expected is not False)
+        self._feed(TranscriptFinal(event.utterance, event.text, complete, event.confidence))
 
 
 class _Deaf:

@@ -21,6 +21,7 @@ from antiphon.providers.base import (
     SpeechToTextStream,
     Transcribed,
     TranscriptionEvent,
+    TranscriptionFailed,
 )
 from antiphon.session.listening import TRANSCRIPTION_FAILED
 from antiphon.surfaces.realtime.kept import KeptBytes
@@ -114,7 +115,7 @@ class SpokenItems:
             if isinstance(event, Transcribed):
                 if event.final:
                     self._finish(recording, event.text)
-            else:
+            elif isinstance(event, TranscriptionFailed):
                 self._fail(recording, stt.name, TRANSCRIPTION_FAILED)
 
         try:
