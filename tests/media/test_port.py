@@ -39,6 +39,7 @@ class LoudnessModel:
 
 class Tap:
     wants_audio = True
+    busy = False
 
     def __init__(self) -> None:
         self.audio = b""

@@ -55,6 +55,8 @@ class Recogniser:
 
 
 class Stream:
+    behind = False
+
     def __init__(self, told: list[tuple[str, object]]) -> None:
         self.told = told
 
