@@ -237,7 +237,9 @@ async def test_the_address_that_is_told_answers(tmp_path: Path, host: str, addre
     async with running_server(settings_for(tmp_path, host=host)) as (antiphon, client):
         assert antiphon.settings.own_url.startswith(f"{address}:")
         assert (await client.get(f"{antiphon.settings.own_url}/healthz")).status_code == 200
-        assert (await client.get(antiphon.talk_url.replace("localhost", "127.0.0.1"))).status_code == 200
+        assert (
+            await client.get(antiphon.talk_address.replace("localhost", "127.0.0.1"), follow_redirects=True)
+        ).status_code == 200
         report = await place_call(antiphon.settings.own_url, line())
         assert not report.failed
 

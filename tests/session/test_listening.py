@@ -206,7 +206,7 @@ def test_a_failure_is_counted_under_the_recogniser_it_happened_in() -> None:
     recogniser.say(TranscriptionFailed(1, "gone"))
     ears.replace(other)
     other.say(TranscriptionFailed(2, "gone"))
-    assert counted == [("notes", "transcription_failed"), ("other", "transcription_failed")]
+    assert counted == [("notes", "gone"), ("other", "gone")]
 
 
 @pytest.mark.parametrize(

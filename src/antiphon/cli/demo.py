@@ -35,6 +35,7 @@ from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
 from antiphon.cli.values import PATH
+from antiphon.conversation.events import ToolFinished
 from antiphon.errors import AntiphonError, ProviderUnavailable
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
@@ -76,6 +77,8 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
     output.mkdir(parents=True, exist_ok=True)
     data_dir = output / "server"
     before = set(data_dir.glob("calls/*.jsonl"))
+    for book in data_dir.glob("bookings.sqlite3*"):  # of a demo before this one, whose appointment would be in the way
+        book.unlink()
     token = secrets.token_hex(16)
     url = f"http://127.0.0.1:{port}"
     async with _server(port, data_dir, token):
@@ -128,7 +131,12 @@ def _outcomes(log: EventLog) -> list[Outcome]:
     ]
     cut = [fields for name, fields in actions if name == "InterruptionConfirmed"]
     held = [fields for name, fields in actions if name == "InterruptionDismissed"]
-    booked = [fields for name, fields in actions if name == "RunTool"]
+    done = {
+        entry.event.tool_call_id
+        for entry in log.entries
+        if isinstance(entry.event, ToolFinished) and '"booked": true' in entry.event.content
+    }
+    booked = [fields for name, fields in actions if name == "RunTool" and fields["call"]["id"] in done]
     difference = replay(log)
     return [
         Outcome(

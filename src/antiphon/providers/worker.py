@@ -37,7 +37,7 @@ from antiphon.providers.worker_frames import Frame
 
 __all__ = ["MAX_UNSENT_BYTES", "OnFrame", "OnLost", "PoolHealth", "WorkerPool", "WorkerStream"]
 
-READY_TIMEOUT_S = 20.0
+READY_TIMEOUT_S = 60.0
 """From the start of a process until it says what it can do, and from there until it has loaded everything."""
 FIRST_DELAY_S = 0.1
 LONGEST_DELAY_S = 30.0

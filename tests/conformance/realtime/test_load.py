@@ -116,7 +116,7 @@ async def test_a_client_that_does_not_read_costs_little(
     server: Server, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An hour of speech, made at once for a client that takes nothing: what waits is bounded, and in the end the client is given up."""
-    monkeypatch.setattr(listener, "LIMITS", replace(listener.LIMITS, write_stall_ms=1500))
+    monkeypatch.setattr(listener.RealtimeListener, "LIMITS", replace(listener.LIMITS, write_stall_ms=1500))
     stage.says("a very long answer " * 4000)
     address = f"ws://127.0.0.1:{server.port}/v1/realtime?model=gpt-realtime"
     headers = {"Authorization": f"Bearer {server.key}"}

@@ -107,7 +107,7 @@ async def test_on_a_full_disk_it_is_said_that_no_key_can_be_kept(
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
         await enter(antiphon, client)
 
-        def full(*given: object) -> None:
+        def full(*given: object, **named: object) -> None:
             raise failure
 
         monkeypatch.setattr(antiphon.client_secrets, "create", full)
@@ -212,7 +212,7 @@ async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: p
     ("given", "url"),
     [
         ({"host": "127.0.0.1"}, "http://localhost:8080/talk"),
-        ({"host": "::1"}, "http://localhost:8080/talk"),
+        ({"host": "::1"}, "http://[::1]:8080/talk"),
         ({"host": "0.0.0.0"}, "http://localhost:8080/talk"),
         ({"public_url": "https://voice.example"}, "https://voice.example/talk"),
         ({"realtime": {"talk_page": "off"}}, ""),

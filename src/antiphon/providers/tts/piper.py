@@ -126,7 +126,7 @@ class PiperTextToSpeech:
         )
         try:
             fields = {
-                "text": request.text,
+                "text": _ended(request.text),
                 "voice": request.voice,
                 "speed": min(max(request.speed, SLOWEST), FASTEST),
                 "encoding": request.audio.encoding,
@@ -155,3 +155,9 @@ def _speakers(description: Path) -> list[str]:
         return list(orjson.loads(description.read_bytes()).get("speaker_id_map") or {})
     except (OSError, ValueError, AttributeError, TypeError):
         return []
+
+
+def _ended(text: str) -> str:
+    """The voice swallows the end of what ends in nothing ("goodbye" is heard as "to buy"): a statement ends with a full stop."""
+    whole = text.rstrip()
+    return f"{whole}." if whole[-1:].isalnum() else text
