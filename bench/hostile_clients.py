@@ -2,8 +2,8 @@
 
     python bench/hostile_clients.py --port 8080 --seconds 600 --key sk-… --revoked sk-… --udp 42000 42099
 
-Each kind goes on for the whole time, beginning again whenever it is refused or thrown out. What each has done is written as one JSON object:
-``{kind: {"acts": …, "refused": …}}``. A kind without an act has attacked nobody, and the soak says so.
+Each kind goes on for the whole time, beginning again whenever it is refused or thrown out. What each has done is written as one JSON
+object: ``{kind: {"acts": …, "refused": …}}``. A kind without an act has attacked nobody, and the soak says so.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ async def heads_without_end(server: Server, deeds: Deeds) -> None:
             writer.write(b"a:b\r\n" * 10_000)
             deeds.acts += 1
             await writer.drain()
+            await asyncio.sleep(0.01)
     finally:
         writer.close()
 

@@ -1,9 +1,10 @@
-"""Whether anybody hurts anybody else: telephone calls beside one hostile client of each kind (``hostile_clients.py``), and what the calls lost.
+"""Whether anybody hurts anybody else: telephone calls beside one hostile client of each kind, and what the calls lost.
 
     python bench/hostile_soak.py --calls 20 --seconds 600 [--speech FOLDER] [--json FILE]
 
-The calls have scripted engines, as in ``antiphon bench``, so that whatever they lose is the server's doing. Ends with status 1 when a budget
-is broken, with 2 when the run says nothing (the callers' own frames left late, or an attacker never acted).
+The clients are those of ``hostile_clients.py``. The calls have scripted engines, as in ``antiphon bench``, so that whatever they lose is
+the server's doing. Ends with status 1 when a budget is broken, with 2 when the run says nothing (the callers' own frames left late, or an
+attacker never acted).
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ class TwilioMediaListener(MediaListener):
             self.violate(1008, "no start")
 
     def ponged(self) -> None:
-        """The caller's side is there and has sent no audio: what it did not send was silence, so that turns close and holds are resolved."""
+        """The caller's side is there and has sent no audio: what it did not send was silence. So turns close and holds are resolved."""
         now_ms, hear = self._watch.clock.now_ms(), self._hear
         # Before the first audio nothing is assumed: a stream that never has any is the session's to end (``no_audio_timeout_ms``).
         if hear is None or not self._media_end_ms or self._order.end_ms != self._media_end_ms:
