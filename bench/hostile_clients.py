@@ -86,7 +86,7 @@ async def listen(session: ClientConnection) -> None:
 
 
 async def _as_visitor(server: Server, act: Callable[[ClientConnection], Awaitable[None]]) -> None:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30.0) as client:
         token = await server.secret(client)
     async with server.session(token) as session, asyncio.TaskGroup() as group:
         reading = group.create_task(listen(session))
@@ -128,7 +128,7 @@ async def idle_connections(server: Server, deeds: Deeds) -> None:
 async def forged_webhooks(server: Server, deeds: Deeds) -> None:
     form = urlencode({f"field{number}": "x" * 100 for number in range(400)})
     headers = {"content-type": "application/x-www-form-urlencoded", "x-twilio-signature": "forged"}
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30.0) as client:
         for _ in range(100):
             answer = await client.post(f"{server.http}/twilio/voice", content=form, headers=headers)
             deeds.acts += 1
@@ -201,7 +201,7 @@ async def offers_that_never_connect(server: Server, deeds: Deeds) -> None:
         offer = (await peer.createOffer()).sdp
     finally:
         await peer.close()
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30.0) as client:
         token = await server.secret(client)
         headers = {"Authorization": f"Bearer {token}", "content-type": "application/sdp"}
         for _ in range(40):

@@ -3,8 +3,8 @@
     python bench/hostile_soak.py --calls 20 --seconds 600 [--speech FOLDER] [--json FILE]
 
 The clients are those of ``hostile_clients.py``. The calls have scripted engines, as in ``antiphon bench``, so that whatever they lose is
-the server's doing. Ends with status 1 when a budget is broken, with 2 when the run says nothing (the callers' own frames left late, or an
-attacker never acted).
+the server's doing. Ends with status 1 when a budget is broken, with 2 when the run says nothing: the callers' own frames left late, an
+attacker never acted, or the control, some seconds without attackers before, broke a budget as well.
 """
 
 from __future__ import annotations
@@ -128,8 +128,10 @@ class Soaked:
         return found
 
 
-async def soak(turns: Workload, calls: int, seconds: float, scratch: Path, cores: Cores) -> Soaked:
-    """One server. Raises BenchFailed."""
+async def soak(
+    turns: Workload, calls: int, seconds: float, scratch: Path, cores: Cores, *, attacked: bool = True
+) -> Soaked:
+    """One server. Not ``attacked``: the control, what this machine takes from the calls without anybody hostile. Raises BenchFailed."""
     target = Target("hostile", settings=SETTINGS)
     async with target.running(cores.server, scratch) as server, http_client() as client:
         held = _prepare(server)
@@ -141,7 +143,11 @@ async def soak(turns: Workload, calls: int, seconds: float, scratch: Path, cores
         fleet.reset_lateness()
         before, memory_before = await _counters(server, client), _own_mib(server)
         from_wall_ms = wall_ms()
-        attacks, kills, busiest = await _attacked(server, held, seconds, cores)
+        attacks, kills, busiest = {}, 0, memory_before
+        if attacked:
+            attacks, kills, busiest = await _attacked(server, held, seconds, cores)
+        else:
+            await asyncio.sleep(seconds)
         span = Span(from_wall_ms, wall_ms())
         send_late_ms = fleet.send_lateness.percentile(0.99) or 0.0
         after = await _counters(server, client)
@@ -280,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--control", type=float, default=30.0, help="So many seconds without attackers before; 0: none")
     parser.add_argument("--speech", type=Path, default=Path(__file__).parent.parent / "tests" / "data" / "speech")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -287,12 +294,23 @@ def main() -> None:
     cores = divide_cores()
     pin(0, cores.callers)
     with TemporaryDirectory(prefix="antiphon-hostile-") as scratch:
+        control = None
+        if given.control:
+            control = asyncio.run(soak(turns, given.calls, given.control, Path(scratch), cores, attacked=False))
         soaked = asyncio.run(soak(turns, given.calls, given.seconds, Path(scratch), cores))
-    document = asdict(soaked) | {"broken_budgets": soaked.broken_budgets(), "doubts": soaked.doubts()}
+    doubts = soaked.doubts()
+    if control is not None and (harmed := control.broken_budgets()):
+        doubts.append(f"without attackers, too: {'; '.join(harmed)}")
+    document = {
+        **asdict(soaked),
+        "broken_budgets": soaked.broken_budgets(),
+        "doubts": doubts,
+        "control": control and asdict(control),
+    }
     print(json.dumps(document, indent=1))
     if given.json is not None:
         given.json.write_text(json.dumps(document, indent=1) + "\n")
-    sys.exit(1 if soaked.broken_budgets() else 2 if soaked.doubts() else 0)
+    sys.exit(2 if doubts else 1 if soaked.broken_budgets() else 0)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from antiphon.errors import ProviderError
 from antiphon.providers.base import CallContext, ModelDelta, ModelRequest, SpeechChunk, SpeechRequest
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
 from antiphon.session.event_log import read_event_log
-from antiphon.session.replay import outcomes, replay
+from antiphon.session.replay import replay
+from antiphon.session.what_if import compared, outcomes
 from antiphon.vocabulary import TELEPHONE, EndReason, Message, ToolCall, ToolSpec
 
 LONG = "I can tell you a great many things about this, and all of them take a while to say."
@@ -365,12 +366,12 @@ def test_the_event_log_of_a_call_replays_identically_and_answers_what_if(tmp_pat
     log = read_event_log(tmp_path / "call-1.jsonl")
     assert log.ended == EndReason.CUSTOMER_ENDED
     assert replay(log) is None
-    was = outcomes(log, log.header.policy)
+    was = outcomes(log)
     strict = Policy(
         endpointing=log.header.policy.endpointing, barge_in=BargeIn(num_words=9), greeting=log.header.policy.greeting
     )
-    assert outcomes(log, strict) != was
-    assert outcomes(log, log.header.policy) == was
+    assert compared(log, strict) != was
+    assert compared(log, log.header.policy) == was
 
 
 def test_speech_without_words_is_answered_and_not_for_ever() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.conversation.driver import CallDriver, connected
 
 from antiphon.conversation import actions as do
@@ -125,3 +126,24 @@ def test_a_guess_is_dropped_when_the_policy_no_longer_wants_replies() -> None:
     call = guessing().policy_is(Policy(reply_on_turn_end=False)).passes(400)
     assert call.only(do.CancelReply).reply == 1
     assert call.only_said_by_caller() == ["When are you open?"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ev.PolicyChanged(Policy(output="text")),
+        ev.InstructionsChanged("Be brief."),
+        ev.ToolsChanged((ToolSpec("look_up"),)),
+        ev.MessageAdded(Message("user", "By the way.", id="item-1")),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_a_guess_made_before_something_changed_is_not_spoken(changed: ev.Event) -> None:
+    """What it was asked from is compared, whatever the change: a session that now writes got a spoken answer."""
+    call = guessing().model_says(LONG, done=False).happens(changed)
+    assert call.all(do.CancelReply) == [do.CancelReply(1)]
+    call.passes(600)
+    assert [adopted.reply for adopted in call.all(do.ReplyAdopted)] == [2], "another one was begun at once"
+    if isinstance(changed, ev.PolicyChanged):
+        call.model_says("We are open.")
+        assert [spoken.reply for spoken in call.all(do.Speak)] == [1], "a reply that is written is not spoken"

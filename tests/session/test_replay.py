@@ -12,7 +12,8 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
 from antiphon.errors import ConfigurationError
 from antiphon.session.event_log import EventLog, read_event_log
-from antiphon.session.replay import changed_policy, outcomes, replay
+from antiphon.session.replay import changed_policy, replay
+from antiphon.session.what_if import compared, outcomes, outcomes_under
 from antiphon.vocabulary import Message
 
 
@@ -86,8 +87,8 @@ def test_a_log_without_an_end_replays_as_far_as_it_goes(log: EventLog) -> None:
 # ------------------------------------------------------------------------------------------------ what if
 
 
-def test_outcomes_under_its_own_policy_tell_the_turns_as_they_were(log: EventLog) -> None:
-    turns = outcomes(log, log.header.policy)
+def test_outcomes_tell_the_turns_as_they_were(log: EventLog) -> None:
+    turns = outcomes(log)
     assert [(turn.fate, turn.text) for turn in turns] == [
         ("dropped", "mm-hm"),
         ("answered", "wait stop what is the price"),
@@ -97,29 +98,62 @@ def test_outcomes_under_its_own_policy_tell_the_turns_as_they_were(log: EventLog
     assert turns[1].interrupted_reply == 1
     closed = log.entries[first(log, "TurnClosed")]
     assert turns[1].closed_ms == closed.now_ms - log.header.started_ms
-    assert len(turns[1].replies) == 1
 
 
-def test_a_longer_wait_closes_the_turn_later(log: EventLog) -> None:
-    was = outcomes(log, log.header.policy)[1]
-    would = outcomes(log, changed_policy(log.header.policy, {"endpointing.silence_ms": "500"}))[1]
-    # The log holds no audio: under the new policy the silence is looked for when something happens, or after the stall grace.
-    assert would.closed_ms > was.closed_ms
+def test_under_its_own_policy_nothing_would_have_changed(log: EventLog) -> None:
+    assert compared(log, log.header.policy) == outcomes(log)
+    modelled = outcomes_under(log, log.header.policy)
+    assert [(turn.fate, turn.text, turn.interrupted_reply) for turn in modelled] == [
+        (turn.fate, turn.text, turn.interrupted_reply) for turn in outcomes(log)
+    ]
+    for was, again in zip(outcomes(log), modelled, strict=True):
+        assert abs(was.closed_ms - again.closed_ms) <= 40, "the model is right to two beats"
+
+
+@pytest.mark.parametrize("silence_ms", [200, 350, 500, 3000])
+def test_a_turn_closes_so_much_sooner_or_later_as_its_wait_is_shorter_or_longer(log: EventLog, silence_ms: int) -> None:
+    was = outcomes(log)
+    would = compared(log, changed_policy(log.header.policy, {"endpointing.silence_ms": str(silence_ms)}))
+    assert [(turn.fate, turn.text) for turn in would] == [(turn.fate, turn.text) for turn in was]
+    # Shorter than the VAD's hangover and the recogniser's last word it cannot be.
+    expected_ms = max(silence_ms - log.header.policy.endpointing.silence_ms, -100)
+    assert would[1].closed_ms - was[1].closed_ms == pytest.approx(expected_ms, abs=40)
+    assert would[2].closed_ms == was[2].closed_ms, "a key waits for no silence"
+
+
+def test_what_moves_no_turn_changes_none(log: EventLog) -> None:
+    for setting in ("endpointing.speculative_reply", "silence.idle_reply"):
+        tried = changed_policy(log.header.policy, {setting: "false"})
+        assert compared(log, tried) == outcomes(log), setting
+
+
+def test_without_barge_in_the_caller_is_answered_when_the_reply_has_been_played(log: EventLog) -> None:
+    was = outcomes(log)
+    would = compared(log, changed_policy(log.header.policy, {"barge_in.enabled": "false"}))
+    assert would[1].interrupted_reply is None
+    assert (would[1].fate, would[1].text) == ("answered", was[1].text)
+    assert would[1].closed_ms > was[1].closed_ms
 
 
 TIMID = {"barge_in.num_words": "9", "barge_in.voice_alone_ms": "9000", "barge_in.interruption_phrases": "[]"}
 
 
 def test_a_barge_in_that_needs_more_words_is_none(log: EventLog) -> None:
-    would = outcomes(log, changed_policy(log.header.policy, TIMID))
+    would = compared(log, changed_policy(log.header.policy, TIMID))
     assert would[1].interrupted_reply is None
+    assert would[1].fate == "dropped"
+
+
+def test_push_to_talk_never_closes_a_turn_by_silence(log: EventLog) -> None:
+    would = outcomes_under(log, changed_policy(log.header.policy, {"endpointing.mode": "manual"}))
+    assert would[1].fate != "answered"
 
 
 def test_changes_of_policy_in_the_log_do_not_undo_the_one_that_is_tried(log: EventLog) -> None:
     entries = list(log.entries)
     entries.insert(1, dataclasses.replace(entries[0], event=ev.PolicyChanged(log.header.policy), actions=[]))
     tried = changed_policy(log.header.policy, TIMID)
-    assert outcomes(dataclasses.replace(log, entries=entries), tried) == outcomes(log, tried)
+    assert compared(dataclasses.replace(log, entries=entries), tried) == compared(log, tried)
 
 
 # ------------------------------------------------------------------------------------------------ naming a policy

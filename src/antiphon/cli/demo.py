@@ -41,7 +41,7 @@ from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
 
 CONVERSATION = "conversation.wav"
-_START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 120.0
 _LINE_NOISE_DBFS = -55.0
 
 

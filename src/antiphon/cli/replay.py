@@ -16,8 +16,9 @@ from antiphon.caller.tables import show_table
 from antiphon.cli.values import PATH
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.session.event_log import EventLog, read_event_log
-from antiphon.session.replay import Difference, TurnOutcome, changed_policy, outcomes
+from antiphon.session.replay import Difference, changed_policy
 from antiphon.session.replay import replay as run_again
+from antiphon.session.what_if import TurnOutcome, compared, outcomes
 
 _SHOWN = 20
 
@@ -75,23 +76,25 @@ def _show(out: Console, difference: Difference) -> None:
 
 
 def _compare(out: Console, log: EventLog, settings: dict[str, str]) -> None:
-    before = outcomes(log, log.header.policy)
-    after = outcomes(log, changed_policy(log.header.policy, settings))
+    policy = changed_policy(log.header.policy, settings)
+    before, after = outcomes(log), compared(log, policy)
     table = Table("turn", "as it was", "as it would have been", title="What would have changed")
     changed = 0
-    for was, would in zip_longest(before, after):
+    for was, would in zip(before, after, strict=True):
         if was != would:
             changed += 1
-            table.add_row(str((was or would).turn if was or would else ""), _told(was), _told(would))
+            table.add_row(str(was.turn), _told(was), _told(would))
     if changed:
         show_table(out, table)
-    out.print(f"{changed} of {max(len(before), len(after))} turns would have gone differently")
+    out.print(f"{changed} of {len(before)} turns would have gone differently")
+    out.print(
+        "Each turn is judged by itself: the call until its first sound is as it was, silence is modelled, and what the caller "
+        "would have said to another answer is not known.",
+        style="dim",
+    )
 
 
-def _told(outcome: TurnOutcome | None) -> str:
-    if outcome is None:
-        return "–"
+def _told(outcome: TurnOutcome) -> str:
     words = escape(outcome.text) or "(no words)"
     cut = f", cut reply {outcome.interrupted_reply}" if outcome.interrupted_reply is not None else ""
-    asked = f", {len(outcome.replies)} model requests" if len(outcome.replies) != 1 else ""
-    return f"{outcome.fate} at {outcome.closed_ms / 1000:.2f} s: “{words}”{cut}{asked}"
+    return f"{outcome.fate} at {outcome.closed_ms / 1000:.2f} s: “{words}”{cut}"

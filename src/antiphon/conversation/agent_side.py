@@ -37,6 +37,7 @@ class AgentSide:
         reply = self._begin(turn)
         reply.speculative = True
         reply.guessed_text = text
+        reply.asked_from = self._s.asked_from()
         self._ask(reply, (*self._s.history.messages(), Message("user", text)))
 
     def _messages_for(self, reply: Reply) -> tuple[Message, ...]:
@@ -66,6 +67,12 @@ class AgentSide:
         if self._s.reply is not None and self._s.reply.speculative:
             self._s.emit(do.CancelReply(self._s.reply.number))
             self._s.reply = None
+
+    def drop_stale_guess(self) -> None:
+        """Asked after every input: whatever it has changed, a guess made before it is of no use."""
+        reply = self._s.reply
+        if reply is not None and reply.speculative and reply.asked_from != self._s.asked_from():
+            self.drop_guess()
 
     def adopt_guess(self) -> None:
         """The turn closed with the very words guessed at: the reply gets the floor, with all it has so far."""
@@ -260,7 +267,6 @@ class AgentSide:
 
     def _tell_result(self, name: str, content: str) -> None:
         """The result of work that nobody waits for: the model is told, and answers when the floor is free."""
-        self.drop_guess()
         self._s.note(Message("system", f"Result of {name}: {content}"))
         self._s.unanswered = True
 

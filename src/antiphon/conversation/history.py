@@ -33,16 +33,20 @@ class History:
         self._entries = [_Entry(message) for message in messages]
         self._given = len(self._entries)
         """Entries the conversation began with."""
+        self.revision = 0
+        """Another number after each change: what was asked from one revision does not answer the next."""
 
     def messages(self) -> tuple[Message, ...]:
         """A snapshot."""
         return tuple(entry.message for entry in self._entries)
 
     def add(self, message: Message, *, turn: int = 0, reply: int = 0, step: int = 0) -> None:
+        self.revision += 1
         self._entries.append(_Entry(message, turn, reply, step))
 
     def instruct(self, text: str) -> None:
         """Another system prompt, or none."""
+        self.revision += 1
         has_one = self._given > 0 and self._entries[0].message.role == "system"
         new = [_Entry(Message("system", text))] if text else []
         self._entries[: 1 if has_one else 0] = new
@@ -60,6 +64,7 @@ class History:
 
     def insert(self, message: Message, after: Place, *, turn: int = 0) -> bool:
         """False where that place is not there."""
+        self.revision += 1
         at = self._given
         if after != Place():
             found = [index for index, entry in enumerate(self._entries) if entry.stands_at(after)]
@@ -73,6 +78,7 @@ class History:
 
     def remove(self, place: Place) -> None:
         """Of a tool's answer, a stand-in is left: a call without an answer is nothing a model can be shown."""
+        self.revision += 1
         kept = self._entries[: self._given]
         for entry in self._entries[self._given :]:
             if not entry.stands_at(place):
@@ -84,12 +90,14 @@ class History:
 
     def take_back_turn(self, turn: int) -> str | None:
         """Remove the caller's words of ``turn`` if nothing came after them: the caller goes on speaking, so it was one turn."""
+        self.revision += 1
         if turn and self._entries and self._entries[-1].turn == turn and self._entries[-1].message.role == "user":
             return self._entries.pop().message.content
         return None
 
     def correct_turn(self, turn: int, text: str) -> None:
         """The recogniser's last word on a turn differs from what was used."""
+        self.revision += 1
         for entry in reversed(self._entries):
             if entry.turn == turn and entry.message.role == "user":
                 entry.message = replace(entry.message, content=text)
@@ -97,6 +105,7 @@ class History:
 
     def correct_heard(self, reply: int, step: int, text: str) -> None:
         """Less of a reply was heard than stands here. Nothing at all: then nothing was said."""
+        self.revision += 1
         for entry in self._entries:
             if entry.reply == reply and entry.step == step and entry.message.role == "assistant":
                 if text or entry.message.tool_calls:
@@ -107,6 +116,7 @@ class History:
 
     def correct_tool_result(self, tool_call_id: str, content: str, outcome: ToolOutcome, *, id: str = "") -> bool:
         """A tool answered after its place was taken by a stand-in. False where there is none."""
+        self.revision += 1
         for entry in reversed(self._entries):
             if entry.message.tool_call_id == tool_call_id:
                 entry.message = replace(entry.message, content=content, tool_outcome=outcome, id=id)

@@ -128,6 +128,7 @@ class Conversation:
 
     def _settle(self) -> None:
         """Draw the consequences until nothing more follows, then check the joint rules."""
+        self._agent.drop_stale_guess()
         while True:
             closed, self._s.just_closed = self._s.just_closed, None
             if closed is not None and not self.ended:
@@ -225,11 +226,9 @@ class Conversation:
         self._caller.policy_changed()
 
     def _instructions_changed(self, event: ev.InstructionsChanged) -> None:
-        self._agent.drop_guess()
         self._s.history.instruct(event.text)
 
     def _tools_changed(self, event: ev.ToolsChanged) -> None:
-        self._agent.drop_guess()
         self._s.tools = {tool.name: tool for tool in event.tools}
 
     def _begin_end(self, reason: EndReason, message: str) -> None:
@@ -307,7 +306,6 @@ class Conversation:
         self._s.unanswered = self._s.unanswered or reply
 
     def _message_added(self, event: ev.MessageAdded) -> None:
-        self._agent.drop_guess()
         message, after = event.message, event.after
         if not self._agent.client_answered(message):
             if after is None or not self._s.history.insert(message, after, turn=self._s.turn_count):
@@ -315,7 +313,6 @@ class Conversation:
         self._s.unanswered = self._s.unanswered or (event.reply and self._s.live)
 
     def _message_removed(self, event: ev.MessageRemoved) -> None:
-        self._agent.drop_guess()
         reply = self._s.committed_reply
         if reply is not None:
             reply.forgotten = reply.forgotten or reply.number == event.place.reply

@@ -10,7 +10,7 @@ from antiphon.conversation.events import ReplyOptions
 from antiphon.conversation.playback import PlaybackLedger
 from antiphon.conversation.sentences import Piece, SentenceSplitter, without_flushes
 from antiphon.conversation.tool_calls import NOT_YET
-from antiphon.vocabulary import EndReason, Message, ToolCall, ToolOutcome, ToolResult
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolOutcome, ToolResult, ToolSpec
 
 
 @dataclass(slots=True)
@@ -55,6 +55,18 @@ class Step:
         return "failed" if result.failed else "answered"
 
 
+@dataclass(frozen=True, slots=True)
+class AskedFrom:
+    """All that a speculative reply depends on, besides the caller's words: where any of it has changed, it answers another question."""
+
+    history: int
+    """The history's revision."""
+    tools: tuple[ToolSpec, ...]
+    output: Literal["audio", "text"]
+    own_words: int
+    """Sentences of our own that wait to be said before it."""
+
+
 @dataclass(slots=True)
 class Reply:
     """``kind`` tells words of the model from words of our own (greeting, prompt, goodbye)."""
@@ -73,6 +85,8 @@ class Reply:
     speculative: bool = False
     guessed_text: str = ""
     """The words of the turn a guess was made on."""
+    asked_from: AskedFrom | None = None
+    """What else it was made on."""
     request: str = ""
     options: ReplyOptions | None = None
     taken_back: bool = False

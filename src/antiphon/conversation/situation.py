@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from antiphon.conversation.actions import Action
 from antiphon.conversation.history import History
 from antiphon.conversation.policy import Policy
-from antiphon.conversation.reply import Reply
+from antiphon.conversation.reply import AskedFrom, Reply
 from antiphon.conversation.silence import SilenceKeeper
 from antiphon.conversation.state import (
     AGENT_TRANSITIONS,
@@ -103,6 +103,10 @@ class Situation:
         """Whether the agent may sound while the caller does."""
         reply = self.reply
         return reply is not None and (reply.insists or not self.policy.barge_in.enabled)
+
+    def asked_from(self) -> AskedFrom:
+        """What a speculative reply that is asked for now depends on."""
+        return AskedFrom(self.history.revision, tuple(self.tools.values()), self.policy.output, len(self.says))
 
     @property
     def quiet(self) -> bool:

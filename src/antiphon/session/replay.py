@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from antiphon.conversation.events import PolicyChanged
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.conversation.ranges import check_ranges
@@ -31,21 +29,6 @@ class Difference:
     replayed: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class TurnOutcome:
-    """What became of a turn, so that two policies can be compared."""
-
-    turn: int
-    text: str
-    closed_ms: int
-    """Since the call began."""
-    fate: str
-    """``answered``, ``dropped``, ``open``."""
-    interrupted_reply: int | None = None
-    """The reply this turn cut short."""
-    replies: tuple[int, ...] = ()
-
-
 def replay(log: EventLog) -> Difference | None:
     """The first difference between what was done and what would be done now; None when they are identical."""
     conversation = Conversation(log.header.policy, log.header.messages, log.header.tools)
@@ -59,64 +42,6 @@ def replay(log: EventLog) -> Difference | None:
             name = "timer" if entry.event is None else type(entry.event).__name__
             return Difference(number, entry.now_ms - log.header.started_ms, name, entry.actions, replayed)
     return None
-
-
-def outcomes(log: EventLog, policy: Policy) -> list[TurnOutcome]:
-    """The turns as they would have gone under ``policy``, had everything else happened as it did.
-
-    Timers are the conversation's own, not the log's. What the engines answered to requests that were never made under the log's policy is
-    unknown: such a reply stays unanswered.
-    """
-    conversation = Conversation(policy, log.header.messages, log.header.tools)
-    turns = _TurnKeeper(log.header.started_ms)
-    for entry in log.entries:
-        while (deadline := conversation.deadline()) is not None and deadline < entry.now_ms:
-            conversation.handle_timer(deadline)
-            turns.note(deadline, conversation.actions())
-        if entry.event is not None and not isinstance(entry.event, PolicyChanged):
-            conversation.handle(entry.event, entry.now_ms)
-            turns.note(entry.now_ms, conversation.actions())
-    return turns.outcomes()
-
-
-class _TurnKeeper:
-    def __init__(self, started_ms: int) -> None:
-        self._started_ms = started_ms
-        self._turns: dict[int, dict[str, Any]] = {}
-
-    def note(self, now_ms: int, actions: list[Any]) -> None:
-        for action in actions:
-            name, fields = plain_action(action)
-            values = (
-                fields
-                if isinstance(fields, dict)
-                else {f.name: getattr(fields, f.name) for f in dataclasses.fields(fields)}
-            )
-            if name == "TurnOpened":
-                self._turns[values["turn"]] = {
-                    "text": "",
-                    "closed_ms": now_ms - self._started_ms,
-                    "fate": "open",
-                    "cut": None,
-                    "replies": [],
-                }
-            elif name in ("TurnClosed", "TurnDropped") and values["turn"] in self._turns:
-                fate = "answered" if name == "TurnClosed" else "dropped"
-                self._turns[values["turn"]] |= {
-                    "text": values["text"],
-                    "closed_ms": now_ms - self._started_ms,
-                    "fate": fate,
-                }
-            elif name == "InterruptionConfirmed" and self._turns:
-                self._turns[max(self._turns)]["cut"] = values["reply"]
-            elif name == "StartReply" and values["turn"] in self._turns:
-                self._turns[values["turn"]]["replies"].append(values["reply"])
-
-    def outcomes(self) -> list[TurnOutcome]:
-        return [
-            TurnOutcome(turn, kept["text"], kept["closed_ms"], kept["fate"], kept["cut"], tuple(kept["replies"]))
-            for turn, kept in self._turns.items()
-        ]
 
 
 def changed_policy(policy: Policy, settings: Mapping[str, str]) -> Policy:

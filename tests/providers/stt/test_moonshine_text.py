@@ -20,6 +20,20 @@ def test_what_fills_a_silence_is_nothing(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
+        ("Yeah, yeah, yeah, yeah", "yeah"),
+        ("Waiting. Waiting.", "Waiting. Waiting."),
+        ("No, no, no, I said Friday.", "no, I said Friday."),
+        ("five five five two", "five five five two"),
+        ("5 5 5 2", "5 5 5 2"),
+    ],
+)
+def test_a_stammer_of_the_model_s_is_one_word_but_digits_are_said_twice(text: str, told: str) -> None:
+    assert shown(text) == told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
         ("Thank you, goodbye.", "Thank you, goodbye."),
         ("Are you there?", "Are you there?"),
         ("\u266a Hello. \u266a", "Hello."),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from antiphon.providers.digits import count_digits
+
 _NOTES = re.compile("[\N{EIGHTH NOTE}\N{QUARTER NOTE}\N{BEAMED EIGHTH NOTES}\N{BEAMED SIXTEENTH NOTES}\ufffd]+")
 _FILLING = frozenset(("you", "thank you", "thanks for watching", "bye bye bye"))
 """What the model says, as surely as speech, when it hears a thump, a hum or a breath. Nobody answers "you"; a caller's thanks alone are a
@@ -20,7 +22,23 @@ def shown(text: str) -> str:
     text = " ".join(_NOTES.sub(" ", text).split())
     if not _LETTERS_AND_FIGURES.search(text) or is_filling(text):
         return ""
-    return _THOUSANDS.sub("", _OLD.sub(r"\1\2", _STOPS.sub(".", text)))
+    return _THOUSANDS.sub("", _OLD.sub(r"\1\2", _STOPS.sub(".", _without_stammer(text))))
+
+
+def _without_stammer(text: str) -> str:
+    """A word three times or more in a row is the model's, which stammers on short sounds ("Yeah, yeah, yeah, yeah" for a "yes"): once."""
+    words = text.split()
+    plain = [word.strip(".,!?;:").lower() for word in words]
+    kept: list[str] = []
+    at = 0
+    while at < len(words):
+        end = at + 1
+        while end < len(words) and plain[end] == plain[at]:
+            end += 1
+        stammers = end - at >= 3 and not count_digits(plain[at])  # people do say "five five five"
+        kept += words[end - 1 : end] if stammers else words[at:end]
+        at = end
+    return " ".join(kept)
 
 
 def is_filling(text: str) -> bool:
