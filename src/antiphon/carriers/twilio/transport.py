@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from antiphon.audio import codec
 from antiphon.carriers.twilio import wire
 from antiphon.carriers.twilio.order import Anomalies, StreamOrder
 from antiphon.errors import MalformedMessage, ProtocolViolation
@@ -39,6 +38,7 @@ MAX_MALFORMED_RUN = 100
 LARGEST_MEDIA_BYTES = 4000
 """Audio in one message: half a second, well below what ``send_text`` takes."""
 _BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
+_SILENT_SAMPLE = b"\xff"  # zero in µ-law (G.711)
 _logger = structlog.get_logger(__name__)
 
 
@@ -261,7 +261,7 @@ class TwilioMediaListener(MediaListener):
         self._silence_until_ms = now_ms
         if silent_ms > 0:
             self.anomalies.count("silence_assumed")
-            hear(codec.silence(TELEPHONE, silent_ms * TELEPHONE.rate_hz // 1000), None)
+            hear(_SILENT_SAMPLE * (silent_ms * TELEPHONE.rate_hz // 1000), None)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self._sink = self._hear = None
