@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -152,6 +152,7 @@ class Antiphon:
             self.metrics.recovered()
         try:
             await self.engines.start()
+            await self._load_webrtc()
             if self.twilio is not None:
                 self.twilio.start()
             self.plane.start()
@@ -171,6 +172,12 @@ class Antiphon:
             await self.engines.close()
             self.client_secrets.close()
             self.losses.tell_all()
+
+    async def _load_webrtc(self) -> None:
+        """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
+        if self.settings.realtime.enabled:
+            with suppress(ProviderUnavailable):  # not installed: whoever offers a call is told
+                await self.webrtc.start()
 
     @property
     def calls_dir(self) -> Path:

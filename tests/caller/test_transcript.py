@@ -37,6 +37,8 @@ class Recogniser:
     continuous = False
     partials = "reliable"
 
+    behind = False
+
     def __init__(self) -> None:
         self.heard: dict[int, bytes] = {}
         self.closed = False

@@ -39,6 +39,7 @@ class LoudnessModel:
 
 class Tap:
     wants_audio = True
+    busy = False
 
     def __init__(self) -> None:
         self.audio = b""
@@ -133,6 +134,105 @@ def test_audio_before_anybody_listens_is_kept_half_a_second() -> None:
     assert rig.plane.hearing_counters.early_dropped_ms == 300
     rig.port.audio(bytes([40]) * 160, 40 * 20)
     assert rig.tap.audio.endswith(bytes([39]) * 160 + bytes([40]) * 160), "the early loss is not filled as a gap again"
+
+
+class Recogniser(Tap):
+    """Busy from the end of an utterance until it is told that its words are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.busy = False
+
+
+class Session(Facts):
+    """Has an utterance ended as a session does."""
+
+    port: MediaPort
+
+    def __init__(self, recogniser: Recogniser) -> None:
+        super().__init__()
+        self.recogniser = recogniser
+
+    def speech_started(self, media_ms: int) -> None:
+        super().speech_started(media_ms)
+        self.port.watch_utterance_end(None)
+        assert not self.recogniser.busy, "an utterance begins before the words of the last are there"
+
+    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+        super().speech_stopped(media_ms, silence_ms)
+        self.port.watch_utterance_end(320)
+        self.port.watch_silence(500)
+
+    def utterance_ended(self) -> None:
+        self.told.append(("ended", 0))
+        self.recogniser.busy = True
+
+
+class RecognisingRig(Rig):
+    """A rig whose recogniser says its last word when the test wants it to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.port.close()
+        self.recogniser = Recogniser()
+        self.facts = session = Session(self.recogniser)
+        self.port = self.plane.open(session, self.transport, TELEPHONE, TELEPHONE, HearingSettings())
+        session.port = self.port
+        self.port.listen(self.recogniser)
+
+    def wait(self, for_ms: int) -> list[str]:
+        """Beats without audio. Returns what was told until now."""
+        for _ in range(for_ms // 20):
+            self.wire.advance(20)
+            self.plane.on_beat()
+        return [name for name, _ in self.facts.told]
+
+
+TWO_SENTENCES = tone(1000, 0.6) + tone(700, 0.0) + tone(1000, 0.6) + tone(1500, 0.0)
+FIRST_ENDED = ["arrived", "speech", "stopped", "ended"]
+
+
+def test_what_comes_all_at_once_waits_for_the_words_of_each_utterance() -> None:
+    """A recording sent in one piece, to a recogniser that takes four seconds for its last word."""
+    rig = RecognisingRig()
+    rig.port.audio(TWO_SENTENCES, None)
+    assert rig.wait(4000) == FIRST_ENDED, "neither the silence after it nor the next sentence is heard yet"
+    rig.recogniser.busy = False
+    second = [*FIRST_ENDED, "silence", "speech", "stopped", "ended"]
+    assert rig.wait(4000) == second
+    rig.recogniser.busy = False
+    assert rig.wait(1000) == [*second, "silence"]
+    assert rig.recogniser.audio == TWO_SENTENCES
+
+
+def test_a_recogniser_that_takes_no_more_is_given_no_more() -> None:
+    rig = RecognisingRig()
+    rig.port.audio(TWO_SENTENCES, None)
+    rig.wait(40)
+    rig.recogniser.busy = True
+    heard = len(rig.recogniser.audio)
+    rig.wait(2000)
+    assert len(rig.recogniser.audio) == heard < len(TWO_SENTENCES)
+
+
+def test_a_recogniser_that_never_says_its_last_word_is_not_waited_for_for_ever() -> None:
+    rig = RecognisingRig()
+    rig.port.audio(tone(1000, 0.6) + tone(1500, 0.0), None)
+    assert rig.wait(9000) == FIRST_ENDED
+    assert rig.wait(2000) == [*FIRST_ENDED, "silence"]
+
+
+def test_a_caller_who_speaks_in_time_waits_for_nobody() -> None:
+    rig = RecognisingRig()
+    for at in range(0, 1000 * 8, 160):
+        rig.port.audio(TWO_SENTENCES[at : at + 160], None)
+        rig.wait(20)
+    for _ in range(35):
+        rig.port.audio(tone(20, 0.0), None)
+        rig.wait(20)
+    assert rig.recogniser.busy
+    assert [name for name, _ in rig.facts.told] == [*FIRST_ENDED, "silence"]
+    assert rig.port.backlog_ms == 0
 
 
 def test_audio_that_comes_all_at_once_is_heard_as_if_it_had_been_spoken() -> None:

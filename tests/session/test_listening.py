@@ -58,6 +58,8 @@ class Recogniser:
 
 
 class Stream:
+    behind = False
+
     def __init__(self, told: list[tuple[str, object]]) -> None:
         self.told = told
 
@@ -267,3 +269,26 @@ def test_a_number_said_in_groups_is_incomplete_until_it_has_all_its_digits() -> 
     ears.expect(ExpectedAnswers(("goodbye",), digits=10))
     recogniser.say(Transcribed(4, "goodbye", final=True))
     assert fed[-1] == ev.TranscriptFinal(4, "goodbye", EXPECTED_ANSWER_COMPLETE)
+
+
+def test_it_is_busy_from_the_end_of_an_utterance_to_its_last_word() -> None:
+    recogniser = Recogniser()
+    ears, _ = listening(recogniser)
+    assert not ears.busy
+    ears.begin()
+    recogniser.say(Transcribed(1, "hel", final=False))
+    assert not ears.busy
+    ears.finish()
+    assert ears.busy
+    recogniser.say(Transcribed(1, "hello", final=False))
+    assert ears.busy
+    recogniser.say(Transcribed(1, "hello", final=True))
+    assert not ears.busy
+    ears.begin()
+    ears.finish()
+    recogniser.say(TranscriptionFailed(2, "gone"))
+    assert not ears.busy, "nothing more will come of it"
+    ears.begin()
+    ears.finish()
+    ears.close()
+    assert not ears.busy

@@ -42,6 +42,7 @@ class Listener(Owner, Nobody):
     """A leg's sink that hears through a real media port, as a session does. What the ears and the mouth say is not asked for here."""
 
     wants_audio = True
+    busy = False
 
     def __init__(self) -> None:
         super().__init__()

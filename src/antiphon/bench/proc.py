@@ -73,7 +73,7 @@ def cpu_s(pid: int) -> float:
 def children_cpu_s(pid: int) -> float:
     """CPU seconds of its living descendants (worker processes). Raises ProcessGone for ``pid`` itself only."""
     total_s = 0.0
-    for child in _children(pid):
+    for child in children(pid):
         try:
             total_s += cpu_s(child) + children_cpu_s(child)
         except ProcessGone:
@@ -100,7 +100,8 @@ def machine_time() -> MachineTime:
     return parse_machine_time((_PROC / "stat").read_text())
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Its living children, of whatever thread. Raises ProcessGone."""
     try:
         threads = list((_PROC / str(pid) / "task").iterdir())
     except OSError as error:

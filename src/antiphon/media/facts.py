@@ -88,6 +88,12 @@ class AudioTap(Protocol):
         """Whether what comes now is wanted. What came before can be had from the ``CallerLine``."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether it has not yet taken what it was given, or not yet said its last word on an utterance that is over. Audio that came
+        faster than it was spoken waits meanwhile; a caller who speaks is never made to wait."""
+        ...
+
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio in the call's inbound format; ``media_ms`` is the position of its first sample."""
         ...

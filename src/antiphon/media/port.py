@@ -25,6 +25,9 @@ _STRIDE_MS = 256
 """What a call hears in one beat at most. Audio that comes faster than it was spoken (a file sent at once, a line that was stuck) is heard
 in strides of this, so that the recogniser is not ahead of the ears."""
 _LONGEST_BACKLOG_MS = 600_000
+_LONGEST_WAIT_MS = 10_000
+"""Audio that came faster than it was spoken waits for the recogniser so long in one go: twice what an engine of ours takes at most for its
+last word."""
 _FORGET_MS = 400
 """How often a line that nobody records lets go of what is old."""
 
@@ -82,6 +85,7 @@ class MediaPort:
         "_tap",
         "_to_ears",
         "_utterance_end_ms",
+        "_waits_since_ms",
         "_watch_ms",
         "_watched",
         "agent_sounds",
@@ -144,6 +148,8 @@ class MediaPort:
         self._arrived = False
         self._watch_ms: int | None = None
         self._utterance_end_ms: int | None = None
+        self._waits_since_ms: int | None = None
+        """Since when what waits has been waiting for the recogniser."""
         self._watched = False
         """Whether either of them is set."""
         self._hears = True
@@ -236,6 +242,11 @@ class MediaPort:
             self._hear(audio)
 
     def _hear(self, audio: bytes) -> None:
+        self._pass_on(audio)
+        if self._watched:
+            self._check_silence()
+
+    def _pass_on(self, audio: bytes) -> None:
         line = self._line
         line.append(audio)
         if line.end >= self._record_at:
@@ -249,8 +260,6 @@ class MediaPort:
         tap = self._tap
         if tap is not None and tap.wants_audio:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
-        if self._watched:
-            self._check_silence()
 
     def _is_behind(self) -> bool:
         """Whether audio waits that a beat should already have heard. The ears may have heard some of it since ``_behind_at`` was asked."""
@@ -285,7 +294,7 @@ class MediaPort:
             audio = bytes(self._backlog[: min(size, self._stride_bytes)])
             del self._backlog[: len(audio)]
             size -= len(audio)
-            self._hear(audio)
+            self._pass_on(audio)  # how long it has been silent is known when the ears have heard this, at the next beat
 
     @property
     def listener(self) -> MediaListener:
@@ -333,12 +342,23 @@ class MediaPort:
         """Once a beat, after the ears', where it ``wants_beat``."""
         if self._behind:
             self._behind = self._is_behind()
-        if self._backlog and not self._behind:
-            self._hear_backlog(self._stride_bytes)
         if self._watched:
             self._check_silence()
+        if self._backlog and not self._behind and not self._waits():
+            self._hear_backlog(self._stride_bytes)
         self.wants_beat = self._watched or self._behind or bool(self._backlog)
         self._note_step()
+
+    def _waits(self) -> bool:
+        """Whether audio that came faster than it was spoken has to wait for the recogniser. Were it not to, the next utterance would begin
+        before the words of the last are there, and the silence after it would be over before they can be."""
+        if self._tap is None or not self._backlog or not self._tap.busy:
+            self._waits_since_ms = None
+            return False
+        now_ms = self._plane.now_ms()
+        if self._waits_since_ms is None:
+            self._waits_since_ms = now_ms
+        return now_ms - self._waits_since_ms < _LONGEST_WAIT_MS
 
     def notice_agent(self, sounds: bool) -> None:
         """The agent can be heard from now on, or no more."""
@@ -371,7 +391,7 @@ class MediaPort:
             self._utterance_end_ms = None
             self._watched = self._watch_ms is not None
             self._listener.utterance_ended()
-        if self._watch_ms is not None and silence_ms >= self._watch_ms:
+        if self._watch_ms is not None and silence_ms >= self._watch_ms and not self._waits():
             self._watch_ms = None
             self._watched = self._utterance_end_ms is not None
             self._listener.silence_reached(silence_ms)

@@ -175,6 +175,11 @@ class ExpectedAnswers:
 class SpeechToTextStream(Protocol):
     """One call's recogniser. Called on the event loop; no method may block or await; buffers are bounded."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether audio pushed before still waits to be taken: who can wait does not push more."""
+        ...
+
     def begin(self, utterance: int) -> None:
         """Speech has started; audio pushed from now on (pre-roll first) belongs to ``utterance``."""
         ...

@@ -124,6 +124,10 @@ class ScriptedTranscription:
         self._finals: dict[int, asyncio.TimerHandle] = {}
         self._closed = False
 
+    @property
+    def behind(self) -> bool:
+        return False
+
     def begin(self, utterance: int) -> None:
         if self._closed:
             return

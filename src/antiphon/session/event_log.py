@@ -15,7 +15,6 @@ import errno
 import fcntl
 import os
 import stat
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from antiphon.conversation.events import Event
 from antiphon.conversation.policy import Policy
 from antiphon.errors import MalformedMessage
 from antiphon.files import private_folder
+from antiphon.session.message_checksums import MessageChecksums
 from antiphon.vocabulary import Message, ToolSpec
 
 VERSION = 1
@@ -74,24 +74,26 @@ class LogEntry:
     """As written: ``[name, fields]``."""
 
 
-def plain_action(action: Action) -> list[Any]:
-    """An action as the log writes it."""
+def plain_action(action: Action, checksums: MessageChecksums | None = None) -> list[Any]:
+    """An action as the log writes it. ``checksums`` are the call's, which spare what was written before."""
     if isinstance(action, StartReply):
-        text = encode(action.messages)
+        checksum = (checksums or MessageChecksums()).of(action.messages)
         left_out = ("messages", "options")  # of the options, the request tells
         fields = {
             field.name: getattr(action, field.name)
             for field in dataclasses.fields(action)
             if field.name not in left_out
         }
-        return ["StartReply", {**fields, "messages": len(action.messages), "checksum": zlib.crc32(text)}]
+        return ["StartReply", {**fields, "messages": len(action.messages), "checksum": checksum}]
     return [type(action).__name__, action]
 
 
-def encode_entry(now_ms: int, event: Event | None, actions: Sequence[Action]) -> bytes:
+def encode_entry(
+    now_ms: int, event: Event | None, actions: Sequence[Action], checksums: MessageChecksums | None = None
+) -> bytes:
     """One line, without its end."""
     tagged = None if event is None else [type(event).__name__, event]
-    return encode([now_ms, tagged, [plain_action(action) for action in actions]])
+    return encode([now_ms, tagged, [plain_action(action, checksums) for action in actions]])
 
 
 class EventLogWriter:
@@ -107,6 +109,7 @@ class EventLogWriter:
         self._file: int | None = None
         self._lines: list[bytes] = [encode({"version": VERSION, **_shallow(header)})]
         self._lost = 0
+        self._checksums = MessageChecksums()
         try:
             self.flush()
         except OSError as error:
@@ -132,7 +135,7 @@ class EventLogWriter:
             self._lost += 1
             return
         try:
-            self._lines.append(encode_entry(now_ms, event, actions))
+            self._lines.append(encode_entry(now_ms, event, actions, self._checksums))
         except _UNWRITABLE:
             self._lost += 1
 

@@ -62,6 +62,8 @@ class Listening:
         self.utterance = 0
         """The latest utterance's number."""
         self._open = False
+        self._finished = 0
+        """The utterance whose last word is awaited; 0 for none."""
         self._manual = False
         self.wants_audio = self._continuous
         """As ``AudioTap``. Kept, not reckoned: it is asked for with every message of a call."""
@@ -80,6 +82,11 @@ class Listening:
 
     def _note_wants(self) -> None:
         self.wants_audio = self._open or self._continuous or self._manual
+
+    @property
+    def busy(self) -> bool:
+        """As ``AudioTap``."""
+        return self._finished > 0 or self._stt.behind
 
     def hear(self, audio: bytes, media_ms: int) -> None:
         """Audio as it comes (``AudioTap``)."""
@@ -102,6 +109,7 @@ class Listening:
         if self._open:
             return self.utterance
         self.utterance += 1
+        self._finished = 0
         self._open = self.wants_audio = True
         self._stt.begin(self.utterance)
         preroll = self._line.since(max(self._pushed, self._line.end - self._preroll_bytes))
@@ -114,6 +122,7 @@ class Listening:
         if self._open:
             self._open = False
             self._note_wants()
+            self._finished = self.utterance
             self._stt.finish(self.utterance)
 
     def expect(self, answers: ExpectedAnswers) -> None:
@@ -127,6 +136,7 @@ class Listening:
         convert = None if kind == self._audio else converter(self._audio, kind)
         stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
         self._stt.close()
+        self._finished = 0
         if self._open:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
@@ -137,9 +147,13 @@ class Listening:
     def close(self) -> None:
         """Nothing is heard any more. The recogniser, which knows us, is let go."""
         self._stt.close()
+        self._finished = 0
         self._stt = _Deaf()
 
     def _on_transcription(self, event: TranscriptionEvent) -> None:
+        if isinstance(event, Transcribed | TranscriptionFailed) and event.utterance == self._finished:
+            if isinstance(event, TranscriptionFailed) or event.final:
+                self._finished = 0
         if isinstance(event, Transcribed):
             self._hear_words(event)
         elif isinstance(event, TranscriptionFailed):
@@ -163,6 +177,8 @@ class Listening:
 
 class _Deaf:
     """The ``SpeechToTextStream`` of a call that is over."""
+
+    behind = False
 
     def begin(self, utterance: int) -> None: ...
 

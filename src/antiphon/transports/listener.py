@@ -30,6 +30,7 @@ _TEXT = WSMsgType.TEXT
 _BINARY = WSMsgType.BINARY
 _CONTINUATION = WSMsgType.CONTINUATION
 _PING = WSMsgType.PING
+_PONG = WSMsgType.PONG
 _CLOSE = WSMsgType.CLOSE
 _CLOSE_REASON_BYTES = 123  # a control frame holds 125, two of them are the code (RFC 6455 §5.5.1)
 _COPIED_BYTES = (
@@ -133,6 +134,9 @@ class MediaSocket(WSListener):
     def tick(self, now_ms: int, silent_ms: int) -> None:
         """Called by ``check`` while the socket is open; nothing has arrived for ``silent_ms``."""
 
+    def ponged(self) -> None:
+        """A ping was answered: nothing that the peer sent before it is still on its way."""
+
     # What a subclass and its owner may do. All of it is nothing once the socket closes.
 
     @property
@@ -149,7 +153,7 @@ class MediaSocket(WSListener):
         self._send(_BINARY, payload)
 
     def ping(self) -> None:
-        """Make the peer's machine acknowledge something."""
+        """Make the peer answer (``ponged``) and its machine acknowledge something."""
         if not self._closing and self._transport is not None:
             self._transport.send_ping()
 
@@ -283,6 +287,9 @@ class MediaSocket(WSListener):
         elif kind is _PING:
             if not self.unsent_bytes():
                 transport.send_pong(frame.get_payload_as_bytes())
+        elif kind is _PONG:
+            if not self._closing:
+                self.ponged()
         elif kind is _TEXT or kind is _BINARY:
             self._on_data(kind, frame)
         elif kind is _CONTINUATION:

@@ -13,7 +13,13 @@ import pytest
 from structlog.testing import capture_logs
 from websockets.exceptions import InvalidStatus
 
-from antiphon.carriers.twilio.transport import LARGEST_MEDIA_BYTES, MAX_BINARY_FRAMES, MAX_MALFORMED_RUN
+from antiphon.audio import codec
+from antiphon.carriers.twilio.transport import (
+    LARGEST_MEDIA_BYTES,
+    MAX_BINARY_FRAMES,
+    MAX_MALFORMED_RUN,
+    QUIET_AFTER_MS,
+)
 from antiphon.errors import AntiphonError, CapacityError, ConfigurationError, ProviderUnavailable
 from antiphon.vocabulary import TELEPHONE
 
@@ -533,6 +539,60 @@ class TestEnds:
             assert sink.closes == ["stalled"]
             assert await stream.close_code() == 1006
         await twilio.idle()
+
+    async def test_a_quiet_stream_that_answers_pings_lives_and_is_heard_as_silence(self, twilio: Any) -> None:
+        """A muted caller, or a line that leaves out silence: no media for half a minute."""
+        async with twilio.call() as (stream, sink):
+            await stream.media(FRAME)
+            await heard(sink, 1)
+            twilio.advance(250)
+            for _ in range(120):
+                pings = sink.transport.frames
+                twilio.advance(250)
+                if twilio.clock.now_ms() - 250 >= QUIET_AFTER_MS:
+                    await sink.until(lambda seen=pings: sink.transport.frames > seen or sink.closes)
+            assert sink.closes == []
+            silence = b"".join(audio for audio, _ in sink.heard[1:])
+            assert set(silence) == set(codec.silence(TELEPHONE, 1)), "silence, in the stream's own format"
+            assert len(silence) == 30_000 * 8
+            assert all(media_ms is None for _, media_ms in sink.heard[1:])
+            stream.timestamp_ms += 30_000
+            await stream.media(FRAME)
+            await sink.until(lambda: sink.heard[-1] == (FRAME, 30_020))
+
+    async def test_a_quiet_stream_that_answers_nothing_ends(self, twilio: Any) -> None:
+        async with twilio.call() as (stream, sink):
+            await stream.media(FRAME)
+            await heard(sink, 1)
+            twilio.advance(250)
+            stream.client.transport.pause_reading()  # and so pings are not seen
+            for _ in range(11):
+                twilio.advance(250)
+            assert sink.closes == []
+            assert len(sink.heard) == 1
+            twilio.advance(250)
+            assert sink.closes == ["stalled"]
+            stream.client.transport.abort()
+
+    async def test_marks_and_pongs_of_a_busy_stream_are_no_silence(self, twilio: Any) -> None:
+        async with twilio.call() as (stream, sink):
+            for number in range(20):
+                await stream.media(FRAME)
+                await stream.client.pong()
+                await stream.mark(str(number))
+                await sink.until(lambda seen=number: len(sink.marks) > seen)
+                twilio.advance(900)
+            assert [audio for audio, _ in sink.heard] == [FRAME] * 20
+
+    async def test_before_its_first_audio_a_stream_is_not_taken_for_silent(self, twilio: Any) -> None:
+        async with twilio.call() as (stream, sink):
+            for number in range(20):
+                await stream.client.pong()
+                await stream.mark(str(number))
+                await sink.until(lambda seen=number: len(sink.marks) > seen)
+                twilio.advance(900)
+            assert sink.heard == []
+            assert sink.closes == []
 
     async def test_a_peer_that_does_not_read(self, twilio: Any) -> None:
         """Row 23: what we hold for it is bounded, and another call does not notice."""

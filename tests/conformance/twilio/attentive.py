@@ -11,6 +11,8 @@ from antiphon.vocabulary import TELEPHONE, AudioFormat
 class AttentiveStream:
     """One call's ``SpeechToTextStream``."""
 
+    behind = False
+
     def __init__(self, on_event: OnTranscription) -> None:
         self.heard = bytearray()
         self.begun = self.finished = 0

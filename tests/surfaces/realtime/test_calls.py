@@ -29,6 +29,7 @@ from antiphon.config import Realtime, WebRtc
 from antiphon.providers.scripted_hum import hum
 from antiphon.surfaces.realtime import browser_call
 from antiphon.surfaces.realtime.protocol.order import OrderChecker
+from antiphon.transports.webrtc import aiortc_engine
 from antiphon.vocabulary import AudioFormat, Encoding, EndReason
 
 CALLS = "/v1/realtime/calls"
@@ -560,7 +561,19 @@ async def test_room_that_is_gone_when_the_call_connects_is_said_on_the_channel(p
     await caller.close()
 
 
+async def test_the_first_offer_has_nothing_to_load(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To import what it takes holds the interpreter, and with it every live call."""
+
+    def load() -> None:
+        raise AssertionError("loaded while calls may be live")
+
+    monkeypatch.setattr(aiortc_engine, "_load", load)
+    async with place.call() as caller:
+        await caller.sent("session.created")
+
+
 async def test_without_the_extra_the_server_says_what_is_missing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place.antiphon.webrtc, "_make", None)
     monkeypatch.setitem(sys.modules, "antiphon.transports.webrtc.leg", None)
     caller = Caller()
     answer = await place.post(await caller.offer())

@@ -43,6 +43,8 @@ class Recogniser:
 
 
 class Stream:
+    behind = False
+
     def __init__(self, on_event: OnTranscription) -> None:
         self.say = on_event
         self.pieces: list[bytes] = []

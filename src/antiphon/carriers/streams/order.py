@@ -51,6 +51,11 @@ class StreamOrder:
         self._outdated_run = 0
         self._outdated_sequence = 0
 
+    @property
+    def end_ms(self) -> float:
+        """Where in the stream the audio ends that came last; 0 before there was any."""
+        return self._end_ms
+
     def note(self, sequence: int | None) -> bool:
         """A message that is not media has come. False where its number says that it came before."""
         if sequence is None:

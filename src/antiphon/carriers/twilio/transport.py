@@ -25,12 +25,17 @@ from antiphon.vocabulary import TELEPHONE
 
 START_TIMEOUT_MS = 5000
 SILENCE_TIMEOUT_MS = 3000
-"""Twilio sends audio all the time; nothing for so long is a connection that is half open."""
+"""Nothing for so long, not even the answer to a ping, is a connection that is half open."""
+QUIET_AFTER_MS = 1000
+"""Twilio sends audio all the time, but carriers stop sending for a caller who is muted or whose line leaves out silence (Twilio's error
+31953 speaks of them). A stream without audio for so long is asked by a ping at every check: the answer comes after whatever was sent
+before it, so that there was nothing to be heard until then. As long as the longest hole that is filled when audio comes after it."""
 MAX_BINARY_FRAMES = 50
 MAX_MALFORMED_RUN = 100
 LARGEST_MEDIA_BYTES = 4000
 """Audio in one message: half a second, well below what ``send_text`` takes."""
 _BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
+_SILENT_SAMPLE = b"\xff"  # zero in µ-law (G.711)
 log = structlog.get_logger(__name__)
 
 
@@ -71,9 +76,12 @@ class TwilioMediaStream(MediaSocket):
         "_call_sid",
         "_hear",
         "_malformed_run",
+        "_media_end_ms",
         "_order",
         "_outbound",
         "_owner",
+        "_quiet_since_ms",
+        "_silence_until_ms",
         "_sink",
         "_state",
         "_stream_sid",
@@ -97,6 +105,12 @@ class TwilioMediaStream(MediaSocket):
         self._call_sid = ""
         self._malformed_run = 0
         self._binary_frames = 0
+        self._media_end_ms = 0.0
+        """Where the stream's audio ended when it was last looked at."""
+        self._quiet_since_ms = 0
+        """Since when the stream has not gone on, to within the time between two checks."""
+        self._silence_until_ms = 0
+        """Until when the session has been given silence for what did not come."""
 
     # What the session says (CallTransport; ``close`` and ``unsent_bytes`` are the base's).
 
@@ -247,8 +261,27 @@ class TwilioMediaStream(MediaSocket):
         if self._sink is not None:
             if silent_ms >= SILENCE_TIMEOUT_MS:
                 self.stall()
+            elif self._order.end_ms != self._media_end_ms:
+                self._media_end_ms = self._order.end_ms
+                self._quiet_since_ms = self._silence_until_ms = now_ms
+            elif now_ms - self._quiet_since_ms >= QUIET_AFTER_MS:
+                self.ping()
         elif now_ms - self.opened_at_ms >= START_TIMEOUT_MS:
             self.violate(1008, "no start")
+
+    def ponged(self) -> None:
+        """The caller's side is there and has sent no audio: what it did not send was silence. So turns close and holds are resolved."""
+        now_ms, hear = self._watch.clock.now_ms(), self._hear
+        # Before the first audio nothing is assumed: a stream that never has any is the session's to end (``no_audio_timeout_ms``).
+        if hear is None or not self._media_end_ms or self._order.end_ms != self._media_end_ms:
+            return
+        if now_ms - self._quiet_since_ms < QUIET_AFTER_MS:
+            return
+        silent_ms = min(now_ms - self._silence_until_ms, SILENCE_TIMEOUT_MS)
+        self._silence_until_ms = now_ms
+        if silent_ms > 0:
+            self.anomalies.count("silence_assumed")
+            hear(_SILENT_SAMPLE * (silent_ms * TELEPHONE.rate_hz // 1000), None)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self._sink = self._hear = None

@@ -140,6 +140,10 @@ class FileTranscription:
         self._utterance = utterance
         self._heard.clear()
 
+    @property
+    def behind(self) -> bool:
+        return False  # a vendor takes audio as fast as the network does
+
     def push(self, audio: bytes) -> None:
         if self._utterance and len(self._heard) < self._most_bytes:
             self._heard += audio

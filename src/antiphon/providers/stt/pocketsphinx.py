@@ -151,6 +151,10 @@ class PocketsphinxStream:
         with suppress(ProviderUnavailable):  # a call is worth more than its first utterance
             self._connect()
 
+    @property
+    def behind(self) -> bool:
+        return self._stream is not None and self._stream.behind
+
     def begin(self, utterance: int) -> None:
         if self._closed:
             return

@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 
 
 class AiortcEngine:
-    """A ``WebRtcEngine``. Everything heavy (aiortc, PyAV: 0.4 s, 40 MB) is imported by ``start``, or for the first leg."""
+    """A ``WebRtcEngine``. Everything heavy (aiortc, PyAV: 0.4 s, 40 MB) is imported by ``start``, or for the first leg
+    where nobody started it."""
 
     def __init__(self, settings: WebRtcSettings, watch: SocketWatch) -> None:
         """``watch`` looks after the legs, as after media sockets, and has the clock."""

@@ -90,7 +90,8 @@ class WebRtcEngine(Protocol):
         ...
 
     async def start(self) -> None:
-        """Load what takes long, so that the first caller does not wait for it. Not needed. Raises ProviderUnavailable."""
+        """Load what takes long, so that neither the first caller waits for it nor those whose calls are live. Not needed.
+        Raises ProviderUnavailable."""
         ...
 
     async def answer(self, offer_sdp: str, listener: LegListener) -> tuple[str, WebRtcLeg]:
