@@ -226,6 +226,8 @@ class TransferDelta:
 @dataclass(frozen=True, slots=True)
 class UsageDelta:
     usage: Usage
+    provider: str = ""
+    """Whose it was, where one stood in for another; empty: the model's that was asked."""
 
 
 ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | EndCallDelta | TransferDelta | UsageDelta
