@@ -24,7 +24,7 @@ def test_options_reach_the_engine() -> None:
 def test_the_platforms_names_mean_the_embedded_engines() -> None:
     assert isinstance(registry.create("stt", "vapi"), MoonshineSpeechToText)
     assert registry.resolve("tts", "custom-voice") == "piper"
-    assert registry.resolve("llm", "custom-llm") == "workflow"
+    assert registry.resolve("llm", "deep-seek") == "deepseek"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,7 +43,10 @@ def test_an_option_that_does_not_fit(options: dict[str, object], field: str) -> 
     assert error.value.field == field
 
 
-MINIMAL: dict[str, dict[str, object]] = {"workflow": {"workflow": {}}}
+MINIMAL: dict[str, dict[str, object]] = {
+    "workflow": {"workflow": {}},
+    "custom-llm": {"base_url": "https://models.example.com/v1"},
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -26,6 +26,22 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "llm": {
         "workflow": "antiphon.providers.llm.workflow:WorkflowModel",
+        "anthropic": "antiphon.providers.llm.anthropic:Anthropic",
+        "google": "antiphon.providers.llm.gemini:Gemini",
+        "openai": "antiphon.providers.llm.openai_responses:OpenAiResponses",
+        "openai-chat": "antiphon.providers.llm.openai_chat:OpenAiChat",
+        "custom-llm": "antiphon.providers.llm.openai_chat:ChatCompletions",
+        "cerebras": "antiphon.providers.llm.openai_chat:Cerebras",
+        "deepinfra": "antiphon.providers.llm.openai_chat:DeepInfra",
+        "deepseek": "antiphon.providers.llm.openai_chat:DeepSeek",
+        "groq": "antiphon.providers.llm.openai_chat:Groq",
+        "mistral": "antiphon.providers.llm.openai_chat:Mistral",
+        "ollama": "antiphon.providers.llm.openai_chat:Ollama",
+        "openrouter": "antiphon.providers.llm.openai_chat:OpenRouter",
+        "perplexity": "antiphon.providers.llm.openai_chat:Perplexity",
+        "together": "antiphon.providers.llm.openai_chat:Together",
+        "vllm": "antiphon.providers.llm.openai_chat:Vllm",
+        "xai": "antiphon.providers.llm.openai_chat:XAi",
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {
@@ -44,7 +60,12 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
     "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
-    "llm": {"vapi": "workflow", "custom-llm": "workflow"},
+    "llm": {
+        "vapi": "workflow",
+        "deep-seek": "deepseek",
+        "perplexity-ai": "perplexity",
+        "together-ai": "together",
+    },
     "tts": {"vapi": "piper", "custom-voice": "piper"},
     "turn": {},
 }
