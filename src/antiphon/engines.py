@@ -47,6 +47,15 @@ class KnowsVoices(Protocol):
         ...
 
 
+def credentials_of(settings: Settings) -> Credentials:
+    """The operator's accounts, the vendors' own variables included."""
+    given = {
+        name: Credential(vendor.api_key.get_secret_value(), vendor.base_url)
+        for name, vendor in settings.vendors.items()
+    }
+    return Credentials(given, os.environ)
+
+
 class OfferedTools:
     """The tools one assistant offers, out of those that can be run here."""
 
@@ -83,13 +92,7 @@ class EngineRoom:
             lambda: {id(engine) for engine in in_use()},
             lambda: {key for spec in wanted() for key in self._keys(spec)} | self._lasting,
         )
-        self._credentials = Credentials(
-            {
-                name: Credential(vendor.api_key.get_secret_value(), vendor.base_url)
-                for name, vendor in settings.vendors.items()
-            },
-            os.environ,
-        )
+        self._credentials = credentials_of(settings)
         self._breakers = Breakers()
         self._lasting: set[bytes] = set()
         """Of engines that clients name: there are no more of them than names."""

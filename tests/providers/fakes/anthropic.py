@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.providers.fakes.server import KEY, MODEL, FakeVendor, Fault, Reply, Request, halves, sse
@@ -51,6 +52,8 @@ class FakeAnthropic(FakeVendor):
                 return "tool_use ids were found without tool_result blocks immediately after"
             if answers and [block["type"] for block in blocks[: len(answers)]] != ["tool_result"] * len(answers):
                 return "tool_result blocks must come first"
+            if any(not re.fullmatch("[A-Za-z0-9_-]+", block["id"]) for block in blocks if block["type"] == "tool_use"):
+                return "tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
             if any(block["type"] == "text" and not block["text"].strip() for block in blocks):
                 return "text content blocks must be non-empty"
             open_calls = {block["id"] for block in blocks if block["type"] == "tool_use"}

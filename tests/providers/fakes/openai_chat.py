@@ -67,6 +67,8 @@ class FakeOpenAiChat(FakeOpenAi):
             if open_calls:
                 return "an assistant message with 'tool_calls' must be followed by tool messages"
             open_calls = {call["id"] for call in message.get("tool_calls", ())}
+            if any(len(call_id) > 40 for call_id in open_calls):
+                return "string too long. Expected a string with maximum length 40"
             if not message.get("content") and not open_calls:
                 return "content must not be empty"
         return "tool_calls without answers" if open_calls else ""

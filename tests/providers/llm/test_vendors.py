@@ -89,9 +89,11 @@ async def test_a_whole_conversation_is_accepted(vendor: Vendor) -> None:
         (Message("user", "a"), Message("assistant", "x", tool_calls=ASKED[:1]), Message("user", "wait"),
          Message("tool", "late", tool_call_id="call_1")),
         (Message("user", ""), Message("assistant", ""), Message("user", "b")),
+        (Message("user", "a"), Message("assistant", "", tool_calls=(ToolCall("functions.book:0" * 5, "book"),)),
+         Message("tool", "x", tool_call_id="functions.book:0" * 5)),
     ],
     ids=["instructions alone", "nobody has spoken", "a tool without an answer", "an answer without a tool", "nothing heard",
-         "later instructions", "an answer that comes late", "empty ones"],
+         "later instructions", "an answer that comes late", "empty ones", "another vendor's id"],
 )  # fmt: skip
 async def test_every_history_is_one_that_the_vendor_takes(vendor: Vendor, messages: tuple[Message, ...]) -> None:
     assert text(await vendor.ask(*messages, tools=(BOOK, NOW))) == "Hello."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +16,9 @@ NO_ANSWER = "There is no answer yet."
 CALL_BEGINS = "[The call has been connected.]"
 SILENCE = "[The caller says nothing.]"
 """Where a vendor wants somebody to have spoken, first or last, and nobody has."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""What Anthropic (letters, digits, ``_`` and ``-``) and OpenAI (40 characters) both take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,7 @@ def prompt_of(messages: Sequence[Message]) -> Prompt:
     while leading < len(messages) and messages[leading].role == "system":
         leading += 1
     instructions = "\n\n".join(message.content for message in messages[:leading] if message.content)
-    return Prompt(instructions, tuple(_marked(message) for message in _answered(messages[leading:])))
+    return Prompt(instructions, tuple(_named(_marked(message)) for message in _answered(messages[leading:])))
 
 
 def alternating(messages: Iterable[Message]) -> list[list[Message]]:
@@ -60,6 +65,20 @@ def _marked(message: Message) -> Message:
         return message
     heard = message.content.rstrip()
     return replace(message, content=f"{heard} {CUT_OFF}" if heard else UNHEARD)
+
+
+def _named(message: Message) -> Message:
+    """Ids of tool calls that every vendor takes, also where another vendor made them."""
+    if message.tool_call_id is not None and not _ID.fullmatch(message.tool_call_id):
+        return replace(message, tool_call_id=_own_id(message.tool_call_id))
+    if any(not _ID.fullmatch(call.id) for call in message.tool_calls):
+        calls = (call if _ID.fullmatch(call.id) else replace(call, id=_own_id(call.id)) for call in message.tool_calls)
+        return replace(message, tool_calls=tuple(calls))
+    return message
+
+
+def _own_id(call_id: str) -> str:
+    return f"call_{hashlib.blake2b(call_id.encode(), digest_size=12).hexdigest()}"
 
 
 def _answered(messages: Sequence[Message]) -> list[Message]:
