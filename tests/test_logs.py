@@ -109,5 +109,5 @@ def test_failing_engines_and_tools_leave_no_word_in_the_logs() -> None:
 
     with structlog.testing.capture_logs() as logs:
         call.run(talk)
-    assert {"model_failed", "tool_failed"} <= {entry["event"] for entry in logs}
+    assert {"engine_failed", "tool_failed"} <= {entry["event"] for entry in logs}
     check(logs, ["rumpelstiltskin", "I look for"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from antiphon.assistants.ignored import IGNORED, ignored_fields
+from antiphon.assistants.ignored import IGNORED, UNLESS_TAKEN, ignored_fields
 from antiphon.assistants.loader import AssistantLibrary, load, package_library
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.wire_model import WireModel
@@ -25,6 +25,8 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "transcriber.model": ({"transcriber": {"provider": "vapi", "model": "nova"}}, "transcriber.model"),
     "transcriber.endpointing": ({"transcriber": {"provider": "vapi", "endpointing": 255}}, "transcriber.endpointing"),
+    "transcriber.keywords": ({"transcriber": {"provider": "vapi", "keywords": ["Antiphon"]}}, "transcriber.keywords"),
+    "voice.model": ({"voice": {"provider": "piper", "model": "big"}}, "voice.model"),
     "startSpeakingPlan.smartEndpointingPlan": (
         {"startSpeakingPlan": {"smartEndpointingPlan": {"provider": "livekit"}}},
         "startSpeakingPlan.smartEndpointingPlan",
@@ -39,13 +41,30 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("field", IGNORED)
+@pytest.mark.parametrize("field", [*IGNORED, *UNLESS_TAKEN])
 def test_each_is_found_where_it_is_set_and_only_there(field: str) -> None:
     document, path = SET[field]
-    assert list(ignored_fields(parse_assistant(document))) == [(path, IGNORED[field])]
+    why = IGNORED.get(field) or UNLESS_TAKEN[field][2]
+    assert list(ignored_fields(parse_assistant(document))) == [(path, why)]
 
 
-@pytest.mark.parametrize("field", IGNORED)
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"model": {"provider": "openai", "model": "big"}},
+        {"model": {"provider": "custom-llm", "url": "https://example.test/v1"}},
+        {"transcriber": {"provider": "deepgram", "model": "nova-3", "endpointing": 255, "keywords": ["Antiphon"]}},
+    ],
+)
+def test_what_the_engine_takes_is_not_told(document: dict[str, Any]) -> None:
+    assert list(ignored_fields(parse_assistant(document))) == []
+
+
+def test_an_unknown_provider_is_not_for_this_list() -> None:
+    assert list(ignored_fields(parse_assistant({"model": {"provider": "nobody", "model": "big"}}))) == []
+
+
+@pytest.mark.parametrize("field", [*IGNORED, *UNLESS_TAKEN])
 def test_each_is_a_field_there_is(field: str) -> None:
     model: Any = AssistantSpec
     for part in field.split("."):
@@ -85,8 +104,8 @@ def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:
         library.find("a")
     told = [(entry["event"], entry["file"], entry["line"], entry["field"], entry["reason"]) for entry in logs]
     assert told == [
-        ("assistant_field_ignored", "a.yaml", 5, "transcriber.model", IGNORED["transcriber.model"]),
         ("assistant_field_ignored", "a.yaml", 2, "metadata", IGNORED["metadata"]),
+        ("assistant_field_ignored", "a.yaml", 5, "transcriber.model", UNLESS_TAKEN["transcriber.model"][2]),
     ]
 
 

@@ -24,7 +24,7 @@ def test_options_reach_the_engine() -> None:
 def test_the_platforms_names_mean_the_embedded_engines() -> None:
     assert isinstance(registry.create("stt", "vapi"), MoonshineSpeechToText)
     assert registry.resolve("tts", "custom-voice") == "piper"
-    assert registry.resolve("llm", "custom-llm") == "workflow"
+    assert registry.resolve("llm", "deep-seek") == "deepseek"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,6 +56,7 @@ MINIMAL: dict[str, dict[str, object]] = {
             "soniox",
         )
     },
+    "custom-llm": {"base_url": "https://models.example.com/v1"},
 }
 
 

@@ -13,8 +13,9 @@ from antiphon.conversation import events as ev
 from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.settings import PlayoutSettings
+from antiphon.providers import failover
 from antiphon.providers.base import SpeechChunk, SpeechRequest
-from antiphon.session import speaking as module
+from antiphon.providers.failover import Breakers, FailoverVoice
 from antiphon.session.speaking import Speaking
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE, WordTiming
@@ -83,8 +84,8 @@ class Rig:
         self.characters: list[tuple[str, int]] = []
         self.failures: list[tuple[str, str]] = []
         self.speaking = Speaking(
-            voices, "ann", 1.5, TELEPHONE, self.mouth, self.clock, self.fed.append, self._spawn,
-            lambda *spoken: self.characters.append(spoken), lambda *failed: self.failures.append(failed),
+            FailoverVoice(voices, Breakers(), lambda *failed: self.failures.append(failed)), "ann", 1.5, TELEPHONE, self.mouth,
+            self.clock, self.fed.append, self._spawn, lambda *spoken: self.characters.append(spoken),
         )  # fmt: skip
 
     def _sounds(self, audio: bytes, starts_ms: int) -> None:
@@ -255,7 +256,7 @@ async def test_a_bug_in_an_engine_counts_as_a_failure() -> None:
 
 
 async def test_a_voice_that_stops_speaking_has_failed_and_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(failover, "VOICE_STALL_S", 0.01)
     silent = Voice("silent")
     rig = Rig(silent)
     rig.say(1, "… never")

@@ -50,7 +50,7 @@ REASON = slot("reason", type="string")
         (TIME, "noon", "12:00", "noon"),
         (GUESTS, "a table for four", 4, "4"),
         (PIN, "one two double three", "1233", "1 2 3 3"),
-        (PHONE, "oh two oh seven nine four six oh nine five eight", "+442079460958", "4 4 2, 0 7 9, 4 6 0, 9 5 8"),
+        (PHONE, "oh two oh seven nine four six oh nine five eight", "+442079460958", "plus 4 4, 2 0, 7 9 4 6, 0 9 5 8"),
         (SIZE, "the little one please", "small", "small"),
         (SIZE, "extra large", "extra large", "extra large"),
         (AGREED, "yeah sure", True, "yes"),

@@ -5,19 +5,17 @@ This is the one list of them: whoever makes a field work takes its line out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.errors import AntiphonError
+from antiphon.providers import registry
 from antiphon.wire_model import join
 
 IGNORED: Mapping[str, str] = {
-    "model.model": "the engines of this server have one model each; options of an engine are model.options",
-    "model.url": "no engine of this server asks an address of the assistant's",
     "model.toolIds": "tools are written in model.tools",
     "model.tools.*.server.url": "tools run in this process, and no webhook is called for them",
-    "transcriber.model": "the recognisers of this server have one model each; see transcriber.options",
-    "transcriber.endpointing": "when a turn is over, startSpeakingPlan says",
     "startSpeakingPlan.smartEndpointingPlan": "the end of a turn is told by policy.endpointing",
     "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
     "server": "no events are sent to an application's webhook",
@@ -25,6 +23,19 @@ IGNORED: Mapping[str, str] = {
     "metadata": "nothing is sent that it could go with",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
+UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
+    "model.model": ("llm", ("model",), "this provider has one model"),
+    "model.url": ("llm", ("base_url",), "this provider asks no address"),
+    "transcriber.model": ("stt", ("model",), "this provider has one model"),
+    "transcriber.endpointing": (
+        "stt",
+        ("endpointing", "endpointing_ms"),
+        "this provider is not told; when a turn is over, startSpeakingPlan says",
+    ),
+    "transcriber.keywords": ("stt", ("keywords", "keyterms"), "this provider takes no words beforehand"),
+    "voice.model": ("tts", ("model",), "this provider has one model"),
+}
+"""Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
 _RUN_TOOL_TYPES = frozenset(["function"])
 _SAID_TOOL_MESSAGES = frozenset(["request-response-delayed"])
 
@@ -35,6 +46,11 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for field, why in IGNORED.items():
         for path in _set(said, field.split(".")):
             yield path, why
+    for field, (kind, options, why) in UNLESS_TAKEN.items():
+        part, name = field.split(".")
+        provider = said.get(part, {}).get("provider", "")
+        if any(_set(said, [part, name])) and not _takes(kind, provider, options):
+            yield field, why
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
         if tool.type not in _RUN_TOOL_TYPES:
             yield f"model.tools.{at}.type", f"tools of type {', '.join(sorted(_RUN_TOOL_TYPES))} are run, and no others"
@@ -45,6 +61,13 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
                     f"model.tools.{at}.messages.{number}.type",
                     f"messages of type {said_types} are said, and no others",
                 )
+
+
+def _takes(kind: registry.Kind, provider: str, options: Iterable[str]) -> bool:
+    try:
+        return not set(options).isdisjoint(registry.options(kind, provider))
+    except AntiphonError:
+        return True  # that there is no such provider is told by whoever makes it
 
 
 def _set(document: Any, parts: Sequence[str], path: str = "") -> Iterator[str]:

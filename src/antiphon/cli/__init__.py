@@ -14,6 +14,7 @@ from antiphon.cli.bench import bench
 from antiphon.cli.call import call
 from antiphon.cli.demo import demo
 from antiphon.cli.keys import keys
+from antiphon.cli.providers import providers
 from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
 from antiphon.cli.terminal import use_any_encoding
@@ -42,7 +43,7 @@ def app() -> None:
     use_any_encoding()
 
 
-for _command in (serve, demo, call, replay, bench, keys):
+for _command in (serve, demo, call, replay, bench, keys, providers):
     app.add_command(_command)
 
 

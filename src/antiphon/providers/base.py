@@ -262,9 +262,16 @@ class TransferDelta:
     destination: str
 
 
+StopReason = Literal["stop", "max_tokens", "tool_calls", "refused"]
+"""Why a reply ended: it was complete, its bound was reached, tools are to be run, or the vendor's filter stepped in."""
+
+
 @dataclass(frozen=True, slots=True)
 class UsageDelta:
     usage: Usage
+    provider: str = ""
+    """Whose it was, where one stood in for another; empty: the model's that was asked."""
+    stop_reason: StopReason = "stop"
 
 
 ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | EndCallDelta | TransferDelta | UsageDelta

@@ -32,6 +32,22 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "llm": {
         "workflow": "antiphon.workflow.model:WorkflowModel",
+        "anthropic": "antiphon.providers.llm.anthropic:Anthropic",
+        "google": "antiphon.providers.llm.gemini:Gemini",
+        "openai": "antiphon.providers.llm.openai_responses:OpenAiResponses",
+        "openai-chat": "antiphon.providers.llm.openai_chat:OpenAiChat",
+        "custom-llm": "antiphon.providers.llm.openai_chat:ChatCompletions",
+        "cerebras": "antiphon.providers.llm.openai_chat:Cerebras",
+        "deepinfra": "antiphon.providers.llm.openai_chat:DeepInfra",
+        "deepseek": "antiphon.providers.llm.openai_chat:DeepSeek",
+        "groq": "antiphon.providers.llm.openai_chat:Groq",
+        "mistral": "antiphon.providers.llm.openai_chat:Mistral",
+        "ollama": "antiphon.providers.llm.openai_chat:Ollama",
+        "openrouter": "antiphon.providers.llm.openai_chat:OpenRouter",
+        "perplexity": "antiphon.providers.llm.openai_chat:Perplexity",
+        "together": "antiphon.providers.llm.openai_chat:Together",
+        "vllm": "antiphon.providers.llm.openai_chat:Vllm",
+        "xai": "antiphon.providers.llm.openai_chat:XAi",
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {
@@ -50,7 +66,12 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
     "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
-    "llm": {"vapi": "workflow", "custom-llm": "workflow"},
+    "llm": {
+        "vapi": "workflow",
+        "deep-seek": "deepseek",
+        "perplexity-ai": "perplexity",
+        "together-ai": "together",
+    },
     "tts": {"vapi": "piper", "custom-voice": "piper"},
     "turn": {},
 }
@@ -89,16 +110,35 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
     Raises ConfigurationError for an unknown name, an unknown option or a bad value, ProviderUnavailable when a package is missing.
     """
     factory = _factory(kind, name)
-    given = dict(options or {})
-    parameters = inspect.signature(factory).parameters
-    for option, value in given.items():
-        if option not in parameters:
-            raise ConfigurationError(f"{kind}.{option}", f"{name} takes {', '.join(parameters) or 'no options'}")
-        given[option] = _checked(f"{kind}.{option}", value, parameters[option].annotation)
+    given = checked(kind, name, options or {})
     try:
         return factory(**given)
     except TypeError as wrong:
         raise ConfigurationError(kind, f"the options of {name} do not fit: {wrong}") from wrong
+
+
+def checked(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the engine's own signature wants them. Raises ConfigurationError for an unknown one or a bad value."""
+    parameters = inspect.signature(_factory(kind, name)).parameters
+    fit: dict[str, Any] = {}
+    for option, value in given.items():
+        if option not in parameters:
+            raise ConfigurationError(f"{kind}.{option}", f"{name} takes {', '.join(parameters) or 'no options'}")
+        fit[option] = _checked(f"{kind}.{option}", value, parameters[option].annotation)
+    return fit
+
+
+def per_request(kind: Kind, name: str) -> frozenset[str]:
+    """Options of an engine that are told with each request, so that one engine serves all who differ in nothing else: a class says so
+    in ``per_request``."""
+    return frozenset(getattr(_factory(kind, name), "per_request", ()))
+
+
+def needs_key(kind: Kind, name: str) -> bool:
+    """Whether an engine is of no use without a key: a class says so in ``needs_key``, or has no default for ``api_key``."""
+    factory = _factory(kind, name)
+    key = inspect.signature(factory).parameters.get("api_key")
+    return key is not None and bool(getattr(factory, "needs_key", key.default is key.empty))
 
 
 @cache

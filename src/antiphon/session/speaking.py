@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
-
-import structlog
+from collections.abc import AsyncGenerator, Callable
 
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
-from antiphon.errors import ProviderError, ProviderTimeout
+from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth
 from antiphon.providers.base import SpeechRequest, TextToSpeech
-from antiphon.session.stalls import StallWatch
 from antiphon.vocabulary import AudioFormat, WordTiming
-
-_CHUNK_TIMEOUT_S = 10.0
-"""A voice that sends nothing for this long has failed."""
-
-log = structlog.get_logger(__name__)
 
 
 class Speaking:
@@ -27,7 +19,7 @@ class Speaking:
 
     def __init__(
         self,
-        voices: Sequence[TextToSpeech],
+        speaker: TextToSpeech,
         voice: str,
         speed: float,
         audio: AudioFormat,
@@ -36,9 +28,9 @@ class Speaking:
         feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
         on_characters: Callable[[str, int], None],
-        on_failure: Callable[[str, str], None],
     ) -> None:
-        self._voices = voices
+        """``speaker.name`` is the voice's that spoke last."""
+        self._speaker = speaker
         self.voice = voice
         self.speed = speed
         self._voice_of: tuple[int, str] = (0, "")
@@ -48,7 +40,6 @@ class Speaking:
         self._feed = feed
         self._spawn = spawn
         self._on_characters = on_characters
-        self._on_failure = on_failure
         self._reply = 0
         self._pieces: deque[tuple[int, str]] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -109,40 +100,26 @@ class Speaking:
                 self._mouth.end_speech(reply, self._clock.now_ms())
 
     async def _voice_piece(self, reply: int, text: str) -> bool:
-        """Voice one piece with the first voice that can. A voice that fails in the middle is not replaced: the words would be said
-        twice."""
-        for voice in self._voices:
-            self._spoken, self._words = 0, ()
-            try:
-                await self._stream(reply, voice, text)
-            except ProviderError as error:
-                log.warning("voice_failed", provider=error.provider, code=error.code, voice=self._voice_for(reply))
-                self._on_failure(error.provider, error.code)
-            except Exception as error:
-                log.error("voice_failed", provider=voice.name, code=type(error).__name__, voice=self._voice_for(reply))
-                self._on_failure(voice.name, "exception")
-            else:
-                self._on_characters(voice.name, len(text))
-                return True
-            if self._spoken:
-                break
-        return False
+        """Voice one piece. Returns whether it was voiced to its end."""
+        self._spoken, self._words = 0, ()
+        try:
+            await self._stream(reply, text)
+        except ProviderError:  # told already, of each voice that failed
+            return False
+        self._on_characters(self._speaker.name, len(text))
+        return True
 
     def _voice_for(self, reply: int) -> str:
         """The name of the voice; empty for the engine's own."""
         return self._voice_of[1] if self._voice_of[0] == reply else self.voice
 
-    async def _stream(self, reply: int, voice: TextToSpeech, text: str) -> None:
-        stream = voice.synthesize(SpeechRequest(text, self._audio, self._voice_for(reply), self.speed))
+    async def _stream(self, reply: int, text: str) -> None:
+        stream = self._speaker.synthesize(SpeechRequest(text, self._audio, self._voice_for(reply), self.speed))
         try:
-            async with StallWatch(_CHUNK_TIMEOUT_S) as watch:
-                async for chunk in stream:
-                    watch.alive()
-                    self._spoken += len(chunk.audio)
-                    self._words += chunk.words
-                    self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
-        except TimeoutError:
-            raise ProviderTimeout(voice.name, "the voice stopped speaking") from None
+            async for chunk in stream:
+                self._spoken += len(chunk.audio)
+                self._words += chunk.words
+                self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()

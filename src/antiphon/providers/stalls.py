@@ -18,6 +18,8 @@ class StallWatch:
         self._alive_s = 0.0
         self.begun = False
         """Whether anything has come at all."""
+        self.away = False
+        """Whether what has come is being worked on, so that nothing can stall."""
         self._timer: asyncio.TimerHandle | None = None
 
     def alive(self) -> None:
@@ -41,7 +43,7 @@ class StallWatch:
     def _look(self) -> None:
         now_s = self._loop.time()
         rest_s = self._alive_s + self._stall_s - now_s
-        if rest_s > 0:
-            self._timer = self._loop.call_later(rest_s, self._look)
+        if rest_s > 0 or self.away:
+            self._timer = self._loop.call_later(self._stall_s if self.away else rest_s, self._look)
         else:
             self._limit.reschedule(now_s)
