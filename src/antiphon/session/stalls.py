@@ -18,11 +18,16 @@ class StallWatch:
         self._alive_s = 0.0
         self.begun = False
         """Whether anything has come at all."""
+        self._resting = False
         self._timer: asyncio.TimerHandle | None = None
+
+    def rest(self) -> None:
+        """Nothing is expected until ``alive`` is called."""
+        self._resting = True
 
     def alive(self) -> None:
         """Something has come."""
-        self.begun = True
+        self.begun, self._resting = True, False
         self._alive_s = self._loop.time()
 
     async def __aenter__(self) -> StallWatch:
@@ -40,7 +45,7 @@ class StallWatch:
 
     def _look(self) -> None:
         now_s = self._loop.time()
-        rest_s = self._alive_s + self._stall_s - now_s
+        rest_s = self._stall_s if self._resting else self._alive_s + self._stall_s - now_s
         if rest_s > 0:
             self._timer = self._loop.call_later(rest_s, self._look)
         else:
