@@ -29,6 +29,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {
+        "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
@@ -45,7 +46,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     "vad": {},
     "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
     "llm": {"vapi": "workflow", "custom-llm": "workflow"},
-    "tts": {"vapi": "piper", "custom-voice": "piper"},
+    "tts": {"vapi": "piper", "custom-voice": "piper", "11labs": "elevenlabs"},
     "turn": {},
 }
 
