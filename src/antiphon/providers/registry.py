@@ -29,6 +29,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {
+        "cartesia": "antiphon.providers.tts.cartesia:CartesiaTextToSpeech",
         "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",

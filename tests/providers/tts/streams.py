@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.providers.contract import PATIENCE_S
 
 from antiphon.providers.base import StreamingVoice, VoiceRequest, VoiceStream
 from antiphon.vocabulary import TELEPHONE, AudioFormat, WordTiming
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Asked again and again, within the patience of all tests."""
+    deadline_s = asyncio.get_running_loop().time() + PATIENCE_S
+    while not happened():
+        assert asyncio.get_running_loop().time() < deadline_s, "it never happened"
+        await asyncio.sleep(0.005)
 
 
 @dataclass

@@ -24,6 +24,8 @@ FORMATS = (
 )
 MAX_TEXT_CHARACTERS = 5_000
 """Of one piece: vendors refuse more, and a piece is a sentence."""
+_WORDS_AHEAD = 4
+"""Words that a vendor may leave out at once."""
 SILENT_PEAK = 0.003
 """−50 dBFS: below it nobody hears a word."""
 MOST_LEADING_SILENCE_MS = 2_000
@@ -32,6 +34,10 @@ MOST_LEADING_SILENCE_MS = 2_000
 
 class Lost(ProviderUnavailable):
     """The connection ended before the reply did."""
+
+
+class _Renew(Exception):
+    """What is left is to be said over another connection."""
 
 
 @dataclass(slots=True)
@@ -45,6 +51,30 @@ class Piece:
     def sounds(self) -> bool:
         """Whether there is anything to pronounce: of the rest some vendors make silence, some nothing."""
         return any(map(str.isalnum, self.text))
+
+
+class SaidWords:
+    """The words of one piece, found again in what a vendor tells of them: it may leave marks out, or a word."""
+
+    def __init__(self, text: str) -> None:
+        self._words = text.split()
+        self._next = 0
+
+    def find(self, told: str) -> str:
+        """The words of the text up to the one that was told, from where the last one ended; empty where none is left."""
+        plain = _plain(told)
+        last = self._next
+        for at in range(self._next, min(self._next + _WORDS_AHEAD, len(self._words))):
+            if _plain(self._words[at]) == plain:
+                last = at
+                break
+        found = " ".join(self._words[self._next : last + 1])
+        self._next = last + 1
+        return found
+
+
+def _plain(word: str) -> str:
+    return "".join(filter(str.isalnum, word)).lower()
 
 
 class VendorStream(ABC):
@@ -72,6 +102,10 @@ class VendorStream(ABC):
         """Silence that nothing has followed yet."""
         self._loud = False
         self._odd = b""
+        self._said: SaidWords | None = None
+        self._words: list[WordTiming] = []
+        """Told, and start in audio to come."""
+        self._words_until_ms = 0
         self._due_s = math.inf
         self._timer: asyncio.TimerHandle | None = None
 
@@ -123,6 +157,9 @@ class VendorStream(ABC):
                 if isinstance(chunk, Lost) and may_be_dead and not self.heard and not self._cancelled:
                     self._leave()
                     may_be_dead = await self._begin()
+                elif isinstance(chunk, _Renew):
+                    self._leave()
+                    await self._begin()
                 elif isinstance(chunk, Exception):
                     raise chunk
                 else:
@@ -149,6 +186,8 @@ class VendorStream(ABC):
         if audio:
             self._expect()
         self.spoken_bytes += len(audio)
+        if self._words:
+            words += self._due_words()
         chunk = VoiceChunk(self.pieces[0].number, audio, words)
         if not self._loud:
             self._held.append(chunk)
@@ -181,6 +220,27 @@ class VendorStream(ABC):
             self.has_failed = True
             self._chunks.put_nowait(problem)
 
+    def timed_word(self, told: str, start_ms: float, end_ms: float) -> None:
+        """A word of the first of ``pieces``, timed from the piece's first sample; it is told with the audio that it starts in."""
+        if self.has_failed or not self.pieces:
+            return
+        if self._said is None:
+            self._said = SaidWords(self.pieces[0].text)
+        if text := self._said.find(told):
+            start = max(round(start_ms), self._words_until_ms)
+            self._words_until_ms = max(round(end_ms), start + 1)
+            self._words.append(WordTiming(text, start, self._words_until_ms))
+
+    def renew(self) -> None:
+        """What is left of the reply is to be said over another connection."""
+        self._chunks.put_nowait(_Renew())
+
+    def _due_words(self, *, all_of_them: bool = False) -> tuple[WordTiming, ...]:
+        reached_ms = self.request.audio.ms_of(self.spoken_bytes)
+        count = len(self._words) if all_of_them else sum(1 for word in self._words if word.start_ms < reached_ms)
+        due, self._words = tuple(self._words[:count]), self._words[count:]
+        return due
+
     # ---------------------------------------------------------------------------------- inside
 
     def _check(self) -> None:
@@ -196,8 +256,8 @@ class VendorStream(ABC):
         """Connect, and send what was said so far."""
         may_be_dead = await self.connect()
         self._connected = True
-        self._held.clear()
-        self.spoken_bytes, self._odd, self.has_failed = 0, b"", False
+        self._fresh_piece()
+        self.has_failed = False
         for piece in tuple(self.pieces):
             if piece.sounds:
                 self.send_piece(piece)
@@ -226,9 +286,16 @@ class VendorStream(ABC):
             self._chunks.put_nowait(None)
 
     def _next(self) -> None:
-        self._chunks.put_nowait(VoiceChunk(self.pieces.popleft().number, last=True))
+        self._chunks.put_nowait(
+            VoiceChunk(self.pieces.popleft().number, b"", self._due_words(all_of_them=True), last=True)
+        )
+        self._fresh_piece()
+
+    def _fresh_piece(self) -> None:
         self.spoken_bytes, self._loud, self._odd = 0, False, b""
         self._held.clear()
+        self._said, self._words_until_ms = None, 0
+        self._words.clear()
 
     def _is_loud(self, audio: bytes) -> bool:
         if not audio:
