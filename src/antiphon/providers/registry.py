@@ -30,6 +30,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "tts": {
         "cartesia": "antiphon.providers.tts.cartesia:CartesiaTextToSpeech",
+        "deepgram": "antiphon.providers.tts.deepgram:DeepgramTextToSpeech",
         "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",

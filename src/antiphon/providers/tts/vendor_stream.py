@@ -96,6 +96,7 @@ class VendorStream(ABC):
         self._chunks: asyncio.Queue[VoiceChunk | Exception | None] = asyncio.Queue()  # bounded by the reply's length
         self._connected = False
         self._cancelled = False
+        self._renewing = False
         self.has_failed = False
         """Nothing that comes counts any more."""
         self._held: list[VoiceChunk] = []
@@ -233,7 +234,9 @@ class VendorStream(ABC):
 
     def renew(self) -> None:
         """What is left of the reply is to be said over another connection."""
-        self._chunks.put_nowait(_Renew())
+        if not self._renewing:
+            self._renewing = True
+            self._chunks.put_nowait(_Renew())
 
     def _due_words(self, *, all_of_them: bool = False) -> tuple[WordTiming, ...]:
         reached_ms = self.request.audio.ms_of(self.spoken_bytes)
@@ -257,7 +260,7 @@ class VendorStream(ABC):
         may_be_dead = await self.connect()
         self._connected = True
         self._fresh_piece()
-        self.has_failed = False
+        self.has_failed = self._renewing = False
         for piece in tuple(self.pieces):
             if piece.sounds:
                 self.send_piece(piece)
