@@ -33,6 +33,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "deepgram": "antiphon.providers.tts.deepgram:DeepgramTextToSpeech",
         "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
+        "openai": "antiphon.providers.tts.openai:OpenAITextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
     },
