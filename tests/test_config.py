@@ -241,3 +241,22 @@ def test_who_may_use_the_talk_page_follows_from_who_can_come() -> None:
         assert open_page.talk_access == "open"
     assert Settings(realtime={"enabled": False}).talk_access == "off"  # type: ignore[arg-type]
     assert Settings(open_api=True).talk_access == "open"
+
+
+def test_vendors_have_accounts_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_VENDORS__OPENAI__API_KEY", "sk-secret")
+    monkeypatch.setenv("ANTIPHON_VENDORS__CUSTOM_LLM__BASE_URL", "https://models.example.com/v1")
+    vendors = read_settings().vendors
+    assert set(vendors) == {"openai", "custom-llm"}
+    assert vendors["openai"].api_key.get_secret_value() == "sk-secret"
+    assert "sk-secret" not in repr(vendors)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("OPENIA__API_KEY", "x", "openai"), ("OPENAI__KEY", "x", "vendors.openai.key"), ("OPENAI__BASE_URL", "ftp://x", "base_url")],
+)  # fmt: skip
+def test_a_wrong_account_is_told(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    monkeypatch.setenv(f"ANTIPHON_VENDORS__{name}", value)
+    with pytest.raises(ConfigurationError, match=told):
+        read_settings()

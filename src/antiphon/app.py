@@ -28,7 +28,7 @@ from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engine_metrics import EngineReader
-from antiphon.engines import EngineRoom, KnowsVoices, engines_behind
+from antiphon.engines import EngineRoom, KnowsVoices, engine_behind, engines_behind
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.files import free_bytes, read_or_make, reason, unused_name
 from antiphon.losses import Losses
@@ -221,7 +221,7 @@ class Antiphon:
         realtime = self.settings.realtime
         if realtime.voices:
             _, engines = self.assistants.find(realtime.assistant or self.settings.assistant)
-            *_, speaker = engines_behind(engines)
+            speaker = engine_behind(engines.voices[0])
             for name, voice in realtime.voices.items():
                 if isinstance(speaker, KnowsVoices):
                     speaker.check_voice(voice, f"realtime.voices.{name}")

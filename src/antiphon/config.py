@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from antiphon.errors import ConfigurationError
+from antiphon.providers.credentials import WELL_KNOWN, vendor_named
 from antiphon.suggestions import unknown
 
 _DEFAULT_FILE = "antiphon.toml"
@@ -140,6 +141,15 @@ class EngineLimits(BaseModel, extra="forbid"):
     """Different engines with processes of their own (each combination of options is one)."""
 
 
+class Vendor(BaseModel, extra="forbid"):
+    """An account with a vendor of models, recognisers or voices."""
+
+    api_key: SecretStr = SecretStr("")
+    """Empty: what the vendor's own variable holds, e.g. OPENAI_API_KEY."""
+    base_url: Annotated[str, Field(pattern=r"^$|^(https?|wss?)://[^/]")] = ""
+    """Where the vendor is called. Empty: its own address."""
+
+
 class WebRtc(BaseModel, extra="forbid"):
     """Calls from browsers. Where clients reach this machine by its own addresses, nothing need be set."""
 
@@ -219,6 +229,8 @@ class Settings(BaseSettings):
     overload: Overload = Overload()
     http: Http = Http()
     engines: EngineLimits = EngineLimits()
+    vendors: dict[str, Vendor] = {}
+    """By name, e.g. openai."""
 
     @field_validator("host")
     @classmethod
@@ -228,6 +240,20 @@ class Settings(BaseSettings):
         if not host or any(sign in host for sign in "/@ []"):
             raise ValueError("must be an address or a name, e.g. 127.0.0.1, ::1 or 0.0.0.0")
         return host
+
+    @field_validator("vendors")
+    @classmethod
+    def _known_vendors(cls, value: dict[str, Vendor]) -> dict[str, Vendor]:
+        """By their own names, however they were written."""
+        found: dict[str, Vendor] = {}
+        for name, vendor in value.items():
+            known = vendor_named(name)
+            if not known:
+                raise ValueError(unknown(name, sorted(WELL_KNOWN), "vendor"))
+            if known in found:
+                raise ValueError(f"{known} is given twice")
+            found[known] = vendor
+        return found
 
     @field_validator("data_dir", "assistants_dir")
     @classmethod
@@ -349,6 +375,8 @@ def _problem(kind: str, message: str, place: tuple[int | str, ...]) -> str:
     if kind != "extra_forbidden":
         return message.removeprefix("Value error, ")
     model = Settings.model_fields[str(place[0])].annotation if len(place) > 1 else Settings
+    if place[0] == "vendors" and len(place) > 2:
+        model = Vendor
     assert isinstance(model, type) and issubclass(model, BaseModel), "only groups have fields of their own"
     return unknown(str(place[-1]), sorted(model.model_fields), "setting")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -16,6 +17,8 @@ from antiphon.providers.base import Lifecycle
 from antiphon.providers.worker import PoolHealth
 
 SWEEP_S = 2.0
+_MOST_LIGHT = 512
+"""Engines without processes that are kept. Each is one account of one vendor, or one set of options of a voice or recogniser."""
 RETRY_S = 30.0
 """An engine that could not start is tried again by a call that comes so much later."""
 
@@ -131,6 +134,8 @@ class EngineShelf:
             engine = registry.create(kind, own_name, given)
             if isinstance(engine, HasProcesses):
                 self._make_room()
+            else:
+                self._let_go_of_light_ones()
             entry = Shelved(kind, own_name, key, engine, now_s)
             self._entries[key] = self._by_engine[id(engine)] = entry
             if self._sweeping is not None:
@@ -183,6 +188,17 @@ class EngineShelf:
             )
         self._drop(min(idle, key=lambda entry: (entry.needed, entry.wanted_s)))
 
+    def _let_go_of_light_ones(self) -> None:
+        """Engines without processes are connections and settings: past a bound, those that no call has and nobody claims are closed,
+        the one asked for longest ago first."""
+        there = [entry for entry in self._entries.values() if not isinstance(entry.engine, HasProcesses)]
+        surplus = len(there) - _MOST_LIGHT + 1
+        if surplus > 0:
+            in_use, claimed = self._in_use(), self._claimed()
+            idle = [entry for entry in there if id(entry.engine) not in in_use and entry.key not in claimed]
+            for entry in sorted(idle, key=lambda entry: entry.wanted_s)[:surplus]:
+                self._drop(entry)
+
     def _drop(self, entry: Shelved) -> None:
         del self._entries[entry.key]
         del self._by_engine[id(entry.engine)]
@@ -219,7 +235,9 @@ class EngineShelf:
 
 
 def _key(kind: str, name: str, given: Mapping[str, Any]) -> bytes:
-    return orjson.dumps([kind, name, given], option=orjson.OPT_SORT_KEYS)
+    """A digest: options may hold a vendor's key, which has no business in a table."""
+    described = orjson.dumps([kind, name, given], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(described, digest_size=16).digest()
 
 
 def _now_s() -> float:

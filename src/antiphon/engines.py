@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -9,13 +10,24 @@ from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
-from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.spec import AssistantSpec, VoiceSpec
 from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
+from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, SpeechToText, TextToSpeech, ToolRunner
+from antiphon.providers.base import (
+    CallContext,
+    ExpectedAnswers,
+    LanguageModel,
+    SpeechToText,
+    TextToSpeech,
+    ToolRunner,
+)
+from antiphon.providers.credentials import Credential, Credentials
+from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice
+from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.llm.workflow import WorkflowModel
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.session.plan import Engines
@@ -24,10 +36,6 @@ from antiphon.tools.local import LocalTools
 from antiphon.vocabulary import ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
-
-_DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
-_PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
-"""Where an assistant names an engine of a kind."""
 
 
 @runtime_checkable
@@ -75,6 +83,14 @@ class EngineRoom:
             lambda: {id(engine) for engine in in_use()},
             lambda: {key for spec in wanted() for key in self._keys(spec)} | self._lasting,
         )
+        self._credentials = Credentials(
+            {
+                name: Credential(vendor.api_key.get_secret_value(), vendor.base_url)
+                for name, vendor in settings.vendors.items()
+            },
+            os.environ,
+        )
+        self._breakers = Breakers()
         self._lasting: set[bytes] = set()
         """Of engines that clients name: there are no more of them than names."""
         self._tools = LocalTools()
@@ -101,34 +117,30 @@ class EngineRoom:
         """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError, ProviderUnavailable."""
         _check_language(spec)
         stt, llm, tts = (self._get(spec, kind) for kind in ("stt", "llm", "tts"))
-        self.check_voice(spec, tts)
+        _check_voices(tts)
         options: dict[str, Any] = {}
         model = spec.model
         if model is not None and model.temperature is not None:
             options["temperature"] = model.temperature
         if model is not None and model.max_tokens is not None:
             options["max_tokens"] = model.max_tokens
+        recognisers = tuple(engine for _, engine in stt)
         return Engines(
-            stt=stt,
-            models=(llm,),
-            voices=(_as_spoken(spec, tts),),
+            stt=recognisers[0] if len(recognisers) == 1 else FailoverSpeechToText(recognisers, self._breakers),
+            models=tuple(_as_chosen(choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
+            voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
             tools=self._offered_tools(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=options,
+            breakers=self._breakers,
         )
-
-    def check_voice(self, spec: AssistantSpec, tts: TextToSpeech) -> None:
-        """Raises ConfigurationError where the assistant's voice is none of its engine's."""
-        name = spec.voice.voice_id if spec.voice else ""
-        if name and isinstance(tts, KnowsVoices):
-            tts.check_voice(name, "voice.voiceId")
 
     def check(self, spec: AssistantSpec) -> None:
         """Whether an assistant makes sense, without keeping its engines. Raises ConfigurationError, ProviderUnavailable."""
         _check_language(spec)
-        made = {kind: self._made(spec, kind) for kind in _PLACES}
-        self.check_voice(spec, made["tts"])
+        made = {kind: self._each(spec, kind, registry.create) for kind in PLACES}
+        _check_voices(made["tts"])
         self._offered_tools(spec)
 
     def ready(self, engines: Engines) -> bool:
@@ -149,7 +161,7 @@ class EngineRoom:
 
     def opening_answers(self, engines: Engines, context: CallContext) -> ExpectedAnswers:
         """What the caller may say to the greeting, where the model knows."""
-        model = engines.models[0]
+        model = engine_behind(engines.models[0])
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
 
     def recogniser(self, name: str) -> SpeechToText | None:
@@ -158,36 +170,35 @@ class EngineRoom:
         if name not in registry.named_from_outside("stt"):
             return None
         try:
-            engine: SpeechToText = self._shelf.get("stt", name, {})
+            options = self._account(name)
+            engine: SpeechToText = self._shelf.get("stt", name, options)
         except AntiphonError as error:
             log.warning("recogniser_unusable", code=error.code)
             return None
-        self._lasting.add(self._shelf.key("stt", name, {}))
+        self._lasting.add(self._shelf.key("stt", name, options))
         return engine
 
-    def _get(self, spec: AssistantSpec, kind: registry.Kind) -> Any:
-        return self._named_by_field(kind, self._shelf.get, spec)
+    def _account(self, stt: str) -> dict[str, Any]:
+        """What a recogniser that is known by its name alone is made with."""
+        taken = registry.options("stt", stt)
+        if "api_key" not in taken:
+            return {}
+        account = self._credentials.of(stt)
+        given = {"api_key": account.api_key, "base_url": account.base_url}
+        return {name: value for name, value in given.items() if value and name in taken}
 
-    def _made(self, spec: AssistantSpec, kind: registry.Kind) -> Any:
-        return self._named_by_field(kind, registry.create, spec)
+    def _get(self, spec: AssistantSpec, kind: registry.Kind) -> list[tuple[ProviderChoice, Any]]:
+        return self._each(spec, kind, self._shelf.get)
 
-    def _named_by_field(self, kind: registry.Kind, make: Callable[..., Any], spec: AssistantSpec) -> Any:
-        name, options = _named(spec, kind)
-        try:
-            return make(kind, name, options)
-        except ConfigurationError as error:
-            # The engine knows its own options; which field of the assistant they stand in is known here.
-            first, _, option = error.field.partition(".")
-            if first != kind:
-                raise
-            place = _PLACES[kind]
-            raise ConfigurationError(
-                f"{place}.options.{option}" if option else f"{place}.provider", error.problem
-            ) from None
+    def _each(
+        self, spec: AssistantSpec, kind: registry.Kind, make: Callable[..., Any]
+    ) -> list[tuple[ProviderChoice, Any]]:
+        return [(choice, _named_by_field(choice, make)) for choice in choices(spec, kind, self._credentials)]
 
     def _keys(self, spec: AssistantSpec) -> Iterator[bytes]:
-        for kind in _PLACES:
-            yield self._shelf.key(kind, *_named(spec, kind))
+        for kind in PLACES:
+            for choice in choices(spec, kind, self._credentials):
+                yield self._shelf.key(kind, choice.provider, choice.options)
 
     def _entries(self, engines: Engines) -> list[Shelved]:
         found = (self._shelf.of(engine) for engine in engines_behind(engines))
@@ -209,11 +220,40 @@ class EngineRoom:
         return OfferedTools(wanted, self._tools)
 
 
+def engine_behind(engine: object) -> object:
+    """What is shared between calls, without what is put around it for one assistant."""
+    while (behind := getattr(engine, "behind", None)) is not None:
+        engine = behind
+    return engine
+
+
 def engines_behind(engines: Engines) -> Iterator[object]:
-    """Those that are shared between calls, and not what is put around them for one assistant."""
-    yield from (engines.stt, *engines.models)
-    for voice in engines.voices:
-        yield voice.behind if isinstance(voice, SpokenVoice) else voice
+    """All engines of a call that are shared between calls."""
+    recognisers = engines.stt.targets if isinstance(engines.stt, FailoverSpeechToText) else (engines.stt,)
+    for engine in (*recognisers, *engines.models, *engines.voices):
+        yield engine_behind(engine)
+
+
+def _named_by_field(choice: ProviderChoice, make: Callable[..., Any]) -> Any:
+    """Raises ConfigurationError naming the field of the assistant: the engine knows its options, where they stand is known here."""
+    kind = choice.kind
+    try:
+        registry.checked(kind, choice.provider, choice.request)
+        return make(kind, choice.provider, choice.options)
+    except ConfigurationError as error:
+        first, _, option = error.field.partition(".")
+        if first != kind:
+            raise
+        place = f"{choice.place}.options.{option}" if option else f"{choice.place}.provider"
+        raise ConfigurationError(place, error.problem) from None
+
+
+def _check_voices(voices: Iterable[tuple[ProviderChoice, Any]]) -> None:
+    """Raises ConfigurationError where an assistant's voice is none of its engine's."""
+    for choice, engine in voices:
+        name = choice.part.voice_id if isinstance(choice.part, VoiceSpec) else ""
+        if name and isinstance(engine, KnowsVoices):
+            engine.check_voice(name, f"{choice.place}.voiceId")
 
 
 def _check_language(spec: AssistantSpec) -> None:
@@ -229,32 +269,22 @@ def _check_language(spec: AssistantSpec) -> None:
         )
 
 
-def _voice_provider(spec: AssistantSpec) -> str:
-    """Where no voice is named: Piper for English, espeak-ng for what Piper's voice cannot say."""
-    if spec.voice is not None:
-        return spec.voice.provider
-    heard = spec.transcriber.language if spec.transcriber else ""
-    return "" if language_of(heard) == "en" else "espeak"
+def _as_chosen(choice: ProviderChoice, model: LanguageModel, *, first: bool) -> LanguageModel:
+    """The model with what the assistant tells it each time. One that stands in has numbers of its own, if any."""
+    own = registry.checked(choice.kind, choice.provider, choice.request)
+    if not first and choice.part is not None:
+        numbers = choice.part.model_dump(include={"temperature", "max_tokens"}, exclude_none=True)
+        own |= numbers
+    return ChosenModel(model, own) if own else model
 
 
-def _as_spoken(spec: AssistantSpec, voice: TextToSpeech) -> TextToSpeech:
+def _as_spoken(spec: AssistantSpec, choice: ProviderChoice, voice: TextToSpeech, *, first: bool) -> TextToSpeech:
     """The one place where written text becomes what is said, whichever the voice. A scripted voice says what its script says."""
-    if voice.name == "scripted":
-        return voice
-    wanted = spec.voice
-    hints = (wanted.language, wanted.voice_id, str(wanted.options.get("voice", ""))) if wanted else ()
-    spoken_language = spec.transcriber.language if spec.transcriber else ""
-    return SpokenVoice(voice, language_of(*hints, spoken_language), wanted.pronunciations if wanted else {})
-
-
-def _named(spec: AssistantSpec, kind: registry.Kind) -> tuple[str, dict[str, Any]]:
-    """The engine an assistant means, and what it tells it."""
-    if kind == "llm":
-        model = spec.model
-        if model is None:
-            raise ConfigurationError("model", "an assistant needs a model")
-        workflow = {} if model.workflow is None else {"workflow": model.workflow}
-        return model.provider or _DEFAULTS[kind], {**model.options, **workflow}
-    part = spec.transcriber if kind == "stt" else spec.voice
-    provider = _voice_provider(spec) if kind == "tts" else part.provider if part is not None else ""
-    return provider or _DEFAULTS[kind], dict(part.options) if part is not None else {}
+    wanted = choice.part if isinstance(choice.part, VoiceSpec) else None
+    if voice.name != "scripted":
+        hints = (wanted.language, wanted.voice_id, str(wanted.options.get("voice", ""))) if wanted else ()
+        spoken_language = spec.transcriber.language if spec.transcriber else ""
+        main = spec.voice.pronunciations if spec.voice else {}
+        own = wanted.pronunciations if wanted else {}
+        voice = SpokenVoice(voice, language_of(*hints, spoken_language), {**main, **own})
+    return voice if first or wanted is None else ChosenVoice(voice, wanted.voice_id, wanted.speed)

@@ -123,9 +123,12 @@ class Usage:
     """What a provider says it used. Zero where it does not say."""
 
     input_tokens: int = 0
+    """All that were read, those from the vendor's cache included."""
     output_tokens: int = 0
     characters: int = 0
     audio_ms: int = 0
+    cached_tokens: int = 0
+    """Those of the ``input_tokens`` that came from the vendor's cache of the prompt's beginning."""
 
 
 class EndReason(StrEnum):

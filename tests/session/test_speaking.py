@@ -13,9 +13,10 @@ from antiphon.conversation import events as ev
 from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.settings import PlayoutSettings
+from antiphon.providers import failover
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
+from antiphon.providers.failover import Breakers, FailoverVoice
 from antiphon.providers.one_shot import OneShotStream
-from antiphon.session import speaking as module
 from antiphon.session.speaking import Speaking
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE, WordTiming
@@ -84,8 +85,8 @@ class Rig:
         self.characters: list[tuple[str, int]] = []
         self.failures: list[tuple[str, str]] = []
         self.speaking = Speaking(
-            voices, "ann", 1.5, TELEPHONE, self.mouth, self.clock, self.fed.append, self._spawn,
-            lambda *spoken: self.characters.append(spoken), lambda *failed: self.failures.append(failed),
+            FailoverVoice(voices, Breakers(), lambda *failed: self.failures.append(failed)), "ann", 1.5, TELEPHONE, self.mouth,
+            self.clock, self.fed.append, self._spawn, lambda *spoken: self.characters.append(spoken),
         )  # fmt: skip
 
     def _sounds(self, audio: bytes, starts_ms: int) -> None:
@@ -259,7 +260,7 @@ async def test_the_rest_of_a_sentence_is_said_once_by_the_voice_that_stands_in()
         "it stays for the rest of the reply"
     )
     assert rig.failures == [("one", "provider")]
-    assert rig.characters == [("two", 10), ("two", 8)]
+    assert rig.characters == [("two", 18), ("two", 8)]
     assert rig.facts.finished == [(1, 600)]
 
 
@@ -271,7 +272,9 @@ async def test_a_word_that_was_cut_in_half_is_said_again_whole() -> None:
     assert [request.text for request in second.requests] == ["three"]
     assert rig.synthesized() == [(1, 0, 350, True)]
     (event,) = (event for event in rig.fed if isinstance(event, ev.SpeechSynthesized))
-    assert [(word.text, word.start_ms) for word in event.words] == [("one", 0), ("two", 100), ("three", 250)]
+    assert [(word.text, word.start_ms) for word in event.words] == [("one", 0), ("two", 100), ("three", 200)], (
+        "told once"
+    )
 
 
 async def test_the_next_reply_begins_with_the_first_voice_again() -> None:
@@ -345,7 +348,7 @@ async def test_a_reply_is_one_stream_of_the_voice_however_its_pieces_come() -> N
 
 
 async def test_a_voice_that_waits_for_more_to_say_has_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(failover, "VOICE_STALL_S", 0.01)
     rig = Rig(Streaming())
     rig.say(1, "one", end=False)
     await until(lambda: bool(rig.synthesized()))
@@ -379,7 +382,7 @@ async def test_a_bug_in_an_engine_counts_as_a_failure() -> None:
 
 
 async def test_a_voice_that_stops_speaking_has_failed_and_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(failover, "VOICE_STALL_S", 0.01)
     silent = Voice("silent")
     rig = Rig(silent)
     rig.say(1, "… never")

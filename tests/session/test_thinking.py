@@ -11,6 +11,7 @@ import pytest
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import StartReply
 from antiphon.errors import ProviderError, ProviderTimeout
+from antiphon.providers import failover
 from antiphon.providers.base import (
     CallContext,
     EndCallDelta,
@@ -23,7 +24,7 @@ from antiphon.providers.base import (
     TransferDelta,
     UsageDelta,
 )
-from antiphon.session import thinking as module
+from antiphon.providers.failover import Breakers, FailoverModel
 from antiphon.session.thinking import Thinking
 from antiphon.vocabulary import Message, ToolCall, ToolSpec, Usage
 
@@ -64,8 +65,9 @@ class Rig:
         self.failures: list[tuple[str, str]] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.thinking = Thinking(
-            models, (TOOL,), CallContext("call-1"), {"temperature": 0.3}, self.fed.append, self.expected.append, self._spawn,
-            lambda *used: self.usage.append(used), lambda *failed: self.failures.append(failed),
+            FailoverModel(models, Breakers(), lambda *failed: self.failures.append(failed)), (TOOL,), CallContext("call-1"),
+            {"temperature": 0.3}, self.fed.append, self.expected.append, self._spawn,
+            lambda *used: self.usage.append(used),
         )  # fmt: skip
 
     def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
@@ -131,7 +133,7 @@ async def test_when_all_models_fail_the_reply_has_failed() -> None:
 
 
 async def test_a_model_that_stalls_has_failed_and_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_STALL_S", 0.01)
+    monkeypatch.setattr(failover, "MODEL_STALL_S", 0.01)
     stalled = Model(None, name="stalled")
     rig = Rig(stalled, Model(TextDelta("Hello.")))
     assert await rig.think() == [ev.ReplyText(1, "Hello."), ev.ReplyDone(1)]
@@ -179,7 +181,7 @@ async def test_what_a_wrong_guess_expected_is_forgotten() -> None:
     rig = Rig(Model(ExpectedAnswersDelta(ExpectedAnswers(("wrong",))), TextDelta("x")))
     await rig.think(1, speculative=True)
     rig.thinking.cancel(1)
-    rig.thinking._models = (Model(TextDelta("y")),)
+    rig.thinking._model = Model(TextDelta("y"))
     await rig.think(2, speculative=True)
     rig.thinking.adopt(2)
     assert rig.expected == []

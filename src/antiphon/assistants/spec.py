@@ -18,6 +18,7 @@ from antiphon.workflow.validation import WireModel, parse
 
 Message1000 = Annotated[str, Field(max_length=1000)]
 Phrase = Annotated[str, Field(max_length=240)]
+_HTTP_URL = r"^$|^https?://[^/]"
 FirstMessageMode = Literal[
     "assistant-speaks-first", "assistant-speaks-first-with-model-generated-message", "assistant-waits-for-user"
 ]
@@ -67,12 +68,32 @@ class PromptMessage(WireModel):
     content: str = ""
 
 
+class FallbackModel(WireModel):
+    """A model that stands in."""
+
+    provider: str = Field(min_length=1)
+    model: str = ""
+    url: str = Field(default="", pattern=_HTTP_URL)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    max_tokens: int | None = Field(default=None, ge=50, le=10_000)
+    workflow: dict[str, Any] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("workflow")
+    @classmethod
+    def _workflow_holds_together(cls, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        if value is not None:
+            compile_workflow(value, "workflow")
+        return value
+
+
 class ModelSpec(WireModel):
     """Which language model, and what it is told. ``provider`` is a name of the registry."""
 
     provider: str = Field(min_length=1)
     model: str = ""
-    url: str = ""
+    url: str = Field(default="", pattern=_HTTP_URL)
+    """Where the provider is called: for ``custom-llm`` and other servers of one's own."""
     messages: tuple[PromptMessage, ...] = ()
     temperature: float | None = Field(default=None, ge=0, le=2)
     max_tokens: int | None = Field(default=None, ge=50, le=10_000)
@@ -82,6 +103,8 @@ class ModelSpec(WireModel):
     tool_ids: tuple[str, ...] = ()
     system_prompt: str = ""
     """Legacy: the system message as a plain field."""
+    fallback_models: tuple[FallbackModel | Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=5)
+    """Who answers where the model does not, in this order: other models of the same provider by their names, or of another."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Ours: whatever else the provider takes."""
 
@@ -96,6 +119,7 @@ class ModelSpec(WireModel):
 class VoiceSpec(WireModel):
     provider: str = Field(min_length=1)
     voice_id: str = ""
+    model: str = ""
     speed: float | None = Field(default=None, ge=0.25, le=2)
     language: str = Field(default="", pattern=r"^[A-Za-z]{0,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}$")
     """Ours: in which language figures, dates and amounts are said, e.g. ``en`` or ``ko-KR``. Empty: the voice's, else the transcriber's,
@@ -106,6 +130,13 @@ class VoiceSpec(WireModel):
     """Ours: how words of this assistant are said, e.g. ``{Nguyen: win}``. One that holds a capital matches in that case only; up to four
     words."""
     options: dict[str, Any] = Field(default_factory=dict)
+    fallback_plan: VoiceFallbackPlan | None = None
+
+
+class VoiceFallbackPlan(WireModel):
+    """Who speaks where the voice does not, in this order. A plan within the plan does nothing."""
+
+    voices: tuple[VoiceSpec, ...] = Field(default=(), max_length=5)
 
 
 class TranscriberSpec(WireModel):
@@ -114,7 +145,16 @@ class TranscriberSpec(WireModel):
     language: str = ""
     endpointing: int | None = Field(default=None, ge=10, le=500)
     """Milliseconds of silence after which the *transcriber* calls a transcript final. When a turn is over, ``startSpeakingPlan`` says."""
+    keywords: tuple[str, ...] = ()
+    """Words that are likely to be said, as the provider writes them."""
     options: dict[str, Any] = Field(default_factory=dict)
+    fallback_plan: TranscriberFallbackPlan | None = None
+
+
+class TranscriberFallbackPlan(WireModel):
+    """Who listens where the transcriber does not, in this order. A plan within the plan does nothing."""
+
+    transcribers: tuple[TranscriberSpec, ...] = Field(default=(), max_length=5)
 
 
 class TranscriptionEndpointingPlan(WireModel):

@@ -226,6 +226,8 @@ class TransferDelta:
 @dataclass(frozen=True, slots=True)
 class UsageDelta:
     usage: Usage
+    provider: str = ""
+    """Whose it was, where one stood in for another; empty: the model's that was asked."""
 
 
 ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | EndCallDelta | TransferDelta | UsageDelta
@@ -292,6 +294,8 @@ class VoiceChunk:
     words: tuple[WordTiming, ...] = ()
     last: bool = False
     """Nothing more of this piece will come: its length and its words are known."""
+    whole: bool = True
+    """Of the last chunk: False where the rest of the piece could not be spoken, though the reply goes on."""
 
 
 class VoiceStream(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from antiphon.providers.base import (
     SpeechChunk,
@@ -19,6 +20,18 @@ from antiphon.providers.base import (
 def open_voice(voice: TextToSpeech, request: VoiceRequest) -> VoiceStream:
     """The voice of one reply, whichever kind of voice it is."""
     return voice.open(request) if isinstance(voice, StreamingVoice) else OneShotStream(voice, request)
+
+
+@asynccontextmanager
+async def chunks_of(stream: VoiceStream) -> AsyncGenerator[AsyncIterator[VoiceChunk], None]:
+    """What comes of a stream, which is stopped at the end however that comes about."""
+    chunks = aiter(stream)
+    try:
+        yield chunks
+    finally:
+        if isinstance(chunks, AsyncGenerator):
+            await chunks.aclose()
+        await stream.cancel()
 
 
 class OneShotStream:
@@ -61,11 +74,9 @@ async def speak_once(voice: StreamingVoice, request: SpeechRequest) -> AsyncGene
     if not request.text.strip():
         return
     stream = voice.open(VoiceRequest(request.audio, request.voice, request.speed, request.language))
-    try:
-        stream.say(0, request.text)
-        stream.end()
-        async for chunk in stream:
+    stream.say(0, request.text)
+    stream.end()
+    async with chunks_of(stream) as chunks:
+        async for chunk in chunks:
             if chunk.audio or chunk.words:
                 yield SpeechChunk(chunk.audio, chunk.words)
-    finally:
-        await stream.cancel()

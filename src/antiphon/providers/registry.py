@@ -87,16 +87,35 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
     Raises ConfigurationError for an unknown name, an unknown option or a bad value, ProviderUnavailable when a package is missing.
     """
     factory = _factory(kind, name)
-    given = dict(options or {})
-    parameters = inspect.signature(factory).parameters
-    for option, value in given.items():
-        if option not in parameters:
-            raise ConfigurationError(f"{kind}.{option}", f"{name} takes {', '.join(parameters) or 'no options'}")
-        given[option] = _checked(f"{kind}.{option}", value, parameters[option].annotation)
+    given = checked(kind, name, options or {})
     try:
         return factory(**given)
     except TypeError as wrong:
         raise ConfigurationError(kind, f"the options of {name} do not fit: {wrong}") from wrong
+
+
+def checked(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the engine's own signature wants them. Raises ConfigurationError for an unknown one or a bad value."""
+    parameters = inspect.signature(_factory(kind, name)).parameters
+    fit: dict[str, Any] = {}
+    for option, value in given.items():
+        if option not in parameters:
+            raise ConfigurationError(f"{kind}.{option}", f"{name} takes {', '.join(parameters) or 'no options'}")
+        fit[option] = _checked(f"{kind}.{option}", value, parameters[option].annotation)
+    return fit
+
+
+def per_request(kind: Kind, name: str) -> frozenset[str]:
+    """Options of an engine that are told with each request, so that one engine serves all who differ in nothing else: a class says so
+    in ``per_request``."""
+    return frozenset(getattr(_factory(kind, name), "per_request", ()))
+
+
+def needs_key(kind: Kind, name: str) -> bool:
+    """Whether an engine is of no use without a key: a class says so in ``needs_key``, or has no default for ``api_key``."""
+    factory = _factory(kind, name)
+    key = inspect.signature(factory).parameters.get("api_key")
+    return key is not None and bool(getattr(factory, "needs_key", key.default is key.empty))
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, ToolRunner, TurnDetector
+from antiphon.providers.failover import Breakers, FailoverModel, FailoverVoice, OnFailure
 from antiphon.session.observers import SessionObserver
 from antiphon.vocabulary import Message, ToolSpec
 
@@ -26,6 +27,16 @@ class Engines:
     voice: str = ""
     speed: float = 1.0
     model_options: Mapping[str, Any] = field(default_factory=dict)
+    breakers: Breakers = field(default_factory=Breakers)
+    """What all calls know of engines that fail."""
+
+    def model(self, on_failure: OnFailure) -> FailoverModel:
+        """The models as one. ``on_failure`` is told of each that failed, also where another stood in."""
+        return FailoverModel(self.models, self.breakers, on_failure)
+
+    def speaker(self, on_failure: OnFailure) -> FailoverVoice:
+        """The voices as one."""
+        return FailoverVoice(self.voices, self.breakers, on_failure)
 
 
 @dataclass(frozen=True, slots=True)

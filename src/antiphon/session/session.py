@@ -110,12 +110,12 @@ class Session:
         self.audio = self.port.audio
         """``CallSink.audio``: straight to the port, which after its end hears nothing."""
         self._thinking = Thinking(
-            engines.models, tools, context, engines.model_options, self._pump.feed, self._listening.expect,
-            self._tasks.spawn, self._watched.used, self._watched.provider_failed,
+            engines.model(self._watched.provider_failed), tools, context, engines.model_options, self._pump.feed,
+            self._listening.expect, self._tasks.spawn, self._watched.used,
         )  # fmt: skip
         self._speaking = Speaking(
-            engines.voices, engines.voice, engines.speed, call.format_out, self.port.mouth, clock, self._pump.feed,
-            self._tasks.spawn, self._watched.spoke, self._watched.provider_failed,
+            engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, call.format_out, self.port.mouth,
+            clock, self._pump.feed, self._tasks.spawn, self._watched.spoke,
         )  # fmt: skip
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
         self._event_log_is_broken = False

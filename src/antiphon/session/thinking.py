@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
-
-import structlog
 
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import StartReply
-from antiphon.errors import ProviderError, ProviderTimeout
+from antiphon.errors import ProviderError
 from antiphon.providers.base import (
     CallContext,
     EndCallDelta,
@@ -25,13 +23,7 @@ from antiphon.providers.base import (
     UsageDelta,
 )
 from antiphon.session.gathering import TextGathering
-from antiphon.session.stalls import StallWatch
 from antiphon.vocabulary import ToolSpec, Usage
-
-_STALL_S = 15.0
-"""A model that has begun and then says nothing for this long has failed."""
-
-log = structlog.get_logger(__name__)
 
 
 class Thinking:
@@ -39,7 +31,7 @@ class Thinking:
 
     def __init__(
         self,
-        models: Sequence[LanguageModel],
+        model: LanguageModel,
         tools: tuple[ToolSpec, ...],
         context: CallContext,
         options: Mapping[str, Any],
@@ -47,9 +39,8 @@ class Thinking:
         expect: Callable[[ExpectedAnswers], None],
         spawn: Callable[..., asyncio.Task[None]],
         on_usage: Callable[[str, Usage], None],
-        on_failure: Callable[[str, str], None],
     ) -> None:
-        self._models = models
+        self._model = model
         self.tools = tools
         """What the model may use. A reply's own tools stand in for those of them that the client runs."""
         self._context = context
@@ -58,7 +49,6 @@ class Thinking:
         self._expect = expect
         self._spawn = spawn
         self._on_usage = on_usage
-        self._on_failure = on_failure
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._guess = 0
         """The reply that is only a guess so far; 0 for none."""
@@ -89,46 +79,31 @@ class Thinking:
         self._guess_expects = None
 
     async def _think(self, reply: int, request: ModelRequest) -> None:
-        for model in self._models:
-            watch = StallWatch(_STALL_S)
-            try:
-                await self._stream(reply, model, request, watch)
-            except ProviderError as error:
-                log.warning("model_failed", provider=error.provider, code=error.code)
-                self._on_failure(error.provider, error.code)
-            except Exception as error:
-                log.error("model_failed", provider=model.name, code=type(error).__name__)
-                self._on_failure(model.name, "exception")
-            else:
-                self._tasks.pop(reply, None)
-                self._feed(ev.ReplyDone(reply))
-                return
-            if watch.begun:
-                break  # words have been said: another model would begin anew
+        done: ev.Event = ev.ReplyDone(reply)
+        try:
+            await self._stream(reply, request)
+        except ProviderError:  # told already, of each model that failed
+            done = ev.ReplyFailed(reply)
         self._tasks.pop(reply, None)
-        self._feed(ev.ReplyFailed(reply))
+        self._feed(done)
 
-    async def _stream(self, reply: int, model: LanguageModel, request: ModelRequest, watch: StallWatch) -> None:
-        stream = model.stream(request)
+    async def _stream(self, reply: int, request: ModelRequest) -> None:
+        stream = self._model.stream(request)
         try:
             with TextGathering(
                 lambda words: self._feed(ev.ReplyText(reply, words)), lambda: self._feed(ev.ReplyPaused(reply))
             ) as text:
-                async with watch:
-                    async for delta in stream:
-                        watch.alive()
-                        if isinstance(delta, TextDelta):
-                            text.take(delta.text)
-                        else:
-                            text.flush()
-                            self._take(reply, model.name, delta)
-        except TimeoutError:
-            raise ProviderTimeout(model.name, "the model stopped answering") from None
+                async for delta in stream:
+                    if isinstance(delta, TextDelta):
+                        text.take(delta.text)
+                    else:
+                        text.flush()
+                        self._take(reply, delta)
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
 
-    def _take(self, reply: int, provider: str, delta: ModelDelta) -> None:
+    def _take(self, reply: int, delta: ModelDelta) -> None:
         if isinstance(delta, ToolCallDelta):
             self._feed(ev.ReplyAskedForTool(reply, delta.call))
         elif isinstance(delta, ExpectedAnswersDelta):
@@ -141,4 +116,4 @@ class Thinking:
         elif isinstance(delta, TransferDelta):
             self._feed(ev.ReplyAskedToTransfer(reply, delta.destination))
         elif isinstance(delta, UsageDelta):
-            self._on_usage(provider, delta.usage)
+            self._on_usage(delta.provider or self._model.name, delta.usage)

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import replace
 
 from antiphon.providers.base import SpeechChunk, SpeechRequest, TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream
-from antiphon.providers.one_shot import open_voice
+from antiphon.providers.one_shot import chunks_of, open_voice
 from antiphon.spoken.text import SpokenText, spoken
 from antiphon.vocabulary import WordTiming
 
@@ -90,11 +90,12 @@ class SpokenStream:
         self._behind.end()
 
     async def __aiter__(self) -> AsyncIterator[VoiceChunk]:
-        async for chunk in self._behind:
-            words = self._words[0].of(chunk.words) if chunk.words else ()
-            if chunk.last:
-                words += self._words.popleft().rest()
-            yield chunk if not words and not chunk.words else replace(chunk, words=words)
+        async with chunks_of(self._behind) as chunks:
+            async for chunk in chunks:
+                words = self._words[0].of(chunk.words) if chunk.words else ()
+                if chunk.last:
+                    words += self._words.popleft().rest()
+                yield chunk if not words and not chunk.words else replace(chunk, words=words)
 
     async def cancel(self) -> None:
         await self._behind.cancel()

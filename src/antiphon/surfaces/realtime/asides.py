@@ -7,10 +7,9 @@ leg (WebRTC) has only one loudspeaker, the conversation's own, so there they are
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
 
@@ -18,8 +17,8 @@ from antiphon.audio import codec
 from antiphon.audio.resample import Resampler
 from antiphon.conversation.policy import Speaking
 from antiphon.conversation.sentences import Piece, SentenceSplitter
-from antiphon.errors import ProviderTimeout
 from antiphon.providers.base import ModelRequest, SpeechRequest, TextDelta, ToolCallDelta, UsageDelta
+from antiphon.providers.failover import OnFailure
 from antiphon.session.plan import Engines
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.errors import too_many_asides
@@ -30,10 +29,8 @@ from antiphon.vocabulary import AudioFormat, Encoding
 
 MOST = 4
 """At once, in one session."""
-_STALL_S = 15.0
 _LONGEST_S = 120.0
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +46,10 @@ class Aside:
 class Asides:
     """Of one session."""
 
-    def __init__(self, engines: Engines, emit: Emit, *, voiced: bool) -> None:
-        """``voiced``: audio can be sent as deltas."""
+    def __init__(self, engines: Engines, emit: Emit, on_failure: OnFailure, *, voiced: bool) -> None:
+        """``voiced``: audio can be sent as deltas. ``on_failure`` is told of each engine that failed."""
         self._engines = engines
+        self._on_failure = on_failure
         self._emit = emit
         self._voiced = voiced
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -61,7 +59,7 @@ class Asides:
         if len(self._running) >= MOST:
             raise too_many_asides(MOST)
         response = WireResponse(aside.response, self._emit, None)
-        run = _Run(aside, response, self._engines, voiced=self._voiced)
+        run = _Run(aside, response, self._engines, self._on_failure, voiced=self._voiced)
         task = asyncio.get_running_loop().create_task(run.run(), name="aside")
         self._running[response.id] = task
 
@@ -85,10 +83,13 @@ class Asides:
 class _Run:
     """One of them, from its model's first word to ``response.done``."""
 
-    def __init__(self, aside: Aside, response: WireResponse, engines: Engines, *, voiced: bool) -> None:
+    def __init__(
+        self, aside: Aside, response: WireResponse, engines: Engines, on_failure: OnFailure, *, voiced: bool
+    ) -> None:
         self._aside = aside
         self._response = response
-        self._engines = engines
+        self._model = engines.model(on_failure)
+        self._speaker = engines.speaker(on_failure)
         self._audible = voiced and response.is_spoken
         self._splitter = SentenceSplitter(Speaking())
         self._meter = Meter(lambda: 0.0)
@@ -110,8 +111,7 @@ class _Run:
         self._response.finish(outcome, self._meter.bill(self._response.words, self._response.audio_ms))
 
     async def _think(self) -> None:
-        model = self._engines.models[0]
-        async with aclosing(_bounded(model.stream(self._aside.request), model.name)) as deltas:
+        async with aclosing(self._model.stream(self._aside.request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, TextDelta):
                     await self._say(delta.text)
@@ -133,11 +133,11 @@ class _Run:
         self._response.transcript(piece.text, spaced=piece.spaced)
         if not self._audible:
             return
-        voice, target = self._engines.voices[0], self._aside.response.output_format
+        target = self._aside.response.output_format
         request = SpeechRequest(piece.text, PCM, self._aside.voice, self._aside.speed)
         convert = _converter(target)
         size = PCM.bytes_for_ms(DELTA_MS)
-        async with aclosing(_bounded(voice.synthesize(request), voice.name)) as chunks:
+        async with aclosing(self._speaker.synthesize(request)) as chunks:
             async for chunk in chunks:
                 for start in range(0, len(chunk.audio), size):
                     audio = chunk.audio[start : start + size]
@@ -152,20 +152,3 @@ def _converter(target: AudioFormat) -> Callable[[bytes], bytes]:
         return codec.encode(resampler.process(codec.decode(audio, Encoding.PCM16)), target.encoding)
 
     return convert
-
-
-async def _bounded(stream: AsyncIterator[T], provider: str) -> AsyncGenerator[T, None]:
-    """A provider's stream, each wait bounded; closed with this one. Raises ProviderTimeout."""
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(_STALL_S):
-                    item = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise ProviderTimeout(provider, "nothing came any more") from None
-            yield item
-    finally:
-        if isinstance(stream, AsyncGenerator):
-            await stream.aclose()

@@ -92,7 +92,12 @@ class RealtimeSession:
         self.appended = AppendedAudio(config.input.format)
         self.inbox = Inbox(me, share)
         self.ahead = AudioAhead(clock, settings.input_ahead_s * 1000)
-        self.asides = Asides(plan.engines, self.controllers.send, voiced=not plays_out)
+        self.asides = Asides(
+            plan.engines,
+            self.controllers.send,
+            lambda provider, code: me._note_failure(provider, code),
+            voiced=not plays_out,
+        )
         self.spoken_items = SpokenItems(
             lambda: me._recogniser, lambda: me._grant_waiting(), lambda provider, code: me._note_failure(provider, code),
             kept=kept,

@@ -18,16 +18,13 @@ class StallWatch:
         self._alive_s = 0.0
         self.begun = False
         """Whether anything has come at all."""
-        self._resting = False
+        self.away = False
+        """Whether what has come is being worked on, so that nothing can stall."""
         self._timer: asyncio.TimerHandle | None = None
-
-    def rest(self) -> None:
-        """Nothing is expected until ``alive`` is called."""
-        self._resting = True
 
     def alive(self) -> None:
         """Something has come."""
-        self.begun, self._resting = True, False
+        self.begun = True
         self._alive_s = self._loop.time()
 
     async def __aenter__(self) -> StallWatch:
@@ -45,8 +42,8 @@ class StallWatch:
 
     def _look(self) -> None:
         now_s = self._loop.time()
-        rest_s = self._stall_s if self._resting else self._alive_s + self._stall_s - now_s
-        if rest_s > 0:
-            self._timer = self._loop.call_later(rest_s, self._look)
+        rest_s = self._alive_s + self._stall_s - now_s
+        if rest_s > 0 or self.away:
+            self._timer = self._loop.call_later(self._stall_s if self.away else rest_s, self._look)
         else:
             self._limit.reschedule(now_s)

@@ -9,7 +9,7 @@ import pytest
 from tests.calls.virtual import run_virtually
 
 from antiphon.clock import ManualClock
-from antiphon.session.stalls import StallWatch
+from antiphon.providers.stalls import StallWatch
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE
 

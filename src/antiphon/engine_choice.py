@@ -1,0 +1,132 @@
+"""Which engines an assistant means, and what each of them is told: the fields of the assistant, the operator's account, the options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
+
+from antiphon.assistants.spec import AssistantSpec, FallbackModel, ModelSpec, TranscriberSpec, VoiceSpec
+from antiphon.errors import ConfigurationError
+from antiphon.providers import registry
+from antiphon.providers.credentials import Credentials, vendor_of, where_to_put_the_key
+from antiphon.providers.tts.spoken_voice import language_of
+
+DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
+PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
+"""Where an assistant names an engine of a kind."""
+_FALLBACKS: dict[registry.Kind, str] = {
+    "stt": "transcriber.fallbackPlan.transcribers",
+    "llm": "model.fallbackModels",
+    "tts": "voice.fallbackPlan.voices",
+}
+_SAID_OTHERWISE = frozenset(
+    {"provider", "options", "url", "voice_id", "speed", "pronunciations", "temperature", "max_tokens", "messages", "tools",
+     "tool_ids", "system_prompt", "fallback_plan", "fallback_models", "api_key", "base_url"}
+)  # fmt: skip
+"""Fields that reach the engine by another way than its options, or that are none of its business."""
+
+Part = ModelSpec | FallbackModel | TranscriberSpec | VoiceSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderChoice:
+    """One engine as one assistant wants it."""
+
+    kind: registry.Kind
+    provider: str
+    options: Mapping[str, Any] = field(repr=False)
+    """What the engine is made with; engines made alike are one. May hold a key."""
+    place: str
+    """The field of the assistant that names it."""
+    request: Mapping[str, Any] = field(default_factory=dict)
+    """What it is told with each request."""
+    part: Part | None = None
+    """What the assistant says of it; None where it says nothing."""
+
+
+def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
+    """The engine an assistant means, then those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""
+    return tuple(_choice(kind, provider, part, place, credentials) for provider, part, place in _named(spec, kind))
+
+
+def _named(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[str, Part | None, str]]:
+    """Provider, what is said of it, and where it stands."""
+    part: Part | None
+    further: tuple[Part | str, ...] = ()
+    if kind == "llm":
+        if spec.model is None:
+            raise ConfigurationError("model", "an assistant needs a model")
+        part, further = spec.model, spec.model.fallback_models
+    elif kind == "stt":
+        part = spec.transcriber
+        if part is not None and part.fallback_plan is not None:
+            further = part.fallback_plan.transcribers
+    else:
+        part = spec.voice
+        if part is not None and part.fallback_plan is not None:
+            further = part.fallback_plan.voices
+    provider = _voice_provider(spec) if kind == "tts" else part.provider if part is not None else ""
+    provider = provider or DEFAULTS[kind]
+    yield provider, part, PLACES[kind]
+    for number, other in enumerate(further):
+        place = f"{_FALLBACKS[kind]}.{number}"
+        if isinstance(other, str):
+            assert isinstance(part, ModelSpec), "only models are named by a word alone"
+            yield provider, part.model_copy(update={"model": other}), place
+        else:
+            yield other.provider, other, place
+
+
+def _choice(
+    kind: registry.Kind, provider: str, part: Part | None, place: str, credentials: Credentials
+) -> ProviderChoice:
+    given: dict[str, Any] = {}
+    try:
+        taken = registry.options(kind, provider)
+        per_request = registry.per_request(kind, provider)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{place}.provider", error.problem) from None
+    if part is not None:
+        given |= {name: value for name, value in _fields(part) if name in taken}
+        given |= part.options
+    if "api_key" in taken:
+        url = str(given.get("base_url") or getattr(part, "url", ""))
+        account = credentials.of(provider, url)
+        given = {"api_key": account.api_key, "base_url": account.base_url} | {
+            name: value for name, value in given.items() if name != "base_url" and not (name == "api_key" and not value)
+        }
+        if "base_url" not in taken or not given["base_url"]:
+            del given["base_url"]
+        if not given["api_key"]:
+            del given["api_key"]
+            if registry.needs_key(kind, provider) and not url:
+                vendor = vendor_of(provider)
+                raise ConfigurationError(
+                    f"{place}.provider", f"{provider} needs a key: set {where_to_put_the_key(vendor)}"
+                )
+    request = {name: value for name, value in given.items() if name in per_request}
+    made_with = {name: value for name, value in given.items() if name not in per_request}
+    return ProviderChoice(kind, provider, made_with, place, request, part)
+
+
+def _fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
+    """What the assistant says, by the names engines use: fields we know, then those that are kept as they came."""
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if name not in _SAID_OTHERWISE and name in part.model_fields_set and value not in ("", None):
+            yield name, value
+    for name, value in (part.model_extra or {}).items():
+        if (own := to_snake(name)) not in _SAID_OTHERWISE:
+            yield own, value
+
+
+def _voice_provider(spec: AssistantSpec) -> str:
+    """Where no voice is named: Piper for English, espeak-ng for what Piper's voice cannot say."""
+    if spec.voice is not None:
+        return spec.voice.provider
+    heard = spec.transcriber.language if spec.transcriber else ""
+    return "" if language_of(heard) == "en" else "espeak"
