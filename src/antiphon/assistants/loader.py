@@ -14,7 +14,7 @@ import structlog
 
 from antiphon.assistants.document import Document, read_document
 from antiphon.assistants.policy import policy_of
-from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.assistants.spec import AssistantSpec, parse_assistant, voice_fields_without_effect
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.suggestions import did_you_mean
@@ -116,6 +116,7 @@ class AssistantLibrary:
                 self._loaded[path] = loaded
                 self._spoilt.pop(path, None)
                 reading.tell_misspelt(name, loaded.spec)
+                reading.tell_without_effect(name, loaded.spec)
                 return loaded
         if known is None:
             wrong = spoilt.error
@@ -198,6 +199,12 @@ class _Reading:
             log.warning(
                 "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
             )
+
+    def tell_without_effect(self, name: str, spec: AssistantSpec) -> None:
+        """Fields of a voice that are known and do nothing here are told in the log, each by its name."""
+        for field in voice_fields_without_effect(spec):
+            file, line = self._place(field)
+            log.warning("assistant_field_without_effect", assistant=name, file=file, line=line, field=field)
 
     def _place(self, field: str) -> tuple[str, int]:
         if self._workflow is not None and field.startswith(f"{_WORKFLOW}."):

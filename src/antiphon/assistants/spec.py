@@ -281,6 +281,19 @@ class AssistantSpec(WireModel):
         return ServerSpec(url=self.server_url, secret=self.server_url_secret)
 
 
+def voice_fields_without_effect(spec: AssistantSpec) -> tuple[str, ...]:
+    """The platform's fields of a voice that do nothing here: a reply is cut at its sentences, and what is written is always spelled out
+    (``pronunciations`` are ours)."""
+    extra = (spec.voice.model_extra or {}) if spec.voice is not None else {}
+    found = ["voice.cachingEnabled"] if "cachingEnabled" in extra else []
+    plan = extra.get("chunkPlan")
+    if isinstance(plan, Mapping):
+        found += [f"voice.chunkPlan.{field}" for field in plan if field != "formatPlan"]
+        form = plan.get("formatPlan")
+        found += [f"voice.chunkPlan.formatPlan.{field}" for field in form] if isinstance(form, Mapping) else []
+    return tuple(found)
+
+
 def parse_assistant(data: Mapping[str, Any], path: str = "") -> AssistantSpec:
     """Read an assistant. ``path`` is where it stands in a larger document. Raises ConfigurationError naming the wrong field."""
     if not isinstance(data, Mapping):

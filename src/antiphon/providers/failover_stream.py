@@ -124,11 +124,14 @@ class FailoverStream:
                 async with aclosing(self._by(voice)) as chunks:
                     async for chunk in chunks:
                         yield chunk
-                return
             except Exception as problem:
-                if self._pieces:
+                if failed := bool(self._pieces):
                     self._voices.failed(voice, problem)
-            if not self._pieces:  # nothing is lost: what comes next begins anew
+            else:
+                failed = False
+            if not failed:  # nothing is lost: what comes next begins anew
+                if self._pieces:
+                    continue
                 if self._ended:
                     return
                 self._wanted.clear()

@@ -220,6 +220,7 @@ class CartesiaTextToSpeech:
 
     name = NAME
     formats = FORMATS
+    needs_key = True
 
     def __init__(
         self,

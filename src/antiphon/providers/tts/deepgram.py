@@ -178,6 +178,7 @@ class DeepgramTextToSpeech:
 
     name = NAME
     formats = FORMATS
+    needs_key = True
 
     def __init__(
         self,

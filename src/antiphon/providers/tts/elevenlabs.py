@@ -284,6 +284,7 @@ class ElevenLabsTextToSpeech:
 
     name = NAME
     formats = FORMATS
+    needs_key = True
 
     def __init__(
         self,

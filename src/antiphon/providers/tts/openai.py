@@ -121,6 +121,7 @@ class OpenAITextToSpeech:
 
     name = NAME
     formats = FORMATS
+    needs_key = True
 
     def __init__(
         self,
