@@ -97,7 +97,10 @@ class VendorSocket(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._transport = None
         received = transport.close_handshake.recv if transport.close_handshake else None
-        code = int(getattr(received.code, "value", received.code)) if received is not None else None
+        told: Any = received.code if received is not None else None
+        code = (
+            None if told is None else int(getattr(told, "value", told))
+        )  # one of the vendor's own (4000 …) is no member
         # The reason may repeat what was sent: it is read for what it says of us, and never told on.
         reason = (received.reason or "") if received is not None else ""
         self.on_lost(closing(code, reason))
