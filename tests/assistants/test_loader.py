@@ -292,3 +292,24 @@ backgroundSound: office
 def test_the_name_that_was_meant_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"did you mean front-desk\?"):
         AssistantLibrary([tmp_path]).find("frontdesk")
+
+
+def test_fields_of_a_voice_that_do_nothing_here_are_told_by_their_names(tmp_path: Path) -> None:
+    text = """
+model: { provider: workflow, workflow: { nodes: [ { type: conversation, name: a, prompt: Hi } ] } }
+voice:
+  provider: piper
+  cachingEnabled: false
+  chunkPlan:
+    minCharacters: 30
+    formatPlan: { enabled: true, replacements: [] }
+"""
+    write(tmp_path, "a.yaml", text)
+    with capture_logs() as logs:
+        AssistantLibrary([tmp_path]).find("a")
+    assert [(entry["event"], entry["line"], entry["field"]) for entry in logs] == [
+        ("assistant_field_ignored", 5, "voice.cachingEnabled"),
+        ("assistant_field_ignored", 7, "voice.chunkPlan.minCharacters"),
+        ("assistant_field_ignored", 8, "voice.chunkPlan.formatPlan.enabled"),
+        ("assistant_field_ignored", 8, "voice.chunkPlan.formatPlan.replacements"),
+    ]

@@ -54,6 +54,8 @@ MINIMAL: dict[str, dict[str, object]] = {
             "openai-file",
             "assemblyai",
             "soniox",
+            "cartesia",
+            "elevenlabs",
         )
     },
     "custom-llm": {"base_url": "https://models.example.com/v1"},

@@ -14,8 +14,9 @@ from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth, MouthCounters
 from antiphon.media.settings import PlayoutSettings
 from antiphon.providers import failover
-from antiphon.providers.base import SpeechChunk, SpeechRequest
+from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.failover import Breakers, FailoverVoice
+from antiphon.providers.one_shot import OneShotStream
 from antiphon.session.speaking import Speaking
 from antiphon.transports.memory import memory_pair
 from antiphon.vocabulary import TELEPHONE, WordTiming
@@ -133,11 +134,16 @@ async def test_pieces_are_voiced_one_after_the_other_and_then_the_speech_ends() 
 async def test_a_piece_that_comes_when_the_voice_is_idle_is_voiced_too() -> None:
     rig = Rig(Voice())
     rig.say(1, "good day", end=False)
-    await rig.settle()
+    await until(lambda: bool(rig.synthesized()))
+    rig.speaking.report(1)
+    assert rig.synthesized() == [(1, 0, 200, True)]
     assert rig.facts.finished == []
     rig.speaking.speak(1, 1, "friend")
-    await rig.settle()
+    await until(lambda: len(rig.synthesized()) == 2)
+    assert rig.facts.finished == []
     rig.speaking.end(1)
+    assert rig.facts.finished == [(1, 300)]
+    await rig.settle()
     assert rig.sounded == b"".join(map(sound, ["good", "day", "friend"]))
     assert rig.facts.finished == [(1, 300)]
 
@@ -203,6 +209,7 @@ async def test_a_report_never_speaks_of_the_reply_before() -> None:
     rig.speaking.report(2)
     assert rig.fed == [], "nothing of reply 2 has been voiced yet"
     voice.gate.set()
+    rig.speaking.end(2)
     await rig.settle()
 
 
@@ -221,16 +228,135 @@ class Broken(Voice):
         yield  # pragma: no cover
 
 
-async def test_a_voice_that_fails_amid_a_piece_is_not_replaced_and_the_next_piece_is_said() -> None:
+class Falling(Voice):
+    """Fails at the given word, perhaps in the middle of it; ``told``: its words are timed."""
+
+    def __init__(self, name: str, at: str, told: bool = True, half: bool = False) -> None:
+        super().__init__(name)
+        self._at, self._told, self._half = at, told, half
+
+    async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
+        async for chunk in super().synthesize(request):
+            (word,) = chunk.words
+            if word.text == self._at:
+                if self._half:
+                    yield SpeechChunk(chunk.audio[: len(chunk.audio) // 2], chunk.words)
+                raise ProviderError(self.name, "cut")
+            yield chunk if self._told else SpeechChunk(chunk.audio)
+
+
+async def test_the_rest_of_a_sentence_is_said_once_by_the_voice_that_stands_in() -> None:
     second = Voice("two")
-    rig = Rig(Voice("one"), second)
-    rig.say(1, "one ! three", "four")
+    rig = Rig(Falling("one", at="three"), second)
+    rig.say(1, "one two three four", "five six")
+    await rig.settle()
+    assert rig.sounded == b"".join(map(sound, ["one", "two", "three", "four", "five", "six"]))
+    assert rig.synthesized() == [(1, 0, 400, True), (1, 1, 200, True)]
+    first = next(event for event in rig.fed if isinstance(event, ev.SpeechSynthesized))
+    assert first.words == tuple(
+        WordTiming(word, at * 100, at * 100 + 100) for at, word in enumerate(["one", "two", "three", "four"])
+    )
+    assert [request.text for request in second.requests] == ["three four", "five six"], (
+        "it stays for the rest of the reply"
+    )
+    assert rig.failures == [("one", "provider")]
+    assert rig.characters == [("two", 18), ("two", 8)]
+    assert rig.facts.finished == [(1, 600)]
+
+
+async def test_a_word_that_was_cut_in_half_is_said_again_whole() -> None:
+    second = Voice("two")
+    rig = Rig(Falling("one", at="three", half=True), second)
+    rig.say(1, "one two three")
+    await rig.settle()
+    assert [request.text for request in second.requests] == ["three"]
+    assert rig.synthesized() == [(1, 0, 350, True)]
+    (event,) = (event for event in rig.fed if isinstance(event, ev.SpeechSynthesized))
+    assert [(word.text, word.start_ms) for word in event.words] == [("one", 0), ("two", 100), ("three", 200)], (
+        "told once"
+    )
+
+
+async def test_the_next_reply_begins_with_the_first_voice_again() -> None:
+    one, two = Falling("one", at="two"), Voice("two")
+    rig = Rig(one, two)
+    rig.say(1, "one two")
+    await rig.settle()
+    rig.say(2, "three")
+    await rig.settle()
+    assert [request.text for request in one.requests] == ["one two", "three"]
+    assert [request.text for request in two.requests] == ["two"]
+
+
+async def test_a_voice_that_fails_amid_a_piece_without_telling_where_is_not_replaced_and_the_next_piece_is_said() -> (
+    None
+):
+    second = Voice("two")
+    rig = Rig(Falling("one", at="two", told=False), second)
+    rig.say(1, "one two three", "four")
     await rig.settle()
     assert rig.sounded == sound("one") + sound("four")
     assert rig.synthesized() == [(1, 0, 100, False), (1, 1, 100, True)], "what was heard is what was voiced"
     assert ev.SynthesisFailed(1, 0) in rig.fed
-    assert second.requests == []
+    assert [request.text for request in second.requests] == ["four"]
     assert rig.failures == [("one", "provider")]
+
+
+async def test_a_voice_that_fails_after_the_last_word_has_said_the_piece() -> None:
+    class Late(Voice):
+        async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
+            async for chunk in super().synthesize(request):
+                yield chunk
+            raise ProviderError(self.name, "late")
+
+    rig = Rig(Late("one"), Voice("two"))
+    rig.say(1, "one two")
+    await rig.settle()
+    assert rig.sounded == sound("one") + sound("two")
+    assert rig.synthesized() == [(1, 0, 200, True)]
+    assert rig.facts.finished == [(1, 200)]
+
+
+class Streaming(Voice):
+    """Takes a reply piece by piece: its words sound as those of ``Voice``."""
+
+    def __init__(self, name: str = "voice") -> None:
+        super().__init__(name)
+        self.opened: list[VoiceRequest] = []
+        self.streams: list[OneShotStream] = []
+
+    def open(self, request: VoiceRequest) -> OneShotStream:
+        self.opened.append(request)
+        self.streams.append(OneShotStream(self, request))
+        return self.streams[-1]
+
+
+async def test_a_reply_is_one_stream_of_the_voice_however_its_pieces_come() -> None:
+    voice = Streaming()
+    rig = Rig(voice)
+    rig.say(1, "one", "two", end=False)
+    await until(lambda: len(rig.synthesized()) == 2)
+    rig.say(1, end=False)
+    rig.speaking.speak(1, 2, "three")
+    rig.speaking.end(1)
+    await rig.settle()
+    assert voice.opened == [VoiceRequest(TELEPHONE, "ann", 1.5)]
+    assert rig.synthesized() == [(1, 0, 100, True), (1, 1, 100, True), (1, 2, 100, True)]
+    rig.say(2, "four")
+    await rig.settle()
+    assert len(voice.opened) == 2
+
+
+async def test_a_voice_that_waits_for_more_to_say_has_not_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failover, "VOICE_STALL_S", 0.01)
+    rig = Rig(Streaming())
+    rig.say(1, "one", end=False)
+    await until(lambda: bool(rig.synthesized()))
+    await asyncio.wait(rig.tasks, timeout=0.05)
+    assert rig.failures == []
+    rig.say(1, "two")
+    await rig.settle()
+    assert rig.facts.finished == [(1, 200)]
 
 
 async def test_a_piece_that_no_voice_can_say_has_failed_and_the_speech_still_ends() -> None:

@@ -51,6 +51,8 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         provider = said.get(part, {}).get("provider", "")
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
+    if spec.voice is not None:
+        yield from _of_the_voice(spec.voice.model_extra or {})
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
         if tool.type not in _RUN_TOOL_TYPES:
             yield f"model.tools.{at}.type", f"tools of type {', '.join(sorted(_RUN_TOOL_TYPES))} are run, and no others"
@@ -61,6 +63,24 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
                     f"model.tools.{at}.messages.{number}.type",
                     f"messages of type {said_types} are said, and no others",
                 )
+
+
+def _of_the_voice(extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The platform's fields of a voice that are kept as they came."""
+    if "cachingEnabled" in extra:
+        yield "voice.cachingEnabled", "a voice's options say what is kept"
+    plan = extra.get("chunkPlan")
+    if not isinstance(plan, Mapping):
+        return
+    for field in plan:
+        if field != "formatPlan":
+            yield f"voice.chunkPlan.{field}", "a reply is cut at its sentences"
+    form = plan.get("formatPlan")
+    for field in form if isinstance(form, Mapping) else ():
+        yield (
+            f"voice.chunkPlan.formatPlan.{field}",
+            "what is written is always spelled out; voice.pronunciations says how",
+        )
 
 
 def _takes(kind: registry.Kind, provider: str, options: Iterable[str]) -> bool:

@@ -199,7 +199,6 @@ class _Reading:
             log.warning(
                 "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
             )
-
         for field, why in ignored_fields(spec):
             file, line = self._place(field)
             log.warning("assistant_field_ignored", assistant=name, file=file, line=line, field=field, reason=why)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -296,6 +296,8 @@ class SpeechRequest:
     voice: str = ""
     """Provider's voice name; empty for its default."""
     speed: float = 1.0
+    language: str = ""
+    """ISO 639-1, for voices that speak several; empty where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +316,61 @@ class TextToSpeech(Lifecycle, Protocol):
 
     def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
         """Speech for one piece of text, first chunk as early as possible. Cancelled by closing the iterator. Raises ProviderError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceRequest:
+    """How one reply shall sound; what it says comes piece by piece. The fields are those of ``SpeechRequest``."""
+
+    audio: AudioFormat
+    voice: str = ""
+    speed: float = 1.0
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceChunk:
+    """Audio of one piece of a reply, a whole number of samples; ``words`` as in ``SpeechChunk``, timed from the piece's first sample."""
+
+    piece: int
+    audio: bytes = b""
+    words: tuple[WordTiming, ...] = ()
+    last: bool = False
+    """Nothing more of this piece will come: its length and its words are known."""
+    whole: bool = True
+    """Of the last chunk: False where the rest of the piece could not be spoken, though the reply goes on."""
+
+
+class VoiceStream(Protocol):
+    """The voice of one reply, in one context of the vendor: a sentence sounds like the one that follows it. Called on the event loop;
+    nothing but ``cancel`` may await.
+
+    Iterating gives the chunks of the pieces in the order in which they were said, each piece ended by exactly one chunk that is ``last``,
+    and waits for more pieces until ``end``. It raises ProviderError where the voice has failed: only pieces that were ended are whole.
+    """
+
+    def say(self, piece: int, text: str) -> None:
+        """Speak this next, without waiting for what follows it."""
+        ...
+
+    def end(self) -> None:
+        """Nothing more will be said; the iteration ends after the last piece."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[VoiceChunk]: ...
+
+    async def cancel(self) -> None:
+        """Stop, give back what it holds. After the last piece, too. Does not wait for the vendor. Safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class StreamingVoice(Protocol):
+    """A ``TextToSpeech`` that takes a reply piece by piece. For those that do not, see ``one_shot``."""
+
+    def open(self, request: VoiceRequest) -> VoiceStream:
+        """The voice of one reply. Neither awaits nor raises: what is wrong, the iteration says."""
         ...
 
 

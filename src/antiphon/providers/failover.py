@@ -23,7 +23,11 @@ from antiphon.providers.base import (
     SpeechRequest,
     TextToSpeech,
     UsageDelta,
+    VoiceRequest,
+    VoiceStream,
 )
+from antiphon.providers.failover_stream import FailoverStream
+from antiphon.providers.one_shot import open_voice
 from antiphon.providers.stalls import StallWatch
 
 MODEL_STALL_S = 15.0
@@ -144,6 +148,10 @@ class ChosenVoice:
         speed = request.speed if self._speed is None else self._speed
         return self.behind.synthesize(replace(request, voice=self._voice, speed=speed))
 
+    def open(self, request: VoiceRequest) -> VoiceStream:
+        speed = request.speed if self._speed is None else self._speed
+        return open_voice(self.behind, replace(request, voice=self._voice, speed=speed))
+
 
 class _Failover:
     """What models and voices have in common."""
@@ -247,3 +255,23 @@ class FailoverVoice(_Failover):
 
     def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
         return self._first_that_answers(lambda voice: voice.synthesize(request))
+
+    def open(self, request: VoiceRequest) -> FailoverStream:
+        """A reply, of which the rest of a sentence is said by the next voice where that is known."""
+        return FailoverStream(self, request)
+
+    def order(self) -> list[TextToSpeech]:
+        return self._breakers.in_order(self.targets)
+
+    def answered(self, voice: TextToSpeech) -> None:
+        self.name = voice.name
+        self._breakers.of(voice).succeeded()
+
+    def failed(self, voice: TextToSpeech, problem: Exception) -> None:
+        if isinstance(problem, ProviderError):
+            name, code = problem.provider, problem.code
+            log.warning("engine_failed", kind=self.kind, provider=name, code=code)
+        else:
+            name, code = voice.name, "exception"
+            log.error("engine_failed", kind=self.kind, provider=name, code=type(problem).__name__)
+        self._failed(self._breakers.of(voice), name, code)

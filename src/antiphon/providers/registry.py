@@ -51,7 +51,11 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "scripted": "antiphon.providers.scripted:ScriptedLanguageModel",
     },
     "tts": {
+        "cartesia": "antiphon.providers.tts.cartesia:CartesiaTextToSpeech",
+        "deepgram": "antiphon.providers.tts.deepgram:DeepgramTextToSpeech",
+        "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
+        "openai": "antiphon.providers.tts.openai:OpenAITextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
     },
@@ -72,7 +76,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
         "perplexity-ai": "perplexity",
         "together-ai": "together",
     },
-    "tts": {"vapi": "piper", "custom-voice": "piper"},
+    "tts": {"vapi": "piper", "custom-voice": "piper", "11labs": "elevenlabs"},
     "turn": {},
 }
 

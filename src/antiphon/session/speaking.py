@@ -1,17 +1,30 @@
-"""``Speak`` → the voice → the mouth. Pieces of a reply are voiced one after the other, ahead of their playing."""
+"""``Speak`` → the voice → the mouth. Pieces of a reply are voiced one after the other, ahead of their playing, by one stream."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from antiphon.clock import Clock
 from antiphon.conversation import events as ev
 from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth
-from antiphon.providers.base import SpeechRequest, TextToSpeech
+from antiphon.providers.base import TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream
+from antiphon.providers.one_shot import chunks_of, open_voice
 from antiphon.vocabulary import AudioFormat, WordTiming
+
+
+@dataclass(slots=True)
+class _Piece:
+    """One piece of a reply that has not been voiced to its end."""
+
+    number: int
+    text: str
+    spoken: int = 0
+    """Bytes of its audio so far."""
+    words: tuple[WordTiming, ...] = ()
 
 
 class Speaking:
@@ -41,21 +54,22 @@ class Speaking:
         self._spawn = spawn
         self._on_characters = on_characters
         self._reply = 0
-        self._pieces: deque[tuple[int, str]] = deque()
+        self._pieces: deque[_Piece] = deque()
+        self._stream: VoiceStream | None = None
         self._task: asyncio.Task[None] | None = None
         self._ended = False
-        self._piece = 0
-        self._spoken = 0
-        self._words: tuple[WordTiming, ...] = ()
 
     def speak(self, reply: int, piece: int, text: str) -> None:
         if reply != self._reply:
             self.cancel(self._reply)
             self._reply, self._ended = reply, False
             self._mouth.prepare(reply)
-        self._pieces.append((piece, text))
+        self._pieces.append(_Piece(piece, text))
         if self._task is None:
-            self._task = self._spawn(self._voice_pieces(reply), name=f"voice-{reply}")
+            self._stream = open_voice(self._speaker, VoiceRequest(self._audio, self._voice_for(reply), self.speed))
+            self._task = self._spawn(self._voice(reply, self._stream), name=f"voice-{reply}")
+        if self._stream is not None:
+            self._stream.say(piece, text)
 
     def speak_as(self, reply: int, voice: str) -> None:
         """This reply has a voice of its own."""
@@ -63,63 +77,67 @@ class Speaking:
 
     def end(self, reply: int) -> None:
         """No more pieces will come."""
-        if reply == self._reply:
+        if reply == self._reply and not self._ended:
             self._ended = True
-            if self._task is None:
+            if self._stream is not None:
+                self._stream.end()
+            if not self._pieces:
                 self._mouth.end_speech(reply, self._clock.now_ms())
 
     def cancel(self, reply: int) -> None:
         if reply and reply == self._reply:
             self._reply = 0
-            self._spoken, self._words = 0, ()
             self._pieces.clear()
+            self._stream = None
             if self._task is not None:
                 self._task.cancel()
                 self._task = None
 
     def report(self, reply: int) -> None:
         """Tell what is known of the piece being voiced; a cut is about to be made in it."""
-        if reply == self._reply and self._task is not None and self._spoken:
-            self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words, complete=False))
+        if reply == self._reply and self._pieces and self._pieces[0].spoken:
+            self._tell(reply, self._pieces[0], complete=False)
 
-    def _ms(self) -> int:
-        return round(self._audio.ms_of(self._spoken))
-
-    async def _voice_pieces(self, reply: int) -> None:
-        while self._pieces and reply == self._reply:
-            self._piece, text = self._pieces.popleft()
-            whole = await self._voice_piece(reply, text)
-            if self._spoken or whole:
-                self._feed(ev.SpeechSynthesized(reply, self._piece, self._ms(), self._words, complete=whole))
-            if not whole:
-                self._feed(ev.SynthesisFailed(reply, self._piece))
-            self._spoken = 0
-        if reply == self._reply:
-            self._task = None
-            if self._ended:
-                self._mouth.end_speech(reply, self._clock.now_ms())
-
-    async def _voice_piece(self, reply: int, text: str) -> bool:
-        """Voice one piece. Returns whether it was voiced to its end."""
-        self._spoken, self._words = 0, ()
-        try:
-            await self._stream(reply, text)
-        except ProviderError:  # told already, of each voice that failed
-            return False
-        self._on_characters(self._speaker.name, len(text))
-        return True
+    def _tell(self, reply: int, piece: _Piece, *, complete: bool) -> None:
+        duration_ms = round(self._audio.ms_of(piece.spoken))
+        self._feed(ev.SpeechSynthesized(reply, piece.number, duration_ms, piece.words, complete=complete))
 
     def _voice_for(self, reply: int) -> str:
         """The name of the voice; empty for the engine's own."""
         return self._voice_of[1] if self._voice_of[0] == reply else self.voice
 
-    async def _stream(self, reply: int, text: str) -> None:
-        stream = self._speaker.synthesize(SpeechRequest(text, self._audio, self._voice_for(reply), self.speed))
+    async def _voice(self, reply: int, stream: VoiceStream) -> None:
+        """All pieces of a reply, until it has ended."""
         try:
-            async for chunk in stream:
-                self._spoken += len(chunk.audio)
-                self._words += chunk.words
-                self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
-        finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
+            async with chunks_of(stream) as chunks:
+                async for chunk in chunks:
+                    if reply != self._reply:
+                        return
+                    self._take(reply, chunk)
+        except ProviderError:  # told already, of each voice that failed
+            pass
+        if reply == self._reply:
+            self._stream = self._task = None
+            while self._pieces and reply == self._reply:
+                self._done(reply, whole=False)
+
+    def _take(self, reply: int, chunk: VoiceChunk) -> None:
+        piece = self._pieces[0]
+        piece.spoken += len(chunk.audio)
+        piece.words += chunk.words
+        if chunk.audio:
+            self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
+        if chunk.last and reply == self._reply:
+            if chunk.whole:
+                self._on_characters(self._speaker.name, len(piece.text))
+            self._done(reply, whole=chunk.whole)
+
+    def _done(self, reply: int, *, whole: bool) -> None:
+        """With the first piece."""
+        piece = self._pieces.popleft()
+        if piece.spoken or whole:
+            self._tell(reply, piece, complete=whole)
+        if not whole:
+            self._feed(ev.SynthesisFailed(reply, piece.number))
+        if reply == self._reply and self._ended and not self._pieces:
+            self._mouth.end_speech(reply, self._clock.now_ms())

@@ -7,10 +7,12 @@ tells when its words sound, they are told on as the written words they belong to
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import replace
 
-from antiphon.providers.base import SpeechChunk, SpeechRequest, TextToSpeech
+from antiphon.providers.base import SpeechChunk, SpeechRequest, TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream
+from antiphon.providers.one_shot import chunks_of, open_voice
 from antiphon.spoken.text import SpokenText, spoken
 from antiphon.vocabulary import WordTiming
 
@@ -30,7 +32,7 @@ def language_of(*hints: str) -> str:
 
 
 class SpokenVoice:
-    """Implements ``TextToSpeech`` around another."""
+    """Implements ``TextToSpeech`` and ``StreamingVoice`` around another."""
 
     def __init__(
         self, voice: TextToSpeech, language: str = DEFAULT_LANGUAGE, pronunciations: Mapping[str, str] | None = None
@@ -52,7 +54,7 @@ class SpokenVoice:
         said = spoken(request.text, self._language, self._pronunciations)
         if not said.text and request.text.strip():
             return
-        stream = self.behind.synthesize(replace(request, text=said.text))
+        stream = self.behind.synthesize(replace(request, text=said.text, language=request.language or self._language))
         words = WrittenWords(said)
         try:
             async for chunk in stream:
@@ -63,6 +65,40 @@ class SpokenVoice:
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
+
+    def open(self, request: VoiceRequest) -> SpokenStream:
+        wanted = replace(request, language=request.language or self._language)
+        return SpokenStream(open_voice(self.behind, wanted), self._language, self._pronunciations)
+
+
+class SpokenStream:
+    """Implements ``VoiceStream`` around another."""
+
+    def __init__(self, behind: VoiceStream, language: str, pronunciations: Mapping[str, str]) -> None:
+        self._behind = behind
+        self._language = language
+        self._pronunciations = pronunciations
+        self._words: deque[WrittenWords] = deque()
+        """Of the pieces that have not been spoken to their end, in their order."""
+
+    def say(self, piece: int, text: str) -> None:
+        said = spoken(text, self._language, self._pronunciations)
+        self._words.append(WrittenWords(said))
+        self._behind.say(piece, said.text)
+
+    def end(self) -> None:
+        self._behind.end()
+
+    async def __aiter__(self) -> AsyncIterator[VoiceChunk]:
+        async with chunks_of(self._behind) as chunks:
+            async for chunk in chunks:
+                words = self._words[0].of(chunk.words) if chunk.words else ()
+                if chunk.last:
+                    words += self._words.popleft().rest()
+                yield chunk if not words and not chunk.words else replace(chunk, words=words)
+
+    async def cancel(self) -> None:
+        await self._behind.cancel()
 
 
 class WrittenWords:
