@@ -50,7 +50,8 @@ async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, 
         assert memory_kib[-1] - memory_kib[0] <= max(memory_kib[0] // 10, 8 * 1024)
         assert after["tasks"] <= before["tasks"]
         await eventually(lambda: child.open_files() <= files, 2)
-        assert {line.get("level") for line in child.lines} == {"info"}, "a good call is nothing to warn of"
+        told = [line for line in child.lines if line.get("level") != "info"]
+        assert told == [], "a good call is nothing to warn of"
 
 
 async def _call(server: Server, url: str, said: Said, *, delay_ms: int, number: int) -> CallReport:
