@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from antiphon.app import Antiphon
-from antiphon.config import Realtime, Settings, Twilio
+from antiphon.config import Overload, Realtime, Settings, Twilio
 from antiphon.server import serving
 
 MODEL = "gpt-realtime"
@@ -70,10 +70,10 @@ async def serve_here(folder: Path, **settings: Any) -> AsyncIterator[Server]:
         "drain_s": 0,
         "twilio": Twilio(verify_signatures=False),
         "realtime": Realtime(debug_order=True),
+        # The clients share its thread: when that is late, it is not for too many calls.
+        "overload": Overload(busy_share=1, late_ms=1000),
     }
     async with serving(Settings(**{**given, **settings})) as antiphon:
-        # The clients share its thread: when that is late, it is not for too many calls.
-        antiphon.manager._overloaded = lambda: False
         _, key = antiphon.keys.create("tests", antiphon.clock.wall_ms())
         yield Server(antiphon, folder, key)
         await eventually(lambda: antiphon.manager.live == 0)

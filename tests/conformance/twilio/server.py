@@ -22,7 +22,7 @@ from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
 from antiphon.caller.dialogue import Cued, Patience
 from antiphon.caller.summary import CallReport, report_on
-from antiphon.config import Settings, Twilio
+from antiphon.config import Overload, Settings, Twilio
 from antiphon.server import serving
 from antiphon.session.event_log import EventLog, read_event_log
 
@@ -194,14 +194,14 @@ async def serve_here(folder: Path, *, default: dict[str, Any] | None = None, **s
         "twilio": twilio,
         "token_secret": SecretStr(TOKEN_SECRET),
         "open_api": "public_url" not in settings,
+        # The telephones share its thread: when that is late, it is not for too many calls.
+        "overload": Overload(busy_share=1, late_ms=1000),
     }
     async with httpx.AsyncClient(timeout=5) as http:
         server = Server("", folder, http, CallerBeat())
         server.assistant("default", **(default or {"greeting": "Hello."}))
         async with serving(Settings(**{**given, **settings})) as antiphon:
             server.antiphon = antiphon
-            # The telephones share its thread: when that is late, it is not for too many calls.
-            antiphon.manager._overloaded = lambda: False
             server.url = f"http://127.0.0.1:{antiphon.settings.port}"
             try:
                 yield server
