@@ -226,9 +226,16 @@ async def test_readiness_names_an_engine_that_serves_nobody_until_it_is_replaced
         assert answer.json()["engines"] == ["espeak"]
         assert b'antiphon_engine_processes_up{engine="espeak",kind="tts"} 0.0' in (await client.get("/metrics")).content
         await answered(client, 200)
-        metrics = (await client.get("/metrics")).text
-        assert 'antiphon_engine_processes_up{engine="espeak",kind="tts"} 1.0' in metrics
-        assert 'antiphon_engine_restarts_total{engine="espeak",kind="tts"} 1.0' in metrics
+        up, restarts = (
+            f'antiphon_engine_{name}{{engine="espeak",kind="tts"}}' for name in ("processes_up", "restarts_total")
+        )
+        for _ in range(round(PATIENCE_S / 0.005)):
+            metrics = (await client.get("/metrics")).text
+            if f"{up} 1.0" in metrics:
+                break
+            await asyncio.sleep(0.002)
+        assert f"{up} 1.0" in metrics
+        assert f"{restarts} 0.0" not in metrics
         assert processes_of(antiphon, "scripted") != [process]
         report = await place_call(antiphon.settings.base_url, line(300, reply=False))
         assert not report.failed
