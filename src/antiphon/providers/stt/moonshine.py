@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials
+from antiphon.providers.local_settings import check_positive, check_processes
 from antiphon.providers.stt.pocketsphinx import PocketsphinxStream
 from antiphon.providers.worker import PoolHealth, WorkerPool
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -46,21 +47,17 @@ class MoonshineSpeechToText:
         long as they take no more than half of a process's time. Audio past ``max_utterance_ms`` is not heard. A process that
         gives no sign of life for ``hung_after_s`` is replaced. Raises ConfigurationError.
         """
-        if not 1 <= workers <= 64:
-            raise ConfigurationError("stt.workers", "must be 1 … 64")
+        check_processes("stt", workers, hung_after_s)
         if not 0.0 <= min_confidence <= 1.0:
             raise ConfigurationError("stt.min_confidence", "must be 0 … 1")
         if not isinstance(expected_only, bool):
             raise ConfigurationError("stt.expected_only", "must be true or false")
-        for field, value in (
-            ("partial_every_ms", partial_every_ms),
-            ("max_utterance_ms", max_utterance_ms),
-            ("final_timeout_ms", final_timeout_ms),
-        ):
-            if value <= 0:
-                raise ConfigurationError(f"stt.{field}", "must be positive")
-        if not 1 <= hung_after_s <= 600:
-            raise ConfigurationError("stt.hung_after_s", "must be 1 … 600")
+        check_positive(
+            "stt",
+            partial_every_ms=partial_every_ms,
+            max_utterance_ms=max_utterance_ms,
+            final_timeout_ms=final_timeout_ms,
+        )
         self._max_utterance_ms = max_utterance_ms
         self._final_timeout_ms = final_timeout_ms
         options = {

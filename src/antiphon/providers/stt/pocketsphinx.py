@@ -13,6 +13,7 @@ import structlog
 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials, Transcribed, TranscriptionFailed
+from antiphon.providers.local_settings import check_positive, check_processes
 from antiphon.providers.stt.places import Places
 from antiphon.providers.worker import PoolHealth, WorkerPool, WorkerStream
 from antiphon.providers.worker_frames import Frame
@@ -59,23 +60,19 @@ class PocketsphinxSpeechToText:
         (90 MB less). Audio past ``max_utterance_ms`` is not heard. A process that gives no sign of life for ``hung_after_s`` is
         replaced. Raises ConfigurationError.
         """
-        if not 1 <= workers <= 64:
-            raise ConfigurationError("stt.workers", "must be 1 … 64")
+        check_processes("stt", workers, hung_after_s)
         if dictation_decoders < 0 or grammar_decoders < 0 or dictation_decoders + grammar_decoders == 0:
             raise ConfigurationError(
                 "stt.dictation_decoders", "must not be negative, nor 0 together with grammar_decoders"
             )
         if not 0.0 <= min_confidence <= 1.0:
             raise ConfigurationError("stt.min_confidence", "must be 0 … 1")
-        for field, value in (
-            ("partial_every_ms", partial_every_ms),
-            ("max_utterance_ms", max_utterance_ms),
-            ("final_timeout_ms", final_timeout_ms),
-        ):
-            if value <= 0:
-                raise ConfigurationError(f"stt.{field}", "must be positive")
-        if not 1 <= hung_after_s <= 600:
-            raise ConfigurationError("stt.hung_after_s", "must be 1 … 600")
+        check_positive(
+            "stt",
+            partial_every_ms=partial_every_ms,
+            max_utterance_ms=max_utterance_ms,
+            final_timeout_ms=final_timeout_ms,
+        )
         self._max_utterance_ms = max_utterance_ms
         self._final_timeout_ms = final_timeout_ms
         options = {

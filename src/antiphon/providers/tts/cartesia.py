@@ -19,7 +19,7 @@ import structlog
 from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, websocket_url
+from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
 from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning, refusal
 from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
 from antiphon.vocabulary import Encoding
@@ -269,9 +269,7 @@ class CartesiaTextToSpeech:
         """What every request of one context repeats."""
         generation: dict[str, Any] = dict(self._generation)
         if request.speed != 1.0:
-            generation["speed"] = min(max(request.speed, SLOWEST), FASTEST)
-            if generation["speed"] != request.speed:
-                log.warning("voice_speed_out_of_range", provider=NAME, wanted=request.speed, given=generation["speed"])
+            generation["speed"] = speed_within(NAME, request.speed, SLOWEST, FASTEST)
         language = self._language or request.language
         return {
             "model_id": self._model,

@@ -18,7 +18,7 @@ import structlog
 from antiphon.errors import ProviderUnavailable
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, websocket_url
+from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
 from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning
 from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
 from antiphon.vocabulary import TELEPHONE, Encoding
@@ -224,10 +224,7 @@ class DeepgramTextToSpeech:
             "sample_rate": str(request.audio.rate_hz),
         }
         if request.speed != 1.0:
-            speed = min(max(request.speed, SLOWEST), FASTEST)
-            if speed != request.speed:
-                log.warning("voice_speed_out_of_range", provider=NAME, wanted=request.speed, given=speed)
-            query["speed"] = f"{speed:g}"
+            query["speed"] = f"{speed_within(NAME, request.speed, SLOWEST, FASTEST):g}"
         if self._mip_opt_out:
             query["mip_opt_out"] = "true"
         return f"{self._base_url}/v1/speak?{urlencode(query)}"

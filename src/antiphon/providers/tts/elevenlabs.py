@@ -22,7 +22,7 @@ from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailab
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.one_shot import speak_once
 from antiphon.providers.tts.character_alignment import CharacterAlignment, timed
-from antiphon.providers.tts.vendor_settings import check_vendor, websocket_url
+from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
 from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning
 from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
@@ -363,10 +363,7 @@ class ElevenLabsTextToSpeech:
         """What a context is told of its voice."""
         if request.speed == 1.0:
             return dict(self._settings)
-        speed = min(max(request.speed, SLOWEST), FASTEST)
-        if speed != request.speed:
-            log.warning("voice_speed_out_of_range", provider=NAME, wanted=request.speed, given=speed)
-        return {**self._settings, "speed": speed}
+        return {**self._settings, "speed": speed_within(NAME, request.speed, SLOWEST, FASTEST)}
 
     def _make(self, url: str) -> _Socket:
         return _Socket(url, self.pool)

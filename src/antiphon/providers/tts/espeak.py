@@ -12,9 +12,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout
+from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.providers.base import SpeechChunk, SpeechRequest
 from antiphon.providers.espeak_voices import check_voice
+from antiphon.providers.local_settings import check_positive, check_processes
 from antiphon.providers.tts.espeak_text import pieces, speakable
 from antiphon.providers.worker import PoolHealth, WorkerPool
 from antiphon.providers.worker_frames import Frame
@@ -52,12 +53,8 @@ class EspeakTextToSpeech:
 
         ``workers`` are processes; one that gives no sign of life for ``hung_after_s`` is replaced. Raises ConfigurationError.
         """
-        if not 1 <= workers <= 64:
-            raise ConfigurationError("tts.workers", "must be 1 … 64")
-        if piece_timeout_ms <= 0:
-            raise ConfigurationError("tts.piece_timeout_ms", "must be positive")
-        if not 1 <= hung_after_s <= 600:
-            raise ConfigurationError("tts.hung_after_s", "must be 1 … 600")
+        check_processes("tts", workers, hung_after_s)
+        check_positive("tts", piece_timeout_ms=piece_timeout_ms)
         check_voice(voice, "tts.voice")
         self._piece_timeout_s = piece_timeout_ms / 1000
         self._pool = WorkerPool(NAME, _ENGINE, {"voice": voice}, processes=workers, hung_after_s=hung_after_s)

@@ -21,7 +21,7 @@ from antiphon.audio.resample import Resampler
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, http_url
+from antiphon.providers.tts.vendor_settings import check_vendor, http_url, speed_within
 from antiphon.providers.tts.vendor_socket import CONNECT_TIMEOUT_S, Refusals
 from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
 from antiphon.vocabulary import AudioFormat, Encoding
@@ -197,9 +197,7 @@ class OpenAITextToSpeech:
             "stream_format": "audio",
         }
         if request.speed != 1.0:
-            body["speed"] = min(max(request.speed, SLOWEST), FASTEST)
-            if body["speed"] != request.speed:
-                log.warning("voice_speed_out_of_range", provider=NAME, wanted=request.speed, given=body["speed"])
+            body["speed"] = speed_within(NAME, request.speed, SLOWEST, FASTEST)
         if self._instructions and not self._model.startswith("tts-1"):
             body["instructions"] = self._instructions
         return body

@@ -15,6 +15,7 @@ import orjson
 
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout
 from antiphon.providers.base import SpeechChunk, SpeechRequest
+from antiphon.providers.local_settings import check_positive, check_processes
 from antiphon.providers.tts.phrase_cache import PhraseCache
 from antiphon.providers.tts.piper_names import split_voice
 from antiphon.providers.worker import PoolHealth, WorkerPool
@@ -56,17 +57,13 @@ class PiperTextToSpeech:
         ``workers`` are processes, each with the voice in its memory (at most 360 MB). ``cache_mb`` is for speech that was made already;
         0 keeps none. A process that gives no sign of life for ``hung_after_s`` is replaced. Raises ConfigurationError.
         """
-        if not 1 <= workers <= 64:
-            raise ConfigurationError("tts.workers", "must be 1 … 64")
-        if piece_timeout_ms <= 0:
-            raise ConfigurationError("tts.piece_timeout_ms", "must be positive")
+        check_processes("tts", workers, hung_after_s)
+        check_positive("tts", piece_timeout_ms=piece_timeout_ms)
         if not 0 <= cache_mb <= 4096:
             raise ConfigurationError("tts.cache_mb", "must be 0 … 4096")
         if sha256 and not path:
             raise ConfigurationError("tts.sha256", "needs a path")
         self._piece_timeout_s = piece_timeout_ms / 1000
-        if not 1 <= hung_after_s <= 600:
-            raise ConfigurationError("tts.hung_after_s", "must be 1 … 600")
         self._path = path
         self._pool = WorkerPool(
             NAME, _ENGINE, {"path": path, "sha256": sha256}, processes=workers, hung_after_s=hung_after_s
