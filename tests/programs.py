@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -16,10 +17,9 @@ def node() -> str:
     """Path of Node.js, with the packages there. Skips the test where they are not; fails it where CI is set."""
     found = shutil.which("node")
     if found is None:
-        _absent("Node.js")
+        missing("Node.js")
     if not (JS / "node_modules" / ".package-lock.json").is_file():
-        _absent("the JavaScript clients (npm ci)")
-    assert found is not None
+        missing("the JavaScript clients (npm ci)")
     return found
 
 
@@ -27,12 +27,12 @@ def chromium() -> str:
     """Path of Chromium; otherwise as ``node``."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
-        _absent("Chromium")
-    assert found is not None
+        missing("Chromium")
     return found
 
 
-def _absent(name: str) -> None:
+def missing(name: str) -> NoReturn:
+    """Skips the test, or fails it where CI is set."""
     reason = f"{name} is not installed: run tools/test-tools.sh"
     if os.environ.get("CI"):
         pytest.fail(reason)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the tests need besides Python: Node.js with the stock JavaScript clients (npm ci, from the lock file), and a Chromium.
+# What the tests need besides Python: Node.js with the stock JavaScript clients (npm ci, from the lock file), a Chromium,
+# PostgreSQL and Redis.
 # Quick and quiet when all is there. What cannot be had is said aloud, and the tests that need it are skipped
 # (or fail, where CI is set: there nothing may be missing).
 set -eu
@@ -18,6 +19,8 @@ have() {
 wanted=
 have node && have npm || wanted="$wanted nodejs npm"
 have chromium || have chromium-browser || have google-chrome || wanted="$wanted chromium"
+ls /usr/lib/postgresql/*/bin/pg_ctl >/dev/null 2>&1 || have pg_ctl || wanted="$wanted postgresql"
+have redis-server || wanted="$wanted redis-server"
 if [ -n "$wanted" ]; then
     if [ "$(id -u)" = 0 ] && have apt-get; then
         echo "test-tools: installing$wanted"

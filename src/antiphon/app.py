@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
@@ -73,6 +73,9 @@ from antiphon.transports.webrtc.base import WebRtcEngine
 from antiphon.transports.webrtc.settings import WebRtcSettings, ice_settings
 from antiphon.vocabulary import CallContext
 
+if TYPE_CHECKING:
+    from antiphon.api import Api
+
 log = structlog.get_logger(__name__)
 
 _BEATS_A_SECOND = 1000 // BEAT_MS
@@ -100,6 +103,7 @@ class Antiphon:
             Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
+        self.api = self._api()
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
@@ -151,6 +155,8 @@ class Antiphon:
             log.info("call_recovered", call_id=call_id)
             self.metrics.recovered()
         try:
+            if self.api is not None:
+                await self.api.start()
             await self.engines.start()
             await self._load_webrtc()
             if self.twilio is not None:
@@ -170,8 +176,23 @@ class Antiphon:
             if self.twilio is not None:
                 await self.twilio.close()
             await self.engines.close()
+            if self.api is not None:
+                await self.api.close()
             self.client_secrets.close()
             self.losses.tell_all()
+
+    def _api(self) -> Api | None:
+        """The REST API; None where it is off or not installed."""
+        if not self.settings.api.enabled:
+            return None
+        try:
+            from antiphon.api import Api
+        except ModuleNotFoundError as error:
+            if not error.name or error.name.partition(".")[0] == "antiphon":
+                raise
+            log.info("api_not_installed", missing=error.name, install="antiphon[api]")
+            return None
+        return Api(self.settings, self.clock)
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -414,6 +435,7 @@ class Antiphon:
         # Routes are tried in order: the carrier's are the ones that are asked for with every call.
         routes = list(self.twilio.routes) if self.twilio is not None else []
         routes += self._operations(metrics=not self.settings.http.metrics_port)
+        routes += self.api.routes() if self.api is not None else ()
         realtime = self.settings.realtime
         counted = Middleware(CountedRefusals, losses=self.losses)
         if not realtime.enabled:

@@ -130,6 +130,13 @@ class Http(BaseModel, extra="forbid"):
     """Where ``/metrics``, ``/healthz`` and ``/readyz`` are answered as well, and ``/metrics`` only there. 0: on the server's own port."""
 
 
+class Api(BaseModel, extra="forbid"):
+    """The REST API, and what is kept for it."""
+
+    enabled: bool = True
+    """Where the extra ``api`` is not installed there is none, whatever this says."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -206,6 +213,8 @@ class Settings(BaseSettings):
     """Values for ``${NAME}`` in assistant files, as JSON in the environment, e.g. {"RECEPTION_NUMBER": "+15550100"}."""
     data_dir: Path = Path("var")
     """Recordings, event logs, bookings and keys."""
+    database_url: str = ""
+    """``sqlite:///path`` or ``postgresql://user:password@host/name``. Empty: ``antiphon.db`` in data_dir."""
     record_calls: bool = True
     keep_event_logs: bool = True
     max_calls: Annotated[int, Field(ge=1, le=10_000)] = 400
@@ -228,6 +237,7 @@ class Settings(BaseSettings):
     webrtc: WebRtc = WebRtc()
     overload: Overload = Overload()
     http: Http = Http()
+    api: Api = Api()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""

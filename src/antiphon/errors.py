@@ -9,6 +9,7 @@ AntiphonError
 ├── ProviderError           a vendor or an engine failed
 │   ├── ProviderTimeout     … by not answering in time
 │   └── ProviderUnavailable … by not being reachable or not being installed
+├── StoreUnavailable        the database cannot be reached or opened
 ├── CapacityError           the server is full or draining and takes no new call
 └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
 """
@@ -95,6 +96,12 @@ class ProviderUnavailable(ProviderError):
     """The provider cannot be reached, or its engine is not installed (the text says which extra to install)."""
 
     code = "provider_unavailable"
+
+
+class StoreUnavailable(AntiphonError):
+    """The database cannot be reached or opened. The text holds no data."""
+
+    code = "store_unavailable"
 
 
 class CapacityError(AntiphonError):

@@ -1,0 +1,1 @@
+"""The database: SQLite in the data folder, or PostgreSQL by URL. Implements the stores that other rooms own as protocols."""

@@ -1,0 +1,79 @@
+"""``CallStore`` in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from antiphon.calls.stores import CallRecord, Listing
+from antiphon.storage.database import Database
+from antiphon.storage.listing import counted, paged
+from antiphon.storage.tables import calls
+
+_FIELDS = tuple(field.name for field in fields(CallRecord))
+
+
+class StoredCalls:
+    """Records of calls."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, call: CallRecord) -> bool:
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(insert(calls).values(**asdict(call)))
+        except IntegrityError:
+            return False
+        return True
+
+    async def find(self, org_id: str | None, id: str) -> CallRecord | None:
+        query = select(calls).where(calls.c.id == id)
+        if org_id is not None:
+            query = query.where(calls.c.org_id == org_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _record(dict(row._mapping))
+
+    async def list(self, org_id: str, listing: Listing) -> Sequence[CallRecord]:
+        query = paged(select(calls).where(calls.c.org_id == org_id), calls, listing)
+        async with self._database.reading() as connection:
+            return [_record(dict(row._mapping)) for row in await connection.execute(query)]
+
+    async def count(self, org_id: str, listing: Listing) -> int:
+        query = counted(calls, listing).where(calls.c.org_id == org_id)
+        async with self._database.reading() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def change(
+        self, id: str, wall_ms: int, body: Mapping[str, Any] | None = None, **columns: Any
+    ) -> CallRecord | None:
+        async with self._database.writing() as connection:
+            row = (await connection.execute(select(calls).where(calls.c.id == id).with_for_update())).first()
+            if row is None:
+                return None
+            changed = {
+                **row._mapping,
+                **columns,
+                "updated_wall_ms": wall_ms,
+                "body": {**row._mapping["body"], **(body or {})},
+            }
+            await connection.execute(update(calls).where(calls.c.id == id).values(changed))
+        return _record(changed)
+
+    async def delete(self, org_id: str, id: str) -> CallRecord | None:
+        async with self._database.writing() as connection:
+            same = (calls.c.id == id) & (calls.c.org_id == org_id)
+            row = (await connection.execute(select(calls).where(same).with_for_update())).first()
+            if row is None:
+                return None
+            await connection.execute(delete(calls).where(same))
+        return _record(dict(row._mapping))
+
+
+def _record(columns: Mapping[str, Any]) -> CallRecord:
+    return CallRecord(**{name: columns[name] for name in _FIELDS})

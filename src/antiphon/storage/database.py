@@ -1,0 +1,120 @@
+"""One database for a process: opened, brought up to date, closed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from antiphon.errors import ConfigurationError, StoreUnavailable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_MS = 5000
+"""How long a writer waits for another one (SQLite has one at a time)."""
+POOL = 8
+"""Connections to PostgreSQL that are kept; as many again may be opened for a moment."""
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+_SQLITE_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",  # readers do not wait for the writer
+    "PRAGMA synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the database
+    "PRAGMA foreign_keys=ON",
+    f"PRAGMA busy_timeout={BUSY_MS}",
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Database:
+    """``url`` is ``sqlite:///path`` or ``postgresql://user:password@host/name``; which driver is used is our business."""
+
+    def __init__(self, url: str) -> None:
+        """Raises ConfigurationError. Nothing is opened yet."""
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            raise ConfigurationError("database_url", "is not a URL like sqlite:///var/antiphon.db") from None
+        driver = _DRIVERS.get(parsed.drivername)
+        if driver is None:
+            raise ConfigurationError("database_url", "must begin with sqlite:// or postgresql://")
+        self.is_sqlite = driver.startswith("sqlite")
+        options: dict[str, Any] = (
+            {} if self.is_sqlite else {"pool_size": POOL, "max_overflow": POOL, "pool_pre_ping": True}
+        )
+        if self.is_sqlite and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: AsyncEngine = create_async_engine(parsed.set(drivername=driver), **options)
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _set_pragmas)
+
+    async def open(self) -> None:
+        """Bring its tables up to date. Raises ConfigurationError, StoreUnavailable."""
+        try:
+            async with self.engine.begin() as connection:
+                await connection.run_sync(_upgrade)
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
+
+    async def close(self) -> None:
+        """Safe to call twice."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to ask. Raises StoreUnavailable."""
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except IntegrityError:
+            raise  # the database works: what was written contradicts what is there
+        except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
+            raise _unavailable(error) from error
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction, which is kept if the block ends well. Raises StoreUnavailable, and SQLAlchemy's
+        IntegrityError for what contradicts what is there."""
+        try:
+            async with self.engine.begin() as connection:
+                if self.is_sqlite:
+                    # At once, not with the first write: who has read cannot become the writer while another one is.
+                    await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                yield connection
+        except IntegrityError:
+            raise  # the database works: what was written contradicts what is there
+        except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
+            raise _unavailable(error) from error
+
+
+def _set_pragmas(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    cursor = connection.cursor()
+    for pragma in _SQLITE_PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _unavailable(error: Exception) -> StoreUnavailable:
+    log.error("database_failed", problem=_kind(error))
+    return StoreUnavailable(f"the database does not answer ({_kind(error)})")
+
+
+def _kind(error: Exception) -> str:
+    """What went wrong, without the statement: its parameters are people's data."""
+    cause = getattr(error, "orig", None) or error
+    return type(cause).__name__

@@ -1,0 +1,86 @@
+"""The tables. A migration in ``migrations/versions`` makes them; ``tests/storage/test_migrations.py`` sees that both agree.
+
+Times are UTC milliseconds. Documents are JSON text (JSONB in PostgreSQL): nothing searches inside them; what is searched by has a column.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from antiphon.calls.stores import LINKS
+
+metadata = MetaData()
+Document = JSON().with_variant(JSONB(), "postgresql")
+_ID = String(64)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, String(255), nullable=False, server_default="")
+
+
+resources = Table(
+    "resources",
+    metadata,
+    Column("kind", String(32), nullable=False),
+    Column("id", _ID, nullable=False),
+    Column("org_id", _ID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("updated_wall_ms", BigInteger, nullable=False),
+    _text("name"),
+    *(_text(link) for link in LINKS),
+    Column("body", Document, nullable=False),
+    PrimaryKeyConstraint("kind", "id"),
+    Index("resources_newest", "org_id", "kind", "created_wall_ms"),
+    Index("resources_by_session", "session_id"),
+    Index("resources_by_number", "number"),
+)
+"""Documents of organisations, each in its newest version."""
+
+resource_versions = Table(
+    "resource_versions",
+    metadata,
+    Column("kind", String(32), nullable=False),
+    Column("id", _ID, nullable=False),
+    Column("org_id", _ID, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("updated_wall_ms", BigInteger, nullable=False),
+    Column("body", Document, nullable=False),
+    PrimaryKeyConstraint("kind", "id", "version"),
+)
+"""Versions that were replaced."""
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("org_id", _ID, nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("updated_wall_ms", BigInteger, nullable=False),
+    Column("started_wall_ms", BigInteger),
+    Column("ended_wall_ms", BigInteger),
+    *(
+        _text(name)
+        for name in (
+            "ended_reason",
+            "name",
+            "assistant_id",
+            "squad_id",
+            "phone_number_id",
+            "customer_number",
+            "provider_call_id",
+            "node",
+        )
+    ),
+    Column("cost_usd", Float, nullable=False, server_default="0"),
+    Column("body", Document, nullable=False),
+    Index("calls_newest", "org_id", "created_wall_ms"),
+    Index("calls_of_assistant", "org_id", "assistant_id", "created_wall_ms"),
+    Index("calls_of_carrier", "provider_call_id"),
+    Index("calls_by_status", "status"),
+)
+"""Calls, from the moment they were asked for."""

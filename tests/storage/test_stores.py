@@ -1,0 +1,145 @@
+"""The stores in a real SQLite and a real PostgreSQL: the same answers from both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.databases import postgres_url, sqlite_url
+
+from antiphon.calls.stores import CallRecord, Listing, Resource, Span
+from antiphon.errors import ConfigurationError, StoreUnavailable
+from antiphon.storage.call_records import StoredCalls
+from antiphon.storage.database import Database
+from antiphon.storage.resources import StoredResources
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def assistant(number: int, **body: object) -> Resource:
+    return Resource("assistant", f"a{number}", "org", {"name": f"A{number}", **body}, 1000 + number, 1000 + number)
+
+
+def call(number: int, **fields: object) -> CallRecord:
+    record = CallRecord(f"c{number}", "org", "webCall", "queued", 1000 + number, 1000 + number)
+    return replace(record, **fields)  # type: ignore[arg-type]
+
+
+async def test_a_resource_comes_back_as_it_was_kept(database: Database) -> None:
+    store = StoredResources(database)
+    kept = replace(assistant(1, unknown={"deep": [1, None, "ü"]}), links={"number": "+15550100"})
+    assert await store.add(kept)
+    assert await store.find("assistant", "org", "a1") == kept
+    assert not await store.add(replace(kept, body={}))
+    assert await store.find("assistant", "org", "a1") == kept
+    assert await store.find("assistant", "another-org", "a1") is None
+    assert await store.find("tool", "org", "a1") is None
+    assert await store.find_by("assistant", "number", "+15550100") == [kept]
+
+
+async def test_lists_are_cut_ordered_and_filtered(database: Database) -> None:
+    store = StoredResources(database)
+    for number in range(5):
+        await store.add(assistant(number))
+
+    async def ids(listing: Listing) -> list[str]:
+        return [each.id for each in await store.list("assistant", "org", listing)]
+
+    assert await ids(Listing()) == ["a4", "a3", "a2", "a1", "a0"]
+    assert await ids(Listing(limit=2, offset=1)) == ["a3", "a2"]
+    assert await ids(Listing(order="oldest", limit=1)) == ["a0"]
+    assert await ids(Listing(limit=0)) == []
+    assert await ids(Listing(created=Span(1001, 1003))) == ["a3", "a2", "a1"]
+    assert await ids(Listing(equal={"name": "A2"})) == ["a2"]
+    assert await ids(Listing(ids=["a1", "a4", "none"])) == ["a4", "a1"]
+    assert await store.count("assistant", "org", Listing(limit=1, created=Span(from_ms=1003))) == 2
+
+
+async def test_a_replaced_version_is_kept_until_all_is_deleted(database: Database) -> None:
+    store = StoredResources(database)
+    first = assistant(1)
+    await store.add(first)
+    second = replace(first, body={"name": "B"}, version=2, updated_wall_ms=2000)
+    assert await store.replace(second)
+    assert not await store.replace(second), "there is no version 1 any more"
+    assert await store.find("assistant", "org", "a1") == second
+    assert [each.body["name"] for each in await store.versions("assistant", "org", "a1")] == ["A1"]
+    assert await store.delete("assistant", "org", "a1") == second
+    assert await store.versions("assistant", "org", "a1") == []
+    assert await store.delete("assistant", "org", "a1") is None
+
+
+async def test_of_two_who_replace_the_same_version_one_succeeds(database: Database) -> None:
+    store = StoredResources(database)
+    first = assistant(1)
+    await store.add(first)
+    changes = [replace(first, body={"name": str(number)}, version=2) for number in range(8)]
+    assert sorted(await asyncio.gather(*map(store.replace, changes))) == [False] * 7 + [True]
+    assert len(await store.versions("assistant", "org", "a1")) == 1
+
+
+async def test_changes_of_a_call_do_not_lose_each_other(database: Database) -> None:
+    store = StoredCalls(database)
+    assert await store.add(call(1, body={"kept": 1}))
+    assert not await store.add(call(1))
+    await asyncio.gather(*(store.change("c1", 2000, {f"field{number}": number}) for number in range(8)))
+    changed = await store.change("c1", 3000, status="ended", ended_reason="customer-ended-call", cost_usd=0.25)
+    assert changed == await store.find("org", "c1") == await store.find(None, "c1")
+    assert changed is not None
+    assert changed.body == {"kept": 1, **{f"field{number}": number for number in range(8)}}
+    assert (changed.status, changed.updated_wall_ms) == ("ended", 3000)
+    assert await store.change("none", 1) is None
+    assert await store.find("another-org", "c1") is None
+
+
+async def test_calls_are_listed_by_what_they_are(database: Database) -> None:
+    store = StoredCalls(database)
+    for number in range(4):
+        await store.add(call(number, assistant_id=f"a{number % 2}"))
+    listed = await store.list("org", Listing(equal={"assistant_id": "a1"}))
+    assert [each.id for each in listed] == ["c3", "c1"]
+    assert await store.count("org", Listing()) == 4
+    assert (await store.delete("org", "c3")) == listed[0]
+    assert await store.delete("org", "c3") is None
+
+
+async def test_a_database_that_is_gone_is_told_without_its_data(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="database_url"):
+        Database("mysql://somewhere/x")
+    with pytest.raises(ConfigurationError, match="database_url"):
+        Database("no url")
+    gone = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(StoreUnavailable):
+        await gone.open()
+    with pytest.raises(StoreUnavailable):
+        await StoredCalls(gone).find("org", "c1")
+    await gone.close()
+    (tmp_path / "antiphon.db").write_bytes(b"this is no database at all" * 100)
+    broken = Database(sqlite_url(tmp_path))
+    with pytest.raises(StoreUnavailable):
+        await broken.open()
+    await broken.close()
+
+
+async def test_what_migrations_make_is_what_the_tables_say(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from sqlalchemy import Connection
+
+    from antiphon.storage.tables import metadata
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.open()  # once more changes nothing
