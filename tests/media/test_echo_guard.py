@@ -43,7 +43,7 @@ class Line:
             window = _mulaw(heard[at : at + WINDOW_MS * 8])
             self.clock.advance(WINDOW_MS)
             self.line.append(window)
-            verdicts.append(self.guard.is_echo(window))
+            verdicts.append(self.guard.is_echo(window, self.line.end))
         return verdicts
 
 

@@ -62,7 +62,7 @@ class Facts:
         self.told.append(("speech", media_ms))
 
     def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
         self.told.append(("stopped", silence_ms))
 
     def silence_reached(self, silence_ms: int) -> None:
