@@ -118,6 +118,10 @@ class CallDriver:
         elif isinstance(action, do.CancelReply | do.StopPlayback):
             if self.mouth is not None and self.mouth.reply == action.reply:
                 self.mouth = None
+        elif isinstance(action, do.SoftenPlayback):
+            mouth = self._mouth_for(action.reply)
+            assert mouth.audible and not mouth.soft
+            mouth.soft = True
         elif isinstance(action, do.StartPlayback | do.EndSpeech | do.HoldPlayback | do.ResumePlayback):
             mouth = self._mouth_for(action.reply)
             mouth.play_until(self.now_ms)
@@ -128,12 +132,12 @@ class CallDriver:
                 mouth.ended = True
             elif isinstance(action, do.HoldPlayback):
                 assert mouth.open and not mouth.held
-                mouth.held = True
+                mouth.held, mouth.soft = True, False
                 if self.mouth_answers:
                     self._inbox.append(ev.PlaybackReached(action.reply, mouth.heard_ms))
             else:
-                assert mouth.held
-                mouth.held = False
+                assert mouth.held or mouth.soft
+                mouth.held = mouth.soft = False
                 self._start_if_audible(mouth)
 
     def _mouth_for(self, reply: int) -> Mouth:
@@ -168,7 +172,7 @@ class CallDriver:
     def _check_the_air(self) -> None:
         """What is really heard agrees with the states, and the agent does not speak over a caller who has the floor."""
         audible = self.mouth is not None and self.mouth.started and self.mouth.audible and not self.mouth.finished
-        speaking = self.conversation.agent is Agent.SPEAKING
+        speaking = self.conversation.agent in (Agent.SPEAKING, Agent.SOFTENED)
         assert speaking or not audible
         if speaking and self.conversation.user is not User.SILENT:
             assert self.mouth is not None

@@ -182,6 +182,12 @@ def test_what_was_not_yet_heard_gives_way_to_the_goodbye() -> None:
 
 
 def test_a_held_agent_goes_on_to_its_goodbye() -> None:
+    call = in_a_reply().speech_starts().speech_stops().happens(ev.EndRequested(EndReason.ASSISTANT_ENDED, "Goodbye."))
+    assert call.states == ("ending", "silent", "speaking")
+    assert call.passes(10_000).said()[-1] == ("assistant", "Goodbye.")
+
+
+def test_a_softened_agent_goes_on_to_its_goodbye_as_loud_as_before() -> None:
     call = in_a_reply().caller_sounds().happens(ev.EndRequested(EndReason.ASSISTANT_ENDED, "Goodbye."))
     assert call.states == ("ending", "silent", "speaking")
     assert call.passes(10_000).said()[-1] == ("assistant", "Goodbye.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.conversation.driver import CallDriver, connected
+from tests.conversation.driver import STOP_HANGOVER_MS, CallDriver, connected
 from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
@@ -24,19 +24,29 @@ def speaking(policy: Policy | None = None, *, voice: Voice | None = None, heard_
     return call
 
 
-def test_the_first_sound_silences_the_agent_at_once() -> None:
+def test_the_first_sound_softens_the_agent_and_speech_silences_it_at_once() -> None:
     call = speaking().caller_sounds()
+    assert call.since() == [do.StateChanged("agent", "speaking", "softened"), do.SoftenPlayback(1)]
+    call.speech_starts()
+    assert call.since()[:2] == [do.StateChanged("agent", "softened", "held"), do.HoldPlayback(1)]
+
+
+def test_speech_at_once_silences_the_agent_at_once() -> None:
+    call = speaking().speech_starts()
+    assert do.HoldPlayback(1) in call.since()
+
+
+def test_the_agent_is_held_at_the_first_sound_where_it_is_not_to_speak_more_softly() -> None:
+    call = speaking(Policy(barge_in=BargeIn(max_softened_ms=0))).caller_sounds()
     assert call.since()[:2] == [do.StateChanged("agent", "speaking", "held"), do.HoldPlayback(1)]
 
 
-def test_a_cough_resumes_from_the_very_sample_that_was_heard_last() -> None:
+def test_a_cough_makes_no_hole() -> None:
     call = speaking(heard_ms=1000).coughs(for_ms=200)
-    assert call.mouth is not None and call.mouth.heard_ms == 1000
-    coughed_ms = call.now_ms
-    call.passes(1000)
-    (resumed_ms,) = call.times(do.ResumePlayback)
-    assert resumed_ms - coughed_ms <= 500, "a listener takes a longer pause for a lost line"
-    assert call.only(do.InterruptionDismissed).held_ms == 500
+    assert call.conversation.agent == "speaking", "as loud as before"
+    assert call.times(do.ResumePlayback) == [call.now_ms]
+    assert not call.all(do.HoldPlayback) and not call.all(do.InterruptionDismissed)
+    assert call.mouth is not None and call.mouth.heard_ms == 1000 + 200 + STOP_HANGOVER_MS
     call.passes(len(LONG) * 50)
     assert call.said()[-1] == ("assistant", LONG), "not a word was lost"
     assert not call.all(do.InterruptionConfirmed) and len(call.all(do.StartReply)) == 1
@@ -49,10 +59,11 @@ def test_the_second_cough_is_forgiven_like_the_first() -> None:
         assert call.states == ("live", "silent", "speaking")
 
 
-def test_a_long_noise_that_never_becomes_speech_does_not_hold_the_agent_for_ever() -> None:
-    call = speaking().caller_sounds().passes(5999)
-    assert call.conversation.agent == "held"
+def test_a_long_noise_that_never_becomes_speech_does_not_soften_the_agent_for_ever() -> None:
+    call = speaking().caller_sounds().passes(1499)
+    assert call.conversation.agent == "softened"
     assert call.passes(1).conversation.agent == "speaking"
+    assert call.speech_starts().conversation.agent == "held", "but what becomes speech in the end silences it"
 
 
 @pytest.mark.parametrize("said", ["mm-hm", "Yeah, okay.", "I see"])
@@ -276,10 +287,14 @@ def test_a_decided_interruption_does_not_outlive_its_reply() -> None:
     assert call.conversation.agent == "speaking"
 
 
-def test_a_reply_that_was_over_when_it_was_held_is_over() -> None:
+@pytest.mark.parametrize(("held", "user"), [(False, "silent"), (True, "speaking")])
+def test_a_reply_that_was_over_when_it_was_softened_or_held_is_over(held: bool, user: str) -> None:
     call = speaking()
-    call.caller_sounds().happens(ev.PlaybackFinished(1, len(LONG) * 50))
-    assert call.states == ("live", "silent", "idle")
+    call = call.speech_starts() if held else call.caller_sounds()
+    assert call.mouth is not None
+    call.mouth.finished = True
+    call.happens(ev.PlaybackFinished(1, len(LONG) * 50))
+    assert call.states == ("live", user, "idle")
     assert call.only(do.ReplyClosed) == do.ReplyClosed(1, LONG, "completed", len(LONG) * 50)
 
 

@@ -23,6 +23,7 @@ LEGAL_MOVES = {
 OBSERVABLE = {
     ("connecting", "silent", "idle"),
     *itertools.product(["live"], ["silent", "speaking", "pausing"], ["idle", "thinking", "speaking", "held"]),
+    ("live", "silent", "softened"),
     *itertools.product(["ending"], ["silent"], ["thinking", "speaking", "held"]),
     ("ended", "silent", "idle"),
 }

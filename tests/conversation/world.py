@@ -38,6 +38,7 @@ class Mouth:
     """The clock at which ``heard_ms`` was right."""
     open: bool = False
     held: bool = False
+    soft: bool = False
     ended: bool = False
     started: bool = False
     finished: bool = False

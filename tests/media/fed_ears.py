@@ -24,7 +24,7 @@ class FedEars(Ears):
         self.cut.append(listener)
 
     def open_line(
-        self, listener: MediaListener, settings: HearingSettings, veto: Callable[[bytes], bool] | None = None
+        self, listener: MediaListener, settings: HearingSettings, veto: Callable[[bytes, int], bool] | None = None
     ) -> int:
         line = self.new_line()
         slot = self.open(line, listener, settings, veto)

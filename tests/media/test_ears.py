@@ -58,7 +58,7 @@ class Facts:
     def speech_continued(self, voice_ms: int) -> None:
         self.told.append(("continued", voice_ms))
 
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
         self.told.append(("stopped", media_ms, silence_ms))
 
     def silence_reached(self, silence_ms: int) -> None: ...
@@ -223,7 +223,7 @@ def test_a_call_that_ends_while_more_of_it_waits_disturbs_no_other() -> None:
 def test_our_own_echo_is_no_sound() -> None:
     ears, facts, asked = FedEars(Encoding.MULAW, LoudnessModel(), slots=1), Facts(), []
 
-    def veto(audio: bytes) -> bool:
+    def veto(audio: bytes, end: int) -> bool:
         asked.append(len(audio))
         return True
 

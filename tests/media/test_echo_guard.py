@@ -43,7 +43,7 @@ class Line:
             window = _mulaw(heard[at : at + WINDOW_MS * 8])
             self.clock.advance(WINDOW_MS)
             self.line.append(window)
-            verdicts.append(self.guard.is_echo(window))
+            verdicts.append(self.guard.is_echo(window, self.line.end))
         return verdicts
 
 
@@ -97,3 +97,21 @@ def test_a_caller_who_speaks_over_the_agent_without_any_echo_is_heard(agent: NDA
     line = hiss(VOICE_MS)
     line[400 * 8 :] += voice(3, 1500)[: line.size - 400 * 8]
     assert not any(Line(agent).brings(line)[windows(400, VOICE_MS)])
+
+
+def test_after_a_stall_each_window_is_compared_with_what_sounded_before_it(agent: NDArray[np.float64]) -> None:
+    """Eight windows have waited: of none of them is what came after it asked about."""
+    call = Line(agent)
+    heard = _mulaw(returned(agent))
+    until, size = (LAG_MS + 600) * 8, WINDOW_MS * 8
+    for at in range(0, until - 8 * size, size):
+        call.clock.advance(WINDOW_MS)
+        call.line.append(heard[at : at + size])
+    speaks = _mulaw(voice(2, 8000)[: 4 * size])
+    late = heard[until - 8 * size : until - 4 * size] + speaks
+    call.clock.advance(8 * WINDOW_MS)
+    call.line.append(late)
+    ends = [call.line.end - (7 - number) * size for number in range(8)]
+    verdicts = [call.guard.is_echo(late[n * size : (n + 1) * size], end) for n, end in enumerate(ends)]
+    assert verdicts[:4] == [True] * 4, "the caller who speaks after them is not heard in them"
+    assert not any(verdicts[5:])

@@ -54,7 +54,7 @@ class Told:
         self.at_ms.append(media_ms)
 
     def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
         self.names.append("stopped")
 
 
@@ -65,7 +65,7 @@ class Line:
         self.told = Told()
         self.heard_ms = 0
         self._ears = FedEars(Encoding.MULAW, model, slots=1)
-        self._slot = self._ears.open_line(self.told, HearingSettings(), (lambda window: True) if echo else None)  # type: ignore[arg-type]
+        self._slot = self._ears.open_line(self.told, HearingSettings(), (lambda window, end: True) if echo else None)  # type: ignore[arg-type]
         self._random = np.random.default_rng(3)
         self._hiss = 10 ** (hiss_dbfs / 20)
 
@@ -86,7 +86,7 @@ class Line:
     def quiet(self, windows: int) -> Line:
         return self.hears(np.zeros(windows * 256))
 
-    def noise(self, windows: int, dbfs: float = -40) -> Line:
+    def noise(self, windows: int, dbfs: float = -30) -> Line:
         return self.hears(self._random.normal(0, 1, windows * 256) * 10 ** (dbfs / 20))
 
     def known_to_be_quiet(self) -> Line:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from antiphon.audio import codec
 from antiphon.clock import ManualClock
 from antiphon.media.facts import Nobody
 from antiphon.media.mouth import Mouth, MouthCounters
@@ -349,3 +350,41 @@ class Silent:
     def mark(self, name: str) -> None: ...
     def dtmf(self, digit: str) -> None: ...
     def closed(self, reason: str) -> None: ...
+
+
+@pytest.mark.parametrize("delay_ms", [0, 60])
+def test_a_softened_voice_is_softer_at_once_and_loses_and_repeats_nothing(delay_ms: int) -> None:
+    rig = Rig(delay_ms=delay_ms)
+    said = speech(1500)
+    softer = codec.turned_down(said, TELEPHONE.encoding, PlayoutSettings().soften_db)
+    rig.speak(1, said)
+    rig.run(400)
+    rig.mouth.soften(1, rig.clock.now_ms())
+    rig.run(300)
+    rig.mouth.resume(1, rig.clock.now_ms())
+    rig.run(2000)
+    assert rig.heard() == said[:3200] + softer[3200:5600] + said[5600:]
+    assert rig.listener.finished == [(1, 1500)]
+
+
+def test_a_voice_held_while_it_is_soft_goes_on_as_loud_as_before() -> None:
+    rig = Rig()
+    said = speech(1000)
+    rig.speak(1, said)
+    rig.run(200)
+    rig.mouth.soften(1, rig.clock.now_ms())
+    rig.run(100)
+    assert rig.mouth.hold(1, rig.clock.now_ms()) == 300
+    rig.run(200)
+    rig.mouth.resume(1, rig.clock.now_ms())
+    rig.run(1500)
+    assert len(rig.heard()) == len(said)
+    assert rig.heard()[2400:] == said[2400:]
+
+
+def test_where_the_client_plays_nothing_is_softened() -> None:
+    rig = Rig(paced=False)
+    rig.speak(1, speech(500))
+    rig.mouth.soften(1, rig.clock.now_ms())
+    rig.run(800)
+    assert rig.heard() == speech(500)

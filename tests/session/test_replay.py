@@ -65,7 +65,7 @@ def test_a_missing_and_an_added_action_are_found(log: EventLog) -> None:
 def test_a_difference_names_its_event(log: EventLog) -> None:
     timer = next(at for at, entry in enumerate(log.entries) if entry.event is None and entry.actions)
     sound = first(log, "HoldPlayback")
-    for at, name in ((timer, "timer"), (sound, "SoundStarted")):
+    for at, name in ((timer, "timer"), (sound, "SpeechStarted")):
         altered = copy.deepcopy(log)
         altered.entries[at].actions.clear()
         difference = replay(altered)

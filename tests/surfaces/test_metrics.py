@@ -63,7 +63,7 @@ def test_a_turn_is_counted_with_its_latency_by_stage() -> None:
 
 
 def test_true_and_false_interruptions_are_told_apart() -> None:
-    policy = Policy(endpointing=Endpointing("fixed", silence_ms=300), barge_in=BargeIn(backoff_ms=0))
+    policy = Policy(endpointing=Endpointing("fixed", silence_ms=300), barge_in=BargeIn(backoff_ms=0, max_softened_ms=0))
     call = Call(greeting="A long greeting that goes on and on. " * 3, hears=["no i want something else"], policy=policy)
 
     async def talk(call: Call) -> None:

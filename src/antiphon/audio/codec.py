@@ -35,6 +35,19 @@ def encode(samples: NDArray[np.int16], encoding: Encoding) -> bytes:
     return codes.tobytes()
 
 
+def turned_down(audio: bytes, encoding: Encoding, by_db: float) -> bytes:
+    """Wire bytes, softer by so much. Raises MalformedMessage("odd_length") for half a PCM sample."""
+    if encoding is Encoding.PCM16:
+        return encode(pcm.gain(decode(audio, encoding), -by_db), encoding)
+    return audio.translate(_softer_codes(encoding, by_db))
+
+
+@lru_cache(maxsize=4)
+def _softer_codes(encoding: Encoding, by_db: float) -> bytes:
+    """What each code of a companded encoding becomes."""
+    return encode(pcm.gain(decode(bytes(range(256)), encoding), -by_db), encoding)
+
+
 @lru_cache(maxsize=16)
 def silence(audio: AudioFormat, samples: int) -> bytes:
     """``samples`` samples of digital silence as wire bytes. Kept, since every call asks for the same."""

@@ -62,6 +62,13 @@ class StartPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class SoftenPlayback:
+    """Speak more softly from now on: the caller makes a sound that may become speech. Undone by ``ResumePlayback``."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldPlayback:
     """Silence at once, keep what was not heard. Answered by ``PlaybackReached``."""
 
@@ -70,7 +77,7 @@ class HoldPlayback:
 
 @dataclass(frozen=True, slots=True)
 class ResumePlayback:
-    """Go on at the sample the caller last heard."""
+    """Go on at the sample the caller last heard, as loud as before."""
 
     reply: int
 
@@ -231,8 +238,8 @@ class RequestRefused:
 
 
 Action = (
-    StartReply | CancelReply | Speak | EndSpeech | StartPlayback | HoldPlayback | ResumePlayback | StopPlayback
-    | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
+    StartReply | CancelReply | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
+    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

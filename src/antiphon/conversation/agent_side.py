@@ -374,12 +374,28 @@ class AgentSide:
         if apology and self._s.live and reply.end_after is None and not reply.transfer_to:
             self._s.says.appendleft(Say(apology))
 
+    def soften(self) -> None:
+        """Speak more softly: a sound has begun that may become speech."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        self._s.agent.fire(AgentTrigger.SOFTENED)
+        reply.softened_since_ms = self._s.now_ms
+        self._s.emit(do.SoftenPlayback(reply.number))
+
+    def speak_up(self) -> None:
+        """As loud as before: it was no speech."""
+        reply = self._s.committed_reply
+        assert reply is not None
+        reply.softened_since_ms = None
+        self._s.agent.fire(AgentTrigger.RESUMED_SPEAKING)
+        self._s.emit(do.ResumePlayback(reply.number))
+
     def hold(self) -> None:
         """Silence at once; what was not heard is kept."""
         reply = self._s.committed_reply
         assert reply is not None
         self._s.agent.fire(AgentTrigger.HELD)
-        reply.held_since_ms = self._s.now_ms
+        reply.held_since_ms, reply.softened_since_ms = self._s.now_ms, None
         if reply.may_play:
             reply.heard_known = False
             self._s.emit(do.HoldPlayback(reply.number))

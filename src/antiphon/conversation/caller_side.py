@@ -38,10 +38,11 @@ class CallerSide:
             return
         self.interruption.sounding = True
         self._watched_ms = 0
-        self.interruption.hold_if_possible()
+        self.interruption.sound_began()
 
     def sound_faded(self, event: ev.SoundFaded) -> None:
         self.interruption.sounding = False
+        self.interruption.sound_faded()
         self.interruption.sound_silence_ms = event.silence_ms
 
     def speech_started(self, event: ev.SpeechStarted) -> None:
@@ -81,6 +82,7 @@ class CallerSide:
         turn.silence_began_ms = self._s.now_ms - event.silence_ms
         utterance = turn.hear(event.utterance)
         utterance.ended_ms = turn.silence_began_ms
+        utterance.near = utterance.near or event.near
         if utterance.voiced:
             turn.voice_ms = max(turn.voice_ms, event.media_ms - utterance.began_media_ms)
             turn.longest_voice_ms = max(turn.longest_voice_ms, turn.voice_ms)
@@ -251,6 +253,7 @@ class CallerSide:
         """Decide what can be decided now."""
         if self._s.agent.state is Agent.HELD and not self.interruption.decided:
             self._judge_hold()
+        self.interruption.speak_up_if_due()
         self.interruption.finish_if_known()
         turn = self._s.turn
         if (
@@ -353,7 +356,7 @@ class CallerSide:
         else:
             meant = self._committed or turn.longest_voice_ms >= self._s.policy.speaking.not_understood_after_ms
             self.drop_turn()
-            if meant and not self._gives_up(turn):
+            if meant and (self._committed or turn.near) and not self._gives_up(turn):
                 self._ask_again()
 
     def _gives_up(self, turn: Turn) -> bool:
@@ -449,6 +452,8 @@ class CallerSide:
     def deadline(self) -> int | None:
         """When silence in the audio cannot be waited for any longer, on the session clock."""
         turn, reply, agent = self._s.turn, self._s.committed_reply, self._s.agent.state
+        if agent is Agent.SOFTENED and reply is not None and reply.softened_since_ms is not None:
+            return reply.softened_since_ms + self._s.policy.barge_in.max_softened_ms
         if agent is Agent.HELD and reply is not None and reply.held_since_ms is not None:
             return reply.held_since_ms + self._s.policy.barge_in.max_hold_ms
         if turn is not None and agent is Agent.IDLE and self._s.user.state is User.PAUSING:

@@ -108,6 +108,8 @@ class SpeechStopped:
     utterance: int
     media_ms: int
     silence_ms: int
+    near: bool = True
+    """False where it was so much softer than the caller that it may have been somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Evidence
 from antiphon.conversation.reply import Reply
 from antiphon.conversation.situation import Situation
-from antiphon.conversation.state import Agent
+from antiphon.conversation.state import Agent, User
 
 _REMEMBERED_FINALS = 16
 
@@ -62,8 +62,31 @@ class Interruption:
         reply = self._s.committed_reply
         return reply is not None and reply.losing_floor is not None
 
+    def sound_began(self) -> None:
+        """Something that may become speech: make room. Who has not been heard yet makes room by waiting."""
+        softens = self._s.agent.state is Agent.SPEAKING and self._s.user.state is User.SILENT
+        if self._s.agent.state is Agent.SOFTENED:
+            return
+        if softens and self._s.policy.barge_in.max_softened_ms > 0:
+            if self._s.policy.barge_in.mode == "hold" and self.possible:
+                self._agent.soften()
+        else:
+            self.hold_if_possible()
+
+    def sound_faded(self) -> None:
+        """It was no speech."""
+        if self._s.agent.state is Agent.SOFTENED and not self.decided:
+            self._agent.speak_up()
+
+    def speak_up_if_due(self) -> None:
+        """A sound that has gone on for so long and is no speech (music, a motor) need not be made room for."""
+        reply = self._s.committed_reply
+        if self._s.agent.state is Agent.SOFTENED and reply is not None and reply.softened_since_ms is not None:
+            if self._s.now_ms - reply.softened_since_ms >= self._s.policy.barge_in.max_softened_ms:
+                self._agent.speak_up()
+
     def hold_if_possible(self) -> None:
-        """The first sound: silence at once, decide later."""
+        """Speech, for sure: silence at once, decide later."""
         if self._s.policy.barge_in.mode == "hold" and self.possible:
             self.sound_silence_ms = 0
             self._agent.hold()

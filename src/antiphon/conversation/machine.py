@@ -248,6 +248,7 @@ class Conversation:
         if goodbye:
             self._s.says.append(Say(goodbye, interruptible=False, end_after=reason))
         reply = self._s.committed_reply
+        self._caller.interruption.sound_faded()
         if reply is not None and self._s.agent.state is Agent.HELD and not reply.losing_floor:
             self._agent.resume()
         if reply is not None and not reply.voice_started and reply.kind == "model":

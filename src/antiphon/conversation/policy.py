@@ -104,6 +104,9 @@ class BargeIn:
     longest_transcript_wait_ms: int = 1200
     answer_overlap_ms: int = 1000
     """An acknowledgement ("yes", "okay") over the last so much of a question is the answer to it: people answer before it is over."""
+    max_softened_ms: int = 1500
+    """The agent speaks more softly while a sound may become speech, and no longer than this: then it is music or a motor.
+    0: no softening, the agent is held at the first sound."""
     max_hold_ms: int = 6000
     """A hold never lasts longer than this on the session clock without being decided: then the agent resumes."""
     backoff_ms: int = 1000

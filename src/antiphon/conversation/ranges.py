@@ -37,6 +37,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "barge_in.longest_transcript_wait_ms": (0, 30_000),
     "barge_in.answer_overlap_ms": (0, 30_000),
     "barge_in.take_back_ms": (0, 30_000),
+    "barge_in.max_softened_ms": (0, _MINUTE_MS),
     "barge_in.max_hold_ms": (0, _MINUTE_MS),
     "barge_in.backoff_ms": (0, _MINUTE_MS),
     "barge_in.debounce_ms": (0, 30_000),

@@ -107,6 +107,8 @@ class Reply:
     speech_ended: bool = False
     """``EndSpeech`` was asked for."""
     failed: bool = False
+    softened_since_ms: int | None = None
+    """Session clock when it began to be spoken more softly; None while it is not."""
     held_since_ms: int | None = None
     heard_known: bool = True
     """False from ``HoldPlayback`` until the mouth has answered how much was heard."""

@@ -38,6 +38,8 @@ class Agent(StrEnum):
     THINKING = "thinking"
     """A reply has the floor and no sound yet."""
     SPEAKING = "speaking"
+    SOFTENED = "softened"
+    """A reply is spoken more softly, until it is known whether a sound of the caller's is speech."""
     HELD = "held"
     """A reply has been silenced, until it is known whether the caller really interrupts."""
 
@@ -45,6 +47,7 @@ class Agent(StrEnum):
 class AgentTrigger(StrEnum):
     REPLY_BEGAN = "reply began"
     VOICE_STARTED = "voice started"
+    SOFTENED = "softened"
     HELD = "held"
     RESUMED_SPEAKING = "resumed speaking"
     RESUMED_THINKING = "resumed thinking"
@@ -78,8 +81,12 @@ AGENT_TRANSITIONS: Mapping[tuple[Agent, AgentTrigger], Agent] = {
     (Agent.THINKING, AgentTrigger.VOICE_STARTED): Agent.SPEAKING,
     (Agent.THINKING, AgentTrigger.HELD): Agent.HELD,
     (Agent.THINKING, AgentTrigger.REPLY_ENDED): Agent.IDLE,
+    (Agent.SPEAKING, AgentTrigger.SOFTENED): Agent.SOFTENED,
     (Agent.SPEAKING, AgentTrigger.HELD): Agent.HELD,
     (Agent.SPEAKING, AgentTrigger.REPLY_ENDED): Agent.IDLE,
+    (Agent.SOFTENED, AgentTrigger.HELD): Agent.HELD,
+    (Agent.SOFTENED, AgentTrigger.RESUMED_SPEAKING): Agent.SPEAKING,
+    (Agent.SOFTENED, AgentTrigger.REPLY_ENDED): Agent.IDLE,
     (Agent.HELD, AgentTrigger.RESUMED_SPEAKING): Agent.SPEAKING,
     (Agent.HELD, AgentTrigger.RESUMED_THINKING): Agent.THINKING,
     (Agent.HELD, AgentTrigger.REPLY_ENDED): Agent.IDLE,
@@ -99,7 +106,7 @@ def forbidden(user: User, agent: Agent, call: Call, *, agent_insists: bool) -> s
 
     ``agent_insists`` is true while the agent says something that must not be interrupted, or barge-in is off: then both may sound.
     """
-    if agent is Agent.SPEAKING and user is not User.SILENT and not agent_insists:
+    if agent in (Agent.SPEAKING, Agent.SOFTENED) and user is not User.SILENT and not agent_insists:
         return "the agent speaks while the caller holds the floor"
     if call is Call.CONNECTING and (user is not User.SILENT or agent is not Agent.IDLE):
         return "somebody speaks before the call is connected"

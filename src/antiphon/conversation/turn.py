@@ -22,6 +22,8 @@ class Utterance:
     """How sure the recogniser is of its last words; None where it does not tell."""
     ended_ms: int | None = None
     """Session clock at the end of its speech; None while it goes on."""
+    near: bool = False
+    """Whether any of it was loud enough to be the caller's."""
 
 
 @dataclass(slots=True)
@@ -72,6 +74,11 @@ class Turn:
         """How sure the recogniser is of the words it is least sure of."""
         told = [each.confidence for each in self.utterances.values() if each.text and each.confidence is not None]
         return min(told, default=None)
+
+    @property
+    def near(self) -> bool:
+        """Whether any of it was loud enough to be the caller's, as far as the ears have heard it."""
+        return any(utterance.near or not utterance.voiced for utterance in self.utterances.values())
 
     @property
     def unheard(self) -> bool:

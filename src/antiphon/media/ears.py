@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from antiphon.audio import codec
-from antiphon.media import loud_onsets
+from antiphon.media import loud_onsets, nearness
 from antiphon.media import slots as row
 from antiphon.media.attention import Attention, is_plain
 from antiphon.media.facts import MediaListener
@@ -30,6 +30,10 @@ _FLOOR_MARGIN_DB = 9.0
 """A frame this much over the background is voice as far as the end of speech is concerned."""
 _FALL_DB = 30.0
 _LOWEST_VOICE_DBFS = -55.0
+_FRESH_MS = 128
+"""A word is known for speech within so long of its first sound, in nine of ten cases within 96 ms …"""
+_SURE_WINDOWS = 3
+"""… and what becomes speech later must have been taken for it so many windows in a row, while the agent speaks."""
 _HANGOVER_WINDOWS = 5
 """How far back loudness may date the end: the model lets go 60 to 160 ms after it."""
 _AFTERMATH_MS = 500
@@ -74,7 +78,7 @@ class Ears:
         """Calls that have one more window to be heard in this beat."""
         self._listeners: list[MediaListener | None] = []
         self._report_at_ms: list[tuple[int, ...]] = []
-        self._vetoes: list[Callable[[bytes], bool] | None] = []
+        self._vetoes: list[Callable[[bytes, int], bool] | None] = []
         self._free: list[int] = []
         self._grow(slots)
 
@@ -100,10 +104,10 @@ class Ears:
         line: CallerLine,
         listener: MediaListener,
         settings: HearingSettings,
-        veto: Callable[[bytes], bool] | None = None,
+        veto: Callable[[bytes, int], bool] | None = None,
     ) -> int:
-        """A slot for a call, which is heard from the end of its ``line`` on. ``veto(window)`` may say of a window that the model takes for
-        sound that it is our own echo."""
+        """A slot for a call, which is heard from the end of its ``line`` on. ``veto(window, end)`` may say of a window that the model takes
+        for sound, and that ends at this position on the line, that it is our own echo."""
         if not self._free:
             self._grow(len(self._lines) * 2)
         slot = self._free.pop()
@@ -127,9 +131,15 @@ class Ears:
         self._lines[slot] = self._nothing
         self._free.append(slot)
 
-    def agent_sounds(self, slot: int, sounds: bool) -> None:
-        """Whether the agent can be heard now: then a sound is worth noticing early."""
+    def agent_sounds(self, slot: int, sounds: bool, waits: bool = False) -> None:
+        """Whether the agent can be heard now: then a sound is worth noticing early, and must be near. ``waits``: it has been silenced, and
+        would go on."""
         self._slots.table[row.AGENT_SOUNDS, slot] = sounds
+        self._slots.table[row.AGENT_WAITS, slot] = waits
+
+    def answered(self, slot: int) -> None:
+        """What was said since the last time was a turn: now it is known how loud the caller is."""
+        nearness.answered(self._slots.table[:, slot])
 
     def behind_from(self, slot: int) -> int:
         """The position on its line from which on this call is behind: a beat should already have heard some of what waits there."""
@@ -236,6 +246,9 @@ class Ears:
         speech = self._attention.infer(slots, windows, raw, is_plain(state, over_db, background_db))
         sure_at = self._sure_at(state, np.add.reduce(over_db) / _FRAMES_A_WINDOW)
         loud_begins, loud_goes_on = loud_onsets.hear(state, level_db, background_db)
+        far, far_and_loud = nearness.listen(state, level_db, background_db)
+        speech[far] = 0.0
+        loud_begins &= ~far_and_loud
         self._veto_echo(ready, state, speech, sure_at, loud_begins, raw)
         told = self._decide(state, speech, sure_at, loud_begins, loud_goes_on)
         forgetful = self._refresh(state)
@@ -276,8 +289,9 @@ class Ears:
         somebody's voice: it is not asked about again."""
         doubtful = ((speech >= sure_at) & (state[row.PHASE] != SPEECH)) | loud_begins
         for number in doubtful.nonzero()[0]:
-            veto = self._vetoes[ready[number]]
-            if veto is not None and veto(raw[number]):
+            slot = ready[number]
+            veto = self._vetoes[slot]
+            if veto is not None and veto(raw[number], self._due[slot] - self._window_bytes):
                 speech[number] = 0.0
                 loud_begins[number] = False
 
@@ -328,7 +342,7 @@ class Ears:
         state[row.VOICE_END_MS] = voice_end_ms
         silent_ms = heard_ms - voice_end_ms
         begins = sounding & quiet
-        becomes_speech = (speech >= state[row.SPEECH_AT]) & ~speaking
+        becomes_speech = self._is_speech(state, speech) & ~speaking
         stops = ~sounding & speaking & (silent_ms >= state[row.STOP_MS])
         fades = ~sounding & (phase == SOUND) & (silent_ms >= state[row.FADE_MS])
         continues = sounding & speaking & (heard_ms >= state[row.REPORT_MS])
@@ -337,6 +351,17 @@ class Ears:
         changed = (begins | becomes_speech | stops | fades | continues).nonzero()[0]
         kinds = (begins[changed], becomes_speech[changed], stops[changed], fades[changed])
         return list(zip(changed.tolist(), *(kind.tolist() for kind in kinds), strict=True))
+
+    def _is_speech(self, state: State, speech: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Which windows are speech for sure. While the agent speaks that silences it, and a sound that has gone on for a while without
+        being speech (the burst of a cough, a laugh's breath) must be taken for it some windows in a row: its voiced end is no word."""
+        sure = speech >= state[row.SPEECH_AT]
+        state[row.SURE_WINDOWS] = run = np.where(sure, state[row.SURE_WINDOWS] + 1, 0)
+        age_ms = state[row.HEARD_MS] - state[row.SINCE_MS]
+        doubtful = (
+            (state[row.AGENT_SOUNDS] + state[row.AGENT_WAITS] > 0) & (state[row.PHASE] == SOUND) & (age_ms > _FRESH_MS)
+        )
+        return np.asarray(sure & (~doubtful | (run >= _SURE_WINDOWS)))
 
     def _note_agreement(self, state: State, voiced: NDArray[np.bool_], loud_begins: NDArray[np.bool_]) -> None:
         """Whether the model hears what loudness began, and where loudness begins alone."""
@@ -371,7 +396,7 @@ class Ears:
         heard_ms = int(call[row.HEARD_MS])
         if begins:
             call[row.PHASE] = SOUND
-            call[row.BEGAN_MS] = heard_ms - self._window_ms
+            call[row.BEGAN_MS] = call[row.SINCE_MS] = heard_ms - self._window_ms
         began_ms = int(call[row.BEGAN_MS])
         if becomes_speech:
             call[row.PHASE] = SPEECH
@@ -382,8 +407,10 @@ class Ears:
             if call[row.ALONE_UNTIL_MS]:
                 loud_onsets.was_wrong(call)
             ended_ms = int(call[row.VOICE_END_MS])
-            tell = listener.speech_stopped if stops else listener.sound_faded
-            tell(ended_ms, heard_ms - ended_ms)
+            if stops:
+                listener.speech_stopped(ended_ms, heard_ms - ended_ms, nearness.note_voice(call))
+            else:
+                listener.sound_faded(ended_ms, heard_ms - ended_ms)
         elif not begins:
             call[row.REPORT_MS] = began_ms + self._next_report(slot, heard_ms - began_ms)
             listener.speech_continued(heard_ms - began_ms)

@@ -57,16 +57,17 @@ class EchoGuard:
         self._echo_power = 0.0
         self._comparable = format_in.rate_hz == format_out.rate_hz == 8000  # browsers cancel their own echo
 
-    def is_echo(self, window: bytes) -> bool:
-        """Whether the latest audio is the agent's own. ``window`` is the end of it, the piece the model took for sound."""
+    def is_echo(self, window: bytes, end: int) -> bool:
+        """Whether what the caller's line carried until its position ``end`` is the agent's own. ``window`` is its last piece, which the
+        model took for sound. After a late beat, or a burst of the network's, more audio than that is there already."""
         if not self._comparable:
             return False
-        now_ms = self.clock.now_ms()
+        now_ms = self.clock.now_ms() - int(self._in.ms_of(self._caller.end - end))
         recent = self._played_until(now_ms)
         if not recent and now_ms >= self._tail_until_ms:
             return False
         played = self._floats(recent, self._out)
-        heard = self._floats(self._caller.since(self._caller.end - self._in.bytes_for_ms(_SEGMENT_MS)), self._in)
+        heard = self._segment(end)
         if _may_be_echo(heard, played) and self._path.match(heard, played) is not None:
             self._tail_until_ms = now_ms + _TAIL_MS
             self._echo_power = _power(heard)
@@ -74,6 +75,11 @@ class EchoGuard:
             return False
         self._counters.echo_windows += 1
         return True
+
+    def _segment(self, end: int) -> NDArray[np.float32]:
+        later, size = self._caller.end - end, self._in.bytes_for_ms(_SEGMENT_MS)
+        heard = self._caller.since(end - size)
+        return self._floats(heard[: len(heard) - later] if later > 0 else heard, self._in)
 
     def _played_until(self, now_ms: int) -> bytes:
         if not self._agent.bytes_after(now_ms - _REACH_MS):

@@ -29,8 +29,9 @@ class MediaListener(Protocol):
         """Still speech."""
         ...
 
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
-        """Speech ended at ``media_ms``; ``silence_ms`` have passed since."""
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+        """Speech ended at ``media_ms``; ``silence_ms`` have passed since. ``near`` is false where it was so much softer than the
+        caller that it may have been somebody else's (``media.nearness``)."""
         ...
 
     def silence_reached(self, silence_ms: int) -> None:
@@ -67,7 +68,7 @@ class Nobody:
 
     def speech_continued(self, voice_ms: int) -> None: ...
 
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None: ...
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None: ...
 
     def silence_reached(self, silence_ms: int) -> None: ...
 

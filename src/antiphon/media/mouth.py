@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from antiphon.audio import codec
 from antiphon.media.facts import MediaListener, Nobody
 from antiphon.media.playhead import Playhead
 from antiphon.media.settings import PlayoutSettings
@@ -49,7 +50,6 @@ class Mouth:
         "_counters",
         "_end_mark_sent",
         "_ended",
-        "_held",
         "_lead_is_full",
         "_lead_ms",
         "_listener",
@@ -64,10 +64,12 @@ class Mouth:
         "_playhead",
         "_samples_per_ms",
         "_settings",
+        "_soft",
         "_speech",
         "_started",
         "_step_ms",
         "_transport",
+        "held",
         "reply",
         "sounds_until_ms",
         "wake_ms",
@@ -108,7 +110,10 @@ class Mouth:
         """Position of the first byte of ``_speech``."""
         self._playhead = Playhead()
         self._open = False
-        self._held = False
+        self.held = False
+        """Whether a reply waits, silenced, to go on."""
+        self._soft = False
+        """Whether what is sent is turned down."""
         self._ended = False
         self._started = False
         self._lead_is_full = False
@@ -132,7 +137,9 @@ class Mouth:
         self._speech.clear()
         self._origin_ms = 0.0
         self._playhead.restart(0.0)
-        self._open = self._held = self._ended = self._started = self._end_mark_sent = self._lead_is_full = False
+        self._open = self.held = self._soft = self._ended = self._started = self._end_mark_sent = self._lead_is_full = (
+            False
+        )
         self._marks.clear()
         self._next_mark_ms = 0.0
         self.wake_ms, self.sounds_until_ms = NEVER, 0
@@ -167,29 +174,47 @@ class Mouth:
         """Silence now. Returns what was heard of the reply, in ms."""
         if reply != self.reply:
             return 0
+        heard_ms = self._take_back(now_ms)
+        self.held, self._soft = True, False
+        self.wake_ms, self.sounds_until_ms = NEVER, 0
+        self._on_change()
+        return int(heard_ms)
+
+    def _take_back(self, now_ms: int) -> float:
+        """Nothing that was sent and not heard will be; it can be sent again. Returns what was heard of the reply, in ms."""
         heard_ms = self._playhead.heard_ms(now_ms)
         if self._playhead.ahead_ms(now_ms) > 0 or self._marks:
             self._transport.clear()
             self._on_silenced(now_ms)
-        self._held, self._lead_is_full = True, False
-        self.wake_ms, self.sounds_until_ms = NEVER, 0
-        self._on_change()
+        self._lead_is_full = False
         self._marks.clear()
         self._end_mark_sent = False
         self._playhead.restart(heard_ms)
-        return int(heard_ms)
+        return heard_ms
+
+    def soften(self, reply: int, now_ms: int, *, soft: bool = True) -> None:
+        """Speak more softly from now on, or as before (``soft`` false). The wire has no volume, and the far side holds up to the lead of
+        audio that is too loud by now: it is taken back and sent again. Where the client plays at its own pace nothing changes."""
+        if reply != self.reply or self.held or self._soft is soft or not self._transport.paced:
+            return
+        self._soft = soft
+        if self._started:
+            self._take_back(now_ms)
+            self._next_mark_ms = self._playhead.sent_ms
+            self.beat(now_ms)
 
     def resume(self, reply: int, now_ms: int) -> None:
-        """Go on at the sample last heard."""
-        if reply == self.reply and self._held:
-            self._held = False
+        """Go on at the sample last heard, as loud as before."""
+        self.soften(reply, now_ms, soft=False)
+        if reply == self.reply and self.held:
+            self.held = False
             self._next_mark_ms = self._playhead.sent_ms
             self.beat(now_ms)
 
     def stop(self, reply: int, now_ms: int) -> None:
         """Silence for good; the reply is dead."""
         if reply == self.reply:
-            if not self._held:
+            if not self.held:
                 self.hold(reply, now_ms)
             self.prepare(0)
 
@@ -218,7 +243,7 @@ class Mouth:
     @property
     def busy(self) -> bool:
         """Whether the beat must look after this mouth."""
-        return self.reply != 0 and self._open and not self._held
+        return self.reply != 0 and self._open and not self.held
 
     def heard_ms(self, now_ms: int) -> int:
         return int(self._playhead.heard_ms(now_ms))
@@ -261,12 +286,14 @@ class Mouth:
             self._send(bytes(self._speech[at : at + size]), now_ms, int(now_ms + ahead_ms))
             unsent -= size
             message_ms = settings.message_ms
-            if self._held or self.reply != reply:  # whoever was told that it can be heard has silenced it
+            if self.held or self.reply != reply:  # whoever was told that it can be heard has silenced it
                 break
         return unsent
 
     def _send(self, audio: bytes, now_ms: int, starts_ms: int) -> None:
         playhead = self._playhead
+        if self._soft:
+            audio = codec.turned_down(audio, self._audio.encoding, self._settings.soften_db)
         self._transport.send_audio(audio)
         self._on_sound(audio, starts_ms)
         playhead.sent(self._audio.ms_of(len(audio)), now_ms)

@@ -179,8 +179,8 @@ class MediaPlane:
         if now_ms >= mouth.wake_ms:
             mouth.beat(now_ms)
         sounds = now_ms < mouth.sounds_until_ms
-        if sounds is not port.agent_sounds:
-            port.notice_agent(sounds)
+        if sounds is not port.agent_sounds or mouth.held is not port.agent_waits:
+            port.notice_agent(sounds, mouth.held)
         if not port.wants_beat:
             self._awake.discard(port)
         next_ms = min(mouth.wake_ms, mouth.sounds_until_ms) if sounds else mouth.wake_ms

@@ -89,6 +89,7 @@ class MediaPort:
         "_watch_ms",
         "_watched",
         "agent_sounds",
+        "agent_waits",
         "due_ms",
         "mouth",
         "number",
@@ -104,7 +105,7 @@ class MediaPort:
         line: CallerLine,
         mouth: Mouth,
         recorder: Recorder | None,
-        is_echo: Callable[[bytes], bool] | None,
+        is_echo: Callable[[bytes, int], bool] | None,
         audio: AudioFormat,
         settings: HearingSettings,
         counters: HearingCounters,
@@ -157,6 +158,8 @@ class MediaPort:
         """Whether something waits for the next beat: silence to be measured, or audio to be heard."""
         self.agent_sounds = False
         """Whether the agent could be heard at the last beat."""
+        self.agent_waits = False
+        """Whether it was silenced then, and would go on."""
 
     # ---------------------------------------------------------------------------------- in
 
@@ -360,10 +363,15 @@ class MediaPort:
             self._waits_since_ms = now_ms
         return now_ms - self._waits_since_ms < _LONGEST_WAIT_MS
 
-    def notice_agent(self, sounds: bool) -> None:
-        """The agent can be heard from now on, or no more."""
-        self.agent_sounds = sounds
-        self._ears.agent_sounds(self._slot, sounds)
+    def notice_agent(self, sounds: bool, waits: bool) -> None:
+        """Whether the agent can be heard from now on; whether it ``waits``, silenced, to go on."""
+        self.agent_sounds, self.agent_waits = sounds, waits
+        self._ears.agent_sounds(self._slot, sounds, waits)
+
+    def answered(self) -> None:
+        """What the caller has said since the last time was a turn."""
+        if self._slot >= 0:
+            self._ears.answered(self._slot)
 
     @property
     def media_ms(self) -> float:
@@ -419,7 +427,9 @@ class MediaPort:
             self._plane.forget(self)
             self._ears.close(self._slot)
             self._slot = -1
-            self.wants_beat = self.agent_sounds = False  # the slot may be another call's before this beat is over
+            self.wants_beat = self.agent_sounds = self.agent_waits = (
+                False  # the slot may be another call's before this beat is over
+            )
             self._finish_recording()
             self._listener, self._tap, self._in_step = Nobody(), None, False
             self.mouth.close()

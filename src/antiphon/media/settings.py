@@ -52,5 +52,8 @@ class PlayoutSettings:
     """Marks asked for, so that the playhead is corrected while a reply plays."""
     mark_timeout_ms: int = 2000
     """An end mark that has not come this long after it should have: the clock decides."""
+    soften_db: float = 14.0
+    """How much softer the agent speaks while it is not known whether a sound is speech: a listener takes it for making room, and a key
+    click or a breath does not tear a hole into the sentence."""
     max_reply_ms: int = 180_000
     """Audio of one reply held in memory, at most. What a voice makes beyond it is dropped and counted."""

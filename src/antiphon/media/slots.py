@@ -19,6 +19,8 @@ QUIET_LINE_DBFS = -70.0
 LOUDEST_BACKGROUND_DBFS = -40.0
 """On a line noisier than this, loudness says nothing, and a voice may hide in the noise."""
 FIRST_DISTRUST_MS = 10_000
+UNHEARD_DBFS = -200.0
+"""The level of a caller who has not been heard yet: softer than anything."""
 
 PHASE = 0
 """``QUIET``, ``SOUND`` or ``SPEECH``."""
@@ -48,16 +50,28 @@ ALONE_UNTIL_MS = 13
 """Until when loudness alone keeps up the present sound; 0 where the model has agreed, or nothing sounds."""
 DISTRUSTED_UNTIL_MS = 14
 DISTRUST_MS = 15
+SINCE_MS = 16
+"""Where the present sound began, whoever noticed it first."""
+SURE_WINDOWS = 17
+"""Windows in a row in which the model was as sure as it must be of speech."""
+AMBIENT_DB = 18
+"""What the line usually carries while nothing sounds: the mean level of its frames, slowly followed."""
+VOICE_DB = 19
+"""The loudest frame of the speech since the caller was last recognised by it; ``UNHEARD_DBFS`` where there was none."""
 
 # From here on: set from outside, only read by the beat.
-AGENT_SOUNDS = 16
+AGENT_SOUNDS = 20
 """1 while the agent can be heard."""
-SOUND_AT = 17
-SPEECH_AT = 18
-RELEASE_AT = 19
-STOP_MS = 20
-FADE_MS = 21
-_ROWS = 22
+AGENT_WAITS = 21
+"""1 while the agent has been silenced, and would go on."""
+CALLER_DB = 22
+"""The loudest frames of the caller, learnt from the turns that were answered; ``UNHEARD_DBFS`` before the first."""
+SOUND_AT = 23
+SPEECH_AT = 24
+RELEASE_AT = 25
+STOP_MS = 26
+FADE_MS = 27
+_ROWS = 28
 
 QUIET, SOUND, SPEECH = 0, 1, 2
 
@@ -81,7 +95,8 @@ class HearingSlots:
         column[VOICE_END_MS] = -1
         column[REPORT_MS] = NEVER
         # Until two seconds have been heard the line counts as quiet: then nothing is taken for background that may be a voice.
-        column[[FLOOR_DB, FLOOR_NEXT_DB, PEAK_DB]] = QUIET_LINE_DBFS
+        column[[FLOOR_DB, FLOOR_NEXT_DB, PEAK_DB, AMBIENT_DB]] = QUIET_LINE_DBFS
+        column[[CALLER_DB, VOICE_DB]] = UNHEARD_DBFS
         column[DISTRUST_MS] = FIRST_DISTRUST_MS
 
     def configure(self, slot: int, settings: HearingSettings) -> None:

@@ -243,9 +243,9 @@ class Session:
     def speech_continued(self, voice_ms: int) -> None:
         self._pump.feed(ev.SpeechContinued(self._listening.utterance, voice_ms))
 
-    def speech_stopped(self, media_ms: int, silence_ms: int) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
         self.port.watch_utterance_end(self._utterance_end_ms())
-        self._pump.feed(ev.SpeechStopped(self._listening.utterance, media_ms, silence_ms))
+        self._pump.feed(ev.SpeechStopped(self._listening.utterance, media_ms, silence_ms, near))
 
     def _utterance_end_ms(self) -> int:
         """Early enough that the recogniser's last word is there when the turn could close, late enough not to cut an answer in two."""
@@ -423,9 +423,11 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.Speak: lambda it, action: it._speaking.speak(action.reply, action.piece, action.text),
     do.EndSpeech: lambda it, action: it._speaking.end(action.reply),
     do.StartPlayback: lambda it, action: it.port.mouth.start(action.reply, it._clock.now_ms()),
+    do.SoftenPlayback: lambda it, action: it.port.mouth.soften(action.reply, it._clock.now_ms()),
     do.HoldPlayback: Session._hold,
     do.ResumePlayback: lambda it, action: it.port.mouth.resume(action.reply, it._clock.now_ms()),
     do.StopPlayback: lambda it, action: it.port.mouth.stop(action.reply, it._clock.now_ms()),
+    do.TurnClosed: lambda it, _action: it.port.answered(),
     do.WatchSilence: Session._watch_silence,
     do.FinishTranscript: lambda it, _action: it._listening.finish(),
     do.ScoreTurn: Session._score_turn,

@@ -21,6 +21,9 @@ from antiphon.vocabulary import TELEPHONE
 
 REPLY = "The shop is open from nine to five every day."
 REPLY_MS = len(REPLY) * 40
+HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
+"""Every sound silences the agent: what is heard after each is the reply itself, sample by sample. (Softened, it is not the same samples:
+``tests/media/test_mouth.py`` and ``tests/calls/test_turns.py`` follow those.)"""
 SEAM_MS = 5
 """Two clocks of whole milliseconds, and a message's way between two sockets; what the machine adds comes on top."""
 
@@ -43,7 +46,7 @@ def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
 
 async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phone:
     """A reply with ``clip`` in the middle of it, heard to its end."""
-    phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears]))
+    phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears], policy=HELD_AT_ONCE))
     await phone.until_hears(700)
     phone.say(clip)
     await phone.until(lambda: phone.heard_ms >= REPLY_MS - 100, within_s=8)
