@@ -15,9 +15,17 @@ from antiphon.config import Settings
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import CallContext, ExpectedAnswers, SpeechToText, TextToSpeech, ToolRunner
+from antiphon.providers.base import (
+    CallContext,
+    ExpectedAnswers,
+    SpeechToText,
+    TextToSpeech,
+    ToolRunner,
+    TurnDetector,
+)
 from antiphon.providers.llm.workflow import WorkflowModel
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
+from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.local import LocalTools
@@ -67,7 +75,9 @@ class EngineRoom:
         own = {
             "stt": {"workers": settings.stt_workers, **machine},
             "tts": {"workers": settings.tts_workers, **machine},
+            "turn": {"workers": settings.turn_workers, **machine},
         }
+        self._turn_detector = _detector_named(settings.turn_detector)
         self._shelf = EngineShelf(
             own,
             settings.engines.most,
@@ -76,7 +86,7 @@ class EngineRoom:
             lambda: {key for spec in wanted() for key in self._keys(spec)} | self._lasting,
         )
         self._lasting: set[bytes] = set()
-        """Of engines that clients name: there are no more of them than names."""
+        """Of engines that clients name, and of the turn detector: there are no more of them than names."""
         self._tools = LocalTools()
         self._bookings: Bookings | None = None
         self._bookings_path: Path = settings.data_dir / "bookings.sqlite3"
@@ -113,6 +123,7 @@ class EngineRoom:
             models=(llm,),
             voices=(_as_spoken(spec, tts),),
             tools=self._offered_tools(spec),
+            turn_detector=self._detector(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=options,
@@ -165,6 +176,21 @@ class EngineRoom:
         self._lasting.add(self._shelf.key("stt", name, {}))
         return engine
 
+    def _detector(self, spec: AssistantSpec) -> TurnDetector | None:
+        """Who judges by the sound whether callers have finished. A call without it goes by words and silence alone, so what keeps it from
+        working is told and stops nothing. A scripted recogniser's words have nothing to do with any sound."""
+        name = self._turn_detector
+        if not name or registry.is_test_double("stt", _named(spec, "stt")[0]):
+            return None
+        try:
+            engine: TurnDetector = self._shelf.get("turn", name, {})
+        except AntiphonError as error:
+            log.warning("turn_detector_unusable", code=error.code)
+            return None
+        self._lasting.add(self._shelf.key("turn", name, {}))
+        entry = self._shelf.of(engine)
+        return engine if entry is not None and entry.state != "failed" else None
+
     def _get(self, spec: AssistantSpec, kind: registry.Kind) -> Any:
         return self._named_by_field(kind, self._shelf.get, spec)
 
@@ -214,6 +240,13 @@ def engines_behind(engines: Engines) -> Iterator[object]:
     yield from (engines.stt, *engines.models)
     for voice in engines.voices:
         yield voice.behind if isinstance(voice, SpokenVoice) else voice
+
+
+def _detector_named(setting: str) -> str:
+    """The engine that a setting means; empty for none."""
+    if setting == "auto":
+        return smart_turn.NAME if smart_turn.installed() else ""
+    return "" if setting == "off" else setting
 
 
 def _check_language(spec: AssistantSpec) -> None:

@@ -37,7 +37,8 @@ class Turn:
     """Words of the turn before, when the caller went on before anything was answered."""
     utterances: dict[int, Utterance] = field(default_factory=dict)
     detector: float | None = None
-    """A turn detector's latest score for exactly these words."""
+    """The mean of a turn detector's scores for exactly these words in this silence."""
+    scores: int = 0
     detector_asked_at_ms: int | None = None
     """Silence at which it was last asked about exactly these words."""
     detector_busy: bool = False
@@ -75,17 +76,22 @@ class Turn:
         return any(utterance.failed or not utterance.final for utterance in self.utterances.values())
 
     @property
-    def evidence(self) -> float | None:
-        """What a detector or a grammar says of the words so far: the last utterance's own score, else the detector's."""
+    def known(self) -> float | None:
+        """How sure a grammar of expected answers is that the words are a whole one, where it knows."""
         last = next(reversed(self.utterances.values()), None)
-        if last is not None and last.complete is not None and last.final:
-            return last.complete
-        return self.detector
+        return last.complete if last is not None and last.final else None
 
     def words_changed(self) -> None:
         """What was said of the words before does not hold for these."""
         self.detector = self.detector_asked_at_ms = None
+        self.scores = 0
         self.detector_busy = False
+
+    def heard_ending(self, probability: float) -> None:
+        """A score for these words. The sound of one silence is judged a little otherwise each time: what counts is the mean."""
+        self.scores += 1
+        before = probability if self.detector is None else self.detector
+        self.detector = before + (probability - before) / self.scores
 
     def hear(self, utterance: int) -> Utterance:
         """The utterance of this number, new if need be."""
