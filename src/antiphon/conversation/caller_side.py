@@ -6,7 +6,13 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
-from antiphon.conversation.endpointing import INCOMPLETE, Evidence, completeness, required_silence_ms
+from antiphon.conversation.endpointing import (
+    INCOMPLETE,
+    Evidence,
+    completeness,
+    required_silence_ms,
+    sound_counts,
+)
 from antiphon.conversation.interruption import Interruption
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
@@ -295,7 +301,9 @@ class CallerSide:
 
     def _score_if_due(self, turn: Turn, every_ms: int) -> None:
         asked_at_ms = turn.detector_asked_at_ms
-        if not words_of(turn.text) or turn.detector_busy or turn.silence_ms < self._s.policy.endpointing.score_after_ms:
+        if turn.detector_busy or turn.silence_ms < self._s.policy.endpointing.score_after_ms:
+            return
+        if not sound_counts(self._evidence(turn)):
             return
         if asked_at_ms is None or turn.silence_ms - asked_at_ms >= every_ms:
             turn.detector_asked_at_ms, turn.detector_busy = turn.silence_ms, True

@@ -125,6 +125,12 @@ def wait_for(probability: float, policy: Endpointing, *, after_number: bool = Fa
     return round(min(max(wait, policy.wait_ms), max(policy.max_wait_ms, policy.wait_ms)))
 
 
+def sound_counts(evidence: Evidence) -> bool:
+    """Whether a detector's opinion would change anything: it would not where there are no words, a grammar knows, or something is given in
+    pieces."""
+    return bool(words_of(evidence.text)) and evidence.known is None and given(evidence.text) is Given.NOTHING
+
+
 def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
     """Silence that closes the turn; None where silence never does (push-to-talk)."""
     if policy.mode == "manual":
