@@ -28,7 +28,7 @@ def closed_after(call: CallDriver) -> int:
 
 @pytest.mark.parametrize(
     ("said", "silence_ms"),
-    [("I want a pizza.", 400), ("i want a pizza", 700), ("i want a pizza and", 1586), ("it is five five five", 1400)],
+    [("I want a pizza.", 400), ("i want a pizza", 760), ("i want a pizza and", 1347), ("it is five five five", 1400)],
 )
 def test_the_wait_follows_what_was_said(said: str, silence_ms: int) -> None:
     assert closed_after(listening().caller_speaks(said)) == silence_ms
@@ -146,7 +146,7 @@ def test_words_that_change_while_the_final_ones_are_awaited_change_the_wait() ->
     call = listening().caller_speaks("I want a pizza.", final_after_ms=None).passes(400).partial("i want a pizza and")
     assert call.passes(1100).states[1] == "pausing"
     call.passes(3000)
-    assert call.times(do.TurnClosed) == [call.ears.silent_since_ms + 1586 + 1200]
+    assert call.times(do.TurnClosed) == [call.ears.silent_since_ms + 1347 + 1200]
 
 
 def test_a_closed_turn_waits_for_the_client_where_it_asks_itself() -> None:
@@ -165,7 +165,7 @@ def test_a_detector_is_asked_about_the_words_once_the_voice_has_fallen_silent() 
     call.passes(100)
     assert call.only(do.ScoreTurn) == do.ScoreTurn(1, "i want a pizza", ())
     call.happens(ev.EndOfTurnScored(1, 1.0, "i want a pizza"))
-    assert closed_after(call) in range(500, 600), "sooner than without"
+    assert closed_after(call) in range(500, 650), "sooner than without"
 
 
 def test_it_is_asked_again_while_the_silence_lasts_and_never_twice_at_once() -> None:
@@ -186,7 +186,7 @@ def test_it_is_not_asked_about_what_is_given_in_pieces(said: str) -> None:
 
 def test_a_score_that_cannot_be_had_leaves_the_words_and_the_silence() -> None:
     call = listening(DETECTED).caller_speaks("i want a pizza").passes(100).happens(ev.EndOfTurnScored(1, None))
-    assert closed_after(call) == 700
+    assert closed_after(call) == 760
 
 
 def test_a_score_for_other_words_is_not_used() -> None:
@@ -194,12 +194,12 @@ def test_a_score_for_other_words_is_not_used() -> None:
     assert [asked.text for asked in call.all(do.ScoreTurn)] == ["i want", "i want a pizza"]
     call.happens(ev.EndOfTurnScored(1, 1.0, "i want")).happens(ev.EndOfTurnScored(7, 1.0, "i want a pizza"))
     call.final("i want a pizza")
-    assert closed_after(call) == 700
+    assert closed_after(call) == 760
 
 
 def test_a_score_that_does_not_name_its_words_counts_for_those_there_are() -> None:
     call = listening(DETECTED).caller_speaks("i want a pizza").passes(100).happens(ev.EndOfTurnScored(1, 0.0))
-    assert closed_after(call) > 1000
+    assert closed_after(call) > 950
 
 
 def test_a_detector_that_never_answers_costs_nothing() -> None:

@@ -15,8 +15,8 @@ def test_the_defaults_are_those_assistants_come_with() -> None:
     assert (endpointing.wait_ms, endpointing.on_punctuation_ms) == (400, 100)
     # Ours: on real speech Vapi's 1,500 ms without a full stop is slow, and its 500 ms after a number cuts telephone numbers in two.
     assert (endpointing.on_no_punctuation_ms, endpointing.on_number_ms, endpointing.between_groups_ms) == (
-        700,
-        700,
+        760,
+        760,
         1400,
     )
     assert (barge_in.num_words, barge_in.voice_ms, barge_in.backoff_ms) == (0, 200, 1000)

@@ -146,4 +146,6 @@ def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
             return policy.wait_ms
         if piece is Given.PART:
             return max(policy.between_groups_ms, policy.wait_ms)
+    elif evidence.known < UNKNOWN:
+        return max(policy.on_incomplete_ms, policy.wait_ms)
     return wait_for(completeness(evidence, policy), policy, after_number=is_number(words[-1]))

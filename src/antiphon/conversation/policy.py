@@ -64,9 +64,9 @@ class Endpointing:
     """``evidence``: never close before this much silence; gives a slow starter the floor back [startSpeakingPlan.waitSeconds]."""
     on_punctuation_ms: int = 100
     """``evidence``: wait when the words are plainly complete [onPunctuationSeconds]. ``wait_ms`` still holds as the least."""
-    on_no_punctuation_ms: int = 700
+    on_no_punctuation_ms: int = 760
     """``evidence``: wait when nothing speaks for or against the end of the turn [onNoPunctuationSeconds]."""
-    on_number_ms: int = 700
+    on_number_ms: int = 760
     """``evidence``: the same, where the last word is a lone number [onNumberSeconds]."""
     between_groups_ms: int = 1400
     """``evidence``: wait within a telephone number, a code, a spelled word or an e-mail address, between whose groups people pause for up
@@ -74,7 +74,9 @@ class Endpointing:
     punctuation: float = 0.95
     """What the recogniser's full stops are worth: the share of pauses inside turns at which it writes none. The session writes here what
     the call's engine tells (``SpeechToText.punctuation``); this is one whose full stops can be believed."""
-    max_wait_ms: int = 2400
+    on_incomplete_ms: int = 4000
+    """``evidence``: wait while a grammar of expected answers knows that something is missing, as digits of a number that was asked for."""
+    max_wait_ms: int = 1800
     """``evidence``: wait when the words are plainly incomplete (trailing "and", "um"); also the ceiling of every wait."""
     score_after_ms: int = 200
     """``evidence``: silence before a turn detector is asked: it hears how the voice fell silent."""
