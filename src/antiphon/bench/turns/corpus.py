@@ -1,7 +1,7 @@
 """A folder of recordings with a ``manifest.json``, and the trials that are made of it.
 
-The manifest is a list of objects. Read of each: ``file`` (a WAV in the folder), ``kind`` (turn, digit, word, interrupt, backchannel, sound),
-``segs`` (the stretches of speech, in ms), and where they are given ``style``, ``speaker``, ``words`` and ``complete``.
+The manifest is a list of objects. Read of each: ``file`` (a WAV in the folder), ``kind`` (turn, digit, word, interrupt, backchannel,
+sound), ``segs`` (the stretches of speech, in ms), and where they are given ``style``, ``speaker``, ``words`` and ``complete``.
 """
 
 from __future__ import annotations
