@@ -8,8 +8,8 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
-import grimp
 import click
+import grimp
 import pytest
 from pydantic import BaseModel, SecretStr
 from tests.serving import settings_for

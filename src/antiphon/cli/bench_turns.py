@@ -62,8 +62,9 @@ def turns(
         if not chosen:
             raise ConfigurationError("corpus", f"{corpus} holds no trials for the suite {suite!r}")
         identity = Identity(auth_token=auth_token)
-        where = {"media_url": url} if url.startswith(("ws:", "wss:")) else {"webhook_url": url}
-        target = Target(CallPlan((), identity=identity, **where), concurrency)
+        media_url, webhook_url = (url, "") if url.startswith(("ws:", "wss:")) else ("", url)
+        plan = CallPlan((), webhook_url=webhook_url, media_url=media_url, identity=identity)
+        target = Target(plan, concurrency)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             outcomes = runner.run(measure(target, chosen))
         found = report.figures(outcomes)

@@ -72,4 +72,4 @@ def _hz_of(mel: float) -> float:
     linear = _LINEAR_HZ / _HZ_A_MEL
     if mel < linear:
         return mel * _HZ_A_MEL
-    return _LINEAR_HZ * 6.4 ** ((mel - linear) / _MELS_TO_6_4)
+    return float(_LINEAR_HZ * 6.4 ** ((mel - linear) / _MELS_TO_6_4))

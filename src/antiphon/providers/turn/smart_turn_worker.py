@@ -89,7 +89,7 @@ class SmartTurnEngine:
         samples = codec.decode(question.audio, question.encoding)
         if question.rate_hz != RATE_HZ and len(samples):
             samples = Resampler(question.rate_hz, RATE_HZ).process(samples)
-        picture = log_mel(samples.astype(np.float32) / 32768)
+        picture = log_mel(samples.astype(np.float32) / np.float32(32768))
         (scores,) = self._session.run(None, {"input_features": picture[np.newaxis]})
         return float(np.asarray(scores).ravel()[0])
 
