@@ -8,6 +8,7 @@ from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
+import click
 import grimp
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -199,7 +200,10 @@ def test_commands_in_the_documents_exist(path: Path) -> None:
     fences = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     for name, rest in re.findall(r"^\s*antiphon (\w+)([^\n&]*)", fences, re.MULTILINE):
         assert name in commands, name
-        options = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        if isinstance(command, click.Group):
+            command = command.commands.get(rest.split()[0] if rest.split() else "", command)
+        options = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"(--[a-z-]+)", rest)) <= options, rest
     assert set(re.findall(r"^\s*make ([a-z]+)", fences, re.MULTILINE)) <= targets
 

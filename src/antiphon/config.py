@@ -229,6 +229,10 @@ class Settings(BaseSettings):
     """Start all the same where ``open_api``, ``verify_signatures`` or ``talk_page`` leave the server open to strangers."""
     stt_workers: Annotated[int, Field(ge=1, le=64)] = 1
     tts_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    turn_detector: Literal["auto", "smart-turn", "off"] = "auto"
+    """Who judges by the sound of it whether a caller has finished. ``auto``: Smart Turn where it is installed. Without one, words and
+    silence decide alone."""
+    turn_workers: Annotated[int, Field(ge=1, le=64)] = 1
     token_secret: SecretStr = SecretStr("")
     """Signs media URLs. Made and kept in data_dir where empty; must be the same on every node."""
     twilio: Twilio = Twilio()

@@ -17,11 +17,12 @@ from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
-from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech
+from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
 from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice
 from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
+from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
@@ -78,7 +79,9 @@ class EngineRoom:
         own = {
             "stt": {"workers": settings.stt_workers, **machine},
             "tts": {"workers": settings.tts_workers, **machine},
+            "turn": {"workers": settings.turn_workers, **machine},
         }
+        self._turn_detector = _detector_named(settings.turn_detector)
         self._shelf = EngineShelf(
             own,
             settings.engines.most,
@@ -89,7 +92,7 @@ class EngineRoom:
         self._credentials = credentials_of(settings)
         self._breakers = Breakers()
         self._lasting: set[bytes] = set()
-        """Of engines that clients name: there are no more of them than names."""
+        """Of engines that clients name, and of the turn detector: there are no more of them than names."""
         self._tools = LocalTools()
         self._bookings: Bookings | None = None
         self._bookings_path: Path = settings.data_dir / "bookings.sqlite3"
@@ -127,6 +130,7 @@ class EngineRoom:
             models=tuple(_as_chosen(choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
             voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
             tools=self._offered_tools(spec),
+            turn_detector=self._detector(stt[0][0].provider),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=options,
@@ -183,6 +187,21 @@ class EngineRoom:
         account = self._credentials.of(stt)
         given = {"api_key": account.api_key, "base_url": account.base_url}
         return {name: value for name, value in given.items() if value and name in taken}
+
+    def _detector(self, recogniser: str) -> TurnDetector | None:
+        """Who judges by the sound whether callers have finished. A call without it goes by words and silence alone, so what keeps it from
+        working is told and stops nothing. A scripted recogniser's words have nothing to do with any sound."""
+        name = self._turn_detector
+        if not name or registry.is_test_double("stt", recogniser):
+            return None
+        try:
+            engine: TurnDetector = self._shelf.get("turn", name, {})
+        except AntiphonError as error:
+            log.warning("turn_detector_unusable", code=error.code)
+            return None
+        self._lasting.add(self._shelf.key("turn", name, {}))
+        entry = self._shelf.of(engine)
+        return engine if entry is not None and entry.state != "failed" else None
 
     def _get(self, spec: AssistantSpec, kind: registry.Kind) -> list[tuple[ProviderChoice, Any]]:
         return self._each(spec, kind, self._shelf.get)
@@ -251,6 +270,13 @@ def _check_voices(voices: Iterable[tuple[ProviderChoice, Any]]) -> None:
         name = choice.part.voice_id if isinstance(choice.part, VoiceSpec) else ""
         if name and isinstance(engine, KnowsVoices):
             engine.check_voice(name, f"{choice.place}.voiceId")
+
+
+def _detector_named(setting: str) -> str:
+    """The engine that a setting means; empty for none."""
+    if setting == "auto":
+        return smart_turn.NAME if smart_turn.installed() else ""
+    return "" if setting == "off" else setting
 
 
 def _check_language(spec: AssistantSpec) -> None:

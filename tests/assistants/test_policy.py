@@ -4,6 +4,7 @@ import pytest
 
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import parse_assistant
+from antiphon.conversation.endpointing import Evidence, required_silence_ms
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
 from antiphon.errors import ConfigurationError
 
@@ -101,3 +102,19 @@ def test_a_wrong_number_is_named(said: dict[str, object], field: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         policy_of(parse_assistant({"policy": said}))
     assert caught.value.field.startswith(field)
+
+
+@pytest.mark.parametrize("field", ["onNoPunctuationSeconds", "onNumberSeconds"])
+def test_a_wait_longer_than_the_ceiling_is_kept_to(field: str) -> None:
+    plan = {"startSpeakingPlan": {"transcriptionEndpointingPlan": {field: 3}}}
+    endpointing = policy_of(parse_assistant(plan)).endpointing
+    text = "chapter twelve" if field == "onNumberSeconds" else "i want a pizza"
+    assert required_silence_ms(endpointing, Evidence(text)) == 3000
+
+
+def test_a_shorter_wait_without_punctuation_is_shorter_whatever_the_sound() -> None:
+    plan = {"startSpeakingPlan": {"transcriptionEndpointingPlan": {"onNoPunctuationSeconds": 0.5}}}
+    endpointing = policy_of(parse_assistant(plan)).endpointing
+    for sound in (None, 0.05, 0.5, 0.99):
+        evidence = Evidence("i want a pizza", sound)
+        assert (required_silence_ms(endpointing, evidence) or 0) <= (required_silence_ms(Endpointing(), evidence) or 0)

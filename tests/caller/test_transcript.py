@@ -36,6 +36,7 @@ class Recogniser:
     formats = (TELEPHONE,)
     continuous = False
     partials = "reliable"
+    punctuation = 0.8
 
     behind = False
 

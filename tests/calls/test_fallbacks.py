@@ -20,6 +20,7 @@ class Dead:
     formats = (TELEPHONE,)
     continuous = False
     partials = "none"
+    punctuation = 0.8
 
     def __init__(self) -> None:
         self.opened = 0

@@ -122,9 +122,9 @@ def test_a_client_may_commit_where_the_server_listens() -> None:
 
 def test_speech_after_the_commit_is_listened_to_as_ever() -> None:
     call = connected().speech_starts().passes(500).happens(ev.TurnCommitted(1)).passes(100)
-    call.caller_speaks("I want a pizza", 400).final("Well", utterance=1)
-    assert call.passes(1300).states[1] == "pausing"
-    assert call.passes(200).only(do.TurnClosed).text == "Well I want a pizza"
+    call.caller_speaks("i want a pizza", 400).final("Well", utterance=1)
+    assert call.passes(500).states[1] == "pausing"
+    assert call.passes(600).only(do.TurnClosed).text == "Well i want a pizza"
 
 
 # ------------------------------------------------------------------------------------------------ requests

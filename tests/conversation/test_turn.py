@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from antiphon.conversation.turn import Turn
 
 
@@ -21,14 +23,24 @@ def test_a_turn_is_final_when_every_utterance_is() -> None:
     assert turn.final
 
 
-def test_a_grammar_knows_better_than_a_detector_and_only_of_the_last_words() -> None:
-    turn = Turn(1, detector=0.4)
-    assert turn.evidence == 0.4
+def test_a_grammar_knows_only_of_the_last_words() -> None:
+    turn = Turn(1)
+    assert turn.known is None
     first = turn.hear(1)
     first.complete, first.final = 0.95, True
-    assert turn.evidence == 0.95
+    assert turn.known == 0.95
     turn.hear(2)
-    assert turn.evidence == 0.4
+    assert turn.known is None
+
+
+def test_of_several_scores_for_one_silence_the_mean_counts() -> None:
+    turn = Turn(1)
+    for score in (0.9, 0.3, 0.6):
+        turn.heard_ending(score)
+    assert turn.detector == pytest.approx(0.6)
+    turn.words_changed()
+    turn.heard_ending(0.2)
+    assert turn.detector == 0.2
 
 
 def test_a_score_does_not_outlive_the_words_it_was_for() -> None:

@@ -191,6 +191,7 @@ class Ears:
     """Writes down what it is told; answers when the test says so."""
 
     partials = "none"
+    punctuation = 0.8
 
     def __init__(
         self, name: str, *, continuous: bool = False, audio: AudioFormat = TELEPHONE, opens: bool = True

@@ -36,6 +36,7 @@ class Recogniser:
         self.formats = formats or (TELEPHONE,)
         self.continuous = continuous
         self.partials = "reliable"
+        self.punctuation = 0.8
         self.told: list[tuple[str, object]] = []
         self.opened: AudioFormat | None = None
 

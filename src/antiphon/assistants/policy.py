@@ -74,7 +74,10 @@ def _endpointing(spec: AssistantSpec) -> Endpointing:
         on_no_punctuation_ms=_ms(waits.on_no_punctuation_seconds),
         on_number_ms=_ms(waits.on_number_seconds),
         # A wait longer than the ceiling would be cut by it: whoever asks for five seconds gets them.
-        max_wait_ms=max(Endpointing().max_wait_ms, _ms(wait_seconds) or 0),
+        max_wait_ms=max(
+            Endpointing().max_wait_ms,
+            *(_ms(said) or 0 for said in (wait_seconds, waits.on_no_punctuation_seconds, waits.on_number_seconds)),
+        ),
     )
 
 

@@ -32,6 +32,7 @@ from antiphon.bench.start import Start, installed, measure_start
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
+from antiphon.cli.bench_turns import turns
 from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
@@ -58,7 +59,8 @@ MOST_CALLS = 1000
 WAVE_CALLS = 10
 
 
-@click.command()
+@click.group(invoke_without_command=True)
+@click.pass_context
 @click.option("--calls", default="1,10,50,200,400", help="Numbers of calls at once, e.g. 1,10,50")
 @click.option("--seconds", type=FloatRange(1, 3600), default=30.0, help="Measured for so long, after the ramp")
 @click.option("--times", type=click.IntRange(1, 99), default=1, help="Measured so many times; the median run is told")
@@ -88,6 +90,7 @@ WAVE_CALLS = 10
 @click.option("--quick/--no-quick", help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
 @click.option("--reference", type=PATH, default=KEPT, help="With --quick: the run to compare with")
 def bench(
+    ctx: click.Context,
     calls: str,
     seconds: float,
     times: int,
@@ -112,6 +115,8 @@ def bench(
     reference: Path,
 ) -> None:
     """Measure CPU, memory, latency and barge-in against the number of calls."""
+    if ctx.invoked_subcommand is not None:
+        return
     console, errors = Console(), Console(stderr=True)
     try:
         knee = knee and not quick
@@ -148,6 +153,9 @@ def bench(
         raise click.exceptions.Exit(EXIT_FAILED) from error
     if quick and not _as_good_as(run.points, kept, console):
         raise click.exceptions.Exit(EXIT_FAILED)
+
+
+bench.add_command(turns)
 
 
 @dataclass(frozen=True, slots=True)

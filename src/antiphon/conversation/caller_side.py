@@ -6,7 +6,13 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
-from antiphon.conversation.endpointing import INCOMPLETE, VENDOR_END, completeness, required_silence_ms
+from antiphon.conversation.endpointing import (
+    INCOMPLETE,
+    Evidence,
+    completeness,
+    required_silence_ms,
+    sound_counts,
+)
 from antiphon.conversation.interruption import Interruption
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, User, UserTrigger
@@ -149,7 +155,9 @@ class CallerSide:
     def scored(self, event: ev.EndOfTurnScored) -> None:
         turn = self._s.turn
         if turn is not None and turn.number == event.turn and (not event.text or same_words(event.text, turn.text)):
-            turn.detector, turn.detector_busy = event.probability, False
+            turn.detector_busy = False
+            if event.probability is not None:
+                turn.heard_ending(event.probability)
 
     def vendor_signalled(self, event: ev.VendorTurnSignal) -> None:
         """A recogniser's opinion of the open turn. Its words and the silence still count: it is evidence, and not a verdict."""
@@ -157,7 +165,7 @@ class CallerSide:
         if turn is None or event.utterance not in turn.utterances:
             return
         if event.kind == "end":
-            turn.vendor_end, turn.may_guess = VENDOR_END, True
+            turn.vendor_ended = turn.may_guess = True
         elif event.kind == "eager_end":
             turn.may_guess = True
         else:
@@ -281,19 +289,25 @@ class CallerSide:
 
     def _required_silence(self, turn: Turn) -> int | None:
         policy = self._s.policy
-        required = required_silence_ms(
-            policy.endpointing,
-            turn.text,
-            detector=turn.evidence,
-            interrupting=turn.interrupting,
-            interruption_phrases=policy.barge_in.interruption_phrases,
-        )
+        required = required_silence_ms(policy.endpointing, self._evidence(turn))
         if policy.endpointing.mode == "evidence" and turn.final and not words_of(turn.text):
             # The recogniser has said its last word, and it was none: nothing more need be waited for.
             return max(policy.endpointing.wait_ms, policy.endpointing.on_number_ms)
         if required is not None and turn.interrupting and self._only_announces(turn):
             return max(required, policy.barge_in.debounce_ms)
         return required
+
+    def _evidence(self, turn: Turn) -> Evidence:
+        phrases = self._s.policy.barge_in.interruption_phrases
+        return Evidence(
+            turn.text,
+            turn.detector,
+            turn.known,
+            turn.interrupting,
+            phrases,
+            final=turn.final,
+            vendor_ended=turn.vendor_ended,
+        )
 
     def _only_announces(self, turn: Turn) -> bool:
         """A bare "wait", "no", "actually": more is coming."""
@@ -306,13 +320,15 @@ class CallerSide:
             points.append(endpointing.speculate_after_ms)
         if endpointing.detector and endpointing.mode == "evidence":
             every_ms = max(endpointing.rescore_every_ms, 1)
-            points.append((turn.silence_ms // every_ms + 1) * every_ms)
+            points.append(max((turn.silence_ms // every_ms + 1) * every_ms, endpointing.score_after_ms))
             self._score_if_due(turn, every_ms)
         self._watch(min(point for point in points if point > turn.silence_ms))
 
     def _score_if_due(self, turn: Turn, every_ms: int) -> None:
         asked_at_ms = turn.detector_asked_at_ms
-        if not words_of(turn.text) or turn.detector_busy:
+        if turn.detector_busy or turn.silence_ms < self._s.policy.endpointing.score_after_ms:
+            return
+        if not sound_counts(self._evidence(turn)):
             return
         if asked_at_ms is None or turn.silence_ms - asked_at_ms >= every_ms:
             turn.detector_asked_at_ms, turn.detector_busy = turn.silence_ms, True
@@ -337,7 +353,7 @@ class CallerSide:
             or turn.speculations >= policy.endpointing.max_speculations
             or not words_of(turn.text)
             or (turn.interrupting and self._only_announces(turn))
-            or completeness(turn.text, detector=turn.evidence) <= INCOMPLETE
+            or completeness(self._evidence(turn), policy.endpointing) <= INCOMPLETE
         ):
             return
         turn.speculations += 1

@@ -159,10 +159,10 @@ class VendorTurnSignal:
 
 @dataclass(frozen=True, slots=True)
 class EndOfTurnScored:
-    """A turn detector's answer for the open turn: probability that the caller has finished."""
+    """A turn detector's answer for the open turn: probability that the caller has finished; None where it could not say in time."""
 
     turn: int
-    probability: float
+    probability: float | None
     text: str = ""
     """The words it was asked about (``ScoreTurn.text``): a score for other words than the turn has by now is not used. Empty for
     the words as they are."""

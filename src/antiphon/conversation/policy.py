@@ -31,11 +31,24 @@ FUNCTION_WORDS: tuple[str, ...] = (
 """What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"); nobody takes the floor with one."""
 
 TRAILING_WORDS: tuple[str, ...] = (
-    "and", "but", "or", "so", "because", "if", "when", "then", "that", "which", "the", "a", "an", "my", "your", "to", "of",
-    "for", "with", "at", "in", "on", "from", "by", "um", "uh", "er", "erm", "hmm", "like", "is", "are", "it's", "its", "i",
-    "i'm", "im", "we", "let", "about", "maybe", "well",
+    "and", "but", "or", "nor", "so", "because", "if", "when", "then", "that", "which", "who", "whose", "where", "how",
+    "whether", "although", "though", "while", "since", "unless", "until", "than", "as", "the", "a", "an", "my", "your", "his",
+    "her", "our", "their", "some", "any", "to", "of", "for", "with", "without", "at", "in", "on", "from", "by", "into", "onto",
+    "about", "between", "near", "per", "via", "like", "is", "are", "was", "were", "am", "be", "been", "will", "would", "could",
+    "should", "can", "may", "might", "must", "want", "wanna", "gonna", "need", "get", "it's", "its", "that's", "there's", "i",
+    "i'm", "im", "i'll", "i'd", "i've", "we", "we're", "you're", "they", "he", "she", "let", "let's", "maybe", "well", "very",
+    "really", "also", "plus",
 )  # fmt: skip
-"""A turn that ends on one of these is hardly over: a conjunction, an article, a preposition or a filler."""
+"""A turn that ends on one of these is hardly over: a conjunction, an article, a preposition, an auxiliary, a subject without its verb."""
+
+FILLERS: tuple[str, ...] = ("um", "uh", "uhm", "umm", "uhh", "er", "erm", "err", "hmm", "hm", "ah", "eh", "mm")
+"""A turn that ends on one of these goes on: that is what they are said for."""
+
+SHORT_ANSWERS: tuple[str, ...] = (
+    "yes", "no", "yeah", "yep", "nope", "okay", "ok", "sure", "right", "correct", "exactly", "please", "thanks", "hello", "hi", "bye",
+    "goodbye", "maybe", "never", "none", "nothing", "agreed", "great", "fine", "perfect", "alright", "absolutely", "definitely",
+)  # fmt: skip
+"""Alone, they are whole answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +64,24 @@ class Endpointing:
     """``evidence``: never close before this much silence; gives a slow starter the floor back [startSpeakingPlan.waitSeconds]."""
     on_punctuation_ms: int = 100
     """``evidence``: wait when the words are plainly complete [onPunctuationSeconds]. ``wait_ms`` still holds as the least."""
-    on_no_punctuation_ms: int = 1500
-    """``evidence``: wait when nothing says the sentence is complete [onNoPunctuationSeconds]."""
-    on_number_ms: int = 500
-    """``evidence``: wait after a number: people read digits in groups [onNumberSeconds]."""
-    max_wait_ms: int = 4000
+    on_no_punctuation_ms: int = 760
+    """``evidence``: wait when nothing speaks for or against the end of the turn [onNoPunctuationSeconds]."""
+    on_number_ms: int = 760
+    """``evidence``: the same, where the last word is a lone number [onNumberSeconds]."""
+    between_groups_ms: int = 1400
+    """``evidence``: wait within a telephone number, a code, a spelled word or an e-mail address, between whose groups people pause for up
+    to a second. Once it has as many digits as it takes, the turn closes after ``wait_ms``."""
+    punctuation: float = 0.95
+    """What the recogniser's full stops are worth: the share of pauses inside turns at which it writes none. The session writes here what
+    the call's engine tells (``SpeechToText.punctuation``); this is one whose full stops can be believed."""
+    on_incomplete_ms: int = 4000
+    """``evidence``: wait while a grammar of expected answers knows that something is missing, as digits of a number that was asked for."""
+    max_wait_ms: int = 1800
     """``evidence``: wait when the words are plainly incomplete (trailing "and", "um"); also the ceiling of every wait."""
-    rescore_every_ms: int = 100
-    """``evidence``: a turn detector is asked again this often while the silence lasts."""
+    score_after_ms: int = 200
+    """``evidence``: silence before a turn detector is asked: it hears how the voice fell silent."""
+    rescore_every_ms: int = 200
+    """``evidence``: a turn detector is asked again this often while the silence lasts. One answer takes 60 to 150 ms of a core."""
     detector: bool = False
     """Whether a semantic turn detector is there to be asked."""
     final_timeout_ms: int = 1200

@@ -39,13 +39,14 @@ class Turn:
     """Words of the turn before, when the caller went on before anything was answered."""
     utterances: dict[int, Utterance] = field(default_factory=dict)
     detector: float | None = None
-    """A turn detector's latest score for exactly these words."""
+    """The mean of a turn detector's scores for exactly these words in this silence."""
+    scores: int = 0
     detector_asked_at_ms: int | None = None
     """Silence at which it was last asked about exactly these words."""
     detector_busy: bool = False
     """It has been asked and has not answered."""
-    vendor_end: float | None = None
-    """How sure it is that the turn is over because a recogniser has said so; None where it has not, or speech went on."""
+    vendor_ended: bool = False
+    """A recogniser that listens for turns has said that this one is over, and speech has not gone on since."""
     may_guess: bool = False
     """A recogniser thinks that the turn is probably over: a reply may be prepared before silence says as much."""
     speculations: int = 0
@@ -86,22 +87,26 @@ class Turn:
         return any(utterance.failed or not utterance.final for utterance in self.utterances.values())
 
     @property
-    def evidence(self) -> float | None:
-        """What is said of the words so far: the last utterance's own score (a grammar's), else a recogniser's that listens for turns, else
-        the detector's."""
+    def known(self) -> float | None:
+        """How sure a grammar of expected answers is that the words are a whole one, where it knows."""
         last = next(reversed(self.utterances.values()), None)
-        if last is not None and last.complete is not None and last.final:
-            return last.complete
-        return self.vendor_end if self.vendor_end is not None else self.detector
+        return last.complete if last is not None and last.final else None
 
     def speech_goes_on(self) -> None:
         """What was said of its end does not hold."""
-        self.vendor_end, self.may_guess = None, False
+        self.vendor_ended = self.may_guess = False
 
     def words_changed(self) -> None:
         """What was said of the words before does not hold for these."""
         self.detector = self.detector_asked_at_ms = None
+        self.scores = 0
         self.detector_busy = False
+
+    def heard_ending(self, probability: float) -> None:
+        """A score for these words. The sound of one silence is judged a little otherwise each time: what counts is the mean."""
+        self.scores += 1
+        before = probability if self.detector is None else self.detector
+        self.detector = before + (probability - before) / self.scores
 
     def hear(self, utterance: int) -> Utterance:
         """The utterance of this number, new if need be."""

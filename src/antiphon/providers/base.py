@@ -138,6 +138,8 @@ class StreamRestored:
 
 Partials = Literal["none", "doubtful", "reliable"]
 TranscriptionEvent = Transcribed | TranscriptionFailed | TurnSignal | StreamInterrupted | StreamRestored
+DOUBTFUL_PUNCTUATION = 0.2
+"""What the full stops of a recogniser are worth that does not tell: Whisper base ends its text at 81 % of the pauses inside turns."""
 OnTranscription = Callable[[TranscriptionEvent], None]
 
 
@@ -209,6 +211,8 @@ class SpeechToText(Lifecycle, Protocol):
     """True where the engine wants all audio, silence too; false where it wants speech only (with pre-roll)."""
     partials: Partials
     """What it tells while words are being said: nothing, words that it often takes back, or words that mostly stand."""
+    punctuation: float
+    """What its full stops are worth, 0…1: the share of pauses inside turns at which it writes none. 0 for one that writes no marks."""
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> SpeechToTextStream:
         """A recogniser for one call. ``on_event`` is called on the event loop. Raises ProviderError."""
@@ -377,9 +381,22 @@ class StreamingVoice(Protocol):
 # ---------------------------------------------------------------------------------------------- end of turn
 
 
+@dataclass(frozen=True, slots=True)
+class TurnAudio:
+    """The sound of the open turn, its silence until now included."""
+
+    format: AudioFormat
+    data: bytes
+
+
 class TurnDetector(Lifecycle, Protocol):
     name: str
+    audio_ms: int
+    """How much of the turn's sound it wants to hear, 8000 at most; 0 for one that reads only."""
 
-    async def probability(self, messages: Sequence[Message], transcript: str) -> float:
-        """How likely the caller has finished, 0…1, given the history and the words of the turn so far. Raises ProviderError."""
+    async def probability(
+        self, messages: Sequence[Message], transcript: str, audio: TurnAudio | None = None
+    ) -> float | None:
+        """How likely the caller has finished, 0…1, given the history, the words of the turn so far and the end of its sound. None where it
+        cannot say in time: it is asked again as the silence goes on. Raises ProviderError."""
         ...

@@ -40,6 +40,7 @@ class FailoverSpeechToText:
         self.name = first.name
         self.formats = first.formats
         self.partials = first.partials
+        self.punctuation = first.punctuation
         self.continuous = any(target.continuous for target in self.targets)
 
     async def start(self) -> None:

@@ -60,6 +60,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
     },
     "turn": {
+        "smart-turn": "antiphon.providers.turn.smart_turn:SmartTurnDetector",
         "scripted": "antiphon.providers.scripted:ScriptedTurnDetector",
     },
 }
@@ -98,6 +99,11 @@ def names(kind: Kind) -> tuple[str, ...]:
 def named_from_outside(kind: Kind) -> tuple[str, ...]:
     """The engines that a client may ask for by name: each by its own, and no test double. Those are for assistants alone."""
     return tuple(name for name in _PROVIDERS[kind] if name not in _TEST_DOUBLES)
+
+
+def is_test_double(kind: Kind, name: str) -> bool:
+    """Whether an engine, by its name or alias, only plays one."""
+    return _ALIASES[kind].get(name, name) in _TEST_DOUBLES
 
 
 def resolve(kind: Kind, name: str) -> str:

@@ -26,6 +26,7 @@ from antiphon.providers.base import (
     TextDelta,
     ToolCallDelta,
     Transcribed,
+    TurnAudio,
 )
 from antiphon.providers.scripted_hum import endless, hum
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, Message, ToolCall, WordTiming
@@ -77,6 +78,7 @@ class ScriptedSpeechToText(_Ready):
         final_delay_ms: int = 0,
         partial_every_ms: int = 0,
         confidence: float = 1.0,
+        punctuation: float = 0.95,
     ) -> None:
         """``transcripts`` are each call's utterances in order (then nothing but empty ones), or a function of how many a call has
         had before. The final comes ``final_delay_ms`` after ``finish``; a partial, one word longer each time, for every
@@ -86,6 +88,7 @@ class ScriptedSpeechToText(_Ready):
         self._final_delay_ms = final_delay_ms
         self._partial_every_ms = partial_every_ms
         self.partials: Partials = "reliable" if partial_every_ms else "none"
+        self.punctuation = punctuation
         self._confidence = confidence
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> ScriptedTranscription:
@@ -314,10 +317,15 @@ async def _wait(duration_ms: float) -> None:
 class ScriptedTurnDetector(_Ready):
     """The same probability whatever was said. Implements ``TurnDetector``."""
 
+    name = "scripted"
+    audio_ms = 0
+
     def __init__(self, value: float = 1.0) -> None:
         if not 0.0 <= value <= 1.0:
             raise ConfigurationError("value", "must be 0 … 1")
         self._value = value
 
-    async def probability(self, messages: Sequence[Message], transcript: str) -> float:
+    async def probability(
+        self, messages: Sequence[Message], transcript: str, audio: TurnAudio | None = None
+    ) -> float | None:
         return self._value

@@ -21,7 +21,7 @@ from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import SpeechToText
+from antiphon.providers.base import DOUBTFUL_PUNCTUATION, SpeechToText, TurnAudio, TurnDetector
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
@@ -31,10 +31,13 @@ from antiphon.session.speaking import Speaking
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
+from antiphon.session.turn_audio import TurnLine
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
+_DETECTOR_TIMEOUT_S = 1.0
+"""A judgement of a silence that comes later than this is about another silence."""
 _RECOGNISER_MS = 150
 """What a recogniser typically takes from being asked to its last word."""
 _BROKEN_OFF = "it breaks off: a line could not be written, or the disk refused too many"
@@ -80,11 +83,15 @@ class Session:
         self._hearing = plan.hearing
         tools = (*self._server_tools, *plan.client_tools)
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
-        self._partials = engines.stt.partials
-        policy = self._for_recogniser(plan.policy)
+        self._stt = engines.stt
+        policy = self._for_engines(plan.policy)
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
-        line = CallerLine(call.format_in, plan.hearing.preroll_ms)
+        remembered_ms = engines.turn_detector.audio_ms if engines.turn_detector is not None else 0
+        self._turn_line = TurnLine(call.format_in, plan.hearing.preroll_ms, remembered_ms) if remembered_ms else None
+        line = self._turn_line or CallerLine(call.format_in, plan.hearing.preroll_ms)
+        self._scoring: asyncio.Task[None] | None = None
+        self._unjudged_turn = 0
         self._listening = Listening(
             engines.stt,
             call.format_in,
@@ -136,7 +143,7 @@ class Session:
 
     def change_policy(self, policy: Policy) -> None:
         """Other numbers, or another way of taking turns, from now on."""
-        policy = self._for_recogniser(policy)
+        policy = self._for_engines(policy)
         self._hear_as(policy)
         self._pump.feed(ev.PolicyChanged(policy))
 
@@ -164,13 +171,18 @@ class Session:
     def change_recogniser(self, stt: SpeechToText) -> None:
         """Another recogniser. Raises ProviderError when it cannot be opened; the one there was stays."""
         self._listening.replace(stt)
-        if stt.partials != self._partials:
-            self._partials = stt.partials
+        self._stt = stt
+        if self._for_engines(self.conversation.policy) != self.conversation.policy:
             self.change_policy(self.conversation.policy)
 
-    def _for_recogniser(self, policy: Policy) -> Policy:
-        """The policy, knowing what the words of this call's recogniser are worth."""
-        return policy if policy.partials == self._partials else replace(policy, partials=self._partials)
+    def _for_engines(self, policy: Policy) -> Policy:
+        """The policy, knowing what the words of this call's recogniser are worth and whether the end of a turn can be judged by ear."""
+        endpointing = replace(
+            policy.endpointing,
+            detector=self.plan.engines.turn_detector is not None,
+            punctuation=getattr(self._stt, "punctuation", DOUBTFUL_PUNCTUATION),
+        )
+        return replace(policy, partials=self._stt.partials, endpointing=endpointing)
 
     def note_failure(self, provider: str, code: str) -> None:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
@@ -296,18 +308,30 @@ class Session:
         detector = self.plan.engines.turn_detector
         if detector is None:
             return
+        if self._scoring is not None:
+            self._scoring.cancel()  # about other words, or an earlier moment
+        audio = self._turn_line.turn() if self._turn_line is not None else None
+        self._scoring = self._tasks.spawn(self._score(detector, action, audio), name="score-turn")
 
-        async def score() -> None:
-            try:
-                async with asyncio.timeout(2.0):
-                    probability = await detector.probability(action.messages, action.text)
-            except Exception as error:
-                log.warning("turn_detector_failed", provider=detector.name, problem=type(error).__name__)
-                self._watched.provider_failed(detector.name, type(error).__name__)
-            else:
-                self._pump.feed(ev.EndOfTurnScored(action.turn, probability, action.text))
+    async def _score(self, detector: TurnDetector, action: do.ScoreTurn, audio: TurnAudio | None) -> None:
+        probability: float | None = None
+        try:
+            async with asyncio.timeout(_DETECTOR_TIMEOUT_S):
+                probability = await detector.probability(action.messages, action.text, audio)
+        except Exception as error:
+            self._detector_failed(detector, action.turn, type(error).__name__)
+        self._pump.feed(ev.EndOfTurnScored(action.turn, probability, action.text))
 
-        self._tasks.spawn(score(), name="score-turn")
+    def _detector_failed(self, detector: TurnDetector, turn: int, problem: str) -> None:
+        """Told once a turn: it is asked ten times a second."""
+        if turn != self._unjudged_turn:
+            self._unjudged_turn = turn
+            self._losses.tell("turn_detector_failed", self.call.call_id, provider=detector.name, problem=problem)
+            self._watched.provider_failed(detector.name, problem)
+
+    def _turn_opened(self, _action: do.TurnOpened) -> None:
+        if self._turn_line is not None:
+            self._turn_line.turn_opens()
 
     def _transfer(self, action: do.TransferCall) -> None:
         self._tasks.spawn(self._hand_over(action.destination), name="transfer")
@@ -431,6 +455,7 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.WatchSilence: Session._watch_silence,
     do.FinishTranscript: lambda it, _action: it._listening.finish(),
     do.ScoreTurn: Session._score_turn,
+    do.TurnOpened: Session._turn_opened,
     do.RunTool: lambda it, action: it._tools.run(action),
     do.CancelTool: lambda it, action: it._tools.cancel(action.tool_call_id),
     do.TransferCall: Session._transfer,

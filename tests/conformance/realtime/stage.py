@@ -87,6 +87,7 @@ class StagedSpeechToText(_OnStage):
     formats = ScriptedSpeechToText.formats
     continuous = False
     partials = "reliable"
+    punctuation = 0.8
 
     def open(self, audio: AudioFormat, answers: ExpectedAnswers, on_event: OnTranscription) -> _StagedTranscription:
         stage = _OnStage.stage

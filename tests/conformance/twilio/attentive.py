@@ -44,6 +44,7 @@ class AttentiveSpeechToText:
     formats = (TELEPHONE,)
     continuous = True
     partials = "reliable"
+    punctuation = 0.8
     streams: ClassVar[list[AttentiveStream]] = []
 
     async def start(self) -> None:

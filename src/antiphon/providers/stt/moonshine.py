@@ -7,7 +7,7 @@ It writes as people do (capitals, marks, figures). Expected answers come back in
 from __future__ import annotations
 
 from antiphon.errors import ConfigurationError, ProviderError
-from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials
+from antiphon.providers.base import DOUBTFUL_PUNCTUATION, ExpectedAnswers, OnTranscription, Partials
 from antiphon.providers.local_settings import check_positive, check_processes
 from antiphon.providers.stt.pocketsphinx import PocketsphinxStream
 from antiphon.providers.worker import PoolHealth, WorkerPool
@@ -30,6 +30,7 @@ class MoonshineSpeechToText:
     formats = (TELEPHONE, AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 8000))
     continuous = False
     partials: Partials = "doubtful"
+    punctuation = DOUBTFUL_PUNCTUATION
 
     def __init__(
         self,

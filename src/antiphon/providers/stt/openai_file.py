@@ -16,7 +16,14 @@ import httpx
 
 from antiphon.audio import codec
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, ProviderUnavailable
-from antiphon.providers.base import ExpectedAnswers, OnTranscription, Partials, Transcribed, TranscriptionFailed
+from antiphon.providers.base import (
+    DOUBTFUL_PUNCTUATION,
+    ExpectedAnswers,
+    OnTranscription,
+    Partials,
+    Transcribed,
+    TranscriptionFailed,
+)
 from antiphon.providers.socket import presentable, refusal, tls_context
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
@@ -35,6 +42,7 @@ class OpenAIFileSpeechToText:
     formats = (AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 8000), TELEPHONE)
     continuous = False
     partials: Partials = "none"
+    punctuation = DOUBTFUL_PUNCTUATION
 
     def __init__(
         self,

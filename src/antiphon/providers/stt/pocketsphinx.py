@@ -42,6 +42,7 @@ class PocketsphinxSpeechToText:
     formats = (TELEPHONE, AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 8000))
     continuous = False
     partials: Partials = "doubtful"
+    punctuation = 0.0
 
     def __init__(
         self,

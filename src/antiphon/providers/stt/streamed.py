@@ -21,6 +21,7 @@ import structlog
 
 from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError, ProviderTimeout
 from antiphon.providers.base import (
+    DOUBTFUL_PUNCTUATION,
     ExpectedAnswers,
     HeardWord,
     OnTranscription,
@@ -100,6 +101,7 @@ class StreamedSpeechToText:
     formats: tuple[AudioFormat, ...] = ()
     continuous = True
     partials: Partials = "doubtful"
+    punctuation = DOUBTFUL_PUNCTUATION
 
     limits = StreamLimits()
     socket_limits = SocketLimits()

@@ -1,0 +1,71 @@
+"""Calls that hold one trial each, some of them at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import httpx
+
+from antiphon.bench.turns.corpus import Trial
+from antiphon.bench.turns.outcome import Outcome, outcome
+from antiphon.caller.beat import CallerBeat
+from antiphon.caller.caller import Caller, CallPlan
+from antiphon.caller.clips import Clip, LineNoise, encode_frames, mulaw_bytes
+from antiphon.caller.dialogue import Cued, Patience
+from antiphon.caller.script import After, BargeIn, Line
+from antiphon.caller.wire import FRAME_BYTES
+
+LEAD_MS = 700
+"""Line before the caller speaks, where the agent does not."""
+OVER_MS = 2000
+"""So long the agent has been speaking when it is spoken over."""
+ANSWER_WITHIN_MS = 7000
+_LIMIT_MS = 90_000
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server, as in ``CallPlan``."""
+
+    plan: CallPlan
+    concurrency: int = 8
+
+
+async def measure(target: Target, trials: Sequence[Trial], done: Callable[[], None] = lambda: None) -> list[Outcome]:
+    """Every trial once, ``concurrency`` calls at a time. A call that broke is an outcome with a problem."""
+    beat, places = CallerBeat(), asyncio.Semaphore(target.concurrency)
+    async with httpx.AsyncClient() as client:
+
+        async def one(number: int, trial: Trial) -> Outcome:
+            async with places:
+                found = await _call(target.plan, beat, client, number, trial)
+                done()
+                return found
+
+        return list(await asyncio.gather(*(one(number, trial) for number, trial in enumerate(trials, 1))))
+
+
+async def _call(plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient, number: int, trial: Trial) -> Outcome:
+    noise = LineNoise(trial.noise_dbfs, seed=number)
+    clip = _clip(trial, noise)
+    cue = BargeIn(OVER_MS) if trial.over else After(LEAD_MS)
+    line = Cued(Line("wav", trial.name, cue, expects_reply=not trial.over), clip)
+    waiting = Cued(Line("wait", "", After(ANSWER_WITHIN_MS if trial.over else 0), expects_reply=False))
+    patience = Patience(reply_ms=ANSWER_WITHIN_MS, greeting_ms=OVER_MS * 4 if trial.over else 3000)
+    lines = (line, waiting) if trial.over else (line,)
+    record = await Caller(
+        replace(plan, lines=lines, noise=noise, patience=patience, limit_ms=_LIMIT_MS), beat, number=number
+    ).call(client)
+    if record.problem or not record.spoken:
+        return Outcome(trial.name, trial.group, problem=record.problem or "nothing was said")
+    # The dialogue counts from the clip's onset; the trial from its first sample.
+    return outcome(trial, record.spoken[0].started_ms - clip.onset_ms, record.utterances)
+
+
+def _clip(trial: Trial, noise: LineNoise) -> Clip:
+    """The boundaries are the corpus's own: what is loud is not always what was said."""
+    whole = trial.pcm[: len(trial.pcm) // FRAME_BYTES * FRAME_BYTES]
+    mulaw = mulaw_bytes(noise.under(whole))
+    return Clip(mulaw, encode_frames(mulaw), trial.start_ms, min(trial.end_ms, len(mulaw) / 8))
