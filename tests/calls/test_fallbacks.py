@@ -14,13 +14,12 @@ from antiphon.vocabulary import TELEPHONE, AudioFormat
 
 
 class Dead:
-    """A recogniser whose connection is made and then dies: every utterance fails when it is over."""
+    """A recogniser whose connection is made and then dies: every utterance fails when it is over. As an engine
+    from outside may, it says nothing of what its words are worth."""
 
     name = "dead"
     formats = (TELEPHONE,)
     continuous = False
-    partials = "none"
-    punctuation = 0.8
 
     def __init__(self) -> None:
         self.opened = 0

@@ -219,6 +219,16 @@ class SpeechToText(Lifecycle, Protocol):
         ...
 
 
+def partials_of(stt: SpeechToText) -> Partials:
+    """What this engine tells of its partial words: of one from outside that does not say, that they mostly stand."""
+    return getattr(stt, "partials", "reliable")
+
+
+def punctuation_of(stt: SpeechToText) -> float:
+    """What this engine's full stops are worth: of one from outside that does not say, little."""
+    return getattr(stt, "punctuation", DOUBTFUL_PUNCTUATION)
+
+
 # ---------------------------------------------------------------------------------------------- language model
 
 

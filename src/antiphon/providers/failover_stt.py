@@ -18,6 +18,8 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    partials_of,
+    punctuation_of,
 )
 from antiphon.providers.failover import Breakers, now_s
 from antiphon.vocabulary import AudioFormat, Encoding
@@ -39,8 +41,8 @@ class FailoverSpeechToText:
         first = self.targets[0]
         self.name = first.name
         self.formats = first.formats
-        self.partials = first.partials
-        self.punctuation = first.punctuation
+        self.partials = partials_of(first)
+        self.punctuation = punctuation_of(first)
         self.continuous = any(target.continuous for target in self.targets)
 
     async def start(self) -> None:

@@ -21,7 +21,7 @@ from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import DOUBTFUL_PUNCTUATION, SpeechToText, TurnAudio, TurnDetector
+from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector, partials_of, punctuation_of
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
@@ -180,9 +180,9 @@ class Session:
         endpointing = replace(
             policy.endpointing,
             detector=self.plan.engines.turn_detector is not None,
-            punctuation=getattr(self._stt, "punctuation", DOUBTFUL_PUNCTUATION),
+            punctuation=punctuation_of(self._stt),
         )
-        return replace(policy, partials=self._stt.partials, endpointing=endpointing)
+        return replace(policy, partials=partials_of(self._stt), endpointing=endpointing)
 
     def note_failure(self, provider: str, code: str) -> None:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
