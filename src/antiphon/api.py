@@ -16,6 +16,7 @@ from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
+from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
@@ -62,6 +63,7 @@ class Api:
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
+        fields.load()
         await self.database.open()
 
     async def close(self) -> None:
