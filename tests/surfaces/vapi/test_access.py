@@ -65,6 +65,7 @@ async def test_organisations_do_not_see_each_other(desk: Desk) -> None:
     assert (await other.get("/assistant")).json() == []
     for method in ("GET", "PATCH", "DELETE"):
         assert (await other.request(method, f"/assistant/{made['id']}", json={})).status_code == 404
+    assert (await other.get("/assistant/front-desk")).status_code == 404, "the files are the server's own"
     theirs = (await other.post("/assistant", json={"name": "B"})).json()
     assert theirs["orgId"] == "other-org"
     assert [each["name"] for each in (await desk.client.get("/assistant")).json()] == ["A"]

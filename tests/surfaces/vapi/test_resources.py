@@ -322,6 +322,16 @@ async def test_files_come_back_as_they_were_sent(desk: Desk) -> None:
     assert list((desk.folder / "data" / "files").iterdir()) == []
 
 
+async def test_a_named_upload_that_is_sent_again_changes_no_content(quick_desk: Desk) -> None:
+    headers = {"Idempotency-Key": "once"}
+    first, again = [
+        await quick_desk.client.post("/file", files={"file": ("a.txt", content)}, headers=headers)
+        for content in (b"first", b"second")
+    ]
+    assert first.json()["id"] == again.json()["id"]
+    assert (await quick_desk.client.get(again.json()["url"])).content == b"first"
+
+
 async def test_a_file_has_bounds(tmp_path: Path) -> None:
     async with desk_of(tmp_path, sqlite_url(tmp_path), max_file_mib=1) as desk:
         large = await desk.client.post("/file", files={"file": ("a", b"x" * (1024 * 1024 + 1), "text/plain")})
@@ -332,6 +342,7 @@ async def test_a_file_has_bounds(tmp_path: Path) -> None:
         assert (await desk.client.post("/file", json={})).status_code == 400
         bad = await desk.client.post("/file", files={"file": ("a", b"x")}, data={"purpose": "nope"})
         assert bad.status_code == 400
+        assert not (desk.folder / "data" / "files").exists(), "nothing is left of what was refused"
         binary = await desk.client.post(
             "/file", files={"file": ("a" * 60, b"\xff\xfe", "text/plain")}, data={"metadata": '{"k": 1}'}
         )

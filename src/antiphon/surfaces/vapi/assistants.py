@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.assistants.loader import AssistantLibrary
-from antiphon.calls.stores import Listing, Resource, ResourceStore
+from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource, ResourceStore
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
@@ -52,7 +52,8 @@ def kind(store: ResourceStore, name: str = "assistant", *, strict: bool) -> Kind
 
 
 class Assistants(Documents):
-    """Those of an organisation, and beside them, read-only, the files of this server by their names."""
+    """Those of an organisation, and beside them, read-only, the files of this server by their names: for the server's own organisation,
+    whose files they are."""
 
     def __init__(self, store: ResourceStore, clock: Clock, library: AssistantLibrary, *, strict: bool) -> None:
         super().__init__(store, clock, kind(store, strict=strict))
@@ -74,11 +75,11 @@ class Assistants(Documents):
         return deleted
 
     async def _refuse_files(self, org_id: str, id: str) -> None:
-        if await super().find(org_id, id) is None and self._library.has(id):
+        if await super().find(org_id, id) is None and org_id == DEFAULT_ORG and self._library.has(id):
             raise ApiError(400, f"{id} is a file on the server (assistants_dir); edit the file to change it.")
 
     def _file(self, org_id: str, name: str) -> Resource | None:
-        if not self._library.has(name):
+        if org_id != DEFAULT_ORG or not self._library.has(name):
             return None
         try:
             loaded = self._library.find(name)

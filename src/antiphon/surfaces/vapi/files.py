@@ -75,17 +75,19 @@ class Files(Documents):
         return self._folder / f"{id}.txt"
 
     async def add(self, org_id: str, request: Request, id: str) -> Resource:
-        """The file of a request. Its content is there before its document is. Raises ApiError 400, 408, 413."""
+        """The file of a request. Its content is there before its document is; where there is a file of this id already, that is the answer.
+        Raises ApiError 400, 408, 413."""
+        if (there := await self.find(org_id, id)) is not None:
+            return there
         async with uploaded(request, self.max_bytes) as upload:
             body = _document(upload.fields, upload.file, upload.bytes, id)
+            await self._checked(org_id, id, body)
             text = await asyncio.to_thread(self._keep, upload.file, id, is_text=_is_text(body))
         if text is not None:
             body["parsedTextBytes"] = text
-        await self._checked(org_id, id, body)
-        made = Resource("file", id, org_id, body, now := self._clock.wall_ms(), now, links=_links(body))
-        if not await self._store.add(made):
-            return await self.get(org_id, id)
-        return made
+        now = self._clock.wall_ms()
+        made = Resource("file", id, org_id, body, now, now, links=_links(body))
+        return made if await self._store.add(made) else await self.get(org_id, id)
 
     async def delete(self, org_id: str, id: str) -> Resource:
         deleted = await super().delete(org_id, id)
