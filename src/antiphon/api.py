@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
+from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.cors import ApiCors
+from antiphon.surfaces.vapi.limits import RateLimits
 
 
 class Api:
     """What one process has beside its live calls."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        """Raises ConfigurationError."""
+    def __init__(self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary) -> None:
+        """``library``: the assistants that are files. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
+        self.library = library
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
+        self.access = Access(
+            keys,
+            RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            open_api=settings.open_api,
+            open_anywhere=settings.expose_without_protection,
+            origins=settings.api.cors_origins,
+        )
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
@@ -33,3 +47,8 @@ class Api:
     def routes(self) -> list[Route]:
         """The REST API."""
         return []
+
+    def cors(self) -> Middleware:
+        """Around all routes."""
+        origins = [origin for origin in self.settings.api.cors_origins if origin != "*" or not self.settings.open_api]
+        return Middleware(ApiCors, origins=origins)

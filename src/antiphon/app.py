@@ -103,8 +103,8 @@ class Antiphon:
             Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
-        self.api = self._api()
         self.keys = ApiKeys(settings.data_dir / "keys.json")
+        self.api = self._api()
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
             self.keys,
@@ -192,7 +192,7 @@ class Antiphon:
                 raise
             log.info("api_not_installed", missing=error.name, install="antiphon[api]")
             return None
-        return Api(self.settings, self.clock)
+        return Api(self.settings, self.clock, self.keys, self.library)
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -437,9 +437,11 @@ class Antiphon:
         routes += self._operations(metrics=not self.settings.http.metrics_port)
         routes += self.api.routes() if self.api is not None else ()
         realtime = self.settings.realtime
-        counted = Middleware(CountedRefusals, losses=self.losses)
+        outer = [Middleware(CountedRefusals, losses=self.losses)]
+        if self.api is not None:
+            outer.append(self.api.cors())
         if not realtime.enabled:
-            return application(routes, [counted])
+            return application(routes, outer)
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
@@ -447,7 +449,7 @@ class Antiphon:
         if self.settings.talk_access != "off":
             routes += self._talk()
         origins = [origin for origin in realtime.cors_origins if origin != "*" or not self.settings.open_api]
-        return application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
+        return application(routes, [*outer, Middleware(RealtimeCors, origins=origins)])
 
     def _operations(self, *, metrics: bool = True) -> list[Route]:
         guarded = require_key(

@@ -135,6 +135,14 @@ class Api(BaseModel, extra="forbid"):
 
     enabled: bool = True
     """Where the extra ``api`` is not installed there is none, whatever this says."""
+    strict: bool = False
+    """Whether fields that are not known are refused. Else they are kept, and named in the answer's ``X-Antiphon-Warnings``."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    """For each key, a sixth of them at once."""
+    cors_origins: list[str] = ["*"]
+    """Web pages of these origins may use the API. ``*``: all, with a key; with ``open_api`` it stands for none."""
+    max_file_mib: Annotated[int, Field(ge=1, le=1024)] = 32
+    """The largest file that can be uploaded."""
 
 
 class EngineLimits(BaseModel, extra="forbid"):

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 CallStatus = Literal["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
 Order = Literal["newest", "oldest"]
 MAX_LISTED = 1000
+DEFAULT_ORG = "6d1f4f0e-9a51-4c6f-8f3b-2b1b7a9c0d10"
+"""The organisation of keys that name none, and of whoever asks without one on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
