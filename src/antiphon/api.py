@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from antiphon.api_calls import ApiCalls, Inside
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -20,7 +21,9 @@ from antiphon.surfaces.vapi.limits import RateLimits
 class Api:
     """What one process has beside its live calls."""
 
-    def __init__(self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary, inside: Inside
+    ) -> None:
         """``library``: the assistants that are files. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
@@ -35,18 +38,23 @@ class Api:
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
+        self.live = ApiCalls(settings, clock, self.calls, self.resources, self.access, inside)
+        """Calls, from being asked for to their last record."""
 
-    async def start(self) -> None:
-        """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
+    async def start(self, dead: list[str]) -> None:
+        """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
+        StoreUnavailable."""
         await self.database.open()
+        await self.live.start(dead)
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
+        await self.live.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return []
+        return self.live.routes()
 
     def cors(self) -> Middleware:
         """Around all routes."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from antiphon.audio.codec import silence
 from antiphon.media.facts import MediaListener, Nobody
 from antiphon.media.playhead import Playhead
 from antiphon.media.settings import PlayoutSettings
@@ -55,6 +56,7 @@ class Mouth:
         "_listener",
         "_mark_serial",
         "_marks",
+        "_muted",
         "_next_mark_ms",
         "_on_change",
         "_on_silenced",
@@ -108,6 +110,7 @@ class Mouth:
         """Position of the first byte of ``_speech``."""
         self._playhead = Playhead()
         self._open = False
+        self._muted = False
         self._held = False
         self._ended = False
         self._started = False
@@ -193,6 +196,10 @@ class Mouth:
                 self.hold(reply, now_ms)
             self.prepare(0)
 
+    def mute(self, muted: bool) -> None:
+        """Send silence in the place of what is said, from the next message on."""
+        self._muted = muted
+
     def close(self) -> None:
         """The call is over: nothing more is said, and nobody is told."""
         self._on_change = _nothing
@@ -267,6 +274,8 @@ class Mouth:
 
     def _send(self, audio: bytes, now_ms: int, starts_ms: int) -> None:
         playhead = self._playhead
+        if self._muted:
+            audio = silence(self._audio, len(audio) // self._bytes_per_sample)
         self._transport.send_audio(audio)
         self._on_sound(audio, starts_ms)
         playhead.sent(self._audio.ms_of(len(audio)), now_ms)
