@@ -18,7 +18,7 @@ from antiphon.calls.limits import MemoryLimits
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
-from antiphon.calls.stores import DEFAULT_ORG, CallStore, Resource, ResourceStore
+from antiphon.calls.stores import DEFAULT_ORG, CallRecord, CallStore, Resource, ResourceStore
 from antiphon.carriers.base import CallControl, OutboundCall, RingingCall
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -33,6 +33,7 @@ from antiphon.surfaces.vapi.calls import CallParts, routes
 from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_dial, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
 from antiphon.surfaces.vapi.media_gate import PREFIX, MediaGate
+from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
 
@@ -114,9 +115,11 @@ class ApiCalls:
                 directory=self.directory,
                 urls=self.urls,
                 clock=self._clock,
+                repeats=Repeats(self._clock.now_ms),
                 expires_ms=self._settings.api.call_waits_s * 1000,
                 phone_number=self._phone_number,
                 dial=self._dial if self.telephone is not None else None,
+                erase=self._erase,
             )
         )
 
@@ -143,6 +146,16 @@ class ApiCalls:
             return None
         found = await self._resources.find("phone-number", org_id, id)
         return {**found.body, "id": found.id} if found is not None else None
+
+    async def _erase(self, record: CallRecord) -> None:
+        """The recordings and event logs of a call. Raises OSError."""
+        folder = self._settings.data_dir / "calls"
+
+        def unlink() -> None:
+            for path in folder.glob(f"{record.id}*"):
+                path.unlink(missing_ok=True)
+
+        await asyncio.to_thread(unlink)
 
     # ---------------------------------------------------------------------------------- the telephone
 

@@ -94,13 +94,20 @@ def test_tools_by_their_ids_and_those_of_the_overrides_join_the_model_s() -> Non
 def test_every_field_that_nothing_acts_on_is_named() -> None:
     document = {
         "id": "a1", "createdAt": "2025-11-28T19:30:00.000Z", "notOurs": 1, "firstMesage": "x",
+        "monitorPlan": {"listenEnabled": True, "listenAuthenticationEnabled": True},
         "artifactPlan": {"recordingEnabled": False, "notOursEither": True},
         "voice": {"provider": "scripted", "voiceId": "joe", "ms_per_character": 30, "stability": 0.5},
     }  # fmt: skip
     warned = dict(compiled(document).warnings)
-    assert {"notOurs", "artifactPlan.notOursEither", "voice.stability", "firstMesage"} <= set(warned)
+    assert {
+        "notOurs",
+        "monitorPlan.listenAuthenticationEnabled",
+        "artifactPlan.notOursEither",
+        "voice.stability",
+        "firstMesage",
+    } <= set(warned)
     assert "did you mean firstMessage" in warned["firstMesage"]
-    assert not {"id", "createdAt", "voice.ms_per_character", "voice.voiceId"} & set(warned)
+    assert not {"id", "monitorPlan.listenEnabled", "createdAt", "voice.ms_per_character", "voice.voiceId"} & set(warned)
 
 
 def test_a_wrong_field_is_refused_by_its_name() -> None:

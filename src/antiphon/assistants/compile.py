@@ -34,7 +34,9 @@ MAX_WARNINGS = 100
 _MAX_DEPTH = 64
 _OF_OVERRIDES = ("variableValues", "tools:append")
 _NO_EFFECT = "is kept, and nothing here acts on it"
+_SIGNED = "a call's listenUrl is signed, for one call, and expires: it is the key"
 _PARTS: Mapping[str, registry.Kind] = {"model": "llm", "voice": "tts", "transcriber": "stt"}
+_MONITORED = frozenset({"listenEnabled", "controlEnabled", "controlAuthenticationEnabled"})
 _RENAMED = frozenset({"keyterm", "keyterms_prompt", "knowledge_base"})
 """Fields of these parts that engines know by other names, or that are told elsewhere (``ignored``, ``engine_choice``)."""
 
@@ -176,6 +178,10 @@ def _without_effect(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     misspelt = {name: f"is not known; did you mean {meant}?" for name, meant in misspelt_fields(spec)}
     told = {**dict(ignored_fields(spec)), **misspelt}
     yield from told.items()
+    monitor = (spec.model_extra or {}).get("monitorPlan")
+    for name in monitor if isinstance(monitor, Mapping) else ():
+        if name not in _MONITORED:
+            yield f"monitorPlan.{name}", _SIGNED if name == "listenAuthenticationEnabled" else _NO_EFFECT
     yield from ((name, why) for name, why in _unknown(spec, "", _nobody) if name not in told)
 
 

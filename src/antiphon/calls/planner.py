@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -111,7 +111,8 @@ class CallPlanner:
         waiting = self._planned.get(call_id)
         if waiting is not None:
             return waiting
-        assistant = await self._assistant(request, call_id)
+        with self._placing(request):
+            assistant = await self._assistant(request, call_id)
         if not await self._limits.take(request.org_id, call_id):
             raise ConcurrencyReached(self._limits.limit)
         admitted = request.admitted
@@ -119,7 +120,8 @@ class CallPlanner:
             if not admitted:
                 self._room.admit()
                 admitted = True
-            engines = self._supply.for_assistant(assistant.spec)
+            with self._placing(request):
+                engines = self._supply.for_assistant(assistant.spec)
             with suppress(TimeoutError):  # they are on their way
                 async with asyncio.timeout(ENGINES_WAIT_S):
                     await self._supply.until_ready(engines)
@@ -133,22 +135,27 @@ class CallPlanner:
             raise
         return self._wait_for_media(record, assistant, engines, expires_ms or self._rules.expires_ms)
 
+    @staticmethod
+    @contextmanager
+    def _placing(request: CallRequest) -> Iterator[None]:
+        """Errors name the field as it stands in the request."""
+        try:
+            yield
+        except ConfigurationError as error:
+            if isinstance(error, UnknownAssistant) or error.field.startswith("assistant") or error.file:
+                raise
+            raise ConfigurationError(f"assistant.{error.field}", error.problem) from None
+
     async def _assistant(self, request: CallRequest, call_id: str) -> Assistant:
         document = request.assistant
         if document is None:
             document = await self._find(request.org_id, request.assistant_id)
         variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
         tools = await self._tools(request.org_id, document, request.overrides)
-        try:
-            return compile_assistant(
-                document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
-                tools=tools,
-            )  # fmt: skip
-        except ConfigurationError as error:
-            if request.assistant is None and error.field.startswith("assistantOverrides"):
-                raise
-            place = "assistant" if not error.field.startswith("assistant") else ""
-            raise ConfigurationError(f"{place}.{error.field}".strip("."), error.problem) from None
+        return compile_assistant(
+            document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
+            tools=tools,
+        )  # fmt: skip
 
     async def _find(self, org_id: str, id: str) -> Mapping[str, Any]:
         stored = await self._resources.find("assistant", org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None

@@ -16,7 +16,7 @@ from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner, UnknownAssistant
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
-from antiphon.errors import CapacityError, ConfigurationError, ProviderError
+from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
@@ -27,6 +27,7 @@ from antiphon.surfaces.vapi.controls import command_of
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.media_gate import monitor_allows
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
 
 FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
@@ -50,13 +51,14 @@ class CallParts:
     directory: CallDirectory
     urls: CallUrls
     clock: Clock
+    repeats: Repeats
     expires_ms: int
     phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
     """``(org_id, id)``: the stored number."""
     dial: Dial | None = None
     """None where there is no telephone."""
-    on_deleted: Callable[[CallRecord], Awaitable[None]] | None = None
-    """Erases what else there is of a call: recording, event log."""
+    erase: Callable[[CallRecord], Awaitable[None]] | None = None
+    """What else there is of a call: recordings, event logs. Raises OSError."""
 
 
 def routes(parts: CallParts) -> list[Route]:
@@ -88,13 +90,16 @@ class CallRoutes:
 
     async def create(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
+        made = await self._made_before(request, asker, body)
+        if made is not None:
+            return made
         transport = body.get("transport")
         provider = transport.get("provider") if isinstance(transport, Mapping) else None
         if provider == "vapi.websocket":
             assert isinstance(transport, Mapping)
-            return json_response(await self._websocket(body, transport, asker), 201)
+            return json_response(await self._websocket(request, body, transport, asker), 201)
         if body.get("phoneNumberId") or body.get("phoneNumber"):
-            return json_response(await self._phone(body, asker), 201)
+            return json_response(await self._phone(request, body, asker), 201)
         problems = []
         if not any(
             body.get(name) for name in ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow")
@@ -103,12 +108,31 @@ class CallRoutes:
         problems.append("one of transport (provider vapi.websocket) and phoneNumberId with customer must be given")
         raise ApiError(400, problems)
 
-    async def _websocket(self, body: Mapping[str, Any], transport: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
+    async def _made_before(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> Response | None:
+        """The call that this request made when it was sent before, where its client names its requests."""
+        if not request.headers.get("idempotency-key"):
+            return None
+        record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
+        if record is None:
+            return None
+        document = {**self._shown(record), "subscriptionLimits": await self._limits(asker.org_id)}
+        if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
+            url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
+            document["transport"] = {**document["transport"], "websocketCallUrl": url}
+        return json_response(document, 201)
+
+    def _id(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> str:
+        return self._parts.repeats.id_for(request, asker.org_id, body)
+
+    async def _websocket(
+        self, request: Request, body: Mapping[str, Any], transport: Mapping[str, Any], asker: Asker
+    ) -> dict[str, Any]:
         wrong = [name for name in ("phoneNumberId", "phoneNumber", "customers") if body.get(name)]
         if wrong:
             raise ApiError(400, [f"{name} must be absent where the transport is vapi.websocket" for name in wrong])
         described = websocket_transport(websocket_format(transport))
-        planned = await self._planned(call_request(body, asker.org_id, "vapi.websocketCall", described))
+        asked = call_request(body, asker.org_id, "vapi.websocketCall", described)
+        planned = await self._planned(replace(asked, call_id=self._id(request, asker, body)))
         document = await self._document(planned)
         url = self._parts.urls.websocket(planned.id, self._parts.expires_ms)
         return {**document, "transport": {**described, "websocketCallUrl": url}}
@@ -124,13 +148,13 @@ class CallRoutes:
             answer.pop("monitor", None)
         return json_response(answer, 201)
 
-    async def _phone(self, body: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
+    async def _phone(self, request: Request, body: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
         dial = self._parts.dial
         if dial is None:
             raise ApiError(400, "This server has no telephone: set twilio.account_sid and twilio.auth_token.")
         customers = body.get("customers")
         if customers is None:
-            return await self._dialled(dial, body, asker)
+            return await self._dialled(dial, body, asker, self._id(request, asker, body))
         if not isinstance(customers, list) or not 0 < len(customers) <= MAX_CUSTOMERS:
             raise ApiError(400, [f"customers must be an array of 1 to {MAX_CUSTOMERS}"])
         results, errors = [], []
@@ -142,7 +166,7 @@ class CallRoutes:
         limits = await self._limits(asker.org_id)
         return {"results": results, "errors": errors, "subscriptionLimits": limits}
 
-    async def _dialled(self, dial: Dial, body: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
+    async def _dialled(self, dial: Dial, body: Mapping[str, Any], asker: Asker, call_id: str = "") -> dict[str, Any]:
         customer = body.get("customer")
         if not isinstance(customer, Mapping) or not isinstance(customer.get("number"), str):
             raise ApiError(400, ["customer.number must be a string"])
@@ -159,7 +183,9 @@ class CallRoutes:
         transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
         asked = call_request(given, asker.org_id, "outboundPhoneCall", transport)
         variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
-        planned = await self._asked(dial(replace(asked, phone_number_id=number_id or "", variables=variables)))
+        planned = await self._asked(
+            dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
+        )
         return await self._document(planned)
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
@@ -180,7 +206,10 @@ class CallRoutes:
                 503, f"The server takes no new call now ({error.reason}).", headers={"Retry-After": "2"}
             ) from None
         except ProviderError as error:
-            raise ApiError(502, f"The call could not be prepared: {error.problem}") from None
+            if isinstance(error, ProviderUnavailable) and error.provider == "engines":
+                raise ApiError(503, f"The call's engines are not ready: {error.problem}") from None
+            # Not a status that SDKs repeat: a telephone may be ringing.
+            raise ApiError(400, f"The call could not be dialled: {error.problem}") from None
 
     # ---------------------------------------------------------------------------------- looking
 
@@ -234,8 +263,12 @@ class CallRoutes:
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:
         if record.status != "ended":
             await self._end(record)
-        if self._parts.on_deleted is not None:
-            await self._parts.on_deleted(record)
+        if self._parts.erase is not None:
+            try:
+                await self._parts.erase(record)
+            except OSError as error:
+                log.error("call_not_erased", call_id=record.id, problem=type(error).__name__)
+                raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
         await self._parts.calls.delete(record.org_id, record.id)
         return self._shown(record)
 
