@@ -15,7 +15,7 @@ from antiphon.files import read_or_make
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
@@ -23,6 +23,7 @@ from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 
 
@@ -35,13 +36,14 @@ class Api:
         """``library``: the assistants that are files. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
+        self.keys = keys
         self.library = library
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
         secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
         self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
-        self.sealed = Sealed(settings.data_dir / "secrets.key")
+        self.sealed = Sealed(settings.data_dir / SEALING_KEY)
         self.documents = Resources(
             self.resources,
             clock,
@@ -55,6 +57,7 @@ class Api:
         self.access = Access(
             keys,
             RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            clock,
             open_api=settings.open_api,
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
@@ -75,7 +78,11 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return [*self.live.routes(), *self.documents.routes(self.access)]
+        return [
+            *self.live.routes(),
+            *self.documents.routes(self.access),
+            *token_routes(self.keys, self.clock, self.access),
+        ]
 
     def uploads(self) -> dict[str, int]:
         """Paths that take more than other bodies, and how many bytes."""
