@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
@@ -30,9 +31,7 @@ from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 class Api:
     """What one process has beside its live calls."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary, inside: Inside
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary) -> None:
         """``library``: the assistants that are files. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
@@ -62,24 +61,35 @@ class Api:
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
-        self.live = ApiCalls(settings, clock, self.calls, self.resources, self.access, inside)
-        """Calls, from being asked for to their last record."""
+        self._live: ApiCalls | None = None
 
-    async def start(self, dead: list[str]) -> None:
+    def hold_calls(self, inside: Inside) -> None:
+        """Calls are asked for, held and recorded as well, in the rooms of this process."""
+        self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
+
+    @property
+    def live(self) -> ApiCalls:
+        """Calls, from being asked for to their last record. There are none before ``hold_calls``."""
+        assert self._live is not None, "hold_calls comes first"
+        return self._live
+
+    async def start(self, dead: Sequence[str] = ()) -> None:
         """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
         StoreUnavailable."""
         await self.database.open()
-        await self.live.start(dead)
+        if self._live is not None:
+            await self._live.start(dead)
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
-        await self.live.close()
+        if self._live is not None:
+            await self._live.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
         """The REST API."""
         return [
-            *self.live.routes(),
+            *(self._live.routes() if self._live is not None else ()),
             *self.documents.routes(self.access),
             *token_routes(self.keys, self.clock, self.access),
         ]

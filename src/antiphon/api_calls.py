@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,7 +92,7 @@ class ApiCalls:
         self._listeners = Listeners(clock.now_ms)
         self._urls: CallUrls | None = None
 
-    async def start(self, dead: list[str]) -> None:
+    async def start(self, dead: Sequence[str]) -> None:
         """``dead`` are calls that a process before this one did not end. Raises StoreUnavailable."""
         wall_ms = self._clock.wall_ms()
         longest_ms = max(self._settings.api.call_waits_s, 3 * _RINGS_S) * 1000

@@ -207,7 +207,9 @@ class Antiphon:
         from antiphon.api_calls import Inside
 
         inside = Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret)
-        return Api(self.settings, self.clock, self.keys, self.library, inside)
+        api = Api(self.settings, self.clock, self.keys, self.library)
+        api.hold_calls(inside)
+        return api
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""

@@ -11,10 +11,14 @@ import numpy as np
 import orjson
 import pytest
 from tests.api_caller import PATIENCE_S, SocketCaller, ask, ended, on_socket, transport
-from tests.serving import GREETING
+from tests.serving import GREETING, running_server, settings_for
 from tests.surfaces.vapi.test_calls import ENGINES, greeted, server
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+
+from antiphon.surfaces.keys import KeyRecord
+from antiphon.surfaces.vapi.controls import command_of
+from antiphon.surfaces.vapi.errors import ApiError
 
 
 async def control(client: httpx.AsyncClient, call: dict[str, Any], **message: Any) -> httpx.Response:
@@ -81,9 +85,6 @@ async def test_who_is_muted_is_not_heard(tmp_path: Path) -> None:
     ],
 )
 async def test_what_makes_no_sense_is_refused_in_words(message: dict[str, Any], problem: str, tmp_path: Path) -> None:
-    from antiphon.surfaces.vapi.controls import command_of
-    from antiphon.surfaces.vapi.errors import ApiError
-
     with pytest.raises(ApiError) as refused:
         command_of(message)
     assert problem in str(refused.value) and refused.value.status == 400
@@ -261,3 +262,23 @@ async def test_a_deleted_call_leaves_no_recording(tmp_path: Path) -> None:
         assert {path.suffix for path in antiphon.calls_dir.glob(f"{call['id']}*")} == {".wav", ".jsonl"}
         assert (await client.delete(f"/call/{call['id']}")).status_code == 200
         assert not list(antiphon.calls_dir.glob(f"{call['id']}*"))
+
+
+async def test_a_public_key_starts_web_calls_of_its_assistants_and_changes_no_others(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        like = KeyRecord("", "", "", 0, kind="public", assistants=("scripted",), transient=False)
+        _, key = antiphon.keys.create("page", antiphon.clock.wall_ms(), like=like)
+        client.headers["authorization"] = f"Bearer {key}"
+        web = {"assistantId": "scripted", "assistantOverrides": {"variableValues": {"who": "Ada"}}}
+        call = await client.post("/call/web", json=web)
+        assert (call.status_code, call.json()["type"]) == (201, "webCall")
+        assert not {"monitor", "warnings"} & set(call.json())
+        refused = [
+            await client.post("/call/web", json={"assistantId": "front-desk"}),
+            await client.post("/call/web", json={"assistant": ENGINES}),
+            await client.post("/call/web", json={**web, "assistantOverrides": {"model": ENGINES["model"]}}),
+        ]
+        assert [answer.status_code for answer in refused] == [403, 403, 403]
+        assert "may not override model" in refused[2].json()["message"]
+        for answer in (await client.get("/call"), await client.post("/call", json={**web, "transport": transport()})):
+            assert (answer.status_code, answer.json()["statusCode"]) == (401, 401)

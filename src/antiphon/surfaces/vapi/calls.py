@@ -33,6 +33,10 @@ FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
     "endedReason": "ended_reason", "customerNumber": "customer_number",
 }  # fmt: skip
+HARMLESS_OVERRIDES = frozenset(
+    {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
+)
+"""What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
 log = structlog.get_logger(__name__)
@@ -140,12 +144,15 @@ class CallRoutes:
     async def create_web(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
+        if not asker.transient_allowed:
+            _require_harmless(body.get("assistantOverrides"))
         planned = await self._planned(call_request(body, asker.org_id, "webCall", {"provider": "daily"}))
         url = self._parts.urls.web(planned.id, self._parts.expires_ms)
         document = await self._document(planned)
         answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
         if asker.public:  # a web page is told what it needs, not what the assistant is made of
-            answer.pop("monitor", None)
+            for name in ("monitor", "warnings"):
+                answer.pop(name, None)
         return json_response(answer, 201)
 
     async def _phone(self, request: Request, body: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
@@ -342,3 +349,11 @@ class CallRoutes:
     async def _limits(self, org_id: str) -> dict[str, Any]:
         limit, remaining = await self._parts.planner.remaining(org_id)
         return {"concurrencyBlocked": False, "concurrencyLimit": limit, "remainingConcurrentCalls": remaining}
+
+
+def _require_harmless(overrides: object) -> None:
+    """Raises ApiError 403."""
+    further = sorted(set(overrides) - HARMLESS_OVERRIDES) if isinstance(overrides, Mapping) else []
+    if further:
+        allowed = ", ".join(sorted(HARMLESS_OVERRIDES))
+        raise ApiError(403, f"This key may not override {str(further[0])[:64]}; it may override {allowed}.")
