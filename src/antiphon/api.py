@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from antiphon.api_calls import ApiCalls, Inside
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -60,19 +62,39 @@ class Api:
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
+        self._live: ApiCalls | None = None
 
-    async def start(self) -> None:
-        """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
+    def hold_calls(self, inside: Inside) -> None:
+        """Calls are asked for, held and recorded as well, in the rooms of this process."""
+        self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
+
+    @property
+    def live(self) -> ApiCalls:
+        """Calls, from being asked for to their last record. There are none before ``hold_calls``."""
+        assert self._live is not None, "hold_calls comes first"
+        return self._live
+
+    async def start(self, dead: Sequence[str] = ()) -> None:
+        """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
+        StoreUnavailable."""
         fields.load()
         await self.database.open()
+        if self._live is not None:
+            await self._live.start(dead)
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
+        if self._live is not None:
+            await self._live.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return [*self.documents.routes(self.access), *token_routes(self.keys, self.clock, self.access)]
+        return [
+            *(self._live.routes() if self._live is not None else ()),
+            *self.documents.routes(self.access),
+            *token_routes(self.keys, self.clock, self.access),
+        ]
 
     def uploads(self) -> dict[str, int]:
         """Paths that take more than other bodies, and how many bytes."""
