@@ -8,6 +8,8 @@ from starlette.routing import Route
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
+from antiphon.engines import EngineRoom
+from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
@@ -15,13 +17,23 @@ from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.texts import Texts
+from antiphon.text_agents import ServedTextAgents
 
 
 class Api:
     """What one process has beside its live calls."""
 
-    def __init__(self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary) -> None:
-        """``library``: the assistants that are files. Raises ConfigurationError."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        keys: ApiKeys,
+        library: AssistantLibrary,
+        served: ServedAssistants,
+        engines: EngineRoom,
+    ) -> None:
+        """``library``: the assistants that are files; ``served``: as they can be called. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
         self.library = library
@@ -35,6 +47,10 @@ class Api:
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
+        self.text_agents = ServedTextAgents(
+            self.resources, clock, library, served, engines, settings.api.reading_model or None
+        )
+        self.texts = Texts(self.resources, clock, self.access, self.text_agents)
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
@@ -46,7 +62,7 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return []
+        return self.texts.routes()
 
     def cors(self) -> Middleware:
         """Around all routes."""

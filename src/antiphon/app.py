@@ -192,7 +192,7 @@ class Antiphon:
                 raise
             log.info("api_not_installed", missing=error.name, install="antiphon[api]")
             return None
-        return Api(self.settings, self.clock, self.keys, self.library)
+        return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines)
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -261,6 +261,8 @@ class Antiphon:
         plans = [session.plan.engines for session in self.manager.sessions()]
         for engines in (*plans, *self.realtime.engines()):
             yield from engines_behind(engines)
+        if self.api is not None:
+            yield from self.api.text_agents.engines_in_use()
 
     # ---------------------------------------------------------------------------------- calls
 
