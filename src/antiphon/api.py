@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -9,15 +11,21 @@ from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
+from antiphon.files import read_or_make
 from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.sealed import Sealed
+from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.texts import Texts
+from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 from antiphon.text_agents import ServedTextAgents
 
 
@@ -40,6 +48,19 @@ class Api:
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
+        secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
+        self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
+        self.sealed = Sealed(settings.data_dir / "secrets.key")
+        self.documents = Resources(
+            self.resources,
+            clock,
+            library,
+            self.sealed,
+            self.urls,
+            settings.data_dir / "files",
+            strict=settings.api.strict,
+            max_file_bytes=settings.api.max_file_mib * 1024 * 1024,
+        )
         self.access = Access(
             keys,
             RateLimits(settings.api.requests_per_minute, clock.now_ms),
@@ -62,7 +83,12 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return self.texts.routes()
+        # The narrower paths first: ``/eval/run`` is no eval of that id.
+        return [*self.texts.routes(), *self.documents.routes(self.access)]
+
+    def uploads(self) -> dict[str, int]:
+        """Paths that take more than other bodies, and how many bytes."""
+        return dict.fromkeys(file_routes.PATHS, self.documents.files.max_bytes + FRAMING_BYTES)
 
     def cors(self) -> Middleware:
         """Around all routes."""

@@ -115,7 +115,10 @@ class Antiphon:
             origins=settings.realtime.cors_origins,
         )
         self.connections = Connections(
-            HttpBounds(max_connections=settings.http.max_connections),
+            HttpBounds(
+                max_connections=settings.http.max_connections,
+                uploads=self.api.uploads() if self.api is not None else {},
+            ),
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )

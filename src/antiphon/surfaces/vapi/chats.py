@@ -18,6 +18,7 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.chat_requests import WEB_FIELDS, ChatRequest, read_chat
 from antiphon.surfaces.vapi.conversations import Begun, Conversations, failed
+from antiphon.surfaces.vapi.crud import warning_header
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.paging import listing_of, paginated
 from antiphon.surfaces.vapi.sessions import Sessions
@@ -169,6 +170,6 @@ async def _closed_at_the_end(events: AsyncGenerator[bytes, None]) -> AsyncGenera
 
 def warnings_of(begun: Begun) -> dict[str, str]:
     """Which fields of an assistant that came with the request have no effect. (Those of stored ones were told when they were stored.)"""
-    if begun.request.assistant is None or not begun.agent.warnings:
+    if begun.request.assistant is None:
         return {}
-    return {"X-Antiphon-Warnings": orjson.dumps(dict(begun.agent.warnings[:20])).decode("ascii", "replace")}
+    return warning_header([f"assistant.{field}: {why}" for field, why in begun.agent.warnings])

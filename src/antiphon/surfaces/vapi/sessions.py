@@ -41,7 +41,7 @@ class Sessions:
         self._store = store
         self._clock = clock
         self._access = access
-        self.documents = Documents(store, clock, Kind("session", _check, _prepare, _show))
+        self.documents = Documents(store, clock, Kind("session", check=_check, keeping=_keeping, show=_show))
 
     def routes(self) -> list[Route]:
         private = self._access.private
@@ -120,7 +120,7 @@ class Sessions:
         return shown
 
 
-def _prepare(body: dict[str, Any]) -> dict[str, Any]:
+def _keeping(body: dict[str, Any]) -> dict[str, Any]:
     """Every message in one shape, whatever shapes they came in."""
     messages = body.get("messages")
     if messages:
@@ -141,7 +141,7 @@ def _require_known(body: Mapping[str, Any], fields: frozenset[str]) -> None:
         raise ApiError(400, unknown)
 
 
-async def _check(org_id: str, body: Mapping[str, Any]) -> None:
+async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
     problems = []
     if body.get("squad") or body.get("squadId"):
         problems.append("squads cannot chat here: name one of their assistants with assistantId")
@@ -155,9 +155,9 @@ async def _check(org_id: str, body: Mapping[str, Any]) -> None:
             problems.append(f"{name} must be a string")
     if len(body.get("name") or "") > MAX_NAME:
         problems.append(f"name must be shorter than or equal to {MAX_NAME} characters")
-    if body.get("status") not in _STATUSES:
+    if body.get("status", "active") not in _STATUSES:
         problems.append(f"status must be one of the following values: {', '.join(_STATUSES)}")
-    seconds = body.get("expirationSeconds")
+    seconds = body.get("expirationSeconds", EXPIRATION_S)
     if not isinstance(seconds, int | float) or isinstance(seconds, bool):
         problems.append("expirationSeconds must be a number")
     elif not _SHORTEST_S <= seconds <= _LONGEST_S:
