@@ -14,6 +14,7 @@ from antiphon.engines import EngineRoom
 from antiphon.files import read_or_make
 from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
+from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import ApiKeys
@@ -71,7 +72,7 @@ class Api:
         self.text_agents = ServedTextAgents(
             self.resources, clock, library, served, engines, settings.api.reading_model or None
         )
-        self.texts = Texts(self.resources, clock, self.access, self.text_agents)
+        self.texts = Texts(self.resources, clock, self.access, self.text_agents, StoredCallSums(self.database))
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
