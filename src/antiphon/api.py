@@ -72,7 +72,15 @@ class Api:
         self.text_agents = ServedTextAgents(
             self.resources, clock, library, served, engines, settings.api.reading_model or None
         )
-        self.texts = Texts(self.resources, clock, self.access, self.text_agents, StoredCallSums(self.database))
+        self.texts = Texts(
+            self.resources,
+            clock,
+            self.access,
+            self.text_agents,
+            self.calls,
+            StoredCallSums(self.database),
+            self.documents,
+        )
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
@@ -80,6 +88,7 @@ class Api:
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
+        await self.texts.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:

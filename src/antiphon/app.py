@@ -178,9 +178,9 @@ class Antiphon:
             self.plane.close()
             if self.twilio is not None:
                 await self.twilio.close()
-            await self.engines.close()
             if self.api is not None:
                 await self.api.close()
+            await self.engines.close()
             self.client_secrets.close()
             self.losses.tell_all()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from antiphon.assistants.compile import Assistant, compile_assistant
 from antiphon.assistants.loader import AssistantLibrary
-from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.stores import ResourceStore
 from antiphon.chat.agent import TextAgent, Wanted
 from antiphon.clock import Clock
@@ -59,11 +59,16 @@ class ServedTextAgents:
             warnings=compiled.warnings,
         )
 
-    async def model(self, org_id: str, document: Mapping[str, Any] | None) -> TextAgent | None:
-        document = document or self._default_model
-        if not document:
-            return None
-        spec = parse_assistant({"model": dict(document)})
+    async def model(
+        self, org_id: str, document: Mapping[str, Any] | None, variables: Mapping[str, Any] | None = None
+    ) -> TextAgent | None:
+        told = dict(document or {})
+        if not told.get("provider"):
+            if not self._default_model:
+                return None
+            told = {**self._default_model, **told}
+        values = {"variableValues": dict(variables or {})}
+        spec = compile_assistant({"model": told}, self._clock.wall_ms(), overrides=values).spec
         engines = await self._ready(spec)
         return TextAgent(engines.model, None, spec.messages(), engines.model_options)
 

@@ -46,7 +46,10 @@ class TextAgents(Protocol):
         ProviderUnavailable."""
         ...
 
-    async def model(self, org_id: str, document: Mapping[str, Any] | None) -> TextAgent | None:
-        """A model alone, as ``{"provider", "model", …}``: for judging and reading. None: the operator's own for such work; and None
-        is the answer where there is none."""
+    async def model(
+        self, org_id: str, document: Mapping[str, Any] | None, variables: Mapping[str, Any] | None = None
+    ) -> TextAgent | None:
+        """A model alone, as ``{"provider", "model", "messages"?, …}``, the templates of its messages filled in with ``variables``: for
+        judging and reading. Where ``document`` names no provider it is the operator's own for such work; None where there is none.
+        Raises ConfigurationError, ProviderUnavailable."""
         ...

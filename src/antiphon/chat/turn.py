@@ -6,6 +6,7 @@ Nothing here knows a wire. A turn is read like a stream (``pieces``); closing it
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -50,13 +51,21 @@ class TextTurn:
     """One turn. Read it once."""
 
     def __init__(
-        self, agent: TextAgent, history: Sequence[Message], context: CallContext, bounds: TurnBounds | None = None
+        self,
+        agent: TextAgent,
+        history: Sequence[Message],
+        context: CallContext,
+        bounds: TurnBounds | None = None,
+        *,
+        runs_tools: bool = True,
     ) -> None:
         """``history``: all that was said, from the first message to that which is to be answered, without the agent's own beginning.
-        ``context.call_id`` is the conversation's, the same for all its turns: tools are run once for each of their calls in it."""
+        ``context.call_id`` is the conversation's, the same for all its turns: tools are run once for each of their calls in it.
+        Without ``runs_tools`` the turn is over where the model asks for tools."""
         self._agent = agent
         self._history = list(history)
         self._context = context
+        self._runs_tools = runs_tools
         self._bounds = bounds or TurnBounds()
         self._specs = {spec.name: spec for spec in agent.tools.specs()} if agent.tools else {}
         self._calls_left = self._bounds.calls
@@ -91,10 +100,10 @@ class TextTurn:
                     if loop.time() > until_s:
                         raise ProviderTimeout(self._agent.model.name, f"no answer within {self._bounds.seconds:g} s")
             self.messages.append(Message("assistant", "".join(written), tuple(calls)))
-            if not calls or last:
+            if not calls or not self._runs_tools:
                 return
             left_s = until_s - loop.time()
-            self.messages += await asyncio.gather(*(self._answer(call, left_s) for call in calls))
+            self.messages += await asyncio.gather(*(self.answer(call, left_s) for call in calls))
 
     async def _written(self, calls: list[ToolCall], *, with_tools: bool) -> AsyncGenerator[str, None]:
         """The text of one reply; the tools it asks for go to ``calls``."""
@@ -126,12 +135,13 @@ class TextTurn:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
 
-    async def _answer(self, call: ToolCall, left_s: float) -> Message:
+    async def answer(self, call: ToolCall, left_s: float = math.inf) -> Message:
+        """What a tool answers, within its deadline and ``left_s`` seconds; that it did not, else."""
         spec = self._specs.get(call.name)
         if spec is None or self._agent.tools is None:
             return _result(call, UNKNOWN, "failed")
         try:
-            async with asyncio.timeout(min(spec.deadline_ms / 1000, left_s)):
+            async with asyncio.timeout(max(0.0, min(spec.deadline_ms / 1000, left_s))):
                 content = await self._agent.tools.run(call, self._context)
         except TimeoutError:
             return _result(call, NO_ANSWER, _late(spec))

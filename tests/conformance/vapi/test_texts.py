@@ -1,7 +1,8 @@
-"""Chats and sessions as the official SDKs drive them: reference rows 17 to 19, and OpenAI's SDK at ``/chat``."""
+"""Chats and sessions as the official SDKs drive them: reference rows 17 to 19, 21 and 23, and OpenAI's SDK at ``/chat``."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,10 @@ from openai.types.responses import ResponseCompletedEvent, ResponseTextDeltaEven
 from tests.serving import running_server, settings_for
 from vapi import AsyncVapi
 from vapi.core.api_error import ApiError
+from vapi.types.analytics_query_result import AnalyticsQueryResult
 from vapi.types.assistant_message import AssistantMessage
 from vapi.types.chat import Chat
+from vapi.types.eval_run_target import EvalRunTarget_Assistant
 from vapi.types.session import Session
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -108,3 +111,30 @@ async def test_openai_s_sdk_is_told_what_is_wrong(openai: AsyncOpenAI) -> None:
     with pytest.raises(BadRequestError) as refused:
         await openai.responses.create(model="x", input="hi")
     assert "one of assistantId" in refused.value.response.json()["message"][0]
+
+
+async def test_an_evaluation_is_made_run_and_polled(vapi: AsyncVapi) -> None:
+    messages: Any = [
+        {"role": "user", "content": "What does it cost?"},
+        {"role": "assistant", "judgePlan": {"type": "regex", "content": "eleven"}},
+    ]
+    made: Any = await vapi.eval.eval_controller_create(type="chat.mockConversation", name="E", messages=messages)
+    target: Any = {"type": "assistant", "assistantId": "scripted"}
+    run: Any = await vapi.eval.eval_controller_run(type="eval", eval_id=made.id, target=target)
+    assert isinstance(run, dict)
+    async with asyncio.timeout(30):
+        while True:
+            polled = await vapi.eval.eval_controller_get_run(run["id"])
+            if polled.status == "ended":
+                break
+            await asyncio.sleep(0.02)
+    assert isinstance(polled.target, EvalRunTarget_Assistant)
+    assert (polled.ended_reason, polled.results[0].status) == ("mockConversation.done", "pass")
+    assert polled.eval_id == made.id
+
+
+async def test_calls_are_counted(vapi: AsyncVapi) -> None:
+    operations: Any = [{"operation": "count", "column": "id"}]
+    answers = await vapi.analytics.get(queries=[{"table": "call", "name": "n", "operations": operations}])  # type: ignore[list-item]
+    assert isinstance(answers[0], AnalyticsQueryResult)
+    assert (answers[0].name, answers[0].result[0]["countId"]) == ("n", 0)
