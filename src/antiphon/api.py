@@ -17,8 +17,9 @@ from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
+from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
@@ -26,6 +27,7 @@ from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.texts import Texts
+from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 from antiphon.text_agents import ServedTextAgents
 
@@ -45,13 +47,14 @@ class Api:
         """``library``: the assistants that are files; ``served``: as they can be called. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
+        self.keys = keys
         self.library = library
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
         secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
         self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
-        self.sealed = Sealed(settings.data_dir / "secrets.key")
+        self.sealed = Sealed(settings.data_dir / SEALING_KEY)
         self.documents = Resources(
             self.resources,
             clock,
@@ -65,6 +68,7 @@ class Api:
         self.access = Access(
             keys,
             RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            clock,
             open_api=settings.open_api,
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
@@ -84,6 +88,7 @@ class Api:
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
+        fields.load()
         await self.database.open()
 
     async def close(self) -> None:
@@ -94,7 +99,8 @@ class Api:
     def routes(self) -> list[Route]:
         """The REST API."""
         # The narrower paths first: ``/eval/run`` is no eval of that id.
-        return [*self.texts.routes(), *self.documents.routes(self.access)]
+        documents = self.documents.routes(self.access)
+        return [*self.texts.routes(), *documents, *token_routes(self.keys, self.clock, self.access)]
 
     def uploads(self) -> dict[str, int]:
         """Paths that take more than other bodies, and how many bytes."""

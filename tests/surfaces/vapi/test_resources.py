@@ -206,6 +206,7 @@ ANY_METADATA = _Anything()
 @pytest.mark.parametrize(
     ("content", "problem"),
     [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"), (b'{"name":"\\u0000"}', "U+0000"),
+     (b'{"metadata":1e400}', "not valid JSON"), (b'{"name":"\\ud800"}', "not valid JSON"),
      (b'{"metadata":' + b"[" * 150 + b"]" * 150 + b"}", "nested more than 100 deep")],
 )  # fmt: skip
 async def test_a_body_that_cannot_be_kept_is_refused(quick_desk: Desk, content: bytes, problem: str) -> None:
@@ -234,6 +235,8 @@ async def test_what_is_not_honoured_is_told(quick_desk: Desk) -> None:
     assert "nmae" in lines and "did you mean name?" in lines
     warnings = (await quick_desk.client.get(f"/assistant/{made.json()['id']}/warnings")).json()
     assert {"nmae", "model.numFastTurns"} <= {each["field"] for each in warnings}
+    tool = await quick_desk.client.post("/tool", json={"type": "endCall", "speed": 1})
+    assert "speed: no such field" in tool.headers["X-Antiphon-Warnings"]
     assert "X-Antiphon-Warnings" not in (await quick_desk.client.post("/assistant", json={"name": "A"})).headers
     odd = await quick_desk.client.post("/assistant", json={"ü\r\nx: y": 1})
     assert odd.status_code == 201 and "\\u00fc" in odd.headers["X-Antiphon-Warnings"]

@@ -19,6 +19,7 @@ FORM = "CreateAssistantDTO"
 HONOURED: frozenset[str] = frozenset(["name", "metadata"])
 """Fields that ``AssistantSpec`` has no place for, or that ``ignored`` says nothing of, and that something acts on all the same. Whoever
 makes one work adds it."""
+_TOP_LEVEL = [field.alias or name for name, field in AssistantSpec.model_fields.items()]
 _NOT_YET = "kept, and nothing acts on it yet"
 
 
@@ -47,7 +48,7 @@ def problems_of(body: Mapping[str, Any]) -> list[str]:
 
 def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for field in check(FORM, body).unknown:
-        meant = did_you_mean(field, AssistantSpec.model_json_schema()["properties"]) if "." not in field else ""
+        meant = did_you_mean(field, _TOP_LEVEL) if "." not in field else ""
         yield field, f"no field of an assistant; {f'did you mean {meant}? ' if meant else ''}kept, and has no effect"
     try:
         spec = parse_assistant(dict(body))

@@ -16,6 +16,8 @@ OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
 """Ours to say. Whoever sends them back with a change changes nothing."""
 MAX_ID_CHARS = 64
 _TRIES = 5
+_SEALED_ANEW = ("credential", "phone-number")
+"""Kinds whose bodies differ each time they are kept, though they say the same."""
 _COLUMNS = {
     "assistantId": "assistant_id",
     "squadId": "squad_id",
@@ -68,7 +70,10 @@ class Documents:
         made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept))
         if await self._store.add(made):
             return made
-        return await self.get(org_id, made.id)
+        there = await self.get(org_id, made.id)
+        if there.version == 1 and there.body != kept and self.kind.name not in _SEALED_ANEW:
+            raise ApiError(400, "Idempotency-Key was used before, with another body.")
+        return there
 
     async def find(self, org_id: str, id: str) -> Resource | None:
         if not 0 < len(id) <= MAX_ID_CHARS or "\0" in id:

@@ -22,8 +22,9 @@ from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.wire_model import join
 
 MAX_PROBLEMS = 50
-MAX_STEPS = 200_000
-"""Values looked at. A union whose forms nothing tells apart is looked at once for each, and one may be inside another."""
+MAX_STEPS = 20_000
+"""Values looked at: some ten times what the largest documents have, in 50 ms of the event loop. A union whose forms nothing tells apart is
+looked at once for each, and one may be inside another."""
 _TAGS = ("provider", "type", "on")
 """By these fields the forms of a union are told apart."""
 Form = Mapping[str, Any]
@@ -37,6 +38,11 @@ class Findings:
     unknown: list[str] = field(default_factory=list)
     """Dotted fields that no form has."""
     steps: int = 0
+
+
+def load() -> None:
+    """Read the forms now, not while calls wait for the first request that needs them."""
+    _forms()
 
 
 def check(name: str, document: Any, path: str = "", *, partial: bool = False) -> Findings:
@@ -53,6 +59,11 @@ def require(name: str, document: Any, path: str = "", *, strict: bool = False, p
     if problems:
         raise ApiError(400, problems[:MAX_PROBLEMS])
     return found.unknown
+
+
+def unknown_lines(name: str, document: Mapping[str, Any]) -> list[str]:
+    """What of a document is kept and means nothing, a line for each field."""
+    return [f"{field}: no such field is known; kept, and has no effect" for field in check(name, document).unknown]
 
 
 def knows(name: str, dotted: str) -> bool:
@@ -137,31 +148,41 @@ def _look_at_object(form: Form, value: Mapping[str, Any], path: str, found: Find
             found.unknown.append(join(path, name[:100]))
 
 
+class _Union:
+    """The forms of a field that may be one of several, and the tags by which they are told apart."""
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        self.every = [_form(each["ref"]) if "ref" in each else each for each in forms]
+        self.objects = [form for form in self.every if form.get("type", "object") == "object"] or self.every
+        self.by_tag: dict[str, dict[str, list[Form]]] = {}
+        """By tag and value. A tag is here where each form that is an object has it."""
+        for tag in _TAGS:
+            if len(self.objects) > 1 and all(_values(form, tag) for form in self.objects):
+                self.by_tag[tag] = {}
+                for form in self.objects:
+                    for value in _values(form, tag):
+                        self.by_tag[tag].setdefault(value, []).append(form)
+
+
+_unions: dict[int, _Union] = {}
+"""By the identity of the list in the forms, which stay for good."""
+
+
 def _look_at_union(
     forms: Sequence[Form], value: Any, path: str, found: Findings, loose: Callable[[Any], bool] | None
 ) -> None:
-    candidates = [_form(each["ref"]) if "ref" in each else each for each in forms]
-    if isinstance(value, dict):
-        candidates = [form for form in candidates if form.get("type", "object") == "object"] or candidates
-        for tag in _TAGS:
-            given = value.get(tag)
-            if not isinstance(given, str):
-                if len(candidates) > 1 and all(_values(form, tag) for form in candidates):
-                    found.problems.append(
-                        f"{join(path, tag)} must be one of the following values: {_all(candidates, tag)}"
-                    )
-                    return
-                continue
-            tagged = [form for form in candidates if given in _values(form, tag)]
-            open_ones = [form for form in candidates if not _values(form, tag)]
-            if not tagged and not open_ones:
-                if not (loose is not None and loose(given)):
-                    allowed = sorted({each for form in candidates for each in _values(form, tag)})
-                    found.problems.append(
-                        f"{join(path, tag)} must be one of the following values: {', '.join(allowed)}"
-                    )
-                return
-            candidates = tagged or open_ones
+    union = _unions.get(id(forms)) or _unions.setdefault(id(forms), _Union(forms))
+    candidates = union.objects if isinstance(value, dict) else union.every
+    for tag, by_value in union.by_tag.items() if isinstance(value, dict) else ():
+        given = value.get(tag)
+        tagged = by_value.get(given) if isinstance(given, str) else None
+        if tagged is None:
+            if not (isinstance(given, str) and loose is not None and loose(given)):
+                found.problems.append(
+                    f"{join(path, tag)} must be one of the following values: {', '.join(sorted(by_value))}"
+                )
+            return
+        candidates = [form for form in tagged if any(form is each for each in candidates)] or tagged
     best = min((_trial(form, value, path, found) for form in candidates), key=_badness)
     found.problems += best.problems
     found.unknown += best.unknown
@@ -172,10 +193,6 @@ def _trial(form: Form, value: Any, path: str, so_far: Findings) -> Findings:
     _look(form, value, path, found)
     so_far.steps = found.steps
     return found
-
-
-def _all(forms: Sequence[Form], tag: str) -> str:
-    return ", ".join(sorted({each for form in forms for each in _values(form, tag)}))
 
 
 def _badness(found: Findings) -> tuple[int, int]:

@@ -116,8 +116,7 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
                 raise ApiError(400, [f"number {number[:40]} is already in use"])
 
     def show(resource: Resource) -> Mapping[str, Any]:
-        told = {name: value for name, value in resource.body.items() if name != SEALED}
-        return {**told, "status": "active"}
+        return {**without_sealed(resource.body), "status": "active"}
 
     return Kind(
         "phone-number",
@@ -167,7 +166,12 @@ def opened(sealed: Sealed, body: Mapping[str, Any]) -> dict[str, Any]:
 
 def whole(sealed: Sealed, body: Mapping[str, Any]) -> dict[str, Any]:
     """A kept document as it came, with its secrets: for whoever uses them, never for an answer."""
-    return {**{name: value for name, value in body.items() if name != SEALED}, **opened(sealed, body)}
+    return {**without_sealed(body), **opened(sealed, body)}
+
+
+def without_sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a kept document is not secret."""
+    return {name: value for name, value in body.items() if name != SEALED}
 
 
 def _told(value: Any) -> Any:

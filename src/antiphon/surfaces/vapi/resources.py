@@ -11,11 +11,11 @@ from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import assistants as assistant_routes
+from antiphon.surfaces.vapi import fields, kinds
 from antiphon.surfaces.vapi import files as file_routes
-from antiphon.surfaces.vapi import kinds
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.assistants import Assistants
-from antiphon.surfaces.vapi.crud import Crud
+from antiphon.surfaces.vapi.crud import Crud, Warned
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.files import Files
 from antiphon.surfaces.vapi.repeats import Repeats
@@ -59,7 +59,15 @@ class Resources:
         self.repeats = Repeats(clock.now_ms)
 
     def routes(self, access: Access) -> list[Route]:
-        numbers = Crud(self.phone_numbers, ("/phone-number", "/phone-numbers"), equal={**_IDS, "number": "number"})
+        def by_tag(tag: str, ending: str) -> Warned:
+            return lambda body: fields.unknown_lines(kinds.form_of(tag, ending, body), kinds.without_sealed(body))
+
+        def by_form(form: str) -> Warned:
+            return lambda body: fields.unknown_lines(form, body)
+
+        of_numbers, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
+        number_paths = ("/phone-number", "/phone-numbers")
+        numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
         pages = Crud(self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal={**_IDS, "search": "number"})
         named = {"name": "name"}
         made = [
@@ -69,12 +77,18 @@ class Resources:
         ]
         cruds = [
             numbers,
-            Crud(self.tools, ("/tool", "/tools")),
-            Crud(self.squads, ("/squad", "/squads")),
+            Crud(self.tools, ("/tool", "/tools"), warned=by_tag("type", "ToolDTO")),
+            Crud(self.squads, ("/squad", "/squads"), warned=of_squads),
             Crud(self.credentials, ("/credential",)),
-            Crud(self.structured_outputs, ("/structured-output",), shape="paginated", equal=named),
-            Crud(self.evals, ("/eval",), shape="paginated"),
-            Crud(self.workflows, ("/workflow", "/workflows")),
+            Crud(
+                self.structured_outputs,
+                ("/structured-output",),
+                shape="paginated",
+                equal=named,
+                warned=by_form("CreateStructuredOutputDTO"),
+            ),
+            Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
+            Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
         ]
         for crud in cruds:
             made += crud.routes(access, self.repeats)
