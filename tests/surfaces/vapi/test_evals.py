@@ -113,6 +113,17 @@ async def test_what_cannot_be_run_ends_with_its_reason(server: Server) -> None:
     assert (await run_of(client, ASKED, judge("exact", "x"), target=broken))["endedReason"] == "error"
 
 
+async def test_a_judge_is_told_what_its_templates_ask_for(server: Server) -> None:
+    assert server[0].api is not None
+    rubric = [{"role": "system", "content": "Judge."}, {"role": "user", "content": "Last: {{ messages[-1] }}"}]
+    variables = {"messages": ["first", "second"]}
+    judge = await server[0].api.text_agents.model(DEFAULT_ORG, saying("pass", messages=rubric), variables)
+    assert judge is not None
+    assert [message.content for message in judge.messages] == ["Judge.", "Last: second"]
+    without = {"role": "assistant", "judgePlan": {"type": "ai", "model": {"messages": rubric}}}
+    assert "reading_model is not set" in (await run_of(server[1], ASKED, without))["endedMessage"]
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

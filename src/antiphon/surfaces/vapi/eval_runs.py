@@ -169,6 +169,8 @@ class EvalRuns:
         if model is not None and not isinstance(model, Mapping):
             raise ConfigurationError("judgePlan.model", "must be an object")
         judge = await self._agents.model(org_id, model, {"messages": [line_of(message) for message in said]})
+        if judge is None and model:
+            raise ConfigurationError("judgePlan.model.provider", "is missing, and api.reading_model is not set")
         return judge or TextAgent(agent.model, options=agent.options)
 
     async def _keep(self, run: Resource, evaluation: Evaluation, began_ms: int, reason: str, problem: str) -> None:
