@@ -9,7 +9,7 @@ from typing import Any
 from antiphon.assistants.compile import Assistant, compile_assistant
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.assistants.spec import AssistantSpec
-from antiphon.calls.stores import ResourceStore
+from antiphon.calls.stores import DEFAULT_ORG, ResourceStore
 from antiphon.chat.agent import TextAgent, Wanted
 from antiphon.clock import Clock
 from antiphon.engines import EngineRoom, TextEngines, engine_behind
@@ -87,7 +87,7 @@ class ServedTextAgents:
         stored = await self._store.find("assistant", org_id, id)
         if stored is not None:
             return await self._compile(org_id, stored.body, id, wanted, now)
-        if not self._library.has(id):
+        if org_id != DEFAULT_ORG or not self._library.has(id):  # files are the server's own organisation's
             return None
         spec = self._served.load(id)
         document = spec.model_dump(by_alias=True, exclude_unset=True, mode="json")

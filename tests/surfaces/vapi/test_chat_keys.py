@@ -46,6 +46,8 @@ async def test_organisations_do_not_see_each_other_s_chats(tmp_path: Path) -> No
             for body in ({"previousChatId": chat["id"]}, {"sessionId": session["id"]}):
                 assert (await stranger.post("/chat", json={**body, "input": "y"})).status_code == 404
             assert (await stranger.get("/chat")).json()["results"] == []
+            file = await stranger.post("/chat", json={"assistantId": "front-desk", "input": "x"})
+            assert file.status_code == 400
 
 
 async def test_a_session_expires(tmp_path: Path) -> None:
