@@ -12,8 +12,11 @@ from antiphon.api_calls import ApiCalls, Inside
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import Clock
 from antiphon.config import Settings
+from antiphon.engines import EngineRoom
 from antiphon.files import read_or_make
+from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
+from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
@@ -25,15 +28,25 @@ from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.surfaces.vapi.texts import Texts
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
+from antiphon.text_agents import ServedTextAgents
 
 
 class Api:
     """What one process has beside its live calls."""
 
-    def __init__(self, settings: Settings, clock: Clock, keys: ApiKeys, library: AssistantLibrary) -> None:
-        """``library``: the assistants that are files. Raises ConfigurationError."""
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        keys: ApiKeys,
+        library: AssistantLibrary,
+        served: ServedAssistants,
+        engines: EngineRoom,
+    ) -> None:
+        """``library``: the assistants that are files; ``served``: as they can be called. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
         self.keys = keys
@@ -63,6 +76,18 @@ class Api:
             origins=settings.api.cors_origins,
         )
         self._live: ApiCalls | None = None
+        self.text_agents = ServedTextAgents(
+            self.resources, clock, library, served, engines, settings.api.reading_model or None
+        )
+        self.texts = Texts(
+            self.resources,
+            clock,
+            self.access,
+            self.text_agents,
+            self.calls,
+            StoredCallSums(self.database),
+            self.documents,
+        )
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
@@ -86,12 +111,15 @@ class Api:
         """After the last call has ended. Safe to call twice."""
         if self._live is not None:
             await self._live.close()
+        await self.texts.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
         """The REST API."""
+        # The narrower paths first: ``/eval/run`` is no eval of that id.
         return [
             *(self._live.routes() if self._live is not None else ()),
+            *self.texts.routes(),
             *self.documents.routes(self.access),
             *token_routes(self.keys, self.clock, self.access),
         ]

@@ -187,9 +187,9 @@ class Antiphon:
             self.plane.close()
             if self.twilio is not None:
                 await self.twilio.close()
-            await self.engines.close()
             if self.api is not None:
                 await self.api.close()
+            await self.engines.close()
             self.client_secrets.close()
             self.losses.tell_all()
 
@@ -207,7 +207,7 @@ class Antiphon:
         from antiphon.api_calls import Inside
 
         inside = Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret)
-        api = Api(self.settings, self.clock, self.keys, self.library)
+        api = Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines)
         api.hold_calls(inside)
         return api
 
@@ -279,6 +279,8 @@ class Antiphon:
         planned = self.api.live.planner.engines() if self.api is not None else ()
         for engines in (*plans, *self.realtime.engines(), *planned):
             yield from engines_behind(engines)
+        if self.api is not None:
+            yield from self.api.text_agents.engines_in_use()
 
     # ---------------------------------------------------------------------------------- calls
 

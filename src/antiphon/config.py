@@ -147,6 +147,9 @@ class Api(BaseModel, extra="forbid"):
     """Web pages of these origins may use the API. ``*``: all, with a key; with ``open_api`` it stands for none."""
     max_file_mib: Annotated[int, Field(ge=1, le=1024)] = 32
     """The largest file that can be uploaded."""
+    reading_model: dict[str, Any] = {}
+    """The model that judges evaluations and reads data out of transcripts where they name none, as an assistant's ``model``:
+    ``{"provider": "openai", "model": "gpt-4.1-mini"}``. Empty: such work is refused, or skipped with that reason."""
 
 
 class EngineLimits(BaseModel, extra="forbid"):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -20,7 +21,7 @@ from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailab
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
-from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice
+from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice, FailoverModel, OnFailure
 from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
@@ -50,6 +51,15 @@ def credentials_of(settings: Settings) -> Credentials:
         for name, vendor in settings.vendors.items()
     }
     return Credentials(given, os.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class TextEngines:
+    """The engines of a conversation in text."""
+
+    model: FailoverModel
+    tools: ToolRunner | None
+    model_options: Mapping[str, Any]
 
 
 class OfferedTools:
@@ -119,12 +129,6 @@ class EngineRoom:
         _check_language(spec)
         stt, llm, tts = (self._get(spec, kind) for kind in ("stt", "llm", "tts"))
         _check_voices(tts)
-        options: dict[str, Any] = {}
-        model = spec.model
-        if model is not None and model.temperature is not None:
-            options["temperature"] = model.temperature
-        if model is not None and model.max_tokens is not None:
-            options["max_tokens"] = model.max_tokens
         recognisers = tuple(engine for _, engine in stt)
         return Engines(
             stt=recognisers[0] if len(recognisers) == 1 else FailoverSpeechToText(recognisers, self._breakers),
@@ -134,9 +138,28 @@ class EngineRoom:
             turn_detector=self._detector(stt[0][0].provider),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
-            model_options=options,
+            model_options=_model_options(spec),
             breakers=self._breakers,
         )
+
+    def for_text(self, spec: AssistantSpec, on_failure: OnFailure) -> TextEngines:
+        """What an assistant needs to answer in text. Raises ConfigurationError, ProviderUnavailable."""
+        models = [
+            _as_chosen(choice, engine, first=at == 0) for at, (choice, engine) in enumerate(self._get(spec, "llm"))
+        ]
+        return TextEngines(
+            FailoverModel(models, self._breakers, on_failure), self._offered_tools(spec), _model_options(spec)
+        )
+
+    async def wait_for(self, engines: Iterable[object], within_s: float) -> None:
+        """Until one of these has started, if they are starting. Raises ProviderUnavailable where none can."""
+        entries = [entry for engine in engines if (entry := self._shelf.of(engine_behind(engine))) is not None]
+        starting = [entry.task for entry in entries if entry.task is not None and not entry.task.done()]
+        if starting and not any(entry.works for entry in entries):
+            await asyncio.wait(starting, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        failed = [entry for entry in entries if entry.state == "failed"]
+        if failed and len(failed) == len(entries):
+            raise ProviderUnavailable(failed[0].name, failed[0].problem)
 
     def check(self, spec: AssistantSpec) -> None:
         """Whether an assistant makes sense, without keeping its engines. Raises ConfigurationError, ProviderUnavailable."""
@@ -243,6 +266,12 @@ class EngineRoom:
                 "model.tools", f"{', '.join(missing)}: no such tool here; there are {', '.join(here)}"
             )
         return OfferedTools(wanted, self._tools)
+
+
+def _model_options(spec: AssistantSpec) -> dict[str, Any]:
+    model = spec.model
+    given = {"temperature": model.temperature, "max_tokens": model.max_tokens} if model is not None else {}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def engine_behind(engine: object) -> object:

@@ -14,6 +14,8 @@ from antiphon.api import Api
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.clock import ManualClock
 from antiphon.config import Settings
+from antiphon.engines import EngineRoom
+from antiphon.served import ServedAssistants
 from antiphon.surfaces.http.application import application
 from antiphon.surfaces.keys import ApiKeys
 
@@ -54,10 +56,12 @@ async def desk_of(folder: Path, database_url: str, **api: Any) -> AsyncIterator[
     clock = ManualClock()
     keys = ApiKeys(settings.data_dir / "keys.json")
     _, secret = keys.create("test", clock.wall_ms())
-    made = Api(settings, clock, keys, AssistantLibrary([folder]))
+    library, engines = AssistantLibrary([folder]), EngineRoom(settings)
+    made = Api(settings, clock, keys, library, ServedAssistants(library, engines), engines)
     await made.start()
     transport = httpx.ASGITransport(application(made.routes(), [made.cors()]))
     headers = {"Authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://desk.test", headers=headers) as client:
         yield Desk(made, keys, clock, client, folder)
     await made.close()
+    await engines.close()

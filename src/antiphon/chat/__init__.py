@@ -1,0 +1,1 @@
+"""Conversations in text: a turn with an assistant, what a model reads out of a transcript, and evaluations."""

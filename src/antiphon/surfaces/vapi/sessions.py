@@ -1,0 +1,166 @@
+"""``/session``: conversations in text that go on over several chats. What was said is in the chats; a session remembers who answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from antiphon.calls.stores import MAX_LISTED, Listing, Resource, ResourceStore, Span
+from antiphon.chat.history import read_messages, written
+from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
+from antiphon.surfaces.http.responses import json_response
+from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.chat_requests import MAX_NAME
+from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind
+from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.paging import listing_of, paginated
+
+EXPIRATION_S = 86_400
+_SHORTEST_S, _LONGEST_S = 60, 2_592_000
+_STATUSES = ("active", "completed")
+_CREATE = frozenset(
+    {"name", "status", "expirationSeconds", "assistantId", "assistant", "assistantOverrides", "messages", "customer",
+     "customerId", "phoneNumberId", "phoneNumber", "squadId", "squad"}
+)  # fmt: skip
+_UPDATE = frozenset({"name", "status", "expirationSeconds", "messages"})
+_SINCE = "_messagesSinceMs"
+"""When ``messages`` were last set: chats from before are in them, or were meant to be gone."""
+FILTERS = {"assistantId": "assistant_id", "squadId": "squad_id", "name": "name", "phoneNumberId": "phone_number_id"}
+
+
+class Sessions:
+    """Of all organisations."""
+
+    def __init__(self, store: ResourceStore, clock: Clock, access: Access) -> None:
+        self._store = store
+        self._clock = clock
+        self._access = access
+        self.documents = Documents(store, clock, Kind("session", check=_check, keeping=_keeping, show=_show))
+
+    def routes(self) -> list[Route]:
+        private = self._access.private
+        return [
+            Route("/session", private(self._create), methods=["POST"]),
+            Route("/session", private(self._list), methods=["GET"]),
+            Route("/session/{id}", private(self._get), methods=["GET"]),
+            Route("/session/{id}", private(self._patch), methods=["PATCH"]),
+            Route("/session/{id}", private(self._delete), methods=["DELETE"]),
+        ]
+
+    # ---------------------------------------------------------------------------------- for chats
+
+    async def open(self, org_id: str, id: str) -> Resource:
+        """The session, if it can be gone on with. Raises ApiError 404, and 400 where it is over."""
+        session = await self.documents.get(org_id, id)
+        if session.body.get("status") == "completed":
+            raise ApiError(400, f"Session {id[:64]} is completed.")
+        expires_ms = session.created_wall_ms + 1000 * session.body.get("expirationSeconds", EXPIRATION_S)
+        if self._clock.wall_ms() >= expires_ms:
+            raise ApiError(400, f"Session {id[:64]} has expired.")
+        return session
+
+    async def chats(self, session: Resource) -> Sequence[Resource]:
+        """Those that are part of the conversation, in their order. Raises ApiError 400 where there are more than can be gone on with."""
+        since_ms = session.body.get(_SINCE)
+        span = Span() if since_ms is None else Span(from_ms=since_ms + 1)
+        listing = Listing(MAX_LISTED, order="oldest", created=span, equal={"session_id": session.id})
+        return await self._store.list("chat", session.org_id, listing)
+
+    # ---------------------------------------------------------------------------------- routes
+
+    async def _create(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        _require_known(body, _CREATE)
+        return json_response(await self._shown(await self.documents.create(asker.org_id, body)), 201)
+
+    async def _list(self, request: Request, asker: Asker) -> Response:
+        listing = listing_of(request, FILTERS)
+        sessions = await self.documents.list(asker.org_id, listing)
+        total = await self.documents.count(asker.org_id, listing)
+        return json_response(paginated([await self._shown(each) for each in sessions], total, listing))
+
+    async def _get(self, request: Request, asker: Asker) -> Response:
+        return json_response(await self._shown(await self.documents.get(asker.org_id, request.path_params["id"])))
+
+    async def _patch(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        _require_known(body, _UPDATE)
+        changes: dict[str, Any] = dict(body)
+        if "messages" in changes:
+            changes[_SINCE] = self._clock.wall_ms()
+        patched = await self.documents.patch(asker.org_id, request.path_params["id"], changes)
+        return json_response(await self._shown(patched))
+
+    async def _delete(self, request: Request, asker: Asker) -> Response:
+        """Its chats go with it."""
+        session = await self.documents.get(asker.org_id, request.path_params["id"])
+        shown = await self._shown(session)
+        listing = Listing(MAX_LISTED, equal={"session_id": session.id})
+        while chats := await self._store.list("chat", asker.org_id, listing):
+            for chat in chats:
+                await self._store.delete("chat", asker.org_id, chat.id)
+        await self.documents.delete(asker.org_id, session.id)
+        return json_response(shown)
+
+    async def _shown(self, session: Resource) -> dict[str, Any]:
+        chats = await self.chats(session)
+        said = [message for chat in chats for part in ("input", "output") for message in chat.body.get(part) or ()]
+        costs = [cost for chat in chats for cost in chat.body.get("costs") or () if cost.get("type") == "model"]
+        cost = sum(chat.body.get("cost") or 0 for chat in chats)
+        shown = self.documents.show(session)
+        shown["messages"] = [*(session.body.get("messages") or ()), *said]
+        shown["cost"] = cost
+        shown["costs"] = [*costs, {"type": "session", "cost": cost}]
+        return shown
+
+
+def _keeping(body: dict[str, Any]) -> dict[str, Any]:
+    """Every message in one shape, whatever shapes they came in."""
+    messages = body.get("messages")
+    if messages:
+        try:
+            body = {**body, "messages": written(read_messages(messages))}
+        except ConfigurationError as error:
+            raise ApiError(400, [f"{error.field} {error.problem}"]) from None
+    return {"status": "active", "expirationSeconds": EXPIRATION_S, **body}
+
+
+def _show(session: Resource) -> Mapping[str, Any]:
+    return {name: value for name, value in session.body.items() if not name.startswith("_")}
+
+
+def _require_known(body: Mapping[str, Any], fields: frozenset[str]) -> None:
+    unknown = [f"property {name} should not exist" for name in body if name not in fields and name not in OWN_FIELDS]
+    if unknown:
+        raise ApiError(400, unknown)
+
+
+async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
+    problems = []
+    if body.get("squad") or body.get("squadId"):
+        problems.append("squads cannot chat here: name one of their assistants with assistantId")
+    if body.get("assistant") is not None and body.get("assistantId") is not None:
+        problems.append("assistantId and assistant are mutually exclusive")
+    for name in ("assistant", "assistantOverrides", "customer", "phoneNumber"):
+        if body.get(name) is not None and not isinstance(body[name], dict):
+            problems.append(f"{name} must be an object")
+    for name in ("name", "assistantId", "customerId", "phoneNumberId"):
+        if body.get(name) is not None and not isinstance(body[name], str):
+            problems.append(f"{name} must be a string")
+    if len(body.get("name") or "") > MAX_NAME:
+        problems.append(f"name must be shorter than or equal to {MAX_NAME} characters")
+    if body.get("status", "active") not in _STATUSES:
+        problems.append(f"status must be one of the following values: {', '.join(_STATUSES)}")
+    seconds = body.get("expirationSeconds", EXPIRATION_S)
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+        problems.append("expirationSeconds must be a number")
+    elif not _SHORTEST_S <= seconds <= _LONGEST_S:
+        problems.append(f"expirationSeconds must be between {_SHORTEST_S} and {_LONGEST_S}")
+    if problems:
+        raise ApiError(400, problems)

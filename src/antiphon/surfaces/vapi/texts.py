@@ -1,0 +1,52 @@
+"""All routes for conversations in text, put together."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+
+from antiphon.calls.stores import CallStore, ResourceStore
+from antiphon.calls.sums import CallSums
+from antiphon.chat.agent import TextAgents
+from antiphon.clock import Clock
+from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.analytics import Analytics
+from antiphon.surfaces.vapi.chat_responses import ChatResponses
+from antiphon.surfaces.vapi.chats import Chats
+from antiphon.surfaces.vapi.conversations import Conversations
+from antiphon.surfaces.vapi.eval_runs import EvalRuns
+from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.sessions import Sessions
+from antiphon.surfaces.vapi.structured_runs import StructuredRuns
+
+
+class Texts:
+    """Chats, sessions, and what is read out of calls."""
+
+    def __init__(
+        self,
+        store: ResourceStore,
+        clock: Clock,
+        access: Access,
+        agents: TextAgents,
+        calls: CallStore,
+        sums: CallSums,
+        documents: Resources,
+    ) -> None:
+        sessions = Sessions(store, clock, access)
+        conversations = Conversations(store, clock, agents, sessions)
+        self._evals = EvalRuns(store, documents.evals, clock, agents, access)
+        self._parts = (
+            ChatResponses(conversations, access),
+            Chats(conversations, sessions, access),
+            sessions,
+            Analytics(sums, clock, access),
+            self._evals,
+            StructuredRuns(documents.structured_outputs, calls, clock, agents, access),
+        )
+
+    def routes(self) -> list[Route]:
+        return [route for part in self._parts for route in part.routes()]
+
+    async def close(self) -> None:
+        """Give up what runs in the background."""
+        await self._evals.close()
