@@ -18,6 +18,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    model_of,
 )
 from antiphon.providers.failover import Breakers, now_s
 from antiphon.vocabulary import AudioFormat, Encoding
@@ -37,7 +38,7 @@ class FailoverSpeechToText:
         self.targets = tuple(targets)
         self._breakers = breakers
         first = self.targets[0]
-        self.name = first.name
+        self.name, self.model = first.name, model_of(first)
         self.formats = first.formats
         self.partials = first.partials
         self.continuous = any(target.continuous for target in self.targets)
