@@ -22,25 +22,30 @@ from starlette.routing import Route
 from antiphon import __version__
 from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary
+from antiphon.calls.meter import Caps, CostMeter
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
+from antiphon.conversation.events import Event
 from antiphon.engine_metrics import EngineReader
 from antiphon.engines import EngineRoom, KnowsVoices, engine_behind, engines_behind
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.files import free_bytes, read_or_make, reason, unused_name
+from antiphon.known_assistants import KnownAssistants, caps_of
 from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers
+from antiphon.providers.prices import read_prices
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
+from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.timeline import Timelines
 from antiphon.surfaces.http.application import application
@@ -98,13 +103,16 @@ class Antiphon:
         self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
+        self.costs = CostMeter(
+            read_prices(settings.costs.prices_file), self._caps_of, self._feed, self._spent_today_usd
+        )
+        self.keys = ApiKeys(settings.data_dir / "keys.json")
+        self.api = self._api()
         self.manager = SessionManager(
-            self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
+            self.plane, self.clock, self._plan, self._observers(), settings.max_calls,
             Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
-        self.keys = ApiKeys(settings.data_dir / "keys.json")
-        self.api = self._api()
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
             self.keys,
@@ -194,6 +202,24 @@ class Antiphon:
             return None
         return Api(self.settings, self.clock, self.keys, self.library)
 
+    def _observers(self) -> list[SessionObserver]:
+        """Who watches all calls."""
+        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        if self.api is not None:
+            known = KnownAssistants(self.assistants, self.engines)
+            watching.append(self.api.work_after_calls(self.costs, known, self._token_secret(), self.losses).observer)
+        return watching
+
+    def _caps_of(self, call: CallStarted) -> Caps:
+        return caps_of(KnownAssistants(self.assistants, self.engines).spec(call.assistant), self.settings)
+
+    def _feed(self, call_id: str, event: Event) -> None:
+        if (session := self.manager.find(call_id)) is not None:
+            session.feed(event)
+
+    def _spent_today_usd(self) -> float:
+        return self.api.after.observer.spent_today_usd if self.api is not None and self.api.after is not None else 0.0
+
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
         if self.settings.realtime.enabled:
@@ -272,8 +298,9 @@ class Antiphon:
         name = call.assistant or self.settings.assistant
         assistant, engines = self.assistants.find(name)
         spec = assistant.spec
-        recording = self.settings.record_calls and spec.records
-        keep_log = self.settings.keep_event_logs
+        kept = not (self.settings.after_call.zero_retention or spec.compliance_plan.hipaa_enabled)
+        recording = self.settings.record_calls and spec.records and kept
+        keep_log = self.settings.keep_event_logs and kept
         # A call that comes back after its stream (a transfer returns) is the same call, and what is there of it stays.
         file_name = unused_name(self.calls_dir, call.call_id, (".wav", ".jsonl"))
         variables = dict(call.parameters)
