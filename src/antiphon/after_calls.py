@@ -82,7 +82,6 @@ class AfterCallWork:
         assistants: Assistants,
         secret: str,
         losses: Losses,
-        outbox: ReportOutbox | None = None,
         ended_reason: Callable[[str], str] = str,
     ) -> None:
         """``secret`` signs addresses of files."""
@@ -96,10 +95,10 @@ class AfterCallWork:
         links = FileLinks(secret, settings.base_url, clock, settings.after_call.file_links_hours * 3600)
         self.erasure = Erasure(files, calls, jobs, clock, database.forget)
         around = Surroundings(self._plan_of, self._outputs_of, links.addresses, ended_reason)
-        steps = AfterCall(
-            files, calls, jobs, clock, costs.prices, around, outbox or NoOutbox(), self.erasure.erase_content
-        ).steps()
-        worker = JobWorker(jobs, clock, steps, settings.after_call.lease_s)
+        self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)
+        self.waiting = jobs.waiting
+        """How much work there is."""
+        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s)
         self.observer = AfterCalls(
             jobs,
             files,
@@ -113,6 +112,10 @@ class AfterCallWork:
             calls.spent_since if settings.costs.max_usd_per_day else None,
         )
         self._files = CallFileRoutes(files, calls, links, access)
+
+    def report_to(self, outbox: ReportOutbox) -> None:
+        """Who delivers reports, from now on. Before: nobody."""
+        self._steps.outbox = outbox
 
     def start(self) -> None:
         """Once the database is open."""

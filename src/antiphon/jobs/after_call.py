@@ -85,7 +85,7 @@ class AfterCall:
         self._clock = clock
         self._prices = prices
         self._around = around
-        self._outbox = outbox
+        self.outbox = outbox
         self._erase_content = erase_content
 
     def steps(self) -> Mapping[JobKind, Sequence[Step]]:
@@ -158,18 +158,17 @@ class AfterCall:
         return Done({"uses": done.plain()["uses"]}, CallChange(body))
 
     async def cost(self, job: Job) -> Done:
-        if job.facts.get("zeroRetention"):
-            fields = dict(job.facts.get("cost") or {})
-        else:
-            logs = await asyncio.to_thread(self._files.logs, job.call_id)
+        """Out of the log; where none was kept, what the meter said when the call ended."""
+        fields = dict(job.facts.get("cost") or {})
+        kept = not job.facts.get("zeroRetention")
+        logs = await asyncio.to_thread(self._files.logs, job.call_id) if kept else []
+        if logs:
             fields = cost_fields(cost_from_log(logs, self._prices), self._prices, uses_of(job.results["analysis"]))
         return Done(None, CallChange(fields, {"cost_usd": fields.get("cost", 0.0)}))
 
     async def report(self, job: Job) -> Done:
         record = await self._record(job)
-        await self._outbox.put(
-            f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms())
-        )
+        await self.outbox.put(f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms()))
         if not job.facts.get("zeroRetention"):
             plan = await self._around.plan_of(record)
             if plan.keep_days:

@@ -131,9 +131,10 @@ class AfterCalls:
             "endedReason": self._ended_reason(reason),
             "assistant": call.assistant,
         }
+        if (cost := self._cost_of(call.call_id)) is not None:
+            facts["cost"] = cost_fields(cost, self._prices)
         if self._keeps_nothing(call):
-            cost = self._cost_of(call.call_id)
-            facts |= {"zeroRetention": True, "cost": {} if cost is None else cost_fields(cost, self._prices)}
+            facts["zeroRetention"] = True
         return facts
 
     # ---------------------------------------------------------------------------------- to the store

@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from tests.databases import sqlite_url
 
-from antiphon.audio.channels import RecordedSide
 from antiphon.audio.wav import WavWriter, is_being_written, read_wav
 from antiphon.calls.files import CallFiles
+from antiphon.calls.recorded_side import RecordedSide
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord
 from antiphon.clock import ManualClock
 from antiphon.storage.call_records import StoredCalls

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from antiphon.audio.channels import RecordedSide
 from antiphon.calls.files import CallFiles
+from antiphon.calls.recorded_side import RecordedSide
 from antiphon.calls.stores import CallStore
 from antiphon.errors import MalformedMessage
 from antiphon.surfaces.vapi.access import Access, AskedHandler, Asker

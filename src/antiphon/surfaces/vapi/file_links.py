@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from typing import Literal, get_args
 
-from antiphon.audio.channels import Side
 from antiphon.calls.artifact import Addresses
+from antiphon.calls.recorded_side import Side
 from antiphon.clock import Clock
 from antiphon.surfaces.vapi.dates import iso
 
