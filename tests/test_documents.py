@@ -45,8 +45,9 @@ def ticked(cell: str) -> list[str]:
 
 def asked_for() -> dict[str, str]:
     """Every direct dependency, by its normalised name."""
-    models = re.findall(r"^[^#\n].*$", (ROOT / "requirements-models.lock").read_text(encoding="utf-8"), re.MULTILINE)
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values(), models]
+    by_hand = [(ROOT / f"requirements-{what}.lock").read_text(encoding="utf-8") for what in ("models", "clients")]
+    pinned = [re.findall(r"^[^#\n].*$", text, re.MULTILINE) for text in by_hand]
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"].values(), *pinned]
     names = [re.match(r"[A-Za-z0-9._-]+", wanted)[0] for group in groups for wanted in group]  # type: ignore[index]
     return {name.lower(): name for name in names}
 

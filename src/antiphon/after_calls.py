@@ -28,6 +28,7 @@ from antiphon.storage.jobs import StoredJobs
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_files import CallFileRoutes
 from antiphon.surfaces.vapi.file_links import FileLinks
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.transports.base import CallStarted
 
 _NO_MODELS = frozenset({"workflow"})
@@ -80,11 +81,11 @@ class AfterCallWork:
         access: Access,
         costs: CostMeter,
         assistants: Assistants,
-        secret: str,
+        urls: SignedUrls,
         losses: Losses,
         ended_reason: Callable[[str], str] = str,
     ) -> None:
-        """``secret`` signs addresses of files."""
+        """``urls`` signs addresses of files."""
         self._settings = settings
         self._clock = clock
         self._calls = calls
@@ -92,7 +93,7 @@ class AfterCallWork:
         self._assistants = assistants
         files = CallFiles(settings.data_dir / "calls")
         jobs = StoredJobs(database)
-        links = FileLinks(secret, settings.base_url, clock, settings.after_call.file_links_hours * 3600)
+        links = FileLinks(urls, clock, round(settings.after_call.file_links_hours * 3600))
         self.erasure = Erasure(files, calls, jobs, clock, database.forget)
         around = Surroundings(self._plan_of, self._outputs_of, links.addresses, ended_reason)
         self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
@@ -10,14 +12,22 @@ from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.meter import CostMeter
 from antiphon.clock import Clock
 from antiphon.config import Settings
+from antiphon.files import read_or_make
 from antiphon.losses import Losses
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
+from antiphon.surfaces.sealed import Sealed
+from antiphon.surfaces.vapi import fields
+from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.surfaces.vapi.tokens import routes as token_routes
+from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 
 
 class Api:
@@ -27,29 +37,45 @@ class Api:
         """``library``: the assistants that are files. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
+        self.keys = keys
         self.library = library
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
         self.after: AfterCallWork | None = None
+        secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
+        self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
+        self.sealed = Sealed(settings.data_dir / SEALING_KEY)
+        self.documents = Resources(
+            self.resources,
+            clock,
+            library,
+            self.sealed,
+            self.urls,
+            settings.data_dir / "files",
+            strict=settings.api.strict,
+            max_file_bytes=settings.api.max_file_mib * 1024 * 1024,
+        )
         self.access = Access(
             keys,
             RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            clock,
             open_api=settings.open_api,
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
 
-    def work_after_calls(self, costs: CostMeter, assistants: Assistants, secret: str, losses: Losses) -> AfterCallWork:
+    def work_after_calls(self, costs: CostMeter, assistants: Assistants, losses: Losses) -> AfterCallWork:
         """To be asked for once, before ``routes`` and ``start``."""
         self.after = AfterCallWork(
-            self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants, secret,
+            self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants, self.urls,
             losses,
         )  # fmt: skip
         return self.after
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""
+        fields.load()
         await self.database.open()
         if self.after is not None:
             self.after.start()
@@ -62,7 +88,12 @@ class Api:
 
     def routes(self) -> list[Route]:
         """The REST API."""
-        return self.after.routes() if self.after is not None else []
+        after = self.after.routes() if self.after is not None else []
+        return [*self.documents.routes(self.access), *token_routes(self.keys, self.clock, self.access), *after]
+
+    def uploads(self) -> dict[str, int]:
+        """Paths that take more than other bodies, and how many bytes."""
+        return dict.fromkeys(file_routes.PATHS, self.documents.files.max_bytes + FRAMING_BYTES)
 
     def cors(self) -> Middleware:
         """Around all routes."""

@@ -123,7 +123,10 @@ class Antiphon:
             origins=settings.realtime.cors_origins,
         )
         self.connections = Connections(
-            HttpBounds(max_connections=settings.http.max_connections),
+            HttpBounds(
+                max_connections=settings.http.max_connections,
+                uploads=self.api.uploads() if self.api is not None else {},
+            ),
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
@@ -207,7 +210,7 @@ class Antiphon:
         watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
         if self.api is not None:
             known = KnownAssistants(self.assistants, self.engines)
-            watching.append(self.api.work_after_calls(self.costs, known, self._token_secret(), self.losses).observer)
+            watching.append(self.api.work_after_calls(self.costs, known, self.losses).observer)
         return watching
 
     def _caps_of(self, call: CallStarted) -> Caps:

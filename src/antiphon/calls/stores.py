@@ -37,7 +37,7 @@ class Listing:
     ids: Sequence[str] | None = None
 
 
-LINKS = ("assistant_id", "squad_id", "session_id", "phone_number_id", "number")
+LINKS = ("assistant_id", "squad_id", "session_id", "phone_number_id", "number", "purpose")
 """What a resource may point to, kept in columns of their own so that it can be searched by."""
 
 

@@ -22,6 +22,7 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_files import CallFileRoutes
 from antiphon.surfaces.vapi.file_links import FileLinks
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 PCM = AudioFormat(Encoding.PCM16, 8000)
@@ -66,8 +67,8 @@ async def test_a_recording_is_found_by_key_and_fetched_without_one(tmp_path: Pat
     calls, files = StoredCalls(database), CallFiles(tmp_path / "calls")
     keys = ApiKeys(tmp_path / "keys.json")
     _, key = keys.create("test", clock.wall_ms())
-    access = Access(keys, RateLimits(1000, clock.now_ms))
-    links = FileLinks("secret", "http://here", clock, 60)
+    access = Access(keys, RateLimits(1000, clock.now_ms), clock)
+    links = FileLinks(SignedUrls(b"secret", lambda: "http://here", clock), clock, 60)
     record(tmp_path / "calls" / "call-1.wav")
     (tmp_path / "calls" / "call-1.jsonl").write_text("{}\n")
     for name in ("call-1", "call-2"):

@@ -1,7 +1,8 @@
 """Who asks the REST API, and for which organisation: the one place where its keys are looked at.
 
 A *private key* may do everything in its organisation. A *public key* is for web pages: it reaches the few routes made for them
-(``Access.public``), from the origins and with the assistants it names.
+(``Access.public``), from the origins and with the assistants it names. A *token* is a JWT that a private key has signed, with the rights
+written in it (``signed_tokens``).
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from antiphon.calls.stores import DEFAULT_ORG
-from antiphon.errors import ConfigurationError, StoreUnavailable
-from antiphon.surfaces.http.bearer import MAX_KEY_CHARS, Handler, bearer_key
-from antiphon.surfaces.keys import ApiKeys, KeyRecord
+from antiphon.clock import Clock
+from antiphon.errors import AntiphonError, StoreUnavailable
+from antiphon.surfaces.http.bearer import Handler, bearer_key
+from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.signed_tokens import MAX_TOKEN_CHARS, looks_signed, signed_record
 
 INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
+_FOREIGN = "Web pages of this origin may not use this server."
 OPEN_KEY = "open"
 """``Asker.key_id`` of whoever needs none."""
 log = structlog.get_logger(__name__)
@@ -65,6 +69,7 @@ class Access:
         self,
         keys: ApiKeys,
         limits: RateLimits,
+        clock: Clock,
         *,
         open_api: bool = False,
         open_anywhere: bool = False,
@@ -74,6 +79,7 @@ class Access:
         ``open_anywhere``: nor elsewhere. ``origins``: of web pages that may use private keys."""
         self._keys = keys
         self._limits = limits
+        self._clock = clock
         self._open_api = open_api
         self._open_anywhere = open_anywhere
         self._origins = frozenset(origins) - ({"*"} if open_api else set())
@@ -106,25 +112,35 @@ class Access:
         return answer
 
     def _authenticate(self, headers: Mapping[str, str], *, public: bool) -> Asker:
-        key = bearer_key(headers)
-        record = self._record(key) if 0 < len(key) <= MAX_KEY_CHARS else None
-        if record is None and self._open_api:
+        asker = self._by_key(bearer_key(headers), headers)
+        if asker is None and self._open_api:
             if is_foreign(headers, self._origins):
-                raise ApiError(403, "Web pages of this origin may not use this server.")
+                raise ApiError(403, _FOREIGN)
             if self._open_anywhere or is_for_here(headers):
                 return Asker(DEFAULT_ORG)
-        if record is None:
+        if asker is None or (asker.public and not public):
             raise ApiError(401, INVALID_KEY)
-        if "*" not in self._origins and is_foreign(headers, self._origins):
-            raise ApiError(403, "Web pages of this origin may not use this server.")
-        return Asker(DEFAULT_ORG, record.id)
+        if not asker.public and "*" not in self._origins and is_foreign(headers, self._origins):
+            raise ApiError(403, _FOREIGN)
+        return asker
 
-    def _record(self, key: str) -> KeyRecord | None:
+    def _by_key(self, key: str, headers: Mapping[str, str]) -> Asker | None:
+        if not key or len(key) > MAX_TOKEN_CHARS:
+            return None
         try:
-            return self._keys.find(key)
-        except (ConfigurationError, OSError) as error:
+            if looks_signed(key):
+                record = signed_record(key, self._keys, self._clock.wall_ms())
+            else:
+                record = self._keys.find_any(key)
+        except (AntiphonError, OSError) as error:
             log.error("keys_unreadable", problem=type(error).__name__)
             raise ApiError(503, "The server cannot read its keys; nobody is let in.") from None
+        if record is None or record.kind == "private":
+            return None if record is None else Asker(record.org_id, record.id)
+        if record.origins and headers.get("origin") not in record.origins:
+            raise ApiError(403, "This key may not be used from this origin.")
+        assistants = frozenset(record.assistants) if record.assistants else None
+        return Asker(record.org_id, record.id, True, assistants, record.transient and assistants is None)
 
     def _require_rate(self, asker: Asker) -> None:
         if wait_s := self._limits.take(asker.key_id):

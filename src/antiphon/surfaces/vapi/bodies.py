@@ -11,8 +11,8 @@ from starlette.requests import Request
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.transports.http_body import read_body
 
-MAX_BODY_BYTES = 2 * 1024 * 1024
-"""An assistant with a prompt of a million characters still fits."""
+MAX_BODY_BYTES = 1024 * 1024
+"""What the door lets in of any body (``transports/http_bounds``)."""
 MAX_DEPTH = 100
 """Deeper than any document of the API. Answers hold what was sent, and orjson writes 254 levels."""
 _NUL = re.compile(rb"\\u0000")

@@ -20,7 +20,7 @@ from antiphon.calls.stores import CallStore
 from antiphon.errors import MalformedMessage
 from antiphon.surfaces.vapi.access import Access, AskedHandler, Asker
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.file_links import NAMES, FileKind, FileLinks
+from antiphon.surfaces.vapi.file_links import NAMES, FileKind, FileLinks, path_of
 
 _PIECE_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
@@ -39,8 +39,7 @@ class CallFileRoutes:
         found: list[Route] = []
         for kind, name in NAMES.items():
             found.append(Route(f"/call/{{id}}/{name}", self._access.private(self._redirect(kind)), methods=["GET"]))
-            ending = "jsonl" if kind == "log" else "wav"
-            found.append(Route(f"/files/calls/{{id}}/{name}.{ending}", self._signed(kind), methods=["GET"]))
+            found.append(Route(path_of("{id}", kind), self._signed(kind), methods=["GET"]))
         return found
 
     def _redirect(self, kind: FileKind) -> AskedHandler:
@@ -56,9 +55,9 @@ class CallFileRoutes:
 
     def _signed(self, kind: FileKind) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:
-            call_id, query = request.path_params["id"], request.query_params
+            call_id = request.path_params["id"]
             try:
-                if not self._links.opens(call_id, kind, query.get("expires", ""), query.get("signature", "")):
+                if not self._links.opens(call_id, kind, request.query_params):
                     raise ApiError(403, "This address is not valid any more, or never was.")
                 paths = self._paths(call_id, kind)
                 if not paths:

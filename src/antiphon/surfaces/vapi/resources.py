@@ -1,0 +1,95 @@
+"""All documents of the REST API, and their routes. Other parts of the server read an organisation's documents here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.routing import Route
+
+from antiphon.assistants.loader import AssistantLibrary
+from antiphon.calls.stores import ResourceStore
+from antiphon.clock import Clock
+from antiphon.surfaces.sealed import Sealed
+from antiphon.surfaces.vapi import assistants as assistant_routes
+from antiphon.surfaces.vapi import fields, kinds
+from antiphon.surfaces.vapi import files as file_routes
+from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.assistants import Assistants
+from antiphon.surfaces.vapi.crud import Crud, Warned
+from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.files import Files
+from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
+
+_IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
+
+
+class Resources:
+    """One ``Documents`` for each kind."""
+
+    def __init__(
+        self,
+        store: ResourceStore,
+        clock: Clock,
+        library: AssistantLibrary,
+        sealed: Sealed,
+        urls: SignedUrls,
+        folder: Path,
+        *,
+        strict: bool = False,
+        max_file_bytes: int = 32 * 1024 * 1024,
+    ) -> None:
+        """``folder``: where uploaded files are."""
+
+        def documents(kind: Kind) -> Documents:
+            return Documents(store, clock, kind)
+
+        def plain(name: str, form: str) -> Documents:
+            return documents(Kind(name, check=kinds.formed(form, strict=strict)))
+
+        self.assistants = Assistants(store, clock, library, strict=strict)
+        self.tools = documents(kinds.tools(store, strict=strict))
+        self.squads = documents(kinds.squads(store, strict=strict))
+        self.phone_numbers = documents(kinds.phone_numbers(store, sealed, strict=strict))
+        self.credentials = documents(kinds.credentials(sealed, strict=strict))
+        self.structured_outputs = plain("structured-output", "CreateStructuredOutputDTO")
+        self.evals = plain("eval", "CreateEvalDTO")
+        self.workflows = plain("workflow", "CreateWorkflowDTO")
+        self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
+        self.repeats = Repeats(clock.now_ms)
+
+    def routes(self, access: Access) -> list[Route]:
+        def by_tag(tag: str, ending: str) -> Warned:
+            return lambda body: fields.unknown_lines(kinds.form_of(tag, ending, body), kinds.without_sealed(body))
+
+        def by_form(form: str) -> Warned:
+            return lambda body: fields.unknown_lines(form, body)
+
+        of_numbers, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
+        number_paths = ("/phone-number", "/phone-numbers")
+        numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
+        pages = Crud(self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal={**_IDS, "search": "number"})
+        named = {"name": "name"}
+        made = [
+            *assistant_routes.routes(self.assistants, access, self.repeats),
+            *file_routes.routes(self.files, access, self.repeats),
+            Route("/v2/phone-number", access.private(pages.list), methods=["GET"]),
+        ]
+        cruds = [
+            numbers,
+            Crud(self.tools, ("/tool", "/tools"), warned=by_tag("type", "ToolDTO")),
+            Crud(self.squads, ("/squad", "/squads"), warned=of_squads),
+            Crud(self.credentials, ("/credential",)),
+            Crud(
+                self.structured_outputs,
+                ("/structured-output",),
+                shape="paginated",
+                equal=named,
+                warned=by_form("CreateStructuredOutputDTO"),
+            ),
+            Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
+            Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
+        ]
+        for crud in cruds:
+            made += crud.routes(access, self.repeats)
+        return made
