@@ -134,6 +134,8 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "api",
         "api_calls",
         "text_agents",
+        "after_calls",
+        "known_assistants",
         "engines",
         "engine_check",
         "engine_choice",

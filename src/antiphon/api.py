@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from antiphon.after_calls import AfterCallWork, Assistants
 from antiphon.api_calls import ApiCalls, Inside
 from antiphon.assistants.loader import AssistantLibrary
+from antiphon.calls.meter import CostMeter
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.files import read_or_make
+from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
@@ -25,6 +28,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
+from antiphon.surfaces.vapi.ended_reasons import in_words
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
@@ -32,6 +36,7 @@ from antiphon.surfaces.vapi.texts import Texts
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 from antiphon.text_agents import ServedTextAgents
+from antiphon.vocabulary import EndReason
 
 
 class Api:
@@ -54,6 +59,7 @@ class Api:
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
+        self.after: AfterCallWork | None = None
         secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
         self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
         self.sealed = Sealed(settings.data_dir / SEALING_KEY)
@@ -92,12 +98,22 @@ class Api:
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
         self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
+        if self.after is not None:
+            self._live.erase = self.after.erasure.erase
 
     @property
     def live(self) -> ApiCalls:
         """Calls, from being asked for to their last record. There are none before ``hold_calls``."""
         assert self._live is not None, "hold_calls comes first"
         return self._live
+
+    def work_after_calls(self, costs: CostMeter, assistants: Assistants, losses: Losses) -> AfterCallWork:
+        """To be asked for once, before ``routes`` and ``start``."""
+        self.after = AfterCallWork(
+            self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants, self.urls,
+            losses, lambda reason: in_words(EndReason(reason), ""),
+        )  # fmt: skip
+        return self.after
 
     async def start(self, dead: Sequence[str] = ()) -> None:
         """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
@@ -106,12 +122,16 @@ class Api:
         await self.database.open()
         if self._live is not None:
             await self._live.start(dead)
+        if self.after is not None:
+            self.after.start()
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
         if self._live is not None:
             await self._live.close()
         await self.texts.close()
+        if self.after is not None:
+            await self.after.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
@@ -122,6 +142,7 @@ class Api:
             *self.texts.routes(),
             *self.documents.routes(self.access),
             *token_routes(self.keys, self.clock, self.access),
+            *(self.after.routes() if self.after is not None else ()),
         ]
 
     def uploads(self) -> dict[str, int]:

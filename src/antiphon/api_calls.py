@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,13 +79,15 @@ class ApiCalls:
         self._inside = inside
         self._by_provider: dict[str, str] = {}
         """Calls that were dialled, by the carrier's id."""
+        self.erase: Callable[[str, str], Awaitable[object]] | None = None
+        """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
         self.telephone: CallControl | None = None
         """The carrier that dials; set by the composition root where there is one."""
         self.writer = RecordWriter(calls, inside.losses)
         self.planner = CallPlanner(
             calls, resources, self._file, inside.engines, inside.manager,
             MemoryLimits(settings.api.concurrent_calls or settings.max_calls), self.writer, clock, in_words,
-            Rules(settings.api.call_waits_s * 1000, socket.gethostname()[:255]),
+            Rules(settings.api.call_waits_s * 1000, socket.gethostname()[:255], settings.after_call.zero_retention),
         )  # fmt: skip
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.directory = MemoryDirectory(inside.manager.find)
@@ -119,7 +121,7 @@ class ApiCalls:
                 expires_ms=self._settings.api.call_waits_s * 1000,
                 phone_number=self._phone_number,
                 dial=self._dial if self.telephone is not None else None,
-                erase=self._erase,
+                erase=self._erase if self.erase is not None else None,
             )
         )
 
@@ -148,14 +150,8 @@ class ApiCalls:
         return {**found.body, "id": found.id} if found is not None else None
 
     async def _erase(self, record: CallRecord) -> None:
-        """The recordings and event logs of a call. Raises OSError."""
-        folder = self._settings.data_dir / "calls"
-
-        def unlink() -> None:
-            for path in folder.glob(f"{record.id}*"):
-                path.unlink(missing_ok=True)
-
-        await asyncio.to_thread(unlink)
+        assert self.erase is not None
+        await self.erase(record.org_id, record.id)
 
     # ---------------------------------------------------------------------------------- the telephone
 

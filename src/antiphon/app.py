@@ -23,26 +23,31 @@ from antiphon import __version__
 from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary, LoadedAssistant
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.meter import Caps, CostMeter
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.webhook import CallStatusChanged
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
+from antiphon.conversation.events import Event
 from antiphon.engine_metrics import EngineReader
 from antiphon.engines import EngineRoom, KnowsVoices, engine_behind, engines_behind
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.files import free_bytes, read_or_make, reason, unused_name
+from antiphon.known_assistants import KnownAssistants, caps_of
 from antiphon.losses import Losses
 from antiphon.media.beat import BEAT_MS
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers
+from antiphon.providers.prices import read_prices
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
+from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
@@ -98,18 +103,24 @@ class Antiphon:
         self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs())
         self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
         self.assistants = ServedAssistants(self.library, self.engines)
+        self.known = KnownAssistants(self.assistants, self.engines, self._planned_spec)
         vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
         self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
         self.metrics = CallMetrics(self.timelines.find)
-        self.manager = SessionManager(
-            self.plane, self.clock, self._plan, [self.timelines, self.metrics], settings.max_calls,
-            Admission(self._admission_limits()), self._load, self.losses,
-        )  # fmt: skip
-        self._effort: ThreadEffort | None = None
+        self.costs = CostMeter(
+            read_prices(settings.costs.prices_file), self._caps_of, self._feed, self._spent_today_usd
+        )
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.watch = SocketWatch(self.clock)
         self.api = self._api()
+        self.manager = SessionManager(
+            self.plane, self.clock, self._plan, self._observers(), settings.max_calls,
+            Admission(self._admission_limits()), self._load, self.losses,
+        )  # fmt: skip
+        if self.api is not None:
+            self._hold_calls(self.api)
+        self._effort: ThreadEffort | None = None
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
             self.keys,
@@ -204,12 +215,33 @@ class Antiphon:
                 raise
             log.info("api_not_installed", missing=error.name, install="antiphon[api]")
             return None
+        return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines)
+
+    def _hold_calls(self, api: Api) -> None:
         from antiphon.api_calls import Inside
 
-        inside = Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret)
-        api = Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines)
-        api.hold_calls(inside)
-        return api
+        api.hold_calls(Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret))
+
+    def _observers(self) -> list[SessionObserver]:
+        """Who watches all calls."""
+        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        if self.api is not None:
+            watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
+        return watching
+
+    def _planned_spec(self, call_id: str) -> AssistantSpec | None:
+        planned = self.api.live.planner.known(call_id) if self.api is not None else None
+        return planned.assistant.spec if planned is not None else None
+
+    def _caps_of(self, call: CallStarted) -> Caps:
+        return caps_of(self.known.of_call(call), self.settings)
+
+    def _feed(self, call_id: str, event: Event) -> None:
+        if (session := self.manager.find(call_id)) is not None:
+            session.feed(event)
+
+    def _spent_today_usd(self) -> float:
+        return self.api.after.observer.spent_today_usd if self.api is not None and self.api.after is not None else 0.0
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -290,8 +322,7 @@ class Antiphon:
 
     def _spec_of(self, session: Session) -> AssistantSpec:
         """The assistant that leads a live call. Raises ConfigurationError."""
-        planned = self.api.live.planner.known(session.call.call_id) if self.api is not None else None
-        return planned.assistant.spec if planned is not None else self.assistants.load(session.plan.assistant)
+        return self._planned_spec(session.call.call_id) or self.assistants.load(session.plan.assistant)
 
     def _plan(self, call: CallStarted) -> SessionPlan:
         planned = self.api.live.planner.take(call.call_id) if self.api is not None else None
@@ -302,8 +333,9 @@ class Antiphon:
         else:
             assistant, engines = self.assistants.find(name)
         spec = assistant.spec
-        recording = self.settings.record_calls and spec.records
-        keep_log = self.settings.keep_event_logs
+        kept = not (self.settings.after_call.zero_retention or spec.compliance_plan.hipaa_enabled)
+        recording = self.settings.record_calls and spec.records and kept
+        keep_log = self.settings.keep_event_logs and kept
         # A call that comes back after its stream (a transfer returns) is the same call, and what is there of it stays.
         file_name = unused_name(self.calls_dir, call.call_id, (".wav", ".jsonl"))
         variables = dict(call.parameters)

@@ -152,6 +152,31 @@ class Api(BaseModel, extra="forbid"):
     ``{"provider": "openai", "model": "gpt-4.1-mini"}``. Empty: such work is refused, or skipped with that reason."""
 
 
+class Costs(BaseModel, extra="forbid"):
+    """What calls cost, and may cost, in US dollars."""
+
+    prices_file: Path | None = None
+    """Prices that win over ours: a TOML file like ``antiphon/providers/prices.toml``."""
+    max_usd_per_call: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """A call that costs so much is ended, with a goodbye. 0: no cap."""
+    max_usd_per_day: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """Of all calls together since midnight UTC: when it is reached, live calls are ended, and new ones at once. 0: no cap."""
+
+
+class AfterCall(BaseModel, extra="forbid"):
+    """Work after calls, and how long what was said is kept. Needs the extra ``api``."""
+
+    retention_days: Annotated[float, Field(ge=0, le=36_500)] = 0.0
+    """Recording, event log, transcript and analysis of a call are erased after so long. 0: never. An assistant's
+    ``artifactPlan.retentionDays`` wins. Counted from the call's end when its report is made."""
+    zero_retention: bool = False
+    """Nothing of what is said is written to the data folder. An assistant's ``compliancePlan.hipaaEnabled`` does it for its own calls."""
+    file_links_hours: Annotated[float, Field(gt=0, le=8760)] = 168.0
+    """So long the addresses of recordings and logs open without a key."""
+    lease_s: Annotated[float, Field(ge=0.5, le=600)] = 15.0
+    """The work of a process that died is taken over after so long."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -257,6 +282,8 @@ class Settings(BaseSettings):
     overload: Overload = Overload()
     http: Http = Http()
     api: Api = Api()
+    costs: Costs = Costs()
+    after_call: AfterCall = AfterCall()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""

@@ -141,6 +141,8 @@ class Usage:
     audio_ms: int = 0
     cached_tokens: int = 0
     """Those of the ``input_tokens`` that came from the vendor's cache of the prompt's beginning."""
+    model: str = ""
+    """Which of the vendor's models it was, where that is known: prices differ."""
 
 
 class EndReason(StrEnum):
@@ -152,6 +154,8 @@ class EndReason(StrEnum):
     TRANSFERRED = "assistant-forwarded-call"
     SILENCE_TIMED_OUT = "silence-timed-out"
     EXCEEDED_MAX_DURATION = "exceeded-max-duration"
+    EXCEEDED_COST_LIMIT = "exceeded-cost-limit"
+    """A cap on what calls may cost (of this one, or of a day) was reached."""
     NO_CUSTOMER_AUDIO = "assistant-did-not-receive-customer-audio"
     VOICEMAIL = "voicemail"
     TRANSPORT_LOST = "transport-lost"

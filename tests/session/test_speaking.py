@@ -86,7 +86,7 @@ class Rig:
         self.failures: list[tuple[str, str]] = []
         self.speaking = Speaking(
             FailoverVoice(voices, Breakers(), lambda *failed: self.failures.append(failed)), "ann", 1.5, TELEPHONE, self.mouth,
-            self.clock, self.fed.append, self._spawn, lambda *spoken: self.characters.append(spoken),
+            self.clock, self.fed.append, self._spawn, lambda name, usage: self.characters.append((name, usage.characters)),
         )  # fmt: skip
 
     def _sounds(self, audio: bytes, starts_ms: int) -> None:

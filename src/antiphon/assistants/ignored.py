@@ -20,6 +20,14 @@ IGNORED: Mapping[str, str] = {
     "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
     "server": "no events are sent to an application's webhook",
     "serverUrl": "no events are sent to an application's webhook",
+    "analysisPlan.structuredDataMultiPlan": "structuredDataPlan and structured outputs are made",
+    "analysisPlan.summaryPrompt": "write analysisPlan.summaryPlan.messages",
+    "analysisPlan.structuredDataPrompt": "write analysisPlan.structuredDataPlan.messages",
+    "analysisPlan.successEvaluationPrompt": "write analysisPlan.successEvaluationPlan.messages",
+    "artifactPlan.videoRecordingEnabled": "there is no video",
+    "artifactPlan.pcapEnabled": "packets are not kept",
+    "artifactPlan.recordingFormat": "recordings are WAV",
+    "artifactPlan.recordingUseCustomStorageEnabled": "recordings are kept in data_dir",
     "metadata": "nothing is sent that it could go with",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""

@@ -220,8 +220,34 @@ VoicemailDetection = Annotated[
 ]
 
 
+class TranscriptPlan(WireModel):
+    enabled: bool = True
+    assistant_name: str = Field(default="", max_length=80)
+    user_name: str = Field(default="", max_length=80)
+
+
 class ArtifactPlan(WireModel):
+    """What is left of a call."""
+
     recording_enabled: bool | None = None
+    transcript_plan: TranscriptPlan = Field(default_factory=TranscriptPlan)
+    structured_output_ids: tuple[str, ...] = Field(default=(), max_length=50)
+    retention_days: float | None = Field(default=None, ge=0, le=36_500)
+    """Ours: what was said is erased after so long; 0: never. The setting ``after_call.retention_days`` where it is not given."""
+
+
+class CompliancePlan(WireModel):
+    hipaa_enabled: bool | None = None
+    """Nothing of what is said is written down: no recording, no event log, no transcript."""
+
+
+class CostPlan(WireModel):
+    """Ours: what a call may cost."""
+
+    max_usd_per_call: float | None = Field(default=None, gt=0, le=10_000)
+    """Below the setting ``costs.max_usd_per_call``, where there is one: the lower one counts."""
+    message: Message1000 | None = None
+    """Said before the call ends for it."""
 
 
 class AssistantSpec(WireModel):
@@ -245,6 +271,10 @@ class AssistantSpec(WireModel):
     voicemail_detection: VoicemailDetection | None = None
     voicemail_message: Message1000 | None = None
     artifact_plan: ArtifactPlan = Field(default_factory=ArtifactPlan)
+    analysis_plan: dict[str, Any] = Field(default_factory=dict)
+    """What a model is asked about the call when it is over: read by ``jobs.analysis``."""
+    compliance_plan: CompliancePlan = Field(default_factory=CompliancePlan)
+    cost_plan: CostPlan = Field(default_factory=CostPlan)
     server: ServerSpec | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)

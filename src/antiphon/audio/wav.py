@@ -5,8 +5,10 @@ The only part of this room that touches files. All of it blocks: call it from a 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -69,7 +71,7 @@ class WavWriter:
         self._channels = channels
         self._frame_bytes = audio.bytes_per_sample * channels
         self._block_bytes = audio.bytes_for_ms(_BLOCK_MS) * channels
-        self._header_bytes = len(_header(audio, channels, 0))
+        self._header_bytes = len(header(audio, channels, 0))
         self._max_data_bytes = min(max_bytes, MAX_WAV_BYTES) - self._header_bytes
         self._data_bytes = 0  # in the file
         self._missing_bytes = 0
@@ -177,6 +179,8 @@ class WavWriter:
         """Make the file and its header, if that has not been done."""
         if self._descriptor is None:
             self._descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with suppress(OSError):  # where a file system has no locks, nobody is told that it is being written
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if not self._header_is_right:
             self._write_header()
 
@@ -200,7 +204,7 @@ class WavWriter:
 
     def _write_header(self) -> None:
         self._header_is_right = False
-        self._write_at(0, _header(self._audio, self._channels, self._data_bytes))
+        self._write_at(0, header(self._audio, self._channels, self._data_bytes))
         self._header_is_right = True
 
     def _write_at(self, offset: int, data: bytes) -> None:
@@ -216,10 +220,55 @@ def write_wav(path: Path, samples: NDArray[np.int16], rate_hz: int) -> None:
     """A whole PCM16 file, replacing what is there. ``samples`` has shape (n,) or (n, channels). Raises OSError, WavTooLarge."""
     channels = 1 if samples.ndim == 1 else samples.shape[1]
     data = codec.encode(samples, Encoding.PCM16)
-    header = _header(AudioFormat(Encoding.PCM16, rate_hz), channels, len(data))
-    if len(header) + len(data) > MAX_WAV_BYTES:
+    head = header(AudioFormat(Encoding.PCM16, rate_hz), channels, len(data))
+    if len(head) + len(data) > MAX_WAV_BYTES:
         raise WavTooLarge("WAV files end at 4 GiB")
-    path.write_bytes(header + data)
+    path.write_bytes(head + data)
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a ``WavWriter`` of a living process has the file open. Raises OSError."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
+
+
+class WavPlan(NamedTuple):
+    """Where the samples of a WAV file are."""
+
+    audio: AudioFormat
+    channels: int
+    offset: int
+    """Of the first sample, in bytes."""
+    size: int
+    """Of all samples, in bytes; whole frames."""
+
+    @property
+    def frame_bytes(self) -> int:
+        return self.audio.bytes_per_sample * self.channels
+
+
+def wav_plan(path: Path) -> WavPlan:
+    """Without reading its samples. Raises as ``read_wav``."""
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+            raise MalformedMessage("wav_header", "not a RIFF/WAVE file")
+        layout: _Layout | None = None
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data" and layout is not None:
+                there = os.fstat(file.fileno()).st_size - file.tell()
+                plan = WavPlan(layout.audio, layout.channels, file.tell(), 0)
+                return plan._replace(size=min(size, there) // plan.frame_bytes * plan.frame_bytes)
+            if name == b"fmt ":
+                layout = _read_layout(file.read(size + size % 2))
+            else:
+                file.seek(size + size % 2, os.SEEK_CUR)
+    raise MalformedMessage("wav_header", "no audio in the file")
 
 
 def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
@@ -270,7 +319,7 @@ def _read_frames(body: bytes, layout: _Layout) -> NDArray[np.int16]:
     return codec.decode(body[:whole], layout.audio.encoding).reshape(-1, layout.channels)
 
 
-def _header(audio: AudioFormat, channels: int, data_bytes: int) -> bytes:
+def header(audio: AudioFormat, channels: int, data_bytes: int) -> bytes:
     """Everything before the samples. Encodings other than PCM need the long format chunk and a fact chunk (samples per channel)."""
     width = audio.bytes_per_sample
     frame_bytes = width * channels

@@ -63,6 +63,8 @@ class Rules:
     """So long a planned call waits for its media."""
     node: str = ""
     """The name of this process in records."""
+    zero_retention: bool = False
+    """Whether nothing that is said may be written down, whatever the assistant."""
 
 
 Watch = Callable[[PlannedCall], Iterable[SessionObserver]]
@@ -202,7 +204,10 @@ class CallPlanner:
         self, record: CallRecord, assistant: Assistant, engines: Engines, expires_ms: int
     ) -> PlannedCall:
         planned = PlannedCall(record, assistant, engines, self._clock.now_ms() + expires_ms)
-        recorder = CallRecorder(planned, self._writer, self._clock, self._words_for, self._over)
+        keeps_words = not (self._rules.zero_retention or assistant.spec.compliance_plan.hipaa_enabled)
+        recorder = CallRecorder(
+            planned, self._writer, self._clock, self._words_for, self._over, keeps_words=keeps_words
+        )
         further = [observer for watch in self.watches for observer in watch(planned)]
         planned.observers = (*planned.observers, recorder, *further)
         self._planned[record.id] = planned

@@ -29,14 +29,19 @@ class CallRecorder:
         clock: Clock,
         words_for: ReasonInWords,
         on_ended: Callable[[str], None],
+        *,
+        keeps_words: bool = True,
     ) -> None:
-        """``on_ended`` is told the call's id once its end is on the way to the database."""
+        """``keeps_words``: whether what was said may be written down.
+
+        ``on_ended`` is told the call's id once its end is on the way to the database."""
         self._record = planned.record
         self._messages = planned.assistant.messages
         self._writer = writer
         self._clock = clock
         self._words_for = words_for
         self._on_ended = on_ended
+        self._keeps_words = keeps_words
         self._wall_offset_ms = clock.wall_ms() - clock.now_ms()
         self._history: CallHistory | None = None
         self._usage: dict[str, dict[str, int]] = {}
@@ -69,9 +74,13 @@ class CallRecorder:
         wall_ms = now_ms + self._wall_offset_ms
         words = self._words_for(reason, self._record.type)
         self._writer.change(
-            call_id, wall_ms, {**self.said(), "endReason": str(reason)}, status="ended", ended_wall_ms=wall_ms, ended_reason=words
+            call_id, wall_ms, {**self._kept(), "endReason": str(reason)}, status="ended", ended_wall_ms=wall_ms, ended_reason=words
         )  # fmt: skip
         self._on_ended(call_id)
+
+    def _kept(self) -> Mapping[str, Any]:
+        said = self.said()
+        return said if self._keeps_words else {**said, "history": []}
 
     def said(self) -> Mapping[str, Any]:
         """What the record's body says of the call so far: ``history`` (see ``history``), ``usage`` (provider: amounts, by the names of

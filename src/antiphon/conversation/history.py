@@ -26,6 +26,16 @@ class _Entry:
         return bool(place.id) and self.message.id == place.id
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A message and where it came from: a caller's turn, or a step of a reply; 0 for neither."""
+
+    message: Message
+    turn: int = 0
+    reply: int = 0
+    step: int = 0
+
+
 class History:
     """Grows by whole messages; past ones change only in the ways named here."""
 
@@ -39,6 +49,10 @@ class History:
     def messages(self) -> tuple[Message, ...]:
         """A snapshot."""
         return tuple(entry.message for entry in self._entries)
+
+    def placed(self) -> tuple[Placed, ...]:
+        """As ``messages``, each with its place."""
+        return tuple(Placed(entry.message, entry.turn, entry.reply, entry.step) for entry in self._entries)
 
     def add(self, message: Message, *, turn: int = 0, reply: int = 0, step: int = 0) -> None:
         self.revision += 1

@@ -14,6 +14,7 @@ from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
 from antiphon.conversation.caller_side import CallerSide
+from antiphon.conversation.history import Placed
 from antiphon.conversation.keypad import KeypadInput
 from antiphon.conversation.policy import Policy
 from antiphon.conversation.reply import Reply
@@ -119,6 +120,10 @@ class Conversation:
     def history(self) -> tuple[Message, ...]:
         """The messages as the model would be shown them now."""
         return self._s.history.messages()
+
+    def placed_history(self) -> tuple[Placed, ...]:
+        """The same, each with the turn or the reply it came from."""
+        return self._s.history.placed()
 
     @property
     def _quiet(self) -> bool:

@@ -30,6 +30,16 @@ class Lifecycle(Protocol):
         ...
 
 
+def model_of(engine: object) -> str:
+    """Which of its vendor's models an engine was made for (its attribute ``model``, or that of the engine ``behind`` it); empty where
+    there is one only."""
+    while engine is not None:
+        if model := getattr(engine, "model", ""):
+            return str(model)
+        engine = getattr(engine, "behind", None)
+    return ""
+
+
 # ---------------------------------------------------------------------------------------------- voice activity
 
 

@@ -25,6 +25,7 @@ from antiphon.providers.base import (
     UsageDelta,
     VoiceRequest,
     VoiceStream,
+    model_of,
 )
 from antiphon.providers.failover_stream import FailoverStream
 from antiphon.providers.one_shot import open_voice
@@ -248,6 +249,7 @@ class FailoverVoice(_Failover):
     def __init__(self, targets: Sequence[TextToSpeech], breakers: Breakers, on_failure: OnFailure) -> None:
         super().__init__(targets, breakers, on_failure)
         self.formats = self.targets[0].formats
+        self.model = model_of(self.targets[0])
 
     @property
     def stall_s(self) -> float:
@@ -264,7 +266,7 @@ class FailoverVoice(_Failover):
         return self._breakers.in_order(self.targets)
 
     def answered(self, voice: TextToSpeech) -> None:
-        self.name = voice.name
+        self.name, self.model = voice.name, model_of(voice)
         self._breakers.of(voice).succeeded()
 
     def failed(self, voice: TextToSpeech, problem: Exception) -> None:

@@ -18,6 +18,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    model_of,
     partials_of,
     punctuation_of,
 )
@@ -39,7 +40,7 @@ class FailoverSpeechToText:
         self.targets = tuple(targets)
         self._breakers = breakers
         first = self.targets[0]
-        self.name = first.name
+        self.name, self.model = first.name, model_of(first)
         self.formats = first.formats
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)

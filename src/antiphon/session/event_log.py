@@ -2,7 +2,8 @@
 
 One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event,
 actions]``: an event is ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their
-number and a checksum are kept: they follow from the rest. The last line is ``{"ended": reason}``; a log without it belongs to a
+number and a checksum are kept: they follow from the rest. ``{"used": [now_ms, provider, usage]}`` between them tells what a provider was
+asked for: nothing follows from it, a replay passes over it. The last line is ``{"ended": reason}``; a log without it belongs to a
 process that died, or to a live call: whoever writes a log holds a lock on it, which the system lets go of when the process dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
@@ -29,7 +30,7 @@ from antiphon.conversation.policy import Policy
 from antiphon.errors import MalformedMessage
 from antiphon.files import private_folder
 from antiphon.session.message_checksums import MessageChecksums
-from antiphon.vocabulary import Message, ToolSpec
+from antiphon.vocabulary import Message, ToolSpec, Usage
 
 VERSION = 1
 _TAIL_BYTES = 200
@@ -63,7 +64,7 @@ class LogHeader:
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...]
     carrier: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Ids by which the carrier knows the call."""
+    """Ids by which the carrier knows the call, who called whom, and in which direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,13 @@ class LogEntry:
     event: Event | None
     actions: list[Any]
     """As written: ``[name, fields]``."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageEntry:
+    now_ms: int
+    provider: str
+    usage: Usage
 
 
 def plain_action(action: Action, checksums: MessageChecksums | None = None) -> list[Any]:
@@ -129,6 +137,13 @@ class EventLogWriter:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return self._file
 
+    def note_usage(self, now_ms: int, provider: str, usage: Usage) -> None:
+        """As ``append``. Nothing is kept of it where the log has broken off."""
+        if self._lost or len(self._lines) >= self._MAX_LINES:
+            return
+        used = {name: value for name, value in _shallow(usage).items() if value}
+        self._lines.append(encode({"used": [now_ms, provider, used]}))
+
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
         if self._lost or len(self._lines) >= self._MAX_LINES:
@@ -182,6 +197,7 @@ class EventLog:
     torn: bool
     lost: int = 0
     """Inputs after the last entry that could not be written."""
+    used: tuple[UsageEntry, ...] = ()
 
 
 def read_event_log(path: Path) -> EventLog:
@@ -194,16 +210,21 @@ def read_event_log(path: Path) -> EventLog:
     entries: list[LogEntry] = []
     ended: str | None = None
     lost = 0
+    used: list[UsageEntry] = []
     for number, line in enumerate(lines[1:], start=2):
         try:
             document = decode(line)
+            if isinstance(document, dict) and "used" in document:
+                now_ms, provider, usage = document["used"]
+                used.append(UsageEntry(int(now_ms), str(provider), Usage(**usage)))
+                continue
             if isinstance(document, dict):
                 ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
             entries.append(_read_entry(document))
         except _UNREADABLE as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
-    return EventLog(header, entries, ended, torn, lost)
+    return EventLog(header, entries, ended, torn, lost, tuple(used))
 
 
 def _read_entry(document: Any) -> LogEntry:

@@ -22,8 +22,9 @@ from antiphon.providers.base import (
     TranscriptionEvent,
     TranscriptionFailed,
     TurnSignal,
+    model_of,
 )
-from antiphon.vocabulary import AudioFormat, Encoding
+from antiphon.vocabulary import AudioFormat, Encoding, Usage
 
 TRANSCRIPTION_FAILED = "transcription_failed"
 """The label failures of a recogniser are counted under."""
@@ -42,12 +43,17 @@ class Listening:
         preroll_ms: int,
         feed: Callable[[Event], object],
         on_failure: Callable[[str, str], None] = lambda provider, problem: None,
+        on_usage: Callable[[str, Usage], None] = lambda provider, usage: None,
     ) -> None:
         """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. ``on_failure`` is told which recogniser failed on an
-        utterance, and why. Raises ProviderError when the recogniser cannot be opened."""
+        utterance, and why; ``on_usage`` how much audio it was
+        given. Raises ProviderError when the recogniser cannot be opened."""
         self._feed = feed
         self._on_failure = on_failure
-        self._name = stt.name
+        self._on_usage = on_usage
+        self._unbilled_bytes = 0
+        """Given to the recogniser, and not told yet."""
+        self._name, self._model = stt.name, model_of(stt)
         self._continuous = stt.continuous
         self._format = _format_for(stt, audio)
         self._convert = None if self._format == audio else converter(audio, self._format)
@@ -97,6 +103,7 @@ class Listening:
 
     def _push(self, audio: bytes) -> None:
         self._pushed = self._line.end
+        self._unbilled_bytes += len(audio)
         self._stt.push(audio if self._convert is None else self._convert(audio))
 
     @property
@@ -124,6 +131,13 @@ class Listening:
             self._note_wants()
             self._finished = self.utterance
             self._stt.finish(self.utterance)
+            self._tell_usage()
+
+    def _tell_usage(self) -> None:
+        audio_ms = int(self._audio.ms_of(self._unbilled_bytes))
+        if audio_ms:
+            self._unbilled_bytes = 0
+            self._on_usage(self._name, Usage(audio_ms=audio_ms, model=self._model))
 
     def expect(self, answers: ExpectedAnswers) -> None:
         self._answers, self._heard = answers, ""
@@ -136,17 +150,20 @@ class Listening:
         convert = None if kind == self._audio else converter(self._audio, kind)
         stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
         self._stt.close()
+        self._tell_usage()
         self._finished = 0
         if self._open:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
-        self._name = stt.name
+        self._name, self._model = stt.name, model_of(stt)
         self._note_wants()
 
     def close(self) -> None:
         """Nothing is heard any more. The recogniser, which knows us, is let go."""
         self._stt.close()
+        self._tell_usage()
+        self._on_usage = lambda provider, usage: None
         self._finished = 0
         self._stt = _Deaf()
 

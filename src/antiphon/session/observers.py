@@ -75,9 +75,6 @@ class CallObservers:
         if self._surface is not None:
             self._surface.used(self._call.call_id, provider, usage)
 
-    def spoke(self, provider: str, characters: int) -> None:
-        self.used(provider, Usage(characters=characters))
-
     def provider_failed(self, provider: str, code: str) -> None:
         self._tell(self._observers, lambda observer: observer.provider_failed(self._call.call_id, provider, code))
         if self._surface is not None:

@@ -33,6 +33,7 @@ from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.session.turn_audio import TurnLine
+from antiphon.session.usage import CallUsage
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
@@ -77,6 +78,7 @@ class Session:
         self._on_closed = on_closed
         self._losses = losses or Losses(clock.now_ms)
         self._watched = CallObservers(call, observers, plan.surface, self._losses)
+        self._usage = CallUsage(clock, self._watched)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -100,6 +102,7 @@ class Session:
             plan.hearing.preroll_ms,
             self._pump.feed,
             partial(_transcription_failed, self._losses, call.call_id, self._watched.provider_failed),
+            self._usage.note,
         )
         try:
             self.port = plane.open(
@@ -119,15 +122,15 @@ class Session:
         """``CallSink.audio``: straight to the port, which after its end hears nothing."""
         self._thinking = Thinking(
             engines.model(self._watched.provider_failed), tools, context, engines.model_options, self._pump.feed,
-            self._listening.expect, self._tasks.spawn, self._watched.used,
+            self._listening.expect, self._tasks.spawn, self._usage.note,
         )  # fmt: skip
         self._speaking = Speaking(
             engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, call.format_out, self.port.mouth,
-            clock, self._pump.feed, self._tasks.spawn, self._watched.spoke,
+            clock, self._pump.feed, self._tasks.spawn, self._usage.note,
         )  # fmt: skip
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
         self._event_log_is_broken = False
-        self._event_log = self._open_event_log(tools)
+        self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()
 
     def start(self) -> None:
@@ -387,7 +390,7 @@ class Session:
         self._watched.call_ended(self._clock.now_ms(), self.end_reason)
 
     def _close_event_log(self) -> None:
-        event_log, self._event_log = self._event_log, None
+        event_log, self._event_log, self._usage.event_log = self._event_log, None, None
         if event_log is not None and self.end_reason is not None:
             try:
                 event_log.close(self.end_reason)
@@ -428,7 +431,7 @@ class Session:
             return None
         header = LogHeader(
             self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.conversation.policy,
-            self.plan.messages, tuple(tools), {"provider": self.call.provider, "provider_call_id": self.call.provider_call_id},
+            self.plan.messages, tuple(tools), _known_to_carrier(self.call),
         )  # fmt: skip
         try:
             return EventLogWriter(self.plan.event_log, header)
@@ -446,6 +449,16 @@ class Session:
         log.error("session_fault", call_id=self.call.call_id, exc_info=fault)
         if self.end_reason is None:
             self._end(do.EndCall(EndReason.SERVER_DIED))
+
+
+def _known_to_carrier(call: CallStarted) -> dict[str, str]:
+    return {
+        "provider": call.provider,
+        "provider_call_id": call.provider_call_id,
+        "caller": call.caller,
+        "called": call.called,
+        "direction": call.direction,
+    }
 
 
 def _transcription_failed(

@@ -11,9 +11,9 @@ from antiphon.clock import Clock
 from antiphon.conversation import events as ev
 from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth
-from antiphon.providers.base import TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream
+from antiphon.providers.base import TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream, model_of
 from antiphon.providers.one_shot import chunks_of, open_voice
-from antiphon.vocabulary import AudioFormat, WordTiming
+from antiphon.vocabulary import AudioFormat, Usage, WordTiming
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Speaking:
         clock: Clock,
         feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
-        on_characters: Callable[[str, int], None],
+        on_usage: Callable[[str, Usage], None],
     ) -> None:
         """``speaker.name`` is the voice's that spoke last."""
         self._speaker = speaker
@@ -52,7 +52,7 @@ class Speaking:
         self._clock = clock
         self._feed = feed
         self._spawn = spawn
-        self._on_characters = on_characters
+        self._on_usage = on_usage
         self._reply = 0
         self._pieces: deque[_Piece] = deque()
         self._stream: VoiceStream | None = None
@@ -129,7 +129,7 @@ class Speaking:
             self._mouth.speak(reply, chunk.audio, self._clock.now_ms())
         if chunk.last and reply == self._reply:
             if chunk.whole:
-                self._on_characters(self._speaker.name, len(piece.text))
+                self._on_usage(self._speaker.name, Usage(characters=len(piece.text), model=model_of(self._speaker)))
             self._done(reply, whole=chunk.whole)
 
     def _done(self, reply: int, *, whole: bool) -> None:

@@ -23,6 +23,8 @@ class TurnTimes:
     text: str = ""
     speech_ended_ms: int | None = None
     """The caller's last sound, as the session clock had it when it was known."""
+    transcribed_ms: int | None = None
+    """The recogniser's last word before the turn was answered."""
     turn_closed_ms: int | None = None
     reply: int | None = None
     asked_ms: int | None = None
@@ -46,10 +48,13 @@ class CallTimeline:
     held: int = 0
     """Interruptions that were none: the agent went on."""
     interrupted: int = 0
+    talked_over: int = 0
+    """Replies that began while the caller had not finished, and were taken back."""
     ended: str = ""
     asked: dict[int, int] = field(default_factory=dict)
     tokens: dict[int, int] = field(default_factory=dict)
     speech_ended_ms: int | None = None
+    transcribed_ms: int | None = None
 
     def of_reply(self, reply: int) -> TurnTimes | None:
         return next((turn for turn in reversed(self.turns) if turn.reply == reply), None)
@@ -58,6 +63,9 @@ class CallTimeline:
 
     def speech_stopped(self, at_ms: int, event: ev.SpeechStopped) -> None:
         self.speech_ended_ms = at_ms - event.silence_ms
+
+    def transcribed(self, at_ms: int, _event: ev.TranscriptFinal) -> None:
+        self.transcribed_ms = at_ms
 
     def answer_came(self, at_ms: int, event: ev.ReplyText | ev.ReplyAskedForTool) -> None:
         if event.reply not in self.tokens:
@@ -82,6 +90,7 @@ class CallTimeline:
         turn = self.of_reply(action.reply)
         if turn is not None:
             turn.reply_text, turn.interrupted = action.text, action.status == "interrupted"
+            self.talked_over += action.taken_back
         elif not self.turns and not self.greeting:
             self.greeting = action.text
         self.tokens.pop(action.reply, None)
@@ -94,7 +103,9 @@ class CallTimeline:
 
     def turn_closed(self, at_ms: int, action: do.TurnClosed) -> None:
         if len(self.turns) < self.max_turns:
-            self.turns.append(TurnTimes(action.turn, action.text, self.speech_ended_ms, at_ms))
+            times = TurnTimes(action.turn, action.text, self.speech_ended_ms, self.transcribed_ms, at_ms)
+            self.turns.append(times)
+        self.transcribed_ms = None
 
     def _answer(self, reply: int, turn_number: int, *, speculative: bool) -> None:
         turn = next((turn for turn in reversed(self.turns) if turn.turn == turn_number), None)
@@ -187,6 +198,7 @@ class Timelines:
 _Note = Callable[[CallTimeline, int, Any], None]
 _OF_EVENTS: dict[type, _Note] = {
     ev.SpeechStopped: CallTimeline.speech_stopped,
+    ev.TranscriptFinal: CallTimeline.transcribed,
     ev.ReplyText: CallTimeline.answer_came,
     ev.ReplyAskedForTool: CallTimeline.answer_came,
     ev.PlaybackStarted: CallTimeline.playback_started,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from antiphon.calls.stores import CallRecord, Listing
@@ -64,6 +64,12 @@ class StoredCalls:
             }
             await connection.execute(update(calls).where(calls.c.id == id).values(changed))
         return _record(changed)
+
+    async def spent_since(self, wall_ms: int) -> float:
+        """US dollars, of all calls that ended since then, whoever's they are."""
+        query = select(func.sum(calls.c.cost_usd)).where(calls.c.ended_wall_ms >= wall_ms)
+        async with self._database.reading() as connection:
+            return float((await connection.execute(query)).scalar_one() or 0.0)
 
     async def delete(self, org_id: str, id: str) -> CallRecord | None:
         async with self._database.writing() as connection:

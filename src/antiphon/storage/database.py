@@ -27,6 +27,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for the writer
     "PRAGMA synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the database
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is erased is overwritten, not only forgotten
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
 
@@ -62,6 +63,12 @@ class Database:
                 await connection.run_sync(_upgrade)
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
+
+    async def forget(self) -> None:
+        """Something was erased: it shall not live on in SQLite's log of changes. Raises StoreUnavailable."""
+        if self.is_sqlite:
+            async with self.reading() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
         """Safe to call twice."""

@@ -84,3 +84,24 @@ calls = Table(
     Index("calls_by_status", "status"),
 )
 """Calls, from the moment they were asked for."""
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(128), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("call_id", _ID, nullable=False),
+    Column("org_id", _ID, nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("due_wall_ms", BigInteger, nullable=False),
+    _text("owner"),
+    Column("leased_until_ms", BigInteger, nullable=False, server_default="0"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("done", Integer, nullable=False, server_default="0"),
+    _text("problem"),
+    Column("facts", Document, nullable=False),
+    Column("results", Document, nullable=False),
+    Index("jobs_due", "done", "due_wall_ms"),
+    Index("jobs_of_call", "call_id"),
+)
+"""Work after calls. ``owner`` has claimed a job until ``leased_until_ms``."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import orjson
 import structlog
 
 from antiphon.errors import ConfigurationError, ProviderError
-from antiphon.providers.base import ModelDelta, ModelRequest
+from antiphon.providers.base import ModelDelta, ModelRequest, UsageDelta
 from antiphon.providers.http import Refused, VendorHttp
 from antiphon.vocabulary import ToolCall, ToolSpec
 
@@ -90,7 +91,7 @@ class HttpLanguageModel:
             try:
                 async with aclosing(self._deltas(body, model)) as deltas:
                     async for delta in deltas:
-                        yield delta
+                        yield _with_model(delta, model)
                 return
             except Refused as refusal:
                 field = refusal.param.partition(".")[0]
@@ -133,6 +134,10 @@ class HttpLanguageModel:
 def schema_of(tool: ToolSpec) -> dict[str, Any]:
     """A tool without arguments is a tool with an empty object."""
     return {"type": "object", "properties": {}, **tool.parameters}
+
+
+def _with_model(delta: ModelDelta, model: str) -> ModelDelta:
+    return replace(delta, usage=replace(delta.usage, model=model)) if isinstance(delta, UsageDelta) else delta
 
 
 def is_strict(schema: Any) -> bool:

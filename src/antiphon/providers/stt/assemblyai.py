@@ -54,7 +54,7 @@ class AssemblyAISpeechToText(StreamedSpeechToText):
         if min_turn_silence_ms < 0 or max_turn_silence_ms < 0:
             raise ConfigurationError("min_turn_silence_ms", "must not be negative, nor max_turn_silence_ms")
         self._base_url, self._formats_turns = websocket_url(base_url), format_turns
-        self._keyterms = key_terms(keyterms)
+        self._keyterms, self.model = key_terms(keyterms), model
         query = {
             "speech_model": model,
             "format_turns": "true" if format_turns else "false",

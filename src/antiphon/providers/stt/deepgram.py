@@ -84,6 +84,7 @@ class DeepgramSpeechToText(StreamedSpeechToText):
             self._query += [("utterance_end_ms", str(utterance_end_ms)), ("vad_events", "true")]
         if mip_opt_out:
             self._query.append(("mip_opt_out", "true"))
+        self.model = model
         self._takes_key_terms = model.startswith("nova-3")
 
     def wire(self, audio: AudioFormat, answers: ExpectedAnswers) -> Wire:

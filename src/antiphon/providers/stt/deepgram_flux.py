@@ -66,7 +66,7 @@ class DeepgramFluxSpeechToText(StreamedSpeechToText):
             raise ConfigurationError("eager_eot_threshold", "must be 0, or from 0.3 to eot_threshold")
         if not 500 <= eot_timeout_ms <= 60_000:
             raise ConfigurationError("eot_timeout_ms", "must be from 500 to 60000")
-        self._base_url = websocket_url(base_url)
+        self._base_url, self.model = websocket_url(base_url), model
         self._keyterms = key_terms(keyterms)
         self._query: list[tuple[str, str]] = [
             ("model", model),

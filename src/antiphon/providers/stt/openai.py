@@ -55,6 +55,7 @@ class OpenAISpeechToText(StreamedSpeechToText):
             raise ConfigurationError("noise_reduction", "must be near_field, far_field or empty")
         self._address = f"{websocket_url(base_url)}/realtime?intent=transcription"
         self._keywords = key_terms(keywords, "keywords")
+        self.model = model
         self._takes_keywords = model in ("gpt-transcribe", "gpt-live-transcribe")
         self._transcription = {"model": model, **({"language": language} if language else {})}
         if prompt:

@@ -64,6 +64,7 @@ class OpenAIFileSpeechToText:
             raise ConfigurationError("timeout_ms", "must be positive")
         self._key = api_key.strip()
         self._address = f"{base_url.rstrip('/')}/audio/transcriptions"
+        self.model = model
         self._fields = {"model": model, "response_format": "json"}
         if language:
             self._fields["language"] = language

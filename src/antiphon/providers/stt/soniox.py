@@ -56,6 +56,7 @@ class SonioxSpeechToText(StreamedSpeechToText):
             raise ConfigurationError("max_endpoint_delay_ms", "must be 0, or from 500 to 3000")
         self._address = f"{websocket_url(base_url)}/transcribe-websocket"
         self._keyterms = key_terms(keyterms)
+        self.model = model
         self._config: dict[str, Any] = {"model": model, "enable_endpoint_detection": True}
         if language:
             self._config["language_hints"] = [language]

@@ -241,7 +241,7 @@ class CartesiaTextToSpeech:
         if not QUIETEST <= volume <= LOUDEST:
             raise ConfigurationError("tts.volume", f"must be {QUIETEST} … {LOUDEST}")
         self.url = f"{websocket_url(base_url)}/tts/websocket?cartesia_version={VERSION}"
-        self._model = model
+        self.model = model
         self._default_voice = voice
         self._language = language
         self._generation = {
@@ -272,7 +272,7 @@ class CartesiaTextToSpeech:
             generation["speed"] = speed_within(NAME, request.speed, SLOWEST, FASTEST)
         language = self._language or request.language
         return {
-            "model_id": self._model,
+            "model_id": self.model,
             "voice": {"mode": "id", "id": request.voice or self._default_voice},
             "output_format": {
                 "container": "raw",

@@ -196,7 +196,7 @@ class DeepgramTextToSpeech:
         Raises ConfigurationError."""
         check_vendor(NAME, api_key, audio_timeout_ms, sockets)
         self._base_url = websocket_url(base_url)
-        self._model = model
+        self.model = model
         self._default_voice = voice
         self._language = language
         self._mip_opt_out = mip_opt_out
@@ -219,7 +219,7 @@ class DeepgramTextToSpeech:
     def url(self, request: VoiceRequest) -> str:
         voice = request.voice or self._default_voice
         query = {
-            "model": voice if voice.startswith("aura") else f"{self._model}-{voice}-{self._language}",
+            "model": voice if voice.startswith("aura") else f"{self.model}-{voice}-{self._language}",
             "encoding": _ENCODINGS.get(request.audio.encoding, ""),
             "sample_rate": str(request.audio.rate_hz),
         }

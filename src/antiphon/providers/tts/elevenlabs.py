@@ -312,7 +312,7 @@ class ElevenLabsTextToSpeech:
         if text_normalization not in ("off", "auto", "on"):
             raise ConfigurationError("tts.text_normalization", "must be off, auto or on")
         self._base_url = websocket_url(base_url)
-        self._model = model
+        self.model = model
         self._default_voice = voice
         self._language = language
         self._normalization = text_normalization
@@ -344,7 +344,7 @@ class ElevenLabsTextToSpeech:
 
     def url(self, request: VoiceRequest) -> str:
         query = {
-            "model_id": self._model,
+            "model_id": self.model,
             "output_format": _output_format(request.audio),
             "auto_mode": "true",
             "sync_alignment": "true",
@@ -352,7 +352,7 @@ class ElevenLabsTextToSpeech:
             "apply_text_normalization": self._normalization,
         }
         language = self._language or request.language
-        if language and not self._model.endswith(
+        if language and not self.model.endswith(
             ("_v2", "_v1")
         ):  # the others know one language, or find it out by themselves
             query["language_code"] = language

@@ -141,7 +141,7 @@ class OpenAITextToSpeech:
         if len(instructions) > 4096:
             raise ConfigurationError("tts.instructions", "must not be longer than 4096 characters")
         self.url = f"{http_url(base_url)}/audio/speech"
-        self._model = model
+        self.model = model
         self._default_voice = voice
         self._instructions = " ".join(
             filter(None, [instructions, f"Speak the language {language} (ISO 639-1)." if language else ""])
@@ -190,7 +190,7 @@ class OpenAITextToSpeech:
 
     def body(self, text: str, request: VoiceRequest) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "model": self._model,
+            "model": self.model,
             "voice": request.voice or self._default_voice,
             "input": text,
             "response_format": "pcm",
@@ -198,6 +198,6 @@ class OpenAITextToSpeech:
         }
         if request.speed != 1.0:
             body["speed"] = speed_within(NAME, request.speed, SLOWEST, FASTEST)
-        if self._instructions and not self._model.startswith("tts-1"):
+        if self._instructions and not self.model.startswith("tts-1"):
             body["instructions"] = self._instructions
         return body

@@ -17,6 +17,7 @@ _WORDS: Mapping[EndReason, str] = {
     EndReason.TRANSFERRED: "assistant-forwarded-call",
     EndReason.SILENCE_TIMED_OUT: "silence-timed-out",
     EndReason.EXCEEDED_MAX_DURATION: "exceeded-max-duration",
+    EndReason.EXCEEDED_COST_LIMIT: "exceeded-cost-limit",  # ours: the platform has no caps
     EndReason.NO_CUSTOMER_AUDIO: "call.in-progress.error-assistant-did-not-receive-customer-audio",
     EndReason.VOICEMAIL: "voicemail",
     EndReason.TRANSPORT_LOST: "customer-ended-call",

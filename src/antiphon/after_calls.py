@@ -1,0 +1,171 @@
+"""The work after calls, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from starlette.routing import Route
+
+from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.calls.artifact import Labels
+from antiphon.calls.files import CallFiles
+from antiphon.calls.meter import CostMeter
+from antiphon.calls.stores import CallRecord, Resource, ResourceStore
+from antiphon.clock import Clock
+from antiphon.config import Settings
+from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.jobs.after_call import AfterCall, AfterPlan, Surroundings
+from antiphon.jobs.analysis import Analyst
+from antiphon.jobs.erasure import Erasure
+from antiphon.jobs.hand_over import AfterCalls
+from antiphon.jobs.report import NoOutbox, ReportOutbox
+from antiphon.jobs.worker import JobWorker
+from antiphon.losses import Losses
+from antiphon.storage.call_records import StoredCalls
+from antiphon.storage.database import Database
+from antiphon.storage.jobs import StoredJobs
+from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.call_files import CallFileRoutes
+from antiphon.surfaces.vapi.file_links import FileLinks
+from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.transports.base import CallStarted
+
+_NO_MODELS = frozenset({"workflow"})
+"""They follow a graph, and cannot be asked about a call."""
+
+
+def after_plan(spec: AssistantSpec | None, settings: Settings, analyst: Analyst | None) -> AfterPlan:
+    """What an assistant wants. None: it is gone; the settings say what is done."""
+    if spec is None:
+        return AfterPlan(keep_days=settings.after_call.retention_days)
+    plan = spec.artifact_plan
+    names = plan.transcript_plan
+    keep_days = settings.after_call.retention_days if plan.retention_days is None else plan.retention_days
+    return AfterPlan(
+        Labels(names.assistant_name or "AI", names.user_name or "User"),
+        names.enabled,
+        spec.analysis_plan,
+        plan.structured_output_ids,
+        "\n".join(message.content for message in spec.messages() if message.role == "system"),
+        keep_days,
+        analyst if spec.model is not None and spec.model.provider not in _NO_MODELS else None,
+    )
+
+
+def keeps_nothing(spec: AssistantSpec | None, settings: Settings) -> bool:
+    """Whether nothing that is said to this assistant may be written down."""
+    return settings.after_call.zero_retention or (spec is not None and spec.compliance_plan.hipaa_enabled is True)
+
+
+class Assistants(Protocol):
+    """Who knows assistants by the names that calls carry, and the models behind them."""
+
+    def spec(self, name: str) -> AssistantSpec | None: ...
+
+    def of_call(self, call: CallStarted) -> AssistantSpec | None:
+        """Who leads this live call."""
+        ...
+
+    def analyst(self, spec: AssistantSpec) -> Analyst | None:
+        """Raises ConfigurationError, ProviderUnavailable."""
+        ...
+
+
+class AfterCallWork:
+    """All of it, for one process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        database: Database,
+        calls: StoredCalls,
+        resources: ResourceStore,
+        access: Access,
+        costs: CostMeter,
+        assistants: Assistants,
+        urls: SignedUrls,
+        losses: Losses,
+        ended_reason: Callable[[str], str] = str,
+    ) -> None:
+        """``urls`` signs addresses of files."""
+        self._settings = settings
+        self._clock = clock
+        self._calls = calls
+        self._resources = resources
+        self._assistants = assistants
+        files = CallFiles(settings.data_dir / "calls")
+        jobs = StoredJobs(database)
+        links = FileLinks(urls, clock, round(settings.after_call.file_links_hours * 3600))
+        self.erasure = Erasure(files, calls, jobs, clock, database.forget)
+        around = Surroundings(self._plan_of, self._outputs_of, links.addresses, ended_reason)
+        self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)
+        self.waiting = jobs.waiting
+        """How much work there is."""
+        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s)
+        self.observer = AfterCalls(
+            jobs,
+            files,
+            clock,
+            worker,
+            costs.prices,
+            costs.find,
+            losses,
+            self._keeps_nothing,
+            ended_reason,
+            calls.spent_since if settings.costs.max_usd_per_day else None,
+        )
+        self._files = CallFileRoutes(files, calls, links, access)
+
+    def report_to(self, outbox: ReportOutbox) -> None:
+        """Who delivers reports, from now on. Before: nobody."""
+        self._steps.outbox = outbox
+
+    def start(self) -> None:
+        """Once the database is open."""
+        self.observer.start()
+
+    async def close(self) -> None:
+        """Before the database is closed. Safe to call twice."""
+        await self.observer.close()
+
+    def routes(self) -> list[Route]:
+        return self._files.routes()
+
+    def finished(self, call_id: str) -> None:
+        """For calls that no session of this process held."""
+        self.observer.finished(call_id)
+
+    def _keeps_nothing(self, call: CallStarted) -> bool:
+        return keeps_nothing(self._assistants.of_call(call), self._settings)
+
+    async def _plan_of(self, record: CallRecord) -> AfterPlan:
+        spec = await self._spec_of(record)
+        analyst = None
+        if spec is not None and spec.model is not None and spec.model.provider not in _NO_MODELS:
+            try:
+                analyst = self._assistants.analyst(spec)
+            except AntiphonError:  # its engines cannot be made any more: told to whoever calls it
+                analyst = None
+        return after_plan(spec, self._settings, analyst)
+
+    async def _spec_of(self, record: CallRecord) -> AssistantSpec | None:
+        own = record.body.get("assistant")
+        if not isinstance(own, dict):
+            stored = await self._resources.find("assistant", record.org_id, record.assistant_id)
+            own = dict(stored.body) if stored is not None else None
+        if own is not None:
+            try:
+                return parse_assistant(own)
+            except ConfigurationError:
+                return None
+        return self._assistants.spec(record.assistant_id)
+
+    async def _outputs_of(self, org_id: str, ids: Sequence[str]) -> Sequence[Resource]:
+        found: list[Resource] = []
+        for id in ids:
+            resource = await self._resources.find("structured-output", org_id, id)
+            if resource is not None:
+                found.append(resource)
+        return found

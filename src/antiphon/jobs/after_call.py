@@ -1,0 +1,242 @@
+"""The work after a call, step by step: recording, artifact, analysis, cost, report; and, much later, its erasure.
+
+Every step is made of what is durable (event log, record, results of steps before it), so that it may be done again by another process.
+Its result and what it changes in the call's record are written together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from antiphon.audio.wav import is_being_written
+from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
+from antiphon.calls.cost import cost_fields, cost_from_log
+from antiphon.calls.files import CallFiles
+from antiphon.calls.heard import HeardCall, heard_call
+from antiphon.calls.stores import CallRecord, CallStore, Resource
+from antiphon.clock import Clock
+from antiphon.errors import MalformedMessage
+from antiphon.jobs.analysis import Analyst, Questions, uses_of
+from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, job_id
+from antiphon.jobs.report import ReportOutbox, end_of_call_report
+from antiphon.jobs.worker import Done, NotYet, Step
+from antiphon.providers.prices import Prices
+from antiphon.session.event_log import EventLog
+
+_LOOK_AGAIN_MS = 200
+_PATIENCE_MS = 30_000
+"""A log or a recording that is still open so long after the call ended is taken as it is."""
+_DAY_MS = 86_400_000
+ANALYSIS_ATTEMPTS = 3
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AfterPlan:
+    """What an assistant wants done after its calls."""
+
+    labels: Labels = field(default_factory=Labels)
+    with_transcript: bool = True
+    analysis: Mapping[str, Any] = field(default_factory=dict)
+    """``analysisPlan``, as it was written."""
+    structured_output_ids: tuple[str, ...] = ()
+    instructions: str = ""
+    keep_days: float = 0.0
+    """What was said is erased after so long; 0: never."""
+    analyst: Analyst | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the steps ask of others."""
+
+    plan_of: Callable[[CallRecord], Awaitable[AfterPlan]]
+    outputs_of: Callable[[str, Sequence[str]], Awaitable[Sequence[Resource]]]
+    """Structured outputs of an organisation, by their ids."""
+    addresses: Callable[[str, bool, bool], Addresses]
+    """Of a call that has a recording, and a log."""
+    ended_reason: Callable[[str], str] = str
+    """Our reason, as the API calls it."""
+
+
+class AfterCall:
+    """The steps."""
+
+    def __init__(
+        self,
+        files: CallFiles,
+        calls: CallStore,
+        jobs: JobStore,
+        clock: Clock,
+        prices: Prices,
+        around: Surroundings,
+        outbox: ReportOutbox,
+        erase_content: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._files = files
+        self._calls = calls
+        self._jobs = jobs
+        self._clock = clock
+        self._prices = prices
+        self._around = around
+        self.outbox = outbox
+        self._erase_content = erase_content
+
+    def steps(self) -> Mapping[JobKind, Sequence[Step]]:
+        after: Sequence[Step] = (
+            ("recording", self.recording),
+            ("artifact", self.artifact),
+            ("analysis", self.analysis),
+            ("cost", self.cost),
+            ("report", self.report),
+        )
+        return {"after": after, "erase": (("erase", self.erase),)}
+
+    async def recording(self, job: Job) -> Done:
+        """Wait for the files to be whole, and see that there is a record."""
+        if not job.facts.get("zeroRetention"):
+            logs = await asyncio.to_thread(self._whole_logs, job)
+            fresh = _record(job, logs, self._around.ended_reason) if logs else None
+        else:
+            fresh, logs = None, []
+        known = await self._calls.find(None, job.call_id)
+        if known is None:
+            fresh = fresh or _record_of_facts(job)
+            await self._calls.add(fresh)
+        change = _end_of(known, fresh, job)
+        return Done({"parts": len(logs)}, CallChange(columns=change))
+
+    def _whole_logs(self, job: Job) -> list[EventLog]:
+        patient = self._clock.wall_ms() - job.created_wall_ms < _PATIENCE_MS
+        try:
+            logs = self._files.logs(job.call_id)
+        except MalformedMessage as error:
+            log.error("event_log_unreadable", call_id=job.call_id, problem=error.code)
+            return []
+        writing = any(is_being_written(path) for path in self._files.recordings(job.call_id))
+        if patient and (writing or any(event_log.ended is None for event_log in logs)):
+            raise NotYet(_LOOK_AGAIN_MS)
+        return logs
+
+    async def artifact(self, job: Job) -> Done:
+        if job.facts.get("zeroRetention"):
+            return Done()
+        heard = await self._heard(job)
+        record = await self._record(job)
+        plan = await self._around.plan_of(record)
+        recorded = bool(self._files.recordings(job.call_id))
+        left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, bool(heard)))
+        if not plan.with_transcript:
+            del left["transcript"]
+        change = {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
+        return Done(None, CallChange(change))
+
+    async def analysis(self, job: Job) -> Done:
+        """A model that fails is asked again a few times; then the report goes without it."""
+        record = await self._record(job)
+        if job.facts.get("zeroRetention"):
+            skipped = {"analysis": "nothing of this call is kept"}
+            return Done({}, CallChange({"analysis": {}, "analysisSkipped": skipped}))
+        plan = await self._around.plan_of(record)
+        heard = await self._heard(job)
+        spoken = [
+            message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
+        ]
+        outputs = await self._around.outputs_of(record.org_id, plan.structured_output_ids)
+        text = transcript(spoken, plan.labels)
+        questions = Questions(job.call_id, text, plan.instructions, plan.analysis, plan.analyst, outputs)
+        done = await questions.ask(sum(bool(message.message.content) for message in spoken))
+        body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
+        if done.outputs:
+            body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}
+        return Done({"uses": done.plain()["uses"]}, CallChange(body))
+
+    async def cost(self, job: Job) -> Done:
+        """Out of the log; where none was kept, what the meter said when the call ended."""
+        fields = dict(job.facts.get("cost") or {})
+        kept = not job.facts.get("zeroRetention")
+        logs = await asyncio.to_thread(self._files.logs, job.call_id) if kept else []
+        if logs:
+            fields = cost_fields(cost_from_log(logs, self._prices), self._prices, uses_of(job.results["analysis"]))
+        return Done(None, CallChange(fields, {"cost_usd": fields.get("cost", 0.0)}))
+
+    async def report(self, job: Job) -> Done:
+        record = await self._record(job)
+        await self.outbox.put(f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms()))
+        if not job.facts.get("zeroRetention"):
+            plan = await self._around.plan_of(record)
+            if plan.keep_days:
+                due_ms = (record.ended_wall_ms or job.created_wall_ms) + round(plan.keep_days * _DAY_MS)
+                erase = Job(
+                    job_id("erase", job.call_id), job.call_id, job.org_id, job.created_wall_ms, due_ms, kind="erase"
+                )
+                await self._jobs.add(erase)
+        return Done()
+
+    async def erase(self, job: Job) -> Done:
+        await self._erase_content(job.call_id)
+        return Done()
+
+    async def _heard(self, job: Job) -> list[HeardCall]:
+        return await asyncio.to_thread(lambda: [heard_call(part) for part in self._files.logs(job.call_id)])
+
+    async def _record(self, job: Job) -> CallRecord:
+        record = await self._calls.find(None, job.call_id)
+        return record if record is not None else _record_of_facts(job)  # deleted meanwhile
+
+
+_TYPES = {("twilio", "inbound"): "inboundPhoneCall", ("twilio", "outbound"): "outboundPhoneCall"}
+
+
+def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], str]) -> CallRecord:
+    """Of a call that nobody wrote down while it went on."""
+    first, last = logs[0], logs[-1]
+    carrier = first.header.carrier
+    provider, direction = carrier.get("provider", ""), carrier.get("direction", "inbound")
+    number = carrier.get("caller" if direction == "inbound" else "called", "")
+    ended_ms = last.header.wall_ms + max((entry.now_ms for entry in last.entries[-1:]), default=last.header.started_ms)
+    ended_ms -= last.header.started_ms
+    return CallRecord(
+        job.call_id,
+        job.org_id,
+        _TYPES.get((provider, direction), "webCall"),
+        "ended",
+        first.header.wall_ms,
+        ended_ms,
+        first.header.wall_ms,
+        ended_ms,
+        ended_reason(last.ended or "worker-died"),
+        assistant_id=first.header.assistant,
+        customer_number=number,
+        provider_call_id=carrier.get("provider_call_id", ""),
+        body={"customer": {"number": number}} if number else {},
+    )
+
+
+def _record_of_facts(job: Job) -> CallRecord:
+    facts = job.facts
+    started, ended = facts.get("startedWallMs"), facts.get("endedWallMs")
+    return CallRecord(
+        job.call_id, job.org_id, str(facts.get("type", "webCall")), "ended", started or job.created_wall_ms,
+        ended or job.created_wall_ms, started, ended, str(facts.get("endedReason", "")),
+        assistant_id=str(facts.get("assistant", "")),
+    )  # fmt: skip
+
+
+def _end_of(known: CallRecord | None, fresh: CallRecord | None, job: Job) -> dict[str, Any]:
+    """What whoever wrote the record during the call did not come to write: its process died."""
+    if known is None or (known.status == "ended" and known.ended_wall_ms is not None):
+        return {}
+    end = fresh or _record_of_facts(job)
+    return {
+        "status": "ended",
+        "started_wall_ms": known.started_wall_ms or end.started_wall_ms,
+        "ended_wall_ms": end.ended_wall_ms,
+        "ended_reason": known.ended_reason or end.ended_reason,
+    }

@@ -1,0 +1,215 @@
+"""What a model says about a call that is over: summary, structured data, success, structured outputs; or why it says nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import orjson
+
+from antiphon.calls.cost import AnalysisUse
+from antiphon.calls.stores import Resource
+from antiphon.errors import ProviderError
+from antiphon.providers.base import LanguageModel, ModelRequest, TextDelta, UsageDelta
+from antiphon.vocabulary import CallContext, Message, Usage
+
+MIN_MESSAGES = 2
+TIMEOUT_S = 60.0
+MAX_ANSWER_CHARS = 50_000
+NO_MODEL = "no language model is configured for this assistant"
+_SUMMARY = (
+    "You summarise telephone calls for those who keep their records. In two or three sentences: what the caller wanted, what was agreed, "
+    "what is open. Only what was said; no preamble."
+)
+_DATA = (
+    "You read a telephone call and fill in a form. Answer with one JSON value that follows this JSON Schema, and nothing else. What was "
+    "not said is left out.\nJSON Schema:\n"
+)
+_SUCCESS = "You judge whether a telephone call reached its aim."
+RUBRICS = {
+    "PassFail": "Answer with one word: true where the aim was reached, else false.",
+    "NumericScale": "Answer with one whole number from 1 (not at all) to 10 (entirely).",
+    "PercentageScale": "Answer with one number from 0 to 100, in per cent.",
+    "LikertScale": "Answer with one of: Strongly Agree, Agree, Neutral, Disagree, Strongly Disagree.",
+    "DescriptiveScale": "Answer with one of: Excellent, Good, Fair, Poor.",
+    "Checklist": "Answer with a JSON object: each criterion of the aim, and true or false.",
+    "Matrix": "Answer with a JSON object: each criterion of the aim, and one of Excellent, Good, Fair, Poor.",
+    "AutomaticRubric": "Break the aim into criteria, and answer with a JSON object: each criterion, and a whole number from 1 to 10.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Analyst:
+    """A model that is asked."""
+
+    model: LanguageModel
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Analysis:
+    """What came of it."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    """``analysis`` of the call object."""
+    outputs: dict[str, Any] = field(default_factory=dict)
+    """``artifact.structuredOutputs``."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """What was not done, and why."""
+    uses: list[AnalysisUse] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        return {
+            "fields": self.fields,
+            "outputs": self.outputs,
+            "skipped": self.skipped,
+            "uses": [asdict(use) for use in self.uses],
+        }
+
+
+def uses_of(plain: Mapping[str, Any]) -> list[AnalysisUse]:
+    return [AnalysisUse(use["kind"], use["provider"], Usage(**use["usage"])) for use in plain.get("uses", ())]
+
+
+@dataclass(slots=True)
+class Questions:
+    """The questions about one call."""
+
+    call_id: str
+    transcript: str
+    instructions: str
+    """The assistant's system prompt: what the call was for."""
+    plan: Mapping[str, Any]
+    """``analysisPlan``, as it was written."""
+    analyst: Analyst | None
+    outputs: Sequence[Resource] = ()
+    done: Analysis = field(default_factory=Analysis)
+
+    async def ask(self, spoken: int) -> Analysis:
+        """``spoken``: messages of caller and agent. Never fails: what a model does not answer is skipped, with the reason."""
+        least = self.plan.get("minMessagesThreshold")
+        few = spoken < (least if isinstance(least, int) else MIN_MESSAGES)
+        given = "the call was too short" if few else "" if self.analyst is not None else NO_MODEL
+        await self._one("summary", "summaryPlan", given, _SUMMARY, default=True)
+        await self._structured("structuredDataPlan", given)
+        await self._success(given)
+        for output in self.outputs:
+            await self._output(output, given)
+        return self.done
+
+    async def _one(self, name: str, plan_name: str, reason: str, prompt: str, *, default: bool) -> None:
+        plan = _plan(self.plan, plan_name)
+        enabled = plan.get("enabled", default)
+        if reason or not enabled:
+            self.done.skipped[name] = reason or f"analysisPlan.{plan_name}.enabled is false"
+            return
+        answer = await self._answer(name, plan, prompt)
+        if answer is not None:
+            self.done.fields[name] = answer
+
+    async def _structured(self, plan_name: str, reason: str) -> None:
+        plan = _plan(self.plan, plan_name)
+        schema = plan.get("schema")
+        if not plan.get("enabled", False) or not isinstance(schema, dict):
+            self.done.skipped["structuredData"] = f"analysisPlan.{plan_name} is not enabled, or has no schema"
+        elif reason:
+            self.done.skipped["structuredData"] = reason
+        else:
+            await self._json(
+                "structuredData", plan, _DATA + orjson.dumps(schema).decode(), self.done.fields, "structuredData"
+            )
+
+    async def _success(self, reason: str) -> None:
+        plan = _plan(self.plan, "successEvaluationPlan")
+        rubric = RUBRICS.get(str(plan.get("rubric") or "PassFail"), RUBRICS["PassFail"])
+        prompt = f"{_SUCCESS} {rubric}\nThe aim, as the agent was told:\n{self.instructions[:20_000]}"
+        await self._one("successEvaluation", "successEvaluationPlan", reason, prompt, default=True)
+        verdict = self.done.fields.get("successEvaluation")
+        if isinstance(verdict, str) and verdict.strip(" .\n").lower() in ("true", "false"):
+            self.done.fields["successEvaluation"] = verdict.strip(" .\n").lower()
+
+    async def _output(self, output: Resource, reason: str) -> None:
+        name, schema = str(output.body.get("name", "")), output.body.get("schema")
+        key = f"structuredOutput:{output.id}"
+        if output.body.get("type", "ai") != "ai" or not isinstance(schema, dict):
+            reason = "only structured outputs of type ai with a schema are made"
+        if reason:
+            self.done.skipped[key] = reason
+            return
+        found: dict[str, Any] = {}
+        prompt = f"{_DATA}{orjson.dumps(schema).decode()}\n{output.body.get('description') or ''}"
+        await self._json(key, {}, prompt, found, "result", kind="structuredOutput")
+        if "result" in found:
+            self.done.outputs[output.id] = {"name": name, "result": found["result"]}
+
+    async def _json(
+        self, name: str, plan: Mapping[str, Any], prompt: str, into: dict[str, Any], key: str, kind: str = ""
+    ) -> None:
+        answer = await self._answer(name, plan, prompt, kind=kind or name)
+        if answer is None:
+            return
+        try:
+            into[key] = orjson.loads(_json_part(answer))
+        except orjson.JSONDecodeError:
+            self.done.skipped[name] = "the model did not answer with JSON"
+
+    async def _answer(self, name: str, plan: Mapping[str, Any], prompt: str, *, kind: str = "") -> str | None:
+        assert self.analyst is not None, "asked before"
+        usage = UsageDelta(Usage())
+        text: list[str] = []
+        timeout = plan.get("timeoutSeconds")
+        context = CallContext(self.call_id)
+        request = ModelRequest(self._messages(plan, prompt), (), context, dict(self.analyst.options))
+        try:
+            async with asyncio.timeout(
+                timeout if isinstance(timeout, int | float) and 1 <= timeout <= 300 else TIMEOUT_S
+            ):
+                async for delta in self.analyst.model.stream(request):
+                    if isinstance(delta, TextDelta):
+                        text.append(delta.text)
+                    elif isinstance(delta, UsageDelta):
+                        usage = delta
+        except (ProviderError, TimeoutError) as error:
+            self.done.skipped[name] = f"the model failed ({type(error).__name__})"
+            return None
+        self.done.uses.append(AnalysisUse(kind or name, usage.provider or self.analyst.model.name, usage.usage))
+        answer = "".join(text).strip()[:MAX_ANSWER_CHARS]
+        if not answer:
+            self.done.skipped[name] = "the model said nothing"
+        return answer or None
+
+    def _messages(self, plan: Mapping[str, Any], prompt: str) -> tuple[Message, ...]:
+        """The plan's own messages, with the templates' place for the transcript filled; else ours."""
+        own = plan.get("messages")
+        if isinstance(own, list) and own:
+            said = [message for message in own if isinstance(message, dict)]
+            return tuple(
+                Message(
+                    "system" if message.get("role") == "system" else "user",
+                    self._filled(str(message.get("content", ""))),
+                )
+                for message in said
+            )
+        return (Message("system", prompt), Message("user", f"The call:\n{self.transcript}"))
+
+    def _filled(self, content: str) -> str:
+        for name, value in (("transcript", self.transcript), ("systemPrompt", self.instructions)):
+            content = content.replace("{{" + name + "}}", value).replace("{{ " + name + " }}", value)
+        return content
+
+
+def _plan(analysis: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    plan = analysis.get(name)
+    return plan if isinstance(plan, dict) else {}
+
+
+def _json_part(answer: str) -> str:
+    """Models wrap JSON in fences and words."""
+    begins = [at for at in (answer.find("{"), answer.find("[")) if at >= 0]
+    if not begins:
+        return answer
+    begin = min(begins)
+    end = answer.rfind("}" if answer[begin] == "{" else "]")
+    return answer[begin : end + 1]

@@ -1,0 +1,87 @@
+"""Jobs as the store keeps them. The store is a protocol; ``storage`` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+JobKind = Literal["after", "erase"]
+"""What is to be done: the work after a call, or its erasure when it has been kept long enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work for one call (or for one part of a call that came back). Times are UTC milliseconds."""
+
+    id: str
+    """``<kind>:<name>``. The name is that of the call's files, without ending: the call's id, or ``<id>-2`` for its second part."""
+    call_id: str
+    org_id: str
+    created_wall_ms: int
+    due_wall_ms: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What was known when the call ended, and stands nowhere else."""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    """By step: those that are done."""
+    attempts: int = 0
+    """Of the step that comes next."""
+    kind: JobKind = "after"
+    done: bool = False
+    problem: str = ""
+    """Why the last attempt failed: a label, never what was said."""
+
+
+def job_id(kind: JobKind, name: str) -> str:
+    return f"{kind}:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class CallChange:
+    """What a step changes in the record of its call."""
+
+    body: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+class JobStore(Protocol):
+    """A job belongs to whoever has claimed it, until its lease ends. All raise ``StoreUnavailable``."""
+
+    async def add(self, job: Job) -> bool:
+        """False where there is one of this id: nothing is changed."""
+        ...
+
+    async def find(self, id: str) -> Job | None: ...
+
+    async def known(self, ids: list[str]) -> set[str]:
+        """Those of them that there are jobs of."""
+        ...
+
+    async def claim(self, owner: str, now_ms: int, lease_ms: int) -> Job | None:
+        """The one that has waited longest of those that are due and belong to nobody, now ``owner``'s."""
+        ...
+
+    async def next_due(self, now_ms: int) -> int | None:
+        """When the next one can be claimed."""
+        ...
+
+    async def renew(self, id: str, owner: str, until_ms: int) -> bool:
+        """False where it is not ``owner``'s any more."""
+        ...
+
+    async def keep(self, id: str, owner: str, step: str, result: Any, change: CallChange, now_ms: int) -> bool:
+        """A step is done: its result and what it changes in the call's record are written in one transaction, or not at all. False as
+        ``renew``: somebody else has done it."""
+        ...
+
+    async def put_off(self, id: str, owner: str, due_ms: int, problem: str) -> bool:
+        """Try again then; an empty ``problem`` is no failed attempt. The job is let go."""
+        ...
+
+    async def finish(self, id: str, owner: str) -> bool:
+        """All steps are done. Facts and results go: they stand in the call's record."""
+        ...
+
+    async def delete_of(self, call_id: str) -> None:
+        """Whatever there is of a call."""
+        ...

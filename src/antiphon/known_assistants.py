@@ -1,0 +1,55 @@
+"""What the rooms around a call ask about the assistants that calls name: their documents, their caps, a model to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.meter import Caps
+from antiphon.config import Settings
+from antiphon.engines import EngineRoom
+from antiphon.errors import ConfigurationError, ProviderUnavailable
+from antiphon.jobs.analysis import Analyst
+from antiphon.served import ServedAssistants
+from antiphon.transports.base import CallStarted
+
+
+class KnownAssistants:
+    """Those that are served, and those that calls were planned with."""
+
+    def __init__(
+        self,
+        served: ServedAssistants,
+        engines: EngineRoom,
+        planned: Callable[[str], AssistantSpec | None] = lambda call_id: None,
+    ) -> None:
+        """``planned`` tells what a call was planned with, by its id; None where it was not."""
+        self._served = served
+        self._engines = engines
+        self._planned = planned
+
+    def of_call(self, call: CallStarted) -> AssistantSpec | None:
+        """Who leads this live call."""
+        return self._planned(call.call_id) or self.spec(call.assistant)
+
+    def spec(self, name: str) -> AssistantSpec | None:
+        """None where there is none of this name any more."""
+        try:
+            return self._served.load(name)
+        except (ConfigurationError, ProviderUnavailable):
+            return None
+
+    def analyst(self, spec: AssistantSpec) -> Analyst:
+        """Its own model, with those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""
+        engines = self._engines.for_assistant(spec)
+        return Analyst(engines.model(lambda provider, code: None), engines.model_options)
+
+
+def caps_of(spec: AssistantSpec | None, settings: Settings) -> Caps:
+    """The lower of what settings and assistant allow."""
+    costs = settings.costs
+    own = spec.cost_plan.max_usd_per_call if spec is not None else None
+    given = [cap for cap in (own, costs.max_usd_per_call) if cap]
+    caps = Caps(min(given, default=0.0), costs.max_usd_per_day)
+    message = spec.cost_plan.message if spec is not None else None
+    return caps if message is None else Caps(caps.call_usd, caps.day_usd, message)

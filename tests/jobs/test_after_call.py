@@ -1,0 +1,79 @@
+"""``kill -9`` at each step of the work after a call: the report still arrives, once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from tests.calls.rig import Call
+from tests.databases import postgres_url, sqlite_url
+
+from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.storage.call_records import StoredCalls
+from antiphon.storage.database import Database
+from antiphon.storage.jobs import StoredJobs
+from antiphon.vocabulary import EndReason
+
+STEPS = ("recording", "artifact", "analysis", "cost", "report")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With the log and the recording of a call."""
+    made = tmp_path_factory.mktemp("calls")
+    call = Call(greeting="Good day.", hears=["a pot of marmalade"], answers=["Eleven crowns."], folder=made)
+
+    async def talk(call: Call) -> None:
+        await call.until_replies(1)
+        await call.sound(900)
+        await call.until_replies(2)
+        call.session.drop(EndReason.CUSTOMER_ENDED)
+
+    call.run(talk)
+    return made
+
+
+async def process(*arguments: str) -> int:
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.jobs.dying", *arguments, stdout=asyncio.subprocess.DEVNULL
+    )
+    async with asyncio.timeout(60):
+        return await running.wait()
+
+
+@pytest.mark.parametrize(("step", "moment"), [*((step, "after") for step in STEPS), ("recording", "before")])
+async def test_a_process_killed_at_a_step_loses_nothing(tmp_path: Path, folder: Path, step: str, moment: str) -> None:
+    # Both databases, each in half of the cases: a process takes a second to start.
+    on_sqlite = (STEPS.index(step) + (moment == "before")) % 2 == 0
+    url = sqlite_url(tmp_path) if on_sqlite else postgres_url()
+    assert await process(str(folder), url, step, moment) == -signal.SIGKILL
+    database = Database(url)
+    await database.open()
+    try:
+        assert await StoredJobs(database).waiting() == 1
+        assert await process(str(folder), url, "", "") == 0
+        assert await StoredJobs(database).waiting() == 0
+        async with database.reading() as connection:
+            reports = (await connection.execute(text("select id, puts, summary from reports"))).all()
+        assert [(row.id, row.summary) for row in reports] == [("after:call-1:end-of-call-report", "It went well.")]
+        assert reports[0].puts == (2 if (step, moment) == ("report", "after") else 1)
+        record = await StoredCalls(database).find(DEFAULT_ORG, "call-1")
+        assert record is not None
+        assert (record.status, record.ended_reason) == ("ended", EndReason.CUSTOMER_ENDED)
+        assert record.started_wall_ms is not None and record.ended_wall_ms is not None
+        assert record.started_wall_ms < record.ended_wall_ms
+        assert "User: a pot of marmalade" in record.body["artifact"]["transcript"]
+        assert record.body["analysis"]["summary"] == "It went well."
+        assert {row["type"] for row in record.body["costs"]} >= {
+            "transport",
+            "transcriber",
+            "model",
+            "voice",
+            "analysis",
+        }
+    finally:
+        await database.close()

@@ -1,0 +1,101 @@
+"""What a model is asked about a call, and what is done with its answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from antiphon.calls.stores import Resource
+from antiphon.errors import ProviderError
+from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions, uses_of
+from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, UsageDelta
+from antiphon.vocabulary import Usage
+
+
+class Model:
+    name = "model"
+
+    def __init__(self, answer: Callable[[ModelRequest], str]) -> None:
+        self.answer = answer
+        self.asked: list[ModelRequest] = []
+
+    async def start(self) -> None: ...
+    async def close(self) -> None: ...
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
+        self.asked.append(request)
+        yield TextDelta(self.answer(request))
+        yield UsageDelta(Usage(100, 10, model="m"))
+
+
+def answer(request: ModelRequest) -> str:
+    prompt = request.messages[0].content
+    if "summarise" in prompt:
+        return "Marmalade was asked for."
+    if "JSON Schema" in prompt:
+        return 'Here:\n```json\n{"item": "marmalade"}\n```'
+    return "True."
+
+
+def questions(model: Model | None, plan: dict[str, Any], outputs: list[Resource] | None = None) -> Questions:
+    return Questions("c1", "User: marmalade?\n", "Sell it.", plan, Analyst(model) if model else None, outputs or [])
+
+
+SCHEMA = {"type": "object", "properties": {"item": {"type": "string"}}}
+
+
+async def test_summary_data_and_success_are_asked_for() -> None:
+    model = Model(answer)
+    plan = {"structuredDataPlan": {"enabled": True, "schema": SCHEMA}}
+    output = Resource("structured-output", "o1", "org", {"name": "so", "schema": SCHEMA}, 1, 1)
+    done = await questions(model, plan, [output]).ask(4)
+    assert done.fields == {
+        "summary": "Marmalade was asked for.",
+        "structuredData": {"item": "marmalade"},
+        "successEvaluation": "true",
+    }
+    assert done.outputs == {"o1": {"name": "so", "result": {"item": "marmalade"}}}
+    assert not done.skipped
+    assert [use.kind for use in done.uses] == ["summary", "structuredData", "successEvaluation", "structuredOutput"]
+    assert uses_of(done.plain()) == done.uses
+    assert all("marmalade?" in request.messages[1].content for request in model.asked)
+
+
+async def test_what_is_not_done_has_a_reason() -> None:
+    done = await questions(None, {}).ask(4)
+    assert done.fields == {} and done.skipped["summary"] == done.skipped["successEvaluation"] == NO_MODEL
+    done = await questions(Model(answer), {"summaryPlan": {"enabled": False}}).ask(4)
+    assert "enabled is false" in done.skipped["summary"] and "successEvaluation" in done.fields
+    done = await questions(Model(answer), {"minMessagesThreshold": 5}).ask(4)
+    assert done.skipped["summary"] == "the call was too short"
+    regex = Resource("structured-output", "o1", "org", {"name": "so", "type": "regex", "regex": "x"}, 1, 1)
+    done = await questions(Model(answer), {}, [regex]).ask(4)
+    assert "of type ai" in done.skipped["structuredOutput:o1"]
+
+
+async def test_a_model_that_fails_or_talks_nonsense_fails_nothing() -> None:
+    def broken(request: ModelRequest) -> str:
+        raise ProviderError("model", "no")
+
+    done = await questions(Model(broken), {}).ask(4)
+    assert done.fields == {} and "ProviderError" in done.skipped["summary"]
+    plan = {"structuredDataPlan": {"enabled": True, "schema": SCHEMA}}
+    done = await questions(Model(lambda request: "marmalade {"), plan).ask(4)
+    assert done.skipped["structuredData"] == "the model did not answer with JSON"
+    done = await questions(Model(lambda request: ""), {}).ask(4)
+    assert done.skipped["summary"] == "the model said nothing"
+
+
+async def test_the_plan_s_own_messages_are_used_and_its_rubric() -> None:
+    model = Model(lambda request: "7")
+    plan = {
+        "summaryPlan": {
+            "messages": [
+                {"role": "system", "content": "In one word."},
+                {"role": "user", "content": "{{transcript}} {{ systemPrompt }}"},
+            ]
+        },
+        "successEvaluationPlan": {"rubric": "NumericScale"},
+    }
+    done = await questions(model, plan).ask(4)
+    assert [message.content for message in model.asked[0].messages] == ["In one word.", "User: marmalade?\n Sell it."]
+    assert "from 1" in model.asked[1].messages[0].content and done.fields["successEvaluation"] == "7"
