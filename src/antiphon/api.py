@@ -8,6 +8,7 @@ from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
+from antiphon.storage.people import StoredPeople
 from antiphon.storage.resources import StoredResources
 
 
@@ -21,6 +22,7 @@ class Api:
         self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
+        self.people = StoredPeople(self.database)
 
     async def start(self) -> None:
         """Before the server listens. Raises ConfigurationError, StoreUnavailable."""

@@ -137,6 +137,13 @@ class Api(BaseModel, extra="forbid"):
     """Where the extra ``api`` is not installed there is none, whatever this says."""
 
 
+class Console(BaseModel, extra="forbid"):
+    """The pages at ``/``."""
+
+    enabled: bool = True
+    """Where the REST API is off or not installed there is none, whatever this says: its people are in the same database."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -238,6 +245,7 @@ class Settings(BaseSettings):
     overload: Overload = Overload()
     http: Http = Http()
     api: Api = Api()
+    console: Console = Console()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""
