@@ -38,6 +38,8 @@ class LiveCall:
     kept: list[News] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     """Of replies that are being written."""
+    sounding: int = 0
+    """The last reply that was heard."""
     speech_ended_ms: int | None = None
     watchers: list[asyncio.Queue[News | None]] = field(default_factory=list)
 
@@ -163,7 +165,7 @@ def _stopped(live: LiveCall, at_ms: int, event: ev.SpeechStopped) -> None:
 
 def _sounded(live: LiveCall, at_ms: int, event: ev.PlaybackStarted) -> None:
     after_ms = at_ms - live.speech_ended_ms if live.speech_ended_ms is not None else None
-    live.speech_ended_ms = None
+    live.speech_ended_ms, live.sounding = None, event.reply
     _tell(live, {"kind": "heard", "at_ms": at_ms, "reply": event.reply, "after_ms": after_ms})
 
 
@@ -196,6 +198,12 @@ def _reply_closed(live: LiveCall, at_ms: int, action: do.ReplyClosed) -> None:
             "status": action.status,
         },
     )
+
+
+def _cancelled(live: LiveCall, at_ms: int, action: do.CancelReply) -> None:
+    """A guess that proved wrong was never said."""
+    if action.reply != live.sounding and live.texts.pop(action.reply, None) is not None:
+        _tell(live, {"kind": "withdrawn", "reply": action.reply}, keep=False)
 
 
 def _held(live: LiveCall, at_ms: int, action: do.HoldPlayback) -> None:
@@ -245,6 +253,7 @@ _OF_ACTIONS: Mapping[type, _Tell] = {
     do.TurnDropped: _dropped,
     do.Speak: _spoke,
     do.ReplyClosed: _reply_closed,
+    do.CancelReply: _cancelled,
     do.HoldPlayback: _held,
     do.InterruptionDismissed: _resumed,
     do.InterruptionConfirmed: _interrupted,

@@ -103,9 +103,9 @@ def routes(
         return answer
 
     async def assistants(request: Request) -> Response:
-        """Names are told to those only who may talk to them."""
+        """Names are told to those only who may talk to them. ``console``: whether this visitor comes from there."""
         await check(request)
-        return secret_response(keys.assistants())
+        return secret_response({**keys.assistants(), "console": await signed_in(request)})
 
     async def key(request: Request) -> Response:
         await check(request)

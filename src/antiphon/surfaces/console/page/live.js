@@ -78,13 +78,23 @@ function commands(id, wrong) {
 
 /** What a piece of news changes in the lines. */
 function take(lines, rows, news) {
+  if (news.kind === "withdrawn") {
+    rows.get(`reply ${news.reply}`)?.remove();
+    rows.delete(`reply ${news.reply}`);
+    return undefined;
+  }
+  if (news.kind === "heard") rows.get(`reply ${news.reply}`)?.classList.add("heard");
   const key = { partial: "partial", turn: "partial", typed: `typed ${news.at_ms}`, reply: `reply ${news.reply}` }[news.kind];
   if (key === undefined) return note(lines, news);
   const who = news.kind === "reply" ? "agent" : "caller";
-  const row = rows.get(key) ?? lines.appendChild(el("li", { className: who }));
+  // An answer may be written before the turn it answers is over.
+  const unheard = who === "caller" ? lines.querySelector("li.agent.ahead:not(.heard)") : null;
+  const row = rows.get(key) ?? lines.insertBefore(el("li", { className: news.status ? who : `${who} ahead` }), unheard);
+  if (news.status) row.classList.remove("ahead");
+  row.dataset.at ??= news.at_ms;
   rows.set(key, row);
   const words = news.status === "interrupted" ? cut(news) : [news.text];
-  row.replaceChildren(el("span", { className: "at" }, at(news.at_ms)), el("p", {}, el("span", { className: `who ${who === "agent" ? "agent-side" : "you-side"}` }, say(who)), ...words));
+  row.replaceChildren(el("span", { className: "at" }, at(Number(row.dataset.at))), el("p", {}, el("span", { className: `who ${who === "agent" ? "agent-side" : "you-side"}` }, say(who)), ...words));
   row.setAttribute("aria-busy", String(news.kind === "partial"));
   if (news.kind === "turn") rows.delete("partial");
   return undefined;
