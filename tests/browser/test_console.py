@@ -237,6 +237,22 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.title("Call · scripted")
 
 
+async def test_the_talk_page_is_one_of_its_pages(visit: Visit) -> None:
+    await visit.enter()
+    await visit.page.click("nav a[href=talk]")
+    await visit.page.wait_for('body[data-phase="idle"]')
+    await visit.page.fill("#text", "How much is marmalade?")
+    await visit.page.press("Enter")
+    await visit.page.wait_for('body[data-floor="agent"]')
+    await visit.until(f"document.querySelector('#lines').textContent.includes('{ANSWER}')")
+    await visit.page.wait_for("#latency .voice:not(.growing)")
+    await visit.look("talk")
+    await visit.page.click("#talk")
+    await visit.page.wait_for('body[data-phase="idle"]')
+    await visit.page.click("#console a[href='./#/live']")
+    await visit.title("Live")
+
+
 async def test_it_speaks_korean(visit: Visit) -> None:
     await visit.enter()
     await visit.choose("language", "ko")

@@ -182,7 +182,7 @@ async def test_who_types_first_gets_a_call_without_a_microphone(talk: TalkPage) 
     assert types == ["session.update", "conversation.item.create", "response.create"]
     await talk.until_lines("You: Good morning")
     assert await talk.page.evaluate("() => fake.peer.tracks.length") == 1, "the call on the wire is the same"
-    assert await talk.page.evaluate("() => document.getElementById('lines').ariaLive") == "polite"
+    assert await talk.page.evaluate("() => document.getElementById('log').ariaLive") == "polite"
 
 
 async def test_an_answer_that_is_refused_because_one_is_under_way_is_asked_for_again(talk: TalkPage) -> None:

@@ -44,7 +44,7 @@ async def test_a_call_that_is_over(console: Console, tmp_path: Path) -> None:
     assert (whole.headers["content-type"], whole.content[:4]) == ("audio/wav", b"RIFF")
     part = await console.ask("GET", f"calls/{name}/recording", headers={"Range": "bytes=8-11"})
     assert (part.status_code, part.content) == (206, b"WAVE")
-    tried = (await console.ask("POST", f"calls/{name}/what-if", json={"endpointing.wait_ms": 2500})).json()
+    tried = (await console.ask("POST", f"calls/{name}/what-if", timeout=60, json={"endpointing.wait_ms": 2500})).json()
     assert tried["would"][0]["closed_ms"] > tried["was"][0]["closed_ms"] + 1000
     actions = [entry["action"] for entry in (await console.ask("GET", "audit")).json()["entries"]]
     assert actions == ["call.listened", "call.read", "console.set_up"]
@@ -70,7 +70,7 @@ async def _live(console: Console) -> list[Any]:
 async def test_what_makes_no_sense_is_said(console: Console, tmp_path: Path, body: object, status: int) -> None:
     await place_call(console.antiphon.settings.base_url, line())
     [log] = (tmp_path / "data" / "calls").glob("*.jsonl")
-    answer = await console.ask("POST", f"calls/{log.stem}/what-if", json=body)
+    answer = await console.ask("POST", f"calls/{log.stem}/what-if", timeout=60, json=body)
     assert (answer.status_code, bool(answer.json()["detail"])) == (status, True)
     for path in ("calls/none", "calls/none/peaks", "calls/none/recording", "calls/..%2fx", "live/none/events"):
         assert (await console.ask("GET", path)).status_code == 404

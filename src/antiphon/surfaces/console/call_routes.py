@@ -20,7 +20,7 @@ from antiphon.session.call_files import CallFiles
 from antiphon.session.event_log import read_event_log
 from antiphon.session.manager import SessionManager
 from antiphon.session.session import Session
-from antiphon.session.story import story_of
+from antiphon.session.storytelling import story_of
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
 from antiphon.surfaces.console.live import LiveCalls, News

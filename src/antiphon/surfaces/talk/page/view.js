@@ -85,7 +85,7 @@ export class View {
 
   /** Whether screen readers read the lines out as they come. In a spoken call they would talk over the agent, and into the microphone. */
   readAloud(yes) {
-    find("lines").setAttribute("aria-live", yes ? "polite" : "off");
+    find("log").setAttribute("aria-live", yes ? "polite" : "off");
   }
 
   /** For screen readers only: what those who see notice by themselves. */

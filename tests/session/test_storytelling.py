@@ -11,7 +11,7 @@ import pytest
 
 from antiphon.session.call_files import CallFiles
 from antiphon.session.event_log import EventLog, read_event_log
-from antiphon.session.story import story_of
+from antiphon.session.storytelling import story_of
 
 
 @pytest.fixture
@@ -41,6 +41,7 @@ def test_a_story_tells_where_the_time_of_a_turn_went(log: EventLog) -> None:
     said = [(line["who"], line["text"]) for line in story.lines]
     assert ("caller", turn["text"]) in said
     assert ("agent", "It costs ten.") in said
+    assert all(line["sounded"] for line in story.lines if line["who"] == "agent"), "guesses were not said"
     assert [line["at_ms"] for line in story.lines] == sorted(line["at_ms"] for line in story.lines)
     for span in (*story.caller, *story.agent, *story.thinking):
         assert 0 <= span["from_ms"] <= span["to_ms"] <= story.duration_ms + 1
