@@ -21,6 +21,7 @@ from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
+from antiphon.storage.people import StoredPeople
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
@@ -94,6 +95,7 @@ class Api:
             StoredCallSums(self.database),
             self.documents,
         )
+        self.people = StoredPeople(self.database)
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""

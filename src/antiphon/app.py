@@ -45,12 +45,17 @@ from antiphon.providers.prices import read_prices
 from antiphon.providers.vad.silero import SileroVoiceActivity
 from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
+from antiphon.session.call_files import CallFiles
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
+from antiphon.surfaces.console import routes as console_routes
+from antiphon.surfaces.console.door import Door
+from antiphon.surfaces.console.live import LiveCalls
+from antiphon.surfaces.console.overview import Overview
 from antiphon.surfaces.http.application import application
 from antiphon.surfaces.http.bearer import require_key
 from antiphon.surfaces.keys import ApiKeys
@@ -114,6 +119,9 @@ class Antiphon:
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.watch = SocketWatch(self.clock)
         self.api = self._api()
+        self.door = self._door()
+        self.live_calls = LiveCalls(self.clock.wall_ms() - self.clock.now_ms())
+        self.overview = Overview(self.timelines.find, self.clock.wall_ms(), self.clock.now_ms())
         self.manager = SessionManager(
             self.plane, self.clock, self._plan, self._observers(), settings.max_calls,
             Admission(self._admission_limits()), self._load, self.losses,
@@ -180,6 +188,8 @@ class Antiphon:
         try:
             if self.api is not None:
                 await self.api.start([call_id for call_id, _ in dead])
+            if self.door is not None:
+                await self.door.open()
             await self.engines.start()
             await self._load_webrtc()
             if self.twilio is not None:
@@ -227,6 +237,8 @@ class Antiphon:
         watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
+        if self.door is not None:
+            watching += [self.live_calls, self.overview]
         return watching
 
     def _planned_spec(self, call_id: str) -> AssistantSpec | None:
@@ -242,6 +254,12 @@ class Antiphon:
 
     def _spent_today_usd(self) -> float:
         return self.api.after.observer.spent_today_usd if self.api is not None and self.api.after is not None else 0.0
+
+    def _door(self) -> Door | None:
+        """Who may use the console; None where there is none."""
+        if self.api is None or not self.settings.console.enabled:
+            return None
+        return Door(self.api.people, self.clock, self.settings.base_url, self.settings.port)
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -262,6 +280,16 @@ class Antiphon:
         # ``localhost`` may be the other loopback where only that of IPv6 is listened on.
         own = settings.own_url if settings.host == "::1" else f"http://localhost:{settings.port}"
         return f"{settings.public_url or own}/talk"
+
+    @property
+    def console_address(self) -> str:
+        """Where the console is, as it is printed: with the token that makes the first admin, while there is none. Empty: nowhere."""
+        if self.door is None:
+            return ""
+        settings = self.settings
+        own = settings.own_url if settings.host == "::1" else f"http://localhost:{settings.port}"
+        token = self.door.setup_token
+        return f"{settings.public_url or own}/{f'#/setup/{token}' if token else ''}"
 
     def _check_keys(self) -> None:
         """Keys that cannot be read keep nobody from telephoning, so they do not stop the start; but nobody gets in by a key."""
@@ -505,6 +533,7 @@ class Antiphon:
         routes = list(self.twilio.routes) if self.twilio is not None else []
         routes += self._operations(metrics=not self.settings.http.metrics_port)
         routes += self.api.routes() if self.api is not None else ()
+        routes += self._console()
         realtime = self.settings.realtime
         outer = [Middleware(CountedRefusals, losses=self.losses)]
         if self.api is not None:
@@ -538,6 +567,16 @@ class Antiphon:
             metrics=metrics,
         )
 
+    def _console(self) -> list[Route]:
+        if self.door is None:
+            return []
+        return console_routes.routes(
+            console_routes.ConsoleParts(
+                self.door, self.live_calls, self.overview, CallFiles(self.calls_dir), self.manager, self.clock, self._gauges,
+                self.settings.max_calls,
+            )
+        )  # fmt: skip
+
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
 
@@ -553,7 +592,9 @@ class Antiphon:
             return key, secret.expires_wall_ms
 
         desk = TalkKeys(make_key, self.assistants.names, self.settings.assistant, self.clock)
-        return talk_routes(desk, self.page_access, self._tell_talk_address)
+        if self.door is None:
+            return talk_routes(desk, self.page_access, self._tell_talk_address)
+        return talk_routes(desk, self.page_access, self._tell_talk_address, self.door.may_talk)
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

@@ -177,6 +177,13 @@ class AfterCall(BaseModel, extra="forbid"):
     """The work of a process that died is taken over after so long."""
 
 
+class Console(BaseModel, extra="forbid"):
+    """The pages at ``/``."""
+
+    enabled: bool = True
+    """Where the REST API is off or not installed there is none, whatever this says: its people are in the same database."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -284,6 +291,7 @@ class Settings(BaseSettings):
     api: Api = Api()
     costs: Costs = Costs()
     after_call: AfterCall = AfterCall()
+    console: Console = Console()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""

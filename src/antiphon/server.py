@@ -147,6 +147,7 @@ async def serve_forever(settings: Settings) -> None:
                 address=settings.own_url,
                 voice_webhook=f"{settings.base_url}/twilio/voice" if antiphon.twilio else "off",
                 talk_page=antiphon.talk_address or "off",
+                console=antiphon.console_address or "off",
             )
             await _Server(antiphon, takes_signals=True).serve(sockets=[listener])
 

@@ -30,8 +30,8 @@ class Page:
         ]
 
     async def goto(self, url: str) -> int:
-        """Open an address; its HTTP status."""
-        return int(await self.program.ask("goto", url=url))
+        """Open an address; its HTTP status (200 where only what follows the # is another)."""
+        return int(await self.program.ask("goto", url=url) or 200)
 
     async def evaluate(self, script: str, argument: Any = None, *, within_s: float = 10.0) -> Any:
         """Call a JavaScript function (its text) in the page, await it if need be, and bring its result here."""

@@ -106,6 +106,33 @@ async def test_words_sound_one_after_the_other_and_an_interruption_cuts_them_to_
     assert answer == "You: Plums, please."
 
 
+async def test_where_the_time_of_a_turn_went_grows_as_it_goes(talk: TalkPage) -> None:
+    await talk.talk()
+    await talk.user_speaks("u1")
+    assert not await talk.page.visible("#latency")
+    await talk.user_stops("u1", "What is the price?")
+    stages = "[...document.querySelectorAll('#latency span')].map((stage) => stage.className)"
+    await talk.until(f"{stages}.join() === 'deciding growing'")
+    await talk.say("response.created", response={"id": "r1", "status": "in_progress", "output": []})
+    await talk.until(f"{stages}.join() === 'deciding,model growing'")
+    await talk.agent_begins("r1", "a1", "Two crowns.", "u1")
+    await talk.until(f"{stages}.join() === 'deciding,model,voice'")
+    assert (await talk.page.text("#latency .deciding")).startswith("deciding ")
+
+
+async def test_the_connection_is_checked_when_it_fails(talk: TalkPage) -> None:
+    await talk.open(answer=None)
+    await talk.phase("idle")
+    await talk.page.click("#talk")
+    assert await notice(talk) == "The server does not answer"
+    await talk.page.click("#check")
+    await talk.until("document.querySelectorAll('#checked li').length === 6")
+    found = await talk.page.text("#checked")
+    assert "✓ A microphone" in found
+    assert "✓ The server answers" in found
+    assert "✗ This browser sends over UDP. A policy" in found, "the stand-in for WebRTC sends nothing"
+
+
 async def test_a_cough_leaves_no_trace(talk: TalkPage) -> None:
     await talk.talk()
     await talk.agent_begins("r1", "a1", GREETING)
@@ -155,7 +182,7 @@ async def test_who_types_first_gets_a_call_without_a_microphone(talk: TalkPage) 
     assert types == ["session.update", "conversation.item.create", "response.create"]
     await talk.until_lines("You: Good morning")
     assert await talk.page.evaluate("() => fake.peer.tracks.length") == 1, "the call on the wire is the same"
-    assert await talk.page.evaluate("() => document.getElementById('lines').ariaLive") == "polite"
+    assert await talk.page.evaluate("() => document.getElementById('log').ariaLive") == "polite"
 
 
 async def test_an_answer_that_is_refused_because_one_is_under_way_is_asked_for_again(talk: TalkPage) -> None:

@@ -105,3 +105,37 @@ jobs = Table(
     Index("jobs_of_call", "call_id"),
 )
 """Work after calls. ``owner`` has claimed a job until ``leased_until_ms``."""
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", String(255), nullable=False, unique=True),
+    Column("role", String(16), nullable=False),
+    Column("password_hash", String(255), nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+)
+"""People who may use the console."""
+
+user_sessions = Table(
+    "user_sessions",
+    metadata,
+    Column("token_hash", _ID, primary_key=True),
+    Column("user_id", _ID, nullable=False),
+    Column("csrf", _ID, nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("expires_wall_ms", BigInteger, nullable=False),
+    Index("user_sessions_of", "user_id", "created_wall_ms"),
+)
+"""Browsers in which they have signed in."""
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("wall_ms", BigInteger, nullable=False),
+    _text("user_name"),
+    _text("action"),
+    _text("subject"),
+)
+"""What they changed and listened to."""

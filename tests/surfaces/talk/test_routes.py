@@ -68,7 +68,7 @@ async def test_unchanged_parts_are_not_sent_again(tmp_path: Path) -> None:
         assert (await client.get("/talk/talk.js", headers={"If-None-Match": '"other"'})).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["index.html", "..", "%2e%2e%2froutes.py", "routes.py", "page/talk.js", "talk.js/"])
+@pytest.mark.parametrize("path", ["index.html", "%2e%2e%2froutes.py", "routes.py", "page/talk.js", "talk.js/"])
 async def test_nothing_else_is_served(tmp_path: Path, path: str) -> None:
     async with running_server(settings_for(tmp_path)) as (_, client):
         assert (await client.get(f"/talk/{path}")).status_code == 404

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -16,13 +14,13 @@ from starlette.routing import Route
 
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError
+from antiphon.surfaces.http.parts import part_response, read_parts
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.talk.page_access import PageAccess
 
 KEY_TTL_S = 120
 """A page asks for its key when the visitor presses the button, and uses it within a second."""
 _FRESH_MS = 60_000
-_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 _HEADERS = {
     # Nothing is fetched from anywhere else, and nothing inline is run.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -73,9 +71,23 @@ class TalkKeys:
         return {"value": key.value, "expires_at": key.expires_wall_ms // 1000}
 
 
-def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] = lambda: None) -> list[Route]:
-    """``/talk`` and what lies under it. ``on_admitted``: the printed token has been used, and there is another."""
-    page = _read_page()
+async def _nobody(request: Request) -> bool:
+    return False
+
+
+def routes(
+    keys: TalkKeys,
+    access: PageAccess,
+    on_admitted: Callable[[], None] = lambda: None,
+    signed_in: Callable[[Request], Awaitable[bool]] = _nobody,
+) -> list[Route]:
+    """``/talk`` and what lies under it. ``on_admitted``: the printed token has been used, and there is another. ``signed_in``: whether the
+    console knows this visitor as one who may talk."""
+    page = read_parts("antiphon.surfaces.talk")
+
+    async def check(request: Request) -> None:
+        if not await signed_in(request):
+            _check(access, request)
 
     async def talk(request: Request) -> Response:
         """The page. To whoever brings the printed token: a session, and the page's address without it, so that it is neither kept in
@@ -85,18 +97,18 @@ def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] =
             if session:
                 on_admitted()
                 return _begin_session(access.cookie, session)
-        answer = _file(request, page["index.html"])
-        if access.wants_token and not access.needs_no_key(request):
-            return _file(request, page["index.html"], 403)
+        answer = part_response(request, page["index.html"], _HEADERS)
+        if access.wants_token and not access.needs_no_key(request) and not await signed_in(request):
+            return part_response(request, page["index.html"], _HEADERS, 403)
         return answer
 
     async def assistants(request: Request) -> Response:
-        """Names are told to those only who may talk to them."""
-        _check(access, request)
-        return secret_response(keys.assistants())
+        """Names are told to those only who may talk to them. ``console``: whether this visitor comes from there."""
+        await check(request)
+        return secret_response({**keys.assistants(), "console": await signed_in(request)})
 
     async def key(request: Request) -> Response:
-        _check(access, request)
+        await check(request)
         try:
             return secret_response(keys.key(request.path_params["assistant"], access.key_id(request)))
         except CapacityError as error:
@@ -109,11 +121,11 @@ def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] =
         name = request.path_params["name"]
         if name not in page or name == "index.html":
             raise HTTPException(404)
-        return _file(request, page[name])
+        return part_response(request, page[name], _HEADERS)
 
     async def favicon(request: Request) -> Response:
         """Browsers ask for it now and then, whatever icon the page names."""
-        return _file(request, page["icon.svg"])
+        return part_response(request, page["icon.svg"], _HEADERS)
 
     return [
         Route("/talk", talk),
@@ -122,33 +134,6 @@ def routes(keys: TalkKeys, access: PageAccess, on_admitted: Callable[[], None] =
         Route("/talk/{name}", part),
         Route("/favicon.ico", favicon),
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    content: bytes
-    type: str
-    etag: str
-
-
-def _read_page() -> dict[str, _Part]:
-    """The page's files by name. They are few and small, so they are kept: what is served is never a path of the client's making."""
-    parts = {}
-    for file in files("antiphon.surfaces.talk").joinpath("page").iterdir():
-        content = file.read_bytes()
-        kind = _TYPES[file.name.rpartition(".")[2]]
-        etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
-        parts[file.name] = _Part(content, f"{kind}; charset=utf-8", etag)
-    return parts
-
-
-def _file(request: Request, part: _Part, status: int = 200) -> Response:
-    if status != 200:
-        return Response(part.content, status, {**_HEADERS, "Cache-Control": "no-store"}, part.type)
-    headers = {**_HEADERS, "ETag": part.etag}
-    if request.headers.get("if-none-match") == part.etag:
-        return Response(None, 304, headers)
-    return Response(part.content, headers=headers, media_type=part.type)
 
 
 def _begin_session(cookie: str, session: str) -> Response:

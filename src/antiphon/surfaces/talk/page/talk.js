@@ -1,5 +1,6 @@
 /** The page: its buttons, and the phases they lead through. */
 
+import { check } from "./check.js";
 import { assistants, useKey } from "./door.js";
 import { Levels } from "./levels.js";
 import { explain } from "./problems.js";
@@ -65,7 +66,8 @@ function lock(problem) {
 async function open() {
   view.noProblem();
   try {
-    const { assistants: names, default: first } = await assistants();
+    const { assistants: names, default: first, console: signedIn } = await assistants();
+    find("console").hidden = !signedIn;
     view.choices(names, first);
     view.called(find("assistant").value);
     view.phase("idle");
@@ -79,6 +81,7 @@ async function open() {
 
 find("talk").addEventListener("click", () => (visit ? visit.end() : start()));
 find("type-only").addEventListener("click", () => start({ typing: true }));
+find("check").addEventListener("click", async () => view.checked(await check()));
 find("mute").addEventListener("click", () => visit?.mute(!visit.muted));
 find("assistant").addEventListener("change", () => view.called(find("assistant").value));
 find("retry").addEventListener("click", () => {

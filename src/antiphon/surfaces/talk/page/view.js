@@ -10,6 +10,9 @@ export function nameOf(assistant) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+/** Problems that a look at the connection may explain. */
+const CHECKED = new Set(["no_microphone", "microphone_denied", "microphone_busy", "insecure", "unsupported", "unreachable", "not_connected", "lost"]);
+
 export class View {
   agent = "Agent";
   #rows = new Map();
@@ -60,13 +63,29 @@ export class View {
     if (find("floor").textContent !== text) find("floor").textContent = text;
   }
 
+  /** Where the time of the last turn went: [[name, ms, whether it still grows]]. */
+  latency(stages) {
+    find("latency").hidden = stages.length === 0;
+    find("latency").replaceChildren(...stages.map(([name, ms, growing]) => {
+      const stage = part("span", growing ? `${name} growing` : name, `${name} ${ms} ms`);
+      stage.style.flexGrow = String(Math.max(ms, 1));
+      return stage;
+    }));
+  }
+
+  /** What the connection's check found. */
+  checked(found) {
+    find("checked").hidden = false;
+    find("checked").replaceChildren(...found.map(([what, there, way]) => part("li", "", `${there === null ? "?" : there ? "✓" : "✗"} ${what}${there ? "" : `. ${way}`}`)));
+  }
+
   clock(text) {
     find("clock").textContent = text;
   }
 
   /** Whether screen readers read the lines out as they come. In a spoken call they would talk over the agent, and into the microphone. */
   readAloud(yes) {
-    find("lines").setAttribute("aria-live", yes ? "polite" : "off");
+    find("log").setAttribute("aria-live", yes ? "polite" : "off");
   }
 
   /** For screen readers only: what those who see notice by themselves. */
@@ -96,6 +115,8 @@ export class View {
     find("retry").hidden = !retry;
     find("retry").textContent = typeof retry === "string" ? retry : "Try again";
     find("type-only").hidden = !type;
+    find("check").hidden = !CHECKED.has(code);
+    find("checked").hidden = true;
     const follows = this.#atEnd();
     this.#problem.hidden = false;
     if (follows) this.#toEnd();

@@ -3,6 +3,7 @@
 import { Call, openMicrophone, openSilence } from "./call.js";
 import { keyFor } from "./door.js";
 import { Floor } from "./floor.js";
+import { Latency } from "./latency.js";
 import { Meter } from "./levels.js";
 import { Pace } from "./pace.js";
 import { Problem, explain } from "./problems.js";
@@ -16,6 +17,7 @@ export class Visit {
   #levels;
   #ended;
   floor = new Floor();
+  latency = new Latency();
   pace = new Pace();
   transcript = new Transcript((line, before) => this.#show(line, before), (line) => this.#view.remove(line));
   muted = false;
@@ -82,6 +84,7 @@ export class Visit {
     this.#answerWhenDone = this.floor.responding;
     if (!this.#answerWhenDone) this.#call.send({ type: "response.create" });
     this.floor.asked();
+    this.latency.asked(performance.now());
     this.#showFloor();
   }
 
@@ -96,6 +99,7 @@ export class Visit {
   #take(event) {
     const before = this.floor.holder;
     this.floor.take(event);
+    this.latency.take(event, performance.now());
     this.transcript.take(event);
     this.#keepPace(event.type);
     if (event.type === "conversation.item.truncated") {
@@ -171,6 +175,7 @@ export class Visit {
   #tick() {
     this.#levels.push(this.muted ? 0 : (this.#meters.you?.level ?? 0), this.#meters.agent?.level ?? 0);
     this.#view.clock(clockOf(performance.now() - this.#startedMs));
+    this.#view.latency(this.latency.stages(performance.now()));
     const line = this.transcript.current;
     if (this.floor.audible && line) this.#show(line, null);
   }

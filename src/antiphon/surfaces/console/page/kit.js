@@ -1,0 +1,114 @@
+/** What every page needs: elements, the server, and how times are written. */
+
+import { language, say } from "./words.js";
+
+/** An element. `fields` are properties, `on…` listeners, and what has a dash is an attribute; children are nodes or text. */
+export function el(name, fields = {}, ...children) {
+  const made = document.createElement(name);
+  give(made, fields);
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+
+export function svg(name, attributes = {}, ...children) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+function give(made, fields) {
+  for (const [key, value] of Object.entries(fields)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (key.includes("-") || key === "role" || key === "for") made.setAttribute(key, value);
+    else made[key] = value;
+  }
+}
+
+/** Whatever the server refused, in its own words. */
+export class Refused extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+let csrf = "";
+export const carry = (token) => (csrf = token ?? "");
+
+/** Ask the server; its JSON, or null. Throws Refused; status 0: it does not answer. */
+export async function ask(path, { method = "GET", body } = {}) {
+  const headers = method === "GET" ? {} : { "X-CSRF-Token": csrf };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let answer;
+  try {
+    answer = await fetch(new URL(`api/${path}`, import.meta.url), { method, headers, body: body && JSON.stringify(body) });
+  } catch {
+    throw new Refused(0, say("unreachable"));
+  }
+  if (answer.status === 204) return null;
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(answer.status, told.detail ?? say("failed"));
+  return told;
+}
+
+export const urlOf = (path) => new URL(`api/${path}`, import.meta.url).href;
+
+/** For screen readers. */
+export function announce(text) {
+  document.getElementById("told").textContent = text;
+}
+
+// ------------------------------------------------------------------------------------------ how it is written
+
+export const ms = (value) => (value === null || value === undefined ? "–" : value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
+
+/** A place in a call. */
+export function at(value) {
+  const tenths = Math.round(value / 100);
+  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+}
+
+export function clock(value) {
+  if (value === null || value === undefined) return "–";
+  const seconds = Math.floor(value / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60 ? `${minutes}:${String(seconds % 60).padStart(2, "0")}` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+export const when = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(wall);
+
+/** A table of rows; a cell is text, a node, or [text or node, class]. */
+export function table(heads, rows) {
+  const cell = (kind, what) => (Array.isArray(what) ? el(kind, { className: what[1] }, what[0]) : el(kind, {}, what));
+  const head = el("thead", {}, el("tr", {}, heads.map((each) => { const th = cell("th", each); th.scope = "col"; return th; })));
+  const label = heads.map((each) => (Array.isArray(each) ? each[0] : each)).filter(Boolean).join(", ");
+  return el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, el("table", {}, head, el("tbody", {}, rows.map((row) => el("tr", {}, row.map((each) => cell("td", each)))))));
+}
+
+/** A button that asks once more before it does something that cannot be taken back. */
+export function sure(label, again, act) {
+  const button = el("button", { type: "button", className: "danger", onclick: () => {
+    if (button.textContent === again) return act();
+    button.textContent = again;
+    setTimeout(() => (button.textContent = label), 4000);
+  } }, label);
+  return button;
+}
+
+/** Run an action of a form or a button; what is refused is said beside it. */
+export async function attempt(place, act) {
+  place.hidden = true;
+  try {
+    return await act();
+  } catch (error) {
+    place.textContent = error.message || say("failed");
+    place.hidden = false;
+    if (!(error instanceof Refused)) throw error;
+    return undefined;
+  }
+}
+
+export const problem = () => el("p", { className: "notice", role: "alert", hidden: true });

@@ -1,0 +1,116 @@
+/** Calls that live: the list, and one of them as it goes. */
+
+import { announce, ask, at, attempt, clock, el, ms, problem, sure, table, urlOf } from "./kit.js";
+import { say } from "./words.js";
+
+const EVERY_MS = 1000;
+
+export async function open(main, [id], { may }) {
+  return id ? one(main, id, may) : list(main);
+}
+
+async function list(main) {
+  const draw = ({ calls }) => {
+    const focused = document.activeElement?.getAttribute?.("href");
+    main.replaceChildren(el("h1", {}, say("live")), calls.length ? table(
+      [say("assistant"), say("floor"), [say("lasted"), "number"], [say("last_words"), "words"]],
+      calls.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
+    ) : el("p", { className: "faint" }, say("no_live")));
+    if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+  };
+  draw(await ask("live"));
+  const timer = setInterval(() => ask("live").then(draw, () => {}), EVERY_MS);
+  return () => clearInterval(timer);
+}
+
+async function one(main, id, may) {
+  const { calls } = await ask("live");
+  const found = calls.find((call) => call.id === id);
+  const floor = el("p", { className: "floor", id: "floor" }, say("f_nobody"));
+  const lines = el("ol", { className: "said" });
+  const wrong = problem();
+  const acts = el("div", { className: "row" });
+  main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), floor, wrong, acts, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
+  const over = (reason) => {
+    floor.textContent = say("over", { reason });
+    acts.replaceChildren(el("a", { href: `#/calls/${encodeURIComponent(id)}` }, say("see_it")));
+    announce(floor.textContent);
+  };
+  if (!found) {
+    over("–");
+    return undefined;
+  }
+  if (may("builder")) acts.append(...commands(id, wrong));
+  const source = new EventSource(urlOf(`live/${encodeURIComponent(id)}/events`));
+  const rows = new Map();
+  source.onmessage = ({ data }) => {
+    const news = JSON.parse(data);
+    wrong.hidden = true;
+    if (news.kind === "begin") {
+      rows.clear();
+      lines.replaceChildren();
+    } else if (news.kind === "now") floor.textContent = say(`f_${news.floor}`);
+    else if (news.kind === "ended") {
+      source.close();
+      over(news.reason);
+    } else take(lines, rows, news);
+  };
+  source.onerror = () => {
+    if (source.readyState === EventSource.CLOSED) over("–");
+    else {
+      wrong.textContent = say("lost");
+      wrong.hidden = false;
+    }
+  };
+  return () => source.close();
+}
+
+function commands(id, wrong) {
+  const path = `live/${encodeURIComponent(id)}`;
+  const text = el("input", { id: "say", maxLength: 1000, required: true, autocomplete: "off" });
+  const form = el("form", { className: "row grow", onsubmit: async (event) => {
+    event.preventDefault();
+    await attempt(wrong, () => ask(`${path}/say`, { method: "POST", body: { text: text.value } }));
+    text.value = "";
+  } }, el("label", { className: "grow" }, say("say_label"), text), el("button", {}, say("say")));
+  return [form, sure(say("end_call"), say("end_sure"), () => attempt(wrong, () => ask(`${path}/end`, { method: "POST" })))];
+}
+
+/** What a piece of news changes in the lines. */
+function take(lines, rows, news) {
+  if (news.kind === "withdrawn") {
+    rows.get(`reply ${news.reply}`)?.remove();
+    rows.delete(`reply ${news.reply}`);
+    return undefined;
+  }
+  if (news.kind === "heard") rows.get(`reply ${news.reply}`)?.classList.add("heard");
+  const key = { partial: "partial", turn: "partial", typed: `typed ${news.at_ms}`, reply: `reply ${news.reply}` }[news.kind];
+  if (key === undefined) return note(lines, news);
+  const who = news.kind === "reply" ? "agent" : "caller";
+  // An answer may be written before the turn it answers is over.
+  const unheard = who === "caller" ? lines.querySelector("li.agent.ahead:not(.heard)") : null;
+  const row = rows.get(key) ?? lines.insertBefore(el("li", { className: news.status ? who : `${who} ahead` }), unheard);
+  if (news.status) row.classList.remove("ahead");
+  row.dataset.at ??= news.at_ms;
+  rows.set(key, row);
+  const words = news.status === "interrupted" ? cut(news) : [news.text];
+  row.replaceChildren(el("span", { className: "at" }, at(Number(row.dataset.at))), el("p", {}, el("span", { className: `who ${who === "agent" ? "agent-side" : "you-side"}` }, say(who)), ...words));
+  row.setAttribute("aria-busy", String(news.kind === "partial"));
+  if (news.kind === "turn") rows.delete("partial");
+  return undefined;
+}
+
+function cut({ text, heard }) {
+  const rest = text.startsWith(heard) ? text.slice(heard.length) : "";
+  return [heard, " ", el("del", {}, rest.trim())];
+}
+
+function note(lines, news) {
+  const words = {
+    held: () => say("m_held"), resumed: () => say("m_resumed", { ms: ms(news.held_ms) }), interrupted: () => say("m_interrupted"),
+    dropped: () => news.text && `${say("m_dropped")}: ${news.text}`, heard: () => news.after_ms !== null && say("m_heard", { ms: ms(news.after_ms) }),
+    tool: () => `${say("tool")}: ${news.name}(${JSON.stringify(news.arguments)})`, failure: () => say("m_failure", news),
+  }[news.kind]?.();
+  if (!words) return;
+  lines.append(el("li", { className: `mark ${news.kind}` }, el("span", { className: "at" }, news.at_ms === undefined ? "" : at(news.at_ms)), el("p", { className: "note" }, words)));
+}

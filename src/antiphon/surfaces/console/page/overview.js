@@ -1,0 +1,52 @@
+/** How the calls of this process went since it started. */
+
+import { ask, el, ms, table, when } from "./kit.js";
+import { language, say } from "./words.js";
+
+const EVERY_MS = 5000;
+
+export async function open(main) {
+  const draw = (told) => main.replaceChildren(el("h1", {}, say("overview")), ...shown(told));
+  draw(await ask("overview"));
+  const timer = setInterval(() => ask("overview").then(draw, () => {}), EVERY_MS);
+  return () => clearInterval(timer);
+}
+
+function shown(told) {
+  const { response_ms: response, barge_in_ms: decided } = told;
+  const state = [told.overloaded && say("overloaded"), told.draining && say("draining")].filter(Boolean).join(", ");
+  return [
+    el("dl", { className: "figures" },
+      figure(say("response"), ms(response.p50), `${say("p95")} ${ms(response.p95)} · ${say("response_small")}`),
+      figure(say("barge_in"), ms(decided.p50), `${say("p95")} ${ms(decided.p95)} · ${say("barge_in_small")}`),
+      figure(say("calls_now"), String(told.live), `${told.free} ${say("free")}${state ? ` · ${state}` : ""}`),
+      figure(say("calls_taken"), String(told.calls), `${say("since")} ${when(told.since_wall_ms)}`),
+      figure(say("turns"), String(told.turns), `${told.dropped_turns} ${say("dropped")}`),
+      figure(say("interruptions"), String(told.interruptions), ""),
+      figure(say("false_barge_ins"), String(told.false_barge_ins), say("went_on")),
+    ),
+    el("h2", {}, say("calls_by_hour")), hours(told.hours),
+    el("h2", {}, say("errors")),
+    told.errors.length ? table([say("vendor"), say("code"), [say("count"), "number"]], told.errors.map((each) => [each.provider, each.code, [String(each.count), "number"]])) : el("p", { className: "faint" }, say("no_errors")),
+    el("h2", {}, say("why_ended")),
+    Object.keys(told.ended).length ? table([say("reason"), [say("count"), "number"]], Object.entries(told.ended).map(([reason, count]) => [reason, [String(count), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
+  ];
+}
+
+function figure(name, value, small) {
+  return el("div", {}, el("dt", {}, name), el("dd", {}, value, el("small", {}, small)));
+}
+
+function hours(list) {
+  const most = Math.max(1, ...list.map((hour) => hour.calls));
+  const label = list.filter((hour) => hour.calls).map((hour) => `${hourOf(hour.wall_ms)}: ${hour.calls}`).join(", ") || say("none");
+  const bars = list.map((hour) => {
+    const bar = el("span", { title: `${hourOf(hour.wall_ms)}: ${hour.calls}` }, hour.calls === most ? String(hour.calls) : "");
+    bar.style.height = `${(hour.calls / most) * 100}%`;
+    return bar;
+  });
+  const marks = list.filter((hour, number) => number % 6 === 0).map((hour) => el("span", {}, hourOf(hour.wall_ms)));
+  return el("div", { role: "img", "aria-label": `${say("calls_by_hour")}: ${label}` }, el("div", { className: "hours" }, bars), el("div", { className: "marks" }, marks));
+}
+
+const hourOf = (wall) => new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }).format(wall);

@@ -1,0 +1,47 @@
+/** Who may come in, and what they did. */
+
+import { ask, attempt, el, problem, sure, table, when } from "./kit.js";
+import { say } from "./words.js";
+
+const ROLES = ["admin", "builder", "viewer"];
+
+export async function open(main, rest, { user }) {
+  const wrong = problem();
+  const draw = async () => {
+    const [{ people }, { entries }] = await Promise.all([ask("people"), ask("audit")]);
+    main.replaceChildren(
+      el("h1", {}, say("people")), wrong,
+      table([say("name"), say("role"), [say("began"), "wide"], ""], people.map((each) => row(each))),
+      el("h2", {}, say("add_person")), adding(),
+      el("h2", {}, say("audit")),
+      table([say("when"), say("who"), say("what"), [say("subject"), "words"]], entries.map((each) => [[when(each.wall_ms), "when"], each.who, each.action, [each.subject, "words"]])),
+    );
+  };
+  const act = (ask_) => attempt(wrong, async () => { await ask_(); await draw(); });
+
+  function row(person) {
+    const role = roles(person.role, `${say("role")}: ${person.name}`);
+    role.addEventListener("change", () => act(() => ask(`people/${person.id}`, { method: "PATCH", body: { role: role.value } })).then(() => draw()));
+    const gone = person.id === user.id ? say("you") : sure(say("remove"), say("remove_sure"), () => act(() => ask(`people/${person.id}`, { method: "DELETE" })));
+    return [person.name, role, [when(person.created_wall_ms), "wide"], gone];
+  }
+
+  function adding() {
+    const form = el("form", { className: "row", onsubmit: (event) => {
+      event.preventDefault();
+      act(() => ask("people", { method: "POST", body: Object.fromEntries(new FormData(form)) }));
+    } },
+      el("label", { className: "grow" }, say("name"), el("input", { name: "name", required: true, maxLength: 100, autocomplete: "off" })),
+      el("label", { className: "grow" }, say("new_password"), el("input", { name: "password", type: "password", required: true, minLength: 10, autocomplete: "new-password" })),
+      el("label", {}, say("role"), roles("viewer", say("role"))),
+      el("button", { className: "main" }, say("add")));
+    return form;
+  }
+
+  await draw();
+}
+
+function roles(chosen, label) {
+  const select = el("select", { name: "role", "aria-label": label }, ROLES.map((role) => el("option", { value: role, selected: role === chosen }, say(role))));
+  return select;
+}

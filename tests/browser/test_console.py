@@ -1,0 +1,276 @@
+"""The console in a real browser on a real server: who comes in, what calls that live and calls that are over show, and for whom."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from tests.browser.chromium import Page, browser_page
+from tests.programs import JS
+from tests.serving import line, place_call, running_server, settings_for, write_assistant
+
+from antiphon.app import Antiphon
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PASSWORD = "correct horse battery"
+GREETING = "Good day, this is the front desk of a rather large house, and what may we do for you?"
+QUESTION, ANSWER = "what is the price of marmalade", "It costs eleven crowns."
+"""What the engines of ``tests.serving`` hear and say."""
+SHOTS = os.environ.get("CONSOLE_SHOTS", "")
+"""A folder for pictures of every page, for whoever wants to look at them."""
+
+
+@dataclass
+class Visit:
+    page: Page
+    antiphon: Antiphon
+    call: str
+
+    async def go(self, hash: str) -> None:
+        await self.page.evaluate("(hash) => { location.hash = hash; }", hash)
+
+    async def until(self, expression: str) -> None:
+        """(Playwright's own waiting would evaluate it in the page, which its policy forbids.)"""
+        wait = (
+            f"new Promise((done) => {{ const look = () => (({expression}) ? done() : setTimeout(look, 20)); look(); }})"
+        )
+        await self.page.evaluate(f"() => {wait}")
+
+    async def title(self, text: str) -> None:
+        await self.until(f"document.querySelector('main h1')?.textContent === {json.dumps(text)}")
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.antiphon.settings.port}/"
+
+    async def enter(self) -> None:
+        """Be the admin, at the overview: made by the printed link where there is none yet."""
+        assert self.antiphon.door is not None
+        if not self.antiphon.door.setup_token:
+            await self.page.goto(self.url)
+            await self.until("document.querySelector('main h1')")
+            return await self.title("Overview") if await self.page.visible("#sign-out") else await self.sign_in("ada")
+        await self.page.goto(self.antiphon.console_address)
+        await self.title("Make the first account")
+        await self.page.fill("input[name=name]", "Ada")
+        await self.page.fill("input[name=password]", PASSWORD)
+        await self.page.press("Enter")
+        return await self.title("Overview")
+
+    async def sign_in(self, name: str) -> None:
+        await self.page.goto(self.url)
+        await self.title("Sign in")
+        await self.page.fill("input[name=name]", name)
+        await self.page.fill("input[name=password]", PASSWORD)
+        await self.page.press("Enter")
+        await self.title("Overview")
+
+    async def choose(self, id: str, value: str) -> None:
+        """Set a slider or a choice, as a hand would."""
+        tell = "for (const name of ['input', 'change']) field.dispatchEvent(new Event(name));"
+        set_ = f"const field = document.getElementById(id); field.value = value; {tell}"
+        await self.page.evaluate(f"([id, value]) => {{ {set_} }}", [id, value])
+
+    async def sign_out(self) -> None:
+        await self.page.click("#sign-out")
+        await self.title("Sign in")
+
+    async def look(self, name: str, *, passing: bool = False) -> None:
+        """Pictures, and what axe finds wrong for people who read otherwise. ``passing``: what is looked at will be over soon, so that
+        it is looked at once, unless pictures are wanted."""
+        if passing and not SHOTS:
+            assert await axe(self.page) == [], name
+            return
+        for width in (1280, 390):
+            await self.page.viewport(width, 850)
+            assert await self.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (name, width)
+            for scheme in ("light", "dark"):
+                await self.page.media(colorScheme=scheme, reducedMotion="reduce")
+                if SHOTS:
+                    await self.page.screenshot(Path(SHOTS) / f"{name}-{width}-{scheme}.png", full_page=True)
+                assert await axe(self.page) == [], (name, width, scheme)
+        await self.page.viewport(1280, 850)
+        await self.page.media(colorScheme="light")
+
+
+AXE = (
+    (JS / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+    if (JS / "node_modules").is_dir()
+    else ""
+)
+
+
+async def axe(page: Page) -> list[str]:
+    """Serious and critical findings. Run outside the page's own world of scripts, which its policy keeps to ours."""
+    found = await page.evaluate(
+        "async () => { const { violations } = await axe.run(); return violations.filter(({ impact }) => "
+        "['serious', 'critical'].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`); }"
+    )
+    return list(found)
+
+
+@asynccontextmanager
+async def console(folder: Path) -> AsyncIterator[Visit]:
+    write_assistant(folder / "assistants", GREETING, ms_per_character=60)
+    async with running_server(settings_for(folder)) as (antiphon, _), browser_page() as page:
+        report = await place_call(antiphon.settings.base_url, line(barge_in_ms=1500))
+        assert not report.failed, report.record.problem
+        [log] = (folder / "data" / "calls").glob("*.jsonl")
+        await page.initially(AXE)
+        assert antiphon.door is not None
+        yield Visit(page, antiphon, log.stem)
+        left = "ERR_ABORTED"  # whoever leaves a live call's page lets go of its news
+        assert [told for told in page.problems if left not in str(told)] == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def visit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Visit]:
+    async with console(tmp_path_factory.mktemp("console")) as opened:
+        yield opened
+
+
+async def test_the_printed_link_makes_the_first_admin_and_then_nobody(visit: Visit, tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, _):
+        new = Visit(visit.page, antiphon, "")
+        link = antiphon.console_address
+        assert "#/setup/" in link
+        await new.page.goto(new.url)
+        await new.title("Sign in")
+        assert "Open the address" in await new.page.text("main .notice")
+        await new.page.goto(link)
+        await new.title("Make the first account")
+        await new.look("setup")
+        await new.enter()
+        assert antiphon.console_address == new.url
+        kept = "() => JSON.stringify([{...localStorage}, location.href, document.cookie])"
+        assert PASSWORD not in await new.page.evaluate(kept)
+        assert await new.page.evaluate("() => document.cookie") == "", "scripts do not see it"
+
+
+async def test_roles_see_what_they_may(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/people")
+    await visit.title("People")
+    for role in ("builder", "viewer"):
+        await visit.page.fill("form input[name=name]", role)
+        await visit.page.fill("form input[name=password]", PASSWORD)
+        await visit.page.evaluate("(role) => { document.querySelector('form select').value = role; }", role)
+        await visit.page.click("form button")
+        await visit.until(f"[...document.querySelectorAll('td')].some((cell) => cell.textContent === '{role}')")
+    await visit.look("people")
+    await visit.sign_out()
+    for role in ("viewer", "builder"):
+        await visit.sign_in(role)
+        links = await visit.page.evaluate(
+            "() => [...document.querySelectorAll('nav a')].map((link) => link.textContent)"
+        )
+        assert links == ["Overview", "Talk", "Calls", "Live"]
+        await visit.go("#/people")
+        await visit.title("There is no such page")
+        await visit.sign_out()
+    await visit.look("sign-in")
+
+
+async def test_the_overview_tells_what_calls_did(visit: Visit) -> None:
+    await visit.enter()
+    read = "(each) => [each.children[0].textContent, each.children[1].firstChild.textContent]"
+    figures = dict(await visit.page.evaluate(f"() => [...document.querySelectorAll('.figures div')].map({read})"))
+    assert int(figures["Calls taken"]) >= 1
+    assert int(figures["Turns"]) >= 1
+    assert figures["Response"].endswith(" ms")
+    await visit.look("overview")
+
+
+async def test_a_call_that_is_over_is_read_seen_heard_and_tried_again(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/calls")
+    await visit.title("Calls")
+    await visit.look("calls")
+    await visit.page.click("main td a")
+    await visit.title("Call · scripted")
+    said = await visit.page.evaluate("() => [...document.querySelectorAll('.said p')].map((line) => line.textContent)")
+    assert f"Caller{QUESTION}" in said
+    assert any(line.startswith("Agent, interrupted") for line in said)
+    assert await visit.page.evaluate("() => document.querySelectorAll('.wave-you, .wave-agent').length") == 2
+    assert "Interruption" in await visit.page.text("main .columns")
+    await visit.page.click(".said button")
+    await visit.until("document.querySelector('audio').currentTime > 0.2")
+    await visit.page.evaluate("() => document.querySelector('audio').pause()")
+    for field in ("wait_ms", "max_wait_ms"):
+        await visit.choose(f"what-if-{field}", "2500")
+    await visit.page.click("main form button.main")
+    await visit.page.wait_for(".turn.differs", within_s=30)
+    assert "1 of 1 turns" in await visit.page.text("main form [role=status]")
+    assert await visit.page.evaluate("() => document.querySelectorAll('.lanes .would').length") == 1
+    await visit.look("call")
+    await visit.page.click("main form button[type=button]")
+    await visit.page.wait_for(".turn.differs", state="detached")
+
+
+async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/live")
+    await visit.title("Live")
+    call = asyncio.create_task(place_call(visit.antiphon.settings.base_url, line(), line(barge_in_ms=30_000)))
+    await visit.page.wait_for("main td a")
+    await visit.until("document.querySelector('td.words').textContent.startsWith('Good day')")
+    await visit.look("live", passing=True)
+    await visit.page.click("main td a")
+    await visit.title("Call · scripted")
+    await visit.until(
+        f"[...document.querySelectorAll('.said p')].some((line) => line.textContent === 'Caller{QUESTION}')"
+    )
+    await visit.page.fill("#say", "A moment, please.")
+    await visit.page.press("Enter")
+    await visit.until(
+        "[...document.querySelectorAll('.said p')].some((line) => line.textContent === 'AgentA moment, please.')"
+    )
+    await visit.look("live-call", passing=True)
+    await visit.page.click("button.danger")
+    await visit.page.click("button.danger")
+    await visit.until("document.querySelector('#floor').textContent.startsWith('The call is over')")
+    await call
+    await visit.page.click("main a")
+    await visit.title("Call · scripted")
+
+
+async def test_the_talk_page_is_one_of_its_pages(visit: Visit) -> None:
+    await visit.enter()
+    await visit.page.click("nav a[href=talk]")
+    await visit.page.wait_for('body[data-phase="idle"]')
+    await visit.page.fill("#text", "How much is marmalade?")
+    await visit.page.press("Enter")
+    await visit.page.wait_for('body[data-floor="agent"]')
+    await visit.until(f"document.querySelector('#lines').textContent.includes('{ANSWER}')")
+    await visit.page.wait_for("#latency .voice:not(.growing)")
+    await visit.look("talk")
+    await visit.page.click("#talk")
+    await visit.page.wait_for('body[data-phase="idle"]')
+    await visit.page.click("#console a[href='./#/live']")
+    await visit.title("Live")
+
+
+async def test_it_speaks_korean(visit: Visit) -> None:
+    await visit.enter()
+    await visit.choose("language", "ko")
+    await visit.title("개요")
+    assert await visit.page.evaluate("() => document.documentElement.lang") == "ko"
+    await visit.look("korean")
+    await visit.choose("language", "en")
+    await visit.title("Overview")
+
+
+async def test_the_first_paint_is_small(visit: Visit) -> None:
+    await visit.enter()
+    await visit.page.goto(f"{visit.url}?fresh")
+    await visit.title("Overview")
+    fetched = "['resource', 'navigation'].flatMap((type) => performance.getEntriesByType(type))"
+    sent = await visit.page.evaluate(f"() => {fetched}.reduce((sum, each) => sum + each.encodedBodySize, 0)")
+    assert 0 < sent < 100_000

@@ -1,0 +1,68 @@
+"""Users, sessions and the audit log in a real SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.databases import postgres_url, sqlite_url
+
+from antiphon.calls.people import AuditEntry, User, UserSession
+from antiphon.storage.database import Database
+from antiphon.storage.people import StoredPeople
+
+ADA = User("u1", "ada", "admin", "hash", 1000)
+BOB = User("u2", "bob", "viewer", "hash", 1001)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def people(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoredPeople]:
+    database = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
+    await database.open()
+    yield StoredPeople(database)
+    await database.close()
+
+
+async def test_of_many_who_want_to_be_first_one_is(people: StoredPeople) -> None:
+    made = await asyncio.gather(
+        *(people.add(replace(ADA, id=f"u{number}", name=f"n{number}"), first=True) for number in range(5))
+    )
+    assert made.count(True) == len(await people.list()) == 1
+
+
+async def test_names_are_unique_and_an_admin_stays(people: StoredPeople) -> None:
+    assert await people.add(ADA)
+    assert await people.add(BOB)
+    assert not await people.add(replace(BOB, id="u3"))
+    assert not await people.change("u1", role="builder")
+    assert not await people.delete("u1")
+    assert not await people.delete("nobody")
+    assert await people.change("u1", password_hash="another")
+    assert await people.change("u2", role="admin")
+    assert await people.delete("u1")
+    assert await people.list() == [replace(BOB, role="admin")]
+
+
+async def test_sessions_end_by_time_by_number_and_with_a_new_role(people: StoredPeople) -> None:
+    await people.add(ADA)
+    await people.add(BOB)
+    for number in range(4):
+        await people.begin(UserSession(f"t{number}", "u2", "csrf", 1000 + number, 2000 + number), keep=3)
+    assert await people.signed_in("t0", 1500) is None, "the oldest of four"
+    assert await people.signed_in("t1", 1500) == (BOB, UserSession("t1", "u2", "csrf", 1001, 2001))
+    assert await people.signed_in("t1", 2001) is None
+    await people.end("t2")
+    assert await people.signed_in("t2", 1500) is None
+    await people.change("u2", role="builder")
+    assert await people.signed_in("t3", 1500) is None
+
+
+async def test_the_audit_log_is_newest_first_and_bounded(people: StoredPeople) -> None:
+    for number in range(5):
+        await people.note(AuditEntry(number, "ada", "call.listened", "x" * 400))
+    newest, *_ = listed = await people.audit(3)
+    assert [entry.wall_ms for entry in listed] == [4, 3, 2]
+    assert len(newest.subject) == 255
