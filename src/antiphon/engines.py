@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
 from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
+from antiphon.env_file import environment
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech
@@ -47,7 +47,7 @@ def credentials_of(settings: Settings) -> Credentials:
         name: Credential(vendor.api_key.get_secret_value(), vendor.base_url)
         for name, vendor in settings.vendors.items()
     }
-    return Credentials(given, os.environ)
+    return Credentials(given, environment())
 
 
 class OfferedTools:

@@ -124,7 +124,8 @@ class InkWire:
 
     def expect(self, answers: ExpectedAnswers) -> bytes | None:
         """Key terms belong to the address: what is expected now is told with the next connection."""
-        terms, chars = [], 0
+        terms: list[str] = []
+        chars = 0
         for term in dict.fromkeys((*self._keyterms, *phrases_of(answers, MOST_KEY_TERMS))):
             chars += len(term)
             if len(terms) < MOST_KEY_TERMS and chars <= _MOST_KEY_TERM_CHARS:

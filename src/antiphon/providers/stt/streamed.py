@@ -100,6 +100,7 @@ class StreamedSpeechToText:
     formats: tuple[AudioFormat, ...] = ()
     continuous = True
     partials: Partials = "doubtful"
+    needs_key = True
 
     limits = StreamLimits()
     socket_limits = SocketLimits()
