@@ -44,9 +44,11 @@ class DeepgramListener(WSListener):
         self._utterances = 0
         self._timers: set[asyncio.TimerHandle] = set()
         self._trouble: Trouble | None = None
+        self._spared = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
+        self._spared = self._plan.spares("deepgram")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self._transport = None
@@ -68,7 +70,8 @@ class DeepgramListener(WSListener):
             if self._began_ms is None:
                 self._began_ms = self._heard_ms - len(piece) / BYTES_PER_MS
                 self._utterances += 1
-                self._trouble = self._plan.next("deepgram") or self._trouble
+                self._trouble = self._trouble or (None if self._spared else self._plan.next("deepgram"))
+                self._spared = False
             self._loud_ms = self._heard_ms
         if self._began_ms is not None and self._trouble in ("killed", "throttled") and self._words_so_far() >= 2:
             self._trouble = None
@@ -126,7 +129,7 @@ class DeepgramListener(WSListener):
         )
         self._final_ms = self._told_ms = self._heard_ms
         self._began_ms = None
-        if self._trouble in ("silent", "garbled"):
+        if self._trouble == "silent":
             self._trouble = None
 
     def _send(self, message: dict[str, object]) -> None:

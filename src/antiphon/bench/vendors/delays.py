@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from antiphon.bench import workload
 
 KEY = "key-of-the-stand-ins"
+WELL = "well"
+"""A model of OpenAI's and a voice of ElevenLabs' that are never in trouble: to fall back on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from antiphon.bench.vendors.delays import KEY, Delays
+from antiphon.bench.vendors.delays import KEY, WELL, Delays
 from antiphon.bench.vendors.messages import openai_response
 from antiphon.bench.vendors.trouble import Plan, Trouble
 
@@ -43,7 +43,7 @@ class ResponsesServer:
         if headers.get("authorization") != f"bearer {KEY}":
             return _refuse(writer, 401, "invalid_api_key")
         request = orjson.loads(body)
-        trouble = self._plan.next("openai")
+        trouble = self._plan.next("openai") if request["model"] != WELL else None
         if trouble == "throttled":
             return _refuse(writer, 429, "rate_limit_exceeded")
         if trouble == "killed":

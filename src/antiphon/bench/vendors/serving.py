@@ -14,15 +14,12 @@ from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeRes
 from antiphon.bench import workload
 from antiphon.bench.vendors.certificate import CERTIFICATE, server_context
 from antiphon.bench.vendors.deepgram import DeepgramListener
-from antiphon.bench.vendors.delays import DELAYS, KEY, Delays
+from antiphon.bench.vendors.delays import DELAYS, KEY, WELL, Delays
 from antiphon.bench.vendors.elevenlabs import ElevenLabsListener, Sound
 from antiphon.bench.vendors.openai import ResponsesServer
 from antiphon.bench.vendors.trouble import NoTrouble, Plan, Vendor
 from antiphon.providers.scripted_hum import endless, hum
 from antiphon.vocabulary import TELEPHONE
-
-WELL = "well"
-"""A voice of ElevenLabs' that is never in trouble."""
 
 
 def humming(text: str, at: int) -> bytes:

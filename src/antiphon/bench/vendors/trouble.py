@@ -21,6 +21,10 @@ class Plan(Protocol):
         """Whether a handshake is answered by 429."""
         ...
 
+    def spares(self, vendor: Vendor) -> bool:
+        """Whether the first piece of work on a new connection goes well: one that comes after trouble is another try at the same."""
+        ...
+
 
 class NoTrouble:
     """Implements ``Plan``."""
@@ -29,6 +33,9 @@ class NoTrouble:
         return None
 
     def refuses(self, vendor: Vendor) -> bool:
+        return False
+
+    def spares(self, vendor: Vendor) -> bool:
         return False
 
 
@@ -40,6 +47,7 @@ class TroubleEveryTime:
         self._every, self._troubles = every, troubles
         self._asked: Counter[Vendor] = Counter()
         self._refusing: Counter[Vendor] = Counter()
+        self._sparing: Counter[Vendor] = Counter()
         self.made: Counter[tuple[Vendor, Trouble]] = Counter()
 
     def next(self, vendor: Vendor) -> Trouble | None:
@@ -48,7 +56,12 @@ class TroubleEveryTime:
         if rest:
             return None
         trouble = self._troubles[(turn - 1) % len(self._troubles)]
+        if (
+            vendor == "deepgram" and trouble == "silent"
+        ):  # words that are not heard are a cough: nobody could know better
+            trouble = "stalled"
         self.made[vendor, trouble] += 1
+        self._sparing[vendor] += 1
         if trouble == "throttled" and vendor != "openai":
             self._refusing[vendor] += 1
         return trouble
@@ -57,4 +70,10 @@ class TroubleEveryTime:
         if not self._refusing[vendor]:
             return False
         self._refusing[vendor] -= 1
+        return True
+
+    def spares(self, vendor: Vendor) -> bool:
+        if not self._sparing[vendor]:
+            return False
+        self._sparing[vendor] -= 1
         return True
