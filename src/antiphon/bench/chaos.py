@@ -84,7 +84,8 @@ class Chaos:
 
     @property
     def untold(self) -> dict[Vendor, int]:
-        """Troubles that are on no timeline, by vendor. A few of OpenAI's may be: a request whose caller goes on is dropped before it fails."""
+        """Troubles that are on no timeline, by vendor. A few of OpenAI's may be: a request whose caller goes on is dropped before it
+        fails."""
         wanted: Counter[Vendor] = Counter()
         for (vendor, trouble), count in self.made.items():
             wanted[vendor] += 0 if vendor == "openai" and trouble in _TRIED_AGAIN else count
