@@ -1,4 +1,4 @@
-"""Typed settings, read once: ``ANTIPHON_*`` environment variables over ``antiphon.toml`` over the defaults here.
+"""Typed settings, read once: ``ANTIPHON_*`` environment variables over those in ``.env`` over ``antiphon.toml`` over the defaults here.
 
 A wrong value stops the start and names the field and what is allowed. Nested fields are written ``ANTIPHON_TWILIO__AUTH_TOKEN``.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,12 +17,14 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
     TomlConfigSettingsSource,
 )
 
+from antiphon.env_file import environment
 from antiphon.errors import ConfigurationError
 from antiphon.providers.credentials import WELL_KNOWN, vendor_named
 from antiphon.suggestions import unknown
@@ -231,6 +234,13 @@ class WebRtc(BaseModel, extra="forbid"):
         return self
 
 
+class _Environment(EnvSettingsSource):
+    """The process's variables, and those of ``.env``."""
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {name.lower(): value for name, value in environment().items()}
+
+
 class _TomlFile(TomlConfigSettingsSource):
     """TOML as editors write it: some begin the file with a byte order mark."""
 
@@ -341,7 +351,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _TomlFile(settings_cls, _file())
+        return init_settings, _Environment(settings_cls), _TomlFile(settings_cls, _file())
 
     @property
     def own_url(self) -> str:
@@ -450,7 +460,7 @@ def _refuse_unknown_variables() -> None:
     known = {"CONFIG", *(name.upper() for name in Settings.model_fields)}
     # Read by the command line, not by the server.
     known |= {"API_KEY"}
-    for name in os.environ:
+    for name in environment():
         if name.startswith("ANTIPHON_"):
             field = name.removeprefix("ANTIPHON_").split("__")[0].upper()
             if field not in known:

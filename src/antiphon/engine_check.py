@@ -11,11 +11,20 @@ from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
 from antiphon.engine_choice import PLACES, ProviderChoice, choices
-from antiphon.errors import AntiphonError
+from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers import registry
-from antiphon.providers.base import ModelRequest, SpeechRequest, TextDelta
+from antiphon.providers.base import (
+    ExpectedAnswers,
+    ModelRequest,
+    SpeechRequest,
+    SpeechToText,
+    TextDelta,
+    Transcribed,
+    TranscriptionEvent,
+    TranscriptionFailed,
+)
 from antiphon.providers.credentials import Credentials
-from antiphon.vocabulary import CallContext, Message
+from antiphon.vocabulary import CallContext, Encoding, Message
 
 _LIMIT_S = 60.0
 """For one engine, its start included."""
@@ -25,7 +34,8 @@ _TRIALS = 2
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One engine. ``first_ms`` is None where it says nothing by itself (recognisers, workflows) or ``problem`` tells why."""
+    """One engine. ``first_ms``: until the first word or sound; of a recogniser, from the end of an utterance until its words. None where
+    it is not a vendor's (embedded recognisers, workflows), or where ``problem`` tells why."""
 
     place: str
     provider: str
@@ -55,8 +65,8 @@ async def _check(choice: ProviderChoice) -> Checked:
             await engine.start()
             first_ms = None
             if choice.kind == "tts" or "api_key" in registry.options(choice.kind, choice.provider):
-                for _ in range(_TRIALS if choice.kind != "stt" else 0):
-                    first_ms = await _first_ms(choice, engine)
+                for _ in range(_TRIALS):
+                    first_ms = await _answer_ms(engine) if choice.kind == "stt" else await _first_ms(choice, engine)
     except TimeoutError:
         return Checked(choice.place, choice.provider, model, problem=f"no answer within {_LIMIT_S:g} s")
     except AntiphonError as error:
@@ -65,6 +75,32 @@ async def _check(choice: ProviderChoice) -> Checked:
         if engine is not None:
             await engine.close()
     return Checked(choice.place, choice.provider, model, first_ms)
+
+
+async def _answer_ms(engine: SpeechToText) -> int:
+    """A second of silence is heard. Raises ProviderError."""
+    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def note(event: TranscriptionEvent) -> None:
+        if answered.done():
+            return
+        if isinstance(event, TranscriptionFailed):
+            answered.set_exception(ProviderError(engine.name, event.problem))
+        elif isinstance(event, Transcribed) and event.final:
+            answered.set_result(None)
+
+    audio = engine.formats[0]
+    level = {Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5", Encoding.PCM16: b"\x00"}[audio.encoding]
+    stream = engine.open(audio, ExpectedAnswers(), note)
+    try:
+        stream.begin(1)
+        stream.push(level * audio.bytes_for_ms(1000))
+        began_s = time.monotonic()
+        stream.finish(1)
+        await answered
+    finally:
+        stream.close()
+    return max(round((time.monotonic() - began_s) * 1000), 1)
 
 
 async def _first_ms(choice: ProviderChoice, engine: Any) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
 from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
+from antiphon.env_file import environment
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
@@ -50,7 +50,7 @@ def credentials_of(settings: Settings) -> Credentials:
         name: Credential(vendor.api_key.get_secret_value(), vendor.base_url)
         for name, vendor in settings.vendors.items()
     }
-    return Credentials(given, os.environ)
+    return Credentials(given, environment())
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ REFERENCE = Path(__file__).parents[2] / "bench" / "reference.json"
         (["--pid", "1"], "--url and --pid belong together"),
         (["--url", "ftp://127.0.0.1", "--pid", "1"], "url: must begin with"),
         (["--url", "ws://127.0.0.1", "--pid", "1", "--serve", "x"], "serve: give either"),
+        (["--vendors", "--quick"], "vendors: cannot be combined"),
         (["--speech", "nowhere"], "speech: nowhere has no WAV file"),
         (["--quick", "--reference", "nowhere.json"], "reference: nowhere.json is no report"),
     ],
@@ -70,3 +71,15 @@ def test_a_real_run_costs_what_it_did(tmp_path: Path) -> None:
     assert "turns unanswered" in said
     kept = read_kept(REFERENCE)[COMPARABLE_CALLS]
     assert point["cpu_per_reference"] < kept * REGRESSION
+
+
+@pytest.mark.speech
+@pytest.mark.usefixtures("short_run")
+def test_a_run_through_the_vendors_stand_ins(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    result, said = bench("--vendors", "--calls", "2", "--seconds", "6", "--no-knee", "--json", str(path))
+    assert result.exit_code == 0, said
+    (point,) = orjson.loads(path.read_bytes())["points"]
+    assert point["speech"]["turns"] >= 1
+    assert point["speech"]["unanswered"] == 0
+    assert point["broken"] == 0

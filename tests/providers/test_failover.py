@@ -71,6 +71,26 @@ async def answer(model: FailoverModel) -> list[Any]:
     return [delta async for delta in model.stream(REQUEST)]
 
 
+@pytest.mark.parametrize("nothing", [(), (TextDelta(" \n"),)])
+async def test_a_model_that_ends_without_a_word_has_failed(nothing: tuple[Any, ...]) -> None:
+    usage = UsageDelta(Usage(output_tokens=3))
+    first, second = Engine("first", *nothing, usage), Engine("second", TextDelta("Hello."), usage)
+    failures: list[Any] = []
+    if not nothing:
+        assert (await answer(model(first, second, failures=failures)))[0] == TextDelta("Hello.")
+        assert failures == [("first", "provider")]
+    with pytest.raises(ProviderError, match="nothing"):
+        await answer(model(first))
+
+
+async def test_after_a_tools_result_a_model_may_have_said_all() -> None:
+    request = ModelRequest(
+        (Message("user", "hello"), Message("tool", "{}", tool_call_id="1")), (), CallContext("call-1")
+    )
+    usage = UsageDelta(Usage())
+    assert [delta async for delta in model(Engine("first", usage)).stream(request)] == [UsageDelta(Usage(), "first")]
+
+
 async def test_usage_is_that_of_the_model_that_answered() -> None:
     usage = UsageDelta(Usage(output_tokens=3))
     first, second = Engine("first", BROKEN), Engine("second", TextDelta("Hello."), usage)

@@ -139,3 +139,21 @@ def test_what_happens_on_an_unknown_call_is_ignored() -> None:
     timelines.happened("nobody", 0, ev.PlaybackStarted(1), [do.TurnClosed(1, "x")])
     timelines.call_ended("nobody", 0, EndReason.CUSTOMER_ENDED)
     assert timelines.find("nobody") is None
+
+
+def test_failures_of_engines_stand_with_the_turn_that_closed_before_them() -> None:
+    timelines = Timelines(1_000_000, 0)
+    timelines.call_started(a_call("call-1"), 5_000)
+    timelines.provider_failed("call-1", "deepgram", "provider_unavailable")
+    for turn, now_ms in ((1, 7_000), (2, 9_000)):
+        timelines.happened("call-1", now_ms, None, [do.TurnClosed(turn, "hello")])
+        timelines.provider_failed("call-1", "openai", "provider_timeout")
+    timelines.provider_failed("nobody", "openai", "provider_timeout")
+    line = timelines.find("call-1")
+    assert line is not None
+    first, second = (row["failures"] for row in line.rows())
+    assert [(each["provider"], each["at_ms"]) for each in first] == [("deepgram", 5_000), ("openai", 7_000)]
+    assert second == [{"at_ms": 9_000, "provider": "openai", "code": "provider_timeout"}]
+    for _ in range(500):
+        timelines.provider_failed("call-1", "openai", "provider_timeout")
+    assert len(line.failures) == 100

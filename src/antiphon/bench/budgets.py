@@ -50,6 +50,23 @@ _POINT_BUDGETS = (
 )
 
 
+WIRED_CALLS = 100
+_WIRED_BUDGETS = (
+    _Budget("CPU per call-second", 4, "ms", lambda point: point.cpu_ms_per_call_s, WIRED_CALLS),
+    _Budget("own memory per call", 250, "KiB", lambda point: point.own_kib_per_call, WIRED_CALLS),
+    _Budget("response over floor, p50", 25, "ms", lambda point: point.speech.over_floor.p50_ms, WIRED_CALLS),
+    _Budget("response over floor, p95", 60, "ms", lambda point: point.speech.over_floor.p95_ms, WIRED_CALLS),
+    _Budget("barge-in, onset → silent, p50", 110, "ms", lambda point: point.speech.onset_to_silent.p50_ms, WIRED_CALLS),
+    _Budget("barge-in, onset → silent, p95", 250, "ms", lambda point: point.speech.onset_to_silent.p95_ms, WIRED_CALLS),
+)
+
+
+def judge_wired(points: Sequence[Point]) -> list[Verdict]:
+    """With the vendors' wires attached."""
+    by_calls = {point.calls: point for point in points if point.valid}
+    return [_judge(budget, by_calls.get(budget.calls)) for budget in _WIRED_BUDGETS]
+
+
 def judge_points(points: Sequence[Point], held: int | None) -> list[Verdict]:
     """``held``: the largest number of calls held, where it was looked for."""
     by_calls = {point.calls: point for point in points if point.valid}

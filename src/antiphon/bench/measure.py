@@ -122,7 +122,7 @@ async def _measure_point(bench: Bench, calls: int) -> Point:
             before, after, idle_cpu_ms_per_s, base, steady, _memory(server), live, reference_ms, beat_late_ms, loadavg
         )
         holds = read_holds(server.event_logs) if server.event_logs is not None else {}
-        return make_point(calls, span, fleet.records, sensed, send_lateness, holds)
+        return make_point(calls, span, fleet.records, sensed, send_lateness, holds, bench.target.floor_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class Speech:
     unanswered: int
     early: int
     over_floor: Spread
-    """From the caller's acoustic end to the arrival of the answer's first sound, less ``FLOOR_MS``."""
+    """From the caller's acoustic end to the arrival of the answer's first sound, less the floor."""
     barge_ins: int
     missed: int
     """Barge-ins after which the agent was still speaking when the caller had finished."""
@@ -150,8 +150,9 @@ def make_point(
     sensed: Sensed,
     send_lateness: Lateness,
     holds: Mapping[str, Sequence[float]],
+    floor_ms: int = FLOOR_MS,
 ) -> Point:
-    """The figures of one measurement. ``holds`` as ``holds.read_holds``."""
+    """The figures of one measurement. ``holds`` as ``holds.read_holds``; ``floor_ms``: what no server can do without."""
     call_seconds = sum(
         span.overlap_s(each.started_wall_ms, each.started_wall_ms + each.duration_ms) for each in records
     )
@@ -182,7 +183,7 @@ def make_point(
         ended=sensed.ended,
         own_kib_per_call=(sensed.steady.own_kib - sensed.base.own_kib) / live,
         pss_kib_per_call=(sensed.steady.pss_kib - sensed.base.pss_kib) / live,
-        speech=measure_speech(counted, span, holds),
+        speech=measure_speech(counted, span, holds, floor_ms),
         frame_lateness=spread_of_lateness(frames),
         frame_spacing=spread_of_lateness(spacing),
         beat_lateness_p99_ms=sensed.beat_lateness_p99_ms,
@@ -199,7 +200,9 @@ def make_point(
     return replace(point, doubts=_doubts(point))
 
 
-def measure_speech(records: Sequence[CallRecord], span: Span, holds: Mapping[str, Sequence[float]]) -> Speech:
+def measure_speech(
+    records: Sequence[CallRecord], span: Span, holds: Mapping[str, Sequence[float]], floor_ms: int = FLOOR_MS
+) -> Speech:
     """What was said in ``span``."""
     turns: list[Turn] = []
     hold_ms: list[float] = []
@@ -220,7 +223,7 @@ def measure_speech(records: Sequence[CallRecord], span: Span, holds: Mapping[str
         turns=len(turns),
         unanswered=sum(turn.unanswered for turn in turns),
         early=sum(turn.early for turn in turns),
-        over_floor=spread_of([turn.response_ms - FLOOR_MS for turn in turns if turn.response_ms is not None]),
+        over_floor=spread_of([turn.response_ms - floor_ms for turn in turns if turn.response_ms is not None]),
         barge_ins=len(barge_ins),
         missed=sum(each.missed for each in barge_ins),
         onset_to_hold=spread_of(hold_ms),

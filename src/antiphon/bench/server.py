@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import orjson
@@ -25,7 +26,11 @@ READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 10.0
 _LOG_TAIL = 2000
 
-ASSISTANT = {
+_POLICY = {
+    "endpointing": {"mode": "fixed", "silence_ms": workload.ENDPOINTING_MS, "speculative_reply": False},
+    "barge_in": {"backoff_ms": 0},
+}
+ASSISTANT: Mapping[str, Any] = {
     "name": "Bench",
     "model": {
         "provider": "scripted",
@@ -44,12 +49,21 @@ ASSISTANT = {
         },
     },
     "transcriber": {"provider": "scripted", "options": {"transcripts": [workload.TRANSCRIPT] * 50}},
-    "policy": {
-        "endpointing": {"mode": "fixed", "silence_ms": workload.ENDPOINTING_MS, "speculative_reply": False},
-        "barge_in": {"backoff_ms": 0},
-    },
+    "policy": _POLICY,
 }
 """JSON is YAML, so this is an assistant's file."""
+WIRED_ASSISTANT: Mapping[str, Any] = {
+    "name": "Bench",
+    "transcriber": {"provider": "deepgram", "model": "nova-3", "language": "en"},
+    "model": {
+        "provider": "openai",
+        "model": "gpt-5.4-mini",
+        "messages": [{"role": "system", "content": "Answer briefly."}],
+    },
+    "voice": {"provider": "elevenlabs"},
+    "policy": _POLICY,
+}
+"""The same conversation through vendors (``bench.vendors``)."""
 
 
 class BenchFailed(AntiphonError):
@@ -85,6 +99,10 @@ class Target:
     """A server that runs already."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """Variables for ours, over those the benchmark sets."""
+    assistant: Mapping[str, Any] = field(default_factory=lambda: ASSISTANT)
+    """Who answers at ours."""
+    floor_ms: int = workload.FLOOR_MS
+    """See there."""
 
     @asynccontextmanager
     async def running(self, cores: frozenset[int] | None, scratch: Path) -> AsyncIterator[Server]:
@@ -96,15 +114,15 @@ class Target:
             async with _by_command(self.command, self.media_path, cores) as server:
                 yield server
         else:
-            async with _ours(cores, self.settings, scratch) as server:
+            async with _ours(cores, self, scratch) as server:
                 yield server
 
 
 @asynccontextmanager
-async def _ours(cores: frozenset[int] | None, settings: Mapping[str, str], scratch: Path) -> AsyncIterator[Server]:
+async def _ours(cores: frozenset[int] | None, target: Target, scratch: Path) -> AsyncIterator[Server]:
     with _home(scratch) as home:
         (home / "assistants").mkdir()
-        (home / "assistants" / "bench.json").write_bytes(orjson.dumps(ASSISTANT))
+        (home / "assistants" / "bench.json").write_bytes(orjson.dumps(target.assistant))
         port, token = free_port(), secrets.token_hex(16)
         environment = {
             "ANTIPHON_PORT": str(port),
@@ -115,7 +133,7 @@ async def _ours(cores: frozenset[int] | None, settings: Mapping[str, str], scrat
             "ANTIPHON_MAX_CALLS": "10000",  # what it can hold is what we want to know
             "ANTIPHON_DRAIN_S": "0",
             "ANTIPHON_LOG_LEVEL": "warning",
-            **settings,
+            **target.settings,
         }
         base_url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "antiphon", "serve"]

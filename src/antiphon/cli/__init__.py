@@ -13,6 +13,7 @@ from antiphon import __version__
 from antiphon.cli.bench import bench
 from antiphon.cli.call import call
 from antiphon.cli.demo import demo
+from antiphon.cli.init import init
 from antiphon.cli.keys import keys
 from antiphon.cli.providers import providers
 from antiphon.cli.replay import replay
@@ -43,7 +44,7 @@ def app() -> None:
     use_any_encoding()
 
 
-for _command in (serve, demo, call, replay, bench, keys, providers):
+for _command in (init, serve, demo, call, replay, bench, keys, providers):
     app.add_command(_command)
 
 

@@ -19,16 +19,18 @@ from rich.console import Console
 from rich.markup import escape
 
 from antiphon.bench import report
-from antiphon.bench.budgets import judge_points, judge_start
+from antiphon.bench.budgets import judge_points, judge_start, judge_wired
 from antiphon.bench.fleet import Line
 from antiphon.bench.knee import held
 from antiphon.bench.machine import divide_cores, pin, this_machine
 from antiphon.bench.measure import Bench, Waves, find_knee, measure_points, measure_waves, typical_points
 from antiphon.bench.point import Point
-from antiphon.bench.server import Server, Target
+from antiphon.bench.server import WIRED_ASSISTANT, Server, Target
 from antiphon.bench.soak import Soak, measure_soak
 from antiphon.bench.speech import recorded_turns
 from antiphon.bench.start import Start, installed, measure_start
+from antiphon.bench.vendors.delays import FLOOR_MS as WIRED_FLOOR_MS
+from antiphon.bench.vendors.process import stand_ins
 from antiphon.bench.workload import Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
@@ -87,6 +89,7 @@ WAVE_CALLS = 10
 @click.option("--start/--no-start", help="Also: start to ready, packages and their size")
 @click.option("--soak", type=click.IntRange(0, 1_000_000), default=0, help="Nothing but so many short calls, in waves")
 @click.option("--at-once", type=click.IntRange(1, MOST_CALLS), default=100, help="With --soak: calls in a wave")
+@click.option("--vendors", is_flag=True, help="Through stand-ins for Deepgram, OpenAI and ElevenLabs, over TLS")
 @click.option("--quick/--no-quick", help="Two minutes: 1, 10 and 50 calls, compared with bench/reference.json")
 @click.option("--reference", type=PATH, default=KEPT, help="With --quick: the run to compare with")
 def bench(
@@ -111,6 +114,7 @@ def bench(
     start: bool,
     soak: int,
     at_once: int,
+    vendors: bool,
     quick: bool,
     reference: Path,
 ) -> None:
@@ -123,6 +127,8 @@ def bench(
         numbers = _numbers(QUICK_CALLS if quick else calls)
         kept = report.read_kept(reference) if quick else {}
         target = _target(url, pid, auth_token, serve, media_path, label)
+        if vendors and (url or serve or soak or quick):
+            raise ConfigurationError("vendors", "cannot be combined with --url, --serve, --soak or --quick")
         cores = divide_cores()
         with (
             TemporaryDirectory(prefix="antiphon-bench-") as scratch,
@@ -138,13 +144,14 @@ def bench(
                 _conclude_soak(console, soaked, started, json)
                 return
             wanted = _Wanted(numbers, most if knee else 0, twice, waves, start)
-            run = runner.run(_measure(measuring, wanted, console))
+            measure = _measure_wired if vendors else _measure
+            run = runner.run(measure(measuring, wanted, console))
         if json is not None:
             document = report.as_document(
                 target.label, started, this_machine(), run.points, run.runs, run.held, run.waves, run.start
             )
             report.write_document(json, document)
-        _conclude(console, target.label, run)
+        _conclude(console, target.label, run, wired=vendors)
     except ConfigurationError as error:
         errors.print(f"[bold red]Error:[/] {escape(str(error))}")
         raise click.exceptions.Exit(EXIT_USAGE) from error
@@ -202,15 +209,23 @@ async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
     return _Run(runs, typical_points(runs), found, memory, start)
 
 
+async def _measure_wired(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
+    """As ``_measure``, with the vendors' wires attached."""
+    async with stand_ins(cores=bench.cores.callers) as where:
+        wired = replace(bench.target, settings=where, assistant=WIRED_ASSISTANT, floor_ms=WIRED_FLOOR_MS)
+        return await _measure(replace(bench, target=wired), wanted, console)
+
+
 def _unlimited(target: Target) -> Target:
     """A soak asks what is left of calls, not how many are let in: on a busy machine they would be refused, and the waves differ."""
     return replace(target, settings={"ANTIPHON_OVERLOAD__BUSY_SHARE": "1.0", "ANTIPHON_OVERLOAD__LATE_MS": "1000"})
 
 
-def _conclude(console: Console, label: str, run: _Run) -> None:
+def _conclude(console: Console, label: str, run: _Run, *, wired: bool) -> None:
     console.print(report.points_table(label, run.points))
     report.print_remarks(console, run.points)
-    verdicts = judge_points(run.points, run.held) + (judge_start(run.start) if run.start is not None else [])
+    judged = judge_wired(run.points) if wired else judge_points(run.points, run.held)
+    verdicts = judged + (judge_start(run.start) if run.start is not None else [])
     if any(verdict.met is not None for verdict in verdicts):
         console.print(report.verdicts_table(verdicts))
     if run.held is not None:

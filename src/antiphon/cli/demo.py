@@ -13,9 +13,9 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,12 @@ from typing import Any
 import click
 import httpx
 import uvloop
+import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from antiphon.bench.vendors.process import stand_ins
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.script import read_script
@@ -35,7 +37,7 @@ from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
 from antiphon.cli.values import PATH
-from antiphon.conversation.events import ToolFinished
+from antiphon.conversation.events import ReplyDone, ToolFinished
 from antiphon.errors import AntiphonError, ProviderUnavailable
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import replay
@@ -58,12 +60,18 @@ class Outcome:
 @click.option("--output", type=PATH, default="demo-output", help="Where the recording and the event log go")
 @click.option("--serve", is_flag=True, help="Leave the server up afterwards")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server, 0 for any")
-def demo(output: Path, serve: bool, port: int) -> None:
+@click.option(
+    "--wired", is_flag=True, help="Through stand-ins for Deepgram, OpenAI and ElevenLabs, as slow as those are"
+)
+def demo(output: Path, serve: bool, port: int, wired: bool) -> None:
     """Hold a real spoken conversation on this machine and show what happened. Exit 0 when all of it worked."""
     console, errors = Console(), Console(stderr=True)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            worked = runner.run(_demo(console, output, port or _free_port(), stay=serve))
+            if wired:
+                worked = runner.run(_wired(console, output, port or _free_port(), stay=serve))
+            else:
+                worked = runner.run(_demo(console, output, port or _free_port(), stay=serve))
     except KeyboardInterrupt:
         raise click.exceptions.Exit(0 if serve else 130) from None
     except (AntiphonError, OSError) as error:
@@ -103,6 +111,53 @@ async def _demo(console: Console, output: Path, port: int, *, stay: bool) -> boo
     return all(outcome.shown for outcome in outcomes)
 
 
+async def _wired(console: Console, output: Path, port: int, *, stay: bool) -> bool:
+    """A conversation over the vendors' wires. The stand-ins understand nothing: what is heard and answered is written in the script."""
+    output.mkdir(parents=True, exist_ok=True)
+    data_dir, assistants = output / "server", output / "assistants"
+    assistants.mkdir(exist_ok=True)
+    (assistants / "wired.yaml").write_text(
+        _script("wired-assistant.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    before = set(data_dir.glob("calls/*.jsonl"))
+    token, url = secrets.token_hex(16), f"http://127.0.0.1:{port}"
+    said = yaml.safe_load(_script("wired.yaml").read_text(encoding="utf-8"))
+    heard = [line["say"] for line in said["lines"]]
+    recording = output / "heard-by-the-caller.wav"
+    async with stand_ins({"transcripts": heard, "answers": said["answers"]}) as vendors:
+        settings = {**vendors, "ANTIPHON_ASSISTANT": "wired", "ANTIPHON_ASSISTANTS_DIR": str(assistants)}
+        async with _server(port, data_dir, token, settings):
+            console.print(
+                f"The server answers at [bold]{url}[/], through stand-ins for Deepgram, OpenAI and ElevenLabs.\n"
+            )
+            job = _call(f"{url}/twilio/voice", url, token, recording)
+            failed = await run_job(replace(job, lines=read_script(_script("wired.yaml"))), console)
+            log_path = await _new_log(data_dir, before)
+            log = read_event_log(log_path)
+            answered = sum(isinstance(entry.event, ReplyDone) for entry in log.entries)
+            difference = replay(log)
+            outcomes = [
+                Outcome("every turn was answered", not failed, ""),
+                Outcome(
+                    "by the vendors' stand-ins, over TLS", answered >= len(heard), f"{answered} answers of the model"
+                ),
+                Outcome(
+                    "the event log replays", difference is None, "identical" if difference is None else "different"
+                ),
+            ]
+            _show(console, outcomes)
+            console.print(f"\nThe voice is a hum: [bold]{escape(str(recording))}[/] (caller left, agent right)")
+            console.print("With keys of your own the same assistant speaks: [bold]antiphon init[/]")
+            if stay:
+                console.print("\nThe server stays up.")
+                await asyncio.Event().wait()
+    return all(outcome.shown for outcome in outcomes)
+
+
+def _script(name: str) -> Path:
+    return Path(str(files("antiphon.caller"))) / "scripts" / name
+
+
 def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
     return Job(
         plan=CallPlan(
@@ -112,7 +167,7 @@ def _call(webhook: str, url: str, token: str, recording: Path) -> Job:
             noise=LineNoise(_LINE_NOISE_DBFS, 0),
             keep_audio=True,
         ),
-        lines=read_script(Path(str(files("antiphon.caller"))) / "scripts" / "front-desk.yaml"),
+        lines=read_script(_script("front-desk.yaml")),
         calls=1,
         stagger_ms=0,
         voice=DEFAULT_VOICE,
@@ -181,7 +236,9 @@ async def _new_log(data_dir: Path, before: set[Path]) -> Path:
 
 
 @asynccontextmanager
-async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
+async def _server(
+    port: int, data_dir: Path, token: str, further: Mapping[str, str] | None = None
+) -> AsyncIterator[None]:
     settings = {
         "ANTIPHON_HOST": "127.0.0.1",
         "ANTIPHON_PORT": str(port),
@@ -192,6 +249,7 @@ async def _server(port: int, data_dir: Path, token: str) -> AsyncIterator[None]:
         "ANTIPHON_OPEN_API": "true",
         "ANTIPHON_LOG_LEVEL": "warning",
         "ANTIPHON_DRAIN_S": "1",
+        **(further or {}),
     }
     server = subprocess.Popen([sys.executable, "-m", "antiphon", "serve"], env={**os.environ, **settings})
     try:

@@ -24,9 +24,20 @@ def providers() -> None:
 def check(assistant: str) -> None:
     """Ask every engine of an assistant, those that stand in included, whether it works.
 
-    ASSISTANT is its name; the one that answers calls unless another is given. Models and voices of vendors are asked twice, which costs
-    a few tokens. The exit status is 1 where one does not work.
+    ASSISTANT is its name; the one that answers calls unless another is given. Recognisers, models and voices of vendors are asked twice,
+    which costs a few tokens. The exit status is 1 where one does not work.
     """
+    try:
+        works = check_assistant(assistant)
+    except (AntiphonError, OSError) as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        raise click.exceptions.Exit(2) from error
+    if not works:
+        raise click.exceptions.Exit(1)
+
+
+def check_assistant(assistant: str = "") -> bool:
+    """Ask every engine of an assistant, show what was found; whether all of them work. Raises AntiphonError, OSError."""
     from antiphon.assistants.loader import AssistantLibrary
     from antiphon.engine_check import Checked, check_engines
     from antiphon.engines import credentials_of
@@ -35,23 +46,18 @@ def check(assistant: str) -> None:
     async def all_of_them() -> list[Checked]:
         return [checked async for checked in check_engines(spec, credentials)]
 
-    try:
-        settings = read_settings()
-        configure_logging("error", settings.log_format)
-        folders = [settings.assistants_dir] if settings.assistants_dir else []
-        spec = AssistantLibrary(folders, settings.assistant_variables, lambda spec: None).load(
-            assistant or settings.assistant
-        )
-        credentials = credentials_of(settings)
-        found = asyncio.run(all_of_them())
-    except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
-        raise click.exceptions.Exit(2) from error
+    settings = read_settings()
+    configure_logging("error", settings.log_format)
+    folders = [settings.assistants_dir] if settings.assistants_dir else []
+    spec = AssistantLibrary(folders, settings.assistant_variables, lambda spec: None).load(
+        assistant or settings.assistant
+    )
+    credentials = credentials_of(settings)
+    found = asyncio.run(all_of_them())
     table = Table("field", "provider", "model", "first word or sound", "state")
     for each in found:
         first = f"{each.first_ms} ms" if each.first_ms else ""
         state = f"[red]{escape(each.problem)}[/]" if each.problem else "[green]works[/]"
         table.add_row(each.place, escape(each.provider), escape(each.model), first, state)
     show_table(Console(), table)
-    if any(each.problem for each in found):
-        raise click.exceptions.Exit(1)
+    return not any(each.problem for each in found)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
@@ -21,6 +22,7 @@ from antiphon.providers.base import (
     ModelRequest,
     SpeechChunk,
     SpeechRequest,
+    TextDelta,
     TextToSpeech,
     UsageDelta,
     VoiceRequest,
@@ -235,10 +237,22 @@ class FailoverModel(_Failover):
         return MODEL_STALL_S
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
-        return self._first_that_answers(lambda model: model.stream(request))
+        return self._first_that_answers(lambda model: _answer(model, request))
 
     def _passed_on(self, part: ModelDelta) -> ModelDelta:
         return replace(part, provider=part.provider or self.name) if isinstance(part, UsageDelta) else part
+
+
+async def _answer(model: LanguageModel, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
+    """What the model says. One that ends without a word has failed: its caller would wait in silence. After a tool's result it may have
+    said all before. Raises ProviderError."""
+    answered = bool(request.messages) and request.messages[-1].role == "tool"
+    async with aclosing(cast(AsyncGenerator[ModelDelta, None], model.stream(request))) as parts:
+        async for part in parts:
+            if isinstance(part, UsageDelta) and not answered:
+                raise ProviderError(model.name, "the model answered with nothing")
+            answered = answered or not isinstance(part, TextDelta) or bool(part.text.strip())
+            yield part
 
 
 class FailoverVoice(_Failover):

@@ -23,8 +23,10 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
         "assemblyai": "antiphon.providers.stt.assemblyai:AssemblyAISpeechToText",
+        "cartesia": "antiphon.providers.stt.cartesia:CartesiaSpeechToText",
         "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
         "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
+        "elevenlabs": "antiphon.providers.stt.elevenlabs:ElevenLabsSpeechToText",
         "openai": "antiphon.providers.stt.openai:OpenAISpeechToText",
         "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
         "soniox": "antiphon.providers.stt.soniox:SonioxSpeechToText",
@@ -70,7 +72,7 @@ _TEST_DOUBLES = frozenset({"scripted"})
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
-    "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine"},
+    "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine", "11labs": "elevenlabs"},
     "llm": {
         "vapi": "workflow",
         "deep-seek": "deepseek",
@@ -82,7 +84,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
 }
 
 
-_LANGUAGES: dict[str, tuple[str, ...]] = {"pocketsphinx": ("en",)}
+_LANGUAGES: dict[str, tuple[str, ...]] = {"pocketsphinx": ("en",), "cartesia": ("en",)}
 """What a recogniser knows, where it does not know all: ISO 639-1."""
 
 

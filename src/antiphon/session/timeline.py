@@ -13,6 +13,7 @@ from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import EndReason, Usage
 
 _MAX_TURNS = 500
+_MOST_FAILURES = 100
 
 
 @dataclass(slots=True)
@@ -36,6 +37,18 @@ class TurnTimes:
     speculative: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An engine that failed, whether or not the caller noticed it."""
+
+    at_ms: int
+    """When it was known; as the times of turns."""
+    turn: int
+    """Place of the last turn that had closed by then; 0 before any."""
+    provider: str
+    code: str
+
+
 @dataclass(slots=True)
 class CallTimeline:
     call_id: str
@@ -55,6 +68,10 @@ class CallTimeline:
     tokens: dict[int, int] = field(default_factory=dict)
     speech_ended_ms: int | None = None
     transcribed_ms: int | None = None
+    latest_ms: int = 0
+    """Of what happened last."""
+    failures: list[Failure] = field(default_factory=list)
+    """The first hundred."""
 
     def of_reply(self, reply: int) -> TurnTimes | None:
         return next((turn for turn in reversed(self.turns) if turn.reply == reply), None)
@@ -107,6 +124,10 @@ class CallTimeline:
             self.turns.append(times)
         self.transcribed_ms = None
 
+    def provider_failed(self, provider: str, code: str) -> None:
+        if len(self.failures) < _MOST_FAILURES:
+            self.failures.append(Failure(self.latest_ms, max(0, len(self.turns) - 1), provider, code))
+
     def _answer(self, reply: int, turn_number: int, *, speculative: bool) -> None:
         turn = next((turn for turn in reversed(self.turns) if turn.turn == turn_number), None)
         if turn is not None:
@@ -118,9 +139,9 @@ class CallTimeline:
 
     def rows(self) -> list[dict[str, Any]]:
         """One object a turn, times on the session clock, as ``antiphon call`` reads them."""
-        return [self._row(turn) for turn in self.turns]
+        return [self._row(place, turn) for place, turn in enumerate(self.turns)]
 
-    def _row(self, turn: TurnTimes) -> dict[str, Any]:
+    def _row(self, place: int, turn: TurnTimes) -> dict[str, Any]:
         times = {
             "user_stopped_ms": turn.speech_ended_ms,
             "turn_closed_ms": turn.turn_closed_ms,
@@ -138,6 +159,11 @@ class CallTimeline:
             "text": turn.reply_text,
             "interrupted": turn.interrupted,
             "speculative": turn.speculative,
+            "failures": [
+                {"at_ms": each.at_ms + self.started_ms, "provider": each.provider, "code": each.code}
+                for each in self.failures
+                if each.turn == place
+            ],
             **row,
         }
 
@@ -174,7 +200,7 @@ class Timelines:
         line = self._calls.get(call_id)
         if line is None:
             return
-        at_ms = now_ms - line.started_ms
+        at_ms = line.latest_ms = now_ms - line.started_ms
         note = _OF_EVENTS.get(type(event))
         if note is not None:
             note(line, at_ms, event)
@@ -187,7 +213,8 @@ class Timelines:
         """Not a matter of time."""
 
     def provider_failed(self, call_id: str, provider: str, code: str) -> None:
-        """Shows as a turn without audio."""
+        if (line := self._calls.get(call_id)) is not None:
+            line.provider_failed(provider, code)
 
     def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
         if (line := self._calls.get(call_id)) is not None:

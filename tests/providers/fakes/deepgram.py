@@ -11,6 +11,7 @@ from tests.providers.fakes.server import FakeVendor, Session
 from tests.providers.fakes.speech import Heard
 from websockets.http11 import Request
 
+from antiphon.bench.vendors.messages import TimedWord, deepgram_metadata, deepgram_results
 from antiphon.vocabulary import AudioFormat, Encoding
 
 ENCODINGS = {"mulaw": Encoding.MULAW, "alaw": Encoding.ALAW, "linear16": Encoding.PCM16}
@@ -47,34 +48,11 @@ class NovaSession(Session):
         start_ms, end_ms = self._final_ms, self.heard_ms
         if final:
             self._final_ms = end_ms
-        timed = [
-            {
-                "word": word.word,
-                "punctuated_word": word.word,
-                "start": word.start_ms / 1000,
-                "end": word.end_ms / 1000,
-                "confidence": 0.98,
-            }
-            for word in words
-        ]
-        text = " ".join(word.word for word in words)
-        alternative = {"transcript": text, "confidence": 0.98 if text else 0.0, "words": timed}
+        told = [TimedWord(word.word, word.start_ms, word.end_ms) for word in words]
         await self.send(
-            {
-                "type": "Results",
-                "channel_index": [0, 1],
-                "duration": (end_ms - start_ms) / 1000,
-                "start": start_ms / 1000,
-                "is_final": final,
-                "speech_final": speech_final,
-                "from_finalize": from_finalize,
-                "channel": {"alternatives": [alternative]},
-                "metadata": {
-                    "request_id": "0000",
-                    "model_info": {"name": "general-nova-3", "version": "1", "arch": "nova-3"},
-                    "model_uuid": "1111",
-                },
-            },
+            deepgram_results(
+                told, start_ms, end_ms, final=final, speech_final=speech_final, from_finalize=from_finalize
+            ),
             final=final,
         )
 
@@ -85,17 +63,7 @@ class NovaSession(Session):
         elif kind == "CloseStream":
             if words := self._new_words():
                 await self._results(words, final=True)
-            await self.send(
-                {
-                    "type": "Metadata",
-                    "transaction_key": "deprecated",
-                    "request_id": "0000",
-                    "sha256": "2222",
-                    "created": "2026-11-28T00:00:00Z",
-                    "duration": self.heard_ms / 1000,
-                    "channels": 1,
-                }
-            )
+            await self.send(deepgram_metadata(self.heard_ms))
             await self.socket.close(1000)
         elif kind != "KeepAlive":
             await self.socket.close(1008, "DATA-0000: unknown message")

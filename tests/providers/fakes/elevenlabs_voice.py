@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import base64
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.providers.fakes.voice_server import MS_PER_CHARACTER, FakeVoiceServer, format_named
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request
 
+from antiphon.bench.vendors.messages import elevenlabs_audio
 from antiphon.vocabulary import AudioFormat
 
 MOST_CONTEXTS = 5
@@ -111,14 +111,9 @@ class FakeElevenLabs(FakeVoiceServer):
         sound = base64.b64encode(self.sound(text, audio, context.speed, context.at)).decode()
         if self.fault == "not base64":
             sound = "!" + sound[1:-1]
-        message: dict[str, Any] = {"audio": sound, "isFinal": None, "normalizedAlignment": None, "alignment": None}
-        if self.aligned:
-            ms = MS_PER_CHARACTER / context.speed
-            message["alignment"] = {
-                "chars": list(text),
-                "charStartTimesMs": [round(at * ms) for at in range(len(text))],
-                "charDurationsMs": [round(ms)] * len(text),
-            }
+        message = elevenlabs_audio(sound, text, MS_PER_CHARACTER / context.speed)
+        if not self.aligned:
+            message["alignment"] = None
         # Both spellings occur.
         name = "someone-else" if self.fault == "wrong context" else context.name
         message["contextId" if context.messages % 2 else "context_id"] = name

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from antiphon.bench.vendors.messages import sse as sse
+
 Fault = Literal[
     "wrong key", "rate limit", "long rate limit", "no credit", "no model", "trouble", "drop", "stall", "stall amid", "cut", "cut clean",
     "garbage", "error amid", "endless line",
@@ -205,11 +207,6 @@ class FakeVendor:
         head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{more}content-length: {len(body)}\r\n\r\n"
         writer.write(head.encode() + body)
         return True
-
-
-def sse(data: dict[str, Any], event: str = "") -> bytes:
-    name = f"event: {event}\n" if event else ""
-    return f"{name}data: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
 
 
 def halves(text: str) -> tuple[str, str]:

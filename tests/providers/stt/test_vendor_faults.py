@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 from tests.providers.fakes.assemblyai import FakeAssemblyAI
+from tests.providers.fakes.cartesia import FakeInk
 from tests.providers.fakes.deepgram import FakeDeepgram, FakeFlux
 from tests.providers.fakes.openai import FakeOpenAI
+from tests.providers.fakes.scribe import FakeScribe
 from tests.providers.fakes.server import KEY, FakeVendor
 from tests.providers.fakes.soniox import FakeSoniox
 from tests.providers.stt.vendor_calls import VendorCall
@@ -23,8 +25,10 @@ from antiphon.providers.base import (
 )
 from antiphon.providers.socket import SocketLimits
 from antiphon.providers.stt.assemblyai import AssemblyAISpeechToText
+from antiphon.providers.stt.cartesia import CartesiaSpeechToText
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
 from antiphon.providers.stt.deepgram_flux import DeepgramFluxSpeechToText
+from antiphon.providers.stt.elevenlabs import ElevenLabsSpeechToText
 from antiphon.providers.stt.openai import OpenAISpeechToText
 from antiphon.providers.stt.soniox import SonioxSpeechToText
 from antiphon.providers.stt.streamed import StreamedSpeechToText, StreamLimits
@@ -45,6 +49,8 @@ VENDORS = {
     "deepgram": Vendor(FakeDeepgram, DeepgramSpeechToText),
     "deepgram-flux": Vendor(FakeFlux, DeepgramFluxSpeechToText),
     "assemblyai": Vendor(FakeAssemblyAI, AssemblyAISpeechToText),
+    "cartesia": Vendor(FakeInk, CartesiaSpeechToText),
+    "elevenlabs": Vendor(FakeScribe, ElevenLabsSpeechToText),
     "openai": Vendor(FakeOpenAI, OpenAISpeechToText),
     "soniox": Vendor(FakeSoniox, SonioxSpeechToText),
 }

@@ -102,6 +102,7 @@ class StreamedSpeechToText:
     continuous = True
     partials: Partials = "doubtful"
     punctuation = DOUBTFUL_PUNCTUATION
+    needs_key = True
 
     limits = StreamLimits()
     socket_limits = SocketLimits()
@@ -467,8 +468,6 @@ class StreamedTranscription:
     def message(self, payload: bytes, *, text: bool) -> None:
         if self._closed:
             return
-        self._heard_s = asyncio.get_running_loop().time()
-        self._speaking_since_s = None
         try:
             told = self._wire.read(payload, text=text)
         except (MalformedMessage, KeyError, TypeError, ValueError, AttributeError):
@@ -476,6 +475,9 @@ class StreamedTranscription:
             if self.malformed == 1:
                 log.warning("recogniser_message_unreadable", provider=self._name)
             return
+        # What cannot be read is no sign of life: a vendor that says nothing else is replaced.
+        self._heard_s = asyncio.get_running_loop().time()
+        self._speaking_since_s = None
         self._take(told)
 
     def _take(self, told: Sequence[Told]) -> None:

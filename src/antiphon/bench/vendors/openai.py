@@ -1,0 +1,95 @@
+"""OpenAI's ``/v1/responses`` for many calls: answers from a list, streamed at the pace of a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from antiphon.bench.vendors.delays import KEY, WELL, Delays
+from antiphon.bench.vendors.messages import openai_response
+from antiphon.bench.vendors.trouble import Plan, Trouble
+
+_STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+_EARLY = 3
+"""Events of a response before its first word."""
+
+
+class ResponsesServer:
+    """What ``asyncio.start_server`` calls for each connection."""
+
+    def __init__(self, answers: Sequence[str], delays: Delays, plan: Plan) -> None:
+        self._answers, self._delays, self._plan = answers, delays, plan
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while await self._one(reader, writer):
+                pass
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection goes on."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        first, *lines = head.split("\r\n")
+        headers = dict(line.split(": ", 1) for line in lines if ": " in line)
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        if not first.startswith("post /v1/responses "):
+            return _refuse(writer, 404, "unknown_url")
+        if headers.get("authorization") != f"bearer {KEY}":
+            return _refuse(writer, 401, "invalid_api_key")
+        request = orjson.loads(body)
+        trouble = self._plan.next("openai") if request["model"] != WELL else None
+        if trouble == "throttled":
+            return _refuse(writer, 429, "rate_limit_exceeded")
+        if trouble == "killed":
+            return False
+        await asyncio.sleep(self._delays.first_token_ms / 1000)
+        if trouble == "stalled":
+            await reader.read(1)  # until the client has had enough
+            return False
+        return await self._stream(writer, request, trouble)
+
+    async def _stream(self, writer: asyncio.StreamWriter, request: dict[str, Any], trouble: Trouble | None) -> bool:
+        events = openai_response(str(request["model"]), () if trouble == "silent" else _tokens(self._answer(request)))
+        writer.write(_STREAM)
+        if trouble == "garbled":
+            writer.write(_chunk(b"data: {this is no JSON\n\n") + b"0\r\n\r\n")
+            return True
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for at, event in enumerate(events):
+            due_s = began_s + max(0, at - _EARLY) * self._delays.token_ms / 1000
+            if at < len(events) - 3 and (wait_s := due_s - loop.time()) > 0:
+                await asyncio.sleep(wait_s)
+            if writer.is_closing():
+                return False
+            writer.write(_chunk(event))
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+        return True
+
+    def _answer(self, request: dict[str, Any]) -> str:
+        """By the caller's how many-th turn it is."""
+        said = sum(1 for item in request["input"] if isinstance(item, dict) and item.get("role") == "user")
+        return self._answers[max(0, said - 1) % len(self._answers)]
+
+
+def _tokens(text: str) -> list[str]:
+    words = text.split(" ")
+    return [words[0], *(f" {word}" for word in words[1:])]
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def _refuse(writer: asyncio.StreamWriter, status: int, code: str) -> bool:
+    body = orjson.dumps({"error": {"type": "invalid_request_error", "code": code, "message": code, "param": None}})
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    return True
