@@ -103,7 +103,7 @@ async def test_the_work_of_a_killed_server_is_done_by_the_next(tmp_path: Path) -
         await asyncio.gather(ringing, return_exceptions=True)
     async with running_server(settings_for(tmp_path)) as (antiphon, _):
         record = await over(antiphon)
-        assert record.ended_reason == "worker-died"
+        assert record.ended_reason == "call.in-progress.error-vapifault-worker-died"
         assert GREETING in record.body["artifact"]["transcript"]
 
 

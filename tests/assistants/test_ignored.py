@@ -11,9 +11,17 @@ from structlog.testing import capture_logs
 from antiphon.assistants.ignored import IGNORED, UNLESS_TAKEN, ignored_fields
 from antiphon.assistants.loader import AssistantLibrary, load, package_library
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.surfaces.vapi import fields as platform
 from antiphon.wire_model import WireModel
 
 HOOK = {"url": "https://example.test/hook"}
+
+
+def _nested(field: str) -> dict[str, Any]:
+    document, name = field.split(".")
+    return {document: {name: "said"}}
+
+
 FUNCTION = {"type": "function", "function": {"name": "look"}}
 SET: dict[str, tuple[dict[str, Any], str]] = {
     "model.model": ({"model": {"provider": "workflow", "model": "big"}}, "model.model"),
@@ -39,6 +47,9 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     "serverUrl": ({"serverUrl": "https://example.test"}, "serverUrl"),
     "metadata": ({"metadata": {"a": 1}}, "metadata"),
 }
+KEPT = ("analysisPlan.", "artifactPlan.")
+"""Documents of the platform's of which we name what we honour; the rest is kept as it came."""
+SET |= {name: (_nested(name), name) for name in IGNORED if name.startswith(KEPT)}
 
 
 @pytest.mark.parametrize("field", [*IGNORED, *UNLESS_TAKEN])
@@ -64,7 +75,12 @@ def test_an_unknown_provider_is_not_for_this_list() -> None:
     assert list(ignored_fields(parse_assistant({"model": {"provider": "nobody", "model": "big"}}))) == []
 
 
-@pytest.mark.parametrize("field", [*IGNORED, *UNLESS_TAKEN])
+@pytest.mark.parametrize("field", [name for name in IGNORED if name.startswith(KEPT)])
+def test_what_is_kept_as_it_came_is_a_field_of_the_platform_s(field: str) -> None:
+    assert not platform.check("CreateAssistantDTO", SET[field][0]).unknown
+
+
+@pytest.mark.parametrize("field", [name for name in (*IGNORED, *UNLESS_TAKEN) if not name.startswith(KEPT)])
 def test_each_is_a_field_there_is(field: str) -> None:
     model: Any = AssistantSpec
     for part in field.split("."):

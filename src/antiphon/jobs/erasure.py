@@ -12,11 +12,10 @@ from antiphon.calls.stores import CallStore
 from antiphon.clock import Clock
 from antiphon.jobs.queue import JobStore
 
-CONTENT = (
-    "artifact", "analysis", "messages", "transcript", "summary", "assistant", "assistantOverrides", "squad",
-    "squadOverrides", "customer", "metadata",
-)  # fmt: skip
-"""Fields of a call's record that hold words, or who somebody is. Costs, times and reasons stay: they are what is accounted for."""
+ACCOUNTED = frozenset(
+    ["costs", "costBreakdown", "usage", "failures", "endReason", "erased", "transport", "phoneCallProvider", "warnings"]
+)
+"""Fields of a call's record that stay when its content is erased: what is accounted for. Any other may hold words, or who somebody is."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +45,7 @@ class Erasure:
         await self._files_of(call_id)
         record = await self._calls.find(None, call_id)
         if record is not None:
-            held = {name: None for name in CONTENT if name in record.body}
+            held = {name: None for name in record.body if name not in ACCOUNTED}
             await self._calls.change(
                 call_id, self._clock.wall_ms(), {**held, "erased": True}, customer_number="", name=""
             )
