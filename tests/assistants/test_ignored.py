@@ -75,8 +75,9 @@ def test_an_unknown_provider_is_not_for_this_list() -> None:
     assert list(ignored_fields(parse_assistant({"model": {"provider": "nobody", "model": "big"}}))) == []
 
 
-@pytest.mark.parametrize("field", [name for name in IGNORED if name.startswith(KEPT)])
+@pytest.mark.parametrize("field", [name for name in IGNORED if name.startswith(KEPT) and not name.endswith("Prompt")])
 def test_what_is_kept_as_it_came_is_a_field_of_the_platform_s(field: str) -> None:
+    """(The three prompts are of older documents than the one our table is made of.)"""
     assert not platform.check("CreateAssistantDTO", SET[field][0]).unknown
 
 
