@@ -82,13 +82,15 @@ def line(duration_ms: int = 700, *, barge_in_ms: int | None = None, reply: bool 
     return Cued(Line("say", "hum", expects_reply=reply, **cue), make_clip(spoken, LineNoise(-55.0)))
 
 
-async def place_call(base_url: str, *lines: Cued, agent_done_ms: int = 300) -> CallReport:
-    """Ring up the server as Twilio would, and speak."""
+async def place_call(
+    base_url: str, *lines: Cued, agent_done_ms: int = 300, webhook_url: str = "", caller: str = CALLER
+) -> CallReport:
+    """Ring up the server as Twilio would, and speak. ``webhook_url``: where it is told to ask; empty for the usual one."""
     patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=1000, reply_ms=3000)
     plan = CallPlan(
         lines=lines,
-        webhook_url=f"{base_url}/twilio/voice",
-        identity=Identity(CALLER, CALLED, auth_token=TOKEN),
+        webhook_url=webhook_url or f"{base_url}/twilio/voice",
+        identity=Identity(caller, CALLED, auth_token=TOKEN),
         noise=LineNoise(-55.0),
         patience=patience,
     )

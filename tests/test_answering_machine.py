@@ -17,6 +17,7 @@ from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.carriers.base import CallAnswered, DetectionTuning, MachineDetection
 from antiphon.conversation import actions as do
 from antiphon.errors import ConfigurationError
+from antiphon.session.session import Session
 from antiphon.vocabulary import AnsweredBy, EndReason
 
 GREETING = "Hello, this is the practice of doctor Miller, am I speaking with Ann?"
@@ -33,8 +34,8 @@ class Line:
         self.outcomes: Counter[tuple[AnsweredBy, str]] = Counter()
         self.answering: AnsweringMachines
 
-    def find(self, name: str) -> AssistantSpec:
-        assert name == "test"
+    def find(self, session: Session) -> AssistantSpec:
+        assert session.plan.assistant == "test"
         return self.spec
 
     def told(self, by: AnsweredBy, call_sid: str = CALL_SID) -> None:

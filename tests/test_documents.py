@@ -128,7 +128,18 @@ def test_every_room_has_its_row() -> None:
 
 def test_rooms_import_no_more_than_their_row_says() -> None:
     graph = grimp.build_graph("antiphon")
-    composing = {"app", "api", "engines", "engine_check", "engine_choice", "engine_shelf", "served", "server", "cli"}
+    composing = {
+        "app",
+        "api",
+        "api_calls",
+        "engines",
+        "engine_check",
+        "engine_choice",
+        "engine_shelf",
+        "served",
+        "server",
+        "cli",
+    }
     for room, row in room_rows().items():
         if room in composing:
             continue

@@ -51,7 +51,7 @@ class AnsweringMachines:
     def __init__(
         self,
         sessions: SessionManager,
-        find_assistant: Callable[[str], AssistantSpec],
+        find_assistant: Callable[[Session], AssistantSpec],
         count: Callable[[AnsweredBy, str], None],
     ) -> None:
         """``find_assistant`` raises ConfigurationError. ``count`` is told who answered, and the ``Outcome``."""
@@ -94,7 +94,7 @@ class AnsweringMachines:
 
     def _plan(self, session: Session) -> VoicemailPlan:
         try:
-            return voicemail_of(self._find_assistant(session.plan.assistant))
+            return voicemail_of(self._find_assistant(session))
         except ConfigurationError as error:
             # Its file was spoilt while it talked. Whether to hang up on somebody is not to be guessed.
             log.warning("voicemail_plan_unreadable", call_id=session.call.call_id, problem=str(error))

@@ -21,10 +21,12 @@ from starlette.routing import Route
 
 from antiphon import __version__
 from antiphon.answering_machine import AnsweringMachines
-from antiphon.assistants.loader import ENDINGS, AssistantLibrary
+from antiphon.assistants.loader import ENDINGS, AssistantLibrary, LoadedAssistant
+from antiphon.assistants.spec import AssistantSpec
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
+from antiphon.carriers.twilio.webhook import CallStatusChanged
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engine_metrics import EngineReader
@@ -42,6 +44,7 @@ from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
 from antiphon.session.plan import SessionPlan
+from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
 from antiphon.surfaces.http.application import application
 from antiphon.surfaces.http.bearer import require_key
@@ -75,6 +78,7 @@ from antiphon.vocabulary import CallContext
 
 if TYPE_CHECKING:
     from antiphon.api import Api
+    from antiphon.assistants.compile import Assistant
 
 log = structlog.get_logger(__name__)
 
@@ -103,8 +107,9 @@ class Antiphon:
             Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
         self._effort: ThreadEffort | None = None
-        self.api = self._api()
         self.keys = ApiKeys(settings.data_dir / "keys.json")
+        self.watch = SocketWatch(self.clock)
+        self.api = self._api()
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
             self.keys,
@@ -115,15 +120,21 @@ class Antiphon:
             origins=settings.realtime.cors_origins,
         )
         self.connections = Connections(
-            HttpBounds(max_connections=settings.http.max_connections),
+            HttpBounds(
+                max_connections=settings.http.max_connections,
+                uploads=self.api.uploads() if self.api is not None else {},
+            ),
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
         self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
-        self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
-        self.answering_machines = AnsweringMachines(self.manager, self.assistants.load, self.metrics.answered)
+        self.answering_machines = AnsweringMachines(self.manager, self._spec_of, self.metrics.answered)
         self.twilio = self._twilio()
+        if self.api is not None:
+            if self.twilio is not None and settings.twilio.account_sid:
+                self.api.live.telephone = self.twilio.control
+            self.api.live.add_media_routes(self.media_routes)
         self.realtime = RealtimeSessions(
             self.manager,
             self.clock,
@@ -151,12 +162,13 @@ class Antiphon:
         """Everything started; on the way out, calls are drained and everything is freed."""
         self._check_assistant()
         self._check_keys()
-        for call_id, _ in close_dead_calls(self.calls_dir, self.losses) if self.calls_dir.exists() else ():
+        dead = close_dead_calls(self.calls_dir, self.losses) if self.calls_dir.exists() else []
+        for call_id, _ in dead:
             log.info("call_recovered", call_id=call_id)
             self.metrics.recovered()
         try:
             if self.api is not None:
-                await self.api.start()
+                await self.api.start([call_id for call_id, _ in dead])
             await self.engines.start()
             await self._load_webrtc()
             if self.twilio is not None:
@@ -192,7 +204,12 @@ class Antiphon:
                 raise
             log.info("api_not_installed", missing=error.name, install="antiphon[api]")
             return None
-        return Api(self.settings, self.clock)
+        from antiphon.api_calls import Inside
+
+        inside = Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret)
+        api = Api(self.settings, self.clock, self.keys, self.library)
+        api.hold_calls(inside)
+        return api
 
     async def _load_webrtc(self) -> None:
         """Now, not with the first offer: importing it takes the interpreter for itself, and every live call would hear the gaps."""
@@ -259,7 +276,8 @@ class Antiphon:
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""
         plans = [session.plan.engines for session in self.manager.sessions()]
-        for engines in (*plans, *self.realtime.engines()):
+        planned = self.api.live.planner.engines() if self.api is not None else ()
+        for engines in (*plans, *self.realtime.engines(), *planned):
             yield from engines_behind(engines)
 
     # ---------------------------------------------------------------------------------- calls
@@ -268,9 +286,19 @@ class Antiphon:
         """Whether this assistant can take a call: asked when it rings, while the caller can still be told. Raises ConfigurationError."""
         self.library.find(name)
 
+    def _spec_of(self, session: Session) -> AssistantSpec:
+        """The assistant that leads a live call. Raises ConfigurationError."""
+        planned = self.api.live.planner.known(session.call.call_id) if self.api is not None else None
+        return planned.assistant.spec if planned is not None else self.assistants.load(session.plan.assistant)
+
     def _plan(self, call: CallStarted) -> SessionPlan:
-        name = call.assistant or self.settings.assistant
-        assistant, engines = self.assistants.find(name)
+        planned = self.api.live.planner.take(call.call_id) if self.api is not None else None
+        name = call.assistant or (self.settings.assistant if planned is None else "")
+        if planned is not None:
+            assistant: LoadedAssistant | Assistant = planned.assistant
+            engines = planned.engines
+        else:
+            assistant, engines = self.assistants.find(name)
         spec = assistant.spec
         recording = self.settings.record_calls and spec.records
         keep_log = self.settings.keep_event_logs
@@ -289,6 +317,7 @@ class Antiphon:
             event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self._transfer_of(call),
+            observers=planned.observers if planned is not None else (),
         )
 
     def _transfer_of(self, call: CallStarted) -> Callable[[str, str], Awaitable[None]] | None:
@@ -391,12 +420,18 @@ class Antiphon:
         given = self.settings.twilio
         if given.verify_signatures and not (given.auth_token.get_secret_value() or given.account_sid):
             return None
+        live = self.api.live if self.api is not None else None
         carrier = carriers.build(
-            "twilio", self._twilio_settings(), self.manager, self.watch, on_answered=self.answering_machines.answered,
-            check_assistant=self._check_caller_s_assistant, losses=self.losses,
+            "twilio", self._twilio_settings(), self.manager if live is None else live.acceptor, self.watch,
+            on_call_status=self._call_status_changed, on_answered=self.answering_machines.answered,
+            check_assistant=self._check_caller_s_assistant, losses=self.losses, prepare=live.prepare if live is not None else None,
         )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
         return carrier
+
+    def _call_status_changed(self, changed: CallStatusChanged) -> None:
+        if self.api is not None:
+            self.api.live.status_changed(changed.call_sid, changed.status)
 
     def _twilio_settings(self) -> TwilioSettings:
         twilio = self.settings.twilio
@@ -437,9 +472,11 @@ class Antiphon:
         routes += self._operations(metrics=not self.settings.http.metrics_port)
         routes += self.api.routes() if self.api is not None else ()
         realtime = self.settings.realtime
-        counted = Middleware(CountedRefusals, losses=self.losses)
+        outer = [Middleware(CountedRefusals, losses=self.losses)]
+        if self.api is not None:
+            outer.append(self.api.cors())
         if not realtime.enabled:
-            return application(routes, [counted])
+            return application(routes, outer)
         routes += secret_routes.routes(
             self.access, self.client_secrets, self.clock, self.realtime.defaults_of, strict=realtime.strict
         )
@@ -447,7 +484,7 @@ class Antiphon:
         if self.settings.talk_access != "off":
             routes += self._talk()
         origins = [origin for origin in realtime.cors_origins if origin != "*" or not self.settings.open_api]
-        return application(routes, [counted, Middleware(RealtimeCors, origins=origins)])
+        return application(routes, [*outer, Middleware(RealtimeCors, origins=origins)])
 
     def _operations(self, *, metrics: bool = True) -> list[Route]:
         guarded = require_key(

@@ -135,6 +135,18 @@ class Api(BaseModel, extra="forbid"):
 
     enabled: bool = True
     """Where the extra ``api`` is not installed there is none, whatever this says."""
+    concurrent_calls: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """Calls of one organisation at once, planned ones included; more are refused. 0: as many as ``max_calls``."""
+    call_waits_s: Annotated[int, Field(ge=5, le=3600)] = 60
+    """So long a call that was asked for waits for its media."""
+    strict: bool = False
+    """Whether fields that are not known are refused. Else they are kept, and named in the answer's ``X-Antiphon-Warnings``."""
+    requests_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] = 6000
+    """For each key, a sixth of them at once."""
+    cors_origins: list[str] = ["*"]
+    """Web pages of these origins may use the API. ``*``: all, with a key; with ``open_api`` it stands for none."""
+    max_file_mib: Annotated[int, Field(ge=1, le=1024)] = 32
+    """The largest file that can be uploaded."""
 
 
 class EngineLimits(BaseModel, extra="forbid"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +16,7 @@ from antiphon.assistants.tools import tool_specs
 from antiphon.config import Settings
 from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
-from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
@@ -147,6 +148,14 @@ class EngineRoom:
     def ready(self, engines: Engines) -> bool:
         """Whether a call would be served at once."""
         return all(entry.works for entry in self._entries(engines))
+
+    async def until_ready(self, engines: Engines) -> None:
+        """Until all have been started. Raises ProviderUnavailable where one cannot serve."""
+        starting = [entry.task for entry in self._entries(engines) if entry.task is not None and not entry.task.done()]
+        if starting:
+            await asyncio.wait(starting)
+        if problem := self.broken(engines):
+            raise ProviderUnavailable("engines", problem)
 
     def broken(self, engines: Engines) -> str:
         """Which of them could not be started, and why; empty where none."""

@@ -66,6 +66,10 @@ class ServedAssistants:
         """As ``find``: what a live call was most likely begun with."""
         return self.find(name)[0].spec
 
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return self._library.has(name)
+
     def names(self) -> list[str]:
         """All that can be called, in order."""
         return [name for name in self._library.names() if self._can_be_called(name)]

@@ -160,6 +160,8 @@ class EndReason(StrEnum):
     SERVER_SHUTDOWN = "worker-shutdown"
     SERVER_DIED = "worker-died"
     REFUSED = "refused"
+    CANCELLED = "manually-canceled"
+    """Somebody with the right to (an operator, the API) ended it."""
 
 
 class AnsweredBy(StrEnum):

@@ -69,3 +69,24 @@ def test_wrong_settings_are_named(data_dir: Path, monkeypatch: pytest.MonkeyPatc
     result = keys("list")
     assert result.exit_code == 2
     assert "port:" in result.stderr
+
+
+def test_a_public_key_and_one_that_signs_are_listed_as_such(data_dir: Path) -> None:
+    page = keys("create", "page", "--public", "--origin", "https://shop.test", "--assistant", "a", "--org", "other-org")
+    assert page.stdout.startswith("pk_antiphon_")
+    assert keys("create", "signer", "--signs-tokens").stdout.startswith("sk_antiphon_")
+    kept = ApiKeys(data_dir / "keys.json")
+    public, signer = kept.records()
+    assert (public.kind, public.origins, public.assistants, public.org_id) == (
+        "public",
+        ("https://shop.test",),
+        ("a",),
+        "other-org",
+    )
+    assert [record.id for record, _ in kept.signing(signer.org_id)] == [signer.id]
+    listed = keys("list").stdout
+    assert "private, signs tokens" in listed
+    assert "other-org" in listed
+    assert keys("create", "x", "--origin", "https://shop.test").exit_code == 2
+    assert keys("create", "x", "--public", "--signs-tokens").exit_code == 2
+    assert keys("create", "x", "--org", "no name").exit_code == 2

@@ -9,6 +9,8 @@ from typing import Any, Literal, Protocol
 CallStatus = Literal["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
 Order = Literal["newest", "oldest"]
 MAX_LISTED = 1000
+DEFAULT_ORG = "6d1f4f0e-9a51-4c6f-8f3b-2b1b7a9c0d10"
+"""The organisation of keys that name none, and of whoever asks without one on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Listing:
     ids: Sequence[str] | None = None
 
 
-LINKS = ("assistant_id", "squad_id", "session_id", "phone_number_id", "number")
+LINKS = ("assistant_id", "squad_id", "session_id", "phone_number_id", "number", "purpose")
 """What a resource may point to, kept in columns of their own so that it can be searched by."""
 
 
@@ -139,3 +141,7 @@ class CallStore(Protocol):
         ...
 
     async def delete(self, org_id: str, id: str) -> CallRecord | None: ...
+
+    async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
+        """End those that were planned before then and are still ``queued``: their server is gone. Returns how many there were."""
+        ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from antiphon.vocabulary import AnsweredBy
 
@@ -47,6 +47,22 @@ class CallAnswered:
     """What finding out took; None where the carrier does not say."""
 
 
+@dataclass(frozen=True, slots=True)
+class RingingCall:
+    """A call whose carrier asks what to do with it."""
+
+    call_id: str
+    """Our public id."""
+    provider_call_id: str
+    caller: str
+    called: str
+    direction: Literal["inbound", "outbound"]
+    assistant: str = ""
+    """The one that is named by the URL it rang at; empty for none."""
+
+
+PrepareCall = Callable[[RingingCall], Awaitable[str]]
+"""Decides which assistant takes a call, and makes all ready for it. Raises ConfigurationError, CapacityError, ProviderError."""
 OnCallAnswered = Callable[[CallAnswered], None]
 """Called on the event loop, without awaiting; must not raise."""
 

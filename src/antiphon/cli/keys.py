@@ -12,10 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import SystemClock
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.surfaces.keys import ApiKeys, KeyRecord
 
 
 @click.group()
@@ -35,13 +36,40 @@ def _keys() -> Iterator[ApiKeys]:
 
 @keys.command()
 @click.argument("name", default="default")
-def create(name: str) -> None:
+@click.option("--public", is_flag=True, help="A key for web pages: it starts calls and chats, and nothing else.")
+@click.option(
+    "--origin", "origins", multiple=True, help="Web pages of this origin may use the public key (several: repeat)."
+)
+@click.option(
+    "--assistant", "assistants", multiple=True, help="The public key may call this assistant (several: repeat)."
+)
+@click.option("--no-transient", is_flag=True, help="The public key may bring no assistant of its own.")
+@click.option("--signs-tokens", is_flag=True, help="The private key signs JSON Web Tokens: it is kept, encrypted.")
+@click.option(
+    "--org",
+    default=DEFAULT_ORG,
+    help="The organisation it belongs to. One of another organisation opens the REST API only.",
+)
+def create(
+    name: str,
+    public: bool,
+    origins: tuple[str, ...],
+    assistants: tuple[str, ...],
+    no_transient: bool,
+    signs_tokens: bool,
+    org: str,
+) -> None:
     """Make a key. It is shown once.
 
     NAME is what the key is for; "default" unless another is given.
     """
+    if not public and (origins or assistants or no_transient):
+        raise click.UsageError("--origin, --assistant and --no-transient are for --public keys.")
+    wanted = KeyRecord(
+        "", "", "", 0, "public" if public else "private", org, origins, assistants, transient=not no_transient
+    )
     with _keys() as kept:
-        record, secret = kept.create(name, SystemClock().wall_ms())
+        record, secret = kept.create(name, SystemClock().wall_ms(), like=wanted, signs_tokens=signs_tokens)
     Console(stderr=True).print(f"Key {record.id} ({escape(name)}), shown this once:")
     click.echo(secret)
 
@@ -49,11 +77,13 @@ def create(name: str) -> None:
 @keys.command("list")
 def list_() -> None:
     """Show the keys there are (never the keys themselves)."""
-    table = Table("id", "name", "made")
+    table = Table("id", "name", "kind", "made", "organisation")
     with _keys() as kept:
         records = kept.records()
     for record in records:
-        table.add_row(record.id, escape(record.name), _day(record.created_wall_ms))
+        kind = f"{record.kind}, signs tokens" if record.sealed else record.kind
+        org = "" if record.org_id == DEFAULT_ORG else escape(record.org_id)
+        table.add_row(record.id, escape(record.name), kind, _day(record.created_wall_ms), org)
     show_table(Console(), table)
 
 

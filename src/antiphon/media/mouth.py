@@ -55,6 +55,7 @@ class Mouth:
         "_listener",
         "_mark_serial",
         "_marks",
+        "_muted",
         "_next_mark_ms",
         "_on_change",
         "_on_silenced",
@@ -114,6 +115,7 @@ class Mouth:
         """Whether a reply waits, silenced, to go on."""
         self._soft = False
         """Whether what is sent is turned down."""
+        self._muted = False
         self._ended = False
         self._started = False
         self._lead_is_full = False
@@ -218,6 +220,10 @@ class Mouth:
                 self.hold(reply, now_ms)
             self.prepare(0)
 
+    def mute(self, muted: bool) -> None:
+        """Send silence in the place of what is said, from the next message on."""
+        self._muted = muted
+
     def close(self) -> None:
         """The call is over: nothing more is said, and nobody is told."""
         self._on_change = _nothing
@@ -294,6 +300,8 @@ class Mouth:
         playhead = self._playhead
         if self._soft:
             audio = codec.turned_down(audio, self._audio.encoding, self._settings.soften_db)
+        if self._muted:
+            audio = codec.silence(self._audio, len(audio) // self._bytes_per_sample)
         self._transport.send_audio(audio)
         self._on_sound(audio, starts_ms)
         playhead.sent(self._audio.ms_of(len(audio)), now_ms)

@@ -123,7 +123,7 @@ class MediaPlane:
         )  # fmt: skip
         port = MediaPort(
             self, number, ears, listener, line, mouth, recorder, guard.is_echo if guard is not None else None, format_in,
-            hearing, self.hearing_counters, to_ears,
+            hearing, self.hearing_counters, to_ears, agent, format_out,
         )  # fmt: skip
         self._ports[number] = port
         return port

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from antiphon.audio.codec import silence
 from antiphon.audio.concealment import REPEAT_MS, conceal
 from antiphon.media.ears import Ears
 from antiphon.media.facts import AudioTap, MediaListener, Nobody
-from antiphon.media.line import CallerLine
+from antiphon.media.line import AgentLine, CallerLine
 from antiphon.media.mouth import NEVER, Mouth
+from antiphon.media.overhearing import Overhearing
 from antiphon.media.recorder import Recorder
 from antiphon.media.settings import HearingSettings
 from antiphon.vocabulary import AudioFormat
@@ -59,6 +61,8 @@ class MediaPort:
 
     __slots__ = (
         "__weakref__",
+        "_agent_audio",
+        "_agent_line",
         "_arrived",
         "_arrived_bytes",
         "_audio",
@@ -74,6 +78,7 @@ class MediaPort:
         "_line",
         "_listener",
         "_ms_per_byte",
+        "_muted",
         "_offset_ms",
         "_passes_ears",
         "_plane",
@@ -110,6 +115,8 @@ class MediaPort:
         settings: HearingSettings,
         counters: HearingCounters,
         to_ears: Callable[[bytes], bytes] | None,
+        agent_line: AgentLine,
+        agent_audio: AudioFormat,
     ) -> None:
         self.number = number
         """The plane's own name for this port, never used again."""
@@ -125,6 +132,7 @@ class MediaPort:
         self._settings = settings
         self._counters = counters
         self._to_ears = to_ears
+        self._agent_line, self._agent_audio = agent_line, agent_audio
         self._ears_line = line if to_ears is None else ears.new_line()
         """What the ears hear."""
         self._slot = ears.open(self._ears_line, listener, settings, is_echo)
@@ -137,6 +145,7 @@ class MediaPort:
         """Arrived and not heard yet."""
         self._behind = False
         """Whether audio waits that a beat should already have heard."""
+        self._muted = False
         self._in_step = False
         """Whether somebody listens for voices, and all that has arrived is heard or will be at the next beat."""
         self._stride_bytes, self._ms_per_byte = _measures(audio)
@@ -195,6 +204,8 @@ class MediaPort:
         if self._tap is None:
             self._keep_early(payload)
             return
+        if self._muted:
+            payload = silence(self._audio, len(payload) // self._audio.bytes_per_sample)
         if not self._hears and media_ms is None and self._recorder is not None:
             self._recorder.pauses(self._plane.now_ms() - int(self._audio.ms_of(len(payload))))
         if media_ms is not None:
@@ -208,6 +219,7 @@ class MediaPort:
         """Whether what comes next can be heard at once."""
         self._in_step = (
             self._arrived
+            and not self._muted
             and self._hears
             and not self._passes_ears
             and self._tap is not None
@@ -418,6 +430,15 @@ class MediaPort:
             self._ears.drop(self._slot)
             self.catch_up()
         self._ears.configure(self._slot, settings)
+
+    def overhear(self, now_ms: int) -> Overhearing:
+        """Both sides of the call from now on, for somebody who only listens."""
+        return Overhearing(self._line, self._audio, self._agent_line, self._agent_audio, now_ms)
+
+    def mute(self, muted: bool) -> None:
+        """Take silence for what the caller says, or what is said."""
+        self._muted = muted
+        self._note_step()
 
     # ---------------------------------------------------------------------------------- end
 

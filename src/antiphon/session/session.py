@@ -19,6 +19,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.files import reason
 from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
+from antiphon.media.overhearing import Overhearing
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector, partials_of, punctuation_of
@@ -187,6 +188,22 @@ class Session:
     def note_failure(self, provider: str, code: str) -> None:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
         self._watched.provider_failed(provider, code)
+
+    def mute_caller(self, muted: bool) -> None:
+        """Hear silence instead of the caller, or the caller again."""
+        self.port.mute(muted)
+
+    def mute_agent(self, muted: bool) -> None:
+        """Let the caller hear silence instead of the agent, who goes on all the same; or the agent again."""
+        self.port.mouth.mute(muted)
+
+    def overhear(self) -> Overhearing:
+        """Both sides from now on, for somebody who only listens. What is not taken is lost to the listener, and costs the call nothing."""
+        return self.port.overhear(self._clock.now_ms())
+
+    def transfer(self, destination: str) -> None:
+        """Hand the caller over, as if the model had asked for it. Where there is nobody who can, the caller is told so."""
+        self._tasks.spawn(self._hand_over(destination), name="transfer")
 
     def commit_turn(self) -> Sequence[do.Action]:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,

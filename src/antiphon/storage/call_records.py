@@ -74,6 +74,12 @@ class StoredCalls:
             await connection.execute(delete(calls).where(same))
         return _record(dict(row._mapping))
 
+    async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
+        waiting = (calls.c.status == "queued") & (calls.c.created_wall_ms < before_wall_ms)
+        ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
+        async with self._database.writing() as connection:
+            return (await connection.execute(update(calls).where(waiting).values(ended))).rowcount
+
 
 def _record(columns: Mapping[str, Any]) -> CallRecord:
     return CallRecord(**{name: columns[name] for name in _FIELDS})

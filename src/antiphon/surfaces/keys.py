@@ -1,19 +1,34 @@
-"""API keys, kept as hashes in one file of the data folder."""
+"""API keys, kept as hashes in one file of the data folder.
+
+A *private key* belongs to a server and may do everything in its organisation; one of the server's own organisation (``DEFAULT_ORG``)
+opens the Realtime API and the operator's routes as well, which know of no others. A *public key* is for web pages (``vapi/access``). A
+private key that signs tokens is kept encrypted beside its hash: a signature can be verified by nothing less.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import orjson
 
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.errors import ConfigurationError
 from antiphon.files import locked, reason, write_atomically
+from antiphon.surfaces.sealed import Sealed
 
+KeyKind = Literal["private", "public"]
+SEALING_KEY = "secrets.key"
+"""Beside the file of keys."""
 _MAX_NAME_CHARS = 100
+_MAX_RESTRICTIONS = 1000
+_ORG = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PREFIXES = {"private": "sk_antiphon_", "public": "pk_antiphon_"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,23 +39,50 @@ class KeyRecord:
     name: str
     sha256: str
     created_wall_ms: int
+    kind: KeyKind = "private"
+    org_id: str = DEFAULT_ORG
+    origins: tuple[str, ...] = ()
+    """Of web pages that may use a public key; none: all."""
+    assistants: tuple[str, ...] = ()
+    """That a public key may call; none: all."""
+    transient: bool = True
+    """Whether a public key may bring an assistant of its own."""
+    sealed: str = ""
+    """The key itself, encrypted: of one that signs tokens."""
 
 
 class ApiKeys:
-    """Private keys of this installation. The file is read anew when it changes, so that a key made while the server runs works at once."""
+    """Keys of this installation. The file is read anew when it changes, so that a key made while the server runs works at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._read_at: tuple[int, int, int] | None = None
         self._records: list[KeyRecord] = []
 
-    def create(self, name: str, wall_ms: int) -> tuple[KeyRecord, str]:
-        """A new key. The secret is returned once and never again. Raises OSError, ConfigurationError: for a name that is no line of
-        text, or where the file cannot be understood (it is left as it is)."""
+    def create(
+        self, name: str, wall_ms: int, *, like: KeyRecord | None = None, signs_tokens: bool = False
+    ) -> tuple[KeyRecord, str]:
+        """A new key; ``like``: of that kind and organisation, with those restrictions. The secret is returned once and never again. Raises
+        OSError, ConfigurationError: for a name that is no line of text, or where the file cannot be understood (it is left as it is)."""
         if not (name.isprintable() and 0 < len(name) <= _MAX_NAME_CHARS):
             raise ConfigurationError("name", f"must be one line of text, of at most {_MAX_NAME_CHARS} characters")
-        secret = f"sk_antiphon_{secrets.token_urlsafe(32)}"
-        record = KeyRecord(f"key_{secrets.token_hex(6)}", name, _digest(secret), wall_ms)
+        wanted = like or KeyRecord("", "", "", 0)
+        if not _ORG.fullmatch(wanted.org_id):
+            raise ConfigurationError("org", "must be 1 to 64 letters, digits, - and _")
+        if len(wanted.origins) + len(wanted.assistants) > _MAX_RESTRICTIONS:
+            raise ConfigurationError("restrictions", f"may name {_MAX_RESTRICTIONS} origins and assistants at most")
+        if signs_tokens and wanted.kind != "private":
+            raise ConfigurationError("signs_tokens", "only a private key signs tokens")
+        secret = _PREFIXES[wanted.kind] + secrets.token_urlsafe(32)
+        sealed = Sealed(self._path.with_name(SEALING_KEY)).seal(secret.encode()) if signs_tokens else ""
+        record = replace(
+            wanted,
+            id=f"key_{secrets.token_hex(6)}",
+            name=name,
+            sha256=_digest(secret),
+            created_wall_ms=wall_ms,
+            sealed=sealed,
+        )
         with locked(self._path):
             self._write([*self._read(), record])
         return record, secret
@@ -80,13 +122,26 @@ class ApiKeys:
             raise ConfigurationError("keys.json", f"cannot be read ({type(error).__name__})") from None
 
     def find(self, secret: str) -> KeyRecord | None:
-        """The record of this key; None where it is none. Every key is compared, each in constant time. Raises as ``records``."""
+        """The record of this private key of the server's own organisation; None where it is none. Raises as ``records``."""
+        found = self.find_any(secret)
+        return found if found is not None and found.kind == "private" and found.org_id == DEFAULT_ORG else None
+
+    def find_any(self, secret: str) -> KeyRecord | None:
+        """The record of this key, of whatever kind and organisation. Every key is compared, each in constant time. Raises as
+        ``records``."""
         digest = _digest(secret)
         found = None
         for record in self.records():
             if hmac.compare_digest(record.sha256, digest):
                 found = record
         return found
+
+    def signing(self, org_id: str) -> list[tuple[KeyRecord, str]]:
+        """The keys of an organisation that sign tokens, with their secrets. Raises as ``records``, and ConfigurationError where the
+        sealing key is another; ProviderUnavailable."""
+        sealing = Sealed(self._path.with_name(SEALING_KEY))
+        kept = [record for record in self.records() if record.sealed and record.org_id == org_id]
+        return [(record, sealing.open(record.sealed).decode()) for record in kept]
 
     def valid(self, secret: str) -> bool:
         """Whether ``find`` finds it."""
@@ -100,13 +155,17 @@ class ApiKeys:
             raise ConfigurationError("keys.json", f"cannot be written ({reason(error)})") from None
 
 
-def _record(fields: dict[str, object]) -> KeyRecord:
+def _record(fields: Any) -> KeyRecord:
     """Raises TypeError for what we would not have written."""
-    record = KeyRecord(**fields)  # type: ignore[arg-type]
-    if not all(isinstance(text, str) for text in (record.id, record.name, record.sha256)):
-        raise TypeError("id, name and sha256 are text")
-    if not isinstance(record.created_wall_ms, int):
-        raise TypeError("created_wall_ms is a number")
+    if not isinstance(fields, dict):
+        raise TypeError("a key is an object")
+    lists = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+    record = KeyRecord(**{**fields, **lists})
+    texts = (record.id, record.name, record.sha256, record.org_id, record.sealed, *record.origins, *record.assistants)
+    if not all(isinstance(text, str) for text in texts) or record.kind not in get_args(KeyKind):
+        raise TypeError("id, name, sha256 and what else is text is text")
+    if not isinstance(record.created_wall_ms, int) or not isinstance(record.transient, bool):
+        raise TypeError("created_wall_ms is a number, transient true or false")
     return record
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.losses import Losses
+from antiphon.surfaces.http.errors import is_api
 
 _REFUSED = (401, 403)
 _SURFACES: Mapping[str, str] = {
@@ -36,11 +37,12 @@ class CountedRefusals:
         await self._app(scope, receive, look)
 
     def _note(self, scope: Scope, status: int) -> None:
-        surface = _SURFACES.get(scope["path"].split("/", 2)[1] if "/" in scope["path"] else "", "other")
+        path = scope["path"]
+        surface = "api" if is_api(path) else _SURFACES.get(path.split("/", 2)[1] if "/" in path else "", "other")
         peer = scope["client"][0] if scope.get("client") else "unknown"
         self._losses.count("auth_failures", surface=surface, status=str(status))
         if surface == "twilio":
             return  # told there, with what was wrong
         self._losses.tell(
-            "auth_failed", f"{surface} {peer}", surface=surface, status=status, path=scope["path"][:_MAX_PATH_CHARS], peer=peer
+            "auth_failed", f"{surface} {peer}", surface=surface, status=status, path=path[:_MAX_PATH_CHARS], peer=peer
         )  # fmt: skip

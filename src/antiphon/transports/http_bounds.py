@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class HttpBounds:
     """RFC 9110 §4.1 recommends 8,000 at least."""
     max_body_bytes: int = 1024 * 1024
     """Twice what the route that takes most does take."""
+    uploads: Mapping[str, int] = field(default_factory=dict)
+    """Paths that take larger bodies, in pieces that they do not keep in memory, and how many bytes."""
     max_framing_bytes: int = 256 * 1024
     """Chunk sizes, their extensions and trailers of one request: 512 KiB of body in chunks of 16 bytes has 160 of it."""
     max_pipelined: int = 16
@@ -37,6 +40,10 @@ class HttpBounds:
     """At once, media sockets not counted. Beyond, the one that has shown nothing for longest makes room."""
     spare_handles: int = 48
     """Below the process's limit of file handles from which on connections are given up: for recordings, logs and engines."""
+
+    def max_body_of(self, path: str) -> int:
+        """What the body of a request may have at this path."""
+        return self.uploads.get(path, self.max_body_bytes)
 
     @property
     def max_elsewhere(self) -> int:

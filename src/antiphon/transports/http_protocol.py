@@ -152,7 +152,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
-        if self._body_bytes > self.bounds.max_body_bytes:
+        # Few bodies are large: only those ask which path it is.
+        if self._body_bytes > self.bounds.max_body_bytes and self._body_bytes > self.bounds.max_body_of(self.path()):
             raise self._refused("body_too_large")
         super().on_body(body)
 
@@ -256,7 +257,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(hosts) > 1 or (not hosts and version == "1.1") or not all(_HOST.fullmatch(host) for host in hosts):
             raise self._refused("bad_host")
         for name, value in self.headers:
-            if name == b"content-length" and int(value) > self.bounds.max_body_bytes:
+            if name == b"content-length" and int(value) > self.bounds.max_body_of(self.path()):
                 raise self._refused("body_too_large")
 
     def _refused(self, reason: str) -> _Refused:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from starlette.routing import Route
 
-from antiphon.carriers.base import OnCallAnswered
+from antiphon.carriers.base import OnCallAnswered, PrepareCall
 from antiphon.carriers.streams.token import StreamTokens
 from antiphon.carriers.twilio import webhook
 from antiphon.carriers.twilio.authorizer import StreamAuthorizer
@@ -32,14 +32,16 @@ class TwilioCarrier:
         on_answered: OnCallAnswered = lambda answered: None,
         check_assistant: CheckAssistant = lambda name: None,
         losses: Losses | None = None,
+        prepare: PrepareCall | None = None,
     ) -> None:
+        """``prepare`` decides who takes a call; None: the assistant of its URL, or the one of the settings."""
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
         self._losses = losses or Losses(watch.clock.now_ms)
         self._ended_calls = EndedCalls(settings.ended_calls_path, settings.replay_window_days, self._ended_call_unkept)
         self.authorizer = StreamAuthorizer(settings, acceptor, tokens, watch, self._ended_calls)
         self.routes: list[Route] = webhook.routes(
             settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.authorizer.farewell_to,
-            check_assistant, self._losses,
+            check_assistant, self._losses, prepare,
         )  # fmt: skip
         self.control = TwilioControl(settings, watch.clock)
         self._media_path = settings.media_path

@@ -11,6 +11,7 @@ import hmac
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.carriers.base import CallAnswered, OnCallAnswered
+from antiphon.carriers.base import CallAnswered, OnCallAnswered, PrepareCall, RingingCall
 from antiphon.carriers.streams.status import CallAnswers
 from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.carriers.twilio import status, twiml
@@ -27,7 +28,7 @@ from antiphon.carriers.twilio.ended import EndedCalls
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
 from antiphon.clock import Clock
-from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError
+from antiphon.errors import AuthenticationError, CapacityError, ConfigurationError, ProviderError
 from antiphon.losses import Losses
 from antiphon.transports.base import CallAcceptor
 from antiphon.transports.http_body import read_body
@@ -65,12 +66,13 @@ def routes(
     farewell_to: Callable[[str], str] = lambda call_sid: "",
     check_assistant: CheckAssistant = lambda name: None,
     losses: Losses | None = None,
+    prepare: PrepareCall | None = None,
 ) -> list[Route]:
     """The carrier's HTTP routes, all under ``/twilio``. ``farewell_to`` says what a caller is still owed when the stream has ended."""
     webhook = VoiceWebhook(
         settings, acceptor, tokens, clock, on_call_status, on_answered,
         ended_calls or EndedCalls(None, settings.replay_window_days), farewell_to, check_assistant,
-        losses or Losses(clock.now_ms),
+        losses or Losses(clock.now_ms), prepare,
     )  # fmt: skip
     both = ["GET", "POST"]
     return [
@@ -98,6 +100,7 @@ class VoiceWebhook:
         farewell_to: Callable[[str], str],
         check_assistant: CheckAssistant,
         losses: Losses,
+        prepare: PrepareCall | None,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
@@ -109,6 +112,7 @@ class VoiceWebhook:
         self._farewell_to = farewell_to
         self._check_assistant = check_assistant
         self._losses = losses
+        self._prepare = prepare
         self._statuses = status.CallStatuses()
         self._answers = CallAnswers()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url, settings.account_sid)
@@ -124,9 +128,9 @@ class VoiceWebhook:
             # What Twilio signed once for this call, played again: it is nobody who could be told anything.
             log.warning("twilio_call_refused", call_sid=call_sid[:64], reason="call_is_over")
             return Response(twiml.hang_up(), media_type=_XML)
-        assistant = request.path_params.get("assistant", self._settings.assistant)
+        assistant = request.path_params.get("assistant", "")
         try:
-            self._check_assistant(assistant)
+            assistant = await self._taker(request, form, call_sid, assistant)
             document = self._connect(request, form, call_sid, assistant)
         except ConfigurationError as error:
             log_unusable(error, assistant, call_sid)
@@ -134,11 +138,31 @@ class VoiceWebhook:
         except CapacityError as error:
             log.warning("twilio_call_refused", call_sid=call_sid, reason=error.reason)
             document = twiml.farewell(twiml.BUSY)
+        except ProviderError as error:
+            log.warning("twilio_call_refused", call_sid=call_sid, reason=error.code)
+            document = twiml.farewell(twiml.APOLOGY)
         except Exception as error:
             # Ours to fix, but a caller is on the line now: they hear a sentence, not a carrier's error message.
             log.exception("twilio_webhook_failed", call_sid=call_sid, error_type=type(error).__name__)
             document = twiml.farewell(twiml.APOLOGY)
         return Response(document, media_type=_XML)
+
+    async def _taker(self, request: Request, form: Form, call_sid: str, named: str) -> str:
+        """The assistant that takes the call. Raises ConfigurationError, CapacityError, ProviderError."""
+        if self._prepare is None:
+            assistant = named or self._settings.assistant
+            self._check_assistant(assistant)
+            return assistant
+        return await self._prepare(
+            RingingCall(
+                call_id=self._call_id(request, call_sid),
+                provider_call_id=call_sid,
+                caller=form.get("From")[:256],
+                called=form.get("To")[:256],
+                direction=_direction(form),
+                assistant=named,
+            )
+        )
 
     async def after(self, request: Request) -> Response:
         """The media stream has ended, by us or by our death. Whatever we answer, the call ends by it."""
@@ -186,7 +210,7 @@ class VoiceWebhook:
             assistant=assistant,
             provider_call_id=call_sid,
             account_id=form.get("AccountSid"),
-            direction="outbound" if form.get("Direction").startswith("outbound") else "inbound",
+            direction=_direction(form),
         )
         token = self._tokens.mint(claims, parties, self._clock.wall_ms())
         base = f"{self._settings.base_url}/twilio"
@@ -235,6 +259,10 @@ class VoiceWebhook:
         if self._settings.verify_signatures:
             return self._verifier.verify(signed)
         return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
+
+
+def _direction(form: Form) -> Literal["inbound", "outbound"]:
+    return "outbound" if form.get("Direction").startswith("outbound") else "inbound"
 
 
 def _read_answer(form: Form) -> CallAnswered | None:

@@ -1,0 +1,210 @@
+"""A document as people write it (Vapi's assistant, with the overrides of a call) becomes our own ``Assistant``, and whatever it asks for
+that nothing here acts on is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
+
+from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.policy import policy_of
+from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.assistants.templates import MAX_TAGS, default_variables, filled, tags_in
+from antiphon.conversation.policy import Policy
+from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.providers import registry
+from antiphon.vocabulary import Message
+from antiphon.wire_model import join, misspelt_fields
+
+TEMPLATES: tuple[str, ...] = (
+    "firstMessage", "endCallMessage", "voicemailMessage", "model.messages.*.content", "model.systemPrompt",
+    "messagePlan.idleMessages.*", "messagePlan.silenceTimeoutMessage", "voice.voiceId", "voice.language", "transcriber.language",
+)  # fmt: skip
+"""Texts of an assistant that are templates (``*``: each of a list). Those of its tools are filled in when they run."""
+ACTED_ON: frozenset[str] = frozenset(
+    {"id", "orgId", "createdAt", "updatedAt", "latestVersion", "version", "variableValues", "clientMessages", "monitorPlan"}
+)  # fmt: skip
+"""Fields beside ``AssistantSpec``'s that somebody acts on, or that say nothing about a call."""
+MAX_WARNINGS = 100
+_MAX_DEPTH = 64
+_OF_OVERRIDES = ("variableValues", "tools:append")
+_NO_EFFECT = "is kept, and nothing here acts on it"
+_SIGNED = "a call's listenUrl is signed, for one call, and expires: it is the key"
+_PARTS: Mapping[str, registry.Kind] = {"model": "llm", "voice": "tts", "transcriber": "stt"}
+_MONITORED = frozenset({"listenEnabled", "controlEnabled", "controlAuthenticationEnabled"})
+_RENAMED = frozenset({"keyterm", "keyterms_prompt", "knowledge_base"})
+"""Fields of these parts that engines know by other names, or that are told elsewhere (``ignored``, ``engine_choice``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assistant:
+    """Who leads a call: all that the rooms inside need, in our own words."""
+
+    id: str
+    """Of the stored document, or the name of its file; empty for one that came with its call."""
+    spec: AssistantSpec
+    policy: Policy
+    messages: tuple[Message, ...]
+    document: Mapping[str, Any] = field(repr=False)
+    """What it was compiled from, overrides and variables filled in: for whoever acts on more of it (webhooks, analysis, monitors)."""
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What templates that are filled in later (those of tools) may say."""
+    warnings: tuple[tuple[str, str], ...] = ()
+    """Dotted field, and why it has no effect."""
+
+
+def compile_assistant(
+    document: Mapping[str, Any],
+    wall_ms: int,
+    *,
+    id: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    tools: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Assistant:
+    """``variables`` are of the call (``customer``, ``call``, ``phoneNumber`` …); ``overrides.variableValues`` win over them, and over the
+    time of ``wall_ms``. ``tools`` are stored tools by id, for ``model.toolIds``. Raises ConfigurationError naming the field."""
+    warnings: list[tuple[str, str]] = []
+    given = overrides or {}
+    whole = merged(document, {name: value for name, value in given.items() if name not in _OF_OVERRIDES})
+    whole = _with_tools(whole, given.get("tools:append"), tools or {}, warnings)
+    values = {**default_variables(wall_ms), **(variables or {}), **_values(document), **_values(given)}
+    _require_few_tags(whole)
+    for path in TEMPLATES:
+        whole = _rendered(whole, path.split("."), "", values, warnings)
+    spec = parse_assistant(whole)
+    warnings += _without_effect(spec)
+    return Assistant(
+        id=id,
+        spec=spec,
+        policy=policy_of(spec),
+        messages=spec.messages(),
+        document=whole,
+        variables={name: value for name, value in values.items() if name != "now_utc"},
+        warnings=tuple(dict.fromkeys(warnings))[:MAX_WARNINGS],
+    )
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
+    """``over`` laid over ``base``: objects are merged, all else is replaced. Raises ConfigurationError where it is nested too deep."""
+    if depth > _MAX_DEPTH:
+        raise ConfigurationError("assistantOverrides", f"is nested more than {_MAX_DEPTH} deep")
+    result = dict(base)
+    for name, value in over.items():
+        before = result.get(name)
+        both = isinstance(value, Mapping) and isinstance(before, Mapping)
+        result[name] = merged(before, value, depth + 1) if both else value  # type: ignore[arg-type]  # ``both`` says so
+    return result
+
+
+def _values(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    values = document.get("variableValues")
+    if values is not None and not isinstance(values, Mapping):
+        raise ConfigurationError("assistantOverrides.variableValues", "must be an object")
+    return values or {}
+
+
+def _with_tools(
+    document: dict[str, Any],
+    appended: Any,
+    stored: Mapping[str, Mapping[str, Any]],
+    warnings: list[tuple[str, str]],
+) -> dict[str, Any]:
+    """With the tools that are meant by their ids, and those of the overrides, among ``model.tools``."""
+    model = document.get("model")
+    if not isinstance(model, Mapping):
+        return document
+    ids, own = model.get("toolIds") or (), model.get("tools") or ()
+    for name, each in (
+        ("model.toolIds", ids),
+        ("model.tools", own),
+        ("assistantOverrides.tools:append", appended or ()),
+    ):
+        if not isinstance(each, list | tuple):
+            raise ConfigurationError(name, "must be an array")
+    found = []
+    for at, tool_id in enumerate(ids):
+        if isinstance(tool_id, str) and tool_id in stored:
+            found.append(stored[tool_id])
+        else:
+            warnings.append((f"model.toolIds.{at}", "there is no tool of this id"))
+    if not ids and not appended:
+        return document
+    rest = {name: value for name, value in model.items() if name != "toolIds"}
+    return {**document, "model": {**rest, "tools": [*own, *found, *(appended or ())]}}
+
+
+def _rendered(
+    value: Any, parts: Sequence[str], path: str, values: Mapping[str, Any], warnings: list[tuple[str, str]]
+) -> Any:
+    """The document with the templates at ``parts`` filled in."""
+    if not parts:
+        return _filled(value, path, values, warnings) if isinstance(value, str) else value
+    first, *rest = parts
+    if first == "*" and isinstance(value, list | tuple):
+        return [_rendered(item, rest, join(path, at), values, warnings) for at, item in enumerate(value)]
+    if isinstance(value, Mapping) and first in value:
+        return {**value, first: _rendered(value[first], rest, join(path, first), values, warnings)}
+    return value
+
+
+def _require_few_tags(document: Mapping[str, Any]) -> None:
+    """Raises ConfigurationError: filling in thousands of templates would hold up all calls."""
+    model = document.get("model")
+    messages = model.get("messages") if isinstance(model, Mapping) else ()
+    texts = [message.get("content") for message in messages or () if isinstance(message, Mapping)]
+    if sum(tags_in(text) for text in texts if isinstance(text, str)) > MAX_TAGS:
+        raise ConfigurationError("model.messages", f"have more than {MAX_TAGS} template tags")
+
+
+def _filled(text: str, path: str, values: Mapping[str, Any], warnings: list[tuple[str, str]]) -> str:
+    def missing(name: str) -> None:
+        warnings.append((path, f"variable {name[:64]} is not defined: nothing is said for it"))
+
+    try:
+        return filled(text, values, missing)
+    except ConfigurationError as error:
+        warnings.append((path, f"{error.problem}: it is taken as it stands"))
+        return text
+
+
+def _without_effect(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
+    """All that the document sets and nothing acts on."""
+    misspelt = {name: f"is not known; did you mean {meant}?" for name, meant in misspelt_fields(spec)}
+    told = {**dict(ignored_fields(spec)), **misspelt}
+    yield from told.items()
+    monitor = (spec.model_extra or {}).get("monitorPlan")
+    for name in monitor if isinstance(monitor, Mapping) else ():
+        if name not in _MONITORED:
+            yield f"monitorPlan.{name}", _SIGNED if name == "listenAuthenticationEnabled" else _NO_EFFECT
+    yield from ((name, why) for name, why in _unknown(spec, "", _nobody) if name not in told)
+
+
+def _unknown(part: BaseModel, path: str, taken: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+    """Fields that are kept as they came, and that nobody takes."""
+    for name in part.model_extra or ():
+        if not taken(name) and not (path == "" and name in ACTED_ON):
+            yield join(path, name), _NO_EFFECT
+    for name, described in type(part).model_fields.items():
+        value, written = getattr(part, name), described.alias or name
+        if isinstance(value, BaseModel):
+            kind = _PARTS.get(written) if path == "" else None
+            yield from _unknown(value, join(path, written), partial(_engine_takes, kind, value) if kind else _nobody)
+
+
+def _engine_takes(kind: registry.Kind, part: BaseModel, name: str) -> bool:
+    """Whether the engine that a part names has an option of this field's name."""
+    own = to_snake(name)
+    try:
+        return own in _RENAMED or own in registry.options(kind, getattr(part, "provider", ""))
+    except AntiphonError:
+        return True  # that there is no such provider is told by whoever makes it
+
+
+def _nobody(name: str) -> bool:
+    return False

@@ -1,0 +1,279 @@
+"""Which assistant takes a call, with which engines, and whether there is room: all decided before its media is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from antiphon.assistants.compile import Assistant, compile_assistant
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.limits import CallLimits
+from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
+from antiphon.calls.record_writer import RecordWriter
+from antiphon.calls.recorder import CallRecorder, ReasonInWords
+from antiphon.calls.stores import CallRecord, CallStore, ResourceStore
+from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
+from antiphon.ids import new_call_id
+from antiphon.session.observers import SessionObserver
+from antiphon.session.plan import Engines
+
+log = structlog.get_logger(__name__)
+
+ENGINES_WAIT_S = 10.0
+"""How long a call's engines may take to start while whoever asked for it waits. A call that comes before goes to those that are up."""
+
+
+class EngineSupply(Protocol):
+    """Where engines come from."""
+
+    def for_assistant(self, spec: AssistantSpec) -> Engines:
+        """Raises ConfigurationError, ProviderUnavailable."""
+        ...
+
+    async def until_ready(self, engines: Engines) -> None:
+        """Until they have started. Raises ProviderUnavailable where one cannot."""
+        ...
+
+
+class Room(Protocol):
+    """Whether the process takes one more call (``SessionManager``)."""
+
+    def admit(self) -> None:
+        """Raises CapacityError."""
+        ...
+
+    def withdraw(self) -> None: ...
+
+
+class UnknownAssistant(ConfigurationError):
+    """There is no assistant of this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the operator says of planned calls."""
+
+    expires_ms: int = 60_000
+    """So long a planned call waits for its media."""
+    node: str = ""
+    """The name of this process in records."""
+
+
+Watch = Callable[[PlannedCall], Iterable[SessionObserver]]
+
+
+class CallPlanner:
+    """One per process."""
+
+    def __init__(
+        self,
+        calls: CallStore,
+        resources: ResourceStore,
+        files: Callable[[str], Mapping[str, Any] | None],
+        supply: EngineSupply,
+        room: Room,
+        limits: CallLimits,
+        writer: RecordWriter,
+        clock: Clock,
+        words_for: ReasonInWords,
+        rules: Rules = Rules(),
+    ) -> None:
+        """``files`` is the document of the assistant file of this name; None where there is none. It raises ConfigurationError where the
+        file is wrong."""
+        self._calls = calls
+        self._resources = resources
+        self._files = files
+        self._supply = supply
+        self._room = room
+        self._limits = limits
+        self._writer = writer
+        self._clock = clock
+        self._words_for = words_for
+        self._rules = rules
+        self._planned: dict[str, PlannedCall] = {}
+        self._live: dict[str, tuple[PlannedCall, CallRecorder]] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self.watches: list[Watch] = []
+        """Whoever wants to watch calls says here who shall watch this one. Called once for each, before it is answered."""
+
+    # ---------------------------------------------------------------------------------- planning
+
+    async def plan(self, request: CallRequest, expires_ms: int | None = None) -> PlannedCall:
+        """The call, recorded as ``queued``, waiting for its media. Raises ConfigurationError naming the field, UnknownAssistant,
+        ProviderUnavailable, ConcurrencyReached, CapacityError, StoreUnavailable; then nothing is left of it."""
+        call_id = request.call_id or new_call_id()
+        waiting = self._planned.get(call_id)
+        if waiting is not None:
+            return waiting
+        with self._placing(request):
+            assistant = await self._assistant(request, call_id)
+        if not await self._limits.take(request.org_id, call_id):
+            raise ConcurrencyReached(self._limits.limit)
+        admitted = request.admitted
+        try:
+            if not admitted:
+                self._room.admit()
+                admitted = True
+            with self._placing(request):
+                engines = self._supply.for_assistant(assistant.spec)
+            with suppress(TimeoutError):  # they are on their way
+                async with asyncio.timeout(ENGINES_WAIT_S):
+                    await self._supply.until_ready(engines)
+            record = self._record(request, call_id, assistant)
+            if not await self._calls.add(record):
+                log.info("call_planned_again", call_id=call_id)
+        except BaseException:
+            self._limits.release(request.org_id, call_id)
+            if admitted and not request.admitted:
+                self._room.withdraw()
+            raise
+        return self._wait_for_media(record, assistant, engines, expires_ms or self._rules.expires_ms)
+
+    @staticmethod
+    @contextmanager
+    def _placing(request: CallRequest) -> Iterator[None]:
+        """Errors name the field as it stands in the request."""
+        try:
+            yield
+        except ConfigurationError as error:
+            if isinstance(error, UnknownAssistant) or error.field.startswith("assistant") or error.file:
+                raise
+            raise ConfigurationError(f"assistant.{error.field}", error.problem) from None
+
+    async def _assistant(self, request: CallRequest, call_id: str) -> Assistant:
+        document = request.assistant
+        if document is None:
+            document = await self._find(request.org_id, request.assistant_id)
+        variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
+        tools = await self._tools(request.org_id, document, request.overrides)
+        return compile_assistant(
+            document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
+            tools=tools,
+        )  # fmt: skip
+
+    async def _find(self, org_id: str, id: str) -> Mapping[str, Any]:
+        stored = await self._resources.find("assistant", org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
+        document = stored.body if stored is not None else self._files(id)
+        if document is None:
+            raise UnknownAssistant("assistantId", f"there is no assistant {id[:64]}")
+        return document
+
+    async def _tools(
+        self, org_id: str, document: Mapping[str, Any], overrides: Mapping[str, Any]
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """The stored tools that the model names by their ids."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for part in (document.get("model"), overrides.get("model")):
+            ids = part.get("toolIds") if isinstance(part, Mapping) else None
+            for tool_id in ids[:100] if isinstance(ids, list | tuple) else ():
+                if isinstance(tool_id, str) and len(tool_id) <= 64 and "\0" not in tool_id and tool_id not in found:
+                    tool = await self._resources.find("tool", org_id, tool_id)
+                    if tool is not None:
+                        found[tool_id] = {**tool.body, "id": tool.id}
+        return found
+
+    def _record(self, request: CallRequest, call_id: str, assistant: Assistant) -> CallRecord:
+        now = self._clock.wall_ms()
+        warnings = [{"field": name, "reason": why} for name, why in (*request.warnings, *assistant.warnings)]
+        return CallRecord(
+            id=call_id,
+            org_id=request.org_id,
+            type=request.type,
+            status="queued",
+            created_wall_ms=now,
+            updated_wall_ms=now,
+            name=request.name,
+            assistant_id=request.assistant_id,
+            squad_id=request.squad_id,
+            phone_number_id=request.phone_number_id,
+            customer_number=request.customer_number[:255],
+            provider_call_id=request.provider_call_id[:255],
+            node=self._rules.node,
+            body={**request.body, "warnings": warnings},
+        )
+
+    def _wait_for_media(
+        self, record: CallRecord, assistant: Assistant, engines: Engines, expires_ms: int
+    ) -> PlannedCall:
+        planned = PlannedCall(record, assistant, engines, self._clock.now_ms() + expires_ms)
+        recorder = CallRecorder(planned, self._writer, self._clock, self._words_for, self._over)
+        further = [observer for watch in self.watches for observer in watch(planned)]
+        planned.observers = (*planned.observers, recorder, *further)
+        self._planned[record.id] = planned
+        self._live[record.id] = (planned, recorder)
+        loop = asyncio.get_running_loop()
+        self._expiries[record.id] = loop.call_later(expires_ms / 1000, self.give_up, record.id, "")
+        return planned
+
+    # ---------------------------------------------------------------------------------- what becomes of it
+
+    def find(self, call_id: str) -> PlannedCall | None:
+        """The call that waits for its media under this id."""
+        return self._planned.get(call_id)
+
+    def known(self, call_id: str) -> PlannedCall | None:
+        """The call of this id that waits or lives here."""
+        found = self._live.get(call_id)
+        return found[0] if found is not None else None
+
+    def take(self, call_id: str) -> PlannedCall | None:
+        """Its media is here. Each call is taken once."""
+        planned = self._planned.pop(call_id, None)
+        if planned is not None:
+            self._expiries.pop(call_id).cancel()
+        return planned
+
+    def give_up(self, call_id: str, ended_reason: str = "") -> bool:
+        """Its media will not come: the record ends with this reason, in the API's words; empty: it never connected. False where it is
+        not planned."""
+        planned = self.take(call_id)
+        if planned is None:
+            return False
+        self._room.withdraw()
+        self.ended(planned, ended_reason or "call.in-progress.error-vapifault-transport-never-connected")
+        return True
+
+    def failed(self, call_id: str, ended_reason: str) -> None:
+        """Its media came, and it could not become a call."""
+        found = self._live.get(call_id)
+        if found is not None and not self.give_up(call_id, ended_reason):
+            self.ended(found[0], ended_reason)
+
+    def ended(self, planned: PlannedCall, ended_reason: str) -> None:
+        """It is over without having lived."""
+        wall_ms = self._clock.wall_ms()
+        self._writer.change(planned.id, wall_ms, status="ended", ended_wall_ms=wall_ms, ended_reason=ended_reason)
+        self._over(planned.id)
+
+    def _over(self, call_id: str) -> None:
+        planned = self._live.pop(call_id, None)
+        if planned is not None:
+            self._limits.release(planned[0].org_id, call_id)
+
+    # ---------------------------------------------------------------------------------- what can be seen
+
+    def said(self, call_id: str) -> Mapping[str, Any]:
+        """What a live call's record will say, as far as it has come; empty where it is not here."""
+        found = self._live.get(call_id)
+        return found[1].said() if found is not None and call_id not in self._planned else {}
+
+    def engines(self) -> Iterator[Engines]:
+        """Those that planned calls wait with."""
+        for planned in self._planned.values():
+            yield planned.engines
+
+    async def remaining(self, org_id: str) -> tuple[int, int]:
+        """How many calls an organisation may have at once, and how many more it may have now; (0, 0) where there is no limit."""
+        limit = self._limits.limit
+        return limit, max(0, limit - await self._limits.taken(org_id)) if limit else 0
+
+    def close(self) -> None:
+        """What still waits has no server any more."""
+        for call_id in list(self._planned):
+            self.give_up(call_id, "worker-shutdown")

@@ -1,0 +1,81 @@
+"""What of an assistant's document is kept and not honoured: told with the answer, and at ``/assistant/{id}/warnings``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.policy import policy_of
+from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.errors import ConfigurationError
+from antiphon.suggestions import did_you_mean
+from antiphon.surfaces.vapi.fields import check, knows
+from antiphon.wire_model import join, misspelt_fields
+
+FORM = "CreateAssistantDTO"
+HONOURED: frozenset[str] = frozenset(["name", "metadata"])
+"""Fields that ``AssistantSpec`` has no place for, or that ``ignored`` says nothing of, and that something acts on all the same. Whoever
+makes one work adds it."""
+_NOT_YET = "kept, and nothing acts on it yet"
+
+
+def warnings_of(body: Mapping[str, Any]) -> list[dict[str, str]]:
+    """``[{"field", "reason"}]``, each dotted field once."""
+    found: dict[str, str] = {}
+    for field, reason in _all(body):
+        found.setdefault(field, reason)
+    return [{"field": field, "reason": reason} for field, reason in found.items()]
+
+
+def lines_of(body: Mapping[str, Any]) -> list[str]:
+    """As ``warnings_of``, a line each."""
+    return [f"{each['field']}: {each['reason']}" for each in warnings_of(body)]
+
+
+def problems_of(body: Mapping[str, Any]) -> list[str]:
+    """What of the fields that are ours alone (``policy``, options of engines …) makes no sense: such a document is not kept."""
+    try:
+        policy_of(parse_assistant(dict(body)))
+    except ConfigurationError as error:
+        if error.field.partition(".")[0] == "policy" or ".options" in error.field or ".workflow" in error.field:
+            return [f"{error.field} {error.problem}"]
+    return []
+
+
+def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for field in check(FORM, body).unknown:
+        meant = did_you_mean(field, AssistantSpec.model_json_schema()["properties"]) if "." not in field else ""
+        yield field, f"no field of an assistant; {f'did you mean {meant}? ' if meant else ''}kept, and has no effect"
+    try:
+        spec = parse_assistant(dict(body))
+    except ConfigurationError as error:
+        yield error.field, f"this server cannot use it: {error.problem}"
+        return
+    for field, meant in misspelt_fields(spec):
+        yield field, f"has no effect here; did you mean {meant}?"
+    yield from ignored_fields(spec)
+    for field in _kept(spec):
+        if field not in HONOURED and (knows(FORM, field) or "." in field):
+            yield field, _NOT_YET
+
+
+def _kept(model: BaseModel, path: str = "") -> Iterator[str]:
+    """Fields that came and that the model has no place for."""
+    for name, value in (model.model_extra or {}).items():
+        if value not in (None, "", [], {}, False):
+            yield join(path, name)
+    for name, field in type(model).model_fields.items():
+        below = join(path, field.alias or name)
+        for at, item in _models(getattr(model, name)):
+            yield from _kept(item, join(below, at))
+
+
+def _models(value: Any) -> Sequence[tuple[int | str, BaseModel]]:
+    if isinstance(value, BaseModel):
+        return [("", value)]
+    if isinstance(value, tuple):
+        return [(at, item) for at, item in enumerate(value) if isinstance(item, BaseModel)]
+    return []

@@ -1,0 +1,57 @@
+"""A call's record as the API's Call object. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from antiphon.calls.stores import CallRecord
+from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
+from antiphon.surfaces.vapi.dates import iso
+
+OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason"})
+"""Fields of a record's body that are not shown as they are."""
+_COLUMNS = {
+    "name": "name",
+    "assistantId": "assistant_id",
+    "squadId": "squad_id",
+    "phoneNumberId": "phone_number_id",
+    "endedReason": "ended_reason",
+    "phoneCallProviderId": "provider_call_id",
+}
+
+
+def call_document(
+    record: CallRecord, said: Mapping[str, Any] | None = None, monitor: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """``said`` is what a live call knows beyond its record. ``monitor``: where it can be listened to and controlled."""
+    body = {**record.body, **(said or {})}
+    document = {name: value for name, value in body.items() if name not in OURS}
+    document |= {
+        "id": record.id,
+        "orgId": record.org_id,
+        "type": record.type,
+        "status": record.status,
+        "cost": record.cost_usd,
+        "createdAt": iso(record.created_wall_ms),
+        "updatedAt": iso(record.updated_wall_ms),
+    }
+    for name, column in _COLUMNS.items():
+        if value := getattr(record, column):
+            document[name] = value
+    if record.started_wall_ms is not None:
+        document["startedAt"] = iso(record.started_wall_ms)
+    if record.ended_wall_ms is not None:
+        document["endedAt"] = iso(record.ended_wall_ms)
+    if monitor:
+        document["monitor"] = dict(monitor)
+    if history := body.get("history"):
+        messages = artifact_messages(history, record.started_wall_ms or record.created_wall_ms)
+        document["messages"] = messages
+        document["artifact"] = {
+            "messages": messages,
+            "messagesOpenAIFormatted": openai_messages(history),
+            "transcript": transcript(history),
+            **body.get("artifact", {}),
+        }
+    return document

@@ -1,0 +1,105 @@
+"""The body of ``POST /call`` and ``POST /call/web`` as a request for a call. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from antiphon.audio.convert import converter
+from antiphon.calls.planned import CallRequest, CallType
+from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.vocabulary import AudioFormat, Encoding
+
+WEB_AUDIO = AudioFormat(Encoding.PCM16, 16_000)
+MAX_NAME_CHARS = 40
+_HEARD = AudioFormat(Encoding.PCM16, 16_000)
+_FORMATS = {"pcm_s16le": Encoding.PCM16, "mulaw": Encoding.MULAW}
+_RATES_HZ = (8000, 48_000)
+_KNOWN = frozenset(
+    {"assistantId", "assistant", "assistantOverrides", "transport", "name", "customer", "customers", "customerId", "phoneNumberId",
+     "phoneNumber", "metadata", "squadId", "squad", "squadOverrides", "workflowId", "workflow", "workflowOverrides", "schedulePlan"}
+)  # fmt: skip
+_NOT_POSSIBLE = ("squadId", "squad", "workflowId", "workflow", "schedulePlan", "customerId")
+"""Asked for, they would change the call: refused rather than left out."""
+
+
+def call_request(body: Mapping[str, Any], org_id: str, kind: CallType, transport: Mapping[str, Any]) -> CallRequest:
+    """``transport`` is what the Call object says of it. Raises ApiError 400 with all that is wrong."""
+    problems = _problems(body)
+    if problems:
+        raise ApiError(400, problems)
+    kept = {
+        name: value for name, value in body.items() if name not in ("name", "assistantId", "transport", "customers")
+    }
+    customer = body.get("customer") or {}
+    return CallRequest(
+        org_id=org_id,
+        type=kind,
+        assistant_id=body.get("assistantId") or "",
+        assistant=body.get("assistant") if not body.get("assistantId") else None,
+        overrides=body.get("assistantOverrides") or {},
+        variables={"customer": customer, "phoneNumber": body.get("phoneNumber") or {}, "transport": transport},
+        body={**kept, "transport": dict(transport)},
+        warnings=tuple((name, "is kept, and nothing here acts on it") for name in body if name not in _KNOWN),
+        name=body.get("name") or "",
+        customer_number=str(customer.get("number") or ""),
+    )
+
+
+def _problems(body: Mapping[str, Any]) -> list[str]:
+    problems = []
+    for name in ("assistantId", "name", "phoneNumberId"):
+        if body.get(name) is not None and not isinstance(body[name], str):
+            problems.append(f"{name} must be a string")
+    for name in ("assistant", "assistantOverrides", "customer", "phoneNumber", "metadata"):
+        if body.get(name) is not None and not isinstance(body[name], Mapping):
+            problems.append(f"{name} must be an object")
+    called = body.get("name")
+    if isinstance(called, str) and len(called) > MAX_NAME_CHARS:
+        problems.append(f"name must be shorter than or equal to {MAX_NAME_CHARS} characters")
+    asked = [name for name in _NOT_POSSIBLE if body.get(name)]
+    problems += [f"{name} is not possible on this server yet" for name in asked]
+    if not asked and not body.get("assistantId") and body.get("assistant") is None:
+        problems.append("one of assistantId and assistant must be given")
+    return problems
+
+
+def websocket_format(transport: Mapping[str, Any]) -> AudioFormat:
+    """The audio of a ``vapi.websocket`` call. Raises ApiError 400."""
+    given = transport.get("audioFormat")
+    if given is not None and not isinstance(given, Mapping):
+        raise ApiError(400, ["transport.audioFormat must be an object"])
+    given = given or {}
+    problems = []
+    encoding = given.get("format", "pcm_s16le")
+    if encoding not in _FORMATS:
+        problems.append(f"transport.audioFormat.format must be one of the following values: {', '.join(_FORMATS)}")
+    if given.get("container", "raw") != "raw":
+        problems.append("transport.audioFormat.container must be one of the following values: raw")
+    rate = given.get("sampleRate", 8000 if encoding == "mulaw" else 16_000)
+    if isinstance(rate, float) and rate.is_integer():
+        rate = int(rate)
+    least, most = _RATES_HZ
+    if isinstance(rate, bool) or not isinstance(rate, int) or not least <= rate <= most:
+        problems.append(f"transport.audioFormat.sampleRate must be an integer from {least} to {most}")
+    if problems:
+        raise ApiError(400, problems)
+    audio = AudioFormat(_FORMATS[encoding], rate)
+    try:
+        converter(audio, _HEARD)
+    except ConfigurationError as error:
+        raise ApiError(400, [f"transport.audioFormat.sampleRate: {error.problem}"]) from None
+    return audio
+
+
+def websocket_transport(audio: AudioFormat) -> dict[str, Any]:
+    """What the Call object says of it, but for the URL."""
+    described = {"format": str(audio.encoding), "container": "raw", "sampleRate": audio.rate_hz}
+    return {"provider": "vapi.websocket", "audioFormat": described}
+
+
+def format_of(transport: Mapping[str, Any]) -> AudioFormat:
+    """As ``websocket_transport`` described it."""
+    described = transport["audioFormat"]
+    return AudioFormat(Encoding(described["format"]), described["sampleRate"])

@@ -1,0 +1,359 @@
+"""``/call``: asking for calls, looking at them, ending and controlling them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from antiphon.calls.directory import CallDirectory, HangUp
+from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
+from antiphon.calls.planner import CallPlanner, UnknownAssistant
+from antiphon.calls.stores import CallRecord, CallStore
+from antiphon.clock import Clock
+from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
+from antiphon.surfaces.http.responses import json_response
+from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.call_documents import call_document
+from antiphon.surfaces.vapi.call_requests import MAX_NAME_CHARS, call_request, websocket_format, websocket_transport
+from antiphon.surfaces.vapi.call_urls import CallUrls
+from antiphon.surfaces.vapi.controls import command_of
+from antiphon.surfaces.vapi.errors import ApiError, not_found
+from antiphon.surfaces.vapi.media_gate import monitor_allows
+from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
+
+FILTERS = {
+    "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
+    "endedReason": "ended_reason", "customerNumber": "customer_number",
+}  # fmt: skip
+HARMLESS_OVERRIDES = frozenset(
+    {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
+)
+"""What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
+MAX_CUSTOMERS = 50
+MAX_DELETED = 100
+log = structlog.get_logger(__name__)
+
+Dial = Callable[[CallRequest], Awaitable[PlannedCall]]
+"""Plans and dials a telephone call. Raises as ``CallPlanner.plan``, and ProviderError where the carrier refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """What the routes stand on."""
+
+    access: Access
+    planner: CallPlanner
+    calls: CallStore
+    directory: CallDirectory
+    urls: CallUrls
+    clock: Clock
+    repeats: Repeats
+    expires_ms: int
+    phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
+    """``(org_id, id)``: the stored number."""
+    dial: Dial | None = None
+    """None where there is no telephone."""
+    erase: Callable[[CallRecord], Awaitable[None]] | None = None
+    """What else there is of a call: recordings, event logs. Raises OSError."""
+
+
+def routes(parts: CallParts) -> list[Route]:
+    """All of ``/call``, and of ``/v2/call``. What is asked with a call's own URL needs no key."""
+    them = CallRoutes(parts)
+    access = parts.access
+    return [
+        Route("/call", access.private(them.create), methods=["POST"]),
+        Route("/call/phone", access.private(them.create), methods=["POST"]),
+        Route("/call/web", access.public(them.create_web), methods=["POST"]),
+        Route("/call", access.private(them.list), methods=["GET"]),
+        Route("/v2/call", access.private(them.list_pages), methods=["GET"]),
+        Route("/call", access.private(them.delete_many), methods=["DELETE"]),
+        Route("/call/{id}", access.private(them.get), methods=["GET"]),
+        Route("/call/{id}", access.private(them.rename), methods=["PATCH"]),
+        Route("/call/{id}", access.private(them.delete), methods=["DELETE"]),
+        Route("/call/{id}/end", access.private(them.end), methods=["POST"]),
+        Route("/call/{id}/{token}/control", them.control, methods=["POST"]),
+    ]
+
+
+class CallRoutes:
+    """The handlers."""
+
+    def __init__(self, parts: CallParts) -> None:
+        self._parts = parts
+
+    # ---------------------------------------------------------------------------------- asking for calls
+
+    async def create(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        made = await self._made_before(request, asker, body)
+        if made is not None:
+            return made
+        transport = body.get("transport")
+        provider = transport.get("provider") if isinstance(transport, Mapping) else None
+        if provider == "vapi.websocket":
+            assert isinstance(transport, Mapping)
+            return json_response(await self._websocket(request, body, transport, asker), 201)
+        if body.get("phoneNumberId") or body.get("phoneNumber"):
+            return json_response(await self._phone(request, body, asker), 201)
+        problems = []
+        if not any(
+            body.get(name) for name in ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow")
+        ):
+            problems.append("one of assistantId and assistant must be given")
+        problems.append("one of transport (provider vapi.websocket) and phoneNumberId with customer must be given")
+        raise ApiError(400, problems)
+
+    async def _made_before(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> Response | None:
+        """The call that this request made when it was sent before, where its client names its requests."""
+        if not request.headers.get("idempotency-key"):
+            return None
+        record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
+        if record is None:
+            return None
+        document = {**self._shown(record), "subscriptionLimits": await self._limits(asker.org_id)}
+        if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
+            url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
+            document["transport"] = {**document["transport"], "websocketCallUrl": url}
+        return json_response(document, 201)
+
+    def _id(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> str:
+        return self._parts.repeats.id_for(request, asker.org_id, body)
+
+    async def _websocket(
+        self, request: Request, body: Mapping[str, Any], transport: Mapping[str, Any], asker: Asker
+    ) -> dict[str, Any]:
+        wrong = [name for name in ("phoneNumberId", "phoneNumber", "customers") if body.get(name)]
+        if wrong:
+            raise ApiError(400, [f"{name} must be absent where the transport is vapi.websocket" for name in wrong])
+        described = websocket_transport(websocket_format(transport))
+        asked = call_request(body, asker.org_id, "vapi.websocketCall", described)
+        planned = await self._planned(replace(asked, call_id=self._id(request, asker, body)))
+        document = await self._document(planned)
+        url = self._parts.urls.websocket(planned.id, self._parts.expires_ms)
+        return {**document, "transport": {**described, "websocketCallUrl": url}}
+
+    async def create_web(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
+        if not asker.transient_allowed:
+            _require_harmless(body.get("assistantOverrides"))
+        planned = await self._planned(call_request(body, asker.org_id, "webCall", {"provider": "daily"}))
+        url = self._parts.urls.web(planned.id, self._parts.expires_ms)
+        document = await self._document(planned)
+        answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
+        if asker.public:  # a web page is told what it needs, not what the assistant is made of
+            for name in ("monitor", "warnings"):
+                answer.pop(name, None)
+        return json_response(answer, 201)
+
+    async def _phone(self, request: Request, body: Mapping[str, Any], asker: Asker) -> dict[str, Any]:
+        dial = self._parts.dial
+        if dial is None:
+            raise ApiError(400, "This server has no telephone: set twilio.account_sid and twilio.auth_token.")
+        customers = body.get("customers")
+        if customers is None:
+            return await self._dialled(dial, body, asker, self._id(request, asker, body))
+        if not isinstance(customers, list) or not 0 < len(customers) <= MAX_CUSTOMERS:
+            raise ApiError(400, [f"customers must be an array of 1 to {MAX_CUSTOMERS}"])
+        results, errors = [], []
+        for customer in customers:
+            try:
+                results.append(await self._dialled(dial, {**body, "customer": customer}, asker))
+            except ApiError as error:
+                errors.append({"customer": customer, "error": str(error)})
+        limits = await self._limits(asker.org_id)
+        return {"results": results, "errors": errors, "subscriptionLimits": limits}
+
+    async def _dialled(self, dial: Dial, body: Mapping[str, Any], asker: Asker, call_id: str = "") -> dict[str, Any]:
+        customer = body.get("customer")
+        if not isinstance(customer, Mapping) or not isinstance(customer.get("number"), str):
+            raise ApiError(400, ["customer.number must be a string"])
+        number = body.get("phoneNumber")
+        number_id = body.get("phoneNumberId")
+        if isinstance(number_id, str) and number_id:
+            number = await self._parts.phone_number(asker.org_id, number_id)
+            if number is None:
+                raise ApiError(400, f"Couldn't find phone number {number_id[:64]}.")
+        calling = number.get("number") or number.get("twilioPhoneNumber") if isinstance(number, Mapping) else None
+        if not isinstance(calling, str) or not calling:
+            raise ApiError(400, ["phoneNumber.number must be a string"])
+        given = {name: value for name, value in body.items() if name not in ("customers", "phoneNumberId")}
+        transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
+        asked = call_request(given, asker.org_id, "outboundPhoneCall", transport)
+        variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
+        planned = await self._asked(
+            dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
+        )
+        return await self._document(planned)
+
+    async def _planned(self, asked: CallRequest) -> PlannedCall:
+        return await self._asked(self._parts.planner.plan(asked))
+
+    async def _asked(self, planning: Awaitable[PlannedCall]) -> PlannedCall:
+        """Raises ApiError."""
+        try:
+            return await planning
+        except UnknownAssistant as error:
+            raise ApiError(400, f"Couldn't find assistant: {error.problem}.") from None
+        except ConfigurationError as error:
+            raise ApiError(400, [f"{error.field} {error.problem}"]) from None
+        except ConcurrencyReached as error:
+            raise ApiError(400, f"Over Concurrency Limit: {error.limit} calls at once are allowed.") from None
+        except CapacityError as error:
+            raise ApiError(
+                503, f"The server takes no new call now ({error.reason}).", headers={"Retry-After": "2"}
+            ) from None
+        except ProviderError as error:
+            if isinstance(error, ProviderUnavailable) and error.provider == "engines":
+                raise ApiError(503, f"The call's engines are not ready: {error.problem}") from None
+            # Not a status that SDKs repeat: a telephone may be ringing.
+            raise ApiError(400, f"The call could not be dialled: {error.problem}") from None
+
+    # ---------------------------------------------------------------------------------- looking
+
+    async def list(self, request: Request, asker: Asker) -> Response:
+        records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS))
+        return bare([self._shown(record) for record in records])
+
+    async def list_pages(self, request: Request, asker: Asker) -> Response:
+        listing = listing_of(request, FILTERS)
+        records = await self._parts.calls.list(asker.org_id, listing)
+        total = await self._parts.calls.count(asker.org_id, listing)
+        return json_response(paginated([self._shown(record) for record in records], total, listing))
+
+    async def get(self, request: Request, asker: Asker) -> Response:
+        return json_response(self._shown(await self._found(request, asker)))
+
+    async def rename(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        problems = [f"property {name} should not exist" for name in body if name != "name"]
+        name = body.get("name", "")
+        if not isinstance(name, str) or len(name) > MAX_NAME_CHARS:
+            problems.append(f"name must be a string shorter than or equal to {MAX_NAME_CHARS} characters")
+        if problems:
+            raise ApiError(400, problems)
+        found = await self._found(request, asker)
+        changed = await self._parts.calls.change(found.id, self._parts.clock.wall_ms(), name=name)
+        if changed is None:
+            raise not_found("call", found.id)
+        return json_response(self._shown(changed))
+
+    # ---------------------------------------------------------------------------------- ending
+
+    async def end(self, request: Request, asker: Asker) -> Response:
+        found = await self._found(request, asker)
+        if found.status == "ended":
+            raise ApiError(400, "The call has ended already.")
+        if not await self._end(found):
+            raise ApiError(409, "The call is not held by this server any more.")
+        return json_response(self._shown(found), 201)
+
+    async def delete(self, request: Request, asker: Asker) -> Response:
+        return json_response(await self._deleted(await self._found(request, asker)))
+
+    async def delete_many(self, request: Request, asker: Asker) -> Response:
+        ids = (await json_body(request)).get("ids")
+        if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(isinstance(id, str) for id in ids):
+            raise ApiError(400, [f"ids must be an array of 1 to {MAX_DELETED} strings"])
+        found = [record for id in ids if (record := await self._record(asker.org_id, id)) is not None]
+        return bare([await self._deleted(record) for record in found])
+
+    async def _deleted(self, record: CallRecord) -> dict[str, Any]:
+        if record.status != "ended":
+            await self._end(record)
+        if self._parts.erase is not None:
+            try:
+                await self._parts.erase(record)
+            except OSError as error:
+                log.error("call_not_erased", call_id=record.id, problem=type(error).__name__)
+                raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
+        await self._parts.calls.delete(record.org_id, record.id)
+        return self._shown(record)
+
+    async def _end(self, record: CallRecord) -> bool:
+        planner = self._parts.planner
+        return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
+            record.id, HangUp()
+        )
+
+    # ---------------------------------------------------------------------------------- control
+
+    async def control(self, request: Request) -> Response:
+        """What is asked with the call's own URL."""
+        id, token = request.path_params["id"], request.path_params["token"]
+        if not self._parts.urls.opens("control", id, token):
+            return ApiError(403, "This URL is wrong, or has expired.").response()
+        planned = self._parts.planner.known(id)
+        plan = planned.assistant.document.get("monitorPlan") if planned is not None else None
+        if isinstance(plan, Mapping) and plan.get("controlAuthenticationEnabled") is True:
+            return await self._parts.access.public(self._controlled_by)(request)
+        try:
+            return await self._control(request)
+        except ApiError as error:
+            return error.response()
+
+    async def _controlled_by(self, request: Request, asker: Asker) -> Response:
+        return await self._control(request)
+
+    async def _control(self, request: Request) -> Response:
+        id = request.path_params["id"]
+        planned = self._parts.planner.known(id)
+        if planned is not None and not monitor_allows(planned, "controlEnabled"):
+            raise ApiError(403, "This call's assistant lets nobody control it.")
+        first = planned.assistant.spec.first_message if planned is not None else None
+        command = command_of(await json_body(request), first or "")
+        try:
+            obeyed = await self._parts.directory.command(id, command)
+        except ConfigurationError as error:
+            raise ApiError(400, [f"{error.field}: {error.problem}"]) from None
+        if not obeyed:
+            raise ApiError(404, "There is no live call of this id.")
+        return json_response({"success": True})
+
+    # ---------------------------------------------------------------------------------- how it is shown
+
+    async def _found(self, request: Request, asker: Asker) -> CallRecord:
+        id = request.path_params["id"]
+        record = await self._record(asker.org_id, id)
+        if record is None:
+            raise not_found("call", id)
+        return record
+
+    async def _record(self, org_id: str, id: str) -> CallRecord | None:
+        return await self._parts.calls.find(org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
+
+    def _shown(self, record: CallRecord) -> dict[str, Any]:
+        return call_document(record, self._parts.planner.said(record.id), self._monitor(record))
+
+    async def _document(self, planned: PlannedCall) -> dict[str, Any]:
+        return {**self._shown(planned.record), "subscriptionLimits": await self._limits(planned.org_id)}
+
+    def _monitor(self, record: CallRecord) -> dict[str, str]:
+        """Where a call that is not over can be listened to and controlled."""
+        if record.status == "ended":
+            return {}
+        planned, urls = self._parts.planner.known(record.id), self._parts.urls
+        allowed = {"listenUrl": "listenEnabled", "controlUrl": "controlEnabled"}
+        made = {"listenUrl": urls.listen(record.id), "controlUrl": urls.control(record.id)}
+        return {name: url for name, url in made.items() if planned is None or monitor_allows(planned, allowed[name])}
+
+    async def _limits(self, org_id: str) -> dict[str, Any]:
+        limit, remaining = await self._parts.planner.remaining(org_id)
+        return {"concurrencyBlocked": False, "concurrencyLimit": limit, "remainingConcurrentCalls": remaining}
+
+
+def _require_harmless(overrides: object) -> None:
+    """Raises ApiError 403."""
+    further = sorted(set(overrides) - HARMLESS_OVERRIDES) if isinstance(overrides, Mapping) else []
+    if further:
+        allowed = ", ".join(sorted(HARMLESS_OVERRIDES))
+        raise ApiError(403, f"This key may not override {str(further[0])[:64]}; it may override {allowed}.")

@@ -1,0 +1,119 @@
+"""The routes that every kind of document has: create, list, get, change, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from antiphon.calls.stores import Resource
+from antiphon.errors import StoreUnavailable
+from antiphon.surfaces.http.responses import json_response
+from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.documents import Documents
+from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
+
+WARNINGS = "X-Antiphon-Warnings"
+_MAX_WARNINGS_CHARS = 4000
+Warned = Callable[[Mapping[str, Any]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Crud:
+    """How one kind is served."""
+
+    documents: Documents
+    paths: Sequence[str]
+    """Each of them, e.g. ``/assistant`` and ``/assistants``."""
+    shape: Literal["bare", "paginated"] = "bare"
+    equal: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of a list that filter, with the field of the record."""
+    warned: Warned = lambda body: ()
+    """What of a document is kept and not honoured, a line each."""
+
+    def routes(self, access: Access, repeats: Repeats) -> list[Route]:
+        made = []
+        for path in self.paths:
+            one = f"{path}/{{id}}"
+            made += [
+                Route(path, access.private(self._create(repeats)), methods=["POST"]),
+                Route(path, access.private(self.list), methods=["GET"]),
+                Route(one, access.private(self.get), methods=["GET"]),
+                Route(one, access.private(self.patch), methods=["PATCH"]),
+                Route(one, access.private(self.put), methods=["PUT"]),
+                Route(one, access.private(self.delete), methods=["DELETE"]),
+            ]
+        return made
+
+    def _create(self, repeats: Repeats) -> Callable[..., Any]:
+        async def create(request: Request, asker: Asker) -> Response:
+            body = await json_body(request)
+            made = await create_once(self.documents, repeats, request, asker, body)
+            return self.answer(made, 201)
+
+        return create
+
+    async def list(self, request: Request, asker: Asker) -> Response:
+        listing = listing_of(request, self.equal)
+        found = await self.documents.list(asker.org_id, listing)
+        items = [self.documents.show(each) for each in found]
+        if self.shape == "bare":
+            return bare(items)
+        return json_response(paginated(items, await self.documents.count(asker.org_id, listing), listing))
+
+    async def get(self, request: Request, asker: Asker) -> Response:
+        return json_response(self.documents.show(await self.documents.get(asker.org_id, request.path_params["id"])))
+
+    async def patch(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        return self.answer(await self.documents.patch(asker.org_id, request.path_params["id"], body))
+
+    async def put(self, request: Request, asker: Asker) -> Response:
+        body = await json_body(request)
+        return self.answer(await self.documents.put(asker.org_id, request.path_params["id"], body))
+
+    async def delete(self, request: Request, asker: Asker) -> Response:
+        return json_response(self.documents.show(await self.documents.delete(asker.org_id, request.path_params["id"])))
+
+    def answer(self, resource: Resource, status: int = 200) -> Response:
+        """The document, with what of it is not honoured."""
+        return json_response(self.documents.show(resource), status, warning_header(self.warned(resource.body)))
+
+
+async def create_once(
+    documents: Documents, repeats: Repeats, request: Request, asker: Asker, body: Mapping[str, Any]
+) -> Resource:
+    """What this request makes, or has made when it was sent before. Raises ApiError 400, StoreUnavailable."""
+    id = repeats.id_for(request, asker.org_id, body)
+    try:
+        made = await documents.create(asker.org_id, body, id)
+    except StoreUnavailable:
+        repeats.unsure(request, asker.org_id, body, id)
+        raise
+    repeats.done(request, asker.org_id, body)
+    return made
+
+
+def warning_header(warnings: Sequence[str]) -> dict[str, str]:
+    """The warnings as a JSON list in ASCII, as many as fit."""
+    fitting: list[str] = []
+    size = 0
+    for text in warnings:
+        size += len(text) + 10
+        if size > _MAX_WARNINGS_CHARS:
+            fitting.append(f"and {len(warnings) - len(fitting)} more")
+            break
+        fitting.append(text)
+    if not fitting:
+        return {}
+    written = orjson.dumps(fitting).decode()
+    return {
+        WARNINGS: "".join(letter if " " <= letter <= "~" else f"\\u{ord(letter) & 0xFFFF:04x}" for letter in written)
+    }

@@ -1,0 +1,29 @@
+"""Times on the wire: ISO 8601 in UTC with milliseconds."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from antiphon.surfaces.vapi.errors import ApiError
+
+_MAX_CHARS = 40
+
+
+def iso(wall_ms: int) -> str:
+    """``2026-11-28T19:30:00.000Z``."""
+    moment = datetime.fromtimestamp(wall_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{wall_ms % 1000:03d}Z"
+
+
+def ms_of(text: str, field: str = "date") -> int:
+    """UTC milliseconds; what has no zone is UTC. Raises ApiError 400 naming ``field``."""
+    try:
+        if len(text) > _MAX_CHARS:
+            raise ValueError
+        # A plus sign in a query that nobody encoded has become a space.
+        moment = datetime.fromisoformat(text.strip().replace(" 0", "+0") if "T" in text else text.strip())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000 + 0.5)
+    except (ValueError, OverflowError):
+        raise ApiError(400, [f"{field} must be a valid ISO 8601 date string"]) from None

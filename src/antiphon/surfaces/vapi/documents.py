@@ -1,0 +1,154 @@
+"""Documents of an organisation: made, found, listed, changed and deleted, whatever their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
+from antiphon.clock import Clock
+from antiphon.surfaces.vapi.dates import iso
+from antiphon.surfaces.vapi.errors import ApiError, not_found
+
+OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
+"""Ours to say. Whoever sends them back with a change changes nothing."""
+MAX_ID_CHARS = 64
+_TRIES = 5
+_SEALED_ANEW = ("credential", "phone-number")
+"""Kinds whose bodies differ each time they are kept, though they say the same."""
+_COLUMNS = {
+    "assistantId": "assistant_id",
+    "squadId": "squad_id",
+    "sessionId": "session_id",
+    "phoneNumberId": "phone_number_id",
+    "number": "number",
+}
+Check = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+
+
+def links_of(body: Mapping[str, Any]) -> dict[str, str]:
+    """What a document points to, in the store's columns."""
+    return {column: value for field, column in _COLUMNS.items() if isinstance(value := body.get(field), str) and value}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is particular about one kind of document."""
+
+    name: str
+    """In the store and in messages, e.g. ``assistant``."""
+    check: Check | None = None
+    """``(org_id, id, body)``; raises ApiError 400 for a document that may not be kept. The body is whole, not only what has changed."""
+    own_fields: tuple[str, ...] = ()
+    """Ours to say, besides ``OWN_FIELDS``."""
+    keeping: Callable[[dict[str, Any]], dict[str, Any]] = dict
+    """What is kept of a document that was checked: secrets are sealed here. ``keeping`` of what was kept changes nothing."""
+    show: Callable[[Resource], Mapping[str, Any]] = lambda resource: resource.body
+    """The document as it is answered, without ``OWN_FIELDS``."""
+    links: Callable[[Mapping[str, Any]], Mapping[str, str]] = links_of
+    in_use: Check | None = None
+    """``(org_id, id, body)``; raises ApiError 409 for one that others need."""
+    fixed: str = ""
+    """A field that stays as it was made."""
+
+
+class Documents:
+    """All of one kind. Every method raises StoreUnavailable where the database does not answer."""
+
+    def __init__(self, store: ResourceStore, clock: Clock, kind: Kind) -> None:
+        self.kind = kind
+        self._store = store
+        self._clock = clock
+
+    async def create(self, org_id: str, body: Mapping[str, Any], id: str = "") -> Resource:
+        """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
+        id = id or str(uuid4())
+        kept = await self._checked(org_id, id, self._theirs(body))
+        now = self._clock.wall_ms()
+        made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept))
+        if await self._store.add(made):
+            return made
+        there = await self.get(org_id, made.id)
+        if there.version == 1 and there.body != kept and self.kind.name not in _SEALED_ANEW:
+            raise ApiError(400, "Idempotency-Key was used before, with another body.")
+        return there
+
+    async def find(self, org_id: str, id: str) -> Resource | None:
+        if not 0 < len(id) <= MAX_ID_CHARS or "\0" in id:
+            return None
+        return await self._store.find(self.kind.name, org_id, id)
+
+    async def get(self, org_id: str, id: str) -> Resource:
+        """Raises ApiError 404."""
+        found = await self.find(org_id, id)
+        if found is None:
+            raise not_found(self.kind.name, id)
+        return found
+
+    async def list(self, org_id: str, listing: Listing) -> Sequence[Resource]:
+        return await self._store.list(self.kind.name, org_id, listing)
+
+    async def count(self, org_id: str, listing: Listing) -> int:
+        return await self._store.count(self.kind.name, org_id, listing)
+
+    async def patch(self, org_id: str, id: str, changes: Mapping[str, Any]) -> Resource:
+        """Top-level fields of ``changes`` take the place of those that are there, whole. Raises ApiError 404, 400, 409."""
+        return await self.change(org_id, id, lambda body: {**body, **self._theirs(changes)})
+
+    async def put(self, org_id: str, id: str, body: Mapping[str, Any]) -> Resource:
+        """``body`` takes the place of the whole document. Raises ApiError 404, 400, 409."""
+        return await self.change(org_id, id, lambda _: self._theirs(body))
+
+    async def change(self, org_id: str, id: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Resource:
+        """``changed`` makes the new document from the one that is there; it is asked again where somebody else was quicker. Raises
+        ApiError 404, 400, 409."""
+        for _ in range(_TRIES):
+            before = await self.get(org_id, id)
+            new = changed(before.body)
+            if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
+                raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
+            kept = await self._checked(org_id, id, new)
+            now = max(self._clock.wall_ms(), before.updated_wall_ms)
+            after = replace(before, body=kept, updated_wall_ms=now, version=before.version + 1, links=self._links(kept))
+            if await self._store.replace(after):
+                return after
+        raise ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
+
+    async def delete(self, org_id: str, id: str) -> Resource:
+        """What was there. Raises ApiError 404, and 409 where others need it."""
+        found = await self.get(org_id, id)
+        if self.kind.in_use is not None:
+            await self.kind.in_use(org_id, found.id, found.body)
+        deleted = await self._store.delete(self.kind.name, org_id, id)
+        if deleted is None:
+            raise not_found(self.kind.name, id)
+        return deleted
+
+    async def versions(self, org_id: str, id: str) -> Sequence[Resource]:
+        """All, newest first. Raises ApiError 404."""
+        newest = await self.get(org_id, id)
+        return [newest, *await self._store.versions(self.kind.name, org_id, id)]
+
+    def show(self, resource: Resource) -> dict[str, Any]:
+        """The document as it is answered."""
+        return {
+            **self.kind.show(resource),
+            "id": resource.id,
+            "orgId": resource.org_id,
+            "createdAt": iso(resource.created_wall_ms),
+            "updatedAt": iso(resource.updated_wall_ms),
+        }
+
+    async def _checked(self, org_id: str, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if self.kind.check is not None:
+            await self.kind.check(org_id, id, body)
+        return self.kind.keeping(dict(body))
+
+    def _theirs(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        ours = {*OWN_FIELDS, *self.kind.own_fields}
+        return {field: value for field, value in body.items() if field not in ours}
+
+    def _links(self, body: Mapping[str, Any]) -> dict[str, str]:
+        return {link: value for link, value in self.kind.links(body).items() if link in LINKS}

@@ -1,0 +1,65 @@
+"""Calls by the official Python SDK: rows 11, 13, 15 (what the record itself holds) and 16 of the compatibility test, values asserted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.api_caller import ended, on_socket
+from tests.serving import GREETING
+from tests.surfaces.vapi.test_calls import greeted, server
+
+vapi = pytest.importorskip("vapi")
+
+FORMAT = {"format": "pcm_s16le", "container": "raw", "sampleRate": 16_000}
+SOCKET = {"provider": "vapi.websocket", "audioFormat": FORMAT}
+
+
+def asked(client: Any, **given: Any) -> Any:
+    return client.calls.create(assistant_id="scripted", transport=SOCKET, **given)
+
+
+async def test_rows_11_13_15_and_16(tmp_path: Path) -> None:
+    async with server(tmp_path) as (_, http):
+        sdk = vapi.Vapi(token="any", base_url=str(http.base_url).rstrip("/"))
+
+        def row_13() -> None:
+            with pytest.raises(vapi.errors.BadRequestError if hasattr(vapi, "errors") else Exception) as refused:
+                sdk.calls.create()
+            assert refused.value.status_code == 400
+            assert isinstance(refused.value.body["message"], list)
+
+        await asyncio.to_thread(row_13)
+        call = await asyncio.to_thread(asked, sdk)
+        assert type(call).__name__ == "Call"
+        assert (call.type, call.status) == ("vapi.websocketCall", "queued")
+        assert call.monitor.control_url.startswith(str(http.base_url).rstrip("/"))
+        assert call.monitor.listen_url.startswith("ws://")
+        assert call.transport.websocketCallUrl.startswith("ws://")
+        limits = call.subscriptionLimits
+        assert limits["concurrencyLimit"] == 400
+        async with on_socket(call.transport.websocketCallUrl) as caller:
+            await greeted(caller)
+            caller.say()
+            await caller.until_told("transcript", role="assistant", transcript="It costs eleven crowns.")
+        await ended(http, call.id)
+
+        record = await asyncio.to_thread(sdk.calls.get, call.id)
+        assert (record.status, record.ended_reason) == ("ended", "customer-ended-call")
+        assert isinstance(record.started_at, datetime) and record.started_at < record.ended_at
+        assert [message.role for message in record.artifact.messages] == ["bot", "user", "bot"]
+        assert record.artifact.transcript.startswith(f"AI: {GREETING}\nUser: ")
+
+        second = await asyncio.to_thread(asked, sdk, name="second")
+        listed = await asyncio.to_thread(lambda: sdk.calls.list(assistant_id="scripted", limit=5))
+        assert [each.id for each in listed] == [second.id, call.id]
+        renamed = await asyncio.to_thread(lambda: sdk.calls.update(call.id, name="x"))
+        assert renamed.name == "x"
+        gone = await asyncio.to_thread(lambda: sdk.calls.delete(call.id))
+        assert (type(gone).__name__, gone.id) == ("Call", call.id)
+        with pytest.raises(vapi.core.api_error.ApiError) as missing:
+            await asyncio.to_thread(sdk.calls.get, call.id)
+        assert missing.value.status_code == 404

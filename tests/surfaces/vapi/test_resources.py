@@ -1,0 +1,339 @@
+"""Documents through the REST API: they come back as they were sent, whatever was sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.databases import sqlite_url
+from tests.surfaces.vapi.desk import Desk, desk_of
+
+ASSISTANT: dict[str, Any] = {
+    "name": "A",
+    "firstMessage": "Hi",
+    "model": {"provider": "custom-llm", "url": "http://m.test", "model": "m", "messages": [{"role": "system", "content": "x"}]},
+    "voice": {"provider": "custom-voice", "server": {"url": "http://v.test"}},
+    "transcriber": {"provider": "custom-transcriber", "server": {"url": "http://t.test"}},
+    "server": {"url": "http://w.test", "secret": "s", "headers": {"x": "y"}},
+    "stopSpeakingPlan": {"numWords": 2},
+    "silenceTimeoutSeconds": 30,
+    "hooks": [{"on": "call.ending", "do": [{"type": "say", "exact": "Bye"}]}],
+    "metadata": {"deep": [1, {"ü": None}]},
+}  # fmt: skip
+TOOLS: list[dict[str, Any]] = [
+    {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}, "async": False,
+     "messages": [{"type": "request-start", "content": "wait"}], "server": {"url": "http://w.test"}},
+    {"type": "apiRequest", "name": "api", "method": "POST", "url": "http://api.test/{{x}}"},
+    {"type": "transferCall", "destinations": [{"type": "number", "number": "+14155550100"}]},
+    {"type": "endCall"},
+    {"type": "dtmf"},
+    {"type": "handoff", "destinations": [{"type": "assistant", "assistantName": "B"}]},
+    {"type": "query", "knowledgeBases": [{"provider": "google", "name": "k", "description": "d", "fileIds": ["f"]}]},
+    {"type": "mcp", "server": {"url": "http://mcp.test"}},
+    {"type": "code", "name": "c", "description": "d", "code": "return 1"},
+    {"type": "voicemail"},
+]  # fmt: skip
+MEMBER = {"assistant": {"name": "B"}, "assistantDestinations": [{"type": "assistant", "assistantName": "B"}]}
+OTHERS: list[tuple[str, dict[str, Any]]] = [
+    ("/squad", {"name": "S", "members": [MEMBER]}),
+    ("/phone-number", {"provider": "vapi", "name": "N", "assistantId": "a"}),
+    ("/phone-number", {"provider": "byo-phone-number", "credentialId": "c", "number": "+14155550100"}),
+    ("/structured-output", {"name": "so", "schema": {"type": "object", "properties": {"x": {"type": "string"}}}}),
+    ("/eval", {"type": "chat.mockConversation", "name": "E", "messages": [{"role": "user", "content": "hi"}]}),
+    ("/workflow", {"name": "W", "nodes": [{"type": "conversation", "name": "n"}], "edges": []}),
+]  # fmt: skip
+
+
+def without_ours(document: dict[str, Any]) -> dict[str, Any]:
+    ours = ("id", "orgId", "createdAt", "updatedAt", "latestVersion", "status")
+    return {field: value for field, value in document.items() if field not in ours}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"), [("/assistant", ASSISTANT), *(("/tool", tool) for tool in TOOLS), *OTHERS], ids=str
+)
+async def test_a_document_comes_back_as_it_was_sent(quick_desk: Desk, path: str, body: dict[str, Any]) -> None:
+    sent = {**body, "somethingNew": {"of": "next week"}}
+    made = await quick_desk.make(path, **sent)
+    assert without_ours(made) == sent
+    got = await quick_desk.client.get(f"{path}/{made['id']}")
+    assert (got.status_code, got.json()) == (200, made)
+    changed = await quick_desk.client.patch(f"{path}/{made['id']}", json={"another": [1]})
+    assert without_ours(changed.json()) == {**sent, "another": [1]}
+    deleted = await quick_desk.client.delete(f"{path}/{made['id']}")
+    assert (deleted.status_code, deleted.json()) == (200, changed.json())
+    gone = await quick_desk.client.get(f"{path}/{made['id']}")
+    assert (gone.status_code, gone.json()["statusCode"], gone.json()["error"]) == (404, 404, "Not Found")
+
+
+async def test_an_assistant_from_its_making_to_its_end(desk: Desk) -> None:
+    made = await desk.make("/assistant", **ASSISTANT)
+    assert (made["createdAt"], made["updatedAt"]) == ("2023-11-14T22:13:20.000Z", "2023-11-14T22:13:20.000Z")
+    assert len(made["id"]) == len(made["orgId"]) == 36
+    one = f"/assistant/{made['id']}"
+    desk.clock.advance(1500)
+    changed = (await desk.client.patch(one, json={"firstMessage": "Yo", "model": {"provider": "openai"}})).json()
+    assert (changed["firstMessage"], changed["model"]) == ("Yo", {"provider": "openai"})
+    assert (changed["voice"], changed["updatedAt"]) == (ASSISTANT["voice"], "2023-11-14T22:13:21.500Z")
+    assert (await desk.client.patch(f"/assistants/{made['id']}", json=changed)).json()["firstMessage"] == "Yo"
+    versions = (await desk.client.get(f"{one}/versions")).json()
+    assert [each["version"] for each in versions] == ["v3", "v2", "v1"]
+    assert versions[-1]["firstMessage"] == "Hi"
+    restored = await desk.client.post(f"{one}/restore/v1")
+    assert (restored.status_code, restored.json()["firstMessage"], restored.json()["latestVersion"]) == (
+        201,
+        "Hi",
+        "v4",
+    )
+    put = (await desk.client.put(one, json={"name": "Only"})).json()
+    assert without_ours(put) == {"name": "Only"}
+    assert (await desk.client.delete(one)).json()["name"] == "Only"
+    for request in (desk.client.get(one), desk.client.delete(one), desk.client.patch(one, json={})):
+        assert (await request).status_code == 404
+
+
+async def test_a_draft_is_written_and_published(desk: Desk) -> None:
+    made = await desk.make("/assistant", name="A", firstMessage="Hi")
+    draft = f"/assistant/{made['id']}/draft"
+    assert (await desk.client.get(draft)).status_code == 404
+    saved = await desk.client.post(draft, json={"firstMessage": "Soon"})
+    assert (saved.status_code, saved.json()["firstMessage"], saved.json()["baseVersion"]) == (201, "Soon", "v1")
+    assert (await desk.client.get(f"/assistant/{made['id']}")).json()["firstMessage"] == "Hi"
+    published = await desk.client.post(f"{draft}/publish")
+    assert (published.json()["firstMessage"], published.json()["latestVersion"]) == ("Soon", "v2")
+    assert "baseVersion" not in published.json()
+    assert (await desk.client.get(draft)).status_code == 404
+
+
+async def test_lists_are_newest_first_and_paged_backwards(desk: Desk) -> None:
+    made = []
+    for number in range(5):
+        made.append(await desk.make("/assistant", name=f"A{number}"))
+        desk.clock.advance(1)
+
+    async def names(query: str) -> list[str]:
+        return [each["name"] for each in (await desk.client.get(f"/assistant?{query}")).json()]
+
+    assert await names("") == ["A4", "A3", "A2", "A1", "A0"]
+    assert await names("limit=2") == ["A4", "A3"]
+    assert await names("limit=0") == []
+    assert await names(f"createdAtLt={made[3]['createdAt']}&limit=2") == ["A2", "A1"]
+    assert await names(f"createdAtGe={made[3]['createdAt']}") == ["A4", "A3"]
+    refused = await desk.client.get("/assistant?limit=1001")
+    assert refused.json() == {
+        "message": ["limit must not be greater than 1000"], "error": "Bad Request", "statusCode": 400,
+    }  # fmt: skip
+
+
+async def test_paginated_lists_say_where_they_stand(desk: Desk) -> None:
+    for number in range(3):
+        await desk.make("/phone-number", provider="vapi", number=f"+1415555010{number}")
+        desk.clock.advance(1)
+    page = (await desk.client.get("/v2/phone-number?limit=2&page=2&sortOrder=ASC")).json()
+    assert [each["number"] for each in page["results"]] == ["+14155550102"]
+    metadata = page["metadata"]
+    assert (metadata["itemsPerPage"], metadata["totalItems"], metadata["currentPage"]) == (2, 3, 2)
+    assert (metadata["totalPages"], metadata["hasNextPage"]) == (2, False)
+    assert (await desk.client.get("/structured-output")).json()["results"] == []
+
+
+async def test_what_others_use_is_not_deleted(desk: Desk) -> None:
+    tool = await desk.make("/tool", type="endCall")
+    model = {"provider": "openai", "toolIds": [tool["id"]]}
+    assistant = await desk.make("/assistant", name="A", model=model)
+    refused = await desk.client.delete(f"/tool/{tool['id']}")
+    assert (refused.status_code, refused.json()["error"], refused.json()["statusCode"]) == (409, "tool_pinned", 409)
+    squad = await desk.make("/squad", members=[{"assistantId": assistant["id"]}])
+    number = await desk.make("/phone-number", provider="vapi", assistantId=assistant["id"])
+    for user in (f"/phone-number/{number['id']}", f"/squad/{squad['id']}"):
+        refused = await desk.client.delete(f"/assistant/{assistant['id']}")
+        assert (refused.status_code, refused.json()["error"]) == (409, "assistant_pinned")
+        assert user.rpartition("/")[2] in refused.json()["message"]
+        assert (await desk.client.delete(user)).status_code == 200
+    assert (await desk.client.delete(f"/assistant/{assistant['id']}")).status_code == 200
+    assert (await desk.client.delete(f"/tool/{tool['id']}")).status_code == 200
+
+
+async def test_a_number_belongs_to_one(desk: Desk) -> None:
+    number = await desk.make("/phone-number", provider="vapi", number="+14155550100")
+    again = await desk.client.post("/phone-number", json={"provider": "vapi", "number": "+14155550100"})
+    assert (again.status_code, again.json()["message"]) == (400, ["number +14155550100 is already in use"])
+    one = f"/phone-number/{number['id']}"
+    assert (await desk.client.patch(one, json={"provider": "vapi", "name": "N"})).json()["name"] == "N"
+    other = await desk.client.patch(one, json={"provider": "telnyx", "name": "N"})
+    assert other.json()["message"] == ["provider must be vapi, as it was made"]
+
+
+WRONG: list[tuple[str, dict[str, Any], str]] = [
+    ("/assistant", {"name": "x" * 41}, "name must be shorter than or equal to 40 characters"),
+    ("/assistant", {"stopSpeakingPlan": {"voiceSeconds": 0.6}}, "stopSpeakingPlan.voiceSeconds must not be greater than 0.5"),
+    ("/assistant", {"silenceTimeoutSeconds": 5}, "silenceTimeoutSeconds must not be less than 10"),
+    ("/assistant", {"server": {"url": 3}}, "server.url must be a string"),
+    ("/assistant", {"hooks": "x"}, "hooks must be an array"),
+    ("/assistant", {"policy": {"nope": 1}}, "policy.nope"),
+    ("/assistant", {"model": {"messages": []}}, "model.provider must be one of the following values"),
+    ("/squad", {}, "members should not be empty"),
+    ("/squad", {"members": [{}]}, "members.0 must have assistantId or assistant"),
+    ("/squad", {"members": [{"assistant": {"name": 5}}]}, "members.0.assistant.name must be a string"),
+    ("/tool", {"type": "nope"}, "type must be one of the following values"),
+    ("/tool", {}, "type must be one of the following values"),
+    ("/tool", {"type": "function"}, "function"),
+    ("/phone-number", {"provider": "nope"}, "provider must be one of the following values: byo-phone-number, telnyx"),
+    ("/structured-output", {"schema": {}}, "name should not be empty"),
+    ("/eval", {"type": "x", "messages": []}, "type must be one of the following values: chat.mockConversation"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "body", "problem"), WRONG, ids=str)
+async def test_what_is_wrong_is_told_with_its_field(quick_desk: Desk, path: str, body: Any, problem: str) -> None:
+    refused = await quick_desk.client.post(path, json=body)
+    assert (refused.status_code, refused.json()["statusCode"], refused.json()["error"]) == (400, 400, "Bad Request")
+    assert any(problem in line for line in refused.json()["message"]), refused.json()
+    assert (await quick_desk.client.get(path)).json() in ([], {"results": [], "metadata": ANY_METADATA})
+
+
+class _Anything:
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+ANY_METADATA = _Anything()
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"), (b'{"name":"\\u0000"}', "U+0000"),
+     (b'{"metadata":' + b"[" * 150 + b"]" * 150 + b"}", "nested more than 100 deep")],
+)  # fmt: skip
+async def test_a_body_that_cannot_be_kept_is_refused(quick_desk: Desk, content: bytes, problem: str) -> None:
+    refused = await quick_desk.client.post("/assistant", content=content)
+    assert (refused.status_code, problem in refused.json()["message"]) == (400, True), refused.text
+
+
+async def test_a_union_that_nothing_tells_apart_costs_no_more_than_it_is_worth(quick_desk: Desk) -> None:
+    deep: dict[str, Any] = {"name": "x"}
+    for _ in range(15):
+        deep = {
+            "model": {
+                "provider": "openai",
+                "tools": [{"type": "handoff", "destinations": [{"type": "assistant", "assistant": deep}]}],
+            }
+        }
+    assert (await quick_desk.client.post("/assistant", json=deep)).status_code in (201, 400)
+
+
+async def test_what_is_not_honoured_is_told(quick_desk: Desk) -> None:
+    made = await quick_desk.client.post(
+        "/assistant", json={"nmae": "A", "model": {"provider": "openai", "numFastTurns": 2}}
+    )
+    assert made.status_code == 201
+    lines = made.headers["X-Antiphon-Warnings"]
+    assert "nmae" in lines and "did you mean name?" in lines
+    warnings = (await quick_desk.client.get(f"/assistant/{made.json()['id']}/warnings")).json()
+    assert {"nmae", "model.numFastTurns"} <= {each["field"] for each in warnings}
+    assert "X-Antiphon-Warnings" not in (await quick_desk.client.post("/assistant", json={"name": "A"})).headers
+    odd = await quick_desk.client.post("/assistant", json={"ü\r\nx: y": 1})
+    assert odd.status_code == 201 and "\\u00fc" in odd.headers["X-Antiphon-Warnings"]
+
+
+async def test_in_strict_mode_unknown_fields_are_refused_with_their_path(tmp_path: Path) -> None:
+    async with desk_of(tmp_path, sqlite_url(tmp_path), strict=True) as desk:
+        body = {"customer": 1, "stopSpeakingPlan": {"nope": 1}, "model": {"provider": "openai", "x": 1}}
+        refused = await desk.client.post("/assistant", json=body)
+        assert set(refused.json()["message"]) == {
+            "property customer should not exist",
+            "property stopSpeakingPlan.nope should not exist",
+            "property model.x should not exist",
+        }
+        made = await desk.make("/assistant", **{**ASSISTANT, "id": "x", "orgId": "y"})
+        assert made["id"] != "x"
+
+
+async def test_assistants_that_are_files_can_be_read_and_not_changed(quick_desk: Desk) -> None:
+    got = (await quick_desk.client.get("/assistant/front-desk")).json()
+    assert (got["id"], got["model"]["provider"]) == ("front-desk", "workflow")
+    assert (await quick_desk.client.get("/assistant")).json() == []
+    for request in (
+        quick_desk.client.patch("/assistant/front-desk", json={"name": "X"}),
+        quick_desk.client.delete("/assistant/front-desk"),
+    ):
+        refused = await request
+        assert refused.status_code == 400 and "is a file on the server" in refused.json()["message"]
+    assert (await quick_desk.client.get("/assistant/..%2Fsecrets")).status_code == 404
+
+
+async def test_credentials_are_sealed_and_their_secrets_never_told(desk: Desk) -> None:
+    plan = {"type": "hmac", "secretKey": "very-secret", "algorithm": "sha256", "signatureHeader": "x-sig"}
+    made = await desk.make("/credential", provider="webhook", name="C", authenticationPlan=plan)
+    assert made["authenticationPlan"] == {"type": "hmac", "algorithm": "sha256", "signatureHeader": "x-sig"}
+    one = f"/credential/{made['id']}"
+    renamed = (await desk.client.patch(one, json={"provider": "webhook", "name": "D", "sealed": "x"})).json()
+    assert (renamed["name"], renamed["authenticationPlan"]) == ("D", made["authenticationPlan"])
+    kept = await desk.api.documents.credentials.get(made["orgId"], made["id"])
+    assert "very-secret" not in str(kept.body)
+    from antiphon.surfaces.vapi.kinds import whole
+
+    assert whole(desk.api.sealed, kept.body)["authenticationPlan"] == plan
+    assert (desk.folder / "data" / "secrets.key").stat().st_mode & 0o077 == 0
+    bearer = {"provider": "webhook", "authenticationPlan": {"type": "bearer", "token": "other-secret"}}
+    changed = await desk.client.patch(one, json=bearer)
+    assert "secret" not in changed.text and changed.json()["authenticationPlan"] == {"type": "bearer"}
+    assert "secret" not in (await desk.client.get("/credential")).text
+    assert (await desk.client.post("/credential", json={"provider": "webhook", "name": "C"})).status_code == 400
+
+
+async def test_a_carrier_s_secrets_are_sealed(desk: Desk) -> None:
+    body = {
+        "provider": "twilio",
+        "number": "+14155550100",
+        "twilioAccountSid": "AC1",
+        "twilioAuthToken": "t0ken-secret",
+    }
+    made = await desk.make("/phone-number", **body)
+    assert "twilioAuthToken" not in made and made["twilioAccountSid"] == "AC1"
+    kept = await desk.api.documents.phone_numbers.get(made["orgId"], made["id"])
+    assert "t0ken-secret" not in str(kept.body)
+
+
+async def test_files_come_back_as_they_were_sent(desk: Desk) -> None:
+    answer = await desk.client.post("/file", files={"file": ("a.txt", b"abc", "text/plain")})
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert (made["object"], made["status"], made["bytes"], made["name"]) == ("file", "done", 3, "a.txt")
+    assert (made["purpose"], made["mimetype"], made["parsedTextBytes"]) == ("assistant", "text/plain", 3)
+    for field in ("url", "parsedTextUrl"):
+        assert (await desk.with_key("no key").get(made[field])).content == b"abc"
+        assert (await desk.with_key("no key").get(made[field].replace("org=", "org=x"))).status_code == 401
+    assert [each["id"] for each in (await desk.client.get("/file?purpose=assistant")).json()] == [made["id"]]
+    assert (await desk.client.get("/file?purpose=knowledge-base-v2")).json() == []
+    one = f"/file/{made['id']}"
+    assert (await desk.client.patch(one, json={"name": "b", "bytes": 7})).json()["name"] == "b"
+    assert (await desk.client.get(one)).json()["bytes"] == 3
+    assert (await desk.client.get(f"{one}/content")).content == b"abc"
+    desk.clock.advance(3_600_001)
+    assert (await desk.with_key("no key").get(made["url"])).status_code == 401
+    assert (await desk.client.delete(one)).status_code == 200
+    assert list((desk.folder / "data" / "files").iterdir()) == []
+
+
+async def test_a_file_has_bounds(tmp_path: Path) -> None:
+    async with desk_of(tmp_path, sqlite_url(tmp_path), max_file_mib=1) as desk:
+        large = await desk.client.post("/file", files={"file": ("a", b"x" * (1024 * 1024 + 1), "text/plain")})
+        assert large.status_code == 413, large.text
+        endless = await desk.client.post("/file", files={"file": ("a", b"x" * (3 * 1024 * 1024), "text/plain")})
+        assert endless.status_code == 413
+        assert (await desk.client.post("/file", files={"other": ("a", b"x")})).status_code == 400
+        assert (await desk.client.post("/file", json={})).status_code == 400
+        bad = await desk.client.post("/file", files={"file": ("a", b"x")}, data={"purpose": "nope"})
+        assert bad.status_code == 400
+        binary = await desk.client.post(
+            "/file", files={"file": ("a" * 60, b"\xff\xfe", "text/plain")}, data={"metadata": '{"k": 1}'}
+        )
+        assert (binary.json()["metadata"], "parsedTextUrl" in binary.json(), len(binary.json()["name"])) == (
+            {"k": 1},
+            False,
+            40,
+        )
