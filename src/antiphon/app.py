@@ -95,7 +95,7 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
-        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs())
+        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs(), self.clock)
         self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
         self.assistants = ServedAssistants(self.library, self.engines)
         vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}

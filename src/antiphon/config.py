@@ -149,6 +149,14 @@ class Api(BaseModel, extra="forbid"):
     """The largest file that can be uploaded."""
 
 
+class Webhooks(BaseModel, extra="forbid"):
+    """Requests to applications' servers: tools, and what they are told of calls."""
+
+    private_addresses: bool = False
+    """Whether they may go to private addresses (10.0.0.0/8, 192.168.0.0/16 …) and to this machine: an assistant's author then reaches
+    what the server reaches. This machine alone is allowed where only this machine reaches the server."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -254,6 +262,7 @@ class Settings(BaseSettings):
     overload: Overload = Overload()
     http: Http = Http()
     api: Api = Api()
+    webhooks: Webhooks = Webhooks()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""

@@ -19,10 +19,6 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     "model.model": ({"model": {"provider": "workflow", "model": "big"}}, "model.model"),
     "model.url": ({"model": {"provider": "workflow", "url": "https://example.test"}}, "model.url"),
     "model.toolIds": ({"model": {"provider": "workflow", "toolIds": ["a"]}}, "model.toolIds"),
-    "model.tools.*.server.url": (
-        {"model": {"provider": "workflow", "tools": [FUNCTION, {**FUNCTION, "server": HOOK}]}},
-        "model.tools.1.server.url",
-    ),
     "transcriber.model": ({"transcriber": {"provider": "vapi", "model": "nova"}}, "transcriber.model"),
     "transcriber.endpointing": ({"transcriber": {"provider": "vapi", "endpointing": 255}}, "transcriber.endpointing"),
     "transcriber.keywords": ({"transcriber": {"provider": "vapi", "keywords": ["Antiphon"]}}, "transcriber.keywords"),
@@ -88,12 +84,28 @@ def test_what_is_left_out_or_empty_is_not_told() -> None:
 
 
 def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
-    delayed, started = (
-        {"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "request-start")
-    )
-    tools = [{"type": "endCall"}, {**FUNCTION, "messages": [delayed, started]}]
+    delayed, unknown = ({"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "a-song"))
+    blocking = {"type": "request-start", "content": "So.", "blocking": True, "conditions": [{"param": "a"}]}
+    destinations = [{"type": "number", "number": "+15550123", "transferPlan": {}}, {"type": "assistant"}]
+    tools = [
+        {"type": "voicemail"},
+        {**FUNCTION, "messages": [delayed, unknown, blocking], "rejectionPlan": {"conditions": []}},
+        {"type": "endCall", "async": True},
+        {"type": "transferCall", "destinations": destinations},
+        {"type": "transferCall"},
+    ]
     found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
-    assert found == ["model.tools.0.type", "model.tools.1.messages.1.type"]
+    assert found == [
+        "model.tools.0.type",
+        "model.tools.1.rejectionPlan",
+        "model.tools.1.messages.1.type",
+        "model.tools.1.messages.2.conditions",
+        "model.tools.1.messages.2.blocking",
+        "model.tools.2.async",
+        "model.tools.3.destinations.0.transferPlan",
+        "model.tools.3.destinations.1.type",
+        "model.tools.4.destinations",
+    ]
 
 
 def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:

@@ -293,7 +293,7 @@ class AgentSide:
             reply.step.last_words |= dict.fromkeys(pending.ids, say)
 
     def _tell_result(self, name: str, content: str, say: str) -> None:
-        """The result of work that nobody waits for: the model is told, and answers when the floor is free, unless all is said by ``say``."""
+        """The result of work that nobody waits for: the model is told, and answers when the floor is free, unless ``say`` says all."""
         self._s.note(Message("system", f"Result of {name}: {content}"))
         if say:
             self._s.says.append(Say(say))

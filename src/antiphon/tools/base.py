@@ -15,7 +15,8 @@ class ToolRunner(Protocol):
         ...
 
     async def run(self, call: ToolCall, context: CallContext) -> str | ToolAnswer:
-        """The tool's answer: text for the model, or a ``ToolAnswer`` where there is more to it. Cancelled at its deadline. Any exception counts as failed.
+        """The tool's answer: text for the model, or a ``ToolAnswer`` where there is more to it. Cancelled at its deadline. Any exception
+        counts as failed.
 
         ``call.id`` is the idempotency key: the same id must not do the work twice.
         """
