@@ -43,6 +43,7 @@ from antiphon.served import ServedAssistants
 from antiphon.session.admission import Admission, AdmissionLimits, Load
 from antiphon.session.effort import ThreadEffort
 from antiphon.session.manager import SessionManager, close_dead_calls
+from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import SessionPlan
 from antiphon.session.session import Session
 from antiphon.session.timeline import Timelines
@@ -65,6 +66,8 @@ from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.talk.page_access import PageAccess
 from antiphon.surfaces.talk.routes import TalkKeys
 from antiphon.surfaces.talk.routes import routes as talk_routes
+from antiphon.surfaces.vapi.server_events import ServerEvents
+from antiphon.surfaces.vapi.server_messages import About
 from antiphon.transports.base import CallStarted
 from antiphon.transports.connections import Connections
 from antiphon.transports.http_bounds import HttpBounds
@@ -109,6 +112,7 @@ class Antiphon:
         self._effort: ThreadEffort | None = None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.watch = SocketWatch(self.clock)
+        self.events = ServerEvents(self.engines.tools.client, self.clock, self.losses)
         self.api = self._api()
         self.client_secrets = ClientSecrets(settings.data_dir / "client-secrets.sqlite3")
         self.access = AccessControl(
@@ -181,6 +185,7 @@ class Antiphon:
             yield
         finally:
             await self.manager.close(self.settings.drain_s)
+            await self.events.close()
             self.realtime.close()
             await self.webrtc.close()
             self.watch.stop()
@@ -206,7 +211,9 @@ class Antiphon:
             return None
         from antiphon.api_calls import Inside
 
-        inside = Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret)
+        inside = Inside(
+            self.manager, self.engines, self.assistants, self.watch, self.losses, self.events, self._token_secret
+        )
         api = Api(self.settings, self.clock, self.keys, self.library)
         api.hold_calls(inside)
         return api
@@ -317,8 +324,16 @@ class Antiphon:
             event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self._transfer_of(call),
-            observers=planned.observers if planned is not None else (),
+            observers=planned.observers if planned is not None else self._tellers(call, name, spec),
         )
+
+    def _tellers(self, call: CallStarted, name: str, spec: AssistantSpec) -> tuple[SessionObserver, ...]:
+        """Who tells the assistant's server of a call that was not planned."""
+        kind = "inboundPhoneCall" if call.provider == "twilio" else "webCall"
+        customer = {"customer": {"number": call.caller}} if call.caller else {}
+        document = spec.model_dump(by_alias=True, exclude_unset=True)
+        about = About({"id": call.call_id, "type": kind, "assistantId": name, **customer}, document, spec.messages())
+        return self.events.observers(spec, about)
 
     def _transfer_of(self, call: CallStarted) -> Callable[[str, str], Awaitable[None]] | None:
         """Whoever can hand this call over: the carrier that brought it, where we may ask it. A session of an API client has none."""
@@ -345,6 +360,7 @@ class Antiphon:
             messages=(),
             engines=engines,
             opening=ExpectedAnswers(),
+            observers=(),
         )
 
     def _realtime_settings(self) -> RealtimeSettings:

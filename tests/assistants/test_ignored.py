@@ -31,9 +31,8 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
         {"startSpeakingPlan": {"customEndpointingRules": [{"type": "customer"}]}},
         "startSpeakingPlan.customEndpointingRules",
     ),
-    "server": ({"server": HOOK}, "server"),
-    "serverUrl": ({"serverUrl": "https://example.test"}, "serverUrl"),
-    "metadata": ({"metadata": {"a": 1}}, "metadata"),
+    "server.credentialId": ({"server": {**HOOK, "credentialId": "c"}}, "server.credentialId"),
+    "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
 }
 
 
@@ -109,14 +108,22 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
 
 
 def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("name: a\nmetadata: {a: 1}\ntranscriber:\n  provider: vapi\n  model: nova\n")
+    (tmp_path / "a.yaml").write_text(
+        "name: a\nmodel: {provider: x, toolIds: [a]}\ntranscriber:\n  provider: vapi\n  model: nova\n"
+    )
     library = AssistantLibrary([tmp_path])
     with capture_logs() as logs:
         library.find("a")
         library.find("a")
     told = [(entry["event"], entry["file"], entry["line"], entry["field"], entry["reason"]) for entry in logs]
     assert told == [
-        ("assistant_field_ignored", "a.yaml", 2, "metadata", IGNORED["metadata"]),
+        (
+            "assistant_field_ignored",
+            "a.yaml",
+            2,
+            "model.toolIds",
+            IGNORED["model.toolIds"],
+        ),
         ("assistant_field_ignored", "a.yaml", 5, "transcriber.model", UNLESS_TAKEN["transcriber.model"][2]),
     ]
 

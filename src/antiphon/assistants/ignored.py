@@ -18,15 +18,21 @@ IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
     "startSpeakingPlan.smartEndpointingPlan": "the end of a turn is told by policy.endpointing",
     "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
-    "server": "no events are sent to an application's webhook",
-    "serverUrl": "no events are sent to an application's webhook",
-    "metadata": "nothing is sent that it could go with",
+    "server.credentialId": "secret and headers say who tells",
+    "server.backoffPlan": "messages are sent once; a report until it is acknowledged",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
 _MESSAGE_FIELDS: Mapping[str, str] = {
     "conditions": "it is said whatever the arguments are",
     "blocking": "the tool begins at once",
 }
+UNSENT = frozenset(
+    {"phone-call-control", "language-change-detected", "transfer-update", "assistant.speechStarted", "function-call",
+     "transfer-destination-request", "handoff-destination-request", "knowledge-base-request", "voice-request",
+     "call.endpointing.request", "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
+     "call.deleted", "call.delete.failed", "call.artifact.upload"}
+)  # fmt: skip
+"""Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "model.model": ("llm", ("model",), "this provider has one model"),
     "model.url": ("llm", ("base_url",), "this provider asks no address"),
@@ -65,6 +71,10 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             yield field, why
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
+    asked = spec.server_messages or ()
+    for at, message in enumerate(asked if isinstance(asked, tuple) else (asked,)):
+        if message in UNSENT:
+            yield f"serverMessages.{at}", f"{message} is not sent"
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
         for field, why in _of_a_tool(tool):
             yield f"model.tools.{at}.{field}", why

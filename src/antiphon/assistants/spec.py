@@ -31,6 +31,8 @@ class ServerSpec(WireModel):
     timeout_seconds: float = Field(default=20, ge=1, le=300)
     secret: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
+    credential_id: str = ""
+    backoff_plan: dict[str, Any] | None = None
 
 
 class FunctionSpec(WireModel):
@@ -295,6 +297,8 @@ class AssistantSpec(WireModel):
     voicemail_message: Message1000 | None = None
     artifact_plan: ArtifactPlan = Field(default_factory=ArtifactPlan)
     server: ServerSpec | None = None
+    server_messages: str | tuple[str, ...] | None = None
+    """Which messages the server is sent; left out: the usual ones."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
     """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed,
