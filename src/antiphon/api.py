@@ -15,6 +15,7 @@ from antiphon.config import Settings
 from antiphon.files import read_or_make
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
+from antiphon.storage.deliveries import StoredDeliveries
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
@@ -23,9 +24,11 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_target
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
+from antiphon.webhooks.outbox import Outbox
 
 
 class Api:
@@ -62,10 +65,15 @@ class Api:
             origins=settings.api.cors_origins,
         )
         self._live: ApiCalls | None = None
+        self._outbox: Outbox | None = None
+        self._reports: ServerReports | None = None
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
         self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
+        client = inside.engines.tools.client
+        self._outbox = Outbox(StoredDeliveries(self.database), client, self.clock, delivery_target, inside.losses)
+        self._reports = ServerReports(self._outbox, self._live.assistant_of, self.clock)
 
     @property
     def live(self) -> ApiCalls:
@@ -73,17 +81,27 @@ class Api:
         assert self._live is not None, "hold_calls comes first"
         return self._live
 
+    @property
+    def reports(self) -> ServerReports:
+        """Takes the reports of calls that are over. There is none before ``hold_calls``."""
+        assert self._reports is not None, "hold_calls comes first"
+        return self._reports
+
     async def start(self, dead: Sequence[str] = ()) -> None:
         """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
         StoreUnavailable."""
         await self.database.open()
         if self._live is not None:
             await self._live.start(dead)
+        if self._outbox is not None:
+            self._outbox.start()
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
         if self._live is not None:
             await self._live.close()
+        if self._outbox is not None:
+            await self._outbox.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:

@@ -12,6 +12,7 @@ import structlog
 from starlette.routing import Route
 
 from antiphon.answering_machine import detection_of
+from antiphon.assistants.compile import merged
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.directory import MemoryDirectory
 from antiphon.calls.limits import MemoryLimits
@@ -145,6 +146,16 @@ class ApiCalls:
         assistant = planned.assistant
         about = About(call_document(planned.record), assistant.document, assistant.messages)
         return self.events.observers(assistant.spec, about)
+
+    async def assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
+        """The document of the assistant that led a call, with the call's overrides, as both are now; None where it is gone. Raises
+        StoreUnavailable."""
+        document, id = record.body.get("assistant"), record.assistant_id
+        if not isinstance(document, Mapping):
+            stored = await self._resources.find("assistant", record.org_id, id) if id else None
+            document = stored.body if stored is not None else self._file(id)
+        overrides = record.body.get("assistantOverrides")
+        return merged(document, overrides) if document is not None and isinstance(overrides, Mapping) else document
 
     def _facts(self, context: CallContext) -> CallFacts:
         """What tools may tell and fill in."""

@@ -192,9 +192,9 @@ class Antiphon:
             self.plane.close()
             if self.twilio is not None:
                 await self.twilio.close()
-            await self.engines.close()
             if self.api is not None:
-                await self.api.close()
+                await self.api.close()  # before the engines: what it delivers goes over their tools' connections
+            await self.engines.close()
             self.client_secrets.close()
             self.losses.tell_all()
 
