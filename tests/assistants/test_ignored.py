@@ -82,6 +82,11 @@ def test_what_is_left_out_or_empty_is_not_told() -> None:
     assert list(ignored_fields(parse_assistant(empty))) == []
 
 
+def test_messages_that_are_not_sent() -> None:
+    spec = parse_assistant({"serverMessages": ["transcript", "phone-call-control", "end-of-call-report"]})
+    assert [field for field, _ in ignored_fields(spec)] == ["serverMessages.1"]
+
+
 def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     delayed, unknown = ({"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "a-song"))
     blocking = {"type": "request-start", "content": "So.", "blocking": True, "conditions": [{"param": "a"}]}
