@@ -24,7 +24,8 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
-from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_target
+from antiphon.surfaces.vapi.server_credentials import ServerCredentials
+from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_targets
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
@@ -72,7 +73,11 @@ class Api:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
         self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
         client = inside.engines.tools.client
-        self._outbox = Outbox(StoredDeliveries(self.database), client, self.clock, delivery_target, inside.losses)
+        credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
+        inside.engines.tools.authenticate = inside.events.authenticate = credentials
+        self._outbox = Outbox(
+            StoredDeliveries(self.database), client, self.clock, delivery_targets(credentials), inside.losses
+        )
         self._reports = ServerReports(self._outbox, self._live.assistant_of, self.clock)
 
     @property

@@ -166,7 +166,9 @@ class ApiCalls:
         artifact = call.pop("artifact", {})
         call.pop("messages", None)
         about = About(call, planned.assistant.document)
-        return CallFacts({**about.envelope("in-progress"), "artifact": artifact}, planned.assistant.variables)
+        return CallFacts(
+            {**about.envelope("in-progress"), "artifact": artifact}, planned.assistant.variables, planned.org_id
+        )
 
     @property
     def urls(self) -> CallUrls:

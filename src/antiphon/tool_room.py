@@ -8,8 +8,10 @@ from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
 from antiphon.assistants.tools import destinations_of, run_tools
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi.server_events import target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
@@ -21,7 +23,7 @@ from antiphon.tools.once import Once
 from antiphon.tools.webhook import CallFacts, FactsOf, Static, WebhookTool
 from antiphon.vocabulary import CallContext, ToolSpec
 from antiphon.webhooks.client import WebhookClient
-from antiphon.webhooks.target import Target, post
+from antiphon.webhooks.target import Authenticate, authenticated, post
 
 _API_TIMEOUT_S = 20.0
 _SECRETS = {"server": {"secret", "headers"}}
@@ -35,6 +37,8 @@ class ToolRoom:
         self.local = LocalTools()
         self.facts: FactsOf | None = None
         """What is known of a call beyond its context; set by whoever holds calls."""
+        self.authenticate: Authenticate | None = None
+        """Looks up credentials; set by whoever keeps them."""
         self._clock = clock
         self._once = Once()
         self._bookings: Bookings | None = None
@@ -86,8 +90,9 @@ class ToolRoom:
     def _webhook(self, tool: ToolDefinition, server: ServerSpec) -> WebhookTool:
         target = target_of(server)
 
-        async def send(body: bytes, id: str) -> HttpAnswer:
-            return await post(self.client, target, body, id)
+        async def send(body: bytes, id: str, org_id: str) -> HttpAnswer:
+            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
+            return await post(self.client, proven, body, id)
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool))
@@ -111,12 +116,8 @@ class ToolRoom:
         return CallFacts(
             {"call": call, **known.message},
             {"customer": {"number": context.caller}, **context.variables, **known.variables},
+            known.org_id,
         )
-
-
-def target_of(server: ServerSpec) -> Target:
-    """An assistant's server, as requests to it are made."""
-    return Target(server.url, server.timeout_seconds, server.secret, dict(server.headers))
 
 
 def _static(tool: ToolDefinition) -> Static:

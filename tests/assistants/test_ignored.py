@@ -31,7 +31,6 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
         {"startSpeakingPlan": {"customEndpointingRules": [{"type": "customer"}]}},
         "startSpeakingPlan.customEndpointingRules",
     ),
-    "server.credentialId": ({"server": {**HOOK, "credentialId": "c"}}, "server.credentialId"),
     "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
 }
 

@@ -18,7 +18,6 @@ IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
     "startSpeakingPlan.smartEndpointingPlan": "the end of a turn is told by policy.endpointing",
     "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
-    "server.credentialId": "secret and headers say who tells",
     "server.backoffPlan": "messages are sent once; a report until it is acknowledged",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
@@ -51,7 +50,6 @@ _TOOL_FIELDS: Mapping[str, str] = {
     "rejectionPlan": "no call of a tool is refused",
     "backoffPlan": "a tool's request is made once",
     "credentialId": "headers say who asks",
-    "server.credentialId": "secret and headers say who asks",
     "server.backoffPlan": "a tool's request is made once",
     "function.strict": "arguments are handed on as the model wrote them",
 }

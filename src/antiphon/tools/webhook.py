@@ -19,8 +19,8 @@ log = structlog.get_logger(__name__)
 MAX_RESULT_CHARS = 32_000
 """What of an answer the model is told."""
 NO_RESULT = "The application's server answered without a result for this tool call."
-Post = Callable[[bytes, str], Awaitable[HttpAnswer]]
-"""Sends a body, with an id that is the same where it is sent again. Raises RequestFailed."""
+Post = Callable[[bytes, str, str], Awaitable[HttpAnswer]]
+"""Sends a body, with an id that is the same where it is sent again, for an organisation. Raises RequestFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class CallFacts:
     message: Mapping[str, Any] = field(default_factory=dict)
     """What stands in every message about this call: ``call``, ``assistant``, ``artifact`` …"""
     variables: Mapping[str, Any] = field(default_factory=dict)
+    org_id: str = ""
+    """The organisation whose call it is; empty for the server's own."""
 
 
 FactsOf = Callable[[CallContext], CallFacts]
@@ -55,7 +57,7 @@ class WebhookTool:
         arguments = {**call.arguments, **self._static(facts.variables)}
         body = tool_calls_message(call, arguments, self._definition, facts.message, self._wall_ms())
         try:
-            answer = await self._post(orjson.dumps({"message": body}), call.id)
+            answer = await self._post(orjson.dumps({"message": body}), call.id, facts.org_id)
         except RequestFailed as error:
             log.warning("tool_webhook_failed", tool=call.name, call_id=context.call_id, reason=error.reason)
             return ToolAnswer("The application's server did not answer.", failed=True)

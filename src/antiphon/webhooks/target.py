@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from antiphon.errors import ConfigurationError, RequestFailed, StoreUnavailable
 from antiphon.tools.http import HttpAnswer, Outgoing
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.signing import SECRET_HEADER, Authentication
@@ -46,6 +47,8 @@ class Target:
     secret: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     authentication: Authentication | None = None
+    credential_id: str = ""
+    """Of a credential that says how requests are authenticated; looked up for each (``authenticated``)."""
     backoff: Backoff | None = None
     """None: the sender's own."""
 
@@ -53,6 +56,22 @@ class Target:
         secret = {SECRET_HEADER: self.secret} if self.secret else {}
         marks = {"idempotency-key": id} if id else {}
         return Outgoing(self.url, body, "POST", {**marks, **secret, **self.headers}, timeout_s or self.timeout_s, id)
+
+
+Authenticate = Callable[[str, str], Awaitable[Authentication]]
+"""What a credential says: by organisation, and the credential's id. Raises ConfigurationError, StoreUnavailable."""
+
+
+async def authenticated(target: Target, org_id: str, authenticate: Authenticate | None) -> Target:
+    """With what its credential says now. Raises RequestFailed: without it, the receiver would refuse us."""
+    if not target.credential_id:
+        return target
+    if authenticate is None:
+        raise RequestFailed("authentication", "there are no credentials here")
+    try:
+        return replace(target, authentication=await authenticate(org_id, target.credential_id))
+    except (ConfigurationError, StoreUnavailable) as error:
+        raise RequestFailed("authentication", error.code) from None
 
 
 async def post(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.responses import Response
+from tests.api_caller import ask, on_socket
 from tests.serving import running_server, settings_for
+from tests.surfaces.vapi.test_server_messages import assistant_of, runs_the_tool
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord
@@ -61,3 +64,35 @@ async def test_overrides_of_the_call_say_who_is_told_and_of_what(tmp_path: Path,
         if wants:
             await receiver.wait_for(1)
     assert [came.path for came in receiver.received] == ["/over"] * wants
+
+
+async def test_a_credential_signs_events_tools_and_reports(tmp_path: Path) -> None:
+    """And one that is gone lets nothing out unsigned."""
+    async with (
+        receiving(Receiver(runs_the_tool)) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (antiphon, client),
+    ):
+        plan = {
+            "type": "hmac",
+            "secretKey": "k3y",
+            "algorithm": "sha256",
+            "signatureHeader": "x-proof",
+            "includeTimestamp": False,
+        }
+        body = {"provider": "webhook", "name": "hook", "authenticationPlan": plan}
+        answer = await client.post("/credential", json=body)
+        assert answer.status_code == 201, answer.text
+        server = {"url": receiver.url, "credentialId": answer.json()["id"]}
+        assistant = assistant_of(receiver, server=server, serverMessages=["status-update", "end-of-call-report"])
+        call = await ask(client, assistant=assistant)
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await caller.until_told("transcript", role="assistant")
+            caller.say()
+            await receiver.wait_for_types("status-update", "tool-calls")
+        assert antiphon.api is not None
+        await antiphon.api.reports.put("r", record(assistant=assistant), MESSAGE)
+        await receiver.wait_for_types("end-of-call-report")
+        gone = {**server, "credentialId": "gone"}
+        await antiphon.api.reports.put("unsigned", record(assistant={**assistant, "server": gone}), MESSAGE)
+    right = {hmac.new(b"k3y", came.body, "sha256").hexdigest() == came.headers["x-proof"] for came in receiver.received}
+    assert right == {True}

@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import structlog
 
-from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.errors import RequestFailed
 from antiphon.losses import Losses
@@ -17,7 +18,7 @@ from antiphon.session.observers import SessionObserver
 from antiphon.surfaces.vapi.server_messages import SENT, About, ServerMessages, wanted_by
 from antiphon.webhooks.call_queue import CallQueue
 from antiphon.webhooks.client import WebhookClient
-from antiphon.webhooks.target import Target, post
+from antiphon.webhooks.target import Authenticate, Target, authenticated, post
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ class ServerEvents:
         self._client = client
         self._clock = clock
         self._losses = losses
+        self.authenticate: Authenticate | None = None
+        """Looks up credentials; set by whoever keeps them."""
         self._closing: set[asyncio.Task[None]] = set()
 
     def observers(self, spec: AssistantSpec, about: About) -> tuple[SessionObserver, ...]:
@@ -43,9 +46,9 @@ class ServerEvents:
         wanted = wanted_by(about.assistant)
         if server is None or SENT.isdisjoint(wanted):
             return ()
-        target = Target(server.url, server.timeout_seconds, server.secret, dict(server.headers))
-        call_id = str(about.call.get("id", ""))
-        queue = CallQueue(lambda body: self._tell(target, body, call_id), self._losses)
+        target = target_of(server)
+        call_id, org_id = str(about.call.get("id", "")), str(about.call.get("orgId") or DEFAULT_ORG)
+        queue = CallQueue(lambda body: self._tell(target, body, call_id, org_id), self._losses)
         offset_ms = self._clock.wall_ms() - self._clock.now_ms()
         return (ServerMessages(queue, wanted, about, offset_ms, self._over),)
 
@@ -57,9 +60,10 @@ class ServerEvents:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _tell(self, target: Target, body: bytes, call_id: str) -> None:
+    async def _tell(self, target: Target, body: bytes, call_id: str, org_id: str) -> None:
         try:
-            answer = await post(self._client, target, body)
+            proven = await authenticated(target, org_id, self.authenticate)
+            answer = await post(self._client, proven, body)
         except RequestFailed as error:
             problem = error.reason
         else:
@@ -73,6 +77,11 @@ class ServerEvents:
         task = asyncio.get_running_loop().create_task(queue.close(_AFTER_S), name="webhook events end")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def target_of(server: ServerSpec) -> Target:
+    """An assistant's server, as it is told things."""
+    return Target(server.url, server.timeout_seconds, server.secret, dict(server.headers), None, server.credential_id)
 
 
 async def request_assistant(

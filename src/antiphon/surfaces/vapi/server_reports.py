@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -12,10 +13,11 @@ from antiphon.calls.stores import CallRecord
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi.call_documents import call_document
+from antiphon.surfaces.vapi.server_events import target_of
 from antiphon.surfaces.vapi.server_messages import About, wanted_by
 from antiphon.webhooks.deliveries import Delivery
 from antiphon.webhooks.outbox import Outbox, delivery_of
-from antiphon.webhooks.target import Target
+from antiphon.webhooks.target import Authenticate, Target
 from antiphon.wire_model import parse
 
 TYPE = "end-of-call-report"
@@ -40,7 +42,7 @@ class ServerReports:
             return
         around = About(call_document(call), assistant).envelope(call.status)
         body = orjson.dumps({"message": {**message, **around}}, default=str).decode()
-        target = server.model_dump(by_alias=True, include={"url", "timeout_seconds", "secret", "headers"})
+        target = server.model_dump(by_alias=True, exclude={"backoff_plan"})
         await self._outbox.put(
             delivery_of(
                 TYPE, body, target, call.org_id, self._clock, call_id=call.id, id=report_id, assistant_id=call.assistant_id,
@@ -49,10 +51,17 @@ class ServerReports:
         )  # fmt: skip
 
 
-async def delivery_target(delivery: Delivery) -> Target:
-    """Where a delivery goes. Raises ConfigurationError."""
-    server = parse(ServerSpec, delivery.target)
-    return Target(server.url, server.timeout_seconds, server.secret, dict(server.headers))
+def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitable[Target]]:
+    """Where deliveries go, with their credentials as they are now."""
+
+    async def target(delivery: Delivery) -> Target:
+        """Raises ConfigurationError, StoreUnavailable."""
+        made = target_of(parse(ServerSpec, delivery.target))
+        if not made.credential_id:
+            return made
+        return replace(made, authentication=await authenticate(delivery.org_id, made.credential_id))
+
+    return target
 
 
 def _server_of(assistant: Mapping[str, Any] | None) -> ServerSpec | None:
