@@ -82,6 +82,26 @@ async def test_a_call_tells_its_server_and_its_tools_are_run_there(tmp_path: Pat
     assert [stamp["timestamp"] for stamp in messages] == sorted(stamp["timestamp"] for stamp in messages)
 
 
+async def test_a_tool_ends_the_call_with_the_assistant_s_goodbye(tmp_path: Path) -> None:
+    async with (
+        receiving(Receiver()) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        model = {
+            "provider": "scripted",
+            "options": {"replies": [{"tool_calls": [{"name": "endCall"}]}]},
+            "tools": [{"type": "endCall"}],
+        }
+        assistant = assistant_of(receiver, model=model, endCallMessage="Goodbye then.")
+        call = await ask(client, assistant=assistant)
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await caller.until_told("transcript", role="assistant")
+            caller.say()
+            await caller.until(lambda: caller.closed)
+        assert caller.told("transcript", role="assistant")[-1]["transcript"] == "Goodbye then."
+        assert (await ended(client, call["id"]))["endedReason"] == "assistant-ended-call"
+
+
 FILE = """
 name: Files
 firstMessage: Good day.
