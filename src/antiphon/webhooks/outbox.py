@@ -53,6 +53,7 @@ class Outbox:
         self._at_once = at_once
         self._look_every_s = look_every_s
         self._grace_ms = grace_ms
+        self._few = max(at_once // 4, 1)
         self._lease = uuid.uuid4().hex
         self._running: set[asyncio.Task[None]] = set()
         self._outcomes: list[Outcome] = []
@@ -93,12 +94,15 @@ class Outbox:
         while not self._closing:
             self._wake.clear()
             places = self._at_once - len(self._running)
-            claimed = await self._claim(places) if places > 0 else []
+            if places < self._few:  # claimed one by one, each would cost a transaction
+                await self._woken(self._look_every_s)
+                continue
+            claimed = await self._claim(places)
             for delivery in claimed:
                 task = asyncio.create_task(self._deliver(delivery), name="delivery")
                 self._running.add(task)
                 task.add_done_callback(self._done)
-            if len(claimed) < places or places <= 0:
+            if len(claimed) < places:
                 await self._pause()
 
     async def _claim(self, places: int) -> list[Delivery]:
@@ -111,11 +115,13 @@ class Outbox:
     async def _pause(self) -> None:
         """Until something is put here, a place comes free, or the next delivery is due."""
         wait_s = self._look_every_s
-        if len(self._running) < self._at_once:
-            with suppress(StoreUnavailable):
-                due = await self._store.next_due()
-                if due is not None:
-                    wait_s = min(max((due - self._clock.wall_ms()) / 1000, 0.02), wait_s)
+        with suppress(StoreUnavailable):
+            due = await self._store.next_due()
+            if due is not None:
+                wait_s = min(max((due - self._clock.wall_ms()) / 1000, 0.02), wait_s)
+        await self._woken(wait_s)
+
+    async def _woken(self, wait_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
