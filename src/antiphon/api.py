@@ -21,6 +21,7 @@ from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
+from antiphon.storage.deliveries import StoredDeliveries
 from antiphon.storage.people import StoredPeople
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
@@ -32,12 +33,15 @@ from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import in_words
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.server_credentials import ServerCredentials
+from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_targets
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.texts import Texts
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
 from antiphon.text_agents import ServedTextAgents
 from antiphon.vocabulary import EndReason
+from antiphon.webhooks.outbox import Outbox
 
 
 class Api:
@@ -96,12 +100,23 @@ class Api:
             self.documents,
         )
         self.people = StoredPeople(self.database)
+        self._outbox: Outbox | None = None
+        self._reports: ServerReports | None = None
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
         self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
+        client = inside.engines.tools.client
+        credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
+        inside.engines.tools.authenticate = inside.events.authenticate = credentials
+        self._outbox = Outbox(
+            StoredDeliveries(self.database), client, self.clock, delivery_targets(credentials), inside.losses
+        )
+        self._reports = ServerReports(self._outbox, self._live.assistant_of, self.clock)
+        if self.after is not None:
+            self.after.report_to(self._reports)
 
     @property
     def live(self) -> ApiCalls:
@@ -117,6 +132,12 @@ class Api:
         )  # fmt: skip
         return self.after
 
+    @property
+    def reports(self) -> ServerReports:
+        """Takes the reports of calls that are over. There is none before ``hold_calls``."""
+        assert self._reports is not None, "hold_calls comes first"
+        return self._reports
+
     async def start(self, dead: Sequence[str] = ()) -> None:
         """Before the server listens. ``dead`` are calls that a process before this one did not end. Raises ConfigurationError,
         StoreUnavailable."""
@@ -126,6 +147,8 @@ class Api:
             await self._live.start(dead)
         if self.after is not None:
             self.after.start()
+        if self._outbox is not None:
+            self._outbox.start()
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
@@ -134,6 +157,8 @@ class Api:
         await self.texts.close()
         if self.after is not None:
             await self.after.close()
+        if self._outbox is not None:
+            await self._outbox.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import structlog
 from starlette.routing import Route
 
 from antiphon.answering_machine import detection_of
+from antiphon.assistants.compile import merged
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.directory import MemoryDirectory
 from antiphon.calls.limits import MemoryLimits
@@ -27,15 +28,21 @@ from antiphon.errors import ProviderError, StoreUnavailable
 from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
 from antiphon.session.manager import SessionManager
+from antiphon.session.observers import SessionObserver
 from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.calls import CallParts, routes
 from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_dial, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
 from antiphon.surfaces.vapi.media_gate import PREFIX, MediaGate
 from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.server_events import ServerEvents
+from antiphon.surfaces.vapi.server_messages import About
+from antiphon.tools.webhook import CallFacts
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
+from antiphon.vocabulary import CallContext
 
 WRITE_OUT_S = 10.0
 """On shutdown, records have so long to reach the database."""
@@ -55,6 +62,7 @@ class Inside:
     assistants: ServedAssistants
     watch: SocketWatch
     losses: Losses
+    events: ServerEvents
     secret: Callable[[], str]
     """Signs URLs; the same in every process."""
 
@@ -89,6 +97,9 @@ class ApiCalls:
             MemoryLimits(settings.api.concurrent_calls or settings.max_calls), self.writer, clock, in_words,
             Rules(settings.api.call_waits_s * 1000, socket.gethostname()[:255], settings.after_call.zero_retention),
         )  # fmt: skip
+        self.events = inside.events
+        self.planner.watches.append(self._told)
+        inside.engines.tools.facts = self._facts
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.directory = MemoryDirectory(inside.manager.find)
         self._listeners = Listeners(clock.now_ms)
@@ -131,6 +142,35 @@ class ApiCalls:
             self.planner, self.acceptor, self._inside.manager.find, self.directory, self.urls, self._inside.watch, self._listeners
         )  # fmt: skip
         media_routes.add(PREFIX, gate.on_upgrade)
+
+    def _told(self, planned: PlannedCall) -> Iterable[SessionObserver]:
+        """Who tells the assistant's server of a call."""
+        assistant = planned.assistant
+        about = About(call_document(planned.record), assistant.document, assistant.messages)
+        return self.events.observers(assistant.spec, about)
+
+    async def assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
+        """The document of the assistant that led a call, with the call's overrides, as both are now; None where it is gone. Raises
+        StoreUnavailable."""
+        document, id = record.body.get("assistant"), record.assistant_id
+        if not isinstance(document, Mapping):
+            stored = await self._resources.find("assistant", record.org_id, id) if id else None
+            document = stored.body if stored is not None else self._file(id)
+        overrides = record.body.get("assistantOverrides")
+        return merged(document, overrides) if document is not None and isinstance(overrides, Mapping) else document
+
+    def _facts(self, context: CallContext) -> CallFacts:
+        """What tools may tell and fill in."""
+        planned = self.planner.known(context.call_id)
+        if planned is None:
+            return CallFacts()
+        call = {**call_document(planned.record, self.planner.said(planned.id)), "status": "in-progress"}
+        artifact = call.pop("artifact", {})
+        call.pop("messages", None)
+        about = About(call, planned.assistant.document)
+        return CallFacts(
+            {**about.envelope("in-progress"), "artifact": artifact}, planned.assistant.variables, planned.org_id
+        )
 
     @property
     def urls(self) -> CallUrls:

@@ -75,6 +75,8 @@ from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.talk.page_access import PageAccess
 from antiphon.surfaces.talk.routes import TalkKeys
 from antiphon.surfaces.talk.routes import routes as talk_routes
+from antiphon.surfaces.vapi.server_events import ServerEvents
+from antiphon.surfaces.vapi.server_messages import About
 from antiphon.transports.base import CallStarted
 from antiphon.transports.connections import Connections
 from antiphon.transports.http_bounds import HttpBounds
@@ -105,7 +107,7 @@ class Antiphon:
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
         folders = [settings.assistants_dir] if settings.assistants_dir else []
-        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs())
+        self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs(), self.clock)
         self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
         self.assistants = ServedAssistants(self.library, self.engines)
         self.known = KnownAssistants(self.assistants, self.engines, self._planned_spec)
@@ -118,6 +120,7 @@ class Antiphon:
         )
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.watch = SocketWatch(self.clock)
+        self.events = ServerEvents(self.engines.tools.client, self.clock, self.losses)
         self.api = self._api()
         self.door = self._door()
         self.live_calls = LiveCalls(self.clock.wall_ms() - self.clock.now_ms())
@@ -202,6 +205,7 @@ class Antiphon:
             yield
         finally:
             await self.manager.close(self.settings.drain_s)
+            await self.events.close()
             self.realtime.close()
             await self.webrtc.close()
             self.watch.stop()
@@ -209,7 +213,7 @@ class Antiphon:
             if self.twilio is not None:
                 await self.twilio.close()
             if self.api is not None:
-                await self.api.close()
+                await self.api.close()  # before the engines: what it delivers goes over their tools' connections
             await self.engines.close()
             self.client_secrets.close()
             self.losses.tell_all()
@@ -230,7 +234,10 @@ class Antiphon:
     def _hold_calls(self, api: Api) -> None:
         from antiphon.api_calls import Inside
 
-        api.hold_calls(Inside(self.manager, self.engines, self.assistants, self.watch, self.losses, self._token_secret))
+        inside = Inside(
+            self.manager, self.engines, self.assistants, self.watch, self.losses, self.events, self._token_secret
+        )
+        api.hold_calls(inside)
 
     def _observers(self) -> list[SessionObserver]:
         """Who watches all calls."""
@@ -379,8 +386,16 @@ class Antiphon:
             event_log=self.calls_dir / f"{file_name}.jsonl" if keep_log else None,
             variables=variables,
             transfer=self._transfer_of(call),
-            observers=planned.observers if planned is not None else (),
+            observers=planned.observers if planned is not None else self._tellers(call, name, spec),
         )
+
+    def _tellers(self, call: CallStarted, name: str, spec: AssistantSpec) -> tuple[SessionObserver, ...]:
+        """Who tells the assistant's server of a call that was not planned."""
+        kind = "inboundPhoneCall" if call.provider == "twilio" else "webCall"
+        customer = {"customer": {"number": call.caller}} if call.caller else {}
+        document = spec.model_dump(by_alias=True, exclude_unset=True)
+        about = About({"id": call.call_id, "type": kind, "assistantId": name, **customer}, document, spec.messages())
+        return self.events.observers(spec, about)
 
     def _transfer_of(self, call: CallStarted) -> Callable[[str, str], Awaitable[None]] | None:
         """Whoever can hand this call over: the carrier that brought it, where we may ask it. A session of an API client has none."""
@@ -407,6 +422,7 @@ class Antiphon:
             messages=(),
             engines=engines,
             opening=ExpectedAnswers(),
+            observers=(),
         )
 
     def _realtime_settings(self) -> RealtimeSettings:

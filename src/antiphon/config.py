@@ -187,6 +187,14 @@ class Console(BaseModel, extra="forbid"):
     """Where the REST API is off or not installed there is none, whatever this says: its people are in the same database."""
 
 
+class Webhooks(BaseModel, extra="forbid"):
+    """Requests to applications' servers: tools, and what they are told of calls."""
+
+    private_addresses: bool = False
+    """Whether they may go to private addresses (10.0.0.0/8, 192.168.0.0/16 …) and to this machine: an assistant's author then reaches
+    what the server reaches. This machine alone is allowed where only this machine reaches the server."""
+
+
 class EngineLimits(BaseModel, extra="forbid"):
     """Engines that run on this machine, in processes of their own."""
 
@@ -302,6 +310,7 @@ class Settings(BaseSettings):
     costs: Costs = Costs()
     after_call: AfterCall = AfterCall()
     console: Console = Console()
+    webhooks: Webhooks = Webhooks()
     engines: EngineLimits = EngineLimits()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""

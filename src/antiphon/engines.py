@@ -6,13 +6,12 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
-from antiphon.assistants.tools import tool_specs
+from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engine_choice import PLACES, ProviderChoice, choices
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
@@ -26,10 +25,11 @@ from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
+from antiphon.tool_room import ToolRoom
 from antiphon.tools.base import ToolRunner
-from antiphon.tools.bookings import Bookings
-from antiphon.tools.local import LocalTools
-from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext
+from antiphon.webhooks.client import WebhookClient
+from antiphon.webhooks.egress import Egress
 from antiphon.workflow.model import WorkflowModel
 
 log = structlog.get_logger(__name__)
@@ -62,18 +62,9 @@ class TextEngines:
     model_options: Mapping[str, Any]
 
 
-class OfferedTools:
-    """The tools one assistant offers, out of those that can be run here."""
-
-    def __init__(self, offered: tuple[ToolSpec, ...], runner: ToolRunner) -> None:
-        self._offered = offered
-        self._runner = runner
-
-    def specs(self) -> tuple[ToolSpec, ...]:
-        return self._offered
-
-    async def run(self, call: ToolCall, context: CallContext) -> str:
-        return await self._runner.run(call, context)
+def egress_of(settings: Settings) -> Egress:
+    """Where requests to applications may go."""
+    return Egress(allow_private=settings.webhooks.private_addresses, allow_loopback=settings.is_local)
 
 
 class EngineRoom:
@@ -84,6 +75,7 @@ class EngineRoom:
         settings: Settings,
         in_use: Callable[[], Iterable[object]] = tuple,
         wanted: Callable[[], Iterable[AssistantSpec]] = tuple,
+        clock: Clock | None = None,
     ) -> None:
         """``in_use`` tells the engines that calls have, ``wanted`` the assistants that may be called: other engines are closed."""
         machine = {"hung_after_s": settings.engines.hung_after_s}
@@ -104,9 +96,8 @@ class EngineRoom:
         self._breakers = Breakers()
         self._lasting: set[bytes] = set()
         """Of engines that clients name, and of the turn detector: there are no more of them than names."""
-        self._tools = LocalTools()
-        self._bookings: Bookings | None = None
-        self._bookings_path: Path = settings.data_dir / "bookings.sqlite3"
+        clock = clock or SystemClock()
+        self.tools = ToolRoom(settings.data_dir / "bookings.sqlite3", WebhookClient(egress_of(settings), clock), clock)
 
     async def start(self) -> None:
         """Start what has been prepared. Raises ProviderUnavailable where an engine that is needed cannot."""
@@ -114,9 +105,7 @@ class EngineRoom:
 
     async def close(self) -> None:
         await self._shelf.close()
-        await self._tools.close()
-        if self._bookings is not None:
-            self._bookings.close()
+        await self.tools.close()
 
     def prepare(self, spec: AssistantSpec, *, needed: bool = False) -> None:
         """Make the engines of an assistant, so that ``start`` starts them; ``needed``: or fails. Raises ConfigurationError naming what is
@@ -134,7 +123,7 @@ class EngineRoom:
             stt=recognisers[0] if len(recognisers) == 1 else FailoverSpeechToText(recognisers, self._breakers),
             models=tuple(_as_chosen(choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
             voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
-            tools=self._offered_tools(spec),
+            tools=self.tools.runner(spec),
             turn_detector=self._detector(stt[0][0].provider),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
@@ -148,7 +137,7 @@ class EngineRoom:
             _as_chosen(choice, engine, first=at == 0) for at, (choice, engine) in enumerate(self._get(spec, "llm"))
         ]
         return TextEngines(
-            FailoverModel(models, self._breakers, on_failure), self._offered_tools(spec), _model_options(spec)
+            FailoverModel(models, self._breakers, on_failure), self.tools.runner(spec), _model_options(spec)
         )
 
     async def wait_for(self, engines: Iterable[object], within_s: float) -> None:
@@ -166,7 +155,7 @@ class EngineRoom:
         _check_language(spec)
         made = {kind: self._each(spec, kind, registry.create) for kind in PLACES}
         _check_voices(made["tts"])
-        self._offered_tools(spec)
+        self.tools.runner(spec)
 
     def ready(self, engines: Engines) -> bool:
         """Whether a call would be served at once."""
@@ -251,21 +240,6 @@ class EngineRoom:
     def _entries(self, engines: Engines) -> list[Shelved]:
         found = (self._shelf.of(engine) for engine in engines_behind(engines))
         return [entry for entry in found if entry is not None]
-
-    def _offered_tools(self, spec: AssistantSpec) -> ToolRunner | None:
-        wanted = tool_specs(spec)
-        if not wanted:
-            return None
-        if self._bookings is None:
-            self._bookings = Bookings(self._bookings_path)
-            self._tools.register(self._bookings.book_appointment)
-        here: Mapping[str, Callable[..., Any] | ToolSpec] = {tool.name: tool for tool in self._tools.specs()}
-        missing = [tool.name for tool in wanted if tool.name not in here]
-        if missing:
-            raise ConfigurationError(
-                "model.tools", f"{', '.join(missing)}: no such tool here; there are {', '.join(here)}"
-            )
-        return OfferedTools(wanted, self._tools)
 
 
 def _model_options(spec: AssistantSpec) -> dict[str, Any]:

@@ -9,6 +9,7 @@ AntiphonError
 ├── ProviderError           a vendor or an engine failed
 │   ├── ProviderTimeout     … by not answering in time
 │   └── ProviderUnavailable … by not being reachable or not being installed
+├── RequestFailed           a request to an application's server was not answered, or not allowed
 ├── StoreUnavailable        the database cannot be reached or opened
 ├── CapacityError           the server is full or draining and takes no new call
 └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
@@ -96,6 +97,17 @@ class ProviderUnavailable(ProviderError):
     """The provider cannot be reached, or its engine is not installed (the text says which extra to install)."""
 
     code = "provider_unavailable"
+
+
+class RequestFailed(AntiphonError):
+    """A request to an application's server came to nothing. ``reason`` is a short stable label: ``refused`` (an address we do not call),
+    ``connection``, ``timeout``, ``busy``, ``too_large``, ``redirect``, ``authentication``, ``protocol``. The text holds no address."""
+
+    code = "request_failed"
+
+    def __init__(self, reason: str, problem: str = "") -> None:
+        super().__init__(f"{reason}: {problem}" if problem else reason)
+        self.reason = reason
 
 
 class StoreUnavailable(AntiphonError):

@@ -89,6 +89,38 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool answered, where that is more than text for the model."""
+
+    content: str
+    failed: bool = False
+    say: str = ""
+    """Spoken to the caller; the model is not asked for words about the answer then."""
+    ends_call: bool = False
+    """Once what is being said has been heard, the call ends."""
+    transfer_to: str = ""
+    """Once what is being said has been heard, the call goes there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolWords:
+    """What an assistant's author wants to be said around a tool's work, in words that no model chose. Empty: nothing."""
+
+    start: str = ""
+    """As it begins."""
+    complete: str = ""
+    """When it has answered; the model is not asked for words about the answer then."""
+    failed: str = ""
+    """The same, when it failed or did not answer in time."""
+    hint: str = ""
+    """Told to the model with the answer, and not spoken."""
+    failed_hint: str = ""
+    complete_ends_call: bool = False
+    failed_ends_call: bool = False
+    """Whether the call ends once those words have been heard."""
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model sees it, with the limits the conversation keeps."""
 
@@ -105,6 +137,7 @@ class ToolSpec:
     """Acknowledged to the model at once; the result is delivered when it comes."""
     client: bool = False
     """The client runs it: the reply ends with the call, and the answer comes as a message."""
+    words: ToolWords = ToolWords()
     cancel_on_interruption: bool = False
     """Whether a caller's interruption cancels the work. Off by default: on a phone, a booking half made is worse than one made late."""
 

@@ -27,10 +27,6 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     "model.model": ({"model": {"provider": "workflow", "model": "big"}}, "model.model"),
     "model.url": ({"model": {"provider": "workflow", "url": "https://example.test"}}, "model.url"),
     "model.toolIds": ({"model": {"provider": "workflow", "toolIds": ["a"]}}, "model.toolIds"),
-    "model.tools.*.server.url": (
-        {"model": {"provider": "workflow", "tools": [FUNCTION, {**FUNCTION, "server": HOOK}]}},
-        "model.tools.1.server.url",
-    ),
     "transcriber.model": ({"transcriber": {"provider": "vapi", "model": "nova"}}, "transcriber.model"),
     "transcriber.endpointing": ({"transcriber": {"provider": "vapi", "endpointing": 255}}, "transcriber.endpointing"),
     "transcriber.keywords": ({"transcriber": {"provider": "vapi", "keywords": ["Antiphon"]}}, "transcriber.keywords"),
@@ -43,9 +39,7 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
         {"startSpeakingPlan": {"customEndpointingRules": [{"type": "customer"}]}},
         "startSpeakingPlan.customEndpointingRules",
     ),
-    "server": ({"server": HOOK}, "server"),
-    "serverUrl": ({"serverUrl": "https://example.test"}, "serverUrl"),
-    "metadata": ({"metadata": {"a": 1}}, "metadata"),
+    "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
 }
 KEPT = ("analysisPlan.", "artifactPlan.")
 """Documents of the platform's of which we name what we honour; the rest is kept as it came."""
@@ -104,24 +98,53 @@ def test_what_is_left_out_or_empty_is_not_told() -> None:
     assert list(ignored_fields(parse_assistant(empty))) == []
 
 
+def test_messages_that_are_not_sent() -> None:
+    spec = parse_assistant({"serverMessages": ["transcript", "phone-call-control", "end-of-call-report"]})
+    assert [field for field, _ in ignored_fields(spec)] == ["serverMessages.1"]
+
+
 def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
-    delayed, started = (
-        {"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "request-start")
-    )
-    tools = [{"type": "endCall"}, {**FUNCTION, "messages": [delayed, started]}]
+    delayed, unknown = ({"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "a-song"))
+    blocking = {"type": "request-start", "content": "So.", "blocking": True, "conditions": [{"param": "a"}]}
+    destinations = [{"type": "number", "number": "+15550123", "transferPlan": {}}, {"type": "assistant"}]
+    tools = [
+        {"type": "voicemail"},
+        {**FUNCTION, "messages": [delayed, unknown, blocking], "rejectionPlan": {"conditions": []}},
+        {"type": "endCall", "async": True},
+        {"type": "transferCall", "destinations": destinations},
+        {"type": "transferCall"},
+    ]
     found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
-    assert found == ["model.tools.0.type", "model.tools.1.messages.1.type"]
+    assert found == [
+        "model.tools.0.type",
+        "model.tools.1.rejectionPlan",
+        "model.tools.1.messages.1.type",
+        "model.tools.1.messages.2.conditions",
+        "model.tools.1.messages.2.blocking",
+        "model.tools.2.async",
+        "model.tools.3.destinations.0.transferPlan",
+        "model.tools.3.destinations.1.type",
+        "model.tools.4.destinations",
+    ]
 
 
 def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text("name: a\nmetadata: {a: 1}\ntranscriber:\n  provider: vapi\n  model: nova\n")
+    (tmp_path / "a.yaml").write_text(
+        "name: a\nmodel: {provider: x, toolIds: [a]}\ntranscriber:\n  provider: vapi\n  model: nova\n"
+    )
     library = AssistantLibrary([tmp_path])
     with capture_logs() as logs:
         library.find("a")
         library.find("a")
     told = [(entry["event"], entry["file"], entry["line"], entry["field"], entry["reason"]) for entry in logs]
     assert told == [
-        ("assistant_field_ignored", "a.yaml", 2, "metadata", IGNORED["metadata"]),
+        (
+            "assistant_field_ignored",
+            "a.yaml",
+            2,
+            "model.toolIds",
+            IGNORED["model.toolIds"],
+        ),
         ("assistant_field_ignored", "a.yaml", 5, "transcriber.model", UNLESS_TAKEN["transcriber.model"][2]),
     ]
 

@@ -29,5 +29,6 @@ def test_functions_become_tools_with_their_limits() -> None:
             filler="Hold on.",
             asynchronous=True,
         ),
+        ToolSpec("endCall", "End the call. Say goodbye in the same answer, before."),
     )
     assert tool_specs(parse_assistant({})) == ()

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.spec import AssistantSpec, ToolDefinition
+from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
 from antiphon.errors import AntiphonError
 from antiphon.providers import registry
 from antiphon.wire_model import join
 
 IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
-    "model.tools.*.server.url": "tools run in this process, and no webhook is called for them",
     "startSpeakingPlan.smartEndpointingPlan": "the end of a turn is told by policy.endpointing",
     "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
-    "server": "no events are sent to an application's webhook",
-    "serverUrl": "no events are sent to an application's webhook",
+    "server.backoffPlan": "messages are sent once; a report until it is acknowledged",
     "analysisPlan.structuredDataMultiPlan": "structuredDataPlan and structured outputs are made",
     "analysisPlan.summaryPrompt": "write analysisPlan.summaryPlan.messages",
     "analysisPlan.structuredDataPrompt": "write analysisPlan.structuredDataPlan.messages",
@@ -28,9 +27,19 @@ IGNORED: Mapping[str, str] = {
     "artifactPlan.pcapEnabled": "packets are not kept",
     "artifactPlan.recordingFormat": "recordings are WAV",
     "artifactPlan.recordingUseCustomStorageEnabled": "recordings are kept in data_dir",
-    "metadata": "nothing is sent that it could go with",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
+_MESSAGE_FIELDS: Mapping[str, str] = {
+    "conditions": "it is said whatever the arguments are",
+    "blocking": "the tool begins at once",
+}
+UNSENT = frozenset(
+    {"phone-call-control", "language-change-detected", "transfer-update", "assistant.speechStarted", "function-call",
+     "transfer-destination-request", "handoff-destination-request", "knowledge-base-request", "voice-request",
+     "call.endpointing.request", "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
+     "call.deleted", "call.delete.failed", "call.artifact.upload"}
+)  # fmt: skip
+"""Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "model.model": ("llm", ("model",), "this provider has one model"),
     "model.url": ("llm", ("base_url",), "this provider asks no address"),
@@ -44,8 +53,15 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
-_RUN_TOOL_TYPES = frozenset(["function"])
-_SAID_TOOL_MESSAGES = frozenset(["request-response-delayed"])
+_TOOL_FIELDS: Mapping[str, str] = {
+    "variableExtractionPlan": "no variables are taken out of answers",
+    "rejectionPlan": "no call of a tool is refused",
+    "backoffPlan": "a tool's request is made once",
+    "credentialId": "headers say who asks",
+    "server.backoffPlan": "a tool's request is made once",
+    "function.strict": "arguments are handed on as the model wrote them",
+}
+"""Of a tool; others that are not known are named, too, where they look like one that is."""
 
 
 def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
@@ -61,16 +77,45 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             yield field, why
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
+    asked = spec.server_messages or ()
+    for at, message in enumerate(asked if isinstance(asked, tuple) else (asked,)):
+        if message in UNSENT:
+            yield f"serverMessages.{at}", f"{message} is not sent"
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
-        if tool.type not in _RUN_TOOL_TYPES:
-            yield f"model.tools.{at}.type", f"tools of type {', '.join(sorted(_RUN_TOOL_TYPES))} are run, and no others"
-        for number, message in enumerate(tool.messages):
-            if message.type not in _SAID_TOOL_MESSAGES:
-                said_types = ", ".join(sorted(_SAID_TOOL_MESSAGES))
-                yield (
-                    f"model.tools.{at}.messages.{number}.type",
-                    f"messages of type {said_types} are said, and no others",
-                )
+        for field, why in _of_a_tool(tool):
+            yield f"model.tools.{at}.{field}", why
+
+
+def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+    if tool.type not in RUN_TYPES:
+        yield "type", f"tools of type {', '.join(RUN_TYPES)} are run, and no others"
+        return
+    said = tool.model_dump(by_alias=True, exclude_unset=True)
+    for field, why in _TOOL_FIELDS.items():
+        yield from ((path, why) for path in _set(said, field.split(".")))
+    if tool.asynchronous and tool.type != "function":
+        yield "async", "only functions are run beside the conversation"
+    if tool.type == "transferCall":
+        yield from _of_destinations(tool)
+    for number, message in enumerate(tool.messages):
+        path = f"messages.{number}"
+        if message.type not in SAID_TYPES:
+            yield f"{path}.type", f"messages of type {', '.join(SAID_TYPES)} are said, and no others"
+        if len(message.contents) > 1:
+            yield f"{path}.contents.1", "the first of several contents is said"
+        for field, why in _MESSAGE_FIELDS.items():
+            if (message.model_extra or {}).get(field):
+                yield f"{path}.{field}", why
+
+
+def _of_destinations(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+    if not tool.destinations:
+        yield "destinations", "no server is asked where to: name them, or the tool is not offered"
+    for at, destination in enumerate(tool.destinations):
+        if not destination.address:
+            yield f"destinations.{at}.type", "calls are handed over to a number or a SIP address"
+        for field in destination.model_extra or ():
+            yield f"destinations.{at}.{field}", "a call is handed over blindly, by its carrier"
 
 
 def _of_the_voice(extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,29 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, ToolDefinition
-from antiphon.vocabulary import ToolSpec
+from antiphon.assistants.spec import AssistantSpec, ToolDefinition, ToolMessage, TransferDestination
+from antiphon.tools.builtin import Destination, transfer_parameters
+from antiphon.vocabulary import ToolSpec, ToolWords
+
+RUN_TYPES = ("apiRequest", "endCall", "function", "transferCall")
+"""Types of tool that are run; others are named in a warning (``ignored``)."""
+SAID_TYPES = ("request-complete", "request-failed", "request-response-delayed", "request-start")
+_DESCRIPTIONS = {
+    "endCall": "End the call. Say goodbye in the same answer, before.",
+    "transferCall": "Hand the caller over to somebody else.",
+}
+
+
+def run_tools(spec: AssistantSpec) -> Iterator[tuple[ToolDefinition, ToolSpec]]:
+    """The tools an assistant offers, in their order; those of types that are not run left out."""
+    for tool in spec.model.tools if spec.model else ():
+        if tool.type in RUN_TYPES and (tool.type != "transferCall" or destinations_of(tool)):
+            yield tool, tool_spec(tool)
 
 
 def tool_specs(spec: AssistantSpec) -> tuple[ToolSpec, ...]:
-    """The functions an assistant offers, in their order. Other types of tool (endCall, transferCall …) are not run by a ToolRunner."""
-    tools = spec.model.tools if spec.model else ()
-    return tuple(tool_spec(tool) for tool in tools if tool.type == "function")
+    return tuple(offered for _, offered in run_tools(spec))
 
 
 def tool_spec(tool: ToolDefinition) -> ToolSpec:
-    """One function. Its deadline is the server's time limit where it names one; its filler is Vapi's ``request-response-delayed``."""
-    assert tool.function is not None, "functions are described, or the assistant would not have been read"
-    spec = ToolSpec(
-        tool.function.name, tool.function.description, dict(tool.function.parameters), asynchronous=tool.asynchronous
-    )
+    """One tool. Its deadline is its time limit where it names one; its filler is Vapi's ``request-response-delayed``."""
+    function = tool.function
+    name = (function.name if function else "") or tool.name or tool.type
+    told = (function.description if function else "") or tool.description or _DESCRIPTIONS.get(tool.type, "")
+    spec = ToolSpec(name, told, _parameters(tool), asynchronous=tool.asynchronous and tool.type == "function")
+    limit = tool.timeout_seconds if tool.type == "apiRequest" else None
     if tool.server is not None and "timeout_seconds" in tool.server.model_fields_set:
-        spec = replace(spec, deadline_ms=round(tool.server.timeout_seconds * 1000))
-    delayed = next((message for message in tool.messages if message.type == "request-response-delayed"), None)
+        limit = tool.server.timeout_seconds
+    if limit is not None:
+        spec = replace(spec, deadline_ms=round(limit * 1000))
+    delayed = _message(tool, "request-response-delayed")
     if delayed is not None:
-        spec = replace(spec, filler=delayed.content or spec.filler)
+        spec = replace(spec, filler=said_in(delayed) or spec.filler)
         if delayed.timing_milliseconds is not None:
             spec = replace(spec, filler_after_ms=delayed.timing_milliseconds)
-    return spec
+    return replace(spec, words=_words(tool))
+
+
+def said_in(message: ToolMessage) -> str:
+    return message.content or next((content.text for content in message.contents if content.text), "")
+
+
+def destinations_of(tool: ToolDefinition) -> list[Destination]:
+    """Those that a call can be handed over to."""
+    return [Destination(one.address, _spoken_before(one), one.description) for one in tool.destinations if one.address]
+
+
+def _spoken_before(destination: TransferDestination) -> str:
+    message = destination.message
+    text = message if isinstance(message, str) else message.get("content", "")
+    return text if isinstance(text, str) else ""
+
+
+def _parameters(tool: ToolDefinition) -> dict[str, Any]:
+    if tool.type == "apiRequest":
+        return dict(tool.body or {})
+    if tool.type == "transferCall":
+        return transfer_parameters(destinations_of(tool))
+    return dict(tool.function.parameters) if tool.function is not None else {}
+
+
+def _message(tool: ToolDefinition, kind: str) -> ToolMessage | None:
+    return next((message for message in tool.messages if message.type == kind), None)
+
+
+def _words(tool: ToolDefinition) -> ToolWords:
+    start = _message(tool, "request-start")
+    complete, complete_hint, complete_ends = _last_words(_message(tool, "request-complete"))
+    failed, failed_hint, failed_ends = _last_words(_message(tool, "request-failed"))
+    begun = said_in(start) if start is not None else ""
+    return ToolWords(begun, complete, failed, complete_hint, failed_hint, complete_ends, failed_ends)
+
+
+def _last_words(message: ToolMessage | None) -> tuple[str, str, bool]:
+    """What is spoken, what the model is told, and whether the call ends by it."""
+    if message is None:
+        return "", "", False
+    if message.role == "system":
+        return "", said_in(message), False
+    return said_in(message), "", message.end_call_after_spoken_enabled

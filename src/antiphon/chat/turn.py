@@ -142,13 +142,15 @@ class TextTurn:
             return _result(call, UNKNOWN, "failed")
         try:
             async with asyncio.timeout(max(0.0, min(spec.deadline_ms / 1000, left_s))):
-                content = await self._agent.tools.run(call, self._context)
+                answer = await self._agent.tools.run(call, self._context)
         except TimeoutError:
             return _result(call, NO_ANSWER, _late(spec))
         except Exception as error:
             log.warning("tool_failed", tool=call.name, problem=type(error).__name__)
             return _result(call, FAILED, "failed")
-        return _result(call, content, "answered")
+        if isinstance(answer, str):
+            return _result(call, answer, "answered")
+        return _result(call, answer.content, "failed" if answer.failed else "answered")
 
     def _used(self, delta: UsageDelta) -> None:
         name = delta.provider or self._agent.model.name

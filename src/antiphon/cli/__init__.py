@@ -19,6 +19,7 @@ from antiphon.cli.providers import providers
 from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
 from antiphon.cli.terminal import use_any_encoding
+from antiphon.cli.webhooks import webhooks
 
 EXIT_INTERRUPTED = 130
 """128 and the signal's number, as shells have it."""
@@ -44,7 +45,7 @@ def app() -> None:
     use_any_encoding()
 
 
-for _command in (init, serve, demo, call, replay, bench, keys, providers):
+for _command in (init, serve, demo, call, replay, bench, keys, webhooks, providers):
     app.add_command(_command)
 
 

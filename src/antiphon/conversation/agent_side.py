@@ -10,8 +10,8 @@ from antiphon.conversation.reply import Reply, Step
 from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, AgentTrigger, User
-from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL
-from antiphon.vocabulary import EndReason, Message, ToolCall, ToolResult, ToolSpec
+from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
+from antiphon.vocabulary import EndReason, Message, ToolAnswer, ToolCall, ToolResult, ToolSpec
 
 
 class AgentSide:
@@ -227,6 +227,8 @@ class AgentSide:
             reply.step.started.add(call.id)
         if self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms):
             self._s.emit(do.RunTool(call, spec, reply.turn))
+            if spec.words.start and not spec.asynchronous:
+                self._speak(reply, Piece(spec.words.start))
 
     def _answer(self, call_id: str, name: str, content: str, *, failed: bool = False) -> bool:
         """Note an answer in the live reply; False where that did not ask for it."""
@@ -249,26 +251,54 @@ class AgentSide:
                 return True
         return self._s.history.correct_tool_result(call_id, message.content, "answered", id=message.id)
 
-    def tool_answered(self, tool_call_id: str, content: str, *, failed: bool = False) -> None:
+    def tool_finished(self, event: ev.ToolFinished) -> None:
+        self._tool_answered(
+            event.tool_call_id, ToolAnswer(event.content, False, event.say, event.ends_call, event.transfer_to)
+        )
+
+    def tool_failed(self, event: ev.ToolFailed) -> None:
+        self._tool_answered(event.tool_call_id, ToolAnswer(event.problem, failed=True, say=event.say))
+
+    def _tool_answered(self, tool_call_id: str, answer: ToolAnswer) -> None:
         """A tool's answer goes to the reply that waits for it; a late one into the history, if the talk is still near."""
         pending = self._s.tool_calls.finish(tool_call_id)
         if pending is None:
             return
+        failed = answer.failed
+        words = pending.spec.words
+        hint = words.failed_hint if failed else words.hint
+        content = f"{answer.content}\n{hint}" if hint else answer.content
         near = self._s.turn_count - pending.turn <= self._s.policy.late_tool_result_turns
         if pending.spec.asynchronous:
             if near:
-                self._tell_result(pending.call.name, content)
+                self._tell_result(pending.call.name, content, answer.say or ("" if failed else words.complete))
             return
         for call_id in pending.ids:
             if not self._answer(call_id, pending.call.name, content, failed=failed) and near:
                 self._s.history.correct_tool_result(call_id, content, "failed" if failed else "answered")
         if (reply := self._live(pending.reply)) is not None:
+            self._note_last_words(reply, pending, answer)
             self._next_step_if_ready(reply)
 
-    def _tell_result(self, name: str, content: str) -> None:
-        """The result of work that nobody waits for: the model is told, and answers when the floor is free."""
+    def _note_last_words(self, reply: Reply, pending: PendingTool, answer: ToolAnswer) -> None:
+        """What is said of an answer without asking the model, and whether the call ends or goes elsewhere by it."""
+        words = pending.spec.words
+        say = answer.say or (words.failed if answer.failed else words.complete)
+        ends = words.failed_ends_call if answer.failed else words.complete_ends_call
+        if answer.transfer_to:
+            reply.transfer_to = answer.transfer_to
+        elif answer.ends_call or (say and ends):
+            reply.end_after = EndReason.ASSISTANT_ENDED
+        if answer.ends_call or answer.transfer_to or (say and not reply.written):
+            reply.step.last_words |= dict.fromkeys(pending.ids, say)
+
+    def _tell_result(self, name: str, content: str, say: str) -> None:
+        """The result of work that nobody waits for: the model is told, and answers when the floor is free, unless ``say`` says all."""
         self._s.note(Message("system", f"Result of {name}: {content}"))
-        self._s.unanswered = True
+        if say:
+            self._s.says.append(Say(say))
+        else:
+            self._s.unanswered = True
 
     def tools_due(self) -> None:
         """Deadlines and fillers."""
@@ -277,6 +307,7 @@ class AgentSide:
             assert reply is not None, "only a live reply is waited for"
             for call_id in pending.ids:
                 self._answer(call_id, pending.call.name, TIMED_OUT, failed=True)
+            self._note_last_words(reply, pending, ToolAnswer(TIMED_OUT, failed=True))
             self._next_step_if_ready(reply)
         filler = self._s.tool_calls.filler_due(self._s.now_ms)
         if filler is not None and self._s.reply is not None:
@@ -322,11 +353,22 @@ class AgentSide:
     def _next_step_if_ready(self, reply: Reply) -> None:
         if not reply.step.done or reply.step.waiting or reply.losing_floor or reply.step.for_client:
             return
+        if reply.step.settled:
+            self._say_last_words(reply)
+            return
         reply.steps.append(Step())
         reply.started_ms = self._s.now_ms
         reply.first_token_ms = None
         self._s.unanswered = False
         self._ask(reply, (*self._messages_for(reply), *reply.pending_messages()))
+
+    def _say_last_words(self, reply: Reply) -> None:
+        """The tools' own words end the reply; the model has nothing to add."""
+        text = " ".join(words for words in dict.fromkeys(reply.step.last_words.values()) if words)
+        reply.steps.append(Step(text, done=True))
+        for piece in reply.splitter.feed(text) + reply.splitter.flush():
+            self._speak(reply, piece)
+        self._end_speech(reply)
 
     def _end_speech(self, reply: Reply) -> None:
         if not reply.ledger.pieces:

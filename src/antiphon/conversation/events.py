@@ -380,16 +380,22 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished:
+    """``say``, ``ends_call`` and ``transfer_to`` as in ``ToolAnswer``."""
+
     tool_call_id: str
     content: str
+    say: str = ""
+    ends_call: bool = False
+    transfer_to: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolFailed:
-    """``problem`` is told to the model."""
+    """``problem`` is told to the model; ``say``, where there is any, to the caller instead of the model's words about it."""
 
     tool_call_id: str
     problem: str
+    say: str = ""
 
 
 Event = (

@@ -442,6 +442,6 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.PlaybackStarted: lambda it, event: it._agent.playback_started(event),
     ev.PlaybackReached: lambda it, event: it._agent.playback_reached(event),
     ev.PlaybackFinished: lambda it, event: it._agent.playback_finished(event),
-    ev.ToolFinished: lambda it, event: it._agent.tool_answered(event.tool_call_id, event.content),
-    ev.ToolFailed: lambda it, event: it._agent.tool_answered(event.tool_call_id, event.problem, failed=True),
+    ev.ToolFinished: lambda it, event: it._agent.tool_finished(event),
+    ev.ToolFailed: lambda it, event: it._agent.tool_failed(event),
 }

@@ -22,6 +22,8 @@ class Step:
     results: dict[str, ToolResult] = field(default_factory=dict)
     started: set[str] = field(default_factory=set)
     """Calls whose result so far only says that the work has begun."""
+    last_words: dict[str, str] = field(default_factory=dict)
+    """Calls whose answer needs no words of the model's, with the words that are spoken instead; empty for none."""
     answer_ids: dict[str, str] = field(default_factory=dict)
     """The client's own names for the answers it gave, by call."""
     tools_allowed: bool = True
@@ -33,6 +35,11 @@ class Step:
     def waiting(self) -> bool:
         """Whether a tool it asked for has not answered."""
         return any(call.id not in self.results for call in self.calls)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all its tools have said themselves what there is to say."""
+        return bool(self.calls) and all(call.id in self.last_words for call in self.calls)
 
     def messages(self, content: str, *, interrupted: bool = False) -> list[Message]:
         """What the history shows of it: the words in ``content``, the calls, and an answer to every call."""

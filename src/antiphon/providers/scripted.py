@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import (
@@ -184,7 +185,13 @@ class ScriptedReply:
     end_call: bool = False
 
 
-Replies = Sequence[str | ScriptedReply] | Callable[[ModelRequest], str | ScriptedReply]
+Replies = Sequence[str | ScriptedReply | Mapping[str, Any]] | Callable[[ModelRequest], str | ScriptedReply]
+
+
+def _as_reply(written: Mapping[str, Any], turn: int) -> ScriptedReply:
+    calls = enumerate(written.get("tool_calls", ()))
+    asked = tuple(ToolCall(f"call_{turn}_{at}", call["name"], call.get("arguments", {})) for at, call in calls)
+    return ScriptedReply(written.get("text", ""), asked)
 
 
 class ScriptedLanguageModel(_Ready):
@@ -193,7 +200,8 @@ class ScriptedLanguageModel(_Ready):
     def __init__(self, replies: Replies = (), *, first_token_ms: int = 0, token_interval_ms: float = 0) -> None:
         """``replies`` are given in turn, starting again after the last, or made by a function of the request. Which turn it is, is
         read from the history (models keep no state): one for each user message and each group of tool results. A token is
-        a word with the blanks after it."""
+        a word with the blanks after it. An assistant's document writes tool calls as
+        ``{text, tool_calls: [{name, arguments}]}``."""
         _not_negative(first_token_ms=first_token_ms, token_interval_ms=token_interval_ms)
         self._replies = replies
         self._first_token_ms = first_token_ms
@@ -217,7 +225,9 @@ class ScriptedLanguageModel(_Ready):
         if callable(self._replies):
             reply = self._replies(request)
         elif self._replies:
-            reply = self._replies[(_turns(request.messages) - 1) % len(self._replies)]
+            turn = _turns(request.messages)
+            written = self._replies[(turn - 1) % len(self._replies)]
+            reply = _as_reply(written, turn) if isinstance(written, Mapping) else written
         else:
             reply = ""
         return reply if isinstance(reply, ScriptedReply) else ScriptedReply(reply)

@@ -10,7 +10,7 @@ import structlog
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import RunTool
 from antiphon.tools.base import ToolRunner
-from antiphon.vocabulary import CallContext
+from antiphon.vocabulary import CallContext, ToolAnswer
 
 _LONGEST_S = 120.0
 """Work nobody waits for any more is given this long to deliver a late result."""
@@ -45,13 +45,21 @@ class Tools:
         assert self._runner is not None, "tools are only asked for where there is a runner"
         try:
             async with asyncio.timeout(_LONGEST_S):
-                content = await self._runner.run(action.call, self._context)
+                answer = await self._runner.run(action.call, self._context)
         except TimeoutError:
             outcome: ev.Event = ev.ToolFailed(action.call.id, "The tool did not answer.")
         except Exception as error:
             log.warning("tool_failed", tool=action.call.name, problem=type(error).__name__)
             outcome = ev.ToolFailed(action.call.id, "The tool failed.")
         else:
-            outcome = ev.ToolFinished(action.call.id, content)
+            outcome = _outcome(action.call.id, answer)
         self._tasks.pop(action.call.id, None)
         self._feed(outcome)
+
+
+def _outcome(tool_call_id: str, answer: str | ToolAnswer) -> ev.Event:
+    if isinstance(answer, str):
+        return ev.ToolFinished(tool_call_id, answer)
+    if answer.failed:
+        return ev.ToolFailed(tool_call_id, answer.content, answer.say)
+    return ev.ToolFinished(tool_call_id, answer.content, answer.say, answer.ends_call, answer.transfer_to)

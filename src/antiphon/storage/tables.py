@@ -5,7 +5,19 @@ Times are UTC milliseconds. Documents are JSON text (JSONB in PostgreSQL): nothi
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Column, Float, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from antiphon.calls.stores import LINKS
@@ -139,3 +151,42 @@ audit = Table(
     _text("subject"),
 )
 """What they changed and listened to."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("org_id", _ID, nullable=False),
+    _text("call_id"),
+    _text("assistant_id"),
+    Column("type", _ID, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("target", Document, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("timeout_ms", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created_wall_ms", BigInteger, nullable=False),
+    Column("due_wall_ms", BigInteger, nullable=False),
+    Column("lease", _ID, nullable=False),
+    Column("leased_until_wall_ms", BigInteger, nullable=False),
+    Index("deliveries_due", "status", "due_wall_ms"),
+    Index("deliveries_of_call", "call_id"),
+)
+"""Webhook messages that must arrive."""
+
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("delivery_id", _ID, nullable=False),
+    Column("org_id", _ID, nullable=False),
+    _text("call_id"),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    Column("status", Integer),
+    _text("error"),
+    Column("answer", Text, nullable=False),
+    Index("delivery_attempts_of", "delivery_id"),
+    Index("delivery_attempts_newest", "org_id", "number"),
+)
+"""Requests that were made for them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall, ToolSpec
 
 
 class ToolRunner(Protocol):
@@ -14,8 +14,9 @@ class ToolRunner(Protocol):
         """The tools offered."""
         ...
 
-    async def run(self, call: ToolCall, context: CallContext) -> str:
-        """The tool's answer as text for the model. Cancelled at its deadline. Any exception counts as failed.
+    async def run(self, call: ToolCall, context: CallContext) -> str | ToolAnswer:
+        """The tool's answer: text for the model, or a ``ToolAnswer`` where there is more to it. Cancelled at its deadline. Any exception
+        counts as failed.
 
         ``call.id`` is the idempotency key: the same id must not do the work twice.
         """

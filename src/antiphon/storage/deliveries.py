@@ -1,0 +1,168 @@
+"""``DeliveryStore`` in the database: rows that are claimed with a lease, so that several processes may work on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from antiphon.storage.database import Database
+from antiphon.storage.tables import deliveries, delivery_attempts
+from antiphon.webhooks.deliveries import Attempt, AttemptListing, Delivery, LoggedAttempt, Outcome
+
+_FIELDS = tuple(field.name for field in fields(Delivery))
+_MAX_LISTED = 1000
+
+
+class StoredDeliveries:
+    """The outbox."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, delivery: Delivery) -> bool:
+        try:
+            async with self._database.writing() as connection:
+                await connection.execute(
+                    insert(deliveries).values(**{**asdict(delivery), "target": dict(delivery.target)})
+                )
+        except IntegrityError:
+            return False
+        return True
+
+    async def claim(self, wall_ms: int, limit: int, lease: str, grace_ms: int) -> Sequence[Delivery]:
+        row = deliveries.c
+        due = (
+            select(row.id)
+            .where(row.status == "pending", row.due_wall_ms <= wall_ms, row.leased_until_wall_ms <= wall_ms)
+            .order_by(row.due_wall_ms)
+            .limit(limit)
+        )
+        if not self._database.is_sqlite:  # there, one transaction writes at a time in any case
+            due = due.with_for_update(skip_locked=True)
+        async with self._database.reading() as connection:  # mostly nothing is due, and nobody need wait for that
+            if (await connection.execute(_pending_at(wall_ms))).first() is None:
+                return []
+        async with self._database.writing() as connection:
+            ids = list((await connection.execute(due)).scalars())
+            if not ids:
+                return []
+            chosen = (
+                update(deliveries)
+                .where(row.id.in_(ids))
+                .values(lease=lease, leased_until_wall_ms=literal(wall_ms + grace_ms, BigInteger) + row.timeout_ms)
+                .returning(deliveries)
+            )
+            found = [_delivery(each) for each in await connection.execute(chosen)]
+        return sorted(found, key=lambda each: each.due_wall_ms)
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> int:
+        if not outcomes:
+            return 0
+        row = deliveries.c
+        # The lease is compared with its end: the same process may hold a new lease of the same delivery.
+        mine = and_(
+            row.id == bindparam("of_id"),
+            row.status == "pending",
+            row.lease == bindparam("of_lease"),
+            row.leased_until_wall_ms == bindparam("of_until"),
+        )
+        change = (
+            update(deliveries)
+            .where(mine)
+            .values(
+                status=bindparam("new_status"),
+                due_wall_ms=bindparam("new_due"),
+                attempts=row.attempts + 1,
+                lease="",
+                leased_until_wall_ms=0,
+            )
+        )
+        changed = 0
+        async with self._database.writing() as connection:
+            for outcome in outcomes:
+                changed += (await connection.execute(change, _change(outcome))).rowcount
+            await connection.execute(insert(delivery_attempts), [_logged(outcome) for outcome in outcomes])
+        return changed
+
+    async def next_due(self) -> int | None:
+        row = deliveries.c
+        when = case((row.leased_until_wall_ms > row.due_wall_ms, row.leased_until_wall_ms), else_=row.due_wall_ms)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(select(func.min(when)).where(row.status == "pending"))).scalar_one()
+        return None if found is None else int(found)
+
+    async def find(self, org_id: str, id: str) -> Delivery | None:
+        query = select(deliveries).where(deliveries.c.id == id, deliveries.c.org_id == org_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else _delivery(row)
+
+    async def attempts(self, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
+        made = delivery_attempts.c
+        query = (
+            select(deliveries, made.wall_ms, made.duration_ms, made.status.label("answered"), made.error, made.answer)
+            .join(delivery_attempts, made.delivery_id == deliveries.c.id)
+            .where(made.org_id == org_id)
+            .order_by(made.number.desc())
+            .limit(min(listing.limit, _MAX_LISTED))
+            .offset(listing.offset)
+        )
+        if listing.call_id:
+            query = query.where(deliveries.c.call_id == listing.call_id)
+        if listing.delivery_id:
+            query = query.where(deliveries.c.id == listing.delivery_id)
+        for name in ("type", "assistant_id"):
+            if name in listing.equal:
+                query = query.where(deliveries.c[name] == listing.equal[name])
+        async with self._database.reading() as connection:
+            return [_logged_attempt(row._mapping) for row in await connection.execute(query)]
+
+    async def forget(self, before_wall_ms: int, call_id: str = "") -> int:
+        row = deliveries.c
+        which = row.call_id == call_id if call_id else and_(row.status != "pending", row.due_wall_ms < before_wall_ms)
+        async with self._database.writing() as connection:
+            gone = select(row.id).where(which)
+            await connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
+            return (await connection.execute(delete(deliveries).where(which))).rowcount
+
+
+def _pending_at(wall_ms: int) -> Any:
+    row = deliveries.c
+    free = or_(row.leased_until_wall_ms <= wall_ms, row.lease == "")
+    return select(row.id).where(row.status == "pending", row.due_wall_ms <= wall_ms, free).limit(1)
+
+
+def _change(outcome: Outcome) -> dict[str, Any]:
+    delivery = outcome.delivery
+    ended = "delivered" if outcome.acknowledged else "failed"
+    retried = not outcome.acknowledged and outcome.retry_wall_ms is not None
+    return {
+        "of_id": delivery.id,
+        "of_lease": delivery.lease,
+        "of_until": delivery.leased_until_wall_ms,
+        "new_status": "pending" if retried else ended,
+        "new_due": outcome.retry_wall_ms if retried else outcome.attempt.wall_ms,
+    }
+
+
+def _logged(outcome: Outcome) -> dict[str, Any]:
+    delivery = outcome.delivery
+    return {
+        "delivery_id": delivery.id, "org_id": delivery.org_id, "call_id": delivery.call_id, **asdict(outcome.attempt)
+    }  # fmt: skip
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(**{name: row._mapping[name] for name in _FIELDS})
+
+
+def _logged_attempt(columns: Mapping[Any, Any]) -> LoggedAttempt:
+    delivery = Delivery(**{name: columns[deliveries.c[name]] for name in _FIELDS})
+    attempt = Attempt(
+        columns["wall_ms"], columns["duration_ms"], columns["answered"], columns["error"], columns["answer"]
+    )
+    return LoggedAttempt(delivery, attempt)

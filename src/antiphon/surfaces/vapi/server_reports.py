@@ -1,0 +1,74 @@
+"""``end-of-call-report``: handed to the outbox, which delivers it until the assistant's server has acknowledged it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.calls.stores import CallRecord
+from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi.call_documents import call_document
+from antiphon.surfaces.vapi.server_events import target_of
+from antiphon.surfaces.vapi.server_messages import About, wanted_by
+from antiphon.webhooks.deliveries import Delivery
+from antiphon.webhooks.outbox import Outbox, delivery_of
+from antiphon.webhooks.target import Authenticate, Target
+from antiphon.wire_model import parse
+
+TYPE = "end-of-call-report"
+AssistantOf = Callable[[CallRecord], Awaitable[Mapping[str, Any] | None]]
+"""The document of the assistant that led a call, with the call's overrides; None where it is gone. Raises StoreUnavailable."""
+
+
+class ServerReports:
+    """Takes reports from the work after calls (``jobs.report.ReportOutbox``)."""
+
+    def __init__(self, outbox: Outbox, assistant_of: AssistantOf, clock: Clock) -> None:
+        self._outbox = outbox
+        self._assistant_of = assistant_of
+        self._clock = clock
+
+    async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
+        """Once this returns, the report will be delivered, also where this process dies. The same id again changes nothing. A call whose
+        assistant has no server, or does not want reports, is reported to nobody. Raises StoreUnavailable."""
+        assistant = await self._assistant_of(call)
+        server = _server_of(assistant)
+        if assistant is None or server is None or TYPE not in wanted_by(assistant):
+            return
+        around = About(call_document(call), assistant).envelope(call.status)
+        body = orjson.dumps({"message": {**message, **around}}, default=str).decode()
+        target = server.model_dump(by_alias=True, exclude={"backoff_plan"})
+        await self._outbox.put(
+            delivery_of(
+                TYPE, body, target, call.org_id, self._clock, call_id=call.id, id=report_id, assistant_id=call.assistant_id,
+                timeout_s=server.timeout_seconds,
+            )
+        )  # fmt: skip
+
+
+def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitable[Target]]:
+    """Where deliveries go, with their credentials as they are now."""
+
+    async def target(delivery: Delivery) -> Target:
+        """Raises ConfigurationError, StoreUnavailable."""
+        made = target_of(parse(ServerSpec, delivery.target))
+        if not made.credential_id:
+            return made
+        return replace(made, authentication=await authenticate(delivery.org_id, made.credential_id))
+
+    return target
+
+
+def _server_of(assistant: Mapping[str, Any] | None) -> ServerSpec | None:
+    if assistant is None:
+        return None
+    named = {name: assistant[name] for name in ("server", "serverUrl", "serverUrlSecret") if assistant.get(name)}
+    try:
+        return parse(AssistantSpec, named).webhook
+    except ConfigurationError:
+        return None  # it was told when the assistant was kept

@@ -1,0 +1,163 @@
+"""Who does the work of an assistant's tools: functions of this process, its author's servers, or the call itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
+from antiphon.assistants.tools import destinations_of, run_tools
+from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi.server_events import target_of
+from antiphon.tools.api_request import ApiRequest, ApiRequestTool
+from antiphon.tools.base import ToolRunner
+from antiphon.tools.bookings import Bookings
+from antiphon.tools.builtin import EndCallTool, TransferCallTool
+from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
+from antiphon.tools.http import HttpAnswer, Outgoing
+from antiphon.tools.local import LocalTools
+from antiphon.tools.once import Once
+from antiphon.tools.webhook import CallFacts, FactsOf, Static, WebhookTool
+from antiphon.vocabulary import CallContext, ToolSpec
+from antiphon.webhooks.client import WebhookClient
+from antiphon.webhooks.target import Authenticate, authenticated, post
+
+_API_TIMEOUT_S = 20.0
+_SECRETS = {"server": {"secret", "headers"}}
+
+
+class ToolRoom:
+    """One for a process."""
+
+    def __init__(self, bookings: Path, client: WebhookClient, clock: Clock) -> None:
+        self.client = client
+        self.local = LocalTools()
+        self.facts: FactsOf | None = None
+        """What is known of a call beyond its context; set by whoever holds calls."""
+        self.authenticate: Authenticate | None = None
+        """Looks up credentials; set by whoever keeps them."""
+        self._clock = clock
+        self._once = Once()
+        self._bookings: Bookings | None = None
+        self._bookings_path = bookings
+
+    async def close(self) -> None:
+        await self._once.close()
+        await self.local.close()
+        await self.client.close()
+        if self._bookings is not None:
+            self._bookings.close()
+
+    def runner(self, spec: AssistantSpec) -> ToolRunner | None:
+        """Raises ConfigurationError where a function has nobody to run it."""
+        wanted = list(run_tools(spec))
+        if not wanted:
+            return None
+        if self._bookings is None:
+            self._bookings = Bookings(self._bookings_path)
+            self.local.register(self._bookings.book_appointment)
+        here = [tool.name for tool in self.local.specs()]
+        offered = tuple(self._offered(spec, tool, described, here) for tool, described in wanted)
+        missing = [described.name for (_, described), one in zip(wanted, offered, strict=True) if one is None]
+        if missing:
+            raise ConfigurationError(
+                "model.tools",
+                f"{', '.join(missing)}: no such tool here, and no server to ask; there are {', '.join(here)}",
+            )
+        return CompositeTools(tuple(one for one in offered if one is not None), self._once)
+
+    def _offered(
+        self, spec: AssistantSpec, tool: ToolDefinition, described: ToolSpec, here: list[str]
+    ) -> OfferedTool | None:
+        runs: Runs
+        if tool.type == "endCall":
+            runs = EndCallTool()
+        elif tool.type == "transferCall":
+            runs = TransferCallTool(destinations_of(tool))
+        elif tool.type == "apiRequest":
+            runs = self._api_request(tool)
+        elif tool.server is None and described.name in here:
+            return OfferedTool(described, self.local, keeps_ids=True)
+        elif (server := tool.server or spec.webhook) is not None:
+            runs = self._webhook(tool, server)
+        else:
+            return None
+        return OfferedTool(described, runs)
+
+    def _webhook(self, tool: ToolDefinition, server: ServerSpec) -> WebhookTool:
+        target = target_of(server)
+
+        async def send(body: bytes, id: str, org_id: str) -> HttpAnswer:
+            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
+            return await post(self.client, proven, body, id)
+
+        definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
+        return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool))
+
+    def _api_request(self, tool: ToolDefinition) -> ApiRequestTool:
+        timeout_s = tool.timeout_seconds or _API_TIMEOUT_S
+        request = ApiRequest(tool.url, tool.method, _headers(tool.headers or {}), timeout_s)
+
+        async def send(outgoing: Outgoing) -> HttpAnswer:
+            return await self.client.send(outgoing)
+
+        return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool))
+
+    def _facts_of(self, context: CallContext) -> CallFacts:
+        known = self.facts(context) if self.facts is not None else CallFacts()
+        call = (
+            {"id": context.call_id, "customer": {"number": context.caller}}
+            if context.caller
+            else {"id": context.call_id}
+        )
+        return CallFacts(
+            {"call": call, **known.message},
+            {"customer": {"number": context.caller}, **context.variables, **known.variables},
+            known.org_id,
+        )
+
+
+def _static(tool: ToolDefinition) -> Static:
+    if not tool.parameters:
+        return lambda variables: {}
+    given = {parameter.key: parameter.value for parameter in tool.parameters}
+    return lambda variables: {name: _rendered(value, variables) for name, value in given.items()}
+
+
+def _rendered(value: Any, variables: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return _filled(value, variables)
+    if isinstance(value, Mapping):
+        return {name: _rendered(inner, variables) for name, inner in value.items()}
+    return [_rendered(inner, variables) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _filled(text: str, variables: Mapping[str, Any]) -> str:
+    """A template with its variables; one that is not defined is an empty text. Raises ConfigurationError."""
+    if "{{" not in text and "{%" not in text:
+        return text
+    try:
+        from antiphon.assistants.templates import filled  # the extra ``api``
+    except ModuleNotFoundError:
+        raise ConfigurationError("template", "needs the extra api: pip install antiphon[api]") from None
+    return filled(text, variables, _unnoted)
+
+
+def _unnoted(name: str) -> None:
+    """A variable that is not defined is told when the assistant is read, where it can be."""
+
+
+def _headers(described: Mapping[str, Any]) -> dict[str, str]:
+    """Out of a JSON Schema whose properties have values, or of plain names and texts."""
+    properties = described.get("properties")
+    if isinstance(properties, Mapping):
+        given = {
+            name: value.get("value", value.get("default")) if isinstance(value, Mapping) else value
+            for name, value in properties.items()
+        }
+    else:
+        given = {name: value for name, value in described.items() if isinstance(value, str)}
+    return {name: str(value) for name, value in given.items() if value is not None}

@@ -1,0 +1,102 @@
+"""An application's server, really listening: it notes what came, and answers as its test says."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+Answer = Callable[[Received], Awaitable[Any]]
+
+
+@dataclass
+class Receiver:
+    """``answer`` makes a Response, or JSON for a 200."""
+
+    answer: Answer | None = None
+    received: list[Received] = field(default_factory=list)
+    url: str = ""
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def handle(self, request: Request) -> Response:
+        body = await request.body()
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        came = Received(request.method, path, dict(request.headers), body)
+        async with self._news:
+            self.received.append(came)
+            self._news.notify_all()
+        made = await self.answer(came) if self.answer is not None else {}
+        return made if isinstance(made, Response) else JSONResponse(made)
+
+    async def wait_for(self, count: int, within_s: float = 10.0) -> list[Received]:
+        async with asyncio.timeout(within_s), self._news:
+            await self._news.wait_for(lambda: len(self.received) >= count)
+        return self.received
+
+    async def wait_for_types(self, *types: str, within_s: float = 10.0) -> list[dict[str, Any]]:
+        """All messages, once there was one of each type."""
+        async with asyncio.timeout(within_s), self._news:
+            await self._news.wait_for(lambda: set(types) <= {message["type"] for message in self.messages})
+        return self.messages
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        return [came.json["message"] for came in self.received if came.body]
+
+
+@asynccontextmanager
+async def receiving(
+    receiver: Receiver, *, port: int = 0, certificate: Callable[[ssl.SSLContext], None] | None = None
+) -> AsyncIterator[Receiver]:
+    """It listens; on the way out, what is under way ends first."""
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app = Starlette(routes=[Route("/{path:path}", receiver.handle, methods=methods)])
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", timeout_graceful_shutdown=5, ws="none"
+    )
+    config.load()
+    if certificate is not None:
+        config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        certificate(config.ssl)
+    server = uvicorn.Server(config)
+    server.capture_signals = _no_signals  # type: ignore[method-assign]
+    task = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+    listens_on = server.servers[0].sockets[0].getsockname()[1]
+    receiver.url = f"{'https' if certificate else 'http'}://127.0.0.1:{listens_on}"
+    try:
+        yield receiver
+    finally:
+        server.should_exit = True
+        await asyncio.wait_for(task, 10)
+
+
+def _no_signals() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,231 @@
+"""The outbox: until it is acknowledged, over a real database and real HTTP, whoever fails or dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.responses import Response
+from tests.databases import postgres_url, sqlite_url
+from tests.webhooks.receiver import Received, Receiver, receiving
+
+from antiphon.clock import SystemClock
+from antiphon.errors import ConfigurationError
+from antiphon.losses import Losses
+from antiphon.storage.database import Database
+from antiphon.storage.deliveries import StoredDeliveries
+from antiphon.webhooks.client import WebhookClient
+from antiphon.webhooks.deliveries import Attempt, AttemptListing, Delivery, Outcome
+from antiphon.webhooks.egress import Egress
+from antiphon.webhooks.outbox import Outbox, delivery_of
+from antiphon.webhooks.target import UNTIL_ACKNOWLEDGED, Backoff, Target
+
+QUICKLY = Backoff("fixed", 0.02, 1000)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def target_of(delivery: Delivery) -> Target:
+    if "gone" in delivery.target:
+        raise ConfigurationError("credentialId", "there is none")
+    return Target(str(delivery.target["url"]), delivery.timeout_ms / 1000, backoff=QUICKLY)
+
+
+@asynccontextmanager
+async def working(store: StoredDeliveries, losses: Losses | None = None, **options: Any) -> AsyncIterator[Outbox]:
+    clock = SystemClock()
+    client = WebhookClient(Egress(allow_loopback=True), clock)
+    outbox = Outbox(store, client, clock, target_of, losses, look_every_s=0.2, **options)
+    outbox.start()
+    try:
+        yield outbox
+    finally:
+        await outbox.close()
+        await client.close()
+
+
+def delivery(url: str, number: int = 1, **options: Any) -> Delivery:
+    return delivery_of(
+        "end-of-call-report", f'{{"n":{number}}}', {"url": url}, "org", SystemClock(), id=f"d{number}", **options
+    )
+
+
+async def settled(store: StoredDeliveries, within_s: float = 20.0) -> None:
+    async with asyncio.timeout(within_s):
+        while await store.next_due() is not None:  # noqa: ASYNC110 - the store is asked, as another process would
+            await asyncio.sleep(0.02)
+
+
+async def test_two_thousand_to_a_receiver_that_fails_and_is_restarted(database: Database) -> None:
+    """None is lost, and none acknowledged twice."""
+    count = 2000 if database.is_sqlite else 300
+    store = StoredDeliveries(database)
+    acknowledged: Counter[str] = Counter()
+    asked = 0
+    at_least = asyncio.Condition()
+
+    async def answer(came: Received) -> Any:
+        nonlocal asked
+        async with at_least:
+            asked += 1
+            at_least.notify_all()
+        if asked % 10 in (1, 4, 7):
+            return Response(status_code=503)
+        acknowledged[came.headers["idempotency-key"]] += 1
+        return {}
+
+    receiver = Receiver(answer)
+    port = 0
+    async with working(store) as outbox:
+        filling: asyncio.Task[None] | None = None
+        for share in (0.3, 0.7, 1.0):  # twice it goes away, and comes back at the same address
+            async with receiving(receiver, port=port):
+                port = int(receiver.url.rpartition(":")[2])
+                filling = filling or asyncio.create_task(_fill(outbox, receiver.url, count))
+                async with asyncio.timeout(120), at_least:
+                    await at_least.wait_for(lambda share=share: len(acknowledged) >= count * share)  # type: ignore[misc]
+                if share == 1.0:
+                    await settled(store)
+        assert filling is not None
+        await filling
+    assert len(acknowledged) == count
+    assert set(acknowledged.values()) == {1}
+    log = [entry for part in range(0, 2 * count, 1000) for entry in await _log(store, part)]
+    noted = Counter(entry.delivery.id for entry in log if entry.attempt.status == 200)
+    assert set(noted.values()) == {1}
+    assert len(noted) == count or len(log) == 2 * count
+
+
+async def _log(store: StoredDeliveries, offset: int) -> Any:
+    return await store.attempts("org", AttemptListing(limit=1000, offset=offset))
+
+
+async def _fill(outbox: Outbox, url: str, count: int) -> None:
+    for number in range(count):
+        assert await outbox.put(delivery(url, number))
+
+
+async def test_one_id_is_one_delivery_and_the_log_tells_its_attempts(database: Database) -> None:
+    store = StoredDeliveries(database)
+    answers = iter([500, 404, 200])
+
+    async def answer(came: Received) -> Any:
+        return Response(b"sorry\0" * 1000, status_code=next(answers))
+
+    losses = Losses()
+    async with receiving(Receiver(answer)) as receiver, working(store, losses) as outbox:
+        assert await outbox.put(delivery(receiver.url, call_id="c1"))
+        assert not await outbox.put(delivery(receiver.url, call_id="c1"))
+        await settled(store)
+        assert not await outbox.put(delivery(receiver.url)), "nor once it was delivered"
+    log = await store.attempts("org", AttemptListing(call_id="c1"))
+    assert [entry.attempt.status for entry in log] == [200, 404, 500]
+    assert {len(entry.attempt.answer) <= 2000 for entry in log} == {True}
+    assert {(entry.delivery.status, entry.delivery.attempts) for entry in log} == {("delivered", 3)}
+    assert {came.headers["idempotency-key"] for came in receiver.received} == {"d1"}
+    assert {came.body for came in receiver.received} == {b'{"n":1}'}
+    assert losses.counts()["delivery_attempts_failed", (("type", "end-of-call-report"),)] == 2
+    assert await store.attempts("another", AttemptListing()) == []
+    assert await store.forget(0, call_id="c1") == 1
+    assert await store.attempts("org", AttemptListing()) == []
+
+
+async def test_a_receiver_nobody_knows_any_more_is_asked_for_again(database: Database) -> None:
+    store = StoredDeliveries(database)
+    async with working(store) as outbox:
+        made = delivery("x")
+        await outbox.put(Delivery(**{**_fields(made), "target": {"gone": True}}))
+        async with asyncio.timeout(5):
+            while not (log := await store.attempts("org", AttemptListing())):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert (log[0].attempt.error, log[0].delivery.status) == ("configuration", "pending")
+    assert log[0].delivery.due_wall_ms >= made.due_wall_ms + 60_000
+
+
+def _fields(made: Delivery) -> dict[str, Any]:
+    return {name: getattr(made, name) for name in Delivery.__dataclass_fields__}
+
+
+async def test_a_claim_is_one_worker_s_until_its_lease_ends(database: Database) -> None:
+    store = StoredDeliveries(database)
+    for number in range(20):
+        await store.add(delivery("http://a.test", number, timeout_s=2.0))
+    now_ms = SystemClock().wall_ms()
+    claims = await asyncio.gather(*(store.claim(now_ms, 5, f"w{worker}", 1000) for worker in range(6)))
+    ids = [each.id for claimed in claims for each in claimed]
+    assert sorted(ids) == sorted(f"d{number}" for number in range(20))
+    assert await store.claim(now_ms + 2999, 50, "late", 1000) == []
+    again = await store.claim(now_ms + 3000, 50, "late", 1000)
+    assert len(again) == 20
+    mine = next(claimed[0] for claimed in claims if claimed)
+    attempt = Attempt(now_ms, 5, 200)
+    assert await store.settle([Outcome(mine, attempt, True)]) == 0, "it is another's by now"
+    theirs = next(each for each in again if each.id == mine.id)
+    assert await store.settle([Outcome(theirs, attempt, True)]) == 1
+    assert await store.settle([Outcome(theirs, attempt, True)]) == 0, "acknowledged once"
+    found = await store.find("org", mine.id)
+    assert found is not None and (found.status, found.attempts, found.lease) == ("delivered", 1, "")
+
+
+def test_when_it_is_tried_again() -> None:
+    plan = Backoff("exponential", 2, 3, (401,))
+    delays = [plan.delay_s(attempts, 500, "a") for attempts in (1, 2, 3, 4)]
+    assert [delay and delay // 1 for delay in delays] == [2, 4, 8, None]
+    assert plan.delay_s(1, 401, "a") is None
+    assert Backoff("fixed", 5, 1).delay_s(2, None, "a") is None
+    assert UNTIL_ACKNOWLEDGED.delay_s(30, None, "a") == pytest.approx(3600, rel=0.1)
+    assert plan.delay_s(1, None, "a") != plan.delay_s(1, None, "b")
+
+
+DIES = """
+import asyncio, os, signal, sys
+from tests.webhooks.test_outbox import *
+async def main(database_url, url):
+    database = Database(database_url)
+    await database.open()
+    async with working(StoredDeliveries(database), grace_ms=300) as outbox:
+        await outbox.put(delivery(url, timeout_s=0.5))
+        await asyncio.Event().wait()
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_process_that_is_killed_while_it_delivers_loses_nothing(tmp_path: Path) -> None:
+    came_in, hold = asyncio.Event(), asyncio.Event()
+
+    async def answer(came: Received) -> Any:
+        came_in.set()
+        await hold.wait()
+        return {}
+
+    async with receiving(Receiver(answer)) as receiver:
+        arguments = (sqlite_url(tmp_path), receiver.url)
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path.cwd()), *sys.path])}
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", DIES, *arguments, env=environment)
+        await asyncio.wait_for(came_in.wait(), 30)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        hold.set()
+        database = Database(sqlite_url(tmp_path))
+        await database.open()
+        store = StoredDeliveries(database)
+        waiting = await store.find("org", "d1")
+        assert waiting is not None and waiting.status == "pending"
+        async with working(store):
+            await settled(store)
+        await database.close()
+    assert [came.headers["idempotency-key"] for came in receiver.received] == ["d1", "d1"]
