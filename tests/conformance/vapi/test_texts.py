@@ -13,13 +13,6 @@ import pytest_asyncio
 from openai import AsyncOpenAI, BadRequestError
 from openai.types.responses import ResponseCompletedEvent, ResponseTextDeltaEvent
 from tests.serving import running_server, settings_for
-from vapi import AsyncVapi
-from vapi.core.api_error import ApiError
-from vapi.types.analytics_query_result import AnalyticsQueryResult
-from vapi.types.assistant_message import AssistantMessage
-from vapi.types.chat import Chat
-from vapi.types.eval_run_target import EvalRunTarget_Assistant
-from vapi.types.session import Session
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ANSWER = "It costs eleven crowns."
@@ -32,8 +25,11 @@ async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def vapi(url: str) -> AsyncIterator[AsyncVapi]:
+async def vapi(url: str) -> AsyncIterator[Any]:
     async with httpx.AsyncClient(timeout=60) as client:
+        # Not before a test needs it: it takes ten seconds and 600 MB to import.
+        from vapi import AsyncVapi
+
         yield AsyncVapi(token="any", base_url=url, httpx_client=client)
 
 
@@ -43,11 +39,11 @@ async def openai(url: str) -> AsyncIterator[AsyncOpenAI]:
         yield client
 
 
-async def test_a_chat_and_the_one_after_it(vapi: AsyncVapi) -> None:
+async def test_a_chat_and_the_one_after_it(vapi: Any) -> None:
     chat = await vapi.chats.create(assistant_id="scripted", input="hi")
-    assert isinstance(chat, Chat)
+    assert type(chat).__name__ == "Chat"
     assert chat.output is not None
-    assert isinstance(chat.output[0], AssistantMessage)
+    assert type(chat.output[0]).__name__ == "AssistantMessage"
     assert chat.output[0].content == ANSWER
     assert isinstance(chat.created_at, datetime)
     second: Any = await vapi.chats.create(previous_chat_id=chat.id, input="and two?")
@@ -57,20 +53,22 @@ async def test_a_chat_and_the_one_after_it(vapi: AsyncVapi) -> None:
     assert {each.id for each in listed.results} >= {chat.id, second.id}
     assert listed.metadata.total_items >= 2
     assert (await vapi.chats.delete(chat.id)).id == chat.id
+    from vapi.core.api_error import ApiError
+
     with pytest.raises(ApiError) as gone:
         await vapi.chats.get(chat.id)
     assert (gone.value.status_code, gone.value.body["statusCode"]) == (404, 404)
 
 
-async def test_an_answer_in_openai_s_shape_through_the_same_sdk(vapi: AsyncVapi) -> None:
+async def test_an_answer_in_openai_s_shape_through_the_same_sdk(vapi: Any) -> None:
     answer: Any = await vapi.chats.create_response(assistant_id="scripted", input="hi", stream=False)
     assert (answer.object, answer.status) == ("response", "completed")
     assert answer.output[0].content[0].text == ANSWER
 
 
-async def test_a_session_and_its_chats(vapi: AsyncVapi) -> None:
+async def test_a_session_and_its_chats(vapi: Any) -> None:
     session = await vapi.sessions.create(assistant_id="scripted", name="talk")
-    assert isinstance(session, Session)
+    assert type(session).__name__ == "Session"
     assert session.status == "active"
     chat: Any = await vapi.chats.create(session_id=session.id, input="hi")
     assert (chat.session_id, chat.output[0].content) == (session.id, ANSWER)
@@ -79,6 +77,8 @@ async def test_a_session_and_its_chats(vapi: AsyncVapi) -> None:
     listed: Any = await vapi.sessions.list(name="talk")
     assert [each.id for each in listed.results] == [session.id]
     assert (listed.metadata.items_per_page, listed.metadata.current_page) == (100, 1)
+    from vapi.core.api_error import ApiError
+
     with pytest.raises(ApiError) as refused:
         await vapi.chats.create(session_id=session.id, input="more")
     assert refused.value.status_code == 400
@@ -113,7 +113,7 @@ async def test_openai_s_sdk_is_told_what_is_wrong(openai: AsyncOpenAI) -> None:
     assert "one of assistantId" in refused.value.response.json()["message"][0]
 
 
-async def test_an_evaluation_is_made_run_and_polled(vapi: AsyncVapi) -> None:
+async def test_an_evaluation_is_made_run_and_polled(vapi: Any) -> None:
     messages: Any = [
         {"role": "user", "content": "What does it cost?"},
         {"role": "assistant", "judgePlan": {"type": "regex", "content": "eleven"}},
@@ -128,13 +128,13 @@ async def test_an_evaluation_is_made_run_and_polled(vapi: AsyncVapi) -> None:
             if polled.status == "ended":
                 break
             await asyncio.sleep(0.02)
-    assert isinstance(polled.target, EvalRunTarget_Assistant)
+    assert type(polled.target).__name__ == "EvalRunTarget_Assistant"
     assert (polled.ended_reason, polled.results[0].status) == ("mockConversation.done", "pass")
     assert polled.eval_id == made.id
 
 
-async def test_calls_are_counted(vapi: AsyncVapi) -> None:
+async def test_calls_are_counted(vapi: Any) -> None:
     operations: Any = [{"operation": "count", "column": "id"}]
     answers = await vapi.analytics.get(queries=[{"table": "call", "name": "n", "operations": operations}])  # type: ignore[list-item]
-    assert isinstance(answers[0], AnalyticsQueryResult)
+    assert type(answers[0]).__name__ == "AnalyticsQueryResult"
     assert (answers[0].name, answers[0].result[0]["countId"]) == ("n", 0)
