@@ -6,7 +6,7 @@ import io
 import subprocess
 import tarfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -41,7 +41,9 @@ def vapi_bundle(folder: Path) -> bytes:
 @contextmanager
 def application(server: str, more: Mapping[str, bytes] = {}) -> Iterator[str]:
     """The address of an application whose policy lets it do no more than call ``server``."""
-    files = {f"/{path.name}": path.read_bytes() for path in HERE.iterdir()} | {f"/{name}": it for name, it in more.items()}
+    files = {f"/{path.name}": path.read_bytes() for path in HERE.iterdir()} | {
+        f"/{name}": it for name, it in more.items()
+    }
     socket = server.replace("http", "ws", 1)
     policy = f"default-src 'none'; script-src 'self' {server}; connect-src {server} {socket}; img-src data:"
 
@@ -114,13 +116,21 @@ class Client:
 
 @asynccontextmanager
 async def calling(
-    folder: Path, kind: str, microphone: Path | None, bundle: bytes = b"", **browser: Any
+    folder: Path,
+    kind: str,
+    microphone: Path | None,
+    bundle: bytes = b"",
+    permissions: Sequence[str] = ("microphone",),
+    **settings_given: Any,
 ) -> AsyncIterator[Client]:
-    """``kind`` is the page: ``vapi`` or ``web``. Nobody may have complained at the end, unless the test forgets what was told."""
+    """``kind`` is the page: ``vapi``, ``web`` or ``widget``. Nobody may have complained at the end that the test has not forgotten."""
     write_assistant(folder / "assistants", GREETING, ms_per_character=60)
-    settings = settings_for(folder)
+    settings = settings_for(folder, **settings_given)
     keys = ApiKeys(settings.data_dir / "keys.json")
-    async with running_server(settings) as (antiphon, _), browser_page(microphone=microphone, **browser) as page:
+    async with (
+        running_server(settings) as (antiphon, _),
+        browser_page(microphone=microphone, permissions=permissions) as page,
+    ):
         with application(antiphon.settings.base_url, {"vapi.js": bundle}) as origin:
             await page.goto(f"{origin}/{kind}.html")
             yield Client(page, antiphon, origin, keys)

@@ -47,7 +47,8 @@ export function showWidget({ assistant, key = "", base, lang, theme, position, l
 
   const talk = element("button", { className: "talk", type: "button", textContent: label || words.talk });
   const state = element("p", { className: "state", role: "status" });
-  const said = element("p", { className: "words", ariaLive: "polite" });
+  const lines = { user: element("p", { className: "words" }), assistant: element("p", { className: "words" }) };
+  const said = element("div", { ariaLive: "polite" }, lines.user, lines.assistant);
   const problem = element("p", { className: "problem", role: "alert" });
   const bar = element("div");
   const level = element("div", { className: "level", ariaHidden: "true" }, bar);
@@ -78,7 +79,7 @@ export function showWidget({ assistant, key = "", base, lang, theme, position, l
   const floor = (text) => say(client.isMuted() ? words.muted : text);
 
   talk.onclick = async () => {
-    problem.textContent = said.textContent = "";
+    problem.textContent = lines.user.textContent = lines.assistant.textContent = "";
     busy(true);
     say(words.connecting);
     end.focus();
@@ -102,7 +103,9 @@ export function showWidget({ assistant, key = "", base, lang, theme, position, l
       bar.style.transform = `scaleX(${volume.toFixed(2)})`;
     })
     .on("message", ({ type, role, transcript }) => {
-      if (type === "transcript" && transcript) said.textContent = `${role === "user" ? words.you : words.agent}: ${transcript}`;
+      if (type !== "transcript" || !transcript || !lines[role]) return;
+      lines[role].textContent = `${role === "user" ? words.you : words.agent}: ${transcript}`;
+      said.append(lines[role]); // the newest last
     })
     .on("error", ({ type, error }) => {
       problem.textContent = words.problems[error.code] ?? words.problems[type] ?? words.problems.refused;
