@@ -81,7 +81,7 @@ async def test_speech_both_ways_an_interruption_and_the_end(
         assert (record["type"], record["endedReason"]) == ("webCall", "customer-ended-call")
         said = [(each["role"], each["message"]) for each in record["messages"] if each["role"] in ("user", "bot")]
         assert said[1:] == [("user", QUESTION), ("bot", ANSWER)]
-        assert len(client.events("call-end")) == 1
+        assert (len(client.events("call-start")), len(client.events("call-end"))) == (1, 1)
         assert client.events("error") == []
         ended = [each for each in client.events("message") if each["value"].get("status") == "ended"]
         assert [each["value"]["type"] for each in ended] == ["status-update"]
