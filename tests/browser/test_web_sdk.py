@@ -146,34 +146,31 @@ async def test_what_a_public_key_may_not_is_told(tmp_path: Path, kind: str, bund
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
-    ("permissions", "code", "words"),
-    [(["microphone"], "not-found", "No microphone was found"), ([], "permissions", "The microphone is not allowed")],
-    ids=["none", "denied"],
-)
-async def test_why_there_is_no_microphone_is_told(
-    tmp_path: Path, kind: str, bundle: bytes, permissions: list[str], code: str, words: str
-) -> None:
-    async with calling(tmp_path, kind, None, bundle, permissions=permissions) as client:
-        if permissions:  # the browser of the tests always has a device
-            none = "async () => { throw new DOMException('Requested device not found', 'NotFoundError'); }"
-            await client.page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {none}; }}")
+async def test_why_there_is_no_microphone_is_told(tmp_path: Path, kind: str, bundle: bytes) -> None:
+    async with calling(tmp_path, kind, None, bundle, permissions=()) as client:
         await client.make(client.public_key())
-        assert await client.start() is None
-        errors = [each["value"] for each in client.events("error")]
-        if kind == "web":
-            [error] = errors
-            assert (error["type"], error["error"]["code"]) == ("microphone-error", code)
-        else:
-            [camera] = [each["value"] for each in client.events("camera-error")]
-            assert (camera["error"]["error"]["type"], camera["error"]["error"]["msg"]) == (
-                code,
-                camera["error"]["message"],
-            )
-            assert errors[0]["type"] == "daily-call-join-error"
-        assert errors[0]["error"]["message"].startswith(words)
+        await no_call_for(client, kind, "permissions", "The microphone is not allowed")
+        # The browser of the tests always has a device.
+        none = "async () => { throw new DOMException('Requested device not found', 'NotFoundError'); }"
+        await client.page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {none}; }}")
+        await no_call_for(client, kind, "not-found", "No microphone was found")
         assert client.events("call-start") == client.events("call-end") == []
         assert client.antiphon.manager.live == 0
+
+
+async def no_call_for(client: Client, kind: str, code: str, words: str) -> None:
+    """A call does not begin, and this is told."""
+    earlier = len(client.events("error"))
+    assert await client.start() is None
+    errors = [each["value"] for each in client.events("error")[earlier:]]
+    if kind == "web":
+        [error] = errors
+        assert (error["type"], error["error"]["code"]) == ("microphone-error", code)
+    else:
+        camera = client.events("camera-error")[-1]["value"]
+        assert (camera["error"]["error"]["type"], camera["error"]["error"]["msg"]) == (code, camera["error"]["message"])
+        assert errors[0]["type"] == "daily-call-join-error"
+    assert errors[0]["error"]["message"].startswith(words)
 
 
 async def test_a_call_stopped_while_it_begins_is_no_error(tmp_path: Path) -> None:
@@ -257,10 +254,8 @@ async def test_the_widget_talks_in_the_page_s_language(tmp_path: Path, card: Sai
         assert await client.page.evaluate(focused) == "talk", "a keyboard user is not sent to the top of the page"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_widget_is_accessible_and_says_what_is_wrong(tmp_path: Path, scheme: str) -> None:
+async def test_the_widget_is_accessible_and_says_what_is_wrong(tmp_path: Path) -> None:
     async with calling(tmp_path, "widget", None, permissions=()) as client:
-        await client.page.media(colorScheme=scheme)
         await client.page.viewport(320, 568)
         base = client.antiphon.settings.base_url
         show = "async ([base, given]) => void (await import(`${base}/sdk/widget-view.js`)).showWidget(given)"
@@ -268,7 +263,9 @@ async def test_the_widget_is_accessible_and_says_what_is_wrong(tmp_path: Path, s
         await client.page.click("antiphon-widget button.talk")
         await client.page.wait_for("antiphon-widget .problem:text('The microphone is not allowed')")
         await client.page.evaluate(f"() => {{ {AXE} }}")
-        assert await axe(client.page) == []
+        for scheme in ("light", "dark"):
+            await client.page.media(colorScheme=scheme)
+            assert await axe(client.page) == [], scheme
         box = "document.querySelector('antiphon-widget').getBoundingClientRect()"
         assert await client.page.evaluate(f"() => {box}.left >= 0 && {box}.right <= innerWidth")
         client.page.program.told.clear()  # the widget notes it in the console, too
