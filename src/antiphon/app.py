@@ -72,6 +72,7 @@ from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.refusals import CountedRefusals
+from antiphon.surfaces.sdk.routes import routes as sdk_routes
 from antiphon.surfaces.talk.page_access import PageAccess
 from antiphon.surfaces.talk.routes import TalkKeys
 from antiphon.surfaces.talk.routes import routes as talk_routes
@@ -550,6 +551,7 @@ class Antiphon:
         routes += self._operations(metrics=not self.settings.http.metrics_port)
         routes += self.api.routes() if self.api is not None else ()
         routes += self._console()
+        routes += sdk_routes(__version__) if self.api is not None else ()
         realtime = self.settings.realtime
         outer = [Middleware(CountedRefusals, losses=self.losses)]
         if self.api is not None:

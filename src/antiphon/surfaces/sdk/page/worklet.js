@@ -1,0 +1,76 @@
+/** Runs on the browser's audio thread: the microphone as the server wants it, and the agent as the loudspeaker wants it. */
+import { JitterBuffer } from "./jitter.js";
+import { Resampler } from "./resampler.js";
+
+const WIRE_HZ = 16_000;
+const FRAME = 320; // 20 ms
+const TELL_S = 0.05;
+
+/** Tells a frame of 20 ms after the other, `{pcm, level}`, silence too: the server hears by counting samples. */
+class Capture extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.resampler = new Resampler(sampleRate, WIRE_HZ);
+    this.frame = new Int16Array(FRAME);
+    this.filled = 0;
+    this.squares = 0;
+    this.silence = new Float32Array(128);
+  }
+
+  process([channels]) {
+    for (const sample of this.resampler.process(channels?.[0] ?? this.silence)) {
+      const bounded = Math.max(-1, Math.min(1, sample));
+      this.frame[this.filled++] = Math.round(bounded * 32767);
+      this.squares += bounded * bounded;
+      if (this.filled < FRAME) continue;
+      this.port.postMessage({ pcm: this.frame.buffer, level: Math.sqrt(this.squares / FRAME) }, [this.frame.buffer]);
+      this.frame = new Int16Array(FRAME);
+      this.filled = this.squares = 0;
+    }
+    return true;
+  }
+}
+
+/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level, held}` (ms) and, when all is played after a drain, `{drained}`. */
+class Playout extends AudioWorkletProcessor {
+  constructor() {
+    super();
+    this.resampler = new Resampler(WIRE_HZ, sampleRate);
+    this.buffer = new JitterBuffer(sampleRate);
+    this.draining = false;
+    this.squares = this.counted = 0;
+    this.port.onmessage = ({ data }) => this.told(data);
+  }
+
+  told({ pcm, flush, drain }) {
+    if (pcm) this.buffer.push(this.resampler.process(Float32Array.from(new Int16Array(pcm), (sample) => sample / 32768)));
+    if (flush) {
+      this.buffer.flush();
+      this.resampler.reset();
+      this.tell(0);
+    }
+    if (drain) this.draining = true;
+  }
+
+  process(_inputs, [channels]) {
+    const [first, ...others] = channels;
+    this.buffer.pull(first);
+    for (const channel of others) channel.set(first);
+    for (const sample of first) this.squares += sample * sample;
+    this.counted += first.length;
+    if (this.counted >= TELL_S * sampleRate) this.tell(Math.sqrt(this.squares / this.counted));
+    if (this.draining && !this.buffer.held) {
+      this.draining = false;
+      this.port.postMessage({ drained: true });
+    }
+    return true;
+  }
+
+  tell(level) {
+    this.squares = this.counted = 0;
+    this.port.postMessage({ level, held: Math.round((this.buffer.held * 1000) / sampleRate) });
+  }
+}
+
+registerProcessor("antiphon-capture", Capture);
+registerProcessor("antiphon-playout", Playout);
