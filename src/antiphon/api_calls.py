@@ -19,6 +19,7 @@ from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord, CallStore, Resource, ResourceStore
+from antiphon.calls.trials import Trials
 from antiphon.carriers.base import CallControl, OutboundCall, RingingCall
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -89,6 +90,7 @@ class ApiCalls:
             MemoryLimits(settings.api.concurrent_calls or settings.max_calls), self.writer, clock, in_words,
             Rules(settings.api.call_waits_s * 1000, socket.gethostname()[:255], settings.after_call.zero_retention),
         )  # fmt: skip
+        self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.directory = MemoryDirectory(inside.manager.find)
         self._listeners = Listeners(clock.now_ms)

@@ -171,7 +171,7 @@ async def test_roles_see_what_they_may(visit: Visit) -> None:
         links = await visit.page.evaluate(
             "() => [...document.querySelectorAll('nav a')].map((link) => link.textContent)"
         )
-        assert links == ["Overview", "Talk", "Calls", "Live"]
+        assert links == ["Overview", "Talk", "Assistants", "Calls", "Live"]
         await visit.go("#/people")
         await visit.title("There is no such page")
         await visit.sign_out()
@@ -255,6 +255,60 @@ async def test_the_talk_page_is_one_of_its_pages(visit: Visit) -> None:
     await visit.page.wait_for('body[data-phase="idle"]')
     await visit.page.click("#console a[href='./#/live']")
     await visit.title("Live")
+
+
+async def test_an_assistant_is_made_corrected_tried_and_restored(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/assistants")
+    await visit.title("Assistants")
+    await page.click("main a.button.main")
+    await visit.title("New assistant")
+    for field, value in (
+        ("name", "Jam desk"), ("firstMessage", "Good day."), ("prompt", "Sell jam."), ("model-provider", "nobody"),
+        ("model-model", "x"), ("voice-provider", "openai"), ("voice-voiceId", "alloy"), ("transcriber-provider", "deepgram"),
+    ):  # fmt: skip
+        await page.fill(f"#field-{field}", value)
+    await visit.until("document.querySelector('#field-model-provider').getAttribute('aria-invalid') === 'true'")
+    assert "must be one of" in await page.text("#field-model-provider-note")
+    await visit.look("assistant-wrong")
+    await page.click("#save")
+    await visit.until("document.activeElement.id === 'field-model-provider'")
+    assert "Not saved" in await page.text("main .notice:not([hidden])")
+    scripted = {
+        "name": "Jam desk", "firstMessage": "Good day.",
+        "transcriber": {"provider": "scripted", "options": {"transcripts": ["jam"]}},
+        "model": {"provider": "scripted", "options": {"replies": ["Two crowns a glass."]}},
+        "voice": {"provider": "scripted", "options": {"ms_per_character": 30}}, "firstMesage": "Oops",
+    }  # fmt: skip
+    await page.click("#as-json")
+    await page.fill("#json", json.dumps(scripted))
+    await visit.until("document.querySelector('.notes').textContent.includes('firstMesage')")
+    await page.click("#save")
+    await visit.title("Jam desk")
+    await visit.until("document.querySelector('.notes').textContent.includes('firstMesage')")
+    await page.fill("#field-firstMessage", "Hello.")
+    await page.click("#save")
+    await visit.until("document.querySelector('main [role=status]').textContent === 'Saved as v2.'")
+    await visit.look("assistant")
+    await page.click("main a[href$=versions]")
+    await visit.title("Jam desk · Versions")
+    changed = "[...document.querySelectorAll('.diff .added, .diff .removed')].map((line) => line.querySelector('code').textContent.trim())"
+    assert await page.evaluate(f"() => {changed}") == ['"firstMessage": "Good day.",', '"firstMessage": "Hello.",']
+    await visit.look("versions")
+    await page.click("main button.danger")
+    await page.click("main button.danger")
+    await visit.until("document.querySelector('main td').textContent === 'v3'")
+    await page.click("main p a")
+    await visit.until("document.querySelector('#field-firstMessage')?.value === 'Good day.'")
+    await page.click("main a[href^=talk]")
+    await page.wait_for('body[data-phase="idle"]')
+    assert await page.text("#agent-name") == "Jam desk"
+    await page.fill("#text", "How much is it?")
+    await page.press("Enter")
+    await visit.until("document.querySelector('#lines').textContent.includes('Two crowns a glass.')")
+    await page.click("#talk")
+    await page.wait_for('body[data-phase="idle"]')
 
 
 async def test_it_speaks_korean(visit: Visit) -> None:

@@ -4,8 +4,8 @@ import { announce, ask, attempt, carry, el, problem, Refused } from "./kit.js";
 import { language, say, speak } from "./words.js";
 
 const find = (id) => document.getElementById(id);
-const PAGES = { overview: "viewer", calls: "viewer", live: "viewer", people: "admin" };
-const MODULES = { overview: () => import("./overview.js"), calls: () => import("./calls.js"), live: () => import("./live.js"), people: () => import("./people.js") };
+const PAGES = { overview: "viewer", assistants: "viewer", calls: "viewer", live: "viewer", people: "admin" };
+const MODULES = { overview: () => import("./overview.js"), assistants: () => import("./assistants.js"), calls: () => import("./calls.js"), live: () => import("./live.js"), people: () => import("./people.js") };
 const RANK = ["viewer", "builder", "admin"];
 
 let user = null;

@@ -50,7 +50,7 @@ export async function ask(path, { method = "GET", body } = {}) {
   }
   if (answer.status === 204) return null;
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.detail ?? say("failed"));
+  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"));
   return told;
 }
 
@@ -106,7 +106,7 @@ export async function attempt(place, act) {
   } catch (error) {
     place.textContent = error.message || say("failed");
     place.hidden = false;
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof Refused || error.constructor === Error)) throw error;
     return undefined;
   }
 }
