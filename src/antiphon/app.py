@@ -578,15 +578,18 @@ class Antiphon:
         """``rest``: the routes of the REST API, whose documents the console's pages change."""
         if self.door is None or self.api is None:
             return []
-        from antiphon.surfaces.console import assistant_routes
+        from antiphon.surfaces.console import assistant_routes, command_routes, record_routes
         from antiphon.surfaces.console import rest as console_rest
 
         pages = console_routes.ConsoleParts(
             self.door, self.live_calls, self.overview, CallFiles(self.calls_dir), self.manager, self.clock, self._gauges,
             self.settings.max_calls,
         )  # fmt: skip
+        live = self.api.live
         return [
+            *command_routes.routes(self.door, live.directory, live.planner.known, live.urls),
             *assistant_routes.routes(self.door, self.api.documents.assistants, self.assistants.names),
+            *record_routes.routes(self.door, self.api.calls, self.api.resources),
             *console_rest.routes(self.door, rest),
             *console_routes.routes(pages),
         ]

@@ -193,6 +193,11 @@ async def test_a_call_that_is_over_is_read_seen_heard_and_tried_again(visit: Vis
     await visit.go("#/calls")
     await visit.title("Calls")
     await visit.look("calls")
+    await visit.go("#/calls/logs")
+    await visit.title("All event logs")
+    await visit.page.wait_for("main td a")
+    await visit.go("#/calls/find/status%3Dended")
+    await visit.title("Calls")
     await visit.page.click("main td a")
     await visit.title("Call · scripted")
     said = await visit.page.evaluate("() => [...document.querySelectorAll('.said p')].map((line) => line.textContent)")
@@ -227,6 +232,10 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.until(
         f"[...document.querySelectorAll('.said p')].some((line) => line.textContent === 'Caller{QUESTION}')"
     )
+    await visit.page.click("#listen")
+    await visit.until("document.querySelector('#listen').getAttribute('aria-pressed') === 'true'")
+    await visit.page.click("#mute_caller")
+    await visit.until("document.querySelector('#mute_caller').getAttribute('aria-pressed') === 'true'")
     await visit.page.fill("#say", "A moment, please.")
     await visit.page.press("Enter")
     await visit.until(

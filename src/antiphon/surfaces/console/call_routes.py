@@ -145,7 +145,7 @@ def live_routes(door: Door, live: LiveCalls, manager: SessionManager, clock: Clo
 
     @door.guarded("builder")
     async def ended(request: Request, visitor: Visitor) -> Response:
-        session_of(request).drop(EndReason.ASSISTANT_ENDED)
+        session_of(request).drop(EndReason.CANCELLED)
         await door.note(visitor.user, "call.ended", request.path_params["id"])
         return Response(None, 204)
 

@@ -1,13 +1,26 @@
 /** A call that is over: heard, read, seen, explained, and tried under other numbers. */
 
-import { ask, at, clock, el, ms, table, urlOf, when } from "./kit.js";
+import { Refused, ask, at, clock, el, money, ms, table, urlOf, when } from "./kit.js";
 import { Lanes, legend } from "./lanes.js";
+import { becameOf, recordOnly } from "./record.js";
 import { whatIf } from "./whatif.js";
 import { say } from "./words.js";
 
+/** null where there is none. */
+async function known(path) {
+  try {
+    return await ask(path);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return null;
+    throw error;
+  }
+}
+
 export async function open(main, name) {
   const path = `calls/${encodeURIComponent(name)}`;
-  const call = await ask(path);
+  const [call, record] = await Promise.all([known(path), known(`records/${encodeURIComponent(name)}`)]);
+  if (!call && record) return recordOnly(main, record);
+  if (!call) throw new Error(say("no_call"));
   const { story } = call;
   const peaks = call.recorded ? await ask(`${path}/peaks`).catch(() => null) : null;
   const audio = call.recorded ? el("audio", { controls: true, preload: "none", src: urlOf(`${path}/recording`), "aria-label": say("recording") }) : null;
@@ -32,7 +45,7 @@ export async function open(main, name) {
   const turns = el("div", {}, story.turns.map((turn) => turnOf(turn)));
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
-    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, call.ended ?? say("live")].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
+    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
     whatIf(name, call.policy, (was, would) => {
       const differing = would?.filter((each, number) => JSON.stringify(each) !== JSON.stringify(was[number])) ?? [];
@@ -47,6 +60,7 @@ export async function open(main, name) {
       el("code", {}, tool.name), [tool.to_ms === null ? "–" : ms(tool.to_ms - tool.from_ms), "number"],
       el("div", {}, el("pre", {}, JSON.stringify(tool.arguments, null, 1)), el("pre", { className: tool.failed ? "bad" : "" }, tool.result ?? "–")),
     ])) : el("p", { className: "faint" }, say("none")),
+    ...becameOf(record),
   );
   return () => audio?.pause();
 }

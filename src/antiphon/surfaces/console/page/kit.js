@@ -78,6 +78,8 @@ export function clock(value) {
   return minutes < 60 ? `${minutes}:${String(seconds % 60).padStart(2, "0")}` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+export const money = (usd) => `$${(usd ?? 0).toFixed(usd > 0 && usd < 1 ? 4 : 2)}`;
+
 export const when = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(wall);
 
 /** A table of rows; a cell is text, a node, or [text or node, class]. */

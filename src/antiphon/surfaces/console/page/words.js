@@ -29,6 +29,10 @@ const WORDS = {
     assistants: "Assistants", new_assistant: "New assistant", no_assistants: "None is kept here yet.", more_assistants: "Older ones", files: "Files on the server", files_text: "They are changed where they are; duplicate one to change it here.", file_only: "This is a file on the server. Duplicate it to change it here.", read_only: "You may look at it, and not change it.",
     model: "Model", voice_of: "Voice", transcriber: "Transcriber", version: "Version", versions: "Versions", changed_at: "Changed", g_speaks: "What it says", first_message: "First message", prompt: "Prompt", provider: "Provider", model_name: "Model", temperature: "Temperature", voice_id: "Voice", language: "Language",
     save: "Save", saved: "Saved as {version}.", unsaved: "Not saved yet.", wrong_fields: "Not saved: see what is marked.", try_it: "Try it", copy: "Duplicate", view: "View", as_form: "Form", as_json: "JSON", json_object: "The whole must be an object: { … }", newer_there: "Somebody has saved {version} meanwhile. Save again to put yours in its place.",
+    listen_in: "Listen in", mute_agent: "Mute the agent", mute_caller: "Mute the caller", transfer: "Transfer", transfer_label: "Transfer to a number or SIP address",
+    status: "Status", cost: "Cost", any: "any", filter: "Filter", assistant_id: "Assistant (its id)", since_day: "From", until_day: "To", none_found: "No call is like that.", all_logs: "All event logs", no_call: "There is no such call", no_log: "This call left no event log here; this is its record.",
+    s_scheduled: "scheduled", s_queued: "queued", s_ringing: "ringing", "s_in-progress": "live", s_forwarding: "forwarding", s_ended: "ended", t_inboundPhoneCall: "telephone, in", t_outboundPhoneCall: "telephone, out", t_webCall: "web", "t_vapi.websocketCall": "WebSocket",
+    amount: "Amount", characters: "characters", tokens: "tokens", analysis: "Analysis", success: "Success", without_effect: "Kept, without effect", webhooks: "Told to applications", attempts: "Attempts",
     what_changed: "What it changed", against_now: "Against the newest", changes_between: "From {old} to {new}", no_changes: "Nothing differs.", restore: "Restore", restore_sure: "Press again to restore", back_to_it: "Back to the assistant", line_added: "added: ", line_removed: "removed: ",
   },
   ko: {
@@ -59,6 +63,10 @@ const WORDS = {
     assistants: "어시스턴트 목록", new_assistant: "새 어시스턴트", no_assistants: "아직 저장된 것이 없습니다.", more_assistants: "더 오래된 것", files: "서버의 파일", files_text: "파일은 서버에서 고칩니다. 여기서 고치려면 복제하세요.", file_only: "서버의 파일입니다. 여기서 고치려면 복제하세요.", read_only: "볼 수 있으나 고칠 수 없습니다.",
     model: "모델", voice_of: "목소리", transcriber: "음성 인식", version: "버전", versions: "버전 기록", changed_at: "변경", g_speaks: "하는 말", first_message: "첫 메시지", prompt: "프롬프트", provider: "공급사", model_name: "모델", temperature: "온도", voice_id: "목소리", language: "언어",
     save: "저장", saved: "{version}(으)로 저장됨.", unsaved: "아직 저장되지 않음.", wrong_fields: "저장되지 않음: 표시된 곳을 보세요.", try_it: "대화해 보기", copy: "복제", view: "보기", as_form: "양식", as_json: "JSON", json_object: "전체가 객체여야 합니다: { … }", newer_there: "그동안 다른 사람이 {version}을(를) 저장했습니다. 다시 저장하면 덮어씁니다.",
+    listen_in: "함께 듣기", mute_agent: "에이전트 음소거", mute_caller: "발신자 음소거", transfer: "전환", transfer_label: "전환할 번호 또는 SIP 주소",
+    status: "상태", cost: "비용", any: "모두", filter: "거르기", assistant_id: "어시스턴트 (ID)", since_day: "부터", until_day: "까지", none_found: "해당하는 통화가 없습니다.", all_logs: "모든 이벤트 로그", no_call: "없는 통화입니다", no_log: "이 통화의 이벤트 로그가 없습니다. 저장된 기록만 보입니다.",
+    s_scheduled: "예약됨", s_queued: "대기", s_ringing: "울리는 중", "s_in-progress": "진행 중", s_forwarding: "전달 중", s_ended: "종료", t_inboundPhoneCall: "전화 수신", t_outboundPhoneCall: "전화 발신", t_webCall: "웹", "t_vapi.websocketCall": "WebSocket",
+    amount: "양", characters: "자", tokens: "토큰", analysis: "분석", success: "성공 여부", without_effect: "저장되나 효과 없음", webhooks: "애플리케이션에 알린 것", attempts: "시도",
     what_changed: "바뀐 점", against_now: "최신과 비교", changes_between: "{old}에서 {new}(으)로", no_changes: "차이가 없습니다.", restore: "복원", restore_sure: "한 번 더 누르면 복원됩니다", back_to_it: "어시스턴트로 돌아가기", line_added: "추가: ", line_removed: "삭제: ",
   },
 };
