@@ -171,7 +171,7 @@ async def test_roles_see_what_they_may(visit: Visit) -> None:
         links = await visit.page.evaluate(
             "() => [...document.querySelectorAll('nav a')].map((link) => link.textContent)"
         )
-        assert links == ["Overview", "Talk", "Assistants", "Calls", "Live"]
+        assert links == ["Overview", "Talk", "Assistants", "Calls", "Live", "Tools & more"]
         await visit.go("#/people")
         await visit.title("There is no such page")
         await visit.sign_out()
@@ -318,6 +318,43 @@ async def test_an_assistant_is_made_corrected_tried_and_restored(visit: Visit) -
     await visit.until("document.querySelector('#lines').textContent.includes('Two crowns a glass.')")
     await page.click("#talk")
     await page.wait_for('body[data-phase="idle"]')
+
+
+async def test_a_call_becomes_a_test_and_is_run(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/calls/" + visit.call)
+    await page.wait_for("#as-test")
+    await page.click("#as-test")
+    await visit.until("document.querySelector('main h1').textContent.startsWith('Evals · scripted')")
+    await visit.until("document.querySelector('#target')")
+    await visit.choose("target", "scripted")
+    await page.click("#run")
+    await visit.until("/passed|failed/.test(document.querySelector('.run h3')?.textContent)")
+    assert (await page.text(".run h3")).startswith("passed"), await page.text(".run")
+    await visit.look("eval")
+
+
+async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/kept/credential/new")
+    await page.wait_for("#field-apiKey")
+    await page.fill("#field-name", "Main account")
+    await page.fill("#field-apiKey", "sk-very-secret-value")
+    await page.click("#save")
+    await visit.title("Credentials · Main account")
+    assert await page.evaluate("() => document.querySelector('#field-apiKey').value") == ""
+    await page.click("#as-json")
+    assert "secret" not in await page.evaluate("() => document.querySelector('#json').value")
+    await page.click("#as-form")
+    await page.fill("#field-name", "Other account")
+    await page.click("#save")
+    await visit.until("document.querySelector('main [role=status]').textContent === 'Saved.'")
+    await visit.look("credential")
+    await visit.go("#/kept/credential")
+    await visit.until("document.querySelector('main td a')?.textContent === 'Other account'")
+    await visit.look("credentials")
 
 
 async def test_it_speaks_korean(visit: Visit) -> None:

@@ -92,3 +92,18 @@ async def test_the_api_itself_takes_no_cookie(tmp_path: Path) -> None:
         await console.me()
         assert (await console.ask("GET", "rest/assistant")).status_code == 200
         assert (await client.get("/assistant")).status_code == 401
+
+
+async def test_what_is_secret_is_never_told(console: Console) -> None:
+    kept = {"provider": "openai", "name": "Main", "apiKey": "sk-hidden-value"}
+    made = await console.ask("POST", "rest/credential", json=kept)
+    path = f"rest/credential/{made.json()['id']}"
+    told = [made, await console.ask("PATCH", path, json={"name": "Other"}), await console.ask("GET", path)]
+    told.append(await console.ask("GET", "rest/credential"))
+    for answer in told:
+        assert answer.status_code in (200, 201)
+        assert "hidden" not in answer.text
+        assert "sealed" not in answer.text
+    entries = (await console.ask("GET", "audit")).text
+    assert "credential.changed" in entries
+    assert "hidden" not in entries

@@ -102,7 +102,7 @@ function actions(id, state, { editable, may, keep, wrong }) {
 }
 
 /** The whole document as text. */
-function jsonEditor(state, changed, editable) {
+export function jsonEditor(state, changed, editable) {
   const wrong = problem();
   const text = el("textarea", { id: "json", className: "code", rows: 30, spellcheck: false, readOnly: !editable, "aria-label": "JSON", oninput: () => {
     try {
@@ -120,7 +120,7 @@ function jsonEditor(state, changed, editable) {
 }
 
 /** Two buttons, one of which is pressed. */
-function switcher(fields, json) {
+export function switcher(fields, json) {
   const place = el("div");
   const show = (view, button) => {
     if (json.broken() && view === fields) return;

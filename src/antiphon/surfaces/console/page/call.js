@@ -1,6 +1,7 @@
 /** A call that is over: heard, read, seen, explained, and tried under other numbers. */
 
-import { Refused, ask, at, clock, el, money, ms, table, urlOf, when } from "./kit.js";
+import { evalOf } from "./evals.js";
+import { Refused, ask, at, attempt, clock, el, money, ms, table, urlOf, when } from "./kit.js";
 import { Lanes, legend } from "./lanes.js";
 import { becameOf, recordOnly } from "./record.js";
 import { whatIf } from "./whatif.js";
@@ -16,7 +17,7 @@ async function known(path) {
   }
 }
 
-export async function open(main, name) {
+export async function open(main, name, { may }) {
   const path = `calls/${encodeURIComponent(name)}`;
   const [call, record] = await Promise.all([known(path), known(`records/${encodeURIComponent(name)}`)]);
   if (!call && record) return recordOnly(main, record);
@@ -36,6 +37,7 @@ export async function open(main, name) {
     audio.play().catch(() => {});
   };
   const lanes = new Lanes(story, peaks?.caller.length ? peaks : null, seek);
+  const wrong = el("span", { className: "notice", role: "alert", hidden: true });
   const said = transcript(story, seek);
   audio?.addEventListener("timeupdate", () => follow(audio.currentTime * 1000 + story.audio_ms));
   function follow(place) {
@@ -46,6 +48,10 @@ export async function open(main, name) {
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
     el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
+    may("builder") && call.ended ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: () => attempt(wrong, async () => {
+      const made = await ask("rest/eval", { method: "POST", body: evalOf(`${call.assistant} ${when(call.wall_ms)}`, story.lines) });
+      location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
+    }) }, say("make_test"))) : "",
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
     whatIf(name, call.policy, (was, would) => {
       const differing = would?.filter((each, number) => JSON.stringify(each) !== JSON.stringify(was[number])) ?? [];

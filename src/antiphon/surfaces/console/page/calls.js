@@ -7,9 +7,9 @@ const PAGE = 50;
 const STATUSES = ["", "queued", "ringing", "in-progress", "ended"];
 const DAY_MS = 86_400_000;
 
-export async function open(main, [name, from]) {
+export async function open(main, [name, from], visitor) {
   if (name === "logs") return logs(main, Number(from) || 0);
-  if (name && name !== "find") return (await import("./call.js")).open(main, name);
+  if (name && name !== "find") return (await import("./call.js")).open(main, name, visitor);
   return records(main, new URLSearchParams(from ?? ""));
 }
 

@@ -15,9 +15,10 @@ const ROWS = { text: 2, long: 12 };
 export class Fields {
   #inputs = new Map();
 
-  constructor(state, choices, changed, editable) {
+  /** `groups`: those of another kind of document. */
+  constructor(state, choices, changed, editable, groups = GROUPS) {
     this.state = state;
-    this.element = el("form", { className: "fields", onsubmit: (event) => event.preventDefault() }, GROUPS.map(([title, list]) => el("fieldset", {}, el("legend", {}, say(title)), list.map((field) => this.#field(field, choices, changed, editable)))));
+    this.element = el("form", { className: "fields", onsubmit: (event) => event.preventDefault() }, groups.map(([title, list]) => el("fieldset", {}, el("legend", {}, say(title)), list.map((field) => this.#field(field, choices, changed, editable)))));
   }
 
   #field([path, words, kind], choices, changed, editable) {
@@ -26,6 +27,7 @@ export class Fields {
     const long = kind in ROWS;
     const input = el(long ? "textarea" : "input", { id, "aria-describedby": note.id, autocomplete: "off", ...(long ? { rows: ROWS[kind], readOnly: !editable } : { disabled: !editable }) });
     if (path === "name") input.maxLength = 40;
+    if (kind === "secret") Object.assign(input, { type: "password", autocomplete: "new-password" });
     if (kind === "number") Object.assign(input, { type: "number", min: 0, max: 2, step: "any" });
     const list = kind === "choice" && el("datalist", { id: `${id}-list` }, choices[path.split(".")[0]].map((value) => el("option", { value })));
     if (list) input.setAttribute("list", list.id);
