@@ -17,6 +17,7 @@ from tests.programs import JS
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
 from antiphon.app import Antiphon
+from antiphon.calls.stores import DEFAULT_ORG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "correct horse battery"
@@ -355,6 +356,33 @@ async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> 
     await visit.go("#/kept/credential")
     await visit.until("document.querySelector('main td a')?.textContent === 'Other account'")
     await visit.look("credentials")
+
+
+async def test_a_workflow_is_drawn_and_tried_in_text(visit: Visit) -> None:
+    page = visit.page
+    flow = {
+        "nodes": [
+            {"type": "conversation", "name": "welcome", "isStart": True, "messagePlan": {"firstMessage": "Jam or honey?"}},
+            {"type": "conversation", "name": "jam", "messagePlan": {"firstMessage": "Jam is two crowns."}},
+            {"type": "hangup", "name": "bye"},
+        ],
+        "edges": [
+            {"from": "welcome", "to": "jam", "condition": {"type": "examples", "phrases": ["jam", "jam please"]}},
+            {"from": "jam", "to": "bye"},
+        ],
+    }  # fmt: skip
+    assert visit.antiphon.api is not None
+    body = {"name": "Jam flow", "model": {"provider": "workflow", "workflow": flow}}
+    made = (await visit.antiphon.api.documents.assistants.create(DEFAULT_ORG, body)).id
+    await visit.enter()
+    await visit.go(f"#/assistants/{made}/workflow")
+    await visit.title("Jam flow · Workflow")
+    assert await page.evaluate("() => document.querySelectorAll('.graph .node').length") == 3
+    assert await page.evaluate("() => document.querySelectorAll('.graph .edge').length") == 2
+    await page.fill("#chat", "jam please")
+    await page.press("Enter")
+    await visit.until("document.querySelectorAll('.said .agent').length > 0")
+    await visit.look("workflow")
 
 
 async def test_it_speaks_korean(visit: Visit) -> None:

@@ -98,6 +98,7 @@ function actions(id, state, { editable, may, keep, wrong }) {
     id && may("builder") && el("a", { className: "button", href: `talk?assistant=${encodeURIComponent(id)}` }, say("try_it")),
     id && may("builder") && el("button", { type: "button", id: "copy", onclick: copy }, say("copy")),
     id && state.version && el("a", { className: "button", href: `#/assistants/${encodeURIComponent(id)}/versions` }, say("versions")),
+    id && (state.doc.model?.workflow || state.doc.workflow) && el("a", { className: "button", href: `#/assistants/${encodeURIComponent(id)}/workflow` }, say("workflow")),
     id && editable && sure(say("remove"), say("remove_sure"), gone));
 }
 

@@ -8,6 +8,7 @@ const PAGE = 50;
 export async function open(main, [id, what], visitor) {
   if (id === "from") return list(main, visitor, Number(what) || 0);
   if (id && what === "versions") return (await import("./versions.js")).open(main, id, visitor);
+  if (id && what === "workflow") return (await import("./workflow.js")).open(main, id, visitor);
   if (id) return (await import("./assistant.js")).open(main, id === "new" ? "" : id, visitor);
   return list(main, visitor, 0);
 }
