@@ -391,6 +391,13 @@ async def test_it_speaks_korean(visit: Visit) -> None:
     await visit.title("개요")
     assert await visit.page.evaluate("() => document.documentElement.lang") == "ko"
     await visit.look("korean")
+    await visit.go("#/assistants/front-desk/workflow")
+    await visit.until("document.querySelectorAll('.graph .node').length > 3")
+    await visit.look("korean-workflow")
+    await visit.go("#/assistants/new")
+    await visit.title("새 어시스턴트")
+    await visit.look("korean-assistant")
+    await visit.go("#/overview")
     await visit.choose("language", "en")
     await visit.title("Overview")
 
