@@ -20,6 +20,7 @@ from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord, CallStore, Resource, ResourceStore
+from antiphon.calls.trials import Trials
 from antiphon.carriers.base import CallControl, OutboundCall, RingingCall
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -100,6 +101,7 @@ class ApiCalls:
         self.events = inside.events
         self.planner.watches.append(self._told)
         inside.engines.tools.facts = self._facts
+        self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.directory = MemoryDirectory(inside.manager.find)
         self._listeners = Listeners(clock.now_ms)

@@ -111,7 +111,7 @@ class Antiphon:
         self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs(), self.clock)
         self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
         self.assistants = ServedAssistants(self.library, self.engines)
-        self.known = KnownAssistants(self.assistants, self.engines, self._planned_spec)
+        self.known = KnownAssistants(self.assistants, self.engines, self._planned_spec, self._tried_spec)
         vad = {rate: partial(SileroVoiceActivity, rate) for rate in (8000, 16000)}
         self.plane = MediaPlane(self.clock, vad, losses=self.losses)
         self.timelines = Timelines(self.clock.wall_ms(), self.clock.now_ms())
@@ -253,6 +253,10 @@ class Antiphon:
         planned = self.api.live.planner.known(call_id) if self.api is not None else None
         return planned.assistant.spec if planned is not None else None
 
+    def _tried_spec(self, id: str) -> AssistantSpec | None:
+        tried = self.api.live.trials.find(id) if self.api is not None else None
+        return tried[0].spec if tried is not None else None
+
     def _caps_of(self, call: CallStarted) -> Caps:
         return caps_of(self.known.of_call(call), self.settings)
 
@@ -344,8 +348,9 @@ class Antiphon:
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""
         plans = [session.plan.engines for session in self.manager.sessions()]
-        planned = self.api.live.planner.engines() if self.api is not None else ()
-        for engines in (*plans, *self.realtime.engines(), *planned):
+        live = self.api.live if self.api is not None else None
+        waiting = (*live.planner.engines(), *live.trials.engines()) if live is not None else ()
+        for engines in (*plans, *self.realtime.engines(), *waiting):
             yield from engines_behind(engines)
         if self.api is not None:
             yield from self.api.text_agents.engines_in_use()
@@ -366,6 +371,8 @@ class Antiphon:
         if planned is not None:
             assistant: LoadedAssistant | Assistant = planned.assistant
             engines = planned.engines
+        elif self.api is not None and (tried := self.api.live.trials.find(name)) is not None:
+            assistant, engines = tried
         else:
             assistant, engines = self.assistants.find(name)
         spec = assistant.spec
@@ -549,8 +556,8 @@ class Antiphon:
         # Routes are tried in order: the carrier's are the ones that are asked for with every call.
         routes = list(self.twilio.routes) if self.twilio is not None else []
         routes += self._operations(metrics=not self.settings.http.metrics_port)
-        routes += self.api.routes() if self.api is not None else ()
-        routes += self._console()
+        rest = self.api.routes() if self.api is not None else []
+        routes += [*rest, *self._console(rest)]
         routes += sdk_routes(__version__) if self.api is not None else ()
         realtime = self.settings.realtime
         outer = [Middleware(CountedRefusals, losses=self.losses)]
@@ -585,15 +592,25 @@ class Antiphon:
             metrics=metrics,
         )
 
-    def _console(self) -> list[Route]:
-        if self.door is None:
+    def _console(self, rest: list[Route]) -> list[Route]:
+        """``rest``: the routes of the REST API, whose documents the console's pages change."""
+        if self.door is None or self.api is None:
             return []
-        return console_routes.routes(
-            console_routes.ConsoleParts(
-                self.door, self.live_calls, self.overview, CallFiles(self.calls_dir), self.manager, self.clock, self._gauges,
-                self.settings.max_calls,
-            )
+        from antiphon.surfaces.console import assistant_routes, command_routes, record_routes
+        from antiphon.surfaces.console import rest as console_rest
+
+        pages = console_routes.ConsoleParts(
+            self.door, self.live_calls, self.overview, CallFiles(self.calls_dir), self.manager, self.clock, self._gauges,
+            self.settings.max_calls,
         )  # fmt: skip
+        live = self.api.live
+        return [
+            *command_routes.routes(self.door, live.directory, live.planner.known, live.urls),
+            *assistant_routes.routes(self.door, self.api.documents.assistants, self.assistants.names),
+            *record_routes.routes(self.door, self.api.calls, self.api.resources),
+            *console_rest.routes(self.door, rest),
+            *console_routes.routes(pages),
+        ]
 
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
@@ -612,7 +629,13 @@ class Antiphon:
         desk = TalkKeys(make_key, self.assistants.names, self.settings.assistant, self.clock)
         if self.door is None:
             return talk_routes(desk, self.page_access, self._tell_talk_address)
-        return talk_routes(desk, self.page_access, self._tell_talk_address, self.door.may_talk)
+        return talk_routes(desk, self.page_access, self._tell_talk_address, self.door.may_talk, self._try_stored)
+
+    async def _try_stored(self, id: str) -> str:
+        """The name of a stored assistant, which can be talked to from now on. Raises ConfigurationError, ProviderUnavailable,
+        StoreUnavailable."""
+        assert self.api is not None
+        return (await self.api.live.trials.prepare(id)).spec.name or id
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

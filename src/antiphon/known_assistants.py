@@ -22,11 +22,14 @@ class KnownAssistants:
         served: ServedAssistants,
         engines: EngineRoom,
         planned: Callable[[str], AssistantSpec | None] = lambda call_id: None,
+        tried: Callable[[str], AssistantSpec | None] = lambda id: None,
     ) -> None:
-        """``planned`` tells what a call was planned with, by its id; None where it was not."""
+        """``planned`` tells what a call was planned with, by its id; None where it was not. ``tried``: a stored assistant that is being
+        tried, by its id."""
         self._served = served
         self._engines = engines
         self._planned = planned
+        self._tried = tried
 
     def of_call(self, call: CallStarted) -> AssistantSpec | None:
         """Who leads this live call."""
@@ -37,7 +40,7 @@ class KnownAssistants:
         try:
             return self._served.load(name)
         except (ConfigurationError, ProviderUnavailable):
-            return None
+            return self._tried(name)
 
     def analyst(self, spec: AssistantSpec) -> Analyst:
         """Its own model, with those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""

@@ -17,6 +17,7 @@ from tests.programs import JS
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
 from antiphon.app import Antiphon
+from antiphon.calls.stores import DEFAULT_ORG
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "correct horse battery"
@@ -171,7 +172,7 @@ async def test_roles_see_what_they_may(visit: Visit) -> None:
         links = await visit.page.evaluate(
             "() => [...document.querySelectorAll('nav a')].map((link) => link.textContent)"
         )
-        assert links == ["Overview", "Talk", "Calls", "Live"]
+        assert links == ["Overview", "Talk", "Assistants", "Calls", "Live", "Tools & more"]
         await visit.go("#/people")
         await visit.title("There is no such page")
         await visit.sign_out()
@@ -193,6 +194,11 @@ async def test_a_call_that_is_over_is_read_seen_heard_and_tried_again(visit: Vis
     await visit.go("#/calls")
     await visit.title("Calls")
     await visit.look("calls")
+    await visit.go("#/calls/logs")
+    await visit.title("All event logs")
+    await visit.page.wait_for("main td a")
+    await visit.go("#/calls/find/status%3Dended")
+    await visit.title("Calls")
     await visit.page.click("main td a")
     await visit.title("Call · scripted")
     said = await visit.page.evaluate("() => [...document.querySelectorAll('.said p')].map((line) => line.textContent)")
@@ -227,6 +233,10 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.until(
         f"[...document.querySelectorAll('.said p')].some((line) => line.textContent === 'Caller{QUESTION}')"
     )
+    await visit.page.click("#listen")
+    await visit.until("document.querySelector('#listen').getAttribute('aria-pressed') === 'true'")
+    await visit.page.click("#mute_caller")
+    await visit.until("document.querySelector('#mute_caller').getAttribute('aria-pressed') === 'true'")
     await visit.page.fill("#say", "A moment, please.")
     await visit.page.press("Enter")
     await visit.until(
@@ -257,12 +267,137 @@ async def test_the_talk_page_is_one_of_its_pages(visit: Visit) -> None:
     await visit.title("Live")
 
 
+async def test_an_assistant_is_made_corrected_tried_and_restored(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/assistants")
+    await visit.title("Assistants")
+    await page.click("main a.button.main")
+    await visit.title("New assistant")
+    for field, value in (
+        ("name", "Jam desk"), ("firstMessage", "Good day."), ("prompt", "Sell jam."), ("model-provider", "nobody"),
+        ("model-model", "x"), ("voice-provider", "openai"), ("voice-voiceId", "alloy"), ("transcriber-provider", "deepgram"),
+    ):  # fmt: skip
+        await page.fill(f"#field-{field}", value)
+    await visit.until("document.querySelector('#field-model-provider').getAttribute('aria-invalid') === 'true'")
+    assert "must be one of" in await page.text("#field-model-provider-note")
+    await visit.look("assistant-wrong")
+    await page.click("#save")
+    await visit.until("document.activeElement.id === 'field-model-provider'")
+    assert "Not saved" in await page.text("main .notice:not([hidden])")
+    scripted = {
+        "name": "Jam desk", "firstMessage": "Good day.",
+        "transcriber": {"provider": "scripted", "options": {"transcripts": ["jam"]}},
+        "model": {"provider": "scripted", "options": {"replies": ["Two crowns a glass."]}},
+        "voice": {"provider": "scripted", "options": {"ms_per_character": 30}}, "firstMesage": "Oops",
+    }  # fmt: skip
+    await page.click("#as-json")
+    await page.fill("#json", json.dumps(scripted))
+    await visit.until("document.querySelector('.notes').textContent.includes('firstMesage')")
+    await page.click("#save")
+    await visit.title("Jam desk")
+    await visit.until("document.querySelector('.notes').textContent.includes('firstMesage')")
+    await page.fill("#field-firstMessage", "Hello.")
+    await page.click("#save")
+    await visit.until("document.querySelector('main [role=status]').textContent === 'Saved as v2.'")
+    await visit.look("assistant")
+    await page.click("main a[href$=versions]")
+    await visit.title("Jam desk · Versions")
+    changed = "[...document.querySelectorAll('.diff .added, .diff .removed')].map((line) => line.querySelector('code').textContent.trim())"
+    assert await page.evaluate(f"() => {changed}") == ['"firstMessage": "Good day.",', '"firstMessage": "Hello.",']
+    await visit.look("versions")
+    await page.click("main button.danger")
+    await page.click("main button.danger")
+    await visit.until("document.querySelector('main td').textContent === 'v3'")
+    await page.click("main p a")
+    await visit.until("document.querySelector('#field-firstMessage')?.value === 'Good day.'")
+    await page.click("main a[href^=talk]")
+    await page.wait_for('body[data-phase="idle"]')
+    assert await page.text("#agent-name") == "Jam desk"
+    await page.fill("#text", "How much is it?")
+    await page.press("Enter")
+    await visit.until("document.querySelector('#lines').textContent.includes('Two crowns a glass.')")
+    await page.click("#talk")
+    await page.wait_for('body[data-phase="idle"]')
+
+
+async def test_a_call_becomes_a_test_and_is_run(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/calls/" + visit.call)
+    await page.wait_for("#as-test")
+    await page.click("#as-test")
+    await visit.until("document.querySelector('main h1').textContent.startsWith('Evals · scripted')")
+    await visit.until("document.querySelector('#target')")
+    await visit.choose("target", "scripted")
+    await page.click("#run")
+    await visit.until("/passed|failed/.test(document.querySelector('.run h3')?.textContent)")
+    assert (await page.text(".run h3")).startswith("passed"), await page.text(".run")
+    await visit.look("eval")
+
+
+async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/kept/credential/new")
+    await page.wait_for("#field-apiKey")
+    await page.fill("#field-name", "Main account")
+    await page.fill("#field-apiKey", "sk-very-secret-value")
+    await page.click("#save")
+    await visit.title("Credentials · Main account")
+    assert await page.evaluate("() => document.querySelector('#field-apiKey').value") == ""
+    await page.click("#as-json")
+    assert "secret" not in await page.evaluate("() => document.querySelector('#json').value")
+    await page.click("#as-form")
+    await page.fill("#field-name", "Other account")
+    await page.click("#save")
+    await visit.until("document.querySelector('main [role=status]').textContent === 'Saved.'")
+    await visit.look("credential")
+    await visit.go("#/kept/credential")
+    await visit.until("document.querySelector('main td a')?.textContent === 'Other account'")
+    await visit.look("credentials")
+
+
+async def test_a_workflow_is_drawn_and_tried_in_text(visit: Visit) -> None:
+    page = visit.page
+    flow = {
+        "nodes": [
+            {"type": "conversation", "name": "welcome", "isStart": True, "messagePlan": {"firstMessage": "Jam or honey?"}},
+            {"type": "conversation", "name": "jam", "messagePlan": {"firstMessage": "Jam is two crowns."}},
+            {"type": "hangup", "name": "bye"},
+        ],
+        "edges": [
+            {"from": "welcome", "to": "jam", "condition": {"type": "examples", "phrases": ["jam", "jam please"]}},
+            {"from": "jam", "to": "bye"},
+        ],
+    }  # fmt: skip
+    assert visit.antiphon.api is not None
+    body = {"name": "Jam flow", "model": {"provider": "workflow", "workflow": flow}}
+    made = (await visit.antiphon.api.documents.assistants.create(DEFAULT_ORG, body)).id
+    await visit.enter()
+    await visit.go(f"#/assistants/{made}/workflow")
+    await visit.title("Jam flow · Workflow")
+    assert await page.evaluate("() => document.querySelectorAll('.graph .node').length") == 3
+    assert await page.evaluate("() => document.querySelectorAll('.graph .edge').length") == 2
+    await page.fill("#chat", "jam please")
+    await page.press("Enter")
+    await visit.until("document.querySelectorAll('.said .agent').length > 0")
+    await visit.look("workflow")
+
+
 async def test_it_speaks_korean(visit: Visit) -> None:
     await visit.enter()
     await visit.choose("language", "ko")
     await visit.title("개요")
     assert await visit.page.evaluate("() => document.documentElement.lang") == "ko"
     await visit.look("korean")
+    await visit.go("#/assistants/front-desk/workflow")
+    await visit.until("document.querySelectorAll('.graph .node').length > 3")
+    await visit.look("korean-workflow")
+    await visit.go("#/assistants/new")
+    await visit.title("새 어시스턴트")
+    await visit.look("korean-assistant")
+    await visit.go("#/overview")
     await visit.choose("language", "en")
     await visit.title("Overview")
 

@@ -124,9 +124,7 @@ class CallPlanner:
                 admitted = True
             with self._placing(request):
                 engines = self._supply.for_assistant(assistant.spec)
-            with suppress(TimeoutError):  # they are on their way
-                async with asyncio.timeout(ENGINES_WAIT_S):
-                    await self._supply.until_ready(engines)
+            await self._started(engines)
             record = self._record(request, call_id, assistant)
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
@@ -136,6 +134,19 @@ class CallPlanner:
                 self._room.withdraw()
             raise
         return self._wait_for_media(record, assistant, engines, expires_ms or self._rules.expires_ms)
+
+    async def trial(self, org_id: str, assistant_id: str) -> tuple[Assistant, Engines]:
+        """Who would take a call with this assistant now; there is no call. Raises ConfigurationError, UnknownAssistant,
+        ProviderUnavailable, StoreUnavailable."""
+        assistant = await self._assistant(CallRequest(org_id, "webCall", assistant_id=assistant_id), "")
+        engines = self._supply.for_assistant(assistant.spec)
+        await self._started(engines)
+        return assistant, engines
+
+    async def _started(self, engines: Engines) -> None:
+        with suppress(TimeoutError):  # they are on their way
+            async with asyncio.timeout(ENGINES_WAIT_S):
+                await self._supply.until_ready(engines)
 
     @staticmethod
     @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import pytest
+import websockets
 from tests.serving import line, place_call, running_server, settings_for
 from tests.surfaces.console.test_door import Console
 
@@ -104,6 +105,34 @@ async def test_a_live_call_tells_what_happens_and_is_ended(console: Console) -> 
     assert console.antiphon.manager.live == 0
     actions = [entry["action"] for entry in (await console.ask("GET", "audit")).json()["entries"]]
     assert actions == ["call.ended", "call.said", "call.watched", "console.set_up"]
+
+
+async def test_a_live_call_is_heard_muted_handed_over_and_ended(console: Console) -> None:
+    call = asyncio.create_task(place_call(console.antiphon.settings.base_url, line(), line(barge_in_ms=30_000)))
+    path = f"live/{(await _live(console))[0]['id']}"
+    ticket = (await console.ask("POST", f"{path}/listen")).json()["path"]
+    address = console.antiphon.settings.base_url.replace("http", "ws", 1) + ticket
+    async with websockets.connect(address) as socket, asyncio.timeout(20):
+        start = orjson.loads(await socket.recv())
+        assert (start["type"], start["channels"]) == ("start", 2)
+        assert len(await socket.recv()) > 0
+    mute = {"type": "control", "control": "mute-assistant"}
+    for body, status in (
+        (mute, 204), ({"type": "control", "control": "unmute-assistant"}, 204), ({"type": "control", "control": "sing"}, 422),
+        ({"type": "say", "content": "x"}, 422), ({"type": ["x"]}, 422), ({}, 422), ({"type": "transfer"}, 422),
+    ):  # fmt: skip
+        assert (await console.ask("POST", f"{path}/control", json=body)).status_code == status
+    to = {"type": "transfer", "destination": {"type": "number", "number": "+15551230000"}}
+    refused = await console.ask("POST", f"{path}/control", json=to)
+    assert (refused.status_code, "no carrier" in refused.json()["detail"]) == (422, True)
+    assert (await console.ask("POST", f"{path}/control", json={"type": "end-call"})).status_code == 204
+    await call
+    for again in ("listen", "control"):
+        assert (await console.ask("POST", f"{path}/{again}", json=mute)).status_code == 404
+    [ended] = (await console.ask("GET", "calls")).json()["calls"]
+    assert ended["ended"] == "manually-canceled"
+    actions = [entry["action"] for entry in (await console.ask("GET", "audit")).json()["entries"]]
+    assert actions == ["call.ended", "call.agent_unmuted", "call.agent_muted", "call.listened_in", "console.set_up"]
 
 
 @pytest.mark.timed

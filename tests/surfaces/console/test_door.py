@@ -139,7 +139,7 @@ async def test_roles(console: Console) -> None:
     for path in READS:
         assert (await console.ask("GET", path)).status_code in (200, 404)
     for method, path in (
-        ("GET", "people"), ("GET", "audit"), ("POST", "people"), ("POST", "live/x/say"), ("POST", "live/x/end")
+        ("GET", "people"), ("GET", "audit"), ("POST", "people"), ("POST", "live/x/say"), ("POST", "live/x/end"), ("POST", "live/x/control")
     ):  # fmt: skip
         assert (await console.ask(method, path, json={"text": "x"})).status_code == 403
     assert (await console.client.post("/talk/key/scripted")).status_code == 403, "talking costs money"

@@ -24,6 +24,7 @@ from antiphon.session.storytelling import story_of
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
 from antiphon.surfaces.console.live import LiveCalls, News
+from antiphon.surfaces.console.paging import number_of
 from antiphon.surfaces.console.recordings import peaks
 from antiphon.surfaces.console.what_if import WhatIf
 from antiphon.surfaces.http.responses import secret_response
@@ -44,7 +45,7 @@ def finished_routes(door: Door, files: CallFiles) -> list[Route]:
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
-        limit, offset = _number(request, "limit", _PAGE, _MAX_PAGE), _number(request, "offset", 0, 1_000_000)
+        limit, offset = number_of(request, "limit", _PAGE, _MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
         calls, total = await asyncio.to_thread(files.page, limit, offset)
         return secret_response({"calls": [asdict(call) for call in calls], "total": total})
 
@@ -110,13 +111,6 @@ def _told(files: CallFiles, name: str) -> dict[str, Any]:
     return {**asdict(summary), "story": asdict(story_of(log)), "policy": numbers, "lost": log.lost}
 
 
-def _number(request: Request, name: str, usual: int, most: int) -> int:
-    given = request.query_params.get(name, str(usual))
-    if not given.isdecimal() or len(given) > 9 or int(given) > most:
-        raise HTTPException(422, f"{name}: must be a number of at most {most}")
-    return int(given)
-
-
 def live_routes(door: Door, live: LiveCalls, manager: SessionManager, clock: Clock) -> list[Route]:
     """``live``: the list, one of them as it goes (server-sent events), and what can be done to it."""
 
@@ -151,7 +145,7 @@ def live_routes(door: Door, live: LiveCalls, manager: SessionManager, clock: Clo
 
     @door.guarded("builder")
     async def ended(request: Request, visitor: Visitor) -> Response:
-        session_of(request).drop(EndReason.ASSISTANT_ENDED)
+        session_of(request).drop(EndReason.CANCELLED)
         await door.note(visitor.user, "call.ended", request.path_params["id"])
         return Response(None, 204)
 

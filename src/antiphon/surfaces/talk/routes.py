@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.clock import Clock
-from antiphon.errors import CapacityError
+from antiphon.errors import CapacityError, ConfigurationError, ProviderUnavailable, StoreUnavailable
 from antiphon.surfaces.http.parts import part_response, read_parts
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.talk.page_access import PageAccess
@@ -59,11 +59,12 @@ class TalkKeys:
         """Who can be talked to, and who is unless another is chosen."""
         return {"assistants": list(self._names()), "default": self._default}
 
+    def has(self, assistant: str) -> bool:
+        return assistant in self._names()
+
     def key(self, assistant: str, key_id: str = "") -> dict[str, object]:
         """A key for a session with this assistant, for whoever came with this private key (its id; empty: with none). Raises
-        HTTPException 404 where there is no assistant of the name, CapacityError."""
-        if assistant not in self._names():
-            raise HTTPException(404, "There is no such assistant")
+        CapacityError."""
         now_ms = self._clock.wall_ms()
         key = self._keys.get((assistant, key_id))
         if key is None or key.expires_wall_ms - now_ms < _FRESH_MS:
@@ -75,14 +76,20 @@ async def _nobody(request: Request) -> bool:
     return False
 
 
+async def _none_stored(id: str) -> str:
+    raise HTTPException(404, "There is no such assistant")
+
+
 def routes(
     keys: TalkKeys,
     access: PageAccess,
     on_admitted: Callable[[], None] = lambda: None,
     signed_in: Callable[[Request], Awaitable[bool]] = _nobody,
+    stored: Callable[[str], Awaitable[str]] = _none_stored,
 ) -> list[Route]:
     """``/talk`` and what lies under it. ``on_admitted``: the printed token has been used, and there is another. ``signed_in``: whether the
-    console knows this visitor as one who may talk."""
+    console knows this visitor as one who may talk. ``stored`` makes an assistant that is no file ready and tells its name; it raises
+    ConfigurationError, ProviderUnavailable, StoreUnavailable."""
     page = read_parts("antiphon.surfaces.talk")
 
     async def check(request: Request) -> None:
@@ -105,12 +112,26 @@ def routes(
     async def assistants(request: Request) -> Response:
         """Names are told to those only who may talk to them. ``console``: whether this visitor comes from there."""
         await check(request)
-        return secret_response({**keys.assistants(), "console": await signed_in(request)})
+        asked = request.query_params.get("assistant", "")
+        named = {} if not asked or keys.has(asked) else {asked: await ready(asked)}
+        chosen = {"default": asked} if asked else {}
+        return secret_response({**keys.assistants(), **chosen, "named": named, "console": await signed_in(request)})
+
+    async def ready(id: str) -> str:
+        try:
+            return await stored(id)
+        except ConfigurationError as error:
+            raise HTTPException(404, f"This assistant cannot be talked to: {error.field} {error.problem}") from error
+        except (ProviderUnavailable, StoreUnavailable) as error:
+            raise HTTPException(503, str(error)) from error
 
     async def key(request: Request) -> Response:
         await check(request)
         try:
-            return secret_response(keys.key(request.path_params["assistant"], access.key_id(request)))
+            assistant = request.path_params["assistant"]
+            if not keys.has(assistant):
+                await ready(assistant)  # as it is stored now
+            return secret_response(keys.key(assistant, access.key_id(request)))
         except CapacityError as error:
             raise HTTPException(503, "Too many keys are out; try again in a minute") from error
         except (sqlite3.Error, OSError) as error:  # a full disk, as a rule

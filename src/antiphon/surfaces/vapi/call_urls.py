@@ -31,8 +31,8 @@ class CallUrls:
         """Where our web client joins a web call; its media are at ``…/call/{id}/media`` with the same token."""
         return f"{self._base_url}/web-call/{call_id}?token={self._token('media', call_id, expires_ms)}"
 
-    def listen(self, call_id: str) -> str:
-        return f"{self._socket_base}/call/{call_id}/{self._token('listen', call_id, MONITOR_MS)}/listen"
+    def listen(self, call_id: str, lasts_ms: int = MONITOR_MS) -> str:
+        return f"{self._socket_base}/call/{call_id}/{self._token('listen', call_id, lasts_ms)}/listen"
 
     def control(self, call_id: str) -> str:
         return f"{self._base_url}/call/{call_id}/{self._token('control', call_id, MONITOR_MS)}/control"

@@ -4,8 +4,8 @@ import { announce, ask, attempt, carry, el, problem, Refused } from "./kit.js";
 import { language, say, speak } from "./words.js";
 
 const find = (id) => document.getElementById(id);
-const PAGES = { overview: "viewer", calls: "viewer", live: "viewer", people: "admin" };
-const MODULES = { overview: () => import("./overview.js"), calls: () => import("./calls.js"), live: () => import("./live.js"), people: () => import("./people.js") };
+const PAGES = { overview: "viewer", assistants: "viewer", calls: "viewer", live: "viewer", kept: "viewer", people: "admin" };
+const MODULES = { overview: () => import("./overview.js"), assistants: () => import("./assistants.js"), calls: () => import("./calls.js"), live: () => import("./live.js"), kept: () => import("./kept.js"), people: () => import("./people.js") };
 const RANK = ["viewer", "builder", "admin"];
 
 let user = null;
@@ -90,6 +90,7 @@ function navigation(current) {
     if (page === current) link.setAttribute("aria-current", "page");
     return link;
   }));
+  find("nav").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 function door(title, text, button, fields, act) {

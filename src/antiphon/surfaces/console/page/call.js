@@ -1,13 +1,27 @@
 /** A call that is over: heard, read, seen, explained, and tried under other numbers. */
 
-import { ask, at, clock, el, ms, table, urlOf, when } from "./kit.js";
+import { evalOf } from "./evals.js";
+import { Refused, ask, at, attempt, clock, el, money, ms, table, urlOf, when } from "./kit.js";
 import { Lanes, legend } from "./lanes.js";
+import { becameOf, recordOnly } from "./record.js";
 import { whatIf } from "./whatif.js";
 import { say } from "./words.js";
 
-export async function open(main, name) {
+/** null where there is none. */
+async function known(path) {
+  try {
+    return await ask(path);
+  } catch (error) {
+    if (error instanceof Refused && error.status === 404) return null;
+    throw error;
+  }
+}
+
+export async function open(main, name, { may }) {
   const path = `calls/${encodeURIComponent(name)}`;
-  const call = await ask(path);
+  const [call, record] = await Promise.all([known(path), known(`records/${encodeURIComponent(name)}`)]);
+  if (!call && record) return recordOnly(main, record);
+  if (!call) throw new Error(say("no_call"));
   const { story } = call;
   const peaks = call.recorded ? await ask(`${path}/peaks`).catch(() => null) : null;
   const audio = call.recorded ? el("audio", { controls: true, preload: "none", src: urlOf(`${path}/recording`), "aria-label": say("recording") }) : null;
@@ -23,6 +37,7 @@ export async function open(main, name) {
     audio.play().catch(() => {});
   };
   const lanes = new Lanes(story, peaks?.caller.length ? peaks : null, seek);
+  const wrong = el("span", { className: "notice", role: "alert", hidden: true });
   const said = transcript(story, seek);
   audio?.addEventListener("timeupdate", () => follow(audio.currentTime * 1000 + story.audio_ms));
   function follow(place) {
@@ -32,7 +47,11 @@ export async function open(main, name) {
   const turns = el("div", {}, story.turns.map((turn) => turnOf(turn)));
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
-    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, call.ended ?? say("live")].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
+    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
+    may("builder") && call.ended ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: () => attempt(wrong, async () => {
+      const made = await ask("rest/eval", { method: "POST", body: evalOf(`${call.assistant} ${when(call.wall_ms)}`, story.lines) });
+      location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
+    }) }, say("make_test"))) : "",
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
     whatIf(name, call.policy, (was, would) => {
       const differing = would?.filter((each, number) => JSON.stringify(each) !== JSON.stringify(was[number])) ?? [];
@@ -47,6 +66,7 @@ export async function open(main, name) {
       el("code", {}, tool.name), [tool.to_ms === null ? "–" : ms(tool.to_ms - tool.from_ms), "number"],
       el("div", {}, el("pre", {}, JSON.stringify(tool.arguments, null, 1)), el("pre", { className: tool.failed ? "bad" : "" }, tool.result ?? "–")),
     ])) : el("p", { className: "faint" }, say("none")),
+    ...becameOf(record),
   );
   return () => audio?.pause();
 }

@@ -1,15 +1,65 @@
-/** Calls that are over: the list, and one of them. */
+/** Calls: those the database has a record of, filtered; all that left a log; and one of them. */
 
-import { ask, clock, el, table, when } from "./kit.js";
+import { ask, clock, el, money, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const PAGE = 50;
+const STATUSES = ["", "queued", "ringing", "in-progress", "ended"];
+const DAY_MS = 86_400_000;
 
-export async function open(main, [name, from]) {
-  if (name && name !== "from") return (await import("./call.js")).open(main, name);
-  const offset = Number(name === "from" ? from : 0) || 0;
+export async function open(main, [name, from], visitor) {
+  if (name === "logs") return logs(main, Number(from) || 0);
+  if (name && name !== "find") return (await import("./call.js")).open(main, name, visitor);
+  return records(main, new URLSearchParams(from ?? ""));
+}
+
+async function records(main, wanted) {
+  const offset = Number(wanted.get("offset")) || 0;
+  const { calls, total } = await ask(`records?limit=${PAGE}&${query(wanted)}`);
+  main.append(el("h1", {}, say("calls")), filters(wanted));
+  if (!calls.length) main.append(el("p", { className: "faint" }, say([...wanted.keys()].length ? "none_found" : "no_calls")));
+  else {
+    main.append(table(
+      [say("began"), say("assistant"), [say("status"), "wide"], [say("lasted"), "number"], [say("cost"), "number"], [say("ended"), "wide"], [say("caller"), "wide"]],
+      calls.map((call) => [
+        el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), call.assistant, [say(`s_${call.status}`), "wide"],
+        [clock(call.duration_ms), "number"], [money(call.cost_usd), "number"], [call.ended_reason || "–", "wide"], [call.caller || say(`t_${call.type}`), "wide"],
+      ]),
+    ), pages(offset, calls.length, total, (next) => {
+      const there = new URLSearchParams(wanted);
+      there.set("offset", next);
+      return `#/calls/find/${encodeURIComponent(there)}`;
+    }));
+  }
+  main.append(el("p", {}, el("a", { href: "#/calls/logs" }, say("all_logs"))));
+}
+
+/** As the server wants it: days as numbers of days. */
+function query(wanted) {
+  const asked = new URLSearchParams(wanted);
+  for (const [name, there] of [["since", "since_day"], ["until", "until_day"]]) {
+    const day = Date.parse(asked.get(name) ?? "") / DAY_MS;
+    asked.delete(name);
+    if (Number.isInteger(day)) asked.set(there, String(day));
+  }
+  return asked;
+}
+
+function filters(wanted) {
+  const value = (name) => wanted.get(name) ?? "";
+  const field = (name, words, type = "text") => el("label", {}, say(words), el("input", { name, type, value: value(name), maxLength: 128, autocomplete: "off" }));
+  const status = el("select", { name: "status" }, STATUSES.map((each) => el("option", { value: each, selected: each === value("status") }, say(each ? `s_${each}` : "any"))));
+  const form = el("form", { className: "row filters", onsubmit: (event) => {
+    event.preventDefault();
+    const given = [...new FormData(form)].filter(([, text]) => text.trim());
+    location.hash = given.length ? `#/calls/find/${encodeURIComponent(new URLSearchParams(given))}` : "#/calls";
+  } }, el("label", {}, say("status"), status), field("assistant", "assistant_id"), field("reason", "ended"), field("since", "since_day", "date"), field("until", "until_day", "date"), el("button", {}, say("filter")));
+  return form;
+}
+
+async function logs(main, offset) {
   const { calls, total } = await ask(`calls?limit=${PAGE}&offset=${offset}`);
-  main.append(el("h1", {}, say("calls")));
+  main.append(el("h1", {}, say("all_logs")), el("p", {}, el("a", { href: "#/calls" }, say("calls"))));
   if (!calls.length) {
     main.append(el("p", { className: "faint" }, say("no_calls")));
     return undefined;
@@ -20,10 +70,13 @@ export async function open(main, [name, from]) {
       el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), call.assistant, [clock(call.duration_ms), "number"],
       call.ended ?? el("a", { href: `#/live/${encodeURIComponent(call.call_id)}` }, say("live")), [call.provider, "wide"], [call.recorded ? say("yes") : "–", "wide"],
     ]),
-  ));
-  main.append(el("p", { className: "row" },
-    offset > 0 && el("a", { href: `#/calls/from/${Math.max(0, offset - PAGE)}` }, say("newer")),
-    el("span", { className: "faint" }, `${offset + 1}–${offset + calls.length} ${say("of_all")} ${total}`),
-    offset + PAGE < total && el("a", { href: `#/calls/from/${offset + PAGE}` }, say("more"))));
+  ), pages(offset, calls.length, total, (next) => `#/calls/logs/${next}`));
   return undefined;
+}
+
+function pages(offset, shown, total, href) {
+  return el("p", { className: "row" },
+    offset > 0 && el("a", { href: href(Math.max(0, offset - PAGE)) }, say("newer")),
+    el("span", { className: "faint" }, `${offset + 1}–${offset + shown} ${say("of_all")} ${total}`),
+    offset + PAGE < total && el("a", { href: href(offset + PAGE) }, say("more")));
 }

@@ -50,7 +50,7 @@ export async function ask(path, { method = "GET", body } = {}) {
   }
   if (answer.status === 204) return null;
   const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.detail ?? say("failed"));
+  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"));
   return told;
 }
 
@@ -77,6 +77,8 @@ export function clock(value) {
   const minutes = Math.floor(seconds / 60);
   return minutes < 60 ? `${minutes}:${String(seconds % 60).padStart(2, "0")}` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
+
+export const money = (usd) => `$${(usd ?? 0).toFixed(usd > 0 && usd < 1 ? 4 : 2)}`;
 
 export const when = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(wall);
 
@@ -106,7 +108,7 @@ export async function attempt(place, act) {
   } catch (error) {
     place.textContent = error.message || say("failed");
     place.hidden = false;
-    if (!(error instanceof Refused)) throw error;
+    if (!(error instanceof Refused || error.constructor === Error)) throw error;
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** Calls that live: the list, and one of them as it goes. */
 
 import { announce, ask, at, attempt, clock, el, ms, problem, sure, table, urlOf } from "./kit.js";
+import { listen } from "./listen.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
@@ -31,7 +32,9 @@ async function one(main, id, may) {
   const wrong = problem();
   const acts = el("div", { className: "row" });
   main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), floor, wrong, acts, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
+  const ear = hearing(id, wrong);
   const over = (reason) => {
+    ear.stop();
     floor.textContent = say("over", { reason });
     acts.replaceChildren(el("a", { href: `#/calls/${encodeURIComponent(id)}` }, say("see_it")));
     announce(floor.textContent);
@@ -40,6 +43,7 @@ async function one(main, id, may) {
     over("–");
     return undefined;
   }
+  acts.append(ear.button);
   if (may("builder")) acts.append(...commands(id, wrong));
   const source = new EventSource(urlOf(`live/${encodeURIComponent(id)}/events`));
   const rows = new Map();
@@ -62,7 +66,10 @@ async function one(main, id, may) {
       wrong.hidden = false;
     }
   };
-  return () => source.close();
+  return () => {
+    source.close();
+    ear.stop();
+  };
 }
 
 function commands(id, wrong) {
@@ -73,7 +80,49 @@ function commands(id, wrong) {
     await attempt(wrong, () => ask(`${path}/say`, { method: "POST", body: { text: text.value } }));
     text.value = "";
   } }, el("label", { className: "grow" }, say("say_label"), text), el("button", {}, say("say")));
-  return [form, sure(say("end_call"), say("end_sure"), () => attempt(wrong, () => ask(`${path}/end`, { method: "POST" })))];
+  const control = (body) => attempt(wrong, async () => {
+    await ask(`${path}/control`, { method: "POST", body });
+    return true;
+  });
+  const where = el("input", { id: "transfer", required: true, maxLength: 256, autocomplete: "off", placeholder: "+15551234567" });
+  const transfer = el("form", { className: "row grow", onsubmit: (event) => {
+    event.preventDefault();
+    control({ type: "transfer", destination: where.value.startsWith("sip") ? { type: "sip", sipUri: where.value } : { type: "number", number: where.value } });
+  } }, el("label", { className: "grow" }, say("transfer_label"), where), el("button", {}, say("transfer")));
+  return [
+    toggle("mute_agent", (muted) => control({ type: "control", control: `${muted ? "" : "un"}mute-assistant` })),
+    toggle("mute_caller", (muted) => control({ type: "control", control: `${muted ? "" : "un"}mute-customer` })),
+    sure(say("end_call"), say("end_sure"), () => control({ type: "end-call" })), form, transfer,
+  ];
+}
+
+/** A button that stays pressed when `change(pressed)` went well. */
+function toggle(words, change) {
+  const button = el("button", { type: "button", id: words, "aria-pressed": "false", onclick: async () => {
+    const pressed = button.getAttribute("aria-pressed") !== "true";
+    if (await change(pressed)) button.setAttribute("aria-pressed", String(pressed));
+  } }, say(words));
+  return button;
+}
+
+/** The button that lets one hear the call, and what ends that. */
+function hearing(id, wrong) {
+  let end = null;
+  const show = (heard) => button.setAttribute("aria-pressed", String(heard));
+  const stop = () => {
+    end?.();
+    end = null;
+    show(false);
+  };
+  const button = el("button", { type: "button", id: "listen", "aria-pressed": "false", onclick: async () => {
+    if (end) return stop();
+    end = (await attempt(wrong, () => listen(id, () => {
+      end = null;
+      show(false);
+    }))) ?? null;
+    show(end !== null);
+  } }, say("listen_in"));
+  return { button, stop };
 }
 
 /** What a piece of news changes in the lines. */

@@ -10,11 +10,13 @@ export function useKey(key) {
 }
 
 /**
- * {assistants: [name], default: name}. Throws Problem `locked` where a key is wanted, `unopened` where the address that the server
+ * {assistants: [name], default: name, named: {id: name}}: who can be talked to, who is unless another is chosen, and the one that this
+ * page's address asks for, where it is no file. Throws Problem `locked` where a key is wanted, `unopened` where the address that the server
  * printed would do as well, `wrong_key` where the key is none of theirs.
  */
 export async function assistants() {
-  return ask("assistants", "GET");
+  const asked = new URLSearchParams(location.search).get("assistant");
+  return ask(`assistants${asked ? `?assistant=${encodeURIComponent(asked)}` : ""}`, "GET");
 }
 
 /** A client secret (`ek_…`) for one assistant. */

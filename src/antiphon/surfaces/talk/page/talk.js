@@ -66,9 +66,9 @@ function lock(problem) {
 async function open() {
   view.noProblem();
   try {
-    const { assistants: names, default: first, console: signedIn } = await assistants();
+    const { assistants: names, default: first, named, console: signedIn } = await assistants();
     find("console").hidden = !signedIn;
-    view.choices(names, first);
+    view.choices(names, first, named);
     view.called(find("assistant").value);
     view.phase("idle");
     view.status("Ready when you are");

@@ -93,13 +93,20 @@ export class View {
     find("said-aloud").textContent = text;
   }
 
-  choices(names, chosen) {
-    find("assistant").replaceChildren(...names.map((name) => new Option(nameOf(name), name, false, name === chosen)));
-    find("choice").hidden = names.length < 2;
+  /** `named`: others than files, {id: name}. */
+  choices(names, chosen, named = {}) {
+    this.named = named;
+    const all = [...Object.keys(named), ...names];
+    find("assistant").replaceChildren(...all.map((name) => new Option(this.nameOf(name), name, false, name === chosen)));
+    find("choice").hidden = all.length < 2;
+  }
+
+  nameOf(assistant) {
+    return this.named?.[assistant] ?? nameOf(assistant);
   }
 
   called(assistant) {
-    this.agent = nameOf(assistant);
+    this.agent = this.nameOf(assistant);
     find("agent-name").textContent = this.agent;
   }
 

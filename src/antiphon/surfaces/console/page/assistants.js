@@ -1,0 +1,34 @@
+/** Assistants: the list; one of them, and its versions, have modules of their own. */
+
+import { ask, el, table, when } from "./kit.js";
+import { say } from "./words.js";
+
+const PAGE = 50;
+
+export async function open(main, [id, what], visitor) {
+  if (id === "from") return list(main, visitor, Number(what) || 0);
+  if (id && what === "versions") return (await import("./versions.js")).open(main, id, visitor);
+  if (id && what === "workflow") return (await import("./workflow.js")).open(main, id, visitor);
+  if (id) return (await import("./assistant.js")).open(main, id === "new" ? "" : id, visitor);
+  return list(main, visitor, 0);
+}
+
+async function list(main, { may }, offset) {
+  const { assistants, total, files } = await ask(`assistants?limit=${PAGE}&offset=${offset}`);
+  main.append(el("h1", {}, say("assistants")));
+  if (may("builder")) main.append(el("p", {}, el("a", { className: "button main", href: "#/assistants/new" }, say("new_assistant"))));
+  main.append(assistants.length ? table(
+    [say("name"), say("model"), [say("voice_of"), "wide"], [say("transcriber"), "wide"], [say("version"), "number"], [say("changed_at"), "wide"]],
+    assistants.map((each) => [
+      el("a", { href: `#/assistants/${encodeURIComponent(each.id)}` }, each.name || each.id), each.model, [each.voice, "wide"], [each.transcriber, "wide"],
+      [`v${each.version}`, "number"], [when(each.updated_wall_ms), "wide"],
+    ]),
+  ) : el("p", { className: "faint" }, say("no_assistants")));
+  if (total > PAGE) main.append(el("p", { className: "row" },
+    offset > 0 && el("a", { href: `#/assistants/from/${Math.max(0, offset - PAGE)}` }, say("newer")),
+    el("span", { className: "faint" }, `${offset + 1}–${offset + assistants.length} ${say("of_all")} ${total}`),
+    offset + PAGE < total && el("a", { href: `#/assistants/from/${offset + PAGE}` }, say("more_assistants"))));
+  if (files.length) main.append(el("h2", {}, say("files")), el("p", { className: "faint" }, say("files_text")),
+    el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
+  return undefined;
+}

@@ -1,0 +1,60 @@
+/** An eval's runs, and calls made into evals. */
+
+import { announce, ask, attempt, el, problem, when } from "./kit.js";
+import { say } from "./words.js";
+
+const EVERY_MS = 1000;
+
+/** Below an eval: run it with an assistant, and how it went. What ends the waiting is the answer. */
+export async function runs(main, id, editable) {
+  const wrong = problem();
+  const place = el("div");
+  let timer = 0;
+  const draw = async () => {
+    const { results } = await ask("rest/eval/run?limit=100");
+    const ours = results.filter((run) => run.evalId === id);
+    place.replaceChildren(...(ours.length ? ours.map(told) : [el("p", { className: "faint" }, say("none"))]));
+    clearTimeout(timer);
+    if (ours.some((run) => run.status !== "ended")) timer = setTimeout(() => draw().catch(() => {}), EVERY_MS);
+    else if (ours[0]) announce(say(passed(ours[0]) ? "pass" : "fail"));
+  };
+  main.append(el("h2", {}, say("runs")), wrong);
+  if (editable) {
+    const { assistants, files } = await ask("assistants?limit=200");
+    const all = [...assistants.map((each) => [each.id, each.name || each.id]), ...files.map((name) => [name, name])];
+    const select = el("select", { id: "target" }, all.map(([value, name]) => el("option", { value }, name)));
+    main.append(el("form", { className: "row", onsubmit: (event) => {
+      event.preventDefault();
+      attempt(wrong, async () => {
+        await ask("rest/eval/run", { method: "POST", body: { type: "eval", evalId: id, target: { type: "assistant", assistantId: select.value } } });
+        await draw();
+      });
+    } }, el("label", {}, say("assistant"), select), el("button", { id: "run" }, say("run_eval"))));
+  }
+  main.append(place);
+  await draw();
+  return () => clearTimeout(timer);
+}
+
+const passed = (run) => run.results?.[0]?.status === "pass";
+
+function told(run) {
+  const verdict = run.status === "ended" ? say(passed(run) ? "pass" : "fail") : say("running");
+  const lines = (run.results?.[0]?.messages ?? []).map(({ role, content, judge }) => el("p", {}, el("span", { className: role === "user" ? "you-side" : "agent-side" }, `${role}: `), content || "–",
+    judge && el("span", { className: judge.status === "pass" ? "faint" : "bad" }, ` · ${say(judge.status)}${judge.failureReason ? `: ${judge.failureReason}` : ""}`)));
+  return el("article", { className: "turn run" }, el("h3", { className: run.status === "ended" && !passed(run) ? "bad" : "" }, `${verdict} · ${run.target?.assistantId ?? ""} · ${when(Date.parse(run.createdAt))}`), run.endedMessage && el("p", { className: "bad" }, run.endedMessage), ...lines);
+}
+
+/** A call's lines as an eval: the caller's are said again; the agent's answers are expected word for word, until somebody edits them. */
+export function evalOf(name, lines) {
+  const messages = [];
+  for (const { who, text } of lines) {
+    if (!text) continue;
+    const last = messages.at(-1);
+    const asked = messages.some(({ role }) => role === "user");
+    if (who === "caller") messages.push({ role: "user", content: text });
+    else if (last?.judgePlan) last.judgePlan.content += ` ${text}`;
+    else messages.push(asked ? { role: "assistant", judgePlan: { type: "exact", content: text } } : { role: "assistant", content: text });
+  }
+  return { type: "chat.mockConversation", name: name.slice(0, 80), messages };
+}

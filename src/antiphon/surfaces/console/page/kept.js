@@ -1,0 +1,93 @@
+/** Tools, numbers, credentials and evals: tables, and a form with the whole document as JSON beside it. */
+
+import { bodyOf, jsonEditor, switcher } from "./assistant.js";
+import { Fields } from "./fields.js";
+import { ask, attempt, el, problem, sure, table, when } from "./kit.js";
+import { say } from "./words.js";
+
+/** Each kind: a new one, its form, and what a row shows. `secret`: some of it is never shown, so only what was changed is sent. */
+const KINDS = {
+  tool: {
+    blank: { type: "function", function: { name: "", description: "", parameters: { type: "object", properties: {} } }, server: { url: "" } },
+    form: [["tool", [["type", "type", "line"], ["function.name", "name", "line"], ["server.url", "address", "line"], ["function.description", "description", "text"]]]],
+    row: (each) => [each.function?.name ?? each.name ?? "", each.type],
+  },
+  "phone-number": {
+    secret: true, blank: { provider: "twilio", number: "", twilioAccountSid: "", assistantId: "" },
+    form: [["k_phone-number", [["provider", "provider", "line"], ["number", "number", "line"], ["name", "name", "line"], ["assistantId", "assistant_id", "line"]]], ["vendor", [["twilioAccountSid", "account_sid", "line"], ["twilioAuthToken", "auth_token", "secret"]]]],
+    row: (each) => [each.number || each.name || "", each.provider],
+  },
+  credential: {
+    secret: true, blank: { provider: "openai", name: "" },
+    form: [["k_credential", [["provider", "provider", "line"], ["name", "name", "line"], ["apiKey", "api_key", "secret"]]]],
+    row: (each) => [each.name || "", each.provider],
+  },
+  eval: {
+    blank: { type: "chat.mockConversation", name: "", messages: [{ role: "user", content: "" }, { role: "assistant", judgePlan: { type: "exact", content: "" } }] },
+    form: [["k_eval", [["name", "name", "line"], ["description", "description", "text"]]]],
+    row: (each) => [each.name || "", each.type],
+  },
+};
+
+export async function open(main, [kind = "tool", id], { may }) {
+  if (!(kind in KINDS)) throw new Error(say("no_page"));
+  return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"));
+}
+
+async function list(main, kind, editable) {
+  const found = await ask(`rest/${kind}?limit=200`);
+  const rows = Array.isArray(found) ? found : found.results;
+  const links = Object.keys(KINDS).map((each) => {
+    const link = el("a", { className: "button", href: `#/kept/${each}` }, say(`k_${each}`));
+    if (each === kind) link.setAttribute("aria-current", "page");
+    return link;
+  });
+  main.append(el("h1", {}, say("kept")), el("p", { className: "row kinds" }, links));
+  if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, `${say("add")}: ${say(`k_${kind}`)}`)));
+  main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => {
+    const [name, type] = KINDS[kind].row(each);
+    return [el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, name || each.id), type, [when(Date.parse(each.updatedAt)), "wide"]];
+  })) : el("p", { className: "faint" }, say("none")));
+}
+
+async function one(main, kind, id, editable) {
+  const { blank, form, secret, row } = KINDS[kind];
+  const path = `rest/${kind}${id ? `/${encodeURIComponent(id)}` : ""}`;
+  let before = id ? bodyOf(await ask(path)) : blank;
+  delete before.status;
+  const state = { doc: structuredClone(before) };
+  const wrong = problem();
+  const saved = el("p", { className: "faint", role: "status" });
+  const changed = () => (saved.textContent = say("unsaved"));
+  const fields = new Fields(state, {}, changed, editable, form);
+  const json = jsonEditor(state, changed, editable);
+  const save = () => attempt(wrong, async () => {
+    if (json.broken()) throw new Error(json.broken());
+    const made = await ask(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc });
+    if (!id) return void (location.hash = `#/kept/${kind}/${encodeURIComponent(made.id)}`);
+    before = bodyOf(made); // without the secrets that were typed
+    delete before.status;
+    state.doc = structuredClone(before);
+    fields.draw();
+    json.draw();
+    title.textContent = `${say(`k_${kind}`)} · ${row(before)[0] || id}`;
+    return void (saved.textContent = say("saved_now"));
+  });
+  const gone = () => attempt(wrong, async () => {
+    await ask(path, { method: "DELETE" });
+    location.hash = `#/kept/${kind}`;
+  });
+  const title = el("h1", {}, `${say(`k_${kind}`)} · ${id ? row(before)[0] || id : say("add")}`);
+  main.append(
+    title, el("p", {}, el("a", { href: `#/kept/${kind}` }, say(`k_${kind}`))),
+    el("p", { className: "row" }, editable && el("button", { type: "button", id: "save", className: "main", onclick: save }, say("save")), editable && id && sure(say("remove"), say("remove_sure"), gone)),
+    wrong, saved);
+  if (secret) main.append(el("p", { className: "faint" }, say("secrets_text")));
+  main.append(switcher(fields, json));
+  return kind === "eval" && id ? (await import("./evals.js")).runs(main, id, editable) : undefined;
+}
+
+/** The top-level fields that are another now: what is not shown is not sent back. */
+function different(before, now) {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+}

@@ -1,0 +1,63 @@
+/** What became of a call: cost, analysis, what of its assistant had no effect, what applications were told. */
+
+import { clock, el, money, table, when } from "./kit.js";
+import { say } from "./words.js";
+
+/** The sections of a record; none where there is no record. */
+export function becameOf(record) {
+  if (!record) return [];
+  const { document: told, webhooks } = record;
+  return [costs(told.costs), analysis(told), warnings(told.warnings), deliveries(webhooks)].filter(Boolean);
+}
+
+/** A call without a log: what its record says. */
+export function recordOnly(main, record) {
+  main.append(
+    el("h1", {}, `${say("call")} · ${record.assistant || say(`t_${record.type}`)}`),
+    el("p", { className: "faint" }, [when(record.wall_ms), clock(record.duration_ms), say(`s_${record.status}`), record.ended_reason, record.caller, money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, record.id)),
+    el("p", { className: "faint" }, say("no_log")),
+    ...(record.document.messages ? [el("h2", {}, say("transcript")), el("ol", { className: "said" }, record.document.messages.map(line).filter(Boolean))] : []),
+    ...becameOf(record),
+  );
+}
+
+function line({ role, message }) {
+  if (!message || role === "system") return null;
+  const agent = role !== "user";
+  return el("li", {}, el("span", { className: "at" }), el("p", {}, el("span", { className: `who ${agent ? "agent-side" : "you-side"}` }, say(agent ? "agent" : "caller")), message));
+}
+
+function costs(list) {
+  if (!list?.length) return null;
+  const amount = ({ minutes, promptTokens, completionTokens, characters }) => {
+    if (minutes !== undefined) return `${minutes} min`;
+    if (characters !== undefined) return `${characters} ${say("characters")}`;
+    return promptTokens === undefined ? "–" : `${promptTokens} + ${completionTokens ?? 0} ${say("tokens")}`;
+  };
+  const who = (row) => [row.provider ?? row.model?.provider ?? row.voice?.provider ?? row.transcriber?.provider, row.model?.model ?? row.transcriber?.model].filter(Boolean).join(" ");
+  return el("section", {}, el("h2", {}, say("cost")), table([say("what"), say("vendor"), [say("amount"), "number"], [say("cost"), "number"]],
+    list.map((row) => [row.type, who(row), [amount(row), "number"], [money(row.cost), "number"]])));
+}
+
+function analysis({ analysis: found, analysisSkipped: skipped }) {
+  if (!found && !skipped) return null;
+  const { summary, successEvaluation, structuredData } = found ?? {};
+  return el("section", {}, el("h2", {}, say("analysis")),
+    summary && el("p", {}, summary),
+    successEvaluation !== undefined && successEvaluation !== null && el("p", {}, `${say("success")}: ${successEvaluation}`),
+    structuredData && el("pre", {}, JSON.stringify(structuredData, null, 2)),
+    skipped && el("ul", { className: "notes" }, Object.entries(skipped).map(([name, why]) => el("li", {}, el("code", {}, name), ` ${why}`))));
+}
+
+function warnings(list) {
+  if (!list?.length) return null;
+  return el("section", {}, el("h2", {}, say("without_effect")), el("ul", { className: "notes" }, list.map(({ field, reason }) => el("li", {}, el("code", {}, field), ` ${reason}`))));
+}
+
+/** null: this server keeps none. */
+function deliveries(list) {
+  if (!list?.length) return null;
+  const attempt = ({ wall_ms: at, status, problem }) => el("li", {}, `${when(at)} · ${status ?? "–"}${problem ? ` · ${problem}` : ""}`);
+  return el("section", {}, el("h2", {}, say("webhooks")), table([say("what"), say("status"), say("attempts")],
+    list.map(({ event, url, status, attempts }) => [el("div", {}, event, el("br"), el("code", {}, url)), status, el("ul", { className: "plain" }, attempts.map(attempt))])));
+}
