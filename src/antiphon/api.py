@@ -102,6 +102,7 @@ class Api:
         self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
+            self._live.live_cost = self.after.live_cost
 
     @property
     def live(self) -> ApiCalls:

@@ -29,6 +29,7 @@ from antiphon.served import ServedAssistants
 from antiphon.session.manager import SessionManager
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_urls import CallUrls
+from antiphon.surfaces.vapi.call_views import LiveCost, nothing_counted
 from antiphon.surfaces.vapi.calls import CallParts, routes
 from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_dial, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
@@ -81,6 +82,8 @@ class ApiCalls:
         """Calls that were dialled, by the carrier's id."""
         self.erase: Callable[[str, str], Awaitable[object]] | None = None
         """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
+        self.live_cost: LiveCost = nothing_counted
+        """What calls cost as far as they have come; set by the composition root."""
         self.telephone: CallControl | None = None
         """The carrier that dials; set by the composition root where there is one."""
         self.writer = RecordWriter(calls, inside.losses)
@@ -122,6 +125,8 @@ class ApiCalls:
                 phone_number=self._phone_number,
                 dial=self._dial if self.telephone is not None else None,
                 erase=self._erase if self.erase is not None else None,
+                live_cost=self.live_cost,
+                strict=self._settings.api.strict,
             )
         )
 

@@ -8,6 +8,7 @@ from typing import Any
 from antiphon.audio.convert import converter
 from antiphon.calls.planned import CallRequest, CallType
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.vocabulary import AudioFormat, Encoding
 
@@ -24,11 +25,21 @@ _NOT_POSSIBLE = ("squadId", "squad", "workflowId", "workflow", "schedulePlan", "
 """Asked for, they would change the call: refused rather than left out."""
 
 
-def call_request(body: Mapping[str, Any], org_id: str, kind: CallType, transport: Mapping[str, Any]) -> CallRequest:
-    """``transport`` is what the Call object says of it. Raises ApiError 400 with all that is wrong."""
-    problems = _problems(body)
+_CHECKED_ELSEWHERE = ("transport", "phoneNumber", "customers")
+"""By whoever carries the call: the media's format, the number that dials, each customer alone."""
+
+
+def call_request(
+    body: Mapping[str, Any], org_id: str, kind: CallType, transport: Mapping[str, Any], *, strict: bool = False
+) -> CallRequest:
+    """``transport`` is what the Call object says of it. ``strict``: fields that nobody knows are refused. Raises ApiError 400 with all
+    that is wrong."""
+    looked_at = {name: value for name, value in body.items() if name not in _CHECKED_ELSEWHERE}
+    found = fields.check("CreateWebCallDTO" if kind == "webCall" else "CreateCallDTO", looked_at)
+    unknown = [name for name in found.unknown if strict and name not in _KNOWN]
+    problems = [*_problems(body), *found.problems, *(f"property {name} should not exist" for name in unknown)]
     if problems:
-        raise ApiError(400, problems)
+        raise ApiError(400, list(dict.fromkeys(problems))[: fields.MAX_PROBLEMS])
     kept = {
         name: value for name, value in body.items() if name not in ("name", "assistantId", "transport", "customers")
     }

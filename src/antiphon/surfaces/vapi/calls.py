@@ -20,12 +20,11 @@ from antiphon.errors import CapacityError, ConfigurationError, ProviderError, Pr
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_requests import MAX_NAME_CHARS, call_request, websocket_format, websocket_transport
 from antiphon.surfaces.vapi.call_urls import CallUrls
-from antiphon.surfaces.vapi.controls import command_of
+from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
+from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.media_gate import monitor_allows
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
 
@@ -63,6 +62,9 @@ class CallParts:
     """None where there is no telephone."""
     erase: Callable[[CallRecord], Awaitable[None]] | None = None
     """What else there is of a call: recordings, event logs. Raises OSError."""
+    live_cost: LiveCost = nothing_counted
+    strict: bool = False
+    """Whether fields that nobody knows are refused."""
 
 
 def routes(parts: CallParts) -> list[Route]:
@@ -80,7 +82,7 @@ def routes(parts: CallParts) -> list[Route]:
         Route("/call/{id}", access.private(them.rename), methods=["PATCH"]),
         Route("/call/{id}", access.private(them.delete), methods=["DELETE"]),
         Route("/call/{id}/end", access.private(them.end), methods=["POST"]),
-        Route("/call/{id}/{token}/control", them.control, methods=["POST"]),
+        ControlRoute(parts.planner, parts.directory, parts.urls, access).route(),
     ]
 
 
@@ -89,6 +91,7 @@ class CallRoutes:
 
     def __init__(self, parts: CallParts) -> None:
         self._parts = parts
+        self._views = CallViews(parts.planner, parts.calls, parts.urls, parts.live_cost)
 
     # ---------------------------------------------------------------------------------- asking for calls
 
@@ -119,7 +122,7 @@ class CallRoutes:
         record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
         if record is None:
             return None
-        document = {**self._shown(record), "subscriptionLimits": await self._limits(asker.org_id)}
+        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(asker.org_id)}
         if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
             url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
             document["transport"] = {**document["transport"], "websocketCallUrl": url}
@@ -135,9 +138,9 @@ class CallRoutes:
         if wrong:
             raise ApiError(400, [f"{name} must be absent where the transport is vapi.websocket" for name in wrong])
         described = websocket_transport(websocket_format(transport))
-        asked = call_request(body, asker.org_id, "vapi.websocketCall", described)
+        asked = call_request(body, asker.org_id, "vapi.websocketCall", described, strict=self._parts.strict)
         planned = await self._planned(replace(asked, call_id=self._id(request, asker, body)))
-        document = await self._document(planned)
+        document = await self._views.document(planned)
         url = self._parts.urls.websocket(planned.id, self._parts.expires_ms)
         return {**document, "transport": {**described, "websocketCallUrl": url}}
 
@@ -146,9 +149,10 @@ class CallRoutes:
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
         if not asker.transient_allowed:
             _require_harmless(body.get("assistantOverrides"))
-        planned = await self._planned(call_request(body, asker.org_id, "webCall", {"provider": "daily"}))
+        asked = call_request(body, asker.org_id, "webCall", {"provider": "daily"}, strict=self._parts.strict)
+        planned = await self._planned(asked)
         url = self._parts.urls.web(planned.id, self._parts.expires_ms)
-        document = await self._document(planned)
+        document = await self._views.document(planned)
         answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
         if asker.public:  # a web page is told what it needs, not what the assistant is made of
             for name in ("monitor", "warnings"):
@@ -170,7 +174,7 @@ class CallRoutes:
                 results.append(await self._dialled(dial, {**body, "customer": customer}, asker))
             except ApiError as error:
                 errors.append({"customer": customer, "error": str(error)})
-        limits = await self._limits(asker.org_id)
+        limits = await self._views.limits(asker.org_id)
         return {"results": results, "errors": errors, "subscriptionLimits": limits}
 
     async def _dialled(self, dial: Dial, body: Mapping[str, Any], asker: Asker, call_id: str = "") -> dict[str, Any]:
@@ -188,12 +192,12 @@ class CallRoutes:
             raise ApiError(400, ["phoneNumber.number must be a string"])
         given = {name: value for name, value in body.items() if name not in ("customers", "phoneNumberId")}
         transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
-        asked = call_request(given, asker.org_id, "outboundPhoneCall", transport)
+        asked = call_request(given, asker.org_id, "outboundPhoneCall", transport, strict=self._parts.strict)
         variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
         planned = await self._asked(
             dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
         )
-        return await self._document(planned)
+        return await self._views.document(planned)
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
         return await self._asked(self._parts.planner.plan(asked))
@@ -222,16 +226,16 @@ class CallRoutes:
 
     async def list(self, request: Request, asker: Asker) -> Response:
         records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS))
-        return bare([self._shown(record) for record in records])
+        return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
         listing = listing_of(request, FILTERS)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
-        return json_response(paginated([self._shown(record) for record in records], total, listing))
+        return json_response(paginated([self._views.shown(record) for record in records], total, listing))
 
     async def get(self, request: Request, asker: Asker) -> Response:
-        return json_response(self._shown(await self._found(request, asker)))
+        return json_response(self._views.shown(await self._views.found(request, asker)))
 
     async def rename(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
@@ -241,30 +245,30 @@ class CallRoutes:
             problems.append(f"name must be a string shorter than or equal to {MAX_NAME_CHARS} characters")
         if problems:
             raise ApiError(400, problems)
-        found = await self._found(request, asker)
+        found = await self._views.found(request, asker)
         changed = await self._parts.calls.change(found.id, self._parts.clock.wall_ms(), name=name)
         if changed is None:
             raise not_found("call", found.id)
-        return json_response(self._shown(changed))
+        return json_response(self._views.shown(changed))
 
     # ---------------------------------------------------------------------------------- ending
 
     async def end(self, request: Request, asker: Asker) -> Response:
-        found = await self._found(request, asker)
+        found = await self._views.found(request, asker)
         if found.status == "ended":
             raise ApiError(400, "The call has ended already.")
         if not await self._end(found):
             raise ApiError(409, "The call is not held by this server any more.")
-        return json_response(self._shown(found), 201)
+        return json_response(self._views.shown(found), 201)
 
     async def delete(self, request: Request, asker: Asker) -> Response:
-        return json_response(await self._deleted(await self._found(request, asker)))
+        return json_response(await self._deleted(await self._views.found(request, asker)))
 
     async def delete_many(self, request: Request, asker: Asker) -> Response:
         ids = (await json_body(request)).get("ids")
         if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(isinstance(id, str) for id in ids):
             raise ApiError(400, [f"ids must be an array of 1 to {MAX_DELETED} strings"])
-        found = [record for id in ids if (record := await self._record(asker.org_id, id)) is not None]
+        found = [record for id in ids if (record := await self._views.record(asker.org_id, id)) is not None]
         return bare([await self._deleted(record) for record in found])
 
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:
@@ -277,78 +281,13 @@ class CallRoutes:
                 log.error("call_not_erased", call_id=record.id, problem=type(error).__name__)
                 raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
         await self._parts.calls.delete(record.org_id, record.id)
-        return self._shown(record)
+        return self._views.shown(record)
 
     async def _end(self, record: CallRecord) -> bool:
         planner = self._parts.planner
         return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
             record.id, HangUp()
         )
-
-    # ---------------------------------------------------------------------------------- control
-
-    async def control(self, request: Request) -> Response:
-        """What is asked with the call's own URL."""
-        id, token = request.path_params["id"], request.path_params["token"]
-        if not self._parts.urls.opens("control", id, token):
-            return ApiError(403, "This URL is wrong, or has expired.").response()
-        planned = self._parts.planner.known(id)
-        plan = planned.assistant.document.get("monitorPlan") if planned is not None else None
-        if isinstance(plan, Mapping) and plan.get("controlAuthenticationEnabled") is True:
-            return await self._parts.access.public(self._controlled_by)(request)
-        try:
-            return await self._control(request)
-        except ApiError as error:
-            return error.response()
-
-    async def _controlled_by(self, request: Request, asker: Asker) -> Response:
-        return await self._control(request)
-
-    async def _control(self, request: Request) -> Response:
-        id = request.path_params["id"]
-        planned = self._parts.planner.known(id)
-        if planned is not None and not monitor_allows(planned, "controlEnabled"):
-            raise ApiError(403, "This call's assistant lets nobody control it.")
-        first = planned.assistant.spec.first_message if planned is not None else None
-        command = command_of(await json_body(request), first or "")
-        try:
-            obeyed = await self._parts.directory.command(id, command)
-        except ConfigurationError as error:
-            raise ApiError(400, [f"{error.field}: {error.problem}"]) from None
-        if not obeyed:
-            raise ApiError(404, "There is no live call of this id.")
-        return json_response({"success": True})
-
-    # ---------------------------------------------------------------------------------- how it is shown
-
-    async def _found(self, request: Request, asker: Asker) -> CallRecord:
-        id = request.path_params["id"]
-        record = await self._record(asker.org_id, id)
-        if record is None:
-            raise not_found("call", id)
-        return record
-
-    async def _record(self, org_id: str, id: str) -> CallRecord | None:
-        return await self._parts.calls.find(org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
-
-    def _shown(self, record: CallRecord) -> dict[str, Any]:
-        return call_document(record, self._parts.planner.said(record.id), self._monitor(record))
-
-    async def _document(self, planned: PlannedCall) -> dict[str, Any]:
-        return {**self._shown(planned.record), "subscriptionLimits": await self._limits(planned.org_id)}
-
-    def _monitor(self, record: CallRecord) -> dict[str, str]:
-        """Where a call that is not over can be listened to and controlled."""
-        if record.status == "ended":
-            return {}
-        planned, urls = self._parts.planner.known(record.id), self._parts.urls
-        allowed = {"listenUrl": "listenEnabled", "controlUrl": "controlEnabled"}
-        made = {"listenUrl": urls.listen(record.id), "controlUrl": urls.control(record.id)}
-        return {name: url for name, url in made.items() if planned is None or monitor_allows(planned, allowed[name])}
-
-    async def _limits(self, org_id: str) -> dict[str, Any]:
-        limit, remaining = await self._parts.planner.remaining(org_id)
-        return {"concurrencyBlocked": False, "concurrencyLimit": limit, "remainingConcurrentCalls": remaining}
 
 
 def _require_harmless(overrides: object) -> None:
