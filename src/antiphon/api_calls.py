@@ -123,6 +123,7 @@ class ApiCalls:
                 repeats=Repeats(self._clock.now_ms),
                 expires_ms=self._settings.api.call_waits_s * 1000,
                 phone_number=self._phone_number,
+                squad=self._squad,
                 dial=self._dial if self.telephone is not None else None,
                 erase=self._erase if self.erase is not None else None,
                 live_cost=self.live_cost,
@@ -149,9 +150,15 @@ class ApiCalls:
         return assistants.load(name).model_dump(by_alias=True, exclude_unset=True) if assistants.has(name) else None
 
     async def _phone_number(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        return await self._document("phone-number", org_id, id)
+
+    async def _squad(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        return await self._document("squad", org_id, id)
+
+    async def _document(self, kind: str, org_id: str, id: str) -> Mapping[str, Any] | None:
         if not 0 < len(id) <= 64 or "\0" in id:
             return None
-        found = await self._resources.find("phone-number", org_id, id)
+        found = await self._resources.find(kind, org_id, id)
         return {**found.body, "id": found.id} if found is not None else None
 
     async def _erase(self, record: CallRecord) -> None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.directory import CallDirectory, HangUp
-from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
+from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner, UnknownAssistant
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
@@ -20,22 +20,25 @@ from antiphon.errors import CapacityError, ConfigurationError, ProviderError, Pr
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.call_requests import MAX_NAME_CHARS, call_request, websocket_format, websocket_transport
+from antiphon.surfaces.vapi.call_requests import (
+    MAX_NAME_CHARS,
+    call_request,
+    require_harmless,
+    websocket_format,
+    websocket_transport,
+)
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
 from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.squad_calls import FindSquad, first_member
 
 FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
     "endedReason": "ended_reason", "customerNumber": "customer_number",
 }  # fmt: skip
-HARMLESS_OVERRIDES = frozenset(
-    {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
-)
-"""What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
 log = structlog.get_logger(__name__)
@@ -58,6 +61,7 @@ class CallParts:
     expires_ms: int
     phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
     """``(org_id, id)``: the stored number."""
+    squad: FindSquad
     dial: Dial | None = None
     """None where there is no telephone."""
     erase: Callable[[CallRecord], Awaitable[None]] | None = None
@@ -138,7 +142,7 @@ class CallRoutes:
         if wrong:
             raise ApiError(400, [f"{name} must be absent where the transport is vapi.websocket" for name in wrong])
         described = websocket_transport(websocket_format(transport))
-        asked = call_request(body, asker.org_id, "vapi.websocketCall", described, strict=self._parts.strict)
+        asked = await self._request(body, asker, "vapi.websocketCall", described)
         planned = await self._planned(replace(asked, call_id=self._id(request, asker, body)))
         document = await self._views.document(planned)
         url = self._parts.urls.websocket(planned.id, self._parts.expires_ms)
@@ -148,8 +152,8 @@ class CallRoutes:
         body = await json_body(request)
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
         if not asker.transient_allowed:
-            _require_harmless(body.get("assistantOverrides"))
-        asked = call_request(body, asker.org_id, "webCall", {"provider": "daily"}, strict=self._parts.strict)
+            require_harmless(body.get("assistantOverrides"))
+        asked = await self._request(body, asker, "webCall", {"provider": "daily"})
         planned = await self._planned(asked)
         url = self._parts.urls.web(planned.id, self._parts.expires_ms)
         document = await self._views.document(planned)
@@ -192,12 +196,29 @@ class CallRoutes:
             raise ApiError(400, ["phoneNumber.number must be a string"])
         given = {name: value for name, value in body.items() if name not in ("customers", "phoneNumberId")}
         transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
-        asked = call_request(given, asker.org_id, "outboundPhoneCall", transport, strict=self._parts.strict)
+        asked = await self._request(given, asker, "outboundPhoneCall", transport)
         variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
         planned = await self._asked(
             dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
         )
         return await self._views.document(planned)
+
+    async def _request(
+        self, body: Mapping[str, Any], asker: Asker, kind: CallType, transport: Mapping[str, Any]
+    ) -> CallRequest:
+        """Of an assistant, or of a squad's first member. Raises ApiError 400."""
+        strict = self._parts.strict
+        first = await first_member(body, asker.org_id, self._parts.squad)
+        if first is None:
+            return call_request(body, asker.org_id, kind, transport, strict=strict)
+        asked = call_request(first.body, asker.org_id, kind, transport, strict=strict)
+        kept = {name: body[name] for name in ("squad", "squadOverrides") if name in body}
+        return replace(
+            asked,
+            body={**asked.body, **kept},
+            squad_id=first.squad_id,
+            warnings=(*first.warnings, *asked.warnings),
+        )
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
         return await self._asked(self._parts.planner.plan(asked))
@@ -288,11 +309,3 @@ class CallRoutes:
         return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
             record.id, HangUp()
         )
-
-
-def _require_harmless(overrides: object) -> None:
-    """Raises ApiError 403."""
-    further = sorted(set(overrides) - HARMLESS_OVERRIDES) if isinstance(overrides, Mapping) else []
-    if further:
-        allowed = ", ".join(sorted(HARMLESS_OVERRIDES))
-        raise ApiError(403, f"This key may not override {str(further[0])[:64]}; it may override {allowed}.")
