@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.routing import Route
 
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.calls.artifact import Labels
+from antiphon.calls.cost import cost_fields
 from antiphon.calls.files import CallFiles
 from antiphon.calls.meter import CostMeter
 from antiphon.calls.stores import CallRecord, Resource, ResourceStore
@@ -116,6 +117,7 @@ class AfterCallWork:
             ended_reason,
             calls.spent_since if settings.costs.max_usd_per_day else None,
         )
+        self._costs = costs
         self._files = CallFileRoutes(files, calls, links, access)
 
     def report_to(self, outbox: ReportOutbox) -> None:
@@ -136,6 +138,11 @@ class AfterCallWork:
     def finished(self, call_id: str) -> None:
         """For calls that no session of this process held."""
         self.observer.finished(call_id)
+
+    def live_cost(self, call_id: str) -> Mapping[str, Any]:
+        """What a call costs as far as it has come, as the call object says it; empty where this process does not know it."""
+        counted = self._costs.find(call_id)
+        return cost_fields(counted, self._costs.prices) if counted is not None else {}
 
     def _keeps_nothing(self, call: CallStarted) -> bool:
         return keeps_nothing(self._assistants.of_call(call), self._settings)

@@ -117,6 +117,7 @@ class Api:
         self._reports = ServerReports(self._outbox, self._live.assistant_of, self.clock)
         if self.after is not None:
             self.after.report_to(self._reports)
+            self._live.live_cost = self.after.live_cost
 
     @property
     def live(self) -> ApiCalls:

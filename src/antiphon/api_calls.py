@@ -33,6 +33,7 @@ from antiphon.session.observers import SessionObserver
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_urls import CallUrls
+from antiphon.surfaces.vapi.call_views import LiveCost, nothing_counted
 from antiphon.surfaces.vapi.calls import CallParts, routes
 from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_dial, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
@@ -90,6 +91,8 @@ class ApiCalls:
         """Calls that were dialled, by the carrier's id."""
         self.erase: Callable[[str, str], Awaitable[object]] | None = None
         """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
+        self.live_cost: LiveCost = nothing_counted
+        """What calls cost as far as they have come; set by the composition root."""
         self.telephone: CallControl | None = None
         """The carrier that dials; set by the composition root where there is one."""
         self.writer = RecordWriter(calls, inside.losses)
@@ -133,8 +136,11 @@ class ApiCalls:
                 repeats=Repeats(self._clock.now_ms),
                 expires_ms=self._settings.api.call_waits_s * 1000,
                 phone_number=self._phone_number,
+                squad=self._squad,
                 dial=self._dial if self.telephone is not None else None,
                 erase=self._erase if self.erase is not None else None,
+                live_cost=self.live_cost,
+                strict=self._settings.api.strict,
             )
         )
 
@@ -186,9 +192,15 @@ class ApiCalls:
         return assistants.load(name).model_dump(by_alias=True, exclude_unset=True) if assistants.has(name) else None
 
     async def _phone_number(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        return await self._document("phone-number", org_id, id)
+
+    async def _squad(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        return await self._document("squad", org_id, id)
+
+    async def _document(self, kind: str, org_id: str, id: str) -> Mapping[str, Any] | None:
         if not 0 < len(id) <= 64 or "\0" in id:
             return None
-        found = await self._resources.find("phone-number", org_id, id)
+        found = await self._resources.find(kind, org_id, id)
         return {**found.body, "id": found.id} if found is not None else None
 
     async def _erase(self, record: CallRecord) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -33,11 +34,15 @@ def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
         raise ConfigurationError(join(path, error.field), error.problem) from None
 
 
+MAX_LOOKED_UP = 100
+"""Unknown fields of one object: each is compared with all names, on the event loop that carries calls."""
+
+
 def misspelt_fields(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
     """Fields that were kept as they came and have no effect, though they look like one that has: the dotted field, and the one it looks
     like. (What is like nothing of ours is another product's, and its author knows.)"""
     known = [field.alias or name for name, field in type(model).model_fields.items()]
-    for name in model.model_extra or ():
+    for name in islice(model.model_extra or (), MAX_LOOKED_UP):
         if meant := did_you_mean(name, known):
             yield join(path, name), meant
     for name, field in type(model).model_fields.items():

@@ -28,7 +28,8 @@ FREE = frozenset(
         "vllm",
         "memory",
         "realtime",
-        "vapi.websocket",
+        "vapi.websocketCall",
+        "webCall",
     }
 )
 """They run on the operator's machines: what they cost is not ours to know."""

@@ -183,7 +183,7 @@ async def test_calls_are_listed_renamed_ended_and_deleted(tmp_path: Path) -> Non
         ({"assistantId": "scripted"}, "one of transport"),
         ({"transport": transport()}, "one of assistantId and assistant must be given"),
         ({"assistantId": "nobody", "transport": transport()}, "Couldn't find assistant"),
-        ({"squadId": "s", "transport": transport()}, "squadId is not possible"),
+        ({"squadId": "s", "transport": transport()}, "Couldn't find squad"),
         ({"assistantId": "scripted", "transport": transport(), "schedulePlan": {"earliestAt": "x"}}, "schedulePlan"),
         ({"assistantId": "scripted", "transport": transport(), "name": "x" * 41}, "name must be shorter"),
         ({"assistantId": "scripted", "transport": transport(format="mp3")}, "transport.audioFormat.format"),

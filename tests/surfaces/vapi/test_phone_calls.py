@@ -175,7 +175,7 @@ async def test_many_customers_are_dialled_and_each_refusal_is_named(tmp_path: Pa
         assert batch["subscriptionLimits"]["remainingConcurrentCalls"] == 398
         api.status = 400
         refused = await client.post(
-            "/call", json={"assistantId": "scripted", "phoneNumber": {"number": CALLED}, "customer": {"number": "+1"}}
+            "/call", json={"assistantId": "scripted", "phoneNumber": {"number": CALLED}, "customer": {"number": "+100"}}
         )
         assert (refused.status_code, refused.json()["statusCode"]) == (400, 400)
         assert "could not be dialled" in refused.json()["message"]

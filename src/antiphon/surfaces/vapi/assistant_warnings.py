@@ -19,6 +19,8 @@ FORM = "CreateAssistantDTO"
 HONOURED: frozenset[str] = frozenset(["name", "metadata"])
 """Fields that ``AssistantSpec`` has no place for, or that ``ignored`` says nothing of, and that something acts on all the same. Whoever
 makes one work adds it."""
+MAX_NAMED = 100
+"""Fields that nobody knows, of one document: looking for what was meant takes its time, and the event loop has calls to carry."""
 _TOP_LEVEL = [field.alias or name for name, field in AssistantSpec.model_fields.items()]
 _NOT_YET = "kept, and nothing acts on it yet"
 
@@ -47,7 +49,7 @@ def problems_of(body: Mapping[str, Any]) -> list[str]:
 
 
 def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for field in check(FORM, body).unknown:
+    for field in check(FORM, body).unknown[:MAX_NAMED]:
         meant = did_you_mean(field, _TOP_LEVEL) if "." not in field else ""
         yield field, f"no field of an assistant; {f'did you mean {meant}? ' if meant else ''}kept, and has no effect"
     try:

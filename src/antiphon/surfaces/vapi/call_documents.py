@@ -24,7 +24,9 @@ _COLUMNS = {
 def call_document(
     record: CallRecord, said: Mapping[str, Any] | None = None, monitor: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """``said`` is what a live call knows beyond its record. ``monitor``: where it can be listened to and controlled."""
+    """``said`` is what a live call knows beyond its record. ``monitor``: where it can be listened to and controlled.
+
+    Once the artifact is made of the call's event log, its messages are the call's: what was written while the call went on has less."""
     body = {**record.body, **(said or {})}
     document = {name: value for name, value in body.items() if name not in OURS}
     document |= {
@@ -32,7 +34,7 @@ def call_document(
         "orgId": record.org_id,
         "type": record.type,
         "status": record.status,
-        "cost": record.cost_usd,
+        "cost": body.get("cost", record.cost_usd),
         "createdAt": iso(record.created_wall_ms),
         "updatedAt": iso(record.updated_wall_ms),
     }
@@ -46,12 +48,11 @@ def call_document(
     if monitor:
         document["monitor"] = dict(monitor)
     if history := body.get("history"):
-        messages = artifact_messages(history, record.started_wall_ms or record.created_wall_ms)
-        document["messages"] = messages
-        document["artifact"] = {
-            "messages": messages,
+        artifact: dict[str, Any] = {
+            "messages": artifact_messages(history, record.started_wall_ms or record.created_wall_ms),
             "messagesOpenAIFormatted": openai_messages(history),
             "transcript": transcript(history),
-            **body.get("artifact", {}),
+            **(body.get("artifact") or {}),
         }
+        document |= {"artifact": artifact, "messages": artifact["messages"]}
     return document

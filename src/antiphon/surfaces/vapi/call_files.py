@@ -25,6 +25,8 @@ from antiphon.surfaces.vapi.file_links import NAMES, FileKind, FileLinks, path_o
 _PIECE_BYTES = 256 * 1024
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
+NEVER_MADE = ("video-recording", "pcap")
+"""Files that the platform has and we do not."""
 Reader = Callable[[int, int], bytes]
 
 
@@ -40,13 +42,25 @@ class CallFileRoutes:
         for kind, name in NAMES.items():
             found.append(Route(f"/call/{{id}}/{name}", self._access.private(self._redirect(kind)), methods=["GET"]))
             found.append(Route(path_of("{id}", kind), self._signed(kind), methods=["GET"]))
+        for name in NEVER_MADE:
+            found.append(Route(f"/call/{{id}}/{name}", self._access.private(self._never_made), methods=["GET"]))
         return found
+
+    async def _never_made(self, request: Request, asker: Asker) -> Response:
+        await self._require(request, asker)
+        raise ApiError(404, "There is no such file of this call: this server records no video and keeps no packets.")
+
+    async def _require(self, request: Request, asker: Asker) -> str:
+        """The id of a call that is the asker's. Raises ApiError 404."""
+        call_id = str(request.path_params["id"])
+        known = 0 < len(call_id) <= 64 and "\0" not in call_id
+        if not known or await self._calls.find(asker.org_id, call_id) is None:
+            raise ApiError(404, f"Couldn't get call for id: {call_id[:64]}")
+        return call_id
 
     def _redirect(self, kind: FileKind) -> AskedHandler:
         async def answer(request: Request, asker: Asker) -> Response:
-            call_id = request.path_params["id"]
-            if await self._calls.find(asker.org_id, call_id) is None:
-                raise ApiError(404, f"Couldn't get call for id: {call_id[:64]}")
+            call_id = await self._require(request, asker)
             if not self._paths(call_id, kind):
                 raise ApiError(404, "There is no such file of this call: it was not recorded, or has been erased.")
             return RedirectResponse(self._links.of(call_id, kind), 302)

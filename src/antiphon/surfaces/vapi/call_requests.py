@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from antiphon.audio.convert import converter
 from antiphon.calls.planned import CallRequest, CallType
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.vocabulary import AudioFormat, Encoding
 
@@ -20,15 +21,31 @@ _KNOWN = frozenset(
     {"assistantId", "assistant", "assistantOverrides", "transport", "name", "customer", "customers", "customerId", "phoneNumberId",
      "phoneNumber", "metadata", "squadId", "squad", "squadOverrides", "workflowId", "workflow", "workflowOverrides", "schedulePlan"}
 )  # fmt: skip
-_NOT_POSSIBLE = ("squadId", "squad", "workflowId", "workflow", "schedulePlan", "customerId")
+_NOT_POSSIBLE = ("workflowId", "workflow", "schedulePlan", "customerId")
 """Asked for, they would change the call: refused rather than left out."""
 
 
-def call_request(body: Mapping[str, Any], org_id: str, kind: CallType, transport: Mapping[str, Any]) -> CallRequest:
-    """``transport`` is what the Call object says of it. Raises ApiError 400 with all that is wrong."""
-    problems = _problems(body)
+HARMLESS_OVERRIDES = frozenset(
+    {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
+)
+"""What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
+_OF_CUSTOMERS = ("assistantOverrides", "squadOverrides", "extension", "sipUri", "numberE164CheckEnabled")
+"""What a customer may say of the call, and nothing here acts on."""
+_CHECKED_ELSEWHERE = ("transport", "phoneNumber", "customers")
+"""By whoever carries the call: the media's format, the number that dials, each customer alone."""
+
+
+def call_request(
+    body: Mapping[str, Any], org_id: str, kind: CallType, transport: Mapping[str, Any], *, strict: bool = False
+) -> CallRequest:
+    """``transport`` is what the Call object says of it. ``strict``: fields that nobody knows are refused. Raises ApiError 400 with all
+    that is wrong."""
+    looked_at = {name: value for name, value in body.items() if name not in _CHECKED_ELSEWHERE}
+    found = fields.check("CreateWebCallDTO" if kind == "webCall" else "CreateCallDTO", looked_at)
+    unknown = [name for name in found.unknown if strict and name not in _KNOWN]
+    problems = [*_problems(body), *found.problems, *(f"property {name} should not exist" for name in unknown)]
     if problems:
-        raise ApiError(400, problems)
+        raise ApiError(400, list(dict.fromkeys(problems))[: fields.MAX_PROBLEMS])
     kept = {
         name: value for name, value in body.items() if name not in ("name", "assistantId", "transport", "customers")
     }
@@ -41,10 +58,18 @@ def call_request(body: Mapping[str, Any], org_id: str, kind: CallType, transport
         overrides=body.get("assistantOverrides") or {},
         variables={"customer": customer, "phoneNumber": body.get("phoneNumber") or {}, "transport": transport},
         body={**kept, "transport": dict(transport)},
-        warnings=tuple((name, "is kept, and nothing here acts on it") for name in body if name not in _KNOWN),
+        warnings=tuple(_without_effect(body)),
         name=body.get("name") or "",
         customer_number=str(customer.get("number") or ""),
     )
+
+
+def _without_effect(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    customer = body.get("customer")
+    named = [name for name in body if name not in _KNOWN]
+    named += [f"customer.{name}" for name in _OF_CUSTOMERS if isinstance(customer, Mapping) and customer.get(name)]
+    for name in named:
+        yield name, "is kept, and nothing here acts on it"
 
 
 def _problems(body: Mapping[str, Any]) -> list[str]:
@@ -103,3 +128,11 @@ def format_of(transport: Mapping[str, Any]) -> AudioFormat:
     """As ``websocket_transport`` described it."""
     described = transport["audioFormat"]
     return AudioFormat(Encoding(described["format"]), described["sampleRate"])
+
+
+def require_harmless(overrides: object) -> None:
+    """Raises ApiError 403."""
+    further = sorted(set(overrides) - HARMLESS_OVERRIDES) if isinstance(overrides, Mapping) else []
+    if further:
+        allowed = ", ".join(sorted(HARMLESS_OVERRIDES))
+        raise ApiError(403, f"This key may not override {str(further[0])[:64]}; it may override {allowed}.")

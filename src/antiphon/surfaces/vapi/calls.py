@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.directory import CallDirectory, HangUp
-from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
+from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner, UnknownAssistant
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
@@ -20,23 +20,25 @@ from antiphon.errors import CapacityError, ConfigurationError, ProviderError, Pr
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.call_documents import call_document
-from antiphon.surfaces.vapi.call_requests import MAX_NAME_CHARS, call_request, websocket_format, websocket_transport
+from antiphon.surfaces.vapi.call_requests import (
+    MAX_NAME_CHARS,
+    call_request,
+    require_harmless,
+    websocket_format,
+    websocket_transport,
+)
 from antiphon.surfaces.vapi.call_urls import CallUrls
-from antiphon.surfaces.vapi.controls import command_of
+from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
+from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.media_gate import monitor_allows
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.squad_calls import FindSquad, first_member
 
 FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
     "endedReason": "ended_reason", "customerNumber": "customer_number",
 }  # fmt: skip
-HARMLESS_OVERRIDES = frozenset(
-    {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
-)
-"""What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
 log = structlog.get_logger(__name__)
@@ -59,10 +61,14 @@ class CallParts:
     expires_ms: int
     phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
     """``(org_id, id)``: the stored number."""
+    squad: FindSquad
     dial: Dial | None = None
     """None where there is no telephone."""
     erase: Callable[[CallRecord], Awaitable[None]] | None = None
     """What else there is of a call: recordings, event logs. Raises OSError."""
+    live_cost: LiveCost = nothing_counted
+    strict: bool = False
+    """Whether fields that nobody knows are refused."""
 
 
 def routes(parts: CallParts) -> list[Route]:
@@ -80,7 +86,7 @@ def routes(parts: CallParts) -> list[Route]:
         Route("/call/{id}", access.private(them.rename), methods=["PATCH"]),
         Route("/call/{id}", access.private(them.delete), methods=["DELETE"]),
         Route("/call/{id}/end", access.private(them.end), methods=["POST"]),
-        Route("/call/{id}/{token}/control", them.control, methods=["POST"]),
+        ControlRoute(parts.planner, parts.directory, parts.urls, access).route(),
     ]
 
 
@@ -89,6 +95,7 @@ class CallRoutes:
 
     def __init__(self, parts: CallParts) -> None:
         self._parts = parts
+        self._views = CallViews(parts.planner, parts.calls, parts.urls, parts.live_cost)
 
     # ---------------------------------------------------------------------------------- asking for calls
 
@@ -119,7 +126,7 @@ class CallRoutes:
         record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
         if record is None:
             return None
-        document = {**self._shown(record), "subscriptionLimits": await self._limits(asker.org_id)}
+        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(asker.org_id)}
         if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
             url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
             document["transport"] = {**document["transport"], "websocketCallUrl": url}
@@ -135,9 +142,9 @@ class CallRoutes:
         if wrong:
             raise ApiError(400, [f"{name} must be absent where the transport is vapi.websocket" for name in wrong])
         described = websocket_transport(websocket_format(transport))
-        asked = call_request(body, asker.org_id, "vapi.websocketCall", described)
+        asked = await self._request(body, asker, "vapi.websocketCall", described)
         planned = await self._planned(replace(asked, call_id=self._id(request, asker, body)))
-        document = await self._document(planned)
+        document = await self._views.document(planned)
         url = self._parts.urls.websocket(planned.id, self._parts.expires_ms)
         return {**document, "transport": {**described, "websocketCallUrl": url}}
 
@@ -145,10 +152,11 @@ class CallRoutes:
         body = await json_body(request)
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
         if not asker.transient_allowed:
-            _require_harmless(body.get("assistantOverrides"))
-        planned = await self._planned(call_request(body, asker.org_id, "webCall", {"provider": "daily"}))
+            require_harmless(body.get("assistantOverrides"))
+        asked = await self._request(body, asker, "webCall", {"provider": "daily"})
+        planned = await self._planned(asked)
         url = self._parts.urls.web(planned.id, self._parts.expires_ms)
-        document = await self._document(planned)
+        document = await self._views.document(planned)
         answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
         if asker.public:  # a web page is told what it needs, not what the assistant is made of
             for name in ("monitor", "warnings"):
@@ -170,7 +178,7 @@ class CallRoutes:
                 results.append(await self._dialled(dial, {**body, "customer": customer}, asker))
             except ApiError as error:
                 errors.append({"customer": customer, "error": str(error)})
-        limits = await self._limits(asker.org_id)
+        limits = await self._views.limits(asker.org_id)
         return {"results": results, "errors": errors, "subscriptionLimits": limits}
 
     async def _dialled(self, dial: Dial, body: Mapping[str, Any], asker: Asker, call_id: str = "") -> dict[str, Any]:
@@ -188,12 +196,29 @@ class CallRoutes:
             raise ApiError(400, ["phoneNumber.number must be a string"])
         given = {name: value for name, value in body.items() if name not in ("customers", "phoneNumberId")}
         transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
-        asked = call_request(given, asker.org_id, "outboundPhoneCall", transport)
+        asked = await self._request(given, asker, "outboundPhoneCall", transport)
         variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
         planned = await self._asked(
             dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
         )
-        return await self._document(planned)
+        return await self._views.document(planned)
+
+    async def _request(
+        self, body: Mapping[str, Any], asker: Asker, kind: CallType, transport: Mapping[str, Any]
+    ) -> CallRequest:
+        """Of an assistant, or of a squad's first member. Raises ApiError 400."""
+        strict = self._parts.strict
+        first = await first_member(body, asker.org_id, self._parts.squad)
+        if first is None:
+            return call_request(body, asker.org_id, kind, transport, strict=strict)
+        asked = call_request(first.body, asker.org_id, kind, transport, strict=strict)
+        kept = {name: body[name] for name in ("squad", "squadOverrides") if name in body}
+        return replace(
+            asked,
+            body={**asked.body, **kept},
+            squad_id=first.squad_id,
+            warnings=(*first.warnings, *asked.warnings),
+        )
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
         return await self._asked(self._parts.planner.plan(asked))
@@ -222,16 +247,16 @@ class CallRoutes:
 
     async def list(self, request: Request, asker: Asker) -> Response:
         records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS))
-        return bare([self._shown(record) for record in records])
+        return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
         listing = listing_of(request, FILTERS)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
-        return json_response(paginated([self._shown(record) for record in records], total, listing))
+        return json_response(paginated([self._views.shown(record) for record in records], total, listing))
 
     async def get(self, request: Request, asker: Asker) -> Response:
-        return json_response(self._shown(await self._found(request, asker)))
+        return json_response(self._views.shown(await self._views.found(request, asker)))
 
     async def rename(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
@@ -241,30 +266,30 @@ class CallRoutes:
             problems.append(f"name must be a string shorter than or equal to {MAX_NAME_CHARS} characters")
         if problems:
             raise ApiError(400, problems)
-        found = await self._found(request, asker)
+        found = await self._views.found(request, asker)
         changed = await self._parts.calls.change(found.id, self._parts.clock.wall_ms(), name=name)
         if changed is None:
             raise not_found("call", found.id)
-        return json_response(self._shown(changed))
+        return json_response(self._views.shown(changed))
 
     # ---------------------------------------------------------------------------------- ending
 
     async def end(self, request: Request, asker: Asker) -> Response:
-        found = await self._found(request, asker)
+        found = await self._views.found(request, asker)
         if found.status == "ended":
             raise ApiError(400, "The call has ended already.")
         if not await self._end(found):
             raise ApiError(409, "The call is not held by this server any more.")
-        return json_response(self._shown(found), 201)
+        return json_response(self._views.shown(found), 201)
 
     async def delete(self, request: Request, asker: Asker) -> Response:
-        return json_response(await self._deleted(await self._found(request, asker)))
+        return json_response(await self._deleted(await self._views.found(request, asker)))
 
     async def delete_many(self, request: Request, asker: Asker) -> Response:
         ids = (await json_body(request)).get("ids")
         if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(isinstance(id, str) for id in ids):
             raise ApiError(400, [f"ids must be an array of 1 to {MAX_DELETED} strings"])
-        found = [record for id in ids if (record := await self._record(asker.org_id, id)) is not None]
+        found = [record for id in ids if (record := await self._views.record(asker.org_id, id)) is not None]
         return bare([await self._deleted(record) for record in found])
 
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:
@@ -277,83 +302,10 @@ class CallRoutes:
                 log.error("call_not_erased", call_id=record.id, problem=type(error).__name__)
                 raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
         await self._parts.calls.delete(record.org_id, record.id)
-        return self._shown(record)
+        return self._views.shown(record)
 
     async def _end(self, record: CallRecord) -> bool:
         planner = self._parts.planner
         return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
             record.id, HangUp()
         )
-
-    # ---------------------------------------------------------------------------------- control
-
-    async def control(self, request: Request) -> Response:
-        """What is asked with the call's own URL."""
-        id, token = request.path_params["id"], request.path_params["token"]
-        if not self._parts.urls.opens("control", id, token):
-            return ApiError(403, "This URL is wrong, or has expired.").response()
-        planned = self._parts.planner.known(id)
-        plan = planned.assistant.document.get("monitorPlan") if planned is not None else None
-        if isinstance(plan, Mapping) and plan.get("controlAuthenticationEnabled") is True:
-            return await self._parts.access.public(self._controlled_by)(request)
-        try:
-            return await self._control(request)
-        except ApiError as error:
-            return error.response()
-
-    async def _controlled_by(self, request: Request, asker: Asker) -> Response:
-        return await self._control(request)
-
-    async def _control(self, request: Request) -> Response:
-        id = request.path_params["id"]
-        planned = self._parts.planner.known(id)
-        if planned is not None and not monitor_allows(planned, "controlEnabled"):
-            raise ApiError(403, "This call's assistant lets nobody control it.")
-        first = planned.assistant.spec.first_message if planned is not None else None
-        command = command_of(await json_body(request), first or "")
-        try:
-            obeyed = await self._parts.directory.command(id, command)
-        except ConfigurationError as error:
-            raise ApiError(400, [f"{error.field}: {error.problem}"]) from None
-        if not obeyed:
-            raise ApiError(404, "There is no live call of this id.")
-        return json_response({"success": True})
-
-    # ---------------------------------------------------------------------------------- how it is shown
-
-    async def _found(self, request: Request, asker: Asker) -> CallRecord:
-        id = request.path_params["id"]
-        record = await self._record(asker.org_id, id)
-        if record is None:
-            raise not_found("call", id)
-        return record
-
-    async def _record(self, org_id: str, id: str) -> CallRecord | None:
-        return await self._parts.calls.find(org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
-
-    def _shown(self, record: CallRecord) -> dict[str, Any]:
-        return call_document(record, self._parts.planner.said(record.id), self._monitor(record))
-
-    async def _document(self, planned: PlannedCall) -> dict[str, Any]:
-        return {**self._shown(planned.record), "subscriptionLimits": await self._limits(planned.org_id)}
-
-    def _monitor(self, record: CallRecord) -> dict[str, str]:
-        """Where a call that is not over can be listened to and controlled."""
-        if record.status == "ended":
-            return {}
-        planned, urls = self._parts.planner.known(record.id), self._parts.urls
-        allowed = {"listenUrl": "listenEnabled", "controlUrl": "controlEnabled"}
-        made = {"listenUrl": urls.listen(record.id), "controlUrl": urls.control(record.id)}
-        return {name: url for name, url in made.items() if planned is None or monitor_allows(planned, allowed[name])}
-
-    async def _limits(self, org_id: str) -> dict[str, Any]:
-        limit, remaining = await self._parts.planner.remaining(org_id)
-        return {"concurrencyBlocked": False, "concurrencyLimit": limit, "remainingConcurrentCalls": remaining}
-
-
-def _require_harmless(overrides: object) -> None:
-    """Raises ApiError 403."""
-    further = sorted(set(overrides) - HARMLESS_OVERRIDES) if isinstance(overrides, Mapping) else []
-    if further:
-        allowed = ", ".join(sorted(HARMLESS_OVERRIDES))
-        raise ApiError(403, f"This key may not override {str(further[0])[:64]}; it may override {allowed}.")

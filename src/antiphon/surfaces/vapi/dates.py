@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from antiphon.surfaces.vapi.errors import ApiError
 
 _MAX_CHARS = 40
+_FIRST_MS, _LAST_MS = -62_135_596_799_000, 253_402_300_798_999
+"""The years 1 to 9999 in UTC, but for a second at both ends. A zone may carry a moment beyond them, where no date can be written."""
 
 
 def iso(wall_ms: int) -> str:
@@ -24,6 +26,7 @@ def ms_of(text: str, field: str = "date") -> int:
         moment = datetime.fromisoformat(text.strip().replace(" 0", "+0") if "T" in text else text.strip())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000 + 0.5)
+        wall_ms = int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000 + 0.5)
+        return min(max(wall_ms, _FIRST_MS), _LAST_MS)
     except (ValueError, OverflowError):
         raise ApiError(400, [f"{field} must be a valid ISO 8601 date string"]) from None
