@@ -99,7 +99,10 @@ class ApiCalls:
         self.planner = CallPlanner(
             calls, resources, self._file, inside.engines, inside.manager,
             MemoryLimits(settings.api.concurrent_calls or settings.max_calls), self.writer, clock, in_words,
-            Rules(settings.api.call_waits_s * 1000, socket.gethostname()[:255], settings.after_call.zero_retention),
+            Rules(
+                settings.api.call_waits_s * 1000, socket.gethostname()[:255],
+                bounds_admitted=settings.api.concurrent_calls > 0, zero_retention=settings.after_call.zero_retention,
+            ),
         )  # fmt: skip
         self.events = inside.events
         self.planner.watches.append(self._told)

@@ -25,4 +25,6 @@ async def test_no_turn_is_silent_and_no_word_said_twice(tmp_path: Path) -> None:
     assert found.silent == 0
     assert not found.twice
     assert found.well, (found.made, found.failures)
-    assert found.failures["openai"] and found.untold.get("openai", 0) <= 3
+    assert (
+        found.failures["openai"] and found.untold.get("openai", 0) <= 12
+    )  # asked again at once, or the caller went on

@@ -130,6 +130,15 @@ async def test_a_database_that_is_gone_is_told_without_its_data(tmp_path: Path) 
     await broken.close()
 
 
+async def test_databases_that_are_opened_at_once_get_each_its_own_tables(tmp_path: Path) -> None:
+    urls = [*(f"sqlite:///{tmp_path / name}.db" for name in ("a", "b", "c")), postgres_url()]
+    opened = [Database(url) for url in (*urls, *urls)]
+    await asyncio.gather(*(each.open() for each in opened))
+    for each in opened:
+        assert await StoredCalls(each).list("org", Listing()) == []
+        await each.close()
+
+
 async def test_what_migrations_make_is_what_the_tables_say(database: Database) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext

@@ -63,6 +63,9 @@ class Rules:
     """So long a planned call waits for its media."""
     node: str = ""
     """The name of this process in records."""
+    bounds_admitted: bool = True
+    """Whether the limit of calls at once is also for those that a carrier was let in with. Where it is no more than the process's own, a
+    telephone that rings and never comes must not keep the next one out."""
     zero_retention: bool = False
     """Whether nothing that is said may be written down, whatever the assistant."""
 
@@ -115,7 +118,8 @@ class CallPlanner:
             return waiting
         with self._placing(request):
             assistant = await self._assistant(request, call_id)
-        if not await self._limits.take(request.org_id, call_id):
+        bounded = self._rules.bounds_admitted or not request.admitted
+        if not await self._limits.take(request.org_id, call_id) and bounded:
             raise ConcurrencyReached(self._limits.limit)
         admitted = request.admitted
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +32,10 @@ _SQLITE_PRAGMAS = (
     "PRAGMA secure_delete=ON",  # what is erased is overwritten, not only forgotten
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
+_migrating = threading.Lock()
+_LOOK_EVERY_S = 0.01
+_LOCK_POSTGRESQL = "SELECT pg_advisory_xact_lock(7238947561)"
+"""Any number that nobody else takes for something else."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,12 +63,18 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _set_pragmas)
 
     async def open(self) -> None:
-        """Bring its tables up to date. Raises ConfigurationError, StoreUnavailable."""
+        """Bring its tables up to date, one process at a time. Raises ConfigurationError, StoreUnavailable."""
+        # Alembic knows one migration at a time in a process, whatever thread or loop it runs in.
+        while not _migrating.acquire(blocking=False):  # noqa: ASYNC110 (another loop's event tells this one nothing)
+            await asyncio.sleep(_LOOK_EVERY_S)
         try:
             async with self.engine.begin() as connection:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK_POSTGRESQL)
                 await connection.run_sync(_upgrade)
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
+        finally:
+            _migrating.release()
 
     async def forget(self) -> None:
         """Something was erased: it shall not live on in SQLite's log of changes. Raises StoreUnavailable."""

@@ -52,7 +52,9 @@ async def test_fifty_sessions_at_once_leave_nothing_behind(tmp_path: Path, ten: 
             memory_kib.append(child.rss_kib())
         assert memory_kib[-1] - memory_kib[0] <= max(memory_kib[0] // 10, SETTLES_KIB), memory_kib
         await eventually(lambda: child.open_files() <= files, 2)
-        assert (await server.status())["tasks"] <= before["tasks"]
+        async with asyncio.timeout(20):  # the work after the last sessions goes on for a moment
+            while (await server.status())["tasks"] > before["tasks"]:  # noqa: ASYNC110 (another process tells nobody)
+                await asyncio.sleep(0.1)
         busy = (
             "overload_began",
             "overload_ended",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from tests.conformance.twilio.figures import show, spread
@@ -19,11 +20,15 @@ pytestmark = pytest.mark.timed
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday and holidays."
 MS_PER_CHARACTER = 50
 ANSWER = "Very well."
+HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
+"""So that each ``clear`` is a hold: a voice that is softened is taken back as well, and sent again."""
 TOLERANCE_MS = 10
 """Two whole-millisecond clocks, and a message's way between two sockets; what the machine adds comes on top."""
 
 
-async def speak_over(server: Server, said: Said, into_ms: float) -> tuple[Phone, float]:
+async def speak_over(
+    server: Server, said: Said, into_ms: float, policy: Mapping[str, Any] | None = None
+) -> tuple[Phone, float]:
     """A call whose greeting is cut by ``said``; and when that was acoustically loud first (ms since the stream began)."""
     url = server.assistant(
         "a",
@@ -32,6 +37,7 @@ async def speak_over(server: Server, said: Said, into_ms: float) -> tuple[Phone,
         hears=["Wait a minute please."],
         answers=[ANSWER],
         startSpeakingPlan={"waitSeconds": 0.7},  # some of these people pause between words
+        policy=policy or {},
     )
     phone = await server.call(url)
     await phone.until_hears(into_ms)
@@ -42,7 +48,7 @@ async def speak_over(server: Server, said: Said, into_ms: float) -> tuple[Phone,
 
 async def interrupt(server: Server, said: Said, into_ms: float) -> Phone:
     """The same, until the answer to it has been heard."""
-    phone, _ = await speak_over(server, said, into_ms)
+    phone, _ = await speak_over(server, said, into_ms, HELD_AT_ONCE)
     await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=6)
     await phone.until_quiet()
     await phone.hang_up()

@@ -19,6 +19,8 @@ from tests.conformance.twilio.speech import Said
 from antiphon.media.settings import PlayoutSettings
 
 pytestmark = pytest.mark.timed
+HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
+"""So that each ``clear`` is a hold: a voice that is softened is taken back as well, and sent again."""
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday."
 
 
@@ -65,7 +67,9 @@ async def test_row_14_what_was_heard_is_known_to_one_mark(tmp_path: Path, ten: S
 
 
 async def _interrupt(server: Server, said: Said, into_ms: float) -> Phone:
-    url = server.assistant("a", greeting=GREETING, hears=["Stop it please."], answers=["Very well."])
+    url = server.assistant(
+        "a", greeting=GREETING, hears=["Stop it please."], answers=["Very well."], policy=HELD_AT_ONCE
+    )
     phone = await server.call(url)
     await phone.until_hears(into_ms)
     phone.say(said.clip)

@@ -45,10 +45,11 @@ async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, 
             _all_answered(reports)
             await server.idle()
             memory_kib.append(child.rss_kib())
-        after = await server.status()
         show(f"memory after each wave of {CALLS} calls: {memory_kib} KiB")
         assert memory_kib[-1] - memory_kib[0] <= max(memory_kib[0] // 10, 8 * 1024)
-        assert after["tasks"] <= before["tasks"]
+        async with asyncio.timeout(20):  # the work after the last calls goes on for a moment
+            while (await server.status())["tasks"] > before["tasks"]:  # noqa: ASYNC110 (another process tells nobody)
+                await asyncio.sleep(0.1)
         await eventually(lambda: child.open_files() <= files, 2)
         told = [line for line in child.lines if line.get("level") != "info"]
         assert told == [], "a good call is nothing to warn of"

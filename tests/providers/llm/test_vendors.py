@@ -54,7 +54,9 @@ async def test_words_come_as_they_are_made_and_usage_at_the_end(vendor: Vendor) 
         "Zürich\u2028 – 你好",
         ".",
     ]
-    assert deltas[-1] == UsageDelta(Usage(input_tokens=120, output_tokens=7, cached_tokens=100), stop_reason="stop")
+    assert deltas[-1] == UsageDelta(
+        Usage(input_tokens=120, output_tokens=7, cached_tokens=100, model=MODEL), stop_reason="stop"
+    )
 
 
 async def test_tools_asked_for_at_once_come_whole_and_in_order(vendor: Vendor) -> None:
