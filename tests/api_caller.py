@@ -119,10 +119,13 @@ async def ask(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 
 
 async def ended(client: httpx.AsyncClient, call_id: str) -> dict[str, Any]:
-    """The record once the call has ended."""
+    """The record once the call has ended. Of one that began, what was said may come a moment later: it is waited for, up to two seconds."""
+    looks = 100
     async with asyncio.timeout(PATIENCE_S):
         while True:
             call: dict[str, Any] = (await client.get(f"/call/{call_id}")).json()
             if call["status"] == "ended":
-                return call
+                looks -= 1
+                if not call.get("startedAt") or call.get("messages") or looks <= 0:
+                    return call
             await asyncio.sleep(0.02)

@@ -24,6 +24,8 @@ BUSY_MS = 5000
 """How long a writer waits for another one (SQLite has one at a time)."""
 POOL = 8
 """Connections to PostgreSQL that are kept; as many again may be opened for a moment."""
+SQLITE_POOL = 4
+"""Connections to SQLite that are kept, each with a thread of its own. All are there from the start: a process at rest stays as it is."""
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for the writer
@@ -54,7 +56,9 @@ class Database:
             raise ConfigurationError("database_url", "must begin with sqlite:// or postgresql://")
         self.is_sqlite = driver.startswith("sqlite")
         options: dict[str, Any] = (
-            {} if self.is_sqlite else {"pool_size": POOL, "max_overflow": POOL, "pool_pre_ping": True}
+            {"pool_size": SQLITE_POOL}
+            if self.is_sqlite
+            else {"pool_size": POOL, "max_overflow": POOL, "pool_pre_ping": True}
         )
         if self.is_sqlite and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
@@ -71,10 +75,17 @@ class Database:
             async with self.engine.begin() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK_POSTGRESQL)
                 await connection.run_sync(_upgrade)
+            if self.is_sqlite:
+                await asyncio.gather(*(self._look() for _ in range(SQLITE_POOL)))
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
         finally:
             _migrating.release()
+
+    async def _look(self) -> None:
+        async with self.engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+            await asyncio.sleep(0)
 
     async def forget(self) -> None:
         """Something was erased: it shall not live on in SQLite's log of changes. Raises StoreUnavailable."""
