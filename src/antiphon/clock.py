@@ -4,7 +4,13 @@ it is handed ``now_ms``. Wall time (UTC) is for records only."""
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
+
+
+def iso(wall_ms: int) -> str:
+    """A moment as records and APIs write it: ``2026-11-28T19:30:00.000Z``."""
+    return f"{datetime.fromtimestamp(wall_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{wall_ms % 1000:03d}Z"
 
 
 class Clock(Protocol):

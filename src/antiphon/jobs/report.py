@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from antiphon.calls.stores import CallRecord
+from antiphon.clock import iso
 
 _COPIED = ("transcript", "messages", "recordingUrl", "stereoRecordingUrl")
 """Of the artifact: not in the platform's specification any more, but what most integrations read."""
@@ -26,11 +26,6 @@ class NoOutbox:
 
     async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
         """Nothing to do."""
-
-
-def iso(wall_ms: int) -> str:
-    """``2026-11-28T19:30:00.000Z``."""
-    return f"{datetime.fromtimestamp(wall_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{wall_ms % 1000:03d}Z"
 
 
 def end_of_call_report(call: CallRecord, wall_ms: int) -> dict[str, Any]:

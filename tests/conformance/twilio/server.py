@@ -31,6 +31,18 @@ START_S = 60.0
 """What a start may take on a machine where everything else starts, too."""
 TOKEN_SECRET = "the-secret-of-stream-tokens"
 
+HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
+"""A policy whose every ``clear`` is a hold: a voice that is softened is taken back as well, and sent again."""
+
+
+def open_files(pid: int | str = "self") -> int:
+    """Of a process, without the database's: it keeps a few connections for whoever comes next."""
+    count = 0
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile, or the listing's own
+            count += "antiphon.db" not in os.readlink(f"/proc/{pid}/fd/{number}")
+    return count
+
 
 def scripted(
     *,
@@ -233,12 +245,7 @@ class Child:
         raise AssertionError("the process is gone")
 
     def open_files(self) -> int:
-        """Without the database's: it keeps a few connections for whoever comes next."""
-        count = 0
-        for number in os.listdir(f"/proc/{self.pid}/fd"):
-            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-                count += "antiphon.db" not in os.readlink(f"/proc/{self.pid}/fd/{number}")
-        return count
+        return open_files(self.pid)
 
     async def end(self, within_s: float = 10.0) -> int:
         """Wait for the process to end by itself (or by the signal it got); kill it where it does not."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.conformance.twilio.figures import show, spread
 from tests.conformance.twilio.phone import Phone
-from tests.conformance.twilio.server import Server, actions
+from tests.conformance.twilio.server import HELD_AT_ONCE, Server, actions
 from tests.conformance.twilio.speech import Said
 
 from antiphon.caller.lateness import percentile
@@ -20,8 +20,6 @@ pytestmark = pytest.mark.timed
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday and holidays."
 MS_PER_CHARACTER = 50
 ANSWER = "Very well."
-HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
-"""So that each ``clear`` is a hold: a voice that is softened is taken back as well, and sent again."""
 TOLERANCE_MS = 10
 """Two whole-millisecond clocks, and a message's way between two sockets; what the machine adds comes on top."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import time
@@ -12,21 +11,12 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.twilio.phone import Phone, eventually
-from tests.conformance.twilio.server import Server, serve_in_child, undisturbed
+from tests.conformance.twilio.server import Server, open_files, serve_in_child, undisturbed
 from tests.conformance.twilio.speech import Said
 
 from antiphon.caller.webhook import CallFailed
 
 Ending = Callable[[Phone], None]
-
-
-def _open_files() -> int:
-    """How many, without the database's: it keeps a few connections for whoever comes next."""
-    count = 0
-    for number in os.listdir("/proc/self/fd"):
-        with contextlib.suppress(FileNotFoundError):  # the listing's own
-            count += "antiphon.db" not in os.readlink(f"/proc/self/fd/{number}")
-    return count
 
 
 def stop_then_close(phone: Phone) -> None:
@@ -64,7 +54,7 @@ class TestRow21:
         self, server: Server, ten: Said, ending: Ending, moment: str
     ) -> None:
         await server.status()  # opens what the HTTP client needs
-        tasks, files = len(asyncio.all_tasks()), _open_files()
+        tasks, files = len(asyncio.all_tasks()), open_files()
         url = server.assistant(
             "a",
             greeting="" if moment == "while it thinks" else "and so on " * 50,
@@ -91,7 +81,7 @@ class TestRow21:
         assert log.ended == "customer-ended-call"
         await eventually(lambda: phone.closed.is_set() and len(server.app.watch) == 0, 0.5)
         await eventually(lambda: len(asyncio.all_tasks()) <= tasks, 0.5)
-        await eventually(lambda: _open_files() <= files, 0.5)
+        await eventually(lambda: open_files() <= files, 0.5)
         assert time.monotonic() - began_s < 0.5
         metrics = server.app.metrics.text().decode()
         assert 'antiphon_calls_ended_total{reason="customer-ended-call"} 1.0' in metrics

@@ -13,14 +13,12 @@ import pytest
 from tests.conformance.slow_network import FAR, NEAR, Distance, slow_network
 from tests.conformance.twilio.figures import show
 from tests.conformance.twilio.phone import Phone, eventually
-from tests.conformance.twilio.server import Server, actions, serve_here
+from tests.conformance.twilio.server import HELD_AT_ONCE, Server, actions, serve_here
 from tests.conformance.twilio.speech import Said
 
 from antiphon.media.settings import PlayoutSettings
 
 pytestmark = pytest.mark.timed
-HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
-"""So that each ``clear`` is a hold: a voice that is softened is taken back as well, and sent again."""
 GREETING = "Good morning and welcome to the shop, we are open from nine to five on every day but Sunday."
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.conformance.twilio.figures import show
 from tests.conformance.twilio.phone import Phone
-from tests.conformance.twilio.server import Server, actions, serve_here
+from tests.conformance.twilio.server import HELD_AT_ONCE, Server, actions, serve_here
 from tests.conformance.twilio.speech import Said, noise
 
 from antiphon.audio.g711 import mulaw_decode, mulaw_encode
@@ -21,9 +21,6 @@ from antiphon.vocabulary import TELEPHONE
 
 REPLY = "The shop is open from nine to five every day."
 REPLY_MS = len(REPLY) * 40
-HELD_AT_ONCE = {"barge_in": {"max_softened_ms": 0}}
-"""Every sound silences the agent: what is heard after each is the reply itself, sample by sample. (Softened, it is not the same samples:
-``tests/media/test_mouth.py`` and ``tests/calls/test_turns.py`` follow those.)"""
 SEAM_MS = 5
 """Two clocks of whole milliseconds, and a message's way between two sockets; what the machine adds comes on top."""
 

@@ -6,7 +6,8 @@ import pytest
 from starlette.requests import Request
 
 from antiphon.calls.stores import Listing, Span
-from antiphon.surfaces.vapi.dates import iso, ms_of
+from antiphon.clock import iso
+from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.paging import listing_of, paginated

@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.sums import COLUMNS, GROUPS, OPERATIONS, CallSums, Summed, SumQuestion
-from antiphon.clock import Clock
+from antiphon.clock import Clock, iso
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.dates import iso, ms_of
+from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
 
 MAX_QUERIES = 20

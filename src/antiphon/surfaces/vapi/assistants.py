@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource, ResourceStore
-from antiphon.clock import Clock
+from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
@@ -21,7 +21,6 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.assistant_warnings import FORM, lines_of, problems_of, warnings_of
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.crud import Crud
-from antiphon.surfaces.vapi.dates import iso
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.kinds import every

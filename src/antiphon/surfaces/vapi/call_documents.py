@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from antiphon.calls.stores import CallRecord
+from antiphon.clock import iso
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
-from antiphon.surfaces.vapi.dates import iso
 
 OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason"})
 """Fields of a record's body that are not shown as they are."""

@@ -1,4 +1,4 @@
-"""Times on the wire: ISO 8601 in UTC with milliseconds."""
+"""Times as they are asked for: ISO 8601. (How they are written: ``clock.iso``.)"""
 
 from __future__ import annotations
 
@@ -9,12 +9,6 @@ from antiphon.surfaces.vapi.errors import ApiError
 _MAX_CHARS = 40
 _FIRST_MS, _LAST_MS = -62_135_596_799_000, 253_402_300_798_999
 """The years 1 to 9999 in UTC, but for a second at both ends. A zone may carry a moment beyond them, where no date can be written."""
-
-
-def iso(wall_ms: int) -> str:
-    """``2026-11-28T19:30:00.000Z``."""
-    moment = datetime.fromtimestamp(wall_ms // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{wall_ms % 1000:03d}Z"
 
 
 def ms_of(text: str, field: str = "date") -> int:

@@ -8,8 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
-from antiphon.clock import Clock
-from antiphon.surfaces.vapi.dates import iso
+from antiphon.clock import Clock, iso
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 
 OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt")

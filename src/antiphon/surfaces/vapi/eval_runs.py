@@ -16,12 +16,11 @@ from antiphon.calls.stores import Resource, ResourceStore
 from antiphon.chat.agent import TextAgent, TextAgents, Wanted
 from antiphon.chat.evaluation import Evaluation, Judged, check_messages
 from antiphon.chat.judging import line_of
-from antiphon.clock import Clock
+from antiphon.clock import Clock, iso
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.dates import iso
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.paging import listing_of, paginated

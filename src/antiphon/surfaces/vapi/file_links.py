@@ -7,8 +7,7 @@ from typing import Literal, get_args
 
 from antiphon.calls.artifact import Addresses
 from antiphon.calls.recorded_side import Side
-from antiphon.clock import Clock
-from antiphon.surfaces.vapi.dates import iso
+from antiphon.clock import Clock, iso
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 
 FileKind = Side | Literal["log"]

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from antiphon.calls.stores import MAX_LISTED, Listing, Order, Span
+from antiphon.clock import iso
 from antiphon.surfaces.http.responses import json_response
-from antiphon.surfaces.vapi.dates import iso, ms_of
+from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
 
 DEFAULT_LIMIT = 100

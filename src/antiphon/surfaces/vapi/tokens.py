@@ -10,14 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.stores import DEFAULT_ORG
-from antiphon.clock import Clock
+from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.dates import iso
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 
 
