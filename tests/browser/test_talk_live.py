@@ -19,6 +19,8 @@ from antiphon.app import Antiphon
 from antiphon.audio.wav import write_wav
 from antiphon.vocabulary import EndReason
 
+# A browser with its microphone, and a server, that get no time for a moment hear a pause where nobody made one.
+pytestmark = pytest.mark.timed
 GREETING = "Good day, this is the front desk of a rather large house, and what may we do for you?"
 QUESTION, ANSWER = "what is the price of marmalade", "It costs eleven crowns."
 """What the engines of ``tests.serving`` hear and say."""

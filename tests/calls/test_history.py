@@ -6,7 +6,7 @@ from antiphon.calls import history as module
 from antiphon.calls.history import CallHistory
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.vocabulary import Message, ToolCall, ToolSpec
+from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec
 
 CALL = ToolCall("t1", "look_up", {"city": "Oslo"})
 
@@ -34,6 +34,17 @@ def test_turns_replies_and_tools_with_their_times() -> None:
     ]
     history.happened(5000, ev.PlaybackTruncated(1, 300), [do.ReplyCut(1, "Ra", 300)])
     assert history.entries[-1]["text"] == "Ra" and history.entries[-1]["to_ms"] == 3800
+
+
+def test_words_nobody_came_to_answer_were_said() -> None:
+    history = CallHistory([], 0)
+    history.happened(100, None, [do.TurnOpened(1)])
+    history.happened(500, None, [do.TurnDropped(1, "mhm")])
+    history.happened(900, None, [do.TurnOpened(2)])
+    history.happened(1500, ev.CallDropped(EndReason.CUSTOMER_ENDED), [do.TurnDropped(2, "call me back", said=True)])
+    assert [(entry["role"], entry["text"], entry["from_ms"]) for entry in history.entries] == [
+        ("user", "call me back", 900)
+    ]
 
 
 def test_an_answer_that_is_taken_back_leaves_one_turn() -> None:

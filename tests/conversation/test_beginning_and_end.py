@@ -119,7 +119,14 @@ def test_a_call_that_drops_keeps_what_was_heard_and_frees_everything() -> None:
 def test_a_call_that_drops_while_the_caller_speaks_drops_the_turn_and_the_guess() -> None:
     call = connected().caller_speaks("Are you there?").passes(100).drops()
     assert call.only(do.CancelReply).reply == 1
-    assert call.only(do.TurnDropped).text == "Are you there?"
+    assert call.only(do.TurnDropped) == do.TurnDropped(1, "Are you there?", said=True)
+    assert call.said()[-1] == ("user", "Are you there?"), "nobody answers it, and it was said"
+
+
+def test_what_is_being_said_when_the_agent_ends_the_call_was_said() -> None:
+    call = connected().caller_speaks("One more thing").happens(ev.EndRequested(EndReason.ASSISTANT_ENDED)).passes(5000)
+    assert ended(call) == "assistant-ended-call"
+    assert call.said()[-1] == ("user", "One more thing")
 
 
 def test_the_model_ends_the_call_once_its_goodbye_was_heard() -> None:

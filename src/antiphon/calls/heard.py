@@ -17,7 +17,7 @@ from antiphon.conversation.machine import Conversation
 from antiphon.session.event_log import EventLog
 from antiphon.session.timeline import CallTimeline, Timelines
 from antiphon.transports.base import CallStarted
-from antiphon.vocabulary import TELEPHONE, Message
+from antiphon.vocabulary import TELEPHONE, EndReason, Message
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +75,7 @@ class _Times:
     def _note_action(self, at_ms: int, action: do.Action) -> None:
         if isinstance(action, do.TurnOpened):
             self.turn_opened.setdefault(action.turn, at_ms)
-        elif isinstance(action, do.TurnClosed):
+        elif isinstance(action, do.TurnClosed | do.TurnDropped):
             spoke_last = self.speech_ended if self.speech_ended is not None else at_ms
             self.turn_ended[action.turn] = max(spoke_last, self.turn_opened.setdefault(action.turn, at_ms))
         elif isinstance(action, do.StartReply):
@@ -111,6 +111,10 @@ def heard_call(event_log: EventLog) -> HeardCall:
             break
         times.note(entry.now_ms - header.started_ms, entry.event, actions)
         timelines.happened(header.call_id, entry.now_ms, entry.event, actions)
+    else:
+        if not conversation.ended:  # its process died: what was being said had been heard up to there
+            conversation.handle(ev.CallDropped(EndReason.SERVER_DIED), last_ms)
+            times.note(last_ms - header.started_ms, None, conversation.actions())
     timeline = timelines.find(header.call_id)
     assert timeline is not None, "it was started above"
     return HeardCall(

@@ -83,6 +83,10 @@ class CallHistory:
             return
         self._add({"role": "user", "text": action.text, "from_ms": self._speech_from_ms, "to_ms": to_ms})
 
+    def _turn_dropped(self, wall_ms: int, action: do.TurnDropped) -> None:
+        if action.said:
+            self._turn_closed(wall_ms, do.TurnClosed(action.turn, action.text))
+
     def _tool_asked(self, wall_ms: int, action: do.RunTool) -> None:
         call = action.call
         self._tools[call.id] = call.name
@@ -118,6 +122,7 @@ _OF_EVENTS: dict[type, _Note] = {
 _OF_ACTIONS: dict[type, _Note] = {
     do.TurnOpened: CallHistory._turn_opened,
     do.TurnClosed: CallHistory._turn_closed,
+    do.TurnDropped: CallHistory._turn_dropped,
     do.RunTool: CallHistory._tool_asked,
     do.ReplyClosed: CallHistory._reply_closed,
     do.ReplyCut: CallHistory._reply_cut,

@@ -166,10 +166,12 @@ class TurnClosed:
 
 @dataclass(frozen=True, slots=True)
 class TurnDropped:
-    """What sounded like a turn was none: a cough, an acknowledgement, nothing intelligible."""
+    """What sounded like a turn was none: a cough, an acknowledgement, nothing intelligible. Or the call ended in the middle of it."""
 
     turn: int
     text: str
+    said: bool = False
+    """The words stand in the history all the same: the call is over, and the caller had said them."""
 
 
 @dataclass(frozen=True, slots=True)

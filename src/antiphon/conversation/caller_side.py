@@ -421,6 +421,17 @@ class CallerSide:
             turn.carried = ""
         self._s.emit(do.TurnDropped(turn.number, turn.text))
 
+    def leave(self) -> None:
+        """The call is over in the middle of a turn, which nobody will answer. Its words were said all the same."""
+        turn = self._s.turn
+        if turn is None or not turn.text:
+            self.drop_turn()
+            return
+        self._agent.drop_guess()
+        self._end_turn(turn, dropped=True)
+        self._s.history.add(Message("user", turn.text), turn=turn.number)
+        self._s.emit(do.TurnDropped(turn.number, turn.text, said=True))
+
     def discarded(self, event: ev.TurnDiscarded) -> None:
         """The client throws away what it has not committed, words that are still to come too. A turn that is over, and waits for its words
         only, is none of it."""

@@ -245,7 +245,7 @@ class Conversation:
         self._s.call.fire(CallTrigger.END_BEGAN)
         self._end_reason = reason
         self._goodbye_deadline_ms = self._s.now_ms + self._s.policy.silence.goodbye_timeout_ms
-        self._caller.drop_turn()
+        self._caller.leave()
         self._agent.drop_guess()
         self._s.says.clear()
         self._typed.clear()
@@ -270,7 +270,7 @@ class Conversation:
             self._agent.interrupt("cancelled")
         for pending in self._s.tool_calls.all():
             self._s.emit(do.CancelTool(pending.call.id))
-        self._caller.drop_turn()
+        self._caller.leave()
         self._s.just_closed = None
         self._s.call.fire(CallTrigger.ENDED)
         self._s.emit(do.EndCall(reason))

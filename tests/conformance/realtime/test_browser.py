@@ -133,6 +133,7 @@ async def test_check_3_websocket_in_a_browser(
     assert secret not in tap.line.answer
 
 
+@pytest.mark.timed
 async def test_check_27_webrtc_in_a_browser(
     server: Server, stage: Stage, secret: str, agents_js: AgentsJs, ten: Said, tmp_path: Path
 ) -> None:
