@@ -15,7 +15,6 @@ from typing import Any
 import httpx
 import numpy as np
 
-from antiphon.app import Antiphon
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
 from antiphon.caller.clips import LineNoise, make_clip
@@ -23,6 +22,7 @@ from antiphon.caller.dialogue import Cued, Patience
 from antiphon.caller.script import BargeIn, Line
 from antiphon.caller.summary import CallReport, report_on
 from antiphon.caller.webhook import Identity
+from antiphon.composition.process import Antiphon
 from antiphon.config import Settings, Twilio
 from antiphon.providers.scripted_hum import hum
 from antiphon.server import serving

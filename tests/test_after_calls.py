@@ -12,8 +12,8 @@ import pytest
 from tests.databases import postgres_url, sqlite_url
 from tests.serving import CALLER, line, place_call, running_server, server_process, settings_for, write_assistant
 
-from antiphon.app import Antiphon
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord, Listing
+from antiphon.composition.process import Antiphon
 from antiphon.config import AfterCall, Costs
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database

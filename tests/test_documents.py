@@ -14,9 +14,9 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from tests.serving import settings_for
 
-from antiphon.app import Antiphon
 from antiphon.cli import app
 from antiphon.clock import ManualClock
+from antiphon.composition.process import Antiphon
 from antiphon.config import Settings
 from antiphon.providers.credentials import WELL_KNOWN, setting_of
 
@@ -130,7 +130,7 @@ def test_every_room_has_its_row() -> None:
 def test_rooms_import_no_more_than_their_row_says() -> None:
     graph = grimp.build_graph("antiphon")
     composing = {
-        "app",
+        "composition",
         "api",
         "api_calls",
         "text_agents",

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.serving import line, place_call, running_server, settings_for
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import EngineLimits, Realtime
 from antiphon.engines import engines_behind
 from antiphon.errors import ConfigurationError

@@ -55,4 +55,4 @@ for site in "$venv"/lib/python3*/site-packages; do
 done
 rm -f "$venv/bin/pipecat" "$venv/bin/pc"
 # Bytecode of what a server loads, so that its first start is as quick as any other. What cannot be imported is told by what needs it.
-env -u PYTHONDONTWRITEBYTECODE "$python" -c 'import antiphon.app, antiphon.cli' 2>/dev/null || true
+env -u PYTHONDONTWRITEBYTECODE "$python" -c 'import antiphon.composition.process, antiphon.cli' 2>/dev/null || true

@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from uvicorn.server import ServerState
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Settings
 from antiphon.session.returning import collect_rarely
 from antiphon.surfaces.http.errors import error_body

@@ -18,7 +18,7 @@ from tests.programs import JS, node
 from tests.serving import running_server, settings_for, write_assistant
 
 from antiphon import __version__
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.surfaces.http.parts import read_parts
 from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.sdk.routes import npm_package

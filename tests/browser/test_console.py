@@ -16,8 +16,8 @@ from tests.browser.chromium import Page, browser_page
 from tests.programs import JS
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
-from antiphon.app import Antiphon
 from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.composition.process import Antiphon
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "correct horse battery"

@@ -15,8 +15,8 @@ from tests.conformance.realtime import speech
 from tests.conformance.realtime.speech import RATE_HZ, Said, silence
 from tests.serving import running_server, settings_for, write_assistant
 
-from antiphon.app import Antiphon
 from antiphon.audio.wav import write_wav
+from antiphon.composition.process import Antiphon
 from antiphon.vocabulary import EndReason
 
 # A browser with its microphone, and a server, that get no time for a moment hear a pause where nobody made one.

@@ -1,4 +1,7 @@
-"""``antiphon serve`` from the command line: which settings win, and mistakes. How it serves and stops: ``tests/test_app.py``."""
+"""``antiphon serve`` from the command line: which settings win, and mistakes.
+
+How it serves and stops: ``tests/composition/test_process.py``.
+"""
 
 from __future__ import annotations
 

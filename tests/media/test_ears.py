@@ -155,6 +155,22 @@ def test_a_burst_after_a_stall_is_heard_within_a_few_beats() -> None:
     assert only(facts.told, "speech", "stopped") == [("speech", 0), ("stopped", 1280, 128)]
 
 
+def test_audio_that_goes_on_coming_faster_than_time_does_not_take_all_the_time() -> None:
+    """After what a stall may have held up: two windows a beat, three times real time. Another call hears its own all the same."""
+    ears, facts = FedEars(Encoding.MULAW, LoudnessModel(), slots=2), Facts()
+    flood, calm = ears.open_line(facts, HearingSettings()), ears.open_line(facts, HearingSettings())
+    heard: list[list[int]] = []
+    listen = ears._listen
+    ears._listen = lambda ready, raw: (heard[-1].append(len(ready)), listen(ready, raw))[1]  # type: ignore[method-assign]
+    for _ in range(60):
+        ears.feed(flood, window(0.9) * 12)
+        ears.feed(calm, window(0.0))
+        heard.append([])
+        ears.beat()
+    assert heard[0] == [2, 1, 1, 1, 1, 1, 1, 1], "at first as quickly as it can"
+    assert heard[10:] == [[2, 1]] * 50
+
+
 def test_any_cutting_of_the_stream_gives_the_same_facts() -> None:
     audio = b"".join(window(level) for level in [0, 0.2, 0.9, 0.9, 0.9, 0, 0, 0, 0, 0, 0.9, 0, 0, 0, 0, 0])
     outcomes = []

@@ -23,6 +23,9 @@ from antiphon.vocabulary import AudioFormat, Encoding
 
 _MAX_WINDOWS_A_BEAT = 8
 """After a stall, a call catches up at twelve times real time; more at once would make every other call late."""
+_CATCHING_UP = 48
+"""Windows beyond the first of a beat, for a second and a half of audio that comes at once; one more each beat. Whoever goes on sending
+audio faster than time is heard at three times real time: a window for one call alone costs as much as one for fifty."""
 _BEHIND_WINDOWS = 8
 _NOT_HEARD = 1 << 62
 """A position that no line reaches."""
@@ -75,6 +78,7 @@ class Ears:
         self._due: list[int] = []
         """Where on its line a call's next window ends; ``_NOT_HEARD`` where nobody listens."""
         self._again: list[int] = []
+        self._may_catch_up = _CATCHING_UP
         """Calls that have one more window to be heard in this beat."""
         self._listeners: list[MediaListener | None] = []
         self._report_at_ms: list[tuple[int, ...]] = []
@@ -194,9 +198,11 @@ class Ears:
             for slot, line, due in zip(range(len(self._due)), self._lines, self._due, strict=True)
             if line.end >= due
         ]
-        for _ in range(_MAX_WINDOWS_A_BEAT):
-            if not ready:
+        self._may_catch_up = min(self._may_catch_up + 1, _CATCHING_UP)
+        for further in range(_MAX_WINDOWS_A_BEAT):
+            if not ready or (further and not self._may_catch_up):
                 return
+            self._may_catch_up -= further > 0
             self._again = []
             self._hear(ready)
             ready = self._again

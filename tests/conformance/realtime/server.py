@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Overload, Realtime, Settings, Twilio
 from antiphon.server import serving
 

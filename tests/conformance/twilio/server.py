@@ -18,11 +18,11 @@ import yaml
 from pydantic import SecretStr
 from tests.conformance.twilio.phone import AUTH_TOKEN, IDENTITY, LINE_NOISE, Marks, Phone, eventually
 
-from antiphon.app import Antiphon
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
 from antiphon.caller.dialogue import Cued, Patience
 from antiphon.caller.summary import CallReport, report_on
+from antiphon.composition.process import Antiphon
 from antiphon.config import Overload, Settings, Twilio
 from antiphon.server import serving
 from antiphon.session.event_log import EventLog, read_event_log

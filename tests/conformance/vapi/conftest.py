@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.serving import settings_for
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.server import serving
 from antiphon.surfaces.keys import ApiKeys
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.serving import running_server, settings_for
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.surfaces.console.passwords import TRIES, WINDOW_MS, Passwords, Throttle
 
 PASSWORD = "correct horse battery"

@@ -23,8 +23,8 @@ from tests.transports.webrtc_peer import Browser, Microphone, only_loopback
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from antiphon.app import Antiphon
 from antiphon.audio.pcm import dbfs
+from antiphon.composition.process import Antiphon
 from antiphon.config import Realtime, WebRtc
 from antiphon.providers.scripted_hum import hum
 from antiphon.surfaces.realtime import browser_call

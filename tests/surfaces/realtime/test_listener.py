@@ -17,7 +17,7 @@ from tests.serving import running_server, settings_for
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Realtime
 from antiphon.surfaces.realtime.listener import RealtimeListener
 

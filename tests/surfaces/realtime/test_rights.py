@@ -17,7 +17,7 @@ from tests.transports.webrtc_peer import only_loopback
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Realtime, Twilio, WebRtc
 from antiphon.surfaces.keys import ApiKeys
 

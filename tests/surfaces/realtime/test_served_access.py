@@ -12,7 +12,7 @@ import structlog
 import websockets
 from tests.serving import running_server, settings_for
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 
 SESSION = {"type": "realtime", "model": "assistant:scripted", "output_modalities": ["text"]}
 

@@ -12,8 +12,8 @@ import pytest
 import structlog
 from tests.serving import running_server, settings_for
 
-from antiphon.app import Antiphon
 from antiphon.clock import ManualClock
+from antiphon.composition.process import Antiphon
 from antiphon.errors import CapacityError
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.realtime.http import HttpError

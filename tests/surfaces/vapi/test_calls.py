@@ -15,7 +15,7 @@ from tests.serving import GREETING, running_server, settings_for
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Api
 from antiphon.vocabulary import AudioFormat, Encoding
 

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from tests.serving import running_server, settings_for
 
-from antiphon.app import Antiphon
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord
+from antiphon.composition.process import Antiphon
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 Server = tuple[Antiphon, httpx.AsyncClient]

@@ -20,7 +20,7 @@ from tests.serving import CALLED, CALLER, GREETING, TOKEN, line, place_call, run
 from tests.surfaces.vapi.test_calls import ENGINES
 from twilio.request_validator import RequestValidator
 
-from antiphon.app import Antiphon
+from antiphon.composition.process import Antiphon
 from antiphon.config import Twilio
 from antiphon.errors import StoreUnavailable
 

@@ -1,15 +1,16 @@
 """What clients send, worked off in the order in which it came, a little in each turn of the event loop.
 
-The loop carries every call of the process. Nobody's messages may keep it for longer than a few milliseconds at a time, however many
-come at once and however long they are: what does not fit into this turn waits for the next, behind the others who wait. Nearly
-always all of it fits, and a message is obeyed in the moment it arrives.
+The loop carries every call of the process. Nobody's messages may keep it for longer than a few milliseconds at a time, nor for more than
+a part of all time, however many come at once and however long they are: what does not fit into this turn waits for a later one, behind
+the others who wait. Nearly always all of it fits, and a message is obeyed in the moment it arrives.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import structlog
@@ -33,6 +34,10 @@ AUDIO_UNITS = 1 / 16
 _BYTES_A_UNIT = 8 * 1024
 _AUDIO_MS_A_UNIT = 250
 _LOW = A_TURN / 2
+BACKLOG_SHARE = 0.2
+"""Of all time, for what waits: telephone calls must be carried, and let in, whatever clients send."""
+BACKLOG_TURN_S = 0.004
+"""Of what waits nothing more is begun in a turn after so long: a beat is no later for it."""
 _HOLD_MESSAGES, _HOLD_BYTES = 512, 1024 * 1024
 """With so much waiting the client is not listened to until half of it is worked off."""
 _MOST_MESSAGES, _MOST_BYTES = 16_384, 48 * 1024 * 1024
@@ -46,13 +51,19 @@ Work = Iterator[float]
 class LoopShare:
     """How much of a turn of the event loop is left. One per process."""
 
-    __slots__ = ("_scheduled", "_waiting", "left")
+    __slots__ = ("_fresh", "_measure_s", "_resting", "_scheduled", "_waiting", "left")
 
-    def __init__(self) -> None:
+    def __init__(self, measure_s: Callable[[], float] = time.perf_counter) -> None:
+        """``measure_s`` tells how long something took."""
         self.left = A_TURN
         """Units of this turn. Something may be begun while there is any."""
+        self._measure_s = measure_s
+        self._fresh: deque[Inbox] = deque()
+        """Those that have just begun to wait: their first step is not kept waiting by others' floods."""
         self._waiting: deque[Inbox] = deque()
         self._scheduled = False
+        self._resting = False
+        """What waits has had its share of the time so far."""
 
     def spend(self, units: float) -> None:
         self.left -= units
@@ -61,8 +72,8 @@ class LoopShare:
             self._schedule()
 
     def wait(self, inbox: Inbox) -> None:
-        """Something of it is worked off in each of the next turns, until its ``step`` says no more."""
-        self._waiting.append(inbox)
+        """Something of it is worked off in one turn after the other, until its ``step`` says no more."""
+        self._fresh.append(inbox)
         if not self._scheduled:
             self._schedule()
 
@@ -73,10 +84,27 @@ class LoopShare:
     def _turn(self) -> None:
         self._scheduled = False
         self.left = A_TURN
-        while self._waiting and self.left > 0:
+        began_s = self._measure_s()
+        while self._fresh and self.left > 0:
+            inbox = self._fresh.popleft()
+            if inbox.step():
+                self._waiting.append(inbox)
+        if self._fresh and not self._scheduled:
+            self._schedule()
+        if not self._waiting or self._resting:
+            return
+        took_s = 0.0
+        while self._waiting and self.left > 0 and took_s < BACKLOG_TURN_S:
             inbox = self._waiting.popleft()
             if inbox.step():
                 self._waiting.append(inbox)
+            took_s = self._measure_s() - began_s
+        if self._waiting:
+            self._resting = True
+            asyncio.get_running_loop().call_later(took_s * (1 / BACKLOG_SHARE - 1), self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
         if self._waiting and not self._scheduled:
             self._schedule()
 

@@ -30,9 +30,9 @@ from tests.session.conftest import log_header
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 
-from antiphon.app import Antiphon
 from antiphon.caller.webhook import Identity, ask_webhook, handshake_headers, new_stream_ids
 from antiphon.clock import ManualClock
+from antiphon.composition.process import Antiphon
 from antiphon.config import Overload, Twilio
 from antiphon.errors import ConfigurationError
 from antiphon.server import open_socket, serving
@@ -221,10 +221,10 @@ async def test_the_files_of_a_call_that_comes_back_stand_beside_those_that_are_t
     settings = settings_for(tmp_path)
     async with running_server(settings) as (antiphon, _):
         call = CallStarted("twilio", "an-id", "scripted", format_in=TELEPHONE, format_out=TELEPHONE)
-        assert antiphon._plan(call).recording == settings.data_dir / "calls" / "an-id.wav"
+        assert antiphon.plans.plan(call).recording == settings.data_dir / "calls" / "an-id.wav"
         (settings.data_dir / "calls").mkdir()
         (settings.data_dir / "calls" / "an-id.jsonl").touch()
-        plan = antiphon._plan(call)
+        plan = antiphon.plans.plan(call)
         assert (plan.recording, plan.event_log) == tuple(
             settings.data_dir / "calls" / f"an-id-2.{ending}" for ending in ("wav", "jsonl")
         )
@@ -235,10 +235,10 @@ async def test_a_call_is_handed_over_by_the_carrier_that_brought_it_and_by_no_ot
     async with running_server(settings) as (antiphon, _):
         call = CallStarted("twilio", "an-id", "scripted", format_in=TELEPHONE, format_out=TELEPHONE)
         assert antiphon.twilio is not None
-        assert antiphon._plan(call).transfer == antiphon.twilio.control.transfer
-        assert antiphon._plan(replace(call, provider="realtime")).transfer is None
+        assert antiphon.plans.plan(call).transfer == antiphon.twilio.control.transfer
+        assert antiphon.plans.plan(replace(call, provider="realtime")).transfer is None
         for model in ("assistant:scripted", "gpt-realtime"):
-            assert antiphon._realtime_plan(model, "another-id").transfer is None, "Twilio does not know its id"
+            assert antiphon.plans.realtime_plan(model, "another-id").transfer is None, "Twilio does not know its id"
 
 
 @pytest.mark.parametrize(
@@ -380,7 +380,7 @@ async def _until(client: httpx.AsyncClient, path: str, status: int) -> None:
 
 async def test_a_start_that_fails_exits_with_2_and_one_clear_line(tmp_path: Path) -> None:
     process = await start_serve(tmp_path, {"ANTIPHON_ASSISTANT": "nobody", "ANTIPHON_PORT": "0"})
-    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    _, errors = await asyncio.wait_for(process.communicate(), 60)
     said = " ".join(errors.decode().split())
     assert process.returncode == 2
     assert said.startswith("Error: assistant: there is no assistant of this name; there are")

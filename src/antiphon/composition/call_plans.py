@@ -1,0 +1,147 @@
+"""Which assistant answers a call, with what engines, files and observers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from antiphon.assistants.loader import LoadedAssistant
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.clock import Clock
+from antiphon.composition.room_settings import hearing_settings
+from antiphon.config import Settings
+from antiphon.engines import EngineRoom
+from antiphon.files import unused_name
+from antiphon.providers.base import ExpectedAnswers
+from antiphon.served import ServedAssistants
+from antiphon.session.observers import SessionObserver
+from antiphon.session.plan import Engines, SessionPlan
+from antiphon.session.session import Session
+from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
+from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
+from antiphon.surfaces.vapi.server_events import ServerEvents
+from antiphon.surfaces.vapi.server_messages import About
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import CallContext
+
+if TYPE_CHECKING:
+    from antiphon.api_calls import ApiCalls
+    from antiphon.assistants.compile import Assistant
+
+Transfer = Callable[[str, str], Awaitable[None]]
+"""Hand a call over: ``(call id, destination)``."""
+
+
+class CallPlans:
+    """Calls that were planned before they rang (the REST API's), and those that name their assistant as they come."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, engines: EngineRoom, assistants: ServedAssistants, events: ServerEvents
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._engines = engines
+        self._assistants = assistants
+        self._events = events
+        self.api_calls: ApiCalls | None = None
+        """Calls of the REST API, where there is one."""
+        self.transfers: dict[str, Transfer] = {}
+        """By a call's provider: how the carrier that brought it hands it over."""
+
+    @property
+    def folder(self) -> Path:
+        """Where recordings and event logs are kept."""
+        return self._settings.data_dir / "calls"
+
+    # ---------------------------------------------------------------------------------- who answers
+
+    def planned_spec(self, call_id: str) -> AssistantSpec | None:
+        """What a call was planned with; None where it was not."""
+        planned = self.api_calls.planner.known(call_id) if self.api_calls is not None else None
+        return planned.assistant.spec if planned is not None else None
+
+    def tried_spec(self, id: str) -> AssistantSpec | None:
+        """A stored assistant that is being tried, by its id."""
+        tried = self.api_calls.trials.find(id) if self.api_calls is not None else None
+        return tried[0].spec if tried is not None else None
+
+    def spec_of(self, session: Session) -> AssistantSpec:
+        """The assistant that leads a live call. Raises ConfigurationError."""
+        return self.planned_spec(session.call.call_id) or self._assistants.load(session.plan.assistant)
+
+    def waiting_engines(self) -> Iterator[Engines]:
+        """Of calls that are planned and have not come yet."""
+        if self.api_calls is not None:
+            yield from self.api_calls.planner.engines()
+            yield from self.api_calls.trials.engines()
+
+    # ---------------------------------------------------------------------------------- plans
+
+    def plan(self, call: CallStarted) -> SessionPlan:
+        """Raises ConfigurationError, ProviderUnavailable."""
+        planned = self.api_calls.planner.take(call.call_id) if self.api_calls is not None else None
+        name = call.assistant or (self._settings.assistant if planned is None else "")
+        if planned is not None:
+            assistant: LoadedAssistant | Assistant = planned.assistant
+            engines = planned.engines
+        elif self.api_calls is not None and (tried := self.api_calls.trials.find(name)) is not None:
+            assistant, engines = tried
+        else:
+            assistant, engines = self._assistants.find(name)
+        spec = assistant.spec
+        recording, event_log = self._files(call, spec)
+        variables = dict(call.parameters)
+        context = CallContext(call.call_id, call.caller, variables, self._clock.wall_ms())
+        return SessionPlan(
+            assistant=name,
+            policy=assistant.policy,
+            messages=spec.messages(),
+            engines=engines,
+            opening=self._engines.opening_answers(engines, context),
+            hearing=hearing_settings(self._settings),
+            recording=recording,
+            event_log=event_log,
+            variables=variables,
+            transfer=self.transfers.get(call.provider),
+            observers=planned.observers if planned is not None else self._tellers(call, name, spec),
+        )
+
+    def realtime_plan(self, model: str, call_id: str) -> SessionPlan:
+        """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
+        of it. Raises ConfigurationError, ProviderUnavailable."""
+        kind, _, name = model.partition(":")
+        plain = self._settings.realtime.assistant or self._settings.assistant
+        started = CallStarted(
+            "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
+        )
+        plan = self.plan(started)
+        if kind == "assistant":
+            return plan
+        return replace(
+            plan,
+            assistant=model,
+            policy=PLAIN_POLICY,
+            messages=(),
+            engines=replace(plan.engines, tools=None),
+            opening=ExpectedAnswers(),
+            observers=(),
+        )
+
+    def _files(self, call: CallStarted, spec: AssistantSpec) -> tuple[Path | None, Path | None]:
+        """Recording and event log. A call that comes back after its stream (a transfer returns) is the same call, and what is there of it
+        stays."""
+        settings = self._settings
+        kept = not (settings.after_call.zero_retention or spec.compliance_plan.hipaa_enabled)
+        name = unused_name(self.folder, call.call_id, (".wav", ".jsonl"))
+        recording = self.folder / f"{name}.wav" if settings.record_calls and spec.records and kept else None
+        return recording, self.folder / f"{name}.jsonl" if settings.keep_event_logs and kept else None
+
+    def _tellers(self, call: CallStarted, name: str, spec: AssistantSpec) -> tuple[SessionObserver, ...]:
+        """Who tells the assistant's server of a call that was not planned."""
+        kind = "inboundPhoneCall" if call.provider == "twilio" else "webCall"
+        customer = {"customer": {"number": call.caller}} if call.caller else {}
+        document = spec.model_dump(by_alias=True, exclude_unset=True)
+        about = About({"id": call.call_id, "type": kind, "assistantId": name, **customer}, document, spec.messages())
+        return self._events.observers(spec, about)
