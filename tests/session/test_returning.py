@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from antiphon.session.returning import CALLS_A_COLLECTION, Returning
+from antiphon.session.returning import AGAIN_AFTER_MS, CALLS_A_COLLECTION, Returning
 
 
 class Part:
@@ -34,16 +34,23 @@ def test_every_thousand_calls_what_they_left_is_freed() -> None:
         gc.enable()
 
 
-def test_at_rest_the_last_calls_are_freed_too_and_only_once() -> None:
+def test_at_rest_the_last_calls_are_freed_too_and_what_their_work_leaves() -> None:
     returning = Returning()
     gc.disable()
     try:
+        returning.rest(0)
         returning.call_ended()
         left = ended_call()
-        returning.rest()
+        returning.rest(1_000)
         assert left() is None
-        later = ended_call()
-        returning.rest()
-        assert later() is not None, "no call has ended since: an idle process need not look"
+        for after_ms in AGAIN_AFTER_MS:
+            later = ended_call()
+            returning.rest(1_000 + after_ms - 1)
+            assert later() is not None
+            returning.rest(1_000 + after_ms)
+            assert later() is None, "the work after the last call is over by then"
+        idle = ended_call()
+        returning.rest(1_000_000)
+        assert idle() is not None, "no call has ended since: an idle process need not look"
     finally:
         gc.enable()

@@ -146,7 +146,7 @@ class SessionManager:
         for session in self._sessions.values():
             session.flush()
         if not self._sessions:
-            self._returning.rest()
+            self._returning.rest(self._clock.now_ms())
         self._losses.tell_due()
         self._look_at_load()
         self.start()

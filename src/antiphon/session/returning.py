@@ -12,6 +12,8 @@ import gc
 from collections.abc import Callable
 
 CALLS_A_COLLECTION = 1000
+AGAIN_AFTER_MS = (4_000, 16_000, 64_000)
+"""At rest, after the first time: the work after the last calls (their logs are read, their records written) ends some time later."""
 
 
 def collect_rarely() -> None:
@@ -28,13 +30,15 @@ class Returning:
 
     def __init__(self) -> None:
         self._ended = 0
-        self._trimmed = True
+        self._rests_since_ms: int | None = None
+        self._due_ms: list[int] = []
+        """When to look again, the soonest first."""
         self._trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
 
     def call_ended(self) -> bool:
         """One more. Returns whether it is time to ``collect``, once nothing on the stack belongs to the call any more."""
         self._ended += 1
-        self._trimmed = False
+        self._due_ms, self._rests_since_ms = [0], None
         return self._ended == CALLS_A_COLLECTION
 
     def collect(self) -> None:
@@ -42,11 +46,14 @@ class Returning:
         self._ended = 0
         gc.collect()
 
-    def rest(self) -> None:
-        """No call is live: collect the last ones, and let the system have the pages that are free."""
-        if self._trimmed:
+    def rest(self, now_ms: int) -> None:
+        """No call is live: collect the last ones and what their work left, and let the system have the pages that are free."""
+        if not self._due_ms or now_ms < self._due_ms[0]:
             return
-        self._trimmed = True
+        if self._rests_since_ms is None:
+            self._rests_since_ms = now_ms
+            self._due_ms = [0, *(now_ms + after_ms for after_ms in AGAIN_AFTER_MS)]
+        self._due_ms.pop(0)
         self.collect()
         if self._trim is not None:
             self._trim(0)
