@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
@@ -19,6 +20,10 @@ from antiphon.session.returning import collect_rarely
 from antiphon.surfaces.http.errors import error_body
 from antiphon.transports.connections import Connections, raise_handle_limit
 from antiphon.transports.socket import MediaRoutes, http_protocol
+
+SWITCH_S = 0.001
+"""After so long a thread that works (it reads the log of a call that is over, say) gives way to the event loop, which carries all that live;
+the interpreter's own five milliseconds are a quarter of a beat."""
 
 log = structlog.get_logger(__name__)
 
@@ -140,6 +145,7 @@ async def serve_forever(settings: Settings) -> None:
         antiphon = Antiphon(settings)
         async with antiphon.running(), _answering_operators(antiphon):
             collect_rarely()
+            sys.setswitchinterval(SWITCH_S)
             # Whoever reads the line below may connect at once: connections wait here until uvicorn takes them.
             listener.listen()
             log.info(
