@@ -22,9 +22,8 @@ from antiphon.transports.connections import Connections, raise_handle_limit
 from antiphon.transports.socket import MediaRoutes, http_protocol
 
 SWITCH_S = 0.001
-"""After so long a thread that works (it reads the log of a call that is over, say) gives way to the event loop, which carries all that
-lives;
-the interpreter's own five milliseconds are a quarter of a beat."""
+"""After so long a thread that works (it reads the log of a call that is over, say) gives way to the event loop, which carries all
+that live; the interpreter's own five milliseconds are a quarter of a beat."""
 
 log = structlog.get_logger(__name__)
 
