@@ -340,7 +340,7 @@ class Antiphon:
         realtime = self.settings.realtime
         if realtime.voices:
             _, engines = self.assistants.find(realtime.assistant or self.settings.assistant)
-            speaker = engine_behind(engines.voices[0])
+            speaker = engine_behind(engines.voices[0]) if engines.voices else None
             for name, voice in realtime.voices.items():
                 if isinstance(speaker, KnowsVoices):
                     speaker.check_voice(voice, f"realtime.voices.{name}")
@@ -420,6 +420,8 @@ class Antiphon:
             "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
         )
         plan = self._plan(started)
+        if plan.engines.speech_to_speech is not None:
+            raise ConfigurationError("model", "this assistant's model speaks itself, which sessions of this API do not carry yet")
         if kind == "assistant":
             return plan
         engines = replace(plan.engines, tools=None)
