@@ -27,6 +27,7 @@ from pydantic_settings import (
 from antiphon.env_file import environment
 from antiphon.errors import ConfigurationError
 from antiphon.providers.credentials import WELL_KNOWN, vendor_named
+from antiphon.providers.model_catalogue import default_folder
 from antiphon.suggestions import unknown
 
 _DEFAULT_FILE = "antiphon.toml"
@@ -206,6 +207,25 @@ class EngineLimits(BaseModel, extra="forbid"):
     """Different engines with processes of their own (each combination of options is one)."""
 
 
+class Models(BaseModel, extra="forbid"):
+    """Models that are fetched for engines on this machine (``antiphon models``)."""
+
+    folder: Path | None = None
+    """Where they are kept. None: ``antiphon/models`` in the user's cache folder."""
+    table_file: Path | None = None
+    """Models that win over ours: a TOML file like ``antiphon/providers/models.toml``."""
+
+    @field_validator("folder", "table_file")
+    @classmethod
+    def _at_home(cls, value: Path | None) -> Path | None:
+        return None if value is None else _expanded(value)
+
+    @property
+    def place(self) -> Path:
+        """The folder in effect."""
+        return self.folder or default_folder()
+
+
 class Vendor(BaseModel, extra="forbid"):
     """An account with a vendor of models, recognisers or voices."""
 
@@ -312,6 +332,7 @@ class Settings(BaseSettings):
     console: Console = Console()
     webhooks: Webhooks = Webhooks()
     engines: EngineLimits = EngineLimits()
+    models: Models = Models()
     vendors: dict[str, Vendor] = {}
     """By name, e.g. openai."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
-from antiphon.engine_choice import PLACES, ProviderChoice, choices
+from antiphon.engine_choice import ProviderChoice, choices, places
 from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers import registry
 from antiphon.providers.base import (
@@ -24,6 +24,7 @@ from antiphon.providers.base import (
     TranscriptionFailed,
 )
 from antiphon.providers.credentials import Credentials
+from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, SpeechToSpeech
 from antiphon.vocabulary import CallContext, Encoding, Message
 
 _LIMIT_S = 60.0
@@ -46,7 +47,7 @@ class Checked:
 
 async def check_engines(spec: AssistantSpec, credentials: Credentials) -> AsyncIterator[Checked]:
     """The engines of an assistant, one after the other, in the order of a turn."""
-    for kind, place in PLACES.items():
+    for kind, place in places(spec).items():
         try:
             wanted = choices(spec, kind, credentials)
         except AntiphonError as error:
@@ -66,7 +67,7 @@ async def _check(choice: ProviderChoice) -> Checked:
             first_ms = None
             if choice.kind == "tts" or "api_key" in registry.options(choice.kind, choice.provider):
                 for _ in range(_TRIALS):
-                    first_ms = await _answer_ms(engine) if choice.kind == "stt" else await _first_ms(choice, engine)
+                    first_ms = await _trial(choice, engine)
     except TimeoutError:
         return Checked(choice.place, choice.provider, model, problem=f"no answer within {_LIMIT_S:g} s")
     except AntiphonError as error:
@@ -75,6 +76,35 @@ async def _check(choice: ProviderChoice) -> Checked:
         if engine is not None:
             await engine.close()
     return Checked(choice.place, choice.provider, model, first_ms)
+
+
+async def _trial(choice: ProviderChoice, engine: Any) -> int:
+    if choice.kind == "speech_to_speech":
+        return await _spoken_ms(engine)
+    return await _answer_ms(engine) if choice.kind == "stt" else await _first_ms(choice, engine)
+
+
+async def _spoken_ms(engine: SpeechToSpeech) -> int:
+    """It says three words: a connection, and the first sound. Raises ProviderError."""
+    answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def note(event: object) -> None:
+        if answered.done():
+            return
+        if isinstance(event, ReplyFailed):
+            answered.set_exception(ProviderError(engine.name, event.problem))
+        elif isinstance(event, ReplyAudio):
+            answered.set_result(None)
+
+    audio = engine.formats[0]
+    stream = engine.open(audio, audio, "", 1.0, note)
+    try:
+        began_s = time.monotonic()
+        stream.say(1, "I am ready.")
+        await answered
+    finally:
+        stream.close()
+    return max(round((time.monotonic() - began_s) * 1000), 1)
 
 
 async def _answer_ms(engine: SpeechToText) -> int:

@@ -18,6 +18,8 @@ from antiphon.providers.tts.spoken_voice import language_of
 DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
 PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
+_IN_ONE: dict[registry.Kind, str] = {"speech_to_speech": "model", "llm": "model"}
+"""The same of an assistant whose model hears and speaks: another model only writes (in chats, about calls that are over)."""
 _FALLBACKS: dict[registry.Kind, str] = {
     "stt": "transcriber.fallbackPlan.transcribers",
     "llm": "model.fallbackModels",
@@ -55,15 +57,32 @@ class ProviderChoice:
     """What the assistant says of it; None where it says nothing."""
 
 
+def hears_and_speaks(spec: AssistantSpec) -> bool:
+    """Whether an assistant's model is its recogniser and its voice as well."""
+    return spec.model is not None and registry.hears_and_speaks(spec.model.provider)
+
+
+def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
+    """The kinds of engines that an assistant has, and where it names each."""
+    return _IN_ONE if hears_and_speaks(spec) else PLACES
+
+
 def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
-    """The engine an assistant means, then those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""
-    return tuple(_choice(kind, provider, part, place, credentials) for provider, part, place in _named(spec, kind))
+    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it names
+    no other that writes. Raises ConfigurationError, ProviderUnavailable."""
+    told = _heard_as(spec) if kind == "speech_to_speech" else {}
+    return tuple(
+        _choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind)
+    )
 
 
 def _named(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[str, Part | None, str]]:
     """Provider, what is said of it, and where it stands."""
     part: Part | None
     further: tuple[Part | str, ...] = ()
+    if hears_and_speaks(spec):
+        yield from _named_in_one(spec, kind)
+        return
     if kind == "llm":
         if spec.model is None:
             raise ConfigurationError("model", "an assistant needs a model")
@@ -88,10 +107,41 @@ def _named(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[str, Part
             yield other.provider, other, place
 
 
+def _named_in_one(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[str, Part | None, str]]:
+    """As ``_named``, of an assistant whose model hears and speaks."""
+    model = spec.model
+    assert model is not None
+    vendor = vendor_of(model.provider)
+    for name, part in (("transcriber", spec.transcriber), ("voice", spec.voice)):
+        if part is not None and vendor_of(part.provider) != vendor:
+            raise ConfigurationError(
+                f"{name}.provider", f"{model.provider} hears and speaks itself: leave {name} out, or name {vendor}"
+            )
+    if kind == "speech_to_speech":
+        yield model.provider, model, "model"
+        return
+    for number, other in enumerate(model.fallback_models if kind == "llm" else ()):
+        part = model.model_copy(update={"model": other, "options": {}}) if isinstance(other, str) else other
+        yield (vendor if isinstance(other, str) else other.provider), part, f"{_FALLBACKS['llm']}.{number}"
+
+
+def _heard_as(spec: AssistantSpec) -> dict[str, Any]:
+    """What an assistant says of a transcriber, to a model that is its own."""
+    told = {} if spec.transcriber is None else dict(_fields(spec.transcriber))
+    return {
+        own: told[name] for name, own in (("language", "language"), ("model", "transcription_model")) if name in told
+    }
+
+
 def _choice(
-    kind: registry.Kind, provider: str, part: Part | None, place: str, credentials: Credentials
+    kind: registry.Kind,
+    provider: str,
+    part: Part | None,
+    place: str,
+    credentials: Credentials,
+    told: Mapping[str, Any],
 ) -> ProviderChoice:
-    given: dict[str, Any] = {}
+    given = dict(told)
     try:
         taken = registry.options(kind, provider)
         per_request = registry.per_request(kind, provider)

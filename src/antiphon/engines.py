@@ -13,7 +13,7 @@ import structlog
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
-from antiphon.engine_choice import PLACES, ProviderChoice, choices
+from antiphon.engine_choice import ProviderChoice, choices, hears_and_speaks, places
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.env_file import environment
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
@@ -25,6 +25,7 @@ from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
+from antiphon.session.speech_to_speech import Ears
 from antiphon.tool_room import ToolRoom
 from antiphon.tools.base import ToolRunner
 from antiphon.vocabulary import CallContext
@@ -78,7 +79,7 @@ class EngineRoom:
         clock: Clock | None = None,
     ) -> None:
         """``in_use`` tells the engines that calls have, ``wanted`` the assistants that may be called: other engines are closed."""
-        machine = {"hung_after_s": settings.engines.hung_after_s}
+        machine = {"hung_after_s": settings.engines.hung_after_s, "models_dir": str(settings.models.place)}
         own = {
             "stt": {"workers": settings.stt_workers, **machine},
             "tts": {"workers": settings.tts_workers, **machine},
@@ -116,6 +117,8 @@ class EngineRoom:
     def for_assistant(self, spec: AssistantSpec) -> Engines:
         """The engines an assistant names; the embedded ones where it names none. Raises ConfigurationError, ProviderUnavailable."""
         _check_language(spec)
+        if hears_and_speaks(spec):
+            return self._in_one(spec)
         stt, llm, tts = (self._get(spec, kind) for kind in ("stt", "llm", "tts"))
         _check_voices(tts)
         recognisers = tuple(engine for _, engine in stt)
@@ -131,11 +134,32 @@ class EngineRoom:
             breakers=self._breakers,
         )
 
+    def _in_one(self, spec: AssistantSpec) -> Engines:
+        """Of an assistant whose model hears and speaks. Its further models only write."""
+        ((choice, engine),) = self._get(spec, "speech_to_speech")
+        return Engines(
+            stt=Ears(engine),
+            models=tuple(_as_chosen(other, model, first=False) for other, model in self._get(spec, "llm")),
+            voices=(),
+            tools=self.tools.runner(spec),
+            turn_detector=self._detector(choice.provider),
+            voice=spec.voice.voice_id if spec.voice else "",
+            speed=(spec.voice.speed if spec.voice else None) or 1.0,
+            model_options=_model_options(spec),
+            breakers=self._breakers,
+            speech_to_speech=engine,
+        )
+
     def for_text(self, spec: AssistantSpec, on_failure: OnFailure) -> TextEngines:
         """What an assistant needs to answer in text. Raises ConfigurationError, ProviderUnavailable."""
         models = [
             _as_chosen(choice, engine, first=at == 0) for at, (choice, engine) in enumerate(self._get(spec, "llm"))
         ]
+        if not models:
+            raise ConfigurationError(
+                "model.fallbackModels",
+                f"{spec.model.provider if spec.model else ''} speaks: name a model that writes here",
+            )
         return TextEngines(
             FailoverModel(models, self._breakers, on_failure), self.tools.runner(spec), _model_options(spec)
         )
@@ -153,8 +177,8 @@ class EngineRoom:
     def check(self, spec: AssistantSpec) -> None:
         """Whether an assistant makes sense, without keeping its engines. Raises ConfigurationError, ProviderUnavailable."""
         _check_language(spec)
-        made = {kind: self._each(spec, kind, registry.create) for kind in PLACES}
-        _check_voices(made["tts"])
+        made = {kind: self._each(spec, kind, registry.create) for kind in places(spec)}
+        _check_voices(made.get("tts", ()))
         self.tools.runner(spec)
 
     def ready(self, engines: Engines) -> bool:
@@ -183,7 +207,7 @@ class EngineRoom:
 
     def opening_answers(self, engines: Engines, context: CallContext) -> ExpectedAnswers:
         """What the caller may say to the greeting, where the model knows."""
-        model = engine_behind(engines.models[0])
+        model = engine_behind(engines.models[0]) if engines.models else None
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
 
     def recogniser(self, name: str) -> SpeechToText | None:
@@ -233,7 +257,7 @@ class EngineRoom:
         return [(choice, _named_by_field(choice, make)) for choice in choices(spec, kind, self._credentials)]
 
     def _keys(self, spec: AssistantSpec) -> Iterator[bytes]:
-        for kind in PLACES:
+        for kind in places(spec):
             for choice in choices(spec, kind, self._credentials):
                 yield self._shelf.key(kind, choice.provider, choice.options)
 
@@ -258,7 +282,8 @@ def engine_behind(engine: object) -> object:
 def engines_behind(engines: Engines) -> Iterator[object]:
     """All engines of a call that are shared between calls."""
     recognisers = engines.stt.targets if isinstance(engines.stt, FailoverSpeechToText) else (engines.stt,)
-    for engine in (*recognisers, *engines.models, *engines.voices):
+    in_one = () if engines.speech_to_speech is None else (engines.speech_to_speech,)
+    for engine in (*recognisers, *engines.models, *engines.voices, *in_one):
         yield engine_behind(engine)
 
 

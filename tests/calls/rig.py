@@ -23,6 +23,7 @@ from antiphon.session.manager import SessionManager
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
+from antiphon.session.speech_to_speech import Ears
 from antiphon.session.timeline import Timelines
 from antiphon.tools.base import ToolRunner
 from antiphon.transports.base import CallStarted
@@ -96,6 +97,7 @@ class Call:
         models: Sequence[Any] | None = None,
         voices: Sequence[Any] | None = None,
         stt: Any = None,
+        speech_to_speech: Any = None,
     ) -> None:
         self.clock = ManualClock(10_000)
         self.transport, self.phone, self.wire = memory_pair(self.clock, TELEPHONE, delay_ms=delay_ms)
@@ -103,13 +105,16 @@ class Call:
         base = policy or Policy(endpointing=Endpointing(mode="fixed", silence_ms=300), barge_in=BargeIn(backoff_ms=0))
         self.policy = replace(base, greeting=Greeting(message=greeting))
         self.engines = Engines(
-            stt=stt or ScriptedSpeechToText(list(hears), final_delay_ms=final_delay_ms),
+            stt=stt
+            or (Ears(speech_to_speech) if speech_to_speech else None)
+            or ScriptedSpeechToText(list(hears), final_delay_ms=final_delay_ms),
             models=tuple(
                 models
                 or [ScriptedLanguageModel(answers, first_token_ms=first_token_ms, token_interval_ms=token_interval_ms)]
             ),
             voices=tuple(voices or [ScriptedTextToSpeech(first_chunk_ms=50, ms_per_character=MS_PER_CHARACTER)]),
             tools=tools,
+            speech_to_speech=speech_to_speech,
         )
         self.folder = folder
         self.observers: tuple[SessionObserver, ...] = ()

@@ -53,6 +53,15 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
+IN_ONE = (
+    "model.temperature",
+    "voice.model",
+    "voice.pronunciations",
+    "voice.fallbackPlan",
+    "transcriber.fallbackPlan",
+    "transcriber.keywords",
+)
+"""What a model that hears and speaks itself makes nothing of."""
 _TOOL_FIELDS: Mapping[str, str] = {
     "variableExtractionPlan": "no variables are taken out of answers",
     "rejectionPlan": "no call of a tool is refused",
@@ -73,10 +82,15 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for field, (kind, options, why) in UNLESS_TAKEN.items():
         part, name = field.split(".")
         provider = said.get(part, {}).get("provider", "")
+        if part == "model" and registry.hears_and_speaks(provider):
+            kind = "speech_to_speech"
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
+    if spec.model is not None and registry.hears_and_speaks(spec.model.provider):
+        for field in IN_ONE:
+            yield from ((path, f"{spec.model.provider} is not told") for path in _set(said, field.split(".")))
     asked = spec.server_messages or ()
     for at, message in enumerate(asked if isinstance(asked, tuple) else (asked,)):
         if message in UNSENT:

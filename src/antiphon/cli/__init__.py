@@ -15,6 +15,7 @@ from antiphon.cli.call import call
 from antiphon.cli.demo import demo
 from antiphon.cli.init import init
 from antiphon.cli.keys import keys
+from antiphon.cli.models import models
 from antiphon.cli.providers import providers
 from antiphon.cli.replay import replay
 from antiphon.cli.serve import serve
@@ -45,7 +46,7 @@ def app() -> None:
     use_any_encoding()
 
 
-for _command in (init, serve, demo, call, replay, bench, keys, webhooks, providers):
+for _command in (init, serve, demo, call, replay, bench, keys, webhooks, providers, models):
     app.add_command(_command)
 
 

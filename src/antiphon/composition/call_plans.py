@@ -13,6 +13,7 @@ from antiphon.clock import Clock
 from antiphon.composition.room_settings import hearing_settings
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
+from antiphon.errors import ConfigurationError
 from antiphon.files import unused_name
 from antiphon.providers.base import ExpectedAnswers
 from antiphon.served import ServedAssistants
@@ -117,6 +118,10 @@ class CallPlans:
             "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
         )
         plan = self.plan(started)
+        if plan.engines.speech_to_speech is not None:
+            raise ConfigurationError(
+                "model", "this assistant's model speaks itself, which sessions of this API do not carry yet"
+            )
         if kind == "assistant":
             return plan
         return replace(

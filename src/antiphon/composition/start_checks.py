@@ -39,7 +39,7 @@ def _check_voices(settings: Settings, assistants: ServedAssistants) -> None:
     realtime = settings.realtime
     if realtime.voices:
         _, engines = assistants.find(realtime.assistant or settings.assistant)
-        speaker = engine_behind(engines.voices[0])
+        speaker = engine_behind(engines.voices[0]) if engines.voices else None
         for name, voice in realtime.voices.items():
             if isinstance(speaker, KnowsVoices):
                 speaker.check_voice(voice, f"realtime.voices.{name}")

@@ -20,6 +20,9 @@ FREE = frozenset(
     {
         "moonshine",
         "pocketsphinx",
+        "faster-whisper",
+        "sherpa-onnx",
+        "kokoro",
         "scripted",
         "workflow",
         "piper",

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from antiphon.errors import ConfigurationError, ProviderUnavailable
 
-Kind = Literal["vad", "stt", "llm", "tts", "turn"]
+Kind = Literal["vad", "stt", "llm", "tts", "turn", "speech_to_speech"]
 
 _PROVIDERS: dict[Kind, dict[str, str]] = {
     "vad": {
@@ -27,8 +27,10 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
         "deepgram-flux": "antiphon.providers.stt.deepgram_flux:DeepgramFluxSpeechToText",
         "elevenlabs": "antiphon.providers.stt.elevenlabs:ElevenLabsSpeechToText",
+        "faster-whisper": "antiphon.providers.stt.faster_whisper:FasterWhisperSpeechToText",
         "openai": "antiphon.providers.stt.openai:OpenAISpeechToText",
         "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
+        "sherpa-onnx": "antiphon.providers.stt.sherpa_onnx:SherpaOnnxSpeechToText",
         "soniox": "antiphon.providers.stt.soniox:SonioxSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
@@ -57,6 +59,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "deepgram": "antiphon.providers.tts.deepgram:DeepgramTextToSpeech",
         "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
+        "kokoro": "antiphon.providers.tts.kokoro:KokoroTextToSpeech",
         "openai": "antiphon.providers.tts.openai:OpenAITextToSpeech",
         "piper": "antiphon.providers.tts.piper:PiperTextToSpeech",
         "scripted": "antiphon.providers.scripted:ScriptedTextToSpeech",
@@ -64,6 +67,9 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "turn": {
         "smart-turn": "antiphon.providers.turn.smart_turn:SmartTurnDetector",
         "scripted": "antiphon.providers.scripted:ScriptedTurnDetector",
+    },
+    "speech_to_speech": {
+        "openai-realtime": "antiphon.providers.speech_to_speech.openai_realtime:OpenAIRealtime",
     },
 }
 
@@ -81,6 +87,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
     },
     "tts": {"vapi": "piper", "custom-voice": "piper", "11labs": "elevenlabs"},
     "turn": {},
+    "speech_to_speech": {},
 }
 
 
@@ -101,6 +108,11 @@ def names(kind: Kind) -> tuple[str, ...]:
 def named_from_outside(kind: Kind) -> tuple[str, ...]:
     """The engines that a client may ask for by name: each by its own, and no test double. Those are for assistants alone."""
     return tuple(name for name in _PROVIDERS[kind] if name not in _TEST_DOUBLES)
+
+
+def hears_and_speaks(model: str) -> bool:
+    """Whether this provider of a model is recogniser and voice as well."""
+    return model in _PROVIDERS["speech_to_speech"]
 
 
 def is_test_double(kind: Kind, name: str) -> bool:

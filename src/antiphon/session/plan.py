@@ -11,6 +11,7 @@ from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.failover import Breakers, FailoverModel, FailoverVoice, OnFailure
+from antiphon.providers.speech_to_speech.base import SpeechToSpeech
 from antiphon.session.observers import SessionObserver
 from antiphon.tools.base import ToolRunner
 from antiphon.vocabulary import Message, ToolSpec
@@ -30,6 +31,8 @@ class Engines:
     model_options: Mapping[str, Any] = field(default_factory=dict)
     breakers: Breakers = field(default_factory=Breakers)
     """What all calls know of engines that fail."""
+    speech_to_speech: SpeechToSpeech | None = None
+    """A model that hears and speaks itself: calls use it in the place of recogniser, model and voice."""
 
     def model(self, on_failure: OnFailure) -> FailoverModel:
         """The models as one. ``on_failure`` is told of each that failed, also where another stood in."""

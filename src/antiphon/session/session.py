@@ -26,9 +26,11 @@ from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector, parti
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
+from antiphon.session.pipeline import Speaks, Thinks
 from antiphon.session.plan import SessionPlan
 from antiphon.session.pump import Pump
 from antiphon.session.speaking import Speaking
+from antiphon.session.speech_to_speech import SpeechToSpeechCall
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
@@ -87,6 +89,7 @@ class Session:
         tools = (*self._server_tools, *plan.client_tools)
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
         self._stt = engines.stt
+        self._one_model: SpeechToSpeechCall | None = None
         policy = self._for_engines(plan.policy)
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
@@ -95,8 +98,13 @@ class Session:
         line = self._turn_line or CallerLine(call.format_in, plan.hearing.preroll_ms)
         self._scoring: asyncio.Task[None] | None = None
         self._unjudged_turn = 0
+        if engines.speech_to_speech is not None:
+            self._one_model = SpeechToSpeechCall(
+                engines.speech_to_speech, call.format_out, engines.voice, engines.speed, tools, context,
+                engines.model_options, clock, self._pump.feed, self._watched.provider_failed, self._usage.note,
+            )  # fmt: skip
         self._listening = Listening(
-            engines.stt,
+            engines.stt if self._one_model is None else self._one_model.ears,
             call.format_in,
             line,
             plan.hearing.preroll_ms,
@@ -120,18 +128,27 @@ class Session:
             raise
         self.audio = self.port.audio
         """``CallSink.audio``: straight to the port, which after its end hears nothing."""
-        self._thinking = Thinking(
-            engines.model(self._watched.provider_failed), tools, context, engines.model_options, self._pump.feed,
-            self._listening.expect, self._tasks.spawn, self._usage.note,
-        )  # fmt: skip
-        self._speaking = Speaking(
-            engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, call.format_out, self.port.mouth,
-            clock, self._pump.feed, self._tasks.spawn, self._usage.note,
-        )  # fmt: skip
+        self._thinking, self._speaking = self._model_and_voice(tools, context)
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
         self._event_log_is_broken = False
         self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()
+
+    def _model_and_voice(self, tools: tuple[ToolSpec, ...], context: CallContext) -> tuple[Thinks, Speaks]:
+        """A cascade, or one model that is both."""
+        engines, clock = self.plan.engines, self._clock
+        if self._one_model is not None:
+            self._one_model.mouth = self.port.mouth
+            return self._one_model, self._one_model
+        thinking = Thinking(
+            engines.model(self._watched.provider_failed), tools, context, engines.model_options, self._pump.feed,
+            self._listening.expect, self._tasks.spawn, self._usage.note,
+        )  # fmt: skip
+        speaking = Speaking(
+            engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, self.call.format_out,
+            self.port.mouth, clock, self._pump.feed, self._tasks.spawn, self._usage.note,
+        )  # fmt: skip
+        return thinking, speaking
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
@@ -185,6 +202,8 @@ class Session:
             policy.endpointing,
             detector=self.plan.engines.turn_detector is not None,
             punctuation=punctuation_of(self._stt),
+            # A model that is asked in its own session would remember a guess, and speak it.
+            speculative_reply=policy.endpointing.speculative_reply and self.plan.engines.speech_to_speech is None,
         )
         return replace(policy, partials=partials_of(self._stt), endpointing=endpointing)
 
@@ -373,7 +392,7 @@ class Session:
         """Free everything. The conversation has ended: nothing is fed any more."""
         self.end_reason = action.reason
         self._pump.stop()
-        parts = (self._listening.close, self.port.close, self._close_transport, self._tasks.close)
+        parts = (self._listening.close, self.port.close, self._close_transport, self._tasks.close, self._let_model_go)
         for free in (*parts, self._tell_end, self._close_event_log):
             try:
                 free()
@@ -381,6 +400,10 @@ class Session:
                 # The call may be ending because one of its parts is broken: the others are freed all the same.
                 log.exception("session_part_not_freed", call_id=self.call.call_id, part=free.__qualname__)
         self._on_closed(self)
+
+    def _let_model_go(self) -> None:
+        if self._one_model is not None:
+            self._one_model.end_call()
 
     def _close_transport(self) -> None:
         self._transport.close(1000, "ended")

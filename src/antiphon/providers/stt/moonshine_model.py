@@ -17,9 +17,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from antiphon.errors import MalformedMessage, ProviderUnavailable
+from antiphon.providers.stt.heard import RATE_HZ
 
 NAME = "moonshine"
-RATE_HZ = 16000
 MIN_SAMPLES = RATE_HZ // 10
 """The encoder's convolutions need some sound to stand on; a shorter one is filled up with silence."""
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from antiphon.providers.stt.heard import RATE_HZ, Heard
 from antiphon.providers.stt.likeness import omits, unlikeness
-from antiphon.providers.stt.moonshine_model import END, RATE_HZ, Cache, Encoded, Floats, Model, Vocabulary
+from antiphon.providers.stt.moonshine_model import END, Cache, Encoded, Floats, Model, Vocabulary
 from antiphon.providers.stt.spelling import Place, Spelling, Words
 
 MAX_TOKENS_PER_S = 6.5
@@ -46,20 +47,6 @@ _MARKS = (",", ".", "?", "!", "-", ";", ":")
 
 _TOKENS_A_WORD_DOUBT = 2.0
 """The mean log-probability of a token lies at −0.7 for right words in noise: halved, they count as more sure than not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """Words and how sure they are, 0…1."""
-
-    text: str
-    confidence: float
-    expected: Words | None = None
-    """The grammar's words where it is one of its sentences."""
-    sure: float = 0.0
-    """How sure of the words themselves, whatever was expected."""
-    matched: bool = False
-    """Whether it is told as one of the expected answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ speech does not wait for the end of another's sentence; a speech that is closed 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from antiphon.audio import codec, pcm
 from antiphon.audio.limiter import limited
 from antiphon.audio.resample import Resampler
 from antiphon.errors import AntiphonError, ProviderError, ProviderUnavailable
+from antiphon.providers.tts.cut import sentences
 from antiphon.providers.tts.piper_model import Frames, PiperModel, joe, read_voice
 from antiphon.providers.tts.piper_names import split_voice
 from antiphon.providers.tts.piper_sounds import ENGLISH, NAME, WordSounds
@@ -32,8 +33,6 @@ FIRST_FRAMES = 24
 """The first slice: 0.28 s of speech for the work of 48 frames, since the decoder looks ahead."""
 MOST_FRAMES = 96
 """Later slices double up to this: a second of speech for the work of one and a half."""
-SENTENCE_CHARACTERS = 160
-"""The first half of the graph sees so much at once: its time is what a caller waits for before the first slice."""
 LOUDNESS_DBFS = -19.0
 """What speech on a telephone has (−18…−20)."""
 MOST_GAIN = 6.0
@@ -223,24 +222,3 @@ class PiperEngine:
 
 def _ours(failure: Exception) -> bool:
     return isinstance(failure, AntiphonError) and not isinstance(failure, ProviderError)
-
-
-def sentences(words: Sequence[str]) -> list[list[str]]:
-    """Cut at the ends of sentences, and before ``SENTENCE_CHARACTERS`` are full, if possible at a clause's end."""
-    cut: list[list[str]] = []
-    current: list[str] = []
-    length = 0
-    for word in words:
-        if length + len(word) > SENTENCE_CHARACTERS and current:
-            at = next(
-                (at for at in range(len(current), len(current) // 2, -1) if current[at - 1][-1] in ",;:"), len(current)
-            )
-            cut.append(current[:at])
-            current = current[at:]
-            length = sum(len(each) + 1 for each in current)
-        current.append(word)
-        length += len(word) + 1
-        if word.rstrip("\"'”’)")[-1:] in (".", "!", "?", "。", "！", "？") and any(map(str.isalnum, "".join(current))):
-            cut.append(current)
-            current, length = [], 0
-    return [*cut, current] if current else cut

@@ -6,8 +6,8 @@ from collections.abc import Generator
 
 import numpy as np
 
-from antiphon.providers.stt.moonshine_search import Heard
-from antiphon.providers.stt.moonshine_utterance import Job, Utterance, Why
+from antiphon.providers.stt.heard import Heard
+from antiphon.providers.stt.utterance import Job, Utterance, Why
 
 RATE_HZ = 16000
 

@@ -1,7 +1,8 @@
-"""One utterance on its way through Moonshine: which stretch of it is to be decoded next, why, and what has come of it.
+"""One utterance on its way through a model that hears whole pieces: which stretch of it is to be decoded next, why, and what has come of it.
 
-Moonshine does not stream: a partial decodes everything again. So it is asked at each pause (if nothing follows, that answer is the final,
-and costs the caller no time at all), and otherwise at a set pace. What is longer than a model hears well is cut at a pause and kept.
+Such a model (Moonshine, Whisper) does not stream: a partial decodes everything again. So it is asked at each pause (if nothing follows, that
+answer is the final, and costs the caller no time at all), and otherwise at a set pace, if at all. What is longer than a model hears well is
+cut at a pause and kept.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from antiphon.providers.stt.moonshine_model import RATE_HZ
-from antiphon.providers.stt.moonshine_search import Heard
+from antiphon.providers.stt.heard import RATE_HZ, Heard
 from antiphon.providers.stt.sound import Sound
 
 PAUSE_MS = 200
@@ -60,7 +60,8 @@ class Utterance:
     """Positions are samples at 16 kHz from its start."""
 
     def __init__(self, number: int, begun_s: float, *, expects: bool, partial_every_ms: int) -> None:
-        """``begun_s``: by the clock that ``is_recording`` is asked with. ``expects``: whether only some answers are expected."""
+        """``begun_s``: by the clock that ``is_recording`` is asked with. ``expects``: whether only some answers are expected.
+        ``partial_every_ms``: 0 for partials at pauses alone."""
         self.number = number
         self.sound = Sound()
         self.expects = expects
@@ -105,7 +106,8 @@ class Utterance:
             return None
         if sound.quiet_ms() >= PAUSE_MS and sound.loud_since(self._asked_at_pause):
             return Why.PAUSE, self._base, end
-        if self.job is None and end - self._asked >= self._partial_every and sound.loud_since(self._asked):
+        paced = self._partial_every > 0 and end - self._asked >= self._partial_every
+        if self.job is None and paced and sound.loud_since(self._asked):
             return Why.PACE, self._base, end
         return None
 

@@ -1,0 +1,1 @@
+"""Models that hear and speak themselves: one vendor's session instead of recogniser, model and voice."""

@@ -1,0 +1,251 @@
+"""Whole calls whose model hears and speaks itself: the floor, the ledger and the tools stay ours. In virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.calls.rig import Call, Watcher
+from tests.calls.scripted_in_one import MS_PER_CHARACTER, Said, ScriptedInOne
+from tests.calls.test_turns import Clockwork
+
+from antiphon.conversation import actions as do
+from antiphon.conversation.policy import BargeIn, Endpointing, Policy
+from antiphon.session.event_log import read_event_log
+from antiphon.session.replay import replay
+from antiphon.vocabulary import AudioFormat, EndReason, Encoding, Message, ToolCall, ToolSpec, Usage
+
+LONG = "I can tell you a great many things about this, and all of them take a while to say."
+
+
+class Metered(Watcher):
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage: list[tuple[str, Usage]] = []
+        self.failures: list[tuple[str, str]] = []
+
+    def used(self, call_id: str, provider: str, usage: Usage) -> None:
+        self.usage.append((provider, usage))
+
+    def provider_failed(self, call_id: str, provider: str, code: str) -> None:
+        self.failures.append((provider, code))
+
+
+def test_a_turn_is_answered_and_the_history_holds_what_was_heard() -> None:
+    model = ScriptedInOne(["what time is it"], [Said(("It is half past three.",))])
+    call = Call(speech_to_speech=model)
+    meter = Metered()
+    call.observers = (meter,)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert call.messages == (Message("user", "what time is it"), Message("assistant", "It is half past three."))
+    assert call.heard_ms() == len("It is half past three.") * MS_PER_CHARACTER
+    assert model.asked[0].messages == (Message("user", "what time is it"),)
+    assert model.heard_bytes[0] >= 800 * 8  # all that was said, and the moment before it
+    assert ("scripted-in-one", Usage(input_tokens=10, output_tokens=5, model="scripted")) in meter.usage
+    assert [usage.model for _, usage in meter.usage if usage.audio_ms] == ["scripted-words"]
+    assert not [action for action in seen.of(do.StartReply) if action.speculative]
+    assert (model.closed, model.cancelled) == (1, [])
+
+
+def test_the_greeting_is_spoken_by_the_model_and_can_be_interrupted() -> None:
+    model = ScriptedInOne(["no wait"], [Said(("Yes?",))])
+    call = Call(speech_to_speech=model, greeting=f"Hello. {LONG}")
+
+    async def talk(call: Call) -> None:
+        await call.wait(1500)
+        await call.sound(800)
+        await call.until_replies(2)
+
+    seen = call.run(talk)
+    assert model.said == [f"Hello. {LONG}"]  # in one: it sounds like one
+    greeting, answer = seen.of(do.ReplyClosed)
+    assert greeting.status == "interrupted" and greeting.text.startswith("Hello. I can")
+    assert len(greeting.text) < 40
+    assert answer.text == "Yes?"
+    ((reply, heard_ms),) = model.cancelled
+    assert (reply, heard_ms) == (greeting.reply, greeting.heard_ms)
+    assert model.asked[0].messages == (
+        Message("assistant", greeting.text, interrupted=True),
+        Message("user", "no wait"),
+    )
+
+
+def test_an_interruption_cuts_what_the_model_remembers_to_what_was_heard() -> None:
+    model = ScriptedInOne(["tell me", "stop it"], [Said((LONG,)), Said(("Fine.",))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 1500)
+        await call.sound(900)
+        await call.until_replies(2)
+
+    seen = call.run(talk)
+    first, second = seen.of(do.ReplyClosed)
+    assert first.status == "interrupted"
+    assert first.estimated
+    assert LONG.startswith(first.text) and 0 < len(first.text) < len(LONG)
+    # The share of the sound that was heard is the share of the words that stand.
+    assert len(first.text) * MS_PER_CHARACTER == pytest.approx(first.heard_ms, abs=8 * MS_PER_CHARACTER)
+    assert model.cancelled == [(first.reply, first.heard_ms)]
+    assert call.heard_ms() - len("Fine.") * MS_PER_CHARACTER == pytest.approx(first.heard_ms, abs=60)
+    assert second.text == "Fine."
+
+
+def test_an_interruption_while_the_model_still_speaks() -> None:
+    slow = " ".join(["well"] * 400)  # four seconds of making
+    model = ScriptedInOne(["tell me", "stop it"], [Said((slow,)), Said(("Fine.",))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 1000)
+        await call.sound(900)
+        await call.until_replies(2)
+
+    seen = call.run(talk)
+    first, second = seen.of(do.ReplyClosed)
+    assert (first.status, second.text) == ("interrupted", "Fine.")
+    assert first.text.split() == ["well"] * len(first.text.split())
+    assert call.heard_ms() == pytest.approx(first.heard_ms + len("Fine.") * MS_PER_CHARACTER, abs=60)
+
+
+def test_a_cough_is_no_interruption_and_nothing_is_cancelled() -> None:
+    model = ScriptedInOne(["tell me"], [Said((LONG,))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 1000)
+        await call.sound(120)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert seen.of(do.ReplyClosed)[0].text == LONG
+    assert call.heard_ms() == pytest.approx(len(LONG) * MS_PER_CHARACTER, abs=1)
+    assert model.cancelled == []
+
+
+def test_every_message_of_a_reply_is_heard() -> None:
+    model = ScriptedInOne(["a table"], [Said(("One moment.", "There is one."))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert seen.of(do.ReplyClosed)[0].text == "One moment. There is one."
+    assert call.heard_ms() == len("One moment.There is one.") * MS_PER_CHARACTER
+
+
+@pytest.mark.parametrize(("takes_ms", "filler"), [(200, False), (3000, True)])
+def test_a_tool_is_run_by_us_and_the_caller_hears_of_it(takes_ms: int, filler: bool) -> None:
+    tools = Clockwork(takes_ms, ToolSpec("clock", "The time."))
+    model = ScriptedInOne(
+        ["what time is it"],
+        [Said(("Let me look.",), ToolCall("call_1", "clock")), Said(("It is three.",))],
+    )
+    call = Call(speech_to_speech=model, tools=tools)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    spoken = "Let me look. One moment, please. It is three." if filler else "Let me look. It is three."
+    assert seen.of(do.ReplyClosed)[0].text == spoken
+    assert model.said == (["One moment, please."] if filler else [])
+    assert [tool.name for tool in model.asked[0].tools] == ["clock"]
+    *_, asked, answered = model.asked[1].messages
+    assert asked.tool_calls == (ToolCall("call_1", "clock"),)
+    assert (answered.role, answered.tool_call_id, answered.tool_outcome) == ("tool", "call_1", "answered")
+
+
+def test_a_reply_that_fails_is_apologised_for() -> None:
+    model = ScriptedInOne(["hello"], [Said(("Well, ",), fails=True)])
+    call = Call(speech_to_speech=model)
+    meter = Metered()
+    call.observers = (meter,)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    (closed,) = seen.of(do.ReplyClosed)
+    assert closed.status == "failed"
+    assert closed.text.endswith(call.policy.speaking.failure_message)
+    assert meter.failures == [("scripted-in-one", "reply_failed")]
+
+
+def test_a_model_that_cannot_speak_at_all_ends_the_call() -> None:
+    model = ScriptedInOne(["hello"] * 9, [Said(fails=True)] * 9, own_words_fail=True)
+    call = Call(speech_to_speech=model, greeting="Welcome.")
+
+    async def talk(call: Call) -> None:
+        for _ in range(6):
+            if call.session.end_reason is None:
+                await call.sound(800)
+                await call.wait(4000)
+
+    seen = call.run(talk)
+    assert seen.ended is EndReason.PROVIDER_FAILED
+
+
+def test_sound_without_words_is_heard_all_the_same() -> None:
+    model = ScriptedInOne(["hello"], [Said(("Good morning to you.",), silent_words=True)])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert seen.of(do.ReplyClosed)[0].text == "…"
+    assert call.heard_ms() == len("Good morning to you.") * MS_PER_CHARACTER
+
+
+def test_a_line_that_takes_another_format_gets_its_own() -> None:
+    model = ScriptedInOne(["hello"], [Said(("Hello.",))])
+    model.formats = (AudioFormat(Encoding.ALAW, 8000),)
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert seen.of(do.ReplyClosed)[0].text == "Hello."
+    assert call.heard_ms() == len("Hello.") * MS_PER_CHARACTER
+
+
+def test_a_call_replays_identically(tmp_path: Path) -> None:
+    model = ScriptedInOne(["tell me", "stop it"], [Said((LONG,)), Said(("Fine.",))])
+    policy = Policy(endpointing=Endpointing(), barge_in=BargeIn())
+    call = Call(speech_to_speech=model, folder=tmp_path, greeting="Hello.", policy=policy)
+
+    async def talk(call: Call) -> None:
+        await call.until_replies(1)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 1500)
+        await call.sound(900)
+        await call.until_replies(3)
+
+    call.run(talk)
+    log = read_event_log(tmp_path / "call-1.jsonl")
+    assert replay(log) is None
