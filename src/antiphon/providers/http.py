@@ -19,6 +19,7 @@ import structlog
 
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.credentials import setting_of, vendor_of, where_to_put_the_key
+from antiphon.providers.http_transport import transport_for
 
 _CONNECT_S = 3.0
 _WRITE_S = 5.0
@@ -98,12 +99,16 @@ class VendorHttp:
             log.warning("vendor_not_reached", provider=self._name, problem=type(error).__name__)
 
     def _new_client(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(
+            max_connections=_CONNECTIONS, max_keepalive_connections=_IDLE_CONNECTIONS, keepalive_expiry=_IDLE_S
+        )
+        tls = httpx.create_ssl_context()
         return httpx.AsyncClient(
             headers={"user-agent": "antiphon", **self._headers},
             timeout=httpx.Timeout(self._stall_s, connect=_CONNECT_S, write=_WRITE_S),
-            limits=httpx.Limits(
-                max_connections=_CONNECTIONS, max_keepalive_connections=_IDLE_CONNECTIONS, keepalive_expiry=_IDLE_S
-            ),
+            limits=limits,
+            verify=tls,
+            transport=transport_for(tls, limits),
         )
 
     def _connected(self) -> httpx.AsyncClient:
