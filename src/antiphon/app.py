@@ -421,7 +421,9 @@ class Antiphon:
         )
         plan = self._plan(started)
         if plan.engines.speech_to_speech is not None:
-            raise ConfigurationError("model", "this assistant's model speaks itself, which sessions of this API do not carry yet")
+            raise ConfigurationError(
+                "model", "this assistant's model speaks itself, which sessions of this API do not carry yet"
+            )
         if kind == "assistant":
             return plan
         engines = replace(plan.engines, tools=None)

@@ -68,10 +68,12 @@ def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
 
 
 def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
-    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it names
-    no other that writes. Raises ConfigurationError, ProviderUnavailable."""
+    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it
+    names no other that writes. Raises ConfigurationError, ProviderUnavailable."""
     told = _heard_as(spec) if kind == "speech_to_speech" else {}
-    return tuple(_choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind))
+    return tuple(
+        _choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind)
+    )
 
 
 def _named(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[str, Part | None, str]]:
@@ -119,14 +121,19 @@ def _named_in_one(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[st
         yield model.provider, model, "model"
         return
     for number, other in enumerate(model.fallback_models if kind == "llm" else ()):
-        part = model.model_copy(update={"model": other, "options": {}}) if isinstance(other, str) else other
-        yield (vendor if isinstance(other, str) else other.provider), part, f"{_FALLBACKS['llm']}.{number}"
+        place = f"{_FALLBACKS['llm']}.{number}"
+        if isinstance(other, str):
+            yield vendor, model.model_copy(update={"model": other, "options": {}}), place
+        else:
+            yield other.provider, other, place
 
 
 def _heard_as(spec: AssistantSpec) -> dict[str, Any]:
     """What an assistant says of a transcriber, to a model that is its own."""
     told = {} if spec.transcriber is None else dict(_fields(spec.transcriber))
-    return {own: told[name] for name, own in (("language", "language"), ("model", "transcription_model")) if name in told}
+    return {
+        own: told[name] for name, own in (("language", "language"), ("model", "transcription_model")) if name in told
+    }
 
 
 def _choice(

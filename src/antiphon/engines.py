@@ -157,7 +157,8 @@ class EngineRoom:
         ]
         if not models:
             raise ConfigurationError(
-                "model.fallbackModels", f"{spec.model.provider if spec.model else ''} speaks: name a model that writes here"
+                "model.fallbackModels",
+                f"{spec.model.provider if spec.model else ''} speaks: name a model that writes here",
             )
         return TextEngines(
             FailoverModel(models, self._breakers, on_failure), self.tools.runner(spec), _model_options(spec)

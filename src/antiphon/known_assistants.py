@@ -46,7 +46,9 @@ class KnownAssistants:
         """Its own model, with those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""
         engines = self._engines.for_assistant(spec)
         if not engines.models:
-            raise ConfigurationError("model.fallbackModels", "the model speaks: name one here that writes, to be asked about calls")
+            raise ConfigurationError(
+                "model.fallbackModels", "the model speaks: name one here that writes, to be asked about calls"
+            )
         return Analyst(engines.model(lambda provider, code: None), engines.model_options)
 
 

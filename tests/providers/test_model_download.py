@@ -161,7 +161,12 @@ def test_a_server_that_is_busy_is_asked_again_and_not_for_ever(server: ModelServ
 
 def test_offline(tmp_path: Path) -> None:
     offline = Model(
-        engine="kokoro", kind="tts", licence="MIT", as_of="2026-11-28", base="http://127.0.0.1:1/", files=(ModelFile(name="a.bin"),)
+        engine="kokoro",
+        kind="tts",
+        licence="MIT",
+        as_of="2026-11-28",
+        base="http://127.0.0.1:1/",
+        files=(ModelFile(name="a.bin"),),
     )
     with pytest.raises(DownloadFailed) as error:
         pull(offline, tmp_path)
@@ -221,12 +226,21 @@ def test_an_operators_table_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "row", ['name = "../up"', 'name = ".hidden"', 'name = "a", sha256 = "zz"', 'name = "a", url = "file:///etc/passwd"', 'name = "a", size = -1']
+    "row",
+    [
+        'name = "../up"',
+        'name = ".hidden"',
+        'name = "a", sha256 = "zz"',
+        'name = "a", url = "file:///etc/passwd"',
+        'name = "a", size = -1',
+    ],
 )
 def test_a_row_that_is_wrong_is_named(tmp_path: Path, row: str) -> None:
     own = tmp_path / "own.toml"
-    own.write_text(f'[models.mine]\nengine = "piper"\nkind = "tts"\nlicence = "MIT"\nas_of = "x"\nfiles = [{{ {row} }}]\n')
-    with pytest.raises(ConfigurationError, match="models.mine"):
+    own.write_text(
+        f'[models.mine]\nengine = "piper"\nkind = "tts"\nlicence = "MIT"\nas_of = "x"\nfiles = [{{ {row} }}]\n'
+    )
+    with pytest.raises(ConfigurationError, match=r"models\.mine"):
         read_catalogue(own)
 
 

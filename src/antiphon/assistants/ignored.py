@@ -53,7 +53,14 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
-IN_ONE = ("model.temperature", "voice.model", "voice.pronunciations", "voice.fallbackPlan", "transcriber.fallbackPlan", "transcriber.keywords")
+IN_ONE = (
+    "model.temperature",
+    "voice.model",
+    "voice.pronunciations",
+    "voice.fallbackPlan",
+    "transcriber.fallbackPlan",
+    "transcriber.keywords",
+)
 """What a model that hears and speaks itself makes nothing of."""
 _TOOL_FIELDS: Mapping[str, str] = {
     "variableExtractionPlan": "no variables are taken out of answers",

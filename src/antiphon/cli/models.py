@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
@@ -29,7 +37,9 @@ def list_models() -> None:
         folder, catalogue = settings.models.place, read_catalogue(settings.models.table_file)
     except (AntiphonError, OSError) as error:
         raise _said(error) from error
-    table = Table("model", "engine", "languages", "size", "licence", "here", caption=f"They are kept in {escape(str(folder))}")
+    table = Table(
+        "model", "engine", "languages", "size", "licence", "here", caption=f"They are kept in {escape(str(folder))}"
+    )
     for name, model in catalogue.items():
         here = "[green]yes[/]" if is_there(model, folder / name) else ""
         table.add_row(name, model.engine, model.languages, _size(model.size), escape(model.licence), here)
@@ -60,7 +70,13 @@ def _pull(name: str, model: Model, folder: Path) -> None:
     console = Console()
     console.print(f"[bold]{name}[/], for {model.engine}. Licence: {escape(model.licence)}. Table of {model.as_of}.")
     tasks: dict[str, TaskID] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bars:
 
         def show(reached: Reached) -> None:

@@ -1,4 +1,5 @@
-"""Fetches a model's files: with resume, bounds and checksums, so that what lies in the folder is whole and what was published, or not there.
+"""Fetches a model's files: with resume, bounds and checksums, so that what lies in the folder is whole and what was published, or is not
+there.
 
 A file grows beside its place (``.NAME.part``) and takes it when its checksum is right. Where nobody has published a checksum, that of the
 first download is kept (``checksums.json``) and another one is refused from there on: trust on first use.
@@ -27,7 +28,6 @@ from antiphon.providers.model_catalogue import Model, ModelFile
 CHECKSUMS = "checksums.json"
 MAX_FILE_BYTES = 8 * 1024**3
 """Of a file whose size is not known."""
-_PIECE_BYTES = 256 * 1024
 _TRIES_WITHOUT_PROGRESS = 4
 _WAITS_S = (1.0, 3.0, 10.0)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -159,7 +159,11 @@ class ModelDownload:
 
     def _gave_up(self, file: ModelFile, part: _Part, problem: str) -> str:
         url = self._model.url_of(file)
-        had = f" What there is of it ({part.size // 10**6} MB) is kept, and the next try goes on from there." if part.size else ""
+        had = (
+            f" What there is of it ({part.size // 10**6} MB) is kept, and the next try goes on from there."
+            if part.size
+            else ""
+        )
         return (
             f"{file.name} could not be fetched from {_host(url)}: {problem}. Is this machine online, and is a proxy needed "
             f"(HTTPS_PROXY)?{had} The files can also be put into {self._folder} by hand: {url}"
@@ -190,12 +194,14 @@ class ModelDownload:
         part.etag = response.headers.get("ETag", "")
         with part.open(start) as out:
             done = start
-            for piece in response.iter_raw(_PIECE_BYTES):
+            for piece in response.iter_raw():
                 done += len(piece)
                 if done > (total or MAX_FILE_BYTES):
                     out.close()
                     part.drop()
-                    raise DownloadFailed(f"{file.name}: the server sends more than the {total or MAX_FILE_BYTES} bytes it should have")
+                    raise DownloadFailed(
+                        f"{file.name}: the server sends more than the {total or MAX_FILE_BYTES} bytes it should have"
+                    )
                 out.write(piece)
                 self._on_progress(Progress(file.name, done, total))
             out.flush()
@@ -220,7 +226,9 @@ class ModelDownload:
         host = _host(self._model.url_of(file))
         if status == 429 or status >= 500:
             raise _BrokenOff(f"{host} answers {status}")
-        raise DownloadFailed(f"{file.name}: {host} answers {status}; {self._model.url_of(file)} is not (any more) what the table says")
+        raise DownloadFailed(
+            f"{file.name}: {host} answers {status}; {self._model.url_of(file)} is not (any more) what the table says"
+        )
 
     def _total(self, response: httpx.Response, file: ModelFile, start: int) -> int:
         """What the whole file has; 0 where nobody says. Raises DownloadFailed where the server's length is not the published one."""

@@ -52,7 +52,12 @@ def test_the_callers_voice_and_the_models_own_stay() -> None:
     kept = memory(
         Item("u1", "heard", "I want a table"), Item("a1", "assistant", "For how many?"), Item("u2", "heard", "For two.")
     )
-    history = (SYSTEM, Message("user", "I want a table"), Message("assistant", "For how many?"), Message("user", "for two"))
+    history = (
+        SYSTEM,
+        Message("user", "I want a table"),
+        Message("assistant", "For how many?"),
+        Message("user", "for two"),
+    )
     assert kept.sync(history) == []
 
 
@@ -73,8 +78,16 @@ def test_a_turn_of_several_utterances_and_a_reply_of_several_messages() -> None:
 
 
 def test_a_reply_that_was_cut_is_its_own_beginning() -> None:
-    kept = memory(Item("u1", "heard", "Hello"), Item("a1", "assistant", "Good morning, how can I help you?"), Item("u2", "heard", "Stop"))
-    history = (Message("user", "Hello"), Message("assistant", "Good morning,", interrupted=True), Message("user", "Stop"))
+    kept = memory(
+        Item("u1", "heard", "Hello"),
+        Item("a1", "assistant", "Good morning, how can I help you?"),
+        Item("u2", "heard", "Stop"),
+    )
+    history = (
+        Message("user", "Hello"),
+        Message("assistant", "Good morning,", interrupted=True),
+        Message("user", "Stop"),
+    )
     assert kept.sync(history) == []
 
 
@@ -88,8 +101,18 @@ def test_a_cough_and_a_reply_that_nobody_heard_are_forgotten() -> None:
 
 def test_words_that_were_typed_and_words_of_ours_take_their_place() -> None:
     kept = memory(Item("u1", "heard", "Hello"), Item("u2", "heard", "Goodbye"))
-    events = kept.sync((Message("assistant", "Welcome."), Message("user", "Hello"), Message("user", "typed"), Message("user", "Goodbye")))
-    assert [(event["item"]["role"], event["previous_item_id"]) for event in events] == [("assistant", "root"), ("user", "u1")]
+    events = kept.sync(
+        (
+            Message("assistant", "Welcome."),
+            Message("user", "Hello"),
+            Message("user", "typed"),
+            Message("user", "Goodbye"),
+        )
+    )
+    assert [(event["item"]["role"], event["previous_item_id"]) for event in events] == [
+        ("assistant", "root"),
+        ("user", "u1"),
+    ]
     assert [item.text for item in kept.items] == ["Welcome.", "Hello", "typed", "Goodbye"]
 
 

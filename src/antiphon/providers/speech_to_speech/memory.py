@@ -1,8 +1,8 @@
 """What the vendor's session remembers of the conversation, and what has to be said for it to remember ours.
 
-Our history is the truth: it holds what was heard, what clients changed, what tools answered late. The session has items: the caller's audio,
-its own replies, texts that we added. Before each reply the two are laid side by side from the beginning; what fits stays (the caller's
-voice, the model's own), what does not is deleted, what is missing is added as text. A new session has nothing, and gets all.
+Our history is the truth: it holds what was heard, what clients changed, what tools answered late. The session has items: the caller's
+audio, its own replies, texts that we added. Before each reply the two are laid side by side from the beginning; what fits stays (the
+caller's voice, the model's own), what does not is deleted, what is missing is added as text. A new session has nothing, and gets all.
 """
 
 from __future__ import annotations
@@ -86,14 +86,24 @@ class SessionMemory:
         if wanted.kind == "call":
             assert wanted.call is not None
             arguments = orjson.dumps(wanted.call.arguments).decode()
-            body = {"type": "function_call", "call_id": wanted.call.id, "name": wanted.call.name, "arguments": arguments}
+            body = {
+                "type": "function_call",
+                "call_id": wanted.call.id,
+                "name": wanted.call.name,
+                "arguments": arguments,
+            }
             return Item(id, "call", call_id=wanted.call.id), {"id": id, **body}
         if wanted.kind == "result":
             body = {"type": "function_call_output", "call_id": wanted.call_id, "output": wanted.text}
             return Item(id, "result", wanted.text, wanted.call_id), {"id": id, **body}
         part = "output_text" if wanted.kind == "assistant" else "input_text"
         content = [{"type": part, "text": wanted.text}]
-        return Item(id, wanted.kind, wanted.text), {"id": id, "type": "message", "role": wanted.kind, "content": content}
+        return Item(id, wanted.kind, wanted.text), {
+            "id": id,
+            "type": "message",
+            "role": wanted.kind,
+            "content": content,
+        }
 
 
 def _wanted(messages: Sequence[Message]) -> list[_Wanted]:

@@ -21,7 +21,8 @@ FORMATS = (
 )
 _KINDS = {Encoding.MULAW: "audio/pcmu", Encoding.ALAW: "audio/pcma", Encoding.PCM16: "audio/pcm"}
 _VERBATIM = (
-    "Read the user's text aloud, word for word, in the language it is written in. Say nothing else: no greeting, no answer to it, no comment."
+    "Read the user's text aloud, word for word, in the language it is written in. Say nothing else: no greeting, no answer to it, "
+    "no comment."
 )
 ENDS_THE_SESSION: Mapping[str, int] = {
     "invalid_api_key": 401,
@@ -58,7 +59,12 @@ CANCEL = b'{"type":"response.cancel"}'
 
 
 def truncate(item_id: str, audio_end_ms: int) -> bytes:
-    message = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": audio_end_ms}
+    message = {
+        "type": "conversation.item.truncate",
+        "item_id": item_id,
+        "content_index": 0,
+        "audio_end_ms": audio_end_ms,
+    }
     return orjson.dumps(message)
 
 

@@ -1,4 +1,5 @@
-"""faster-whisper, in its worker process (frames: ``utterance_engine``). Runs only there: the library brings PyAV, which is GPL in effect."""
+"""faster-whisper, in its worker process (frames: ``utterance_engine``). Runs only there: the library brings PyAV, which is GPL in
+effect."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ class FasterWhisperEngine(UtteranceEngine[None]):
         self._language = options["language"] or None
         if self._language is not None and self._language not in self._model.supported_languages:
             known = ", ".join(self._model.supported_languages[:12])
-            raise ProviderUnavailable(NAME, f"the model in {folder} does not know the language {self._language}; it knows {known}")
+            raise ProviderUnavailable(
+                NAME, f"the model in {folder} does not know the language {self._language}; it knows {known}"
+            )
         self._beam_size: int = options["beam_size"]
 
     def warm(self) -> None:
