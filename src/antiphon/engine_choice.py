@@ -68,8 +68,8 @@ def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
 
 
 def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
-    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it names
-    no other that writes. Raises ConfigurationError, ProviderUnavailable."""
+    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it
+    names no other that writes. Raises ConfigurationError, ProviderUnavailable."""
     told = _heard_as(spec) if kind == "speech_to_speech" else {}
     return tuple(
         _choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind)
@@ -121,8 +121,11 @@ def _named_in_one(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[st
         yield model.provider, model, "model"
         return
     for number, other in enumerate(model.fallback_models if kind == "llm" else ()):
-        part = model.model_copy(update={"model": other, "options": {}}) if isinstance(other, str) else other
-        yield (vendor if isinstance(other, str) else other.provider), part, f"{_FALLBACKS['llm']}.{number}"
+        place = f"{_FALLBACKS['llm']}.{number}"
+        if isinstance(other, str):
+            yield vendor, model.model_copy(update={"model": other, "options": {}}), place
+        else:
+            yield other.provider, other, place
 
 
 def _heard_as(spec: AssistantSpec) -> dict[str, Any]:

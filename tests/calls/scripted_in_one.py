@@ -110,8 +110,8 @@ class ScriptedStream:
                 task.cancel()
 
     def _run(self, reply: int, answer: Said, *, ours: bool) -> None:
-        before, self._last = self._last, self._loop.create_task(self._answer(reply, answer, self._last, ours=ours))
-        del before
+        self._last = self._loop.create_task(self._answer(reply, answer, self._last, ours=ours))
+        self._last.add_done_callback(lambda task: task.cancelled() or task.result())
         self._tasks.setdefault(reply, []).append(self._last)
 
     async def _answer(self, reply: int, answer: Said, before: asyncio.Task[None] | None, *, ours: bool) -> None:

@@ -13,7 +13,7 @@ from antiphon.conversation import actions as do
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
-from antiphon.vocabulary import AudioFormat, EndReason, Encoding, Message, ToolCall, ToolSpec, Usage
+from antiphon.vocabulary import AudioFormat, Encoding, EndReason, Message, ToolCall, ToolSpec, Usage
 
 LONG = "I can tell you a great many things about this, and all of them take a while to say."
 
@@ -215,7 +215,7 @@ def test_sound_without_words_is_heard_all_the_same() -> None:
         await call.until_replies(1)
 
     seen = call.run(talk)
-    assert seen.of(do.ReplyClosed)[0].text == "…"
+    assert seen.of(do.ReplyClosed)[0].text == "(no transcript)"
     assert call.heard_ms() == len("Good morning to you.") * MS_PER_CHARACTER
 
 

@@ -20,9 +20,10 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModelSer
     with ModelServer() as server:
         server.files = {"/model.bin": CONTENT, "/config.json": b"{}"}
         table = tmp_path / "models.toml"
+        checksum = hashlib.sha256(CONTENT).hexdigest()
         table.write_text(
             f'[models."piper-mine"]\nengine = "piper"\nkind = "tts"\nlanguages = "English"\nlicence = "CC0-1.0"\nas_of = "2026-11-28"\n'
-            f'base = "{server.url}"\nfiles = [{{ name = "model.bin", size = {len(CONTENT)}, sha256 = "{hashlib.sha256(CONTENT).hexdigest()}" }}, '
+            f'base = "{server.url}"\nfiles = [{{ name = "model.bin", size = {len(CONTENT)}, sha256 = "{checksum}" }}, '
             '{ name = "config.json" }]\n'
         )
         monkeypatch.chdir(tmp_path)

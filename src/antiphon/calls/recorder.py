@@ -63,7 +63,7 @@ class CallRecorder:
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         sums = self._usage.setdefault(provider, {})
         for name in Usage.__dataclass_fields__:
-            if amount := getattr(usage, name):
+            if isinstance(amount := getattr(usage, name), int) and amount:
                 sums[name] = sums.get(name, 0) + amount
 
     def provider_failed(self, call_id: str, provider: str, code: str) -> None:

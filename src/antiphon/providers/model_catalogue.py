@@ -1,5 +1,5 @@
-"""Models that can be fetched for engines on this machine: one dated table (``models.toml``), over which an operator may lay another; and the
-folder in which they are kept."""
+"""Models that can be fetched for engines on this machine: one dated table (``models.toml``), over which an operator may lay another; and
+the folder in which they are kept."""
 
 from __future__ import annotations
 

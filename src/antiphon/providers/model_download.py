@@ -1,4 +1,5 @@
-"""Fetches a model's files: with resume, bounds and checksums, so that what lies in the folder is whole and what was published, or not there.
+"""Fetches a model's files: with resume, bounds and checksums, so that what lies in the folder is whole and what was published, or is not
+there.
 
 A file grows beside its place (``.NAME.part``) and takes it when its checksum is right. Where nobody has published a checksum, that of the
 first download is kept (``checksums.json``) and another one is refused from there on: trust on first use.
@@ -27,7 +28,6 @@ from antiphon.providers.model_catalogue import Model, ModelFile
 CHECKSUMS = "checksums.json"
 MAX_FILE_BYTES = 8 * 1024**3
 """Of a file whose size is not known."""
-_PIECE_BYTES = 256 * 1024
 _TRIES_WITHOUT_PROGRESS = 4
 _WAITS_S = (1.0, 3.0, 10.0)
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -194,7 +194,7 @@ class ModelDownload:
         part.etag = response.headers.get("ETag", "")
         with part.open(start) as out:
             done = start
-            for piece in response.iter_raw(_PIECE_BYTES):
+            for piece in response.iter_raw():
                 done += len(piece)
                 if done > (total or MAX_FILE_BYTES):
                     out.close()

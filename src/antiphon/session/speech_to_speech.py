@@ -1,8 +1,9 @@
-"""A call whose model hears and speaks itself: one session with it (``providers.speech_to_speech``) in the place of recogniser, model and voice.
+"""A call whose model hears and speaks itself: one session with it (``providers.speech_to_speech``) in the place of recogniser, model and
+voice.
 
-To the conversation it is no different. The caller's words come as a recogniser's do; what the model says comes as a reply's text, is cut into
-pieces like any other, and each piece finds its sound already made. So turns, barge-in, tools and the history of what was heard are decided
-where they always are, and replays of such a call are replays like others.
+To the conversation it is no different. The caller's words come as a recogniser's do; what the model says comes as a reply's text, is cut
+into pieces like any other, and each piece finds its sound already made. So turns, barge-in, tools and the history of what was heard are
+decided where they always are, and replays of such a call are replays like others.
 
 How long each piece sounds is not told by such models: it is reckoned by its share of the letters, and marked as an estimate by having no
 word times. Words of ours (the greeting, an apology) are spoken by the same voice, word for word.
@@ -43,7 +44,7 @@ from antiphon.vocabulary import AudioFormat, CallContext, Encoding, ToolSpec, Us
 
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: for pieces of which not all sound is there."""
-_UNWRITTEN = "…"
+_UNWRITTEN = "(no transcript)"
 """Stands for sound whose words the model did not tell."""
 
 
@@ -112,7 +113,7 @@ class SpeechToSpeechCall:
         on_failure: Callable[[str, str], None],
         on_usage: Callable[[str, Usage], None],
     ) -> None:
-        """``spoken`` is what the call's line takes; ``tools``, ``options``, ``voice`` and ``speed`` as for ``Thinking`` and ``Speaking``."""
+        """``spoken`` is what the call's line takes; ``tools``, ``options``, ``voice``, ``speed`` as for ``Thinking`` and ``Speaking``."""
         self.voice, self.speed = voice, speed
         self.tools = tools
         self.options = options
@@ -227,7 +228,7 @@ class SpeechToSpeechCall:
     def _hear(self, event: TranscriptionEvent | SpokenReplyEvent) -> None:
         if isinstance(event, ReplyOver):
             for usage in event.usage:
-                self._on_usage(self.name, usage)
+                self._on_usage(self._model.name, usage)
         if not isinstance(event, ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed):
             if self._on_transcription is not None:
                 self._on_transcription(event)
@@ -257,7 +258,7 @@ class SpeechToSpeechCall:
         reply = event.reply
         failed = isinstance(event, ReplyFailed)
         if isinstance(event, ReplyFailed):
-            self._on_failure(self.name, "reply_failed")
+            self._on_failure(self._model.name, "reply_failed")
         if not stretch.ours and not stretch.written and stretch.audio_bytes:
             self._write(stretch, reply, _UNWRITTEN)
         stretch.over, stretch.failed = True, failed

@@ -1,5 +1,5 @@
-"""OpenAI's Realtime sessions (developers.openai.com/api/docs/guides/realtime-conversations, /api/reference/resources/realtime/client-events and
-/server-events; the types of openai 3.57), as of November 2026: manual turns, items, responses with several messages and tool calls.
+"""OpenAI's Realtime sessions (developers.openai.com/api/docs/guides/realtime-conversations, /api/reference/resources/realtime/client-events
+and /server-events; the types of openai 3.57), as of November 2026: manual turns, items, responses with several messages and tool calls.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class RealtimeSession(Session):
                 "input_audio_buffer_commit_empty", "Error committing input audio buffer: buffer too small.", message
             )
             return
-        words = " ".join(word.word for word in self.words())
+        words = self.vendor.hears.popleft() if self.vendor.hears else " ".join(word.word for word in self.words())
         self.audio.clear()
         item = self._item({"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": None}]})
         before = self.items[-1]["id"] if self.items else None
@@ -292,8 +292,8 @@ class RealtimeSession(Session):
         await self._send("response.content_part.added", **part, part={"type": "audio", "transcript": ""})
         finished = {**item, "status": "incomplete", "content": [{"type": "output_audio", "transcript": text}]}
         try:
-            for word in text.split(" "):
-                heard = word if word is text.split(" ")[0] else f" {word}"
+            for at, word in enumerate(text.split(" ")):
+                heard = f" {word}" if at else word
                 await self._send("response.output_audio_transcript.delta", **part, delta=heard)
                 await self._sound(part, id, heard, answer)
             finished["status"] = "completed"
@@ -358,6 +358,8 @@ class FakeOpenAIRealtime(FakeVendor):
         """The conversation, at each ``response.create`` in it."""
         self.asked_with: list[dict[str, Any]] = []
         """And what the session and the request said."""
+        self.hears: deque[str] = deque()
+        """What the next utterances are; with none left, the words in their sound."""
         self.go = asyncio.Event()
         self.no_words = False
         self.words_fail = False
@@ -373,6 +375,11 @@ class FakeOpenAIRealtime(FakeVendor):
         session = self.sessions[-1]
         assert isinstance(session, RealtimeSession)
         return session
+
+    @property
+    def live_is_ready(self) -> bool:
+        """Whether the latest session has been told what it is to be."""
+        return bool(self.sessions) and any(text["type"] == "session.update" for text in self.sessions[-1].texts)
 
     def unfit(self, request: Request) -> str | None:
         address = urlsplit(request.path)

@@ -1,4 +1,5 @@
-"""A model with Kokoro's inputs and outputs that hums: as long as its text is, at the pitch of its voice. Made here, of a few hundred bytes."""
+"""A model with Kokoro's inputs and outputs that hums: as long as its text is, at the pitch of its voice. Made here, of some hundred
+bytes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What the vendor's session remembers of the conversation, and what has to be said for it to remember ours.
 
-Our history is the truth: it holds what was heard, what clients changed, what tools answered late. The session has items: the caller's audio,
-its own replies, texts that we added. Before each reply the two are laid side by side from the beginning; what fits stays (the caller's
-voice, the model's own), what does not is deleted, what is missing is added as text. A new session has nothing, and gets all.
+Our history is the truth: it holds what was heard, what clients changed, what tools answered late. The session has items: the caller's
+audio, its own replies, texts that we added. Before each reply the two are laid side by side from the beginning; what fits stays (the
+caller's voice, the model's own), what does not is deleted, what is missing is added as text. A new session has nothing, and gets all.
 """
 
 from __future__ import annotations

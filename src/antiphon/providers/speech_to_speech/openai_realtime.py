@@ -109,7 +109,7 @@ class OpenAIRealtime:
         for audio in (heard, spoken):
             if audio not in self.formats:
                 raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
-        output = {"format": wire.format_of(spoken), "voice": voice or self.voice}
+        output: dict[str, Any] = {"format": wire.format_of(spoken), "voice": voice or self.voice}
         if speed != 1.0:
             output["speed"] = min(max(speed, _SLOWEST), _FASTEST)
         return OpenAIRealtimeStream(self, heard, spoken, output, on_event)

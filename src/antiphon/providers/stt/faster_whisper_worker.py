@@ -1,4 +1,5 @@
-"""faster-whisper, in its worker process (frames: ``utterance_engine``). Runs only there: the library brings PyAV, which is GPL in effect."""
+"""faster-whisper, in its worker process (frames: ``utterance_engine``). Runs only there: the library brings PyAV, which is GPL in
+effect."""
 
 from __future__ import annotations
 

@@ -34,9 +34,9 @@ class SherpaOnnxSpeechToText(LocalSpeechToText):
         final_timeout_ms: int = 10_000,
         hung_after_s: float = 20.0,
     ) -> None:
-        """``model`` is looked for as ``sherpa-onnx-MODEL`` in the models folder; ``path`` names a folder of your own instead. ``family``: what
-        kind of model it is; empty where the model's name begins with it. ``language`` is told to SenseVoice (ISO 639-1; empty: it finds
-        out). ``threads``: cores of one process, of which there are ``workers``. Raises ConfigurationError.
+        """``model`` is looked for as ``sherpa-onnx-MODEL`` in the models folder; ``path`` names a folder of your own instead. ``family``:
+        what kind of model it is; empty where the model's name begins with it. ``language`` is told to SenseVoice (ISO 639-1; empty: it
+        finds out). ``threads``: cores of one process, of which there are ``workers``. Raises ConfigurationError.
         """
         if not 1 <= threads <= 64:
             raise ConfigurationError("stt.threads", "must be 1 … 64")

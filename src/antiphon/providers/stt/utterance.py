@@ -1,8 +1,8 @@
-"""One utterance on its way through a model that hears whole pieces: which stretch of it is to be decoded next, why, and what has come of it.
+"""One utterance on its way through a model that hears whole pieces: which stretch is to be decoded next, why, and what has come of it.
 
-Such a model (Moonshine, Whisper) does not stream: a partial decodes everything again. So it is asked at each pause (if nothing follows, that
-answer is the final, and costs the caller no time at all), and otherwise at a set pace, if at all. What is longer than a model hears well is
-cut at a pause and kept.
+Such a model (Moonshine, Whisper) does not stream: a partial decodes everything again. So it is asked at each pause (if nothing follows,
+that answer is the final, and costs the caller no time at all), and otherwise at a set pace, if at all. What is longer than a model hears
+well is cut at a pause and kept.
 """
 
 from __future__ import annotations

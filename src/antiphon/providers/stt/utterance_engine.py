@@ -1,8 +1,8 @@
-"""A recogniser that decodes whole pieces of speech, in its worker process. Frames in: ``open``, ``expect``, ``begin``, ``audio``, ``finish``,
-``close``; out: ``text`` (partial or final) and ``failed``.
+"""A recogniser that decodes whole pieces of speech, in its worker process. Frames in: ``open``, ``expect``, ``begin``, ``audio``,
+``finish``, ``close``; out: ``text`` (partial or final) and ``failed``.
 
-Frames only collect sound and say what is to be done; decoding is done between them, the most urgent first: finals of people who have stopped
-speaking, what was said before a pause, partials (for at most half of the time), recordings in turns. What is decoded, and how, is a
+Frames only collect sound and say what is to be done; decoding is done between them, the most urgent first: finals of people who have
+stopped speaking, what was said before a pause, partials (for at most half of the time), recordings in turns. What is decoded, and how, is a
 subclass's: Moonshine in steps of some milliseconds, libraries that cannot be interrupted a piece at a time.
 """
 

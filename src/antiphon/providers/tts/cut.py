@@ -1,4 +1,4 @@
-"""Texts cut for a voice that makes one sentence at a time."""
+"""What local voices have in common: texts are cut for one sentence at a time, and all are as loud as each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Sequence
 
 SENTENCE_CHARACTERS = 160
 """A voice sees so much at once: the time it takes is what a caller waits for before the first sound."""
+
+LOUDNESS_DBFS = -19.0
+"""What speech on a telephone has (−18…−20)."""
+MOST_GAIN = 6.0
 
 
 def sentences(words: Sequence[str]) -> list[list[str]]:

@@ -35,8 +35,8 @@ class KokoroTextToSpeech(WorkerVoice):
         cache_mb: int = 64,
         hung_after_s: float = 20.0,
     ) -> None:
-        """``voice`` speaks where a request names none; its first letter tells the language. ``model`` is looked for as ``kokoro-MODEL`` in the
-        models folder; ``path`` names a folder of your own instead. ``threads``: cores of one process, of which there are ``workers``,
+        """``voice`` speaks where a request names none; its first letter tells the language. ``model`` is looked for as ``kokoro-MODEL`` in
+        the models folder; ``path`` names a folder of your own instead. ``threads``: cores of one process, of which there are ``workers``,
         each with the model in its memory (230 MB). ``cache_mb`` is for speech that was made already. Raises ConfigurationError.
         """
         if not 1 <= threads <= 64:

@@ -17,10 +17,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from antiphon.audio import codec
+from antiphon.audio.limiter import gain_for, limited
 from antiphon.audio.resample import Resampler
 from antiphon.errors import ProviderError, ProviderUnavailable
 from antiphon.providers.local_models import not_installed, one_of
-from antiphon.providers.tts.cut import sentences
+from antiphon.providers.tts.cut import LOUDNESS_DBFS, MOST_GAIN, sentences
 from antiphon.providers.worker_frames import Frame
 from antiphon.vocabulary import Encoding
 
@@ -33,7 +34,7 @@ _LANGUAGES = {
     "a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "j": "ja", "p": "pt-br", "z": "cmn",
 }  # fmt: skip
 """By the first letter of a voice's name, as espeak-ng calls them."""
-_PEAK = 0.98
+_WARM_TEXT = "The quick brown fox jumps over the lazy dog."
 
 
 @dataclass(slots=True)
@@ -80,6 +81,7 @@ class KokoroEngine:
             raise ProviderUnavailable(NAME, f"the model in {folder} cannot be loaded: {error}") from None
         self._voice: str = self._known(options["voice"])
         self._speeches: dict[int, _Speech] = {}
+        self._gain = 1.0
 
     def _known(self, voice: str) -> str:
         voices: list[str] = self._kokoro.get_voices()
@@ -88,8 +90,12 @@ class KokoroEngine:
         return voice
 
     def warm(self) -> None:
-        """The first speech is slow."""
-        self._kokoro.create("Good morning.", self._voice, lang=_language(self._voice))
+        """The first speech is slow, and its level is that of all others."""
+        self._gain = gain_for(self._samples(_WARM_TEXT, self._voice, 1.0), LOUDNESS_DBFS, MOST_GAIN)
+
+    def _samples(self, text: str, voice: str, speed: float) -> NDArray[np.float32]:
+        samples, _ = self._kokoro.create(text, voice, speed=speed, lang=_language(voice))
+        return np.asarray(samples, dtype=np.float32)
 
     def handle(self, frame: Frame, link: Link) -> None:
         if frame.kind == "close":
@@ -139,8 +145,8 @@ class KokoroEngine:
             return True
         text = speech.sentences.pop(0)
         if any(map(str.isalnum, text)):
-            samples, _ = self._kokoro.create(text, speech.voice, speed=speech.speed, lang=_language(speech.voice))
-            self._send(speech, speech.resampler.process(np.asarray(samples, dtype=np.float32)), link)
+            samples = self._samples(text, speech.voice, speech.speed)
+            self._send(speech, speech.resampler.process(samples), link)
         return False
 
     def _send(self, speech: _Speech, samples: NDArray[np.float32], link: Link) -> None:
@@ -151,7 +157,7 @@ class KokoroEngine:
             speech.began_s = time.monotonic()
         speech.given_samples += samples.size
         if samples.size:
-            audio = codec.encode(np.clip(samples, -_PEAK, _PEAK), speech.encoding)
+            audio = codec.encode(limited(samples, self._gain), speech.encoding)
             link.send(Frame(speech.stream, "audio", {"words": []}, audio))
 
 

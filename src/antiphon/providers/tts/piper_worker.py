@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from antiphon.audio import codec, pcm
-from antiphon.audio.limiter import limited
+from antiphon.audio import codec
+from antiphon.audio.limiter import gain_for, limited
 from antiphon.audio.resample import Resampler
 from antiphon.errors import AntiphonError, ProviderError, ProviderUnavailable
-from antiphon.providers.tts.cut import sentences
+from antiphon.providers.tts.cut import LOUDNESS_DBFS, MOST_GAIN, sentences
 from antiphon.providers.tts.piper_model import Frames, PiperModel, joe, read_voice
 from antiphon.providers.tts.piper_names import split_voice
 from antiphon.providers.tts.piper_sounds import ENGLISH, NAME, WordSounds
@@ -33,9 +33,6 @@ FIRST_FRAMES = 24
 """The first slice: 0.28 s of speech for the work of 48 frames, since the decoder looks ahead."""
 MOST_FRAMES = 96
 """Later slices double up to this: a second of speech for the work of one and a half."""
-LOUDNESS_DBFS = -19.0
-"""What speech on a telephone has (−18…−20)."""
-MOST_GAIN = 6.0
 _RATE_STEP_HZ = 250
 _WARM_TEXT = "The quick brown fox jumps over the lazy dog, and good morning to you."
 
@@ -100,10 +97,7 @@ class PiperEngine:
     def warm(self) -> None:
         """The first speech is slow, and its level is that of all others."""
         frames = self._model.prepare(self._sounds.of(_WARM_TEXT.split()).ids, 1.0)
-        samples = self._model.samples(frames, 0, frames.count)
-        for _ in range(6):  # the limiter takes off what the gain adds to the peaks, so the gain is looked for
-            level = pcm.rms(limited(samples, self._gain))
-            self._gain = min(self._gain * pcm.db_to_amplitude(LOUDNESS_DBFS) / max(level, 1e-6), MOST_GAIN)
+        self._gain = gain_for(self._model.samples(frames, 0, frames.count), LOUDNESS_DBFS, MOST_GAIN)
         self._sounds.of(["Kowalczyk"])
 
     def handle(self, frame: Frame, link: Link) -> None:

@@ -1,0 +1,169 @@
+"""An assistant whose model hears and speaks: from its file to what the vendor is told, and where such a model is refused."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.providers.fakes.openai_realtime import Answer, FakeOpenAIRealtime, said
+from tests.providers.fakes.server import KEY
+from tests.serving import line, place_call, running_server, settings_for, write_assistant
+
+from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.spec import parse_assistant
+from antiphon.caller.dialogue import Cued
+from antiphon.config import Vendor
+from antiphon.engine_check import check_engines
+from antiphon.engines import EngineRoom, credentials_of, engines_behind
+from antiphon.errors import ConfigurationError
+from antiphon.providers.prices import read_prices
+from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.session.event_log import EventLog, read_event_log
+from antiphon.vocabulary import Usage
+
+
+@pytest.fixture
+async def vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeOpenAIRealtime]:
+    async with FakeOpenAIRealtime() as fake:
+        monkeypatch.setenv("SSL_CERT_FILE", fake.trust(tmp_path))
+        yield fake
+
+
+@pytest.fixture
+async def room(tmp_path: Path, vendor: FakeOpenAIRealtime) -> AsyncIterator[EngineRoom]:
+    room = EngineRoom(settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY, base_url=vendor.base_url)}))  # type: ignore[arg-type]
+    await room.start()
+    yield room
+    await room.close()
+
+
+def assistant(**more: Any) -> Any:
+    model = {"provider": "openai-realtime", "model": "gpt-realtime", **more.pop("model", {})}
+    return parse_assistant({"model": model, **more})
+
+
+async def test_one_engine_in_the_place_of_three(room: EngineRoom) -> None:
+    spec = assistant(
+        voice={"provider": "openai", "voiceId": "cedar", "speed": 1.2},
+        transcriber={"provider": "openai", "language": "ko"},
+    )
+    engines = room.for_assistant(spec)
+    model = engines.speech_to_speech
+    assert isinstance(model, OpenAIRealtime)
+    assert (model.model, model.api_key, model.transcription["language"]) == ("gpt-realtime", KEY, "ko")
+    assert (engines.voice, engines.speed, engines.models, engines.voices) == ("cedar", 1.2, (), ())
+    assert [engine for engine in engines_behind(engines) if engine is model]
+    assert room.for_assistant(spec).speech_to_speech is model
+    await room.until_ready(engines)
+    room.check(spec)
+
+
+async def test_another_model_writes(room: EngineRoom) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        room.for_text(assistant(), lambda provider, code: None)
+    assert error.value.field == "model.fallbackModels"
+    spec = assistant(model={"fallbackModels": ["gpt-5.4-mini", {"provider": "scripted"}]})
+    assert [model.name for model in room.for_text(spec, lambda provider, code: None).model.targets] == [
+        "openai",
+        "scripted",
+    ]
+
+
+@pytest.mark.parametrize("part", [{"voice": {"provider": "piper"}}, {"transcriber": {"provider": "moonshine"}}])
+async def test_another_ones_voice_or_ear_is_refused(room: EngineRoom, part: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        room.for_assistant(assistant(**part))
+    (name,) = part
+    assert error.value.field == f"{name}.provider"
+    assert "hears and speaks itself" in str(error.value)
+
+
+async def test_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
+        EngineRoom(settings_for(tmp_path)).for_assistant(assistant())
+
+
+async def test_what_has_no_effect_is_named() -> None:
+    spec = assistant(
+        model={"temperature": 0.4}, voice={"provider": "openai", "voiceId": "marin", "pronunciations": {"a": "b"}}
+    )
+    assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.pronunciations"}
+
+
+async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> None:
+    settings = settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
+    (found,) = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
+    assert (found.place, found.provider, found.model, found.problem) == ("model", "openai-realtime", "gpt-realtime", "")
+    assert found.first_ms
+    vendor.own_words_trouble.append("fail")
+    (found,) = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
+    assert "overloaded" in found.problem
+    assert vendor.asked == []  # nothing but words of ours
+
+
+ASSISTANT = """
+firstMessage: Good day, this is the shop.
+model:
+  provider: openai-realtime
+  model: gpt-realtime
+  messages: [{ role: system, content: You keep a shop. }]
+startSpeakingPlan: { waitSeconds: 0.3, transcriptionEndpointingPlan: { onNoPunctuationSeconds: 0.3 } }
+"""
+PRICE = "what is the price of marmalade"
+LONG = "It costs eleven crowns, and there is a great deal to be said about it, which will take me quite a while to say."
+
+
+async def ring_up(vendor: FakeOpenAIRealtime, folder: Path, *lines: Cued) -> EventLog:
+    """A telephone call to the whole server; what is in its event log."""
+    (write_assistant(folder / "assistants") / "shop.yaml").write_text(ASSISTANT, encoding="utf-8")
+    account = Vendor(api_key=KEY, base_url=vendor.base_url)  # type: ignore[arg-type]
+    async with running_server(settings_for(folder, assistant="shop", vendors={"openai": account})) as (antiphon, _):
+        await place_call(antiphon.settings.base_url, *lines, agent_done_ms=2000)
+    (log,) = (folder / "data").rglob("*.jsonl")
+    return read_event_log(log)
+
+
+def spoken(log: EventLog) -> list[dict[str, Any]]:
+    return [fields for entry in log.entries for name, fields in entry.actions if name == "ReplyClosed"]
+
+
+@pytest.mark.speech
+async def test_a_telephone_call(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
+    vendor.hears.append(PRICE)
+    vendor.answers.append(Answer(("It costs", "eleven crowns.")))
+    log = await ring_up(vendor, tmp_path, line())
+    assert said(vendor.asked[0]) == ["assistant: [Good day, this is the shop.]", f"user: {PRICE}"]
+    assert vendor.asked_with[0]["instructions"] == "You keep a shop."
+    assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "It costs eleven crowns."]
+    assert {entry.usage.model for entry in log.used} == {"gpt-realtime", "audio:gpt-realtime", "gpt-4o-mini-transcribe"}
+    assert vendor.live.refused == []
+    assert len(vendor.sessions) == 1
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_in_which_the_model_is_interrupted(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
+    vendor.hears += [PRICE, "no stop that"]
+    vendor.answers += [Answer((LONG,)), Answer(("Very well.",))]
+    log = await ring_up(vendor, tmp_path, line(), line(barge_in_ms=900))
+    _, first, second = spoken(log)
+    assert (first["status"], second["text"]) == ("interrupted", "Very well.")
+    assert LONG.startswith(first["text"]) and 0 < len(first["text"]) < len(LONG)
+    ((_, heard_ms),) = vendor.live.truncated.items()
+    assert heard_ms == first["heard_ms"]
+    assert said(vendor.asked[1])[1:] == [f"user: {PRICE}", f"assistant: {LONG}", "user: no stop that"]
+    assert vendor.live.refused == []
+
+
+def test_its_sound_costs_what_sound_costs() -> None:
+    prices = read_prices()
+    million = 1_000_000
+    text = Usage(input_tokens=million, output_tokens=million, model="gpt-realtime")
+    sound = Usage(
+        input_tokens=million, cached_tokens=million // 2, output_tokens=million, model="audio:gpt-realtime-2.1"
+    )
+    assert prices.of("openai-realtime", text) == pytest.approx(4 + 16)
+    assert prices.of("openai-realtime", sound) == pytest.approx(16 + 0.2 + 64)
+    assert prices.knows("openai-realtime", Usage(audio_ms=1000, model="gpt-4o-mini-transcribe"))
