@@ -92,6 +92,8 @@ from antiphon.vocabulary import CallContext
 if TYPE_CHECKING:
     from antiphon.api import Api
     from antiphon.assistants.compile import Assistant
+    from antiphon.workers.joining import Joined
+    from antiphon.workers.place import WorkerPlace
 
 log = structlog.get_logger(__name__)
 
@@ -101,12 +103,13 @@ _BEATS_A_SECOND = 1000 // BEAT_MS
 class Antiphon:
     """One process: its rooms, and the ASGI application in front of them."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """Raises ConfigurationError."""
+    def __init__(self, settings: Settings, clock: Clock | None = None, worker: WorkerPlace | None = None) -> None:
+        """``worker``: its place among the worker processes of one server; None: it is alone. Raises ConfigurationError."""
         settings.refuse_to_be_open()
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
+        self.joined = self._join(worker) if worker is not None else None
         folders = [settings.assistants_dir] if settings.assistants_dir else []
         self.engines = EngineRoom(settings, self._engines_in_use, lambda: self.assistants.specs(), self.clock)
         self.library = AssistantLibrary(folders, settings.assistant_variables, self.engines.check)
@@ -236,13 +239,20 @@ class Antiphon:
         from antiphon.api_calls import Inside
 
         inside = Inside(
-            self.manager, self.engines, self.assistants, self.watch, self.losses, self.events, self._token_secret
-        )
+            self.manager, self.engines, self.assistants, self.watch, self.losses, self.events, self._token_secret,
+            self.joined.for_calls(self.settings) if self.joined is not None else None,
+        )  # fmt: skip
         api.hold_calls(inside)
+
+    def _join(self, worker: WorkerPlace) -> Joined:
+        from antiphon.workers.joining import join
+
+        return join(self.settings, worker, self.clock.now_ms, self.losses)
 
     def _observers(self) -> list[SessionObserver]:
         """Who watches all calls."""
         watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        watching += [self.joined.member] if self.joined is not None else []
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
         if self.door is not None:
@@ -511,6 +521,7 @@ class Antiphon:
             "twilio", self._twilio_settings(), self.manager if live is None else live.acceptor, self.watch,
             on_call_status=self._call_status_changed, on_answered=self.answering_machines.answered,
             check_assistant=self._check_caller_s_assistant, losses=self.losses, prepare=live.prepare if live is not None else None,
+            spend_nonce=self.joined.nonces.spend if self.joined is not None else None,
         )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
         return carrier
@@ -537,6 +548,7 @@ class Antiphon:
             token_secret=self._token_secret(),
             ended_calls_path=self.settings.data_dir / "ended-calls.sqlite3",
             replay_window_days=twilio.replay_window_days,
+            media_path_names_call=self.joined is not None,
         )
 
     def _token_secret(self) -> str:
