@@ -647,7 +647,10 @@ class Antiphon:
         """The name of a stored assistant, which can be talked to from now on. Raises ConfigurationError, ProviderUnavailable,
         StoreUnavailable."""
         assert self.api is not None
-        return (await self.api.live.trials.prepare(id)).spec.name or id
+        name = (await self.api.live.trials.prepare(id)).spec.name or id
+        if self.joined is not None:
+            await self.joined.keep_trial(id)
+        return name
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

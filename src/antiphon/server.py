@@ -189,6 +189,7 @@ async def _reached(antiphon: Antiphon, server: _Server) -> AsyncIterator[None]:
         return
     from antiphon.workers.doors import WorkerDoors
     from antiphon.workers.line import SupervisorLine
+    from antiphon.workers.trials import trial_of
 
     def table() -> Connections:
         bounds = replace(antiphon.connections.bounds, max_connections=_FROM_WORKERS)
@@ -209,7 +210,8 @@ async def _reached(antiphon: Antiphon, server: _Server) -> AsyncIterator[None]:
         task.add_done_callback(ending.discard)
 
     line = SupervisorLine(joined.place.line, on_dead, lambda: server.handle_exit(signal.SIGTERM, None))
-    doors = WorkerDoors(antiphon.asgi, joined.member, antiphon.media_routes, table)
+    trials = trial_of(antiphon.client_secrets, antiphon.clock, antiphon.library.has)
+    doors = WorkerDoors(antiphon.asgi, joined.member, antiphon.media_routes, table, trials)
     server.config.app = doors.asgi
     server.config.load()
     try:

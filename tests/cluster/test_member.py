@@ -118,6 +118,18 @@ async def test_what_is_not_shared_is_the_first_worker_s() -> None:
         assert await second.living() == {second.node}
 
 
+async def test_what_calls_need_is_kept_as_long_as_the_worker_lives() -> None:
+    async with AsyncExitStack() as stack:
+        holders = MemoryHolders()
+        first, second = await members(stack, 2, holders)
+        await first.keep("assistant:a1")
+        await holders.let_go(first.node, ["assistant:a1"])  # its time is over
+        await first._renew()
+        found = await second.elsewhere("assistant:a1")
+        assert found is not None and found.node == first.node
+        assert first.holds("assistant:a1") and first.me.calls == 0
+
+
 async def test_calls_go_on_where_nobody_can_be_asked() -> None:
     async with AsyncExitStack() as stack:
         (member,) = await members(stack, 1, Gone())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +24,7 @@ from antiphon.vocabulary import EndReason, Usage
 BEAT_S = 1.0
 _RENEW_EVERY = 5
 """Beats between two times that calls are said to be held."""
+MAX_KEPT = 64
 LINGER_S = 10.0
 """So long a call that is over is still looked for where it was: its carrier's last word comes after it."""
 _PLACED_MS = 2000
@@ -52,6 +53,8 @@ class Member:
         """By the call's id: the other names it is known by."""
         self._names: dict[str, str] = {}
         """The other way round: all names."""
+        self._kept: OrderedDict[str, None] = OrderedDict()
+        """Names that are no call's."""
         self._others: tuple[Worker, ...] = ()
         self._placed: deque[tuple[int, str]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,7 +106,7 @@ class Member:
                 log.exception("cluster_beat_failed", error_type=type(error).__name__)
 
     async def _renew(self) -> None:
-        names = [name for name, call_id in self._names.items() if call_id in self._held]
+        names = [*self._kept, *(name for name, call_id in self._names.items() if call_id in self._held)]
         if names:
             await self._holders.hold(self.node, names)
         if self._limits is not None:
@@ -144,9 +147,18 @@ class Member:
         with suppress(StoreUnavailable):
             await self._holders.hold(self.node, (name,))
 
+    async def keep(self, name: str) -> None:
+        """What has this name is here as long as this worker lives: no call, but something that calls need. The oldest of many is
+        forgotten. Never raises."""
+        self._kept[name] = None
+        self._kept.move_to_end(name)
+        if len(self._kept) > MAX_KEPT:
+            self._kept.popitem(last=False)
+        await self.promise(name)
+
     def holds(self, name: str) -> bool:
-        """Whether the call of this name is here."""
-        return name in self._names
+        """Whether the call of this name is here, or what else has it."""
+        return name in self._names or name in self._kept
 
     def _note(self, call_id: str, also: Iterable[str]) -> None:
         names = tuple(dict.fromkeys((*self._held.get(call_id, ()), *(name for name in also if name))))
@@ -161,7 +173,7 @@ class Member:
 
     async def elsewhere(self, name: str) -> Worker | None:
         """The other worker that holds this call; None where it is this one, or nobody, or it cannot be known now."""
-        if not name or name in self._names:
+        if not name or self.holds(name):
             return None
         try:
             worker = await self._holders.holder(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from antiphon.cluster.forwarding import Forwarding, FromWorkers
+from antiphon.cluster.forwarding import Forwarding, FromWorkers, Owner
 from antiphon.cluster.member import Member
 from antiphon.surfaces.http.errors import error_body
-from antiphon.surfaces.realtime.http import PREFIX
+from antiphon.surfaces.realtime.http import PREFIX, PREFIXES
 from antiphon.transports.connections import Connections
 from antiphon.transports.hand_over import HandedOver
+from antiphon.transports.handshake import fold_slashes
 from antiphon.transports.socket import MediaRoutes, UpgradeRequest, http_protocol
 from antiphon.workers.merging import merged
 from antiphon.workers.paths import call_of, owner_of
@@ -30,14 +31,21 @@ class WorkerDoors:
     """One per worker. Between ``open`` and ``close`` other workers reach it."""
 
     def __init__(
-        self, app: ASGIApp, member: Member, media_routes: MediaRoutes, connections: Callable[[], Connections]
+        self,
+        app: ASGIApp,
+        member: Member,
+        media_routes: MediaRoutes,
+        connections: Callable[[], Connections],
+        trial_of: Callable[[Mapping[str, str]], str],
     ) -> None:
-        """``connections`` makes a table of connections: those of other workers do not count among strangers'."""
+        """``connections`` makes a table of connections: those of other workers do not count among strangers'. ``trial_of``: what a session
+        tries, by its request's headers (``trials``)."""
         self._member = member
         self._media_routes = media_routes
         self._connections = connections
         answering = _Announcing(app, member)
-        self.asgi = Forwarding(answering, member, owner_of, error_body, merged)
+        self._trial_of = trial_of
+        self.asgi = Forwarding(answering, member, self._owner_of, error_body, merged)
         """For what comes from outside."""
         self._for_workers = FromWorkers(answering)
         self._server: asyncio.Server | None = None
@@ -74,8 +82,15 @@ class WorkerDoors:
                 connection.shutdown()
         await self.asgi.close()
 
+    def _owner_of(self, scope: Scope) -> Owner:
+        owner = owner_of(scope)
+        if owner.kind != "new" or not fold_slashes(scope["path"]).startswith(PREFIXES):
+            return owner
+        name = self._trial_of({key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]})
+        return Owner("call", name) if name else owner
+
     def _elsewhere(self, request: UpgradeRequest) -> asyncio.Future[str] | None:
-        name = call_of(request)
+        name = call_of(request) or (self._trial_of(request.headers) if request.folded_path in PREFIXES else "")
         if not name or self._member.holds(name) or not self._member.others:
             return None
         return asyncio.ensure_future(self._path_of(name))

@@ -14,6 +14,7 @@ from antiphon.cluster.nonces import RedisNonces
 from antiphon.config import Settings
 from antiphon.losses import Losses
 from antiphon.workers.place import WorkerPlace, beginning_of_nodes, require_redis
+from antiphon.workers.trials import name_of_trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,10 @@ class Joined:
     limits: RedisLimits
     nonces: RedisNonces
     place: WorkerPlace
+
+    async def keep_trial(self, id: str) -> None:
+        """This stored assistant can be talked to here."""
+        await self.member.keep(name_of_trial(id))
 
     def for_calls(self, settings: Settings) -> Cluster:
         """For the rooms of calls."""
