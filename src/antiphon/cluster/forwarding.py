@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Which worker answers a request: this one; the one that holds a call, by its id (``name``) or by a field of the form that is sent; the
-    one with the fewest calls, of which ``name`` chooses always the same; the first; or all of them."""
+    one that takes new calls, of which ``name`` chooses always the same; the first; or all of them."""
 
     kind: Literal["here", "call", "form", "new", "free", "first", "all"] = "here"
     name: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
@@ -42,6 +43,7 @@ class Member:
         now_ms: Callable[[], int],
         link: RedisLink | None = None,
         limits: RedisLimits | None = None,
+        seed: int | None = None,
     ) -> None:
         """``link`` and ``limits``: what is renewed and closed with it."""
         self._me = me
@@ -49,6 +51,7 @@ class Member:
         self._now_ms = now_ms
         self._link = link
         self._limits = limits
+        self._random = random.Random(seed)
         self._held: dict[str, tuple[str, ...]] = {}
         """By the call's id: the other names it is known by."""
         self._names: dict[str, str] = {}
@@ -182,8 +185,9 @@ class Member:
         return worker if worker is not None and worker.node != self.node else None
 
     def place(self, name: str = "", *, noted: bool = True) -> Worker | None:
-        """The worker that shall take a new call: of those that take any, the one with the fewest. None: this one. For one ``name`` it is
-        always the same, while they are the same. ``noted`` False: there is no call, it is only asked who would take it."""
+        """The worker that shall take a new call; None: this one. Of two that take any, chosen by chance, it is the one with fewer calls: the
+        one with the fewest of all is known a moment late, and everybody would choose it. For one ``name`` it is always the same, while they
+        are the same. ``noted`` False: there is no call, it is only asked who would take it."""
         now_ms = self._now_ms()
         while self._placed and self._placed[0][0] <= now_ms - _PLACED_MS:
             self._placed.popleft()
@@ -195,7 +199,8 @@ class Member:
             free.sort(key=lambda worker: worker.number)
             chosen = free[crc32(name.encode()) % len(free)]
         else:
-            chosen = min(free, key=lambda worker: worker.calls + coming.count(worker.node))
+            two = self._random.sample(free, 2) if len(free) > 2 else free
+            chosen = min(two, key=lambda worker: worker.calls + coming.count(worker.node))
         if noted:
             self._placed.append((now_ms, chosen.node))
         return chosen if chosen.node != self.node else None

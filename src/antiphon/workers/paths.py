@@ -19,7 +19,7 @@ _BY_CALL_SID = Owner("form", "CallSid")
 
 def owner_of(scope: Scope) -> Owner:
     """Of an HTTP request. What a worker keeps for itself is asked of one: a call's things of the worker that holds it, the talk page and
-    the console's first account of the first worker. A new call goes to the worker with the fewest."""
+    the console's first account of the first worker. A new call goes to one that takes any."""
     path, asks = fold_slashes(scope["path"]), scope["method"] == "POST"
     path = path.removeprefix(_CONSOLE_S_REST)
     for prefix in PREFIXES:
