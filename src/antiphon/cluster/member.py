@@ -185,9 +185,9 @@ class Member:
         return worker if worker is not None and worker.node != self.node else None
 
     def place(self, name: str = "", *, noted: bool = True) -> Worker | None:
-        """The worker that shall take a new call; None: this one. Of two that take any, chosen by chance, it is the one with fewer calls: the
-        one with the fewest of all is known a moment late, and everybody would choose it. For one ``name`` it is always the same, while they
-        are the same. ``noted`` False: there is no call, it is only asked who would take it."""
+        """The worker that shall take a new call; None: this one. Of two that take any, chosen by chance, it is the one with fewer calls:
+        the one with the fewest of all is known a moment late, and everybody would choose it. For one ``name`` it is always the same, while
+        they are the same. ``noted`` False: there is no call, it is only asked who would take it."""
         now_ms = self._now_ms()
         while self._placed and self._placed[0][0] <= now_ms - _PLACED_MS:
             self._placed.popleft()
