@@ -88,9 +88,10 @@ async def live_of(server: ServerProcess) -> dict[str, float]:
     return {number: float(count) for number, count in re.findall(r'antiphon_live_calls\{worker="(\d+)"\} (\S+)', text)}
 
 
-async def _knows_all(client: httpx.AsyncClient) -> bool:
-    """Whether the worker that this client is connected to knows the other."""
-    return 'worker="2"' in (text := (await client.get("/metrics")).text) and 'worker="1"' in text
+async def _all_are_open(server: ServerProcess) -> bool:
+    """Whether each of the two workers knows that both take calls."""
+    text = (await fresh(server, "GET", "/metrics")).text
+    return re.findall(r"antiphon_open_workers\{.*\} (\S+)", text) == ["2.0", "2.0"]
 
 
 async def _serving(server: ServerProcess, count: int) -> bool:
@@ -130,7 +131,7 @@ async def test_calls_spread_are_controlled_from_any_worker_and_outlive_one_that_
         httpx.AsyncClient(base_url=server.url, timeout=20) as client,
         AsyncExitStack() as sockets,
     ):
-        await until(lambda: _knows_all(client))
+        await until(lambda: _all_are_open(server))
         calls, callers = [], {}
         for _ in range(6):  # all over one connection
             call = await ask(client, assistant=assistant_of(receiver))

@@ -684,6 +684,7 @@ class Antiphon:
             "large_message_bytes": self.connections.memory.taken_bytes,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
             "data_disk_free_bytes": self._free_bytes(),
+            "open_workers": self.joined.member.open_workers if self.joined else float(not self.manager.draining),
         }
 
     def _free_bytes(self) -> float:

@@ -174,10 +174,10 @@ async def _known(joined: Joined | None) -> AsyncIterator[None]:
     try:
         await member.start()
         if joined.place.dead:
-            await member.forget(joined.place.dead)
+            await joined.forget(joined.place.dead)
         yield
     finally:
-        await member.close()
+        await joined.close()
 
 
 @asynccontextmanager
@@ -217,6 +217,7 @@ async def _reached(antiphon: Antiphon, server: _Server) -> AsyncIterator[None]:
     try:
         await doors.open(server.config, server.server_state)
         joined.member.takes_calls = admits
+        await joined.member.tell()
         line.open()
         yield
     finally:
@@ -228,7 +229,7 @@ async def _reached(antiphon: Antiphon, server: _Server) -> AsyncIterator[None]:
 async def _end_calls_of(node: str, antiphon: Antiphon, joined: Joined) -> None:
     """A worker has died: its calls end at once, and the work after them begins. Its successor does the same, if this one dies, too."""
     with suppress(StoreUnavailable):  # told; the successor and the next look find them
-        await joined.member.forget(node)
+        await joined.forget(node)
         dead: list[tuple[str, str]] = []
         if antiphon.calls_dir.exists():
             dead = await asyncio.to_thread(close_dead_calls, antiphon.calls_dir, antiphon.losses)

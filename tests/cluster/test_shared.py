@@ -196,7 +196,7 @@ async def test_all_that_redis_is_told_expires(links: Links) -> None:
     await holders.tell(FIRST)
     await holders.hold(FIRST.node, ("call-1",))
     for key in (link.key("worker", FIRST.node), link.key("call", "call-1")):
-        assert 0 < await link.redis.pttl(key) <= 30_000
+        assert 0 < await link.redis.pttl(key) <= 60_000
     await link.redis.delete(link.key("worker", FIRST.node))  # its time is over
     assert list(await holders.workers()) == []
     assert await holders.holder("call-1") is None

@@ -65,6 +65,7 @@ class DeadWorkers:
             if node not in living:
                 ended = await self._calls.end_of(node, self._clock.wall_ms(), self._ended_reason)
                 for call_id, org_id in ended:
+                    self._cluster.limits.release(org_id, call_id)
                     self._finished(call_id, org_id)
                 if ended:
                     log.warning("dead_worker_s_calls_ended", node=node, calls=len(ended))

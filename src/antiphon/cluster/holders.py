@@ -14,9 +14,9 @@ import orjson
 
 from antiphon.cluster.link import RedisLink
 
-CALL_TTL_S = 30
-WORKER_TTL_S = 15
-"""A worker that says nothing for so long is taken for dead."""
+CALL_TTL_S = 60
+WORKER_TTL_S = 20
+"""A worker that says nothing for so long is not asked any more. Its calls are not ended for that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from antiphon.calls.limits import MemoryLimits
 from antiphon.cluster.link import RedisLink
 from antiphon.errors import StoreUnavailable
 
-TTL_MS = 30_000
-"""A worker that lives says every few seconds that its calls do (``renew``); the places of one that died come free after this."""
+TTL_MS = 60_000
+"""A worker that lives says every few seconds that its calls do (``renew``). The places of one that died come free when its calls are ended,
+or else after this."""
 _TAKE = """
 local clock = redis.call('TIME')
 local now_ms = clock[1] * 1000 + math.floor(clock[2] / 1000)

@@ -17,7 +17,7 @@ from antiphon.losses import Losses
 
 ANSWER_S = 1.0
 """Redis has so long to answer: whoever waits for it may be a caller."""
-_CONNECTIONS = 16
+_CONNECTIONS = 64
 _WAIT_S = 1.0
 _CLOSE_S = 2.0
 log = structlog.get_logger(__name__)

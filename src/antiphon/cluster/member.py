@@ -82,6 +82,11 @@ class Member:
         await self._look()
         self._spawn(self._beat_for_ever())
 
+    async def tell(self) -> None:
+        """The others shall know now what has changed. Never raises."""
+        with suppress(StoreUnavailable):
+            await self._holders.tell(self.me)
+
     async def close(self) -> None:
         """Be gone. Safe to call twice."""
         self._closed = True
@@ -214,6 +219,11 @@ class Member:
     def others(self) -> Sequence[Worker]:
         """As they were a second ago."""
         return self._others
+
+    @property
+    def open_workers(self) -> int:
+        """How many take new calls, as far as is known here."""
+        return sum(worker.open for worker in (self.me, *self._others))
 
     async def living(self) -> set[str]:
         """The names of all workers that live, this one included. Raises StoreUnavailable."""
