@@ -142,6 +142,8 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "engine_shelf",
         "served",
         "tool_room",
+        "workers",
+        "supervisor",
         "server",
         "cli",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from starlette.routing import Route
@@ -135,9 +136,14 @@ class AfterCallWork:
     def routes(self) -> list[Route]:
         return self._files.routes()
 
-    def finished(self, call_id: str) -> None:
+    def finished(self, call_id: str, org_id: str) -> None:
         """For calls that no session of this process held."""
-        self.observer.finished(call_id)
+        self.observer.finished(call_id, org_id=org_id)
+
+    async def find(self) -> None:
+        """Calls that are over, and that nobody has handed over, are looked for now. Raises StoreUnavailable."""
+        with suppress(OSError):  # the regular look tells
+            await self.observer.sweep()
 
     def live_cost(self, call_id: str) -> Mapping[str, Any]:
         """What a call costs as far as it has come, as the call object says it; empty where this process does not know it."""

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from antiphon.after_calls import AfterCallWork, Assistants
 from antiphon.api_calls import ApiCalls, Inside
 from antiphon.assistants.loader import AssistantLibrary
+from antiphon.calls.dead_workers import DeadWorkers, nothing_after
 from antiphon.calls.meter import CostMeter
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -30,7 +31,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
-from antiphon.surfaces.vapi.ended_reasons import in_words
+from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.server_credentials import ServerCredentials
@@ -100,6 +101,7 @@ class Api:
             self.documents,
         )
         self.people = StoredPeople(self.database)
+        self._dead_workers: DeadWorkers | None = None
         self._outbox: Outbox | None = None
         self._reports: ServerReports | None = None
 
@@ -118,6 +120,15 @@ class Api:
         if self.after is not None:
             self.after.report_to(self._reports)
             self._live.live_cost = self.after.live_cost
+
+        if inside.cluster is not None:
+            self._dead_workers = DeadWorkers(
+                self.calls,
+                inside.cluster,
+                self.clock,
+                WORKER_DIED,
+                self.after.finished if self.after else nothing_after,
+            )
 
     @property
     def live(self) -> ApiCalls:
@@ -150,9 +161,23 @@ class Api:
             self.after.start()
         if self._outbox is not None:
             self._outbox.start()
+        if self._dead_workers is not None:
+            self._dead_workers.start()
+
+    async def end_calls_of_the_dead(self, logged: Sequence[str]) -> None:
+        """A worker process has died: the records of its calls end; ``logged`` are those whose event log says so. Raises
+        StoreUnavailable."""
+        if self._live is not None:
+            self._live.end_dead(logged)
+        if self._dead_workers is not None:
+            await self._dead_workers.look()
+        if self.after is not None:
+            await self.after.find()
 
     async def close(self) -> None:
         """After the last call has ended. Safe to call twice."""
+        if self._dead_workers is not None:
+            await self._dead_workers.close()
         if self._live is not None:
             await self._live.close()
         await self.texts.close()

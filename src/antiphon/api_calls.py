@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +13,8 @@ from starlette.routing import Route
 from antiphon.answering_machine import detection_of
 from antiphon.assistants.compile import merged
 from antiphon.calls.accepting import PlannedAcceptor
+from antiphon.calls.cluster import Cluster, alone
 from antiphon.calls.directory import MemoryDirectory
-from antiphon.calls.limits import MemoryLimits
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
@@ -67,6 +66,8 @@ class Inside:
     events: ServerEvents
     secret: Callable[[], str]
     """Signs URLs; the same in every process."""
+    cluster: Cluster | None = None
+    """The other worker processes of this server; None where there are none."""
 
 
 class ApiCalls:
@@ -96,13 +97,14 @@ class ApiCalls:
         self.telephone: CallControl | None = None
         """The carrier that dials; set by the composition root where there is one."""
         self.writer = RecordWriter(calls, inside.losses)
+        cluster = inside.cluster or alone(settings.api.concurrent_calls or settings.max_calls)
+        self._register = cluster.register
         self.planner = CallPlanner(
-            calls, resources, self._file, inside.engines, inside.manager,
-            MemoryLimits(settings.api.concurrent_calls or settings.max_calls), self.writer, clock, in_words,
+            calls, resources, self._file, inside.engines, inside.manager, cluster.limits, self.writer, clock, in_words,
             Rules(
-                settings.api.call_waits_s * 1000, socket.gethostname()[:255],
+                settings.api.call_waits_s * 1000, cluster.node,
                 bounds_admitted=settings.api.concurrent_calls > 0, zero_retention=settings.after_call.zero_retention,
-            ),
+            ), self._register,
         )  # fmt: skip
         self.events = inside.events
         self.planner.watches.append(self._told)
@@ -119,6 +121,11 @@ class ApiCalls:
         longest_ms = max(self._settings.api.call_waits_s, 3 * _RINGS_S) * 1000
         await self._calls.end_waiting(wall_ms - longest_ms, wall_ms, NEVER_CONNECTED)
         self.writer.start()
+        self.end_dead(dead)
+
+    def end_dead(self, dead: Sequence[str]) -> None:
+        """The records of calls end, soon, whose process died."""
+        wall_ms = self._clock.wall_ms()
         for call_id in dead:
             self.writer.change(call_id, wall_ms, status="ended", ended_wall_ms=wall_ms, ended_reason=WORKER_DIED)
 
@@ -278,6 +285,7 @@ class ApiCalls:
             self.planner.give_up(planned.id, of_dial("failed"))
             raise
         self._remember(provider_call_id, planned.id)
+        await self._register.hold(planned.id, provider_call_id)
         self.writer.change(planned.id, self._clock.wall_ms(), provider_call_id=provider_call_id)
         planned.record = replace(planned.record, provider_call_id=provider_call_id)
         return planned

@@ -318,6 +318,12 @@ class Settings(BaseSettings):
     """Who judges by the sound of it whether a caller has finished. ``auto``: Smart Turn where it is installed. Without one, words and
     silence decide alone."""
     turn_workers: Annotated[int, Field(ge=1, le=64)] = 1
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    """Processes that answer on one port, one for each core; more than one need a Redis. Needs the extra ``cluster``."""
+    redis_url: SecretStr = SecretStr("")
+    """``redis://host:6379/0``: where workers find calls, limits and spent tokens."""
+    redis_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")] = "antiphon"
+    """Begins every key there: servers that share a Redis need different ones."""
     token_secret: SecretStr = SecretStr("")
     """Signs media URLs. Made and kept in data_dir where empty; must be the same on every node."""
     twilio: Twilio = Twilio()

@@ -7,8 +7,10 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
@@ -16,11 +18,20 @@ from uvicorn.server import ServerState
 
 from antiphon.composition.process import Antiphon
 from antiphon.config import Settings
+from antiphon.errors import CapacityError, StoreUnavailable
+from antiphon.session.manager import close_dead_calls
 from antiphon.session.returning import collect_rarely
 from antiphon.surfaces.http.errors import error_body
+from antiphon.transports.binding import bound_socket
 from antiphon.transports.connections import Connections, raise_handle_limit
 from antiphon.transports.socket import MediaRoutes, http_protocol
 
+if TYPE_CHECKING:
+    from antiphon.workers.joining import Joined
+    from antiphon.workers.place import WorkerPlace
+
+_FROM_WORKERS = 4096
+"""Connections of other workers, and handed over by them, at once."""
 SWITCH_S = 0.001
 """After so long a thread that works (it reads the log of a call that is over, say) gives way to the event loop, which carries all
 that live; the interpreter's own five milliseconds are a quarter of a beat."""
@@ -30,16 +41,7 @@ log = structlog.get_logger(__name__)
 
 def open_socket(settings: Settings) -> socket.socket:
     """The listening socket, bound before anything else so that a taken port is said at once. Raises OSError naming the address."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        problem = error.strerror or type(error).__name__
-        raise OSError(error.errno, f"cannot listen on {settings.host}, port {settings.port}: {problem}") from None
-    return listener
+    return bound_socket(settings.host, settings.port)
 
 
 @asynccontextmanager
@@ -49,7 +51,10 @@ async def _answering_operators(antiphon: Antiphon) -> AsyncIterator[None]:
     if not settings.http.metrics_port:
         yield
         return
-    address = settings.model_copy(update={"host": settings.http.metrics_host, "port": settings.http.metrics_port})
+    after = antiphon.joined.place.number - 1 if antiphon.joined is not None else 0  # each worker is asked on its own
+    address = settings.model_copy(
+        update={"host": settings.http.metrics_host, "port": settings.http.metrics_port + after}
+    )
     with open_socket(address) as listener:
         config = uvicorn.Config(
             antiphon.operations_asgi,
@@ -137,25 +142,107 @@ async def serving(settings: Settings) -> AsyncIterator[Antiphon]:
                 await task
 
 
-async def serve_forever(settings: Settings) -> None:
-    """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). Raises as ``serving``."""
+async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -> None:
+    """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). ``worker``: as one of several on one port.
+    Raises as ``serving``; a worker StoreUnavailable, too."""
     raise_handle_limit()
-    with open_socket(settings) as listener:
+    with open_socket(settings) if worker is None else socket.socket(fileno=worker.listener) as listener:
         settings = _at_port_of(listener, settings)
-        antiphon = Antiphon(settings)
-        async with antiphon.running(), _answering_operators(antiphon):
+        antiphon = Antiphon(settings, worker=worker)
+        async with _known(antiphon.joined), antiphon.running(), _answering_operators(antiphon):
             collect_rarely()
             sys.setswitchinterval(SWITCH_S)
             # Whoever reads the line below may connect at once: connections wait here until uvicorn takes them.
             listener.listen()
+            first = worker is None or worker.number == 1
             log.info(
                 "listening",
                 address=settings.own_url,
                 voice_webhook=f"{settings.base_url}/twilio/voice" if antiphon.twilio else "off",
-                talk_page=antiphon.talk_address or "off",
-                console=antiphon.console_address or "off",
+                # What they are opened with is the first worker's to know.
+                talk_page=(antiphon.talk_address if first else antiphon.talk_url) or "off",
+                console=(antiphon.console_address if first else settings.base_url) if antiphon.door else "off",
+                **({"worker": worker.number} if worker is not None else {}),
             )
-            await _Server(antiphon, takes_signals=True).serve(sockets=[listener])
+            server = _Server(antiphon, takes_signals=True)
+            async with _reached(antiphon, server):
+                await server.serve(sockets=[listener])
+
+
+@asynccontextmanager
+async def _known(joined: Joined | None) -> AsyncIterator[None]:
+    """A worker is known to the others, and takes no call yet. Raises StoreUnavailable."""
+    if joined is None:
+        yield
+        return
+    member = joined.member
+    member.takes_calls = lambda: False
+    try:
+        await member.start()
+        if joined.place.dead:
+            await joined.forget(joined.place.dead)
+        yield
+    finally:
+        await joined.close()
+
+
+@asynccontextmanager
+async def _reached(antiphon: Antiphon, server: _Server) -> AsyncIterator[None]:
+    """A worker takes calls, and what the others pass on to it."""
+    joined = antiphon.joined
+    if joined is None:
+        yield
+        return
+    from antiphon.workers.doors import WorkerDoors
+    from antiphon.workers.line import SupervisorLine
+    from antiphon.workers.trials import trial_of
+
+    def table() -> Connections:
+        bounds = replace(antiphon.connections.bounds, max_connections=_FROM_WORKERS)
+        return Connections(bounds, losses=antiphon.losses, memory=antiphon.connections.memory)
+
+    def admits() -> bool:
+        try:
+            antiphon.manager.require_admission()
+        except CapacityError:
+            return False
+        return True
+
+    ending: set[asyncio.Task[None]] = set()
+
+    def on_dead(node: str) -> None:
+        task = asyncio.create_task(_end_calls_of(node, antiphon, joined), name="calls of a dead worker")
+        ending.add(task)
+        task.add_done_callback(ending.discard)
+
+    line = SupervisorLine(joined.place.line, on_dead, lambda: server.handle_exit(signal.SIGTERM, None))
+    trials = trial_of(antiphon.client_secrets, antiphon.clock, antiphon.library.has)
+    doors = WorkerDoors(antiphon.asgi, joined.member, antiphon.media_routes, table, trials)
+    server.config.app = doors.asgi
+    server.config.load()
+    try:
+        await doors.open(server.config, server.server_state)
+        joined.member.takes_calls = admits
+        await joined.member.tell()
+        line.open()
+        yield
+    finally:
+        line.close()
+        await doors.close()
+        await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def _end_calls_of(node: str, antiphon: Antiphon, joined: Joined) -> None:
+    """A worker has died: its calls end at once, and the work after them begins. Its successor does the same, if this one dies, too."""
+    with suppress(StoreUnavailable):  # told; the successor and the next look find them
+        await joined.forget(node)
+        dead: list[tuple[str, str]] = []
+        if antiphon.calls_dir.exists():
+            dead = await asyncio.to_thread(close_dead_calls, antiphon.calls_dir, antiphon.losses)
+        for _ in dead:
+            antiphon.metrics.recovered()
+        if antiphon.api is not None:
+            await antiphon.api.end_calls_of_the_dead([call_id for call_id, _ in dead])
 
 
 def _at_port_of(listener: socket.socket, settings: Settings) -> Settings:

@@ -110,3 +110,9 @@ def test_logs_go_to_standard_error_from_their_level_up(form: str, capsys: pytest
     assert "not_shown" not in captured.err
     assert "shown" in captured.err
     assert ('"call_id": "a"' if form == "json" else "call_id=a") in captured.err
+
+
+def test_several_workers_without_a_redis_are_refused_by_the_name_of_the_setting() -> None:
+    result, said = serve("--workers", "2")
+    assert result.exit_code == 2
+    assert "redis_url: is needed for workers = 2" in said

@@ -240,11 +240,7 @@ def test_a_row_that_is_wrong_is_named(tmp_path: Path, row: str) -> None:
     own.write_text(
         f'[models.mine]\nengine = "piper"\nkind = "tts"\nlicence = "MIT"\nas_of = "x"\nfiles = [{{ {row} }}]\n'
     )
-<<<<<<< HEAD
-    with pytest.raises(ConfigurationError, match="models.mine"):
-=======
     with pytest.raises(ConfigurationError, match=r"models\.mine"):
->>>>>>> d0edf806198c3193293c6c7c6458d2c45b550f33
         read_catalogue(own)
 
 

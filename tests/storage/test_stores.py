@@ -152,3 +152,22 @@ async def test_what_migrations_make_is_what_the_tables_say(database: Database) -
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
     await database.open()  # once more changes nothing
+
+
+async def test_calls_of_a_process_that_is_gone_are_ended_by_one_of_those_who_find_it(database: Database) -> None:
+    store = StoredCalls(database)
+    await store.add(call(1, node="host/antiphon/1-a", status="in-progress"))
+    await store.add(call(2, node="host/antiphon/1-a"))
+    await store.add(call(3, node="host/antiphon/1-a", status="ended", ended_reason="customer-ended-call"))
+    await store.add(call(4, node="host/antiphon/1-a", status="scheduled"))
+    await store.add(call(5, node="host/antiphon/2-b", status="ringing"))
+    await store.add(call(6, node="host", status="in-progress"))
+    assert sorted(await store.nodes("host/antiphon/")) == ["host/antiphon/1-a", "host/antiphon/2-b"]
+    assert list(await store.nodes("host/%/")) == []
+    told = await asyncio.gather(*(store.end_of("host/antiphon/1-a", 5000, "died") for _ in range(3)))
+    assert sorted(each for some in told for each in some) == [("c1", "org"), ("c2", "org")]
+    found = {each.id: each for each in await store.list("org", Listing())}
+    assert [found[f"c{number}"].ended_reason for number in range(1, 7)] == [
+        "died", "died", "customer-ended-call", "", "", ""
+    ]  # fmt: skip
+    assert (found["c1"].ended_wall_ms, found["c5"].status) == (5000, "ringing")

@@ -1,6 +1,7 @@
 """Live calls by their ids, and what may be asked of one from outside: by the API, wherever the call is held.
 
-A command is a frozen value, so that it can travel to another process; here there is this process alone (``cluster`` may have more).
+Of several worker processes, whatever concerns a call is brought to the one that holds it before it is looked at (``cluster``): so this
+directory is of one process, and a register says which (``calls.cluster``).
 """
 
 from __future__ import annotations

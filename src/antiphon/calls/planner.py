@@ -12,6 +12,7 @@ import structlog
 
 from antiphon.assistants.compile import Assistant, compile_assistant
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.cluster import NOBODY_ELSE, CallRegister
 from antiphon.calls.limits import CallLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.record_writer import RecordWriter
@@ -88,9 +89,10 @@ class CallPlanner:
         clock: Clock,
         words_for: ReasonInWords,
         rules: Rules = Rules(),
+        register: CallRegister = NOBODY_ELSE,
     ) -> None:
         """``files`` is the document of the assistant file of this name; None where there is none. It raises ConfigurationError where the
-        file is wrong."""
+        file is wrong. ``register``: where other processes look for the one that holds a call."""
         self._calls = calls
         self._resources = resources
         self._files = files
@@ -101,6 +103,7 @@ class CallPlanner:
         self._clock = clock
         self._words_for = words_for
         self._rules = rules
+        self._register = register
         self._planned: dict[str, PlannedCall] = {}
         self._live: dict[str, tuple[PlannedCall, CallRecorder]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
@@ -130,10 +133,12 @@ class CallPlanner:
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
             record = self._record(request, call_id, assistant)
+            await self._register.hold(call_id, *filter(None, (request.provider_call_id,)))
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
         except BaseException:
             self._limits.release(request.org_id, call_id)
+            self._register.let_go(call_id)
             if admitted and not request.admitted:
                 self._room.withdraw()
             raise
@@ -275,6 +280,7 @@ class CallPlanner:
         planned = self._live.pop(call_id, None)
         if planned is not None:
             self._limits.release(planned[0].org_id, call_id)
+            self._register.let_go(call_id)
 
     # ---------------------------------------------------------------------------------- what can be seen
 

@@ -142,6 +142,14 @@ class CallStore(Protocol):
 
     async def delete(self, org_id: str, id: str) -> CallRecord | None: ...
 
+    async def nodes(self, beginning: str) -> Sequence[str]:
+        """Names of processes that begin so and have calls that are planned or live."""
+        ...
+
+    async def end_of(self, node: str, wall_ms: int, ended_reason: str) -> Sequence[tuple[str, str]]:
+        """End the calls of a process that is gone, planned or live. ``(id, org_id)`` of each, told to one of several that ask at once."""
+        ...
+
     async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
         """End those that were planned before then and are still ``queued``: their server is gone. Returns how many there were."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,8 @@ class Front:
     realtime: RealtimeSessions
     webrtc: WebRtcEngine
     page_access: PageAccess
+    keep_trial: Callable[[str], Awaitable[None]] | None
+    """Tells the other worker processes, where there are some, that a stored assistant is ready here."""
 
     def asgi(self) -> Starlette:
         """What is asked on the server's port."""
@@ -182,7 +185,10 @@ class Front:
         """The name of a stored assistant, which can be talked to from now on. Raises ConfigurationError, ProviderUnavailable,
         StoreUnavailable."""
         assert self.api is not None
-        return (await self.api.live.trials.prepare(id)).spec.name or id
+        name = (await self.api.live.trials.prepare(id)).spec.name or id
+        if self.keep_trial is not None:
+            await self.keep_trial(id)
+        return name
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

@@ -61,6 +61,8 @@ from antiphon.transports.webrtc.base import WebRtcEngine
 
 if TYPE_CHECKING:
     from antiphon.api import Api
+    from antiphon.workers.joining import Joined
+    from antiphon.workers.place import WorkerPlace
 
 log = structlog.get_logger(__name__)
 
@@ -68,12 +70,13 @@ log = structlog.get_logger(__name__)
 class Antiphon:
     """One process: its rooms, and the ASGI application in front of them."""
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
-        """Raises ConfigurationError."""
+    def __init__(self, settings: Settings, clock: Clock | None = None, worker: WorkerPlace | None = None) -> None:
+        """``worker``: its place among the worker processes of one server; None: it is alone. Raises ConfigurationError."""
         settings.refuse_to_be_open()
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
+        self.joined = self._join(worker) if worker is not None else None
         self.keys = ApiKeys(settings.data_dir / "keys.json")
         self.watch = SocketWatch(self.clock)
         self.media_routes = MediaRoutes(self.losses)
@@ -142,7 +145,14 @@ class Antiphon:
         )
         self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
         readings = Readings(
-            self.manager, self.plane, self.watch, self.connections, self.webrtc, self.twilio, settings.data_dir
+            self.manager,
+            self.plane,
+            self.watch,
+            self.connections,
+            self.webrtc,
+            self.twilio,
+            settings.data_dir,
+            self._open_workers,
         )
         self.metrics.watch(readings.gauges, readings.counters, self.losses.counts)
         self.metrics.registry.register(EngineReader(self.engines.health))
@@ -152,6 +162,7 @@ class Antiphon:
             telephone=self.twilio, api=self.api, door=self.door, live_calls=self.live_calls, overview=self.overview,
             files=CallFiles(self.calls_dir), access=self.access, client_secrets=self.client_secrets, realtime=self.realtime,
             webrtc=self.webrtc, page_access=self.page_access,
+            keep_trial=self.joined.keep_trial if self.joined is not None else None,
         )  # fmt: skip
         self.operations_asgi = front.operations_asgi()
         self.asgi = front.asgi()
@@ -245,10 +256,16 @@ class Antiphon:
         inside = Inside(
             self.manager, self.engines, self.assistants, self.watch, self.losses, self.events,
             lambda: told.token_secret(self.settings),
+            self.joined.for_calls(self.settings) if self.joined is not None else None,
         )  # fmt: skip
         api.hold_calls(inside)
         api.live.add_media_routes(self.media_routes)
         self.plans.api_calls = api.live
+
+    def _join(self, worker: WorkerPlace) -> Joined:
+        from antiphon.workers.joining import join
+
+        return join(self.settings, worker, self.clock.now_ms, self.losses)
 
     def _door(self) -> Door | None:
         """Who may use the console; None where there is none."""
@@ -258,7 +275,7 @@ class Antiphon:
 
     def _twilio(self) -> carriers.Carrier | None:
         """The telephone; None where no account was given."""
-        given = told.twilio_settings(self.settings)
+        given = told.twilio_settings(self.settings, media_path_names_call=self.joined is not None)
         if given is None:
             return None
         live = self.api.live if self.api is not None else None
@@ -266,6 +283,7 @@ class Antiphon:
             "twilio", given, self.manager if live is None else live.acceptor, self.watch,
             on_call_status=self._call_status_changed, on_answered=self.answering_machines.answered,
             check_assistant=self.library.find, losses=self.losses, prepare=live.prepare if live is not None else None,
+            spend_nonce=self.joined.nonces.spend if self.joined is not None else None,
         )  # fmt: skip
         carrier.add_media_routes(self.media_routes)
         if given.account_sid:  # its REST side may be asked
@@ -279,11 +297,16 @@ class Antiphon:
     def _observers(self) -> list[SessionObserver]:
         """Who watches all calls."""
         watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        watching += [self.joined.member] if self.joined is not None else []
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
         if self.door is not None:
             watching += [self.live_calls, self.overview]
         return watching
+
+    def _open_workers(self) -> float:
+        """Processes that take calls now."""
+        return self.joined.member.open_workers if self.joined is not None else float(not self.manager.draining)
 
     def _caps_of(self, call: CallStarted) -> Caps:
         return caps_of(self.known.of_call(call), self.settings)

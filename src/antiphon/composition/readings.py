@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Readings:
         webrtc: WebRtcEngine,
         telephone: Carrier | None,
         data_dir: Path,
+        open_workers: Callable[[], float],
     ) -> None:
         self._manager = manager
         self._plane = plane
@@ -62,6 +63,7 @@ class Readings:
         self._webrtc = webrtc
         self._telephone = telephone
         self._data_dir = data_dir
+        self._open_workers = open_workers
 
     def status(self) -> dict[str, Any]:
         return {
@@ -84,6 +86,7 @@ class Readings:
             "large_message_bytes": self._connections.memory.taken_bytes,
             "beat_lateness_p99_seconds": late[int(len(late) * 0.99)] / 1000 if late else 0.0,
             "data_disk_free_bytes": self._free_bytes(),
+            "open_workers": self._open_workers(),
         }
 
     def counters(self) -> Mapping[str, float]:

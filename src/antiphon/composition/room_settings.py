@@ -71,7 +71,7 @@ def webrtc_settings(settings: Settings) -> WebRtcSettings:
     return WebRtcSettings(ice=ice, max_legs=webrtc.max_legs)
 
 
-def twilio_settings(settings: Settings) -> TwilioSettings | None:
+def twilio_settings(settings: Settings, *, media_path_names_call: bool = False) -> TwilioSettings | None:
     """None where no account was given: browsers and API clients are served all the same. Raises ConfigurationError."""
     twilio = settings.twilio
     if twilio.verify_signatures and not (twilio.auth_token.get_secret_value() or twilio.account_sid):
@@ -92,6 +92,7 @@ def twilio_settings(settings: Settings) -> TwilioSettings | None:
         token_secret=token_secret(settings),
         ended_calls_path=settings.data_dir / "ended-calls.sqlite3",
         replay_window_days=twilio.replay_window_days,
+        media_path_names_call=media_path_names_call,
     )
 
 

@@ -33,6 +33,7 @@ from antiphon.session.message_checksums import MessageChecksums
 from antiphon.vocabulary import Message, ToolSpec, Usage
 
 VERSION = 1
+_END = b'{"ended"'
 _TAIL_BYTES = 200
 """The line with the end is shorter."""
 # Not orjson: every document it makes keeps the 4 KiB it was written into, and here hundreds wait to be flushed.
@@ -267,11 +268,17 @@ def unfinished_logs(folder: Path, on_unreadable: Callable[[Path, OSError], None]
                 yield path
 
 
-def end_dead_log(path: Path, *, torn: bool, reason: str) -> None:
-    """Write the end into a log whose process died; of a ``torn`` last line nothing is kept. Raises OSError, and then the log is as it was
-    but for that line."""
+def end_dead_log(path: Path, *, torn: bool, reason: str) -> bool:
+    """Write the end into a log whose process died; of a ``torn`` last line nothing is kept. False where another process that looks for dead
+    calls does it, or has done it. Raises OSError, and then the log is as it was but for that line."""
     file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        if _last_line(file).startswith(_END):
+            return False
         size = os.fstat(file).st_size
         if torn:
             size = _whole_lines(file, size)
@@ -284,6 +291,7 @@ def end_dead_log(path: Path, *, torn: bool, reason: str) -> None:
         except OSError:
             os.ftruncate(file, size)
             raise
+        return True
     finally:
         os.close(file)
 
@@ -306,10 +314,15 @@ def _is_unfinished(path: Path) -> bool:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "not a file")
-        tail = os.pread(file, _TAIL_BYTES, max(status.st_size - _TAIL_BYTES, 0)).rstrip(b"\n").rsplit(b"\n", 1)[-1]
-        return not tail.startswith(b'{"ended"') and _nobody_writes(file)
+        return not _last_line(file).startswith(_END) and _nobody_writes(file)
     finally:
         os.close(file)
+
+
+def _last_line(file: int) -> bytes:
+    """Its last bytes, if it is long."""
+    begin = max(os.fstat(file).st_size - _TAIL_BYTES, 0)
+    return os.pread(file, _TAIL_BYTES, begin).rstrip(b"\n").rsplit(b"\n", 1)[-1]
 
 
 def _nobody_writes(file: int) -> bool:

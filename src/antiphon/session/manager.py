@@ -222,7 +222,8 @@ def close_dead_calls(folder: Path, losses: Losses) -> list[tuple[str, str]]:
     for path in unfinished:
         try:
             event_log = read_event_log(path)
-            end_dead_log(path, torn=event_log.torn, reason=EndReason.SERVER_DIED)
+            if not end_dead_log(path, torn=event_log.torn, reason=EndReason.SERVER_DIED):
+                continue  # another process is at it
         except OSError as error:
             unreadable(path, reason(error))
             continue

@@ -14,6 +14,8 @@ from antiphon.storage.database import Database
 from antiphon.storage.listing import counted, paged
 from antiphon.storage.tables import calls
 
+_HELD = ("queued", "ringing", "in-progress", "forwarding")
+"""A call in one of these is some process's."""
 _FIELDS = tuple(field.name for field in fields(CallRecord))
 
 
@@ -79,6 +81,18 @@ class StoredCalls:
                 return None
             await connection.execute(delete(calls).where(same))
         return _record(dict(row._mapping))
+
+    async def nodes(self, beginning: str) -> Sequence[str]:
+        theirs = calls.c.status.in_(_HELD) & calls.c.node.startswith(beginning, autoescape=True)
+        async with self._database.reading() as connection:
+            return list((await connection.execute(select(calls.c.node).where(theirs).distinct())).scalars())
+
+    async def end_of(self, node: str, wall_ms: int, ended_reason: str) -> Sequence[tuple[str, str]]:
+        theirs = calls.c.status.in_(_HELD) & (calls.c.node == node)
+        ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
+        change = update(calls).where(theirs).values(ended).returning(calls.c.id, calls.c.org_id)
+        async with self._database.writing() as connection:
+            return [(row.id, row.org_id) for row in await connection.execute(change)]
 
     async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
         waiting = (calls.c.status == "queued") & (calls.c.created_wall_ms < before_wall_ms)

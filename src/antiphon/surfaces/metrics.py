@@ -148,6 +148,7 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "Observers that failed on a call and were told no more of it, by their class.",
         ("observer",),
     ),
+    "redis_failures": ("Questions that Redis did not answer.", ()),
     "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -27,6 +27,7 @@ from uvicorn.server import ServerState
 
 from antiphon.losses import Losses
 from antiphon.transports.connections import Connections
+from antiphon.transports.hand_over import hand_over
 from antiphon.transports.handshake import VERSION, ErrorBody, Refusal, find_fault, fold_slashes, plain_error
 from antiphon.transports.http_protocol import BoundedHttpProtocol
 from antiphon.transports.listener import MediaSocket
@@ -37,6 +38,8 @@ SEND_BUFFER_BYTES = 32 * 1024
 _READ_BUFFER_BYTES = 4 * 1024
 _UNACCOUNTED_BYTES = 256 * 1024  # of each socket: a telephone never has more
 _HANDSHAKE_TIMEOUT_S = 5.0  # picows has all of it from the start
+_OWNER_S = 5.0
+"""A handshake waits so long for it to be known which process it is for."""
 log = structlog.get_logger(__name__)
 
 
@@ -72,6 +75,9 @@ class UpgradeRequest:
 
 
 OnUpgrade = Callable[[UpgradeRequest], MediaSocket | Refusal]
+Elsewhere = Callable[[UpgradeRequest], Awaitable[str] | None]
+"""Which other process a handshake is for: the path at which it takes connections (``hand_over``), empty for this process after all. None:
+it is for this process, and nobody need be asked."""
 
 
 class MediaRoutes:
@@ -81,6 +87,8 @@ class MediaRoutes:
         """``losses`` is told of handshakes that are refused."""
         self._routes: dict[str, OnUpgrade] = {}
         self.losses = losses or Losses()
+        self.elsewhere: Elsewhere = lambda request: None
+        """Set by the composition root where there are other processes."""
 
     def add(self, prefix: str, on_upgrade: OnUpgrade) -> None:
         """Handshakes for ``prefix`` itself and for ``prefix/…`` are asked of ``on_upgrade``. Raises ValueError where the
@@ -100,9 +108,14 @@ class MediaRoutes:
 
 
 def http_protocol(
-    routes: MediaRoutes, connections: Connections | None = None, error_body: ErrorBody = plain_error
+    routes: MediaRoutes,
+    connections: Connections | None = None,
+    error_body: ErrorBody = plain_error,
+    *,
+    handed_over: bool = False,
 ) -> type[asyncio.Protocol]:
-    """What to give uvicorn as ``http=``. ``ws=`` may be ``"none"``: no WebSocket goes through ASGI."""
+    """What to give uvicorn as ``http=``. ``ws=`` may be ``"none"``: no WebSocket goes through ASGI. ``handed_over``: for connections
+    that another process has given to this one, and that go to no other from here."""
     table = connections if connections is not None else Connections()
     shape = error_body
 
@@ -110,12 +123,16 @@ def http_protocol(
         media_routes = routes
         connections_open = table
         error_body = staticmethod(shape)
+        was_handed_over = handed_over
 
     return MediaAwareProtocol
 
 
 class _MediaAwareProtocol(BoundedHttpProtocol):
     media_routes: MediaRoutes
+    was_handed_over: bool
+    _asking: asyncio.Task[None] | None = None
+    """Whose this connection is."""
 
     def handle_websocket_upgrade(self) -> None:
         path, _, query = self.url.decode("latin-1").partition("?")
@@ -128,8 +145,50 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
             self._refuse_upgrade(*fault, "no_handshake")
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.headers}
+        request = UpgradeRequest(path, query, headers, self.peer())
+        elsewhere = None if self.was_handed_over or self._unanswered else self.media_routes.elsewhere(request)
+        if elsewhere is None:
+            self._answer_upgrade(on_upgrade, request)
+        else:
+            self._wait_for_owner(elsewhere, on_upgrade, request)
+
+    def _wait_for_owner(self, elsewhere: Awaitable[str], on_upgrade: OnUpgrade, request: UpgradeRequest) -> None:
+        """Until it is known whose connection this is. Nothing more of it is read."""
+        self._is_ending = True
+        self.transport.pause_reading()
+        self._within(_OWNER_S, self.cut)
+        self._asking = self.loop.create_task(self._give(elsewhere, on_upgrade, request), name="hand-over")
+
+    async def _give(self, elsewhere: Awaitable[str], on_upgrade: OnUpgrade, request: UpgradeRequest) -> None:
+        """To the process whose it is; where there is none, it is answered here."""
+        given = False
         try:
-            answer = on_upgrade(UpgradeRequest(path, query, headers, self.peer()))
+            path = await elsewhere
+            handle = self.transport.get_extra_info("socket").fileno()
+            given = bool(path) and not self._is_gone and await hand_over(path, handle, self._head())
+        except Exception as error:
+            log.exception("hand_over_failed", error_type=type(error).__name__)
+        if self._is_gone or self.transport.is_closing():
+            return
+        if given:
+            self.transport.abort()  # our handle of it; the other process has its own
+            return
+        self._is_ending = False
+        self.transport.resume_reading()
+        self._answer_upgrade(on_upgrade, request)
+
+    def _head(self) -> bytes:
+        """The request as it came, but for the case of its headers' names."""
+        lines = [b"GET " + self.url + b" HTTP/1.1", *(name + b": " + value for name, value in self.headers)]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._asking = None
+
+    def _answer_upgrade(self, on_upgrade: OnUpgrade, request: UpgradeRequest) -> None:
+        try:
+            answer = on_upgrade(request)
         except Exception as error:
             log.exception("media_upgrade_failed", error_type=type(error).__name__)
             answer = Refusal(500, "internal_error")
@@ -138,7 +197,7 @@ class _MediaAwareProtocol(BoundedHttpProtocol):
         elif self._unanswered:  # asked before on this connection, and not answered: no client does that
             self.cut()
         else:
-            self._hand_over(answer, headers)
+            self._hand_over(answer, request.headers)
 
     def _refuse_upgrade(self, status: int, message: str, reason: str) -> None:
         body = self.error_body(self.path(), status, message)

@@ -8,7 +8,7 @@ import pytest
 
 from antiphon.carriers.streams import token as token_module
 from antiphon.carriers.streams.token import MAX_TOKEN_CHARS, Parties, SpentNonces, StreamTokens, TokenClaims
-from antiphon.errors import AuthenticationError, CapacityError
+from antiphon.errors import AuthenticationError, CapacityError, StoreUnavailable
 
 SECRET = b"s" * 32
 NOW = 1_700_000_000_000
@@ -153,3 +153,33 @@ class TestSpentNonces:
                 spent.spend("c", 200, wall_ms, 200, now_ms)
         assert not spent.spend("a", 100, 0, 100, 0)
         assert spent.spend("c", 200, 100, 200, 100), "room again once they have expired by both clocks"
+
+
+class TestSpentForAll:
+    """Before a token is verified, the other processes are asked."""
+
+    async def asked(self, tokens: StreamTokens, token: str, answer: bool = True) -> tuple[bool, list[int]]:
+        nonces: list[int] = []
+
+        async def spend(nonce: str, ttl_ms: int) -> bool:
+            assert len(nonce) >= 22
+            nonces.append(ttl_ms)
+            return answer
+
+        return await tokens.spend_for_all(token, PARTIES, spend), nonces
+
+    async def test_its_nonce_is_spent_for_as_long_as_it_is_good(self, tokens: StreamTokens) -> None:
+        token = tokens.mint(CLAIMS, PARTIES, NOW)
+        assert await self.asked(tokens, token) == (True, [60_000])
+        assert await self.asked(tokens, token, answer=False) == (False, [60_000])
+
+    async def test_nobody_is_asked_about_what_we_did_not_sign(self, tokens: StreamTokens) -> None:
+        foreign = StreamTokens(b"t" * 32).mint(CLAIMS, PARTIES, NOW)
+        for token in ("", "nonsense", foreign):
+            assert await self.asked(tokens, token) == (True, []), "verify says what is wrong with it"
+
+    async def test_where_they_cannot_be_asked_it_is_once_in_each_process(self, tokens: StreamTokens) -> None:
+        async def spend(nonce: str, ttl_ms: int) -> bool:
+            raise StoreUnavailable("no")
+
+        assert await tokens.spend_for_all(tokens.mint(CLAIMS, PARTIES, NOW), PARTIES, spend)

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 
 from antiphon.carriers.base import CallAnswered
+from antiphon.carriers.streams.token import SpendNonce
 from antiphon.carriers.twilio.carrier import TwilioCarrier
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.webhook import CallStatusChanged
@@ -251,13 +252,17 @@ class Twilio:
 
 
 @asynccontextmanager
-async def serving(check_assistant: Callable[[str], None] = lambda name: None, **changes: Any) -> AsyncIterator[Twilio]:
+async def serving(
+    check_assistant: Callable[[str], None] = lambda name: None, spend_nonce: SpendNonce | None = None, **changes: Any
+) -> AsyncIterator[Twilio]:
     settings = replace(TwilioSettings(PUBLIC_URL, auth_token=AUTH_TOKEN, account_sid=ACCOUNT), **changes)
     clock, acceptor, routes = ManualClock(), RecordingAcceptor(), MediaRoutes()
     watch = SocketWatch(clock)
     statuses: list[CallStatusChanged] = []
     answers: list[CallAnswered] = []
-    carrier = TwilioCarrier(settings, acceptor, watch, statuses.append, answers.append, check_assistant)
+    carrier = TwilioCarrier(
+        settings, acceptor, watch, statuses.append, answers.append, check_assistant, spend_nonce=spend_nonce
+    )
     carrier.add_media_routes(routes)
     app = application(carrier.routes)
     config = uvicorn.Config(app, http=http_protocol(routes), ws="none", lifespan="off", log_level="error")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import socket
 import struct
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from antiphon.audio import codec
 from antiphon.carriers.twilio.transport import (
     LARGEST_MEDIA_BYTES,
     MAX_BINARY_FRAMES,
+    MAX_EARLY_MESSAGES,
     MAX_MALFORMED_RUN,
     QUIET_AFTER_MS,
 )
@@ -619,3 +621,70 @@ class TestEnds:
         assert len(asyncio.all_tasks()) == before
         assert len(twilio.acceptor.calls) == 20
         assert [sink.closes for sink in twilio.acceptor.calls] == [["hangup"]] * 20
+
+
+class TestOtherProcesses:
+    """A token is spent in all of them before its stream becomes a call."""
+
+    async def test_what_comes_while_they_are_asked_is_heard(self, serve: Any) -> None:
+        answered, asked = asyncio.Event(), asyncio.Event()
+
+        async def spend(nonce: str, ttl_ms: int) -> bool:
+            asked.set()
+            await answered.wait()
+            return True
+
+        async with serve(spend_nonce=spend) as twilio:
+            parameters = await twilio.ring()
+            async with twilio.socket() as stream:
+                await stream.connected()
+                await stream.start(parameters)
+                for _ in range(3):
+                    await stream.media(FRAME)
+                await stream.dtmf("5")
+                await asyncio.wait_for(asked.wait(), 3)
+                assert not twilio.acceptor.calls
+                answered.set()
+                sink = await twilio.acceptor.call()
+                await stream.media(FRAME)
+                assert [media_ms for _, media_ms in await heard(sink, 4)] == [0, 20, 40, 60]
+                assert sink.digits == "5"
+            assert not anomalies(twilio)
+
+    async def test_a_token_that_another_has_seen_opens_nothing(self, serve: Any) -> None:
+        async def spend(nonce: str, ttl_ms: int) -> bool:
+            return False
+
+        async with serve(spend_nonce=spend) as twilio:
+            parameters = await twilio.ring()
+            async with twilio.socket() as stream:
+                await stream.connected()
+                with capture_logs() as lines:
+                    await stream.start(parameters)
+                    assert await stream.close_code() == 1008
+            assert not twilio.acceptor.calls
+            assert ("twilio_stream_refused", "replayed") in [(line["event"], line.get("reason")) for line in lines]
+
+    async def test_what_is_kept_meanwhile_is_bounded(self, serve: Any) -> None:
+        never = asyncio.Event()
+
+        async def spend(nonce: str, ttl_ms: int) -> bool:
+            return await never.wait()
+
+        async with serve(spend_nonce=spend) as twilio:
+            parameters = await twilio.ring()
+            async with twilio.socket() as stream:
+                await stream.connected()
+                await stream.start(parameters)
+                for _ in range(MAX_EARLY_MESSAGES + 1):
+                    await stream.media(FRAME)
+                assert await stream.close_code() == 1008
+            never.set()
+            await twilio.idle()
+        assert not twilio.acceptor.calls
+
+    async def test_the_media_url_names_the_call(self, serve: Any) -> None:
+        async with serve(media_path_names_call=True) as twilio:
+            form = {"CallSid": "CA1", "AccountSid": ACCOUNT, "From": CALLER, "To": CALLED, "Direction": "inbound"}
+            text = (await twilio.webhook("/twilio/voice", form)).text
+            assert re.search(r'url="wss://voice\.example\.com/twilio/media/[0-9a-f-]{36}"', text)

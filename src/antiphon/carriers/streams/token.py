@@ -3,7 +3,7 @@
 What a carrier signs at the WebSocket handshake may have neither time nor nonce (Twilio's has not), so that it can be replayed; this token
 cannot. It travels as a parameter in our answer to the call's webhook and comes back when the stream starts: HMAC-SHA256 over its content,
 128 random bits, bound to the carrier's ids of the call and the account, good for a minute and for one socket. Any process that has the
-secret can check it; "once" is kept per process, so a balancer over several narrows the window to the token's life.
+secret can check it. "Once" is kept in each process, and where several share what was spent (``SpendNonce``), in all of them.
 
 The caller's and the called number are bound by the signature but not written into the token: they travel as parameters
 of their own, which Twilio knows anyway.
@@ -16,12 +16,13 @@ import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
 import orjson
 
-from antiphon.errors import AuthenticationError, CapacityError
+from antiphon.errors import AntiphonError, AuthenticationError, CapacityError
 from antiphon.transports.base import Direction
 
 TOKEN, CALLER, CALLED = "token", "caller", "called"
@@ -49,6 +50,10 @@ class Parties:
 
     caller: str = ""
     called: str = ""
+
+
+SpendNonce = Callable[[str, int], Awaitable[bool]]
+"""``(nonce, ttl_ms)``: spends it for all processes; False where one of them has spent it. Raises StoreUnavailable."""
 
 
 class SpentNonces:
@@ -145,6 +150,18 @@ class StreamTokens:
         if not self._spent.spend(nonce, expires_wall_ms, wall_ms, now_ms + self._ttl_ms, now_ms):
             raise AuthenticationError("replayed")
         return claims
+
+    async def spend_for_all(self, token: str, parties: Parties, spend: SpendNonce) -> bool:
+        """Before ``verify``: False where another process has verified this token. What is no token of ours is left to ``verify``, and so
+        is everything where the others cannot be asked: then once means once in each process."""
+        try:
+            content, mac = _split(token)
+            if not hmac.compare_digest(mac, self._mac(content, parties)):
+                return True
+            nonce, _, _ = _read(content)
+            return await spend(nonce, self._ttl_ms)
+        except AntiphonError:
+            return True
 
     def _mac(self, content: bytes, parties: Parties) -> bytes:
         # The numbers are hashed as a JSON array so that no pair of them can be shifted into another.

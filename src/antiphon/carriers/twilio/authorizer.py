@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 
 import structlog
 
 from antiphon.carriers.streams.order import Anomalies
-from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, StreamTokens
+from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, SpendNonce, StreamTokens
 from antiphon.carriers.twilio import twiml
 from antiphon.carriers.twilio.ended import EndedCalls
 from antiphon.carriers.twilio.settings import TwilioSettings
@@ -38,12 +38,14 @@ class StreamAuthorizer:
         tokens: StreamTokens,
         watch: SocketWatch,
         ended_calls: EndedCalls,
+        spend_nonce: SpendNonce | None = None,
     ) -> None:
         self._settings = settings
         self._acceptor = acceptor
         self._tokens = tokens
         self._watch = watch
         self._ended_calls = ended_calls
+        self._spend_nonce = spend_nonce
         self._farewells: OrderedDict[str, str] = OrderedDict()
         self._verifier = SignatureVerifier(settings.auth_token, settings.base_url)
         self._waiting: set[TwilioMediaStream] = set()
@@ -89,6 +91,14 @@ class StreamAuthorizer:
     def farewell_to(self, call_sid: str) -> str:
         """What a caller is still owed whose stream did not become a call, though we had asked for it; empty for nothing. Once."""
         return self._farewells.pop(call_sid, "")
+
+    def spend(self, start: Start) -> Awaitable[bool] | None:
+        """Ask the other processes whether this stream's token was used; None where there are none."""
+        if self._spend_nonce is None:
+            return None
+        given = start.parameters
+        parties = Parties(given.get(CALLER, ""), given.get(CALLED, ""))
+        return self._tokens.spend_for_all(given.get(TOKEN, ""), parties, self._spend_nonce)
 
     def begin(self, stream: TwilioMediaStream, start: Start) -> CallSink:
         """Make the stream a call. Raises ProtocolViolation with the code to close the socket with."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.routing import Route
 
 from antiphon.carriers.base import OnCallAnswered, PrepareCall
-from antiphon.carriers.streams.token import StreamTokens
+from antiphon.carriers.streams.token import SpendNonce, StreamTokens
 from antiphon.carriers.twilio import webhook
 from antiphon.carriers.twilio.authorizer import StreamAuthorizer
 from antiphon.carriers.twilio.control import TwilioControl
@@ -33,12 +33,14 @@ class TwilioCarrier:
         check_assistant: CheckAssistant = lambda name: None,
         losses: Losses | None = None,
         prepare: PrepareCall | None = None,
+        spend_nonce: SpendNonce | None = None,
     ) -> None:
-        """``prepare`` decides who takes a call; None: the assistant of its URL, or the one of the settings."""
+        """``prepare`` decides who takes a call; None: the assistant of its URL, or the one of the settings. ``spend_nonce``: where there
+        are other processes, spends stream tokens for all of them."""
         tokens = StreamTokens(settings.secret("stream-token"), settings.token_ttl_ms)
         self._losses = losses or Losses(watch.clock.now_ms)
         self._ended_calls = EndedCalls(settings.ended_calls_path, settings.replay_window_days, self._ended_call_unkept)
-        self.authorizer = StreamAuthorizer(settings, acceptor, tokens, watch, self._ended_calls)
+        self.authorizer = StreamAuthorizer(settings, acceptor, tokens, watch, self._ended_calls, spend_nonce)
         self.routes: list[Route] = webhook.routes(
             settings, acceptor, tokens, watch.clock, on_call_status, on_answered, self._ended_calls, self.authorizer.farewell_to,
             check_assistant, self._losses, prepare,

@@ -25,6 +25,8 @@ class TwilioSettings:
     verify_signatures: bool = True
     """Off only for a local demonstration: the stream token is checked in any case."""
     media_path: str = "/twilio/media"
+    media_path_names_call: bool = False
+    """Whether our id of the call follows it, so that whoever takes the socket sees which process holds the call."""
     assistant: str = "default"
     """The assistant that answers ``/twilio/voice``; ``/twilio/voice/{assistant}`` names another."""
     rest_base_url: str = "https://api.twilio.com"
@@ -61,6 +63,10 @@ class TwilioSettings:
     def media_url(self) -> str:
         """What ``<Stream url>`` says: ``wss`` (``ws`` only where the public URL is plain http)."""
         return "ws" + self.base_url.removeprefix("http") + self.media_path
+
+    def media_url_of(self, call_id: str) -> str:
+        """The one that this call is told."""
+        return f"{self.media_url}/{call_id}" if self.media_path_names_call else self.media_url
 
     def secret(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, so that no key is used for two."""

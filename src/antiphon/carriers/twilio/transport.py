@@ -9,7 +9,8 @@ unreadable messages in a row (1007).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import Protocol
 
@@ -32,6 +33,8 @@ QUIET_AFTER_MS = 1000
 before it, so that there was nothing to be heard until then. As long as the longest hole that is filled when audio comes after it."""
 MAX_BINARY_FRAMES = 50
 MAX_MALFORMED_RUN = 100
+MAX_EARLY_MESSAGES = 250
+"""Kept while other processes are asked whether a token was used: five seconds of audio."""
 LARGEST_MEDIA_BYTES = 4000
 """Audio in one message: half a second, well below what ``send_text`` takes."""
 _BYTES_PER_MS = TELEPHONE.bytes_for_ms(1)
@@ -47,6 +50,10 @@ class StreamOwner(Protocol):
 
     def entered(self, stream: TwilioMediaStream) -> None:
         """The handshake is done; the socket has yet to show a token."""
+        ...
+
+    def spend(self, start: wire.Start) -> Awaitable[bool] | None:
+        """Whether no other process has begun a call with this stream's token; None where there is no other."""
         ...
 
     def begin(self, stream: TwilioMediaStream, start: wire.Start) -> CallSink:
@@ -65,6 +72,8 @@ class StreamOwner(Protocol):
 class _State(Enum):
     AWAITING_CONNECTED = auto()
     AWAITING_START = auto()
+    STARTING = auto()
+    """Other processes are asked about its token."""
     LIVE = auto()
 
 
@@ -74,6 +83,7 @@ class TwilioMediaStream(MediaSocket):
     __slots__ = (
         "_binary_frames",
         "_call_sid",
+        "_early",
         "_hear",
         "_malformed_run",
         "_media_end_ms",
@@ -83,6 +93,7 @@ class TwilioMediaStream(MediaSocket):
         "_quiet_since_ms",
         "_silence_until_ms",
         "_sink",
+        "_starting",
         "_state",
         "_stream_sid",
         "anomalies",
@@ -97,6 +108,9 @@ class TwilioMediaStream(MediaSocket):
         self._owner = owner
         self._order = StreamOrder(self.anomalies)
         self._state = _State.AWAITING_CONNECTED
+        self._early: list[bytes] | None = None
+        """What has come while other processes are asked; None: nobody is."""
+        self._starting: asyncio.Task[None] | None = None
         self._sink: CallSink | None = None
         self._hear: Callable[[bytes, int | None], None] | None = None
         """The sink's ``audio``: whatever is looked up on its way is one more of the call's objects that no cache holds."""
@@ -142,6 +156,9 @@ class TwilioMediaStream(MediaSocket):
             return
         body, hear = message.media, self._hear
         if hear is None or message.streamSid != self._stream_sid or body.track != "inbound":
+            if self._early is not None:
+                self._keep(payload)
+                return
             self._on_foreign_media(message.streamSid, message.sequenceNumber)
             return
         self._malformed_run = 0
@@ -152,6 +169,9 @@ class TwilioMediaStream(MediaSocket):
 
     def _read(self, payload: bytes) -> None:
         """Anything but plain audio."""
+        if self._early is not None:
+            self._keep(payload)
+            return
         try:
             message = wire.parse(payload)
         except MalformedMessage as error:
@@ -219,6 +239,38 @@ class TwilioMediaStream(MediaSocket):
             self.violate(1008, "second start")
             return
         self._order.note(start.sequence)
+        spending = self._owner.spend(start)
+        if spending is None:
+            self._begin(start)
+            return
+        self._state, self._early = _State.STARTING, []
+        self._starting = asyncio.get_running_loop().create_task(self._begin_once_spent(spending, start))
+
+    async def _begin_once_spent(self, spending: Awaitable[bool], start: wire.Start) -> None:
+        try:
+            ours = await spending
+            early, self._early, self._starting = self._early or [], None, None
+            if self.closing:
+                return
+            if not ours:
+                log.warning("twilio_stream_refused", call_sid=start.call_sid, reason="replayed")
+                self.violate(1008, "not authorized")
+                return
+            self._begin(start)
+            for payload in early:
+                if not self.closing:
+                    self.text(payload)
+        except Exception as error:
+            self.fail_ours(error)
+
+    def _keep(self, payload: bytes) -> None:
+        assert self._early is not None
+        if len(self._early) >= MAX_EARLY_MESSAGES:
+            self.violate(1008, "too much before the call has begun")
+        else:
+            self._early.append(bytes(payload))
+
+    def _begin(self, start: wire.Start) -> None:
         # Set before the session exists, so that it may speak at once.
         self._stream_sid = start.stream_sid
         self._call_sid = start.call_sid

@@ -216,7 +216,7 @@ class VoiceWebhook:
         base = f"{self._settings.base_url}/twilio"
         parameters = {TOKEN: token, CALLER: parties.caller, CALLED: parties.called}
         return twiml.connect_stream(
-            self._settings.media_url,
+            self._settings.media_url_of(claims.call_id),
             {name: value for name, value in parameters.items() if value},
             action_url=f"{base}/after",
             status_url=f"{base}/stream-status",

@@ -20,14 +20,10 @@ FORMATS = (
     AudioFormat(Encoding.PCM16, 24000),
 )
 _KINDS = {Encoding.MULAW: "audio/pcmu", Encoding.ALAW: "audio/pcma", Encoding.PCM16: "audio/pcm"}
-<<<<<<< HEAD
-_VERBATIM = "Read the user's text aloud, word for word, in the language it is written in. Say nothing else: no greeting, no answer to it, no comment."
-=======
 _VERBATIM = (
     "Read the user's text aloud, word for word, in the language it is written in. Say nothing else: no greeting, no answer to it, "
     "no comment."
 )
->>>>>>> d0edf806198c3193293c6c7c6458d2c45b550f33
 ENDS_THE_SESSION: Mapping[str, int] = {
     "invalid_api_key": 401,
     "insufficient_quota": 402,
