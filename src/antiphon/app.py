@@ -242,7 +242,7 @@ class Antiphon:
 
     def _observers(self) -> list[SessionObserver]:
         """Who watches all calls."""
-        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs, self.engines.tools.observer]
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
         if self.door is not None:

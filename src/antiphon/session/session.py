@@ -128,7 +128,7 @@ class Session:
             engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, call.format_out, self.port.mouth,
             clock, self._pump.feed, self._tasks.spawn, self._usage.note,
         )  # fmt: skip
-        self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
+        self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn, self.conversation.history)
         self._event_log_is_broken = False
         self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()
