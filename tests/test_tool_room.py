@@ -24,6 +24,7 @@ from antiphon.tools.webhook import CallFacts
 from antiphon.vocabulary import CallContext, EndReason, Message, ToolAnswer, ToolCall
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.egress import Egress
+from antiphon.webhooks.signing import Bearer
 
 CONTEXT = CallContext("c1", "+15550111", {"tier": "gold"})
 LOOK = {"type": "function", "function": {"name": "look"}}
@@ -238,3 +239,34 @@ async def test_files_are_asked_for_the_organisation_whose_call_it_is(room: ToolR
     runner = room.runner(spec)
     assert runner is not None and "menu: What there is to eat." in runner.specs()[0].description
     assert room.runner(assistant({"type": "query", "knowledgeBases": []})) is None
+
+
+async def test_a_request_to_an_api_is_authenticated_by_its_credential(room: ToolRoom) -> None:
+    async def authenticate(org_id: str, id: str) -> Bearer:
+        if id == "gone":
+            raise ConfigurationError("credentialId", "there is none")
+        return Bearer(f"token of {org_id}'s {id}")
+
+    room.authenticate = authenticate
+    room.facts = lambda context: CallFacts(org_id="o2")
+    async with receiving(Receiver()) as receiver:
+        stock = {"type": "apiRequest", "name": "stock", "url": receiver.url, "credentialId": "c7"}
+        spec = assistant(stock, {**stock, "name": "unproven", "credentialId": "gone"})
+        assert not (await asked(room, spec, "stock", "t1")).failed
+        assert (await asked(room, spec, "unproven", "t2")).failed
+    assert [came.headers["authorization"] for came in receiver.received] == ["Bearer token of o2's c7"]
+
+
+async def test_a_function_of_this_process_says_what_its_assistant_does_not(room: ToolRoom, tmp_path: Path) -> None:
+    file = tmp_path / "tools.py"
+    file.write_text(
+        "from antiphon.tools import tool\n\n@tool(deadline_s=2)\ndef look(sku: str) -> str:\n    'Looks.'\n    return sku\n"
+    )
+    room.declare(file)
+    own = {"name": "look", "description": "Looks it up.", "parameters": {"type": "object", "properties": {}}}
+    bare, full = (room.runner(assistant({"type": "function", "function": said})) for said in (LOOK["function"], own))
+    assert bare is not None and full is not None
+    (spec,), (other,) = bare.specs(), full.specs()
+    assert (spec.description, spec.deadline_ms, list(spec.parameters["properties"])) == ("Looks.", 2000, ["sku"])
+    assert (other.description, other.parameters) == ("Looks it up.", own["parameters"])
+    assert await bare.run(ToolCall("t1", "look", {"sku": "a1"}), CONTEXT) == "a1"

@@ -62,6 +62,8 @@ class CompositeTools:
         self._loading = asyncio.Lock()
 
     def specs(self) -> tuple[ToolSpec, ...]:
+        if not self._loaded:
+            log.warning("tools_not_asked_for", fields=[source.field for source in self._sources])
         return self._specs
 
     async def load(self) -> None:

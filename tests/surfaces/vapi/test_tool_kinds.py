@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.api_caller import ask, ended, on_socket
-from tests.serving import running_server, settings_for
+from tests.serving import running_server, settings_for, write_assistant
 from tests.surfaces.vapi.test_calls import ENGINES
 from tests.tools.mcp_server import mcp_server
 from tests.webhooks.receiver import Received, Receiver, receiving
@@ -94,3 +94,48 @@ async def test_a_call_is_not_ended_before_the_caller_has_said_goodbye(tmp_path: 
         record = await held(client, document)
         assert record["endedReason"] == "customer-ended-call" or "manually" in record["endedReason"], record
         assert "was not run" in results(record)[0]
+
+
+FILE = """
+name: Files
+model:
+  provider: scripted
+  options:
+    replies:
+      - {{ tool_calls: [{{ name: look_up, arguments: {{ query: what does marmalade cost }} }}] }}
+      - {{ tool_calls: [{{ name: stock_of, arguments: {{ sku: abc }} }}] }}
+      - {{ tool_calls: [{{ name: say_it, arguments: {{ text: hello }} }}] }}
+      - Eleven crowns.
+  tools:
+    - type: query
+      function: {{ name: look_up }}
+      knowledgeBases: [{{ provider: google, name: prices, description: Prices, fileIds: [prices.md] }}]
+    - {{ type: function, function: {{ name: stock_of }} }}
+    - {{ type: mcp, server: {{ url: "{url}" }} }}
+"""
+TOOLS = '''
+from antiphon.tools import tool
+
+
+@tool
+def stock_of(sku: str) -> dict[str, int]:
+    """How many there are."""
+    return {"stock": len(sku)}
+'''
+
+
+async def test_an_assistant_file_in_text_with_local_files_local_functions_and_an_mcp_server(tmp_path: Path) -> None:
+    folder = write_assistant(tmp_path / "assistants")
+    (folder / "knowledge").mkdir()
+    (folder / "knowledge" / "prices.md").write_text("Marmalade costs eleven crowns.", encoding="utf-8")
+    (tmp_path / "my_tools.py").write_text(TOOLS, encoding="utf-8")
+    async with mcp_server() as shop:
+        (folder / "files.yaml").write_text(FILE.format(url=shop.url), encoding="utf-8")
+        settings = settings_for(tmp_path, open_api=True, tools_file=tmp_path / "my_tools.py")
+        async with running_server(settings) as (_, client):
+            chat = (await client.post("/chat", json={"assistantId": "files", "input": "what does it cost?"})).json()
+    said = [(message["role"], message.get("content")) for message in chat["output"]]
+    assert [content for role, content in said if role == "tool"] == [
+        "[prices.md] Marmalade costs eleven crowns.", '{"stock": 3}', "It says hello.",
+    ]  # fmt: skip
+    assert said[-1] == ("assistant", "Eleven crowns.")
