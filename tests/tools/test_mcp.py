@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
@@ -156,3 +157,11 @@ async def test_one_that_goes_away_during_a_call_fails_and_comes_back(servers: Mc
         assert not (await run(servers, server, "say.it", text="a")).failed
     tool = McpServerTool(servers, server, "say.it", 2)
     assert (await tool.run(ToolCall("t", "say.it", {"text": "b"}), CallContext("c1"))).failed
+
+
+async def test_without_the_package_it_is_said_which_extra_is_needed(
+    servers: McpServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.client.session", None)
+    with pytest.raises(ProviderUnavailable, match=r"antiphon\[api\]"):
+        await servers.tools(McpServer("http://127.0.0.1:9/mcp"))

@@ -115,7 +115,9 @@ class McpConnection:
             if not isinstance(error, asyncio.CancelledError):
                 log.warning("mcp_connection_failed", problem=_kind(error))
             if not self._ready.done():
-                self._ready.set_exception(ProviderUnavailable("mcp", f"the server did not answer ({_kind(error)})"))
+                inner = _innermost(error)
+                told = ProviderUnavailable("mcp", f"the server did not answer ({_kind(error)})")
+                self._ready.set_exception(inner if isinstance(inner, ProviderUnavailable) else told)
                 self._ready.exception()  # where nobody waits for it, nobody need be told
             if isinstance(error, asyncio.CancelledError):
                 raise
@@ -182,10 +184,16 @@ class _translated:
 
 
 def _kind(error: BaseException) -> str:
-    """The name of what is inside an exception group, for a log."""
+    """Its name, for a log."""
+    error = _innermost(error)
+    return error.reason if isinstance(error, RequestFailed) else type(error).__name__
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Out of the exception groups around it."""
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
-    return error.reason if isinstance(error, RequestFailed) else type(error).__name__
+    return error
 
 
 def _text_of(answer: Any) -> str:
