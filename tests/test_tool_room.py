@@ -235,7 +235,11 @@ async def test_files_are_asked_for_the_organisation_whose_call_it_is(room: ToolR
     assert answer == ToolAnswer("[menu.txt] Soup costs four crowns.")
     room.facts = lambda context: CallFacts(org_id="o2")
     await asked(room, spec, "look_up", "t2", query="soup")
-    assert {org for org, _ in asked_for} == {DEFAULT_ORG, "o2"}
+    room.facts = None
+    in_text = room.runner(spec)
+    assert in_text is not None
+    await in_text.run(ToolCall("t3", "look_up", {"query": "soup"}), replace(CONTEXT, org_id="o3"))
+    assert {org for org, _ in asked_for} == {DEFAULT_ORG, "o2", "o3"}
     runner = room.runner(spec)
     assert runner is not None and "menu: What there is to eat." in runner.specs()[0].description
     assert room.runner(assistant({"type": "query", "knowledgeBases": []})) is None

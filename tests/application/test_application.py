@@ -209,6 +209,25 @@ async def test_an_assistant_request_is_answered_or_said_to_have_no_answer() -> N
         assert (await other.post("/", json={"message": {"type": "status-update"}})).json() == {}
 
 
+async def test_what_is_returned_is_written_as_json_or_said_not_to_be() -> None:
+    app = application()
+
+    @app.on("hang")
+    def hang(message: Mapping[str, Any]) -> Any:
+        return {dt.date(2031, 5, 5): {1, 2}, 7: dt.time(9)} if message.get("fine") else {"huge": 1 << 80}
+
+    @app.tool
+    def huge() -> int:
+        return 1 << 80
+
+    async with at(app) as client:
+        fine = await client.post("/", json={"message": {"type": "hang", "fine": True}})
+        assert fine.json() == {"2031-05-05": "{1, 2}", "7": "09:00:00"}
+        assert (await client.post("/", json={"message": {"type": "hang"}})).status_code == 500
+        (found,) = await results(client, tool_calls(asked("huge")))
+        assert found["error"] == "The tool's result cannot be written as JSON."
+
+
 async def test_a_handler_past_its_deadline_is_joined_by_the_delivery_that_comes_again() -> None:
     app, may_end = application(), asyncio.Event()
     times = []

@@ -16,6 +16,7 @@ from antiphon.application.calls import Call, Lifetimes
 from antiphon.application.proofs import Delivery, Proof, name_of, verified
 from antiphon.application.repeats import Bounds
 from antiphon.application.replies import Replies
+from antiphon.application.tool_calls import written
 from antiphon.clock import Clock, SystemClock
 from antiphon.errors import AuthenticationError, ConfigurationError
 
@@ -171,4 +172,4 @@ def _message(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _json(status: int, said: Any, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(said, default=str), status, dict(headers or {}), "application/json")
+    return Response(written(said), status, dict(headers or {}), "application/json")

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, get_type_hints
 
-import orjson
 import structlog
 
 from antiphon.application.calls import Call, Calls, Lifetimes
 from antiphon.application.repeats import Bounds, Repeats
-from antiphon.application.tool_calls import arguments, asked_calls, line
+from antiphon.application.tool_calls import arguments, asked_calls, line, written
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.tools.described import Described, described
 from antiphon.vocabulary import ToolCall
@@ -124,7 +123,14 @@ class Replies:
         except Exception as error:
             log.warning("application_handler_failed", type=kind, call_id=call.id, problem=type(error).__name__)
             return 500, {"error": "The application failed."}
-        return 200, said if isinstance(said, Mapping) else {}
+        if not isinstance(said, Mapping):
+            return 200, {}
+        try:
+            written(said)
+        except TypeError:
+            log.warning("application_reply_unwritable", type=kind, call_id=call.id)
+            return 500, {"error": "The application's reply cannot be written as JSON."}
+        return 200, said
 
     async def _tool_calls(self, message: Mapping[str, Any], call: Call) -> Reply:
         asked = list(asked_calls(message))
@@ -171,8 +177,8 @@ class Replies:
             log.warning("application_tool_failed", tool=asked.name, call_id=call.id, problem=type(error).__name__)
             return {**named, "error": "The tool failed."}
         try:
-            text = said if isinstance(said, str) else orjson.dumps(said, default=str).decode()
-        except (TypeError, orjson.JSONEncodeError):
+            text = said if isinstance(said, str) else written(said).decode()
+        except TypeError:
             return {**named, "error": "The tool's result cannot be written as JSON."}
         return {**named, "result": line(text)}
 

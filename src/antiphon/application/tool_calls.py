@@ -47,6 +47,11 @@ def arguments(given: Any) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {}
 
 
+def written(said: Any) -> bytes:
+    """As JSON; what JSON does not know, as text. Raises TypeError for what is neither."""
+    return orjson.dumps(said, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
 def line(text: str) -> str:
     """Results are one line: there are receivers that take no more."""
     return " ".join(text.split("\n"))[:MAX_RESULT_CHARS]

@@ -134,7 +134,7 @@ class Library:
             except Exception as error:
                 log.error("knowledge_not_encoded", problem=type(error).__name__)
                 continue
-            index.mean([owner for owner, _ in sentences], rows)
+            await asyncio.to_thread(index.mean, [owner for owner, _ in sentences], rows)
             self._make_room()
 
     def _make_room(self) -> None:
