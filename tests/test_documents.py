@@ -190,7 +190,9 @@ def test_every_room_says_where_it_is_tested() -> None:
 
 def test_every_file_that_is_pointed_at_is_there() -> None:
     files = [
-        f"/{path.relative_to(ROOT)}" for folder in ("src", "tests", "tools") for path in (ROOT / folder).rglob("*.py")
+        f"/{path.relative_to(ROOT)}"
+        for folder in ("src", "tests", "tools", "examples")
+        for path in (ROOT / folder).rglob("*.py")
     ]
     files += [f"/{path.relative_to(ROOT)}" for path in (ROOT / "bench").glob("*.py")]
     for path in DOCUMENTS:

@@ -17,6 +17,7 @@ from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.files import read_or_make
+from antiphon.knowledge.stored_files import StoredFiles
 from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
 from antiphon.storage.call_records import StoredCalls
@@ -111,6 +112,7 @@ class Api:
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client
+        inside.engines.tools.looks.append(StoredFiles(self.resources, self.settings.data_dir / "files").look)
         credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
         inside.engines.tools.authenticate = inside.events.authenticate = credentials
         self._outbox = Outbox(

@@ -109,6 +109,7 @@ class ApiCalls:
         self.events = inside.events
         self.planner.watches.append(self._told)
         inside.engines.tools.facts = self._facts
+        inside.engines.tools.variables.on_change = self._variables_changed
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.directory = MemoryDirectory(inside.manager.find)
@@ -189,6 +190,14 @@ class ApiCalls:
         return CallFacts(
             {**about.envelope("in-progress"), "artifact": artifact}, planned.assistant.variables, planned.org_id
         )
+
+    def _variables_changed(self, call_id: str, values: Mapping[str, Any]) -> None:
+        """Tools' answers have said something that is to be kept with the call."""
+        planned = self.planner.known(call_id)
+        if planned is None or planned.assistant.spec.compliance_plan.hipaa_enabled:
+            return
+        if not self._settings.after_call.zero_retention:
+            self.writer.change(call_id, self._clock.wall_ms(), {"variableValues": values})
 
     @property
     def urls(self) -> CallUrls:

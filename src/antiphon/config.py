@@ -296,6 +296,8 @@ class Settings(BaseSettings):
     """A folder of assistant files (YAML or JSON), looked into before those that come with Antiphon."""
     assistant_variables: dict[str, str] = {}
     """Values for ``${NAME}`` in assistant files, as JSON in the environment, e.g. {"RECEPTION_NUMBER": "+15550100"}."""
+    tools_file: Path | None = None
+    """A Python file whose functions marked with ``@tool`` assistants may call by name. It is run when the server starts."""
     data_dir: Path = Path("var")
     """Recordings, event logs, bookings and keys."""
     database_url: str = ""
@@ -365,7 +367,7 @@ class Settings(BaseSettings):
             found[known] = vendor
         return found
 
-    @field_validator("data_dir", "assistants_dir")
+    @field_validator("data_dir", "assistants_dir", "tools_file")
     @classmethod
     def _at_home(cls, value: Path | None) -> Path | None:
         """``~`` in a file or a unit is nobody's to expand but ours."""

@@ -11,12 +11,14 @@ from typing import Any, Protocol, runtime_checkable
 import structlog
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
 from antiphon.engine_choice import ProviderChoice, choices, hears_and_speaks, places
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.env_file import environment
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
+from antiphon.knowledge.local_files import LocalFiles
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
@@ -27,12 +29,14 @@ from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
 from antiphon.session.speech_to_speech import Ears
 from antiphon.tool_room import ToolRoom
-from antiphon.tools.base import ToolRunner
+from antiphon.tools.base import LoadsTools, ToolRunner
 from antiphon.vocabulary import CallContext
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.egress import Egress
 from antiphon.workflow.model import WorkflowModel
 
+KNOWLEDGE = "knowledge"
+"""The folder beside the assistant files that their ``query`` tools look into."""
 log = structlog.get_logger(__name__)
 
 
@@ -99,6 +103,10 @@ class EngineRoom:
         """Of engines that clients name, and of the turn detector: there are no more of them than names."""
         clock = clock or SystemClock()
         self.tools = ToolRoom(settings.data_dir / "bookings.sqlite3", WebhookClient(egress_of(settings), clock), clock)
+        if settings.tools_file is not None:
+            self.tools.declare(settings.tools_file)
+        if settings.assistants_dir is not None:
+            self.tools.looks.append(LocalFiles(settings.assistants_dir / KNOWLEDGE, DEFAULT_ORG).look)
 
     async def start(self) -> None:
         """Start what has been prepared. Raises ProviderUnavailable where an engine that is needed cannot."""
@@ -186,12 +194,18 @@ class EngineRoom:
         return all(entry.works for entry in self._entries(engines))
 
     async def until_ready(self, engines: Engines) -> None:
-        """Until all have been started. Raises ProviderUnavailable where one cannot serve."""
+        """Until all have been started, and it is known which tools there are. Raises ProviderUnavailable where one cannot serve."""
+        await self.tools_known(engines.tools)
         starting = [entry.task for entry in self._entries(engines) if entry.task is not None and not entry.task.done()]
         if starting:
             await asyncio.wait(starting)
         if problem := self.broken(engines):
             raise ProviderUnavailable("engines", problem)
+
+    async def tools_known(self, tools: object) -> None:
+        """Until those have been asked that name tools (MCP servers), within a few seconds. What does not answer stops nothing."""
+        if isinstance(tools, LoadsTools):
+            await tools.load()
 
     def broken(self, engines: Engines) -> str:
         """Which of them could not be started, and why; empty where none."""

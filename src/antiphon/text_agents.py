@@ -16,6 +16,7 @@ from antiphon.engines import EngineRoom, TextEngines, engine_behind
 from antiphon.errors import ConfigurationError
 from antiphon.providers.failover import FailoverModel
 from antiphon.served import ServedAssistants
+from antiphon.tools.base import missing_tools
 
 _START_S = 20.0
 """For so long the first to ask a new engine waits for it."""
@@ -49,6 +50,7 @@ class ServedTextAgents:
         if compiled is None:
             return None
         engines = await self._ready(compiled.spec)
+        warnings = (*compiled.warnings, *missing_tools(engines.tools))
         return TextAgent(
             model=engines.model,
             tools=engines.tools,
@@ -56,7 +58,7 @@ class ServedTextAgents:
             options=engines.model_options,
             id=compiled.id,
             variables=_given(compiled, wanted),
-            warnings=compiled.warnings,
+            warnings=warnings,
         )
 
     async def model(
@@ -116,6 +118,7 @@ class ServedTextAgents:
     async def _ready(self, spec: AssistantSpec) -> TextEngines:
         engines = self._engines.for_text(spec, _told_already)
         self._asked.add(engines.model)
+        await self._engines.tools_known(engines.tools)
         await self._engines.wait_for(engines.model.targets, _START_S)
         return engines
 

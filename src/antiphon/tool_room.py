@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
-from antiphon.assistants.tools import destinations_of, run_tools
+from antiphon.assistants.tools import destinations_of, mcp_servers, mcp_tool_spec, run_tools
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
+from antiphon.conversation.actions import Action
+from antiphon.conversation.events import Event
 from antiphon.errors import ConfigurationError
+from antiphon.knowledge.library import Library, Look
 from antiphon.surfaces.vapi.server_events import target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.builtin import EndCallTool, TransferCallTool
 from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
+from antiphon.tools.declared import declared_in
+from antiphon.tools.extraction import ExtractedVariables
 from antiphon.tools.http import HttpAnswer, Outgoing
 from antiphon.tools.local import LocalTools
+from antiphon.tools.mcp import McpServers, McpServerTool
+from antiphon.tools.mcp_client import McpServer
 from antiphon.tools.once import Once
-from antiphon.tools.webhook import CallFacts, FactsOf, Static, WebhookTool
-from antiphon.vocabulary import CallContext, ToolSpec
+from antiphon.tools.query import Base, QueryTool
+from antiphon.tools.rejection import RejectingTool
+from antiphon.tools.webhook import CallFacts, Extract, FactsOf, Static, WebhookTool
+from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import CallContext, EndReason, ToolSpec, Usage
+from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
-from antiphon.webhooks.target import Authenticate, authenticated, post
+from antiphon.webhooks.signing import SECRET_HEADER
+from antiphon.webhooks.target import Authenticate, Target, authenticated, post
+from antiphon.workflow import sentence_meaning
+from antiphon.workflow.sentence_meaning import SentenceVectors
 
 _API_TIMEOUT_S = 20.0
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 _SECRETS = {"server": {"secret", "headers"}}
 
 
@@ -41,11 +59,25 @@ class ToolRoom:
         """Looks up credentials; set by whoever keeps them."""
         self._clock = clock
         self._once = Once()
+        self.variables = ExtractedVariables()
+        """What tools' answers have said of each call."""
+        self.looks: list[Look] = []
+        """Where files are that ``query`` looks into; whoever keeps some adds himself."""
+        self.knowledge = Library(self.looks, SentenceVectors() if sentence_meaning.installed() else None)
+        self._mcp = McpServers(partial(checked_client, client.egress), clock.now_ms)
+        self.observer = _CallsThatEnd(self._call_ended)
         self._bookings: Bookings | None = None
         self._bookings_path = bookings
 
+    def declare(self, file: Path) -> None:
+        """Offer the functions that are marked in a file. Raises ConfigurationError."""
+        for one in declared_in(file):
+            self.local.register(one.function, name=one.name, description=one.description, deadline_ms=one.deadline_ms)
+
     async def close(self) -> None:
         await self._once.close()
+        await self._mcp.close()
+        await self.knowledge.close()
         await self.local.close()
         await self.client.close()
         if self._bookings is not None:
@@ -54,7 +86,8 @@ class ToolRoom:
     def runner(self, spec: AssistantSpec) -> ToolRunner | None:
         """Raises ConfigurationError where a function has nobody to run it."""
         wanted = list(run_tools(spec))
-        if not wanted:
+        sources = [_McpSource(self, at, tool) for at, tool in mcp_servers(spec)]
+        if not wanted and not sources:
             return None
         if self._bookings is None:
             self._bookings = Bookings(self._bookings_path)
@@ -67,25 +100,66 @@ class ToolRoom:
                 "model.tools",
                 f"{', '.join(missing)}: no such tool here, and no server to ask; there are {', '.join(here)}",
             )
-        return CompositeTools(tuple(one for one in offered if one is not None), self._once)
+        return CompositeTools(tuple(one for one in offered if one is not None), self._once, sources)
+
+    async def mcp_tools(self, tool: ToolDefinition) -> Sequence[OfferedTool]:
+        """The tools of one MCP server, as its assistant offers them. Raises ProviderUnavailable."""
+        assert tool.server is not None, "checked when the assistant was read"
+        secret = ((SECRET_HEADER, tool.server.secret),) if tool.server.secret else ()
+        server = McpServer(
+            tool.server.url, tool.metadata.get("protocol", "shttp"), (*secret, *sorted(tool.server.headers.items()))
+        )
+        found = []
+        for there in await self._mcp.tools(server):
+            name = _NOT_IN_NAMES.sub("_", there.name)[:64]
+            described = mcp_tool_spec(tool, name, there.name, there.description, dict(there.parameters))
+            runs = McpServerTool(self._mcp, server, there.name, described.deadline_ms / 1000)
+            found.append(OfferedTool(described, self._unless_rejected(tool, runs)))
+        return found
+
+    def _call_ended(self, call_id: str) -> None:
+        self._mcp.call_ended(call_id)
+        self.variables.forget(call_id)
 
     def _offered(
         self, spec: AssistantSpec, tool: ToolDefinition, described: ToolSpec, here: list[str]
     ) -> OfferedTool | None:
         runs: Runs
+        keeps_ids = False
         if tool.type == "endCall":
             runs = EndCallTool()
         elif tool.type == "transferCall":
             runs = TransferCallTool(destinations_of(tool))
         elif tool.type == "apiRequest":
             runs = self._api_request(tool)
+        elif tool.type == "query":
+            bases = [Base(base.name, base.file_ids) for base in tool.knowledge_bases]
+            runs = QueryTool(bases, self.knowledge, lambda context: self._facts_of(context).org_id or DEFAULT_ORG)
         elif tool.server is None and described.name in here:
-            return OfferedTool(described, self.local, keeps_ids=True)
+            runs, keeps_ids = self.local, True
+            described = _as_declared(described, next(one for one in self.local.specs() if one.name == described.name))
         elif (server := tool.server or spec.webhook) is not None:
             runs = self._webhook(tool, server)
         else:
             return None
-        return OfferedTool(described, runs)
+        return OfferedTool(described, self._unless_rejected(tool, runs), keeps_ids)
+
+    def _unless_rejected(self, tool: ToolDefinition, runs: Runs) -> Runs:
+        if tool.rejection_plan is None or not tool.rejection_plan.conditions:
+            return runs
+        conditions = tool.rejection_plan.compiled()
+        return RejectingTool(runs, conditions, lambda context: self._facts_of(context).variables, _filled)
+
+    def _extract(self, tool: ToolDefinition) -> Extract | None:
+        if tool.variable_extraction_plan is None:
+            return None
+        plan = tool.variable_extraction_plan.compiled()
+
+        def extract(context: CallContext, body: Any, headers: Mapping[str, str]) -> None:
+            found = plan.of(body, headers, self._facts_of(context).variables, _filled)
+            self.variables.add(context.call_id, found)
+
+        return extract
 
     def _webhook(self, tool: ToolDefinition, server: ServerSpec) -> WebhookTool:
         target = target_of(server)
@@ -95,16 +169,18 @@ class ToolRoom:
             return await post(self.client, proven, body, id)
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
-        return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool))
+        return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
 
     def _api_request(self, tool: ToolDefinition) -> ApiRequestTool:
         timeout_s = tool.timeout_seconds or _API_TIMEOUT_S
         request = ApiRequest(tool.url, tool.method, _headers(tool.headers or {}), timeout_s)
 
-        async def send(outgoing: Outgoing) -> HttpAnswer:
-            return await self.client.send(outgoing)
+        async def send(outgoing: Outgoing, org_id: str) -> HttpAnswer:
+            target = Target(outgoing.url, credential_id=tool.credential_id)
+            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
+            return await self.client.send(outgoing, proven.authentication)
 
-        return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool))
+        return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
 
     def _facts_of(self, context: CallContext) -> CallFacts:
         known = self.facts(context) if self.facts is not None else CallFacts()
@@ -115,9 +191,54 @@ class ToolRoom:
         )
         return CallFacts(
             {"call": call, **known.message},
-            {"customer": {"number": context.caller}, **context.variables, **known.variables},
-            known.org_id,
+            {
+                "customer": {"number": context.caller},
+                **context.variables,
+                **known.variables,
+                **self.variables.of(context.call_id),
+            },
+            known.org_id or context.org_id,
         )
+
+
+def _as_declared(described: ToolSpec, here: ToolSpec) -> ToolSpec:
+    """What an assistant does not say of a function of this process, the function says."""
+    return replace(
+        described,
+        description=described.description or here.description,
+        parameters=described.parameters or here.parameters,
+        deadline_ms=here.deadline_ms,
+    )
+
+
+class _McpSource:
+    """One MCP server of one assistant."""
+
+    def __init__(self, room: ToolRoom, at: int, tool: ToolDefinition) -> None:
+        self.field = f"model.tools.{at}"
+        self._room = room
+        self._tool = tool
+
+    async def load(self) -> Sequence[OfferedTool]:
+        return await self._room.mcp_tools(self._tool)
+
+
+class _CallsThatEnd:
+    """A ``SessionObserver`` of all calls, for what is kept of each."""
+
+    def __init__(self, ended: Callable[[str], None]) -> None:
+        self._ended = ended
+
+    def call_started(self, call: CallStarted, now_ms: int) -> None: ...
+
+    def happened(self, call_id: str, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None: ...
+
+    def used(self, call_id: str, provider: str, usage: Usage) -> None: ...
+
+    def provider_failed(self, call_id: str, provider: str, code: str) -> None: ...
+
+    def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
+        self._ended(call_id)
 
 
 def _static(tool: ToolDefinition) -> Static:

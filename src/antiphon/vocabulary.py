@@ -152,6 +152,10 @@ class CallContext:
     variables: dict[str, str] = field(default_factory=dict)
     wall_ms: int = 0
     """UTC ms when the call began (for "tomorrow")."""
+    messages: tuple[Message, ...] = field(default=(), repr=False)
+    """What was said when a tool was asked for: for tools alone, a model has it in its request."""
+    org_id: str = ""
+    """Whose conversation it is, where that is known beforehand; empty: whoever holds the call knows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,18 @@ def test_what_is_no_template_or_does_too_much_is_taken_as_it_stands(text: str) -
     assert [field for field, _ in assistant.warnings] == ["firstMessage"]
 
 
+def test_what_is_said_around_tools_is_filled_in() -> None:
+    said = {"type": "request-start", "content": "One moment, {{ customer.name }}."}
+    function = {"name": "look", "description": "Looks up {{ customer.name }}.", "parameters": {}}
+    tool = {"type": "function", "function": function, "messages": [said], "server": {"url": "https://example.test"}}
+    assistant = compiled({"model": {**MODEL, "tools": [tool]}}, variables={"customer": {"name": "Ann"}})
+    (made,) = assistant.spec.model.tools
+    assert (made.messages[0].content, made.function.description) == ("One moment, Ann.", "Looks up Ann.")
+    many = {**tool, "messages": [{**said, "content": "{{ a }}" * 1001}]}
+    with pytest.raises(ConfigurationError, match=r"model\.tools: have more than"):
+        compiled({"model": {**MODEL, "tools": [many]}})
+
+
 def test_tools_by_their_ids_and_those_of_the_overrides_join_the_model_s() -> None:
     def tool(name: str) -> dict[str, Any]:
         return {"type": "function", "function": {"name": name}}

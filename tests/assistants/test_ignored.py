@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from antiphon.assistants.ignored import IGNORED, UNLESS_TAKEN, ignored_fields
 from antiphon.assistants.loader import AssistantLibrary, load, package_library
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
+from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields as platform
 from antiphon.wire_model import WireModel
 
@@ -109,7 +110,7 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     destinations = [{"type": "number", "number": "+15550123", "transferPlan": {}}, {"type": "assistant"}]
     tools = [
         {"type": "voicemail"},
-        {**FUNCTION, "messages": [delayed, unknown, blocking], "rejectionPlan": {"conditions": []}},
+        {**FUNCTION, "messages": [delayed, unknown, blocking], "variableExtractionPlan": {}, "encryptedPaths": []},
         {"type": "endCall", "async": True},
         {"type": "transferCall", "destinations": destinations},
         {"type": "transferCall"},
@@ -117,7 +118,7 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
     assert found == [
         "model.tools.0.type",
-        "model.tools.1.rejectionPlan",
+        "model.tools.1.encryptedPaths",
         "model.tools.1.messages.1.type",
         "model.tools.1.messages.2.conditions",
         "model.tools.1.messages.2.blocking",
@@ -126,6 +127,50 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
         "model.tools.3.destinations.1.type",
         "model.tools.4.destinations",
     ]
+
+
+def test_what_a_tool_of_another_type_would_know_and_patterns_that_are_none() -> None:
+    plan = {"aliases": [{"key": "a", "value": "b"}]}
+    wrong = {"type": "group", "operator": "OR", "conditions": [{"type": "regex", "regex": "(a"}]}
+    mcp = {"type": "mcp", "server": {**HOOK, "credentialId": "c", "staticIpAddressesEnabled": True}}
+    base = {"name": "a", "provider": "google", "model": "gemini-2.5-flash", "fileIds": ["f"]}
+    tools = [
+        {**FUNCTION, "id": "t1", "orgId": "o", "variableExtractionPlan": plan, "rejectionPlan": {"conditions": [wrong]}},
+        {"type": "endCall", "variableExtractionPlan": plan, "metadata": {"a": 1}, "knowledgeBases": [base]},
+        mcp,
+        {"type": "query"},
+        {"type": "query", "knowledgeBases": [base]},
+        {"type": "apiRequest", "name": "a", "url": "https://example.test", "credentialId": "c", "toolMessages": [{"name": "b"}]},
+    ]  # fmt: skip
+    found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
+    assert found == [
+        "model.tools.0.rejectionPlan.conditions.0.conditions.0.regex",
+        "model.tools.1.variableExtractionPlan",
+        "model.tools.1.knowledgeBases",
+        "model.tools.1.metadata",
+        "model.tools.2.server.staticIpAddressesEnabled",
+        "model.tools.2.server.credentialId",
+        "model.tools.3.knowledgeBases",
+        "model.tools.4.knowledgeBases.0.model",
+        "model.tools.5.toolMessages",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "field"),
+    [
+        ({"type": "mcp"}, "model.tools.0"),
+        ({"type": "mcp", "server": HOOK, "metadata": {"protocol": "stdio"}}, "model.tools.0"),
+        ({**FUNCTION, "rejectionPlan": {"conditions": [{"type": "regex"}]}}, "model.tools.0.rejectionPlan.conditions.0.regex"),
+        ({**FUNCTION, "rejectionPlan": {"conditions": [{"type": "song"}]}}, "model.tools.0.rejectionPlan.conditions.0"),
+        ({**FUNCTION, "variableExtractionPlan": {"aliases": [{"key": "1a", "value": ""}]}},
+         "model.tools.0.variableExtractionPlan.aliases.0.key"),
+    ],
+)  # fmt: skip
+def test_plans_of_tools_that_are_wrong_are_refused_by_name(tool: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_assistant({"model": {"provider": "x", "tools": [tool]}})
+    assert raised.value.field == field
 
 
 def test_they_are_told_once_with_file_and_line(tmp_path: Path) -> None:

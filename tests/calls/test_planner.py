@@ -34,7 +34,7 @@ class Supply:
     problem = ""
 
     def for_assistant(self, spec: AssistantSpec) -> Engines:
-        return SimpleNamespace(spec=spec)  # type: ignore[return-value]  # planning looks into none
+        return SimpleNamespace(spec=spec, tools=None)  # type: ignore[return-value]  # planning looks into no other
 
     async def until_ready(self, engines: Engines) -> None:
         if self.problem:

@@ -59,6 +59,19 @@ async def test_a_tool_is_run_and_its_answer_answered(tools: LocalTools) -> None:
     await tools.close()
 
 
+async def test_a_tool_knows_what_was_said_before_it() -> None:
+    tools, said = LocalTools(), []
+
+    async def look(context: CallContext) -> str:
+        said.extend((message.role, message.content) for message in context.messages)
+        return "done"
+
+    tools.register(look)
+    await TextTurn(agent(calling("look", text="Wait."), "Done.", tools=tools), ASKED, CONTEXT).run()
+    assert said == [("user", "please"), ("assistant", "Wait.")]
+    await tools.close()
+
+
 async def test_tools_that_do_not_answer_are_told_to_the_model(tools: LocalTools) -> None:
     turn = TextTurn(agent(calling("breaks", "sleeps", "missing"), "Sorry.", tools=tools), ASKED, CONTEXT)
     await turn.run()

@@ -13,7 +13,7 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.actions import RunTool
 from antiphon.session import tools as module
 from antiphon.session.tools import Tools
-from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, Message, ToolCall, ToolSpec
 
 CONTEXT = CallContext("call-1", caller="+15557771234")
 
@@ -38,7 +38,8 @@ class Rig:
         self.fed: list[ev.Event] = []
         self.tasks: list[asyncio.Task[None]] = []
         self.runner = Runner(work)
-        self.tools = Tools(self.runner, CONTEXT, self.fed.append, self._spawn)
+        self.said: list[Message] = []
+        self.tools = Tools(self.runner, CONTEXT, self.fed.append, self._spawn, lambda: tuple(self.said))
 
     def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
         self.tasks.append(asyncio.get_running_loop().create_task(work, name=name))
@@ -127,3 +128,16 @@ async def test_work_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) ->
     rig.run()
     await rig.settle()
     assert rig.fed == [ev.ToolFailed("t1", "The tool did not answer.")]
+
+
+async def test_a_tool_knows_what_was_said_when_it_was_asked_for() -> None:
+    async def answer(call: ToolCall) -> str:
+        rig.said.append(Message("user", "later"))
+        return "done"
+
+    rig = Rig(answer)
+    rig.said.append(Message("user", "goodbye"))
+    rig.run()
+    await rig.settle()
+    assert [context.messages for context in rig.runner.contexts] == [(Message("user", "goodbye"),)]
+    assert CONTEXT.messages == ()

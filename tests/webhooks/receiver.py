@@ -74,9 +74,24 @@ async def receiving(
     """It listens; on the way out, what is under way ends first."""
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app = Starlette(routes=[Route("/{path:path}", receiver.handle, methods=methods)])
+    async with served(app, port=port, certificate=certificate) as receiver.url:
+        yield receiver
+
+
+@asynccontextmanager
+async def served(
+    app: Any,
+    *,
+    port: int = 0,
+    certificate: Callable[[ssl.SSLContext], None] | None = None,
+    lifespan: bool = False,
+    ends_within_s: int = 5,
+) -> AsyncIterator[str]:
+    """Any ASGI app, really listening; yields its address. Requests that go on at the end are cut after ``ends_within_s``."""
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", timeout_graceful_shutdown=5, ws="none"
-    )
+        app, host="127.0.0.1", port=port, log_level="critical", lifespan="on" if lifespan else "off",
+        timeout_graceful_shutdown=ends_within_s, ws="none",
+    )  # fmt: skip
     config.load()
     if certificate is not None:
         config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -88,9 +103,8 @@ async def receiving(
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
     listens_on = server.servers[0].sockets[0].getsockname()[1]
-    receiver.url = f"{'https' if certificate else 'http'}://127.0.0.1:{listens_on}"
     try:
-        yield receiver
+        yield f"{'https' if certificate else 'http'}://127.0.0.1:{listens_on}"
     finally:
         server.should_exit = True
         await asyncio.wait_for(task, 10)

@@ -23,9 +23,11 @@ from antiphon.wire_model import join, misspelt_fields
 
 TEMPLATES: tuple[str, ...] = (
     "firstMessage", "endCallMessage", "voicemailMessage", "model.messages.*.content", "model.systemPrompt",
+    "model.tools.*.description", "model.tools.*.function.description", "model.tools.*.messages.*.content",
+    "model.tools.*.messages.*.contents.*.text", "model.tools.*.destinations.*.number", "model.tools.*.destinations.*.message",
     "messagePlan.idleMessages.*", "messagePlan.silenceTimeoutMessage", "voice.voiceId", "voice.language", "transcriber.language",
 )  # fmt: skip
-"""Texts of an assistant that are templates (``*``: each of a list). Those of its tools are filled in when they run."""
+"""Texts of an assistant that are templates (``*``: each of a list). Those that a tool sends are filled in when it runs."""
 ACTED_ON: frozenset[str] = frozenset(
     {"id", "orgId", "createdAt", "updatedAt", "latestVersion", "version", "variableValues", "clientMessages", "monitorPlan"}
 )  # fmt: skip
@@ -160,6 +162,8 @@ def _require_few_tags(document: Mapping[str, Any]) -> None:
     texts = [message.get("content") for message in messages or () if isinstance(message, Mapping)]
     if sum(tags_in(text) for text in texts if isinstance(text, str)) > MAX_TAGS:
         raise ConfigurationError("model.messages", f"have more than {MAX_TAGS} template tags")
+    if isinstance(model, Mapping) and tags_in(str(model.get("tools", ""))) > MAX_TAGS:
+        raise ConfigurationError("model.tools", f"have more than {MAX_TAGS} template tags")
 
 
 def _filled(text: str, path: str, values: Mapping[str, Any], warnings: list[tuple[str, str]]) -> str:

@@ -6,13 +6,15 @@ This is the one list of them: whoever makes a field work takes its line out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ToolDefinition
 from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
 from antiphon.errors import AntiphonError
 from antiphon.providers import registry
-from antiphon.wire_model import join
+from antiphon.tools.rejection import pattern_problem
+from antiphon.wire_model import MAX_LOOKED_UP, join
 
 IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
@@ -63,10 +65,7 @@ IN_ONE = (
 )
 """What a model that hears and speaks itself makes nothing of."""
 _TOOL_FIELDS: Mapping[str, str] = {
-    "variableExtractionPlan": "no variables are taken out of answers",
-    "rejectionPlan": "no call of a tool is refused",
     "backoffPlan": "a tool's request is made once",
-    "credentialId": "headers say who asks",
     "server.backoffPlan": "a tool's request is made once",
     "function.strict": "arguments are handed on as the model wrote them",
 }
@@ -107,6 +106,7 @@ def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
     said = tool.model_dump(by_alias=True, exclude_unset=True)
     for field, why in _TOOL_FIELDS.items():
         yield from ((path, why) for path in _set(said, field.split(".")))
+    yield from _without_use(tool, said)
     if tool.asynchronous and tool.type != "function":
         yield "async", "only functions are run beside the conversation"
     if tool.type == "transferCall":
@@ -120,6 +120,53 @@ def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
         for field, why in _MESSAGE_FIELDS.items():
             if (message.model_extra or {}).get(field):
                 yield f"{path}.{field}", why
+
+
+_NOTHING = "is kept, and nothing here acts on it"
+_OF_STORED = frozenset({"id", "orgId", "createdAt", "updatedAt", "version", "latestVersion"})
+_OF_TYPES: Mapping[str, tuple[str, ...]] = {
+    "variableExtractionPlan": ("function", "apiRequest"),
+    "parameters": ("function", "apiRequest"),
+    "knowledgeBases": ("query",),
+    "toolMessages": ("mcp",),
+    "metadata": ("mcp",),
+    "credentialId": ("apiRequest",),
+}
+"""Fields of a tool, and the types of tool that know them."""
+
+
+def _without_use(tool: ToolDefinition, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    named = {field.partition(".")[0] for field in _TOOL_FIELDS}
+    for field in islice(tool.model_extra or (), MAX_LOOKED_UP):
+        if field not in named | _OF_STORED:
+            yield field, _NOTHING
+    for field in islice((tool.server.model_extra if tool.server is not None else None) or (), MAX_LOOKED_UP):
+        yield f"server.{field}", _NOTHING
+    for field, types in _OF_TYPES.items():
+        if tool.type not in types:
+            yield from ((path, f"is for tools of type {', '.join(types)}") for path in _set(said, [field]))
+    if tool.type == "mcp" and tool.server is not None and tool.server.credential_id:
+        yield "server.credentialId", "server.headers and server.secret say who asks an MCP server"
+    if tool.type == "query":
+        yield from _of_knowledge(tool)
+    if tool.rejection_plan is not None:
+        yield from _of_conditions(tool.rejection_plan.conditions, "rejectionPlan.conditions")
+
+
+def _of_knowledge(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+    if not any(base.file_ids for base in tool.knowledge_bases):
+        yield "knowledgeBases", "names no files: the tool is not offered"
+    for at, base in enumerate(tool.knowledge_bases):
+        for field in base.model_extra or ():
+            yield f"knowledgeBases.{at}.{field}", "it is this server that looks, without a language model"
+
+
+def _of_conditions(conditions: Sequence[Any], path: str) -> Iterator[tuple[str, str]]:
+    for at, condition in enumerate(conditions):
+        if condition.type == "group":
+            yield from _of_conditions(condition.conditions, f"{path}.{at}.conditions")
+        elif condition.type == "regex" and (problem := pattern_problem(condition.regex)):
+            yield f"{path}.{at}.regex", problem
 
 
 def _of_destinations(tool: ToolDefinition) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from antiphon.assistants.tool_plans import KnowledgeBase, RejectionPlan, VariableExtractionPlan
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import AnsweredBy, Message
 from antiphon.wire_model import WireModel, parse
@@ -82,6 +83,13 @@ class TransferDestination(WireModel):
         return {"number": self.number, "sip": self.sip_uri}.get(self.type, "")
 
 
+class McpToolMessages(WireModel):
+    """What is said around one tool of an MCP server, in the place of what is said around all of them."""
+
+    name: str = Field(min_length=1, max_length=128)
+    messages: tuple[ToolMessage, ...] | None = None
+
+
 class ToolDefinition(WireModel):
     """A tool in Vapi's shape. A function is run by its server; without one it is run here, if it is registered here, or else by the
     assistant's server."""
@@ -93,7 +101,7 @@ class ToolDefinition(WireModel):
     messages: tuple[ToolMessage, ...] = ()
     parameters: tuple[StaticParameter, ...] = Field(default=(), max_length=64)
     name: str = Field(default="", pattern=r"^[A-Za-z0-9_-]{0,64}$")
-    """Of ``apiRequest``, as the next six."""
+    """Of ``apiRequest``, as the next seven."""
     description: str = Field(default="", max_length=1000)
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
     url: str = Field(default="", max_length=8192)
@@ -102,8 +110,17 @@ class ToolDefinition(WireModel):
     body: dict[str, Any] | None = None
     """A JSON Schema of what the model fills in."""
     timeout_seconds: float | None = Field(default=None, ge=1, le=300)
+    credential_id: str = Field(default="", max_length=255)
+    """Of a stored credential that says how the request is authenticated."""
     destinations: tuple[TransferDestination, ...] = Field(default=(), max_length=64)
     """Of ``transferCall``."""
+    knowledge_bases: tuple[KnowledgeBase, ...] = Field(default=(), max_length=20)
+    """Of ``query``."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """Of ``mcp``, as the next one: ``protocol`` is ``shttp`` or ``sse``."""
+    tool_messages: tuple[McpToolMessages, ...] = Field(default=(), max_length=200)
+    rejection_plan: RejectionPlan | None = None
+    variable_extraction_plan: VariableExtractionPlan | None = None
 
     @model_validator(mode="after")
     def _functions_are_described(self) -> ToolDefinition:
@@ -111,6 +128,10 @@ class ToolDefinition(WireModel):
             raise ValueError("a tool of type function needs function.name")
         if self.type == "apiRequest" and not self.url:
             raise ValueError("a tool of type apiRequest needs a url")
+        if self.type == "mcp" and self.server is None:
+            raise ValueError("a tool of type mcp needs server.url")
+        if self.type == "mcp" and self.metadata.get("protocol", "shttp") not in ("shttp", "sse"):
+            raise ValueError("metadata.protocol of a tool of type mcp must be shttp or sse")
         return self
 
 

@@ -97,7 +97,18 @@ def _environment(note: Callable[[str], None], now: datetime | None) -> Environme
         made.tags.pop(tag, None)
     made.undefined = lambda name, **described: _Noted(note, name, **described)  # type: ignore[assignment]  # asked like a class
     made.add_filter("date", _date_filter(now))
+    made.add_filter("last", _last)
     return made
+
+
+def _last(value: object, count: object = None) -> object:
+    """``last`` as the platform's examples have it: the last item, or with a number the last so many, ``{{ messages | last: 5 }}``."""
+    items = list(value) if isinstance(value, list | tuple) else []
+    if count is None:
+        return items[-1] if items else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise FilterArgumentError("last takes a number", token=None)
+    return items[-count:] if count > 0 else []
 
 
 def _date_filter(now: datetime | None) -> Callable[..., str]:

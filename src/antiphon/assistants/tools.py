@@ -8,9 +8,10 @@ from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ToolDefinition, ToolMessage, TransferDestination
 from antiphon.tools.builtin import Destination, transfer_parameters
+from antiphon.tools.query import query_parameters
 from antiphon.vocabulary import ToolSpec, ToolWords
 
-RUN_TYPES = ("apiRequest", "endCall", "function", "transferCall")
+RUN_TYPES = ("apiRequest", "endCall", "function", "mcp", "query", "transferCall")
 """Types of tool that are run; others are named in a warning (``ignored``)."""
 SAID_TYPES = ("request-complete", "request-failed", "request-response-delayed", "request-start")
 _DESCRIPTIONS = {
@@ -20,10 +21,27 @@ _DESCRIPTIONS = {
 
 
 def run_tools(spec: AssistantSpec) -> Iterator[tuple[ToolDefinition, ToolSpec]]:
-    """The tools an assistant offers, in their order; those of types that are not run left out."""
+    """The tools an assistant offers, in their order; those of types that are not run left out, and those of MCP servers, which are known
+    once these have been asked (``mcp_servers``)."""
     for tool in spec.model.tools if spec.model else ():
-        if tool.type in RUN_TYPES and (tool.type != "transferCall" or destinations_of(tool)):
+        if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool):
             yield tool, tool_spec(tool)
+
+
+def mcp_servers(spec: AssistantSpec) -> Iterator[tuple[int, ToolDefinition]]:
+    """The servers that are asked for their tools, each with its place in ``model.tools``."""
+    for at, tool in enumerate(spec.model.tools if spec.model else ()):
+        if tool.type == "mcp":
+            yield at, tool
+
+
+def mcp_tool_spec(
+    tool: ToolDefinition, name: str, named_there: str, description: str, parameters: dict[str, Any]
+) -> ToolSpec:
+    """One tool of an MCP server, where it is called ``named_there``: with what is said around it."""
+    own = next((one.messages for one in tool.tool_messages if one.name == named_there), None)
+    around = tool if own is None else tool.model_copy(update={"messages": own})
+    return replace(tool_spec(around), name=name, description=description[:1000], parameters=parameters)
 
 
 def tool_specs(spec: AssistantSpec) -> tuple[ToolSpec, ...]:
@@ -34,7 +52,7 @@ def tool_spec(tool: ToolDefinition) -> ToolSpec:
     """One tool. Its deadline is its time limit where it names one; its filler is Vapi's ``request-response-delayed``."""
     function = tool.function
     name = (function.name if function else "") or tool.name or tool.type
-    told = (function.description if function else "") or tool.description or _DESCRIPTIONS.get(tool.type, "")
+    told = (function.description if function else "") or tool.description or _described(tool)
     spec = ToolSpec(name, told, _parameters(tool), asynchronous=tool.asynchronous and tool.type == "function")
     limit = tool.timeout_seconds if tool.type == "apiRequest" else None
     if tool.server is not None and "timeout_seconds" in tool.server.model_fields_set:
@@ -47,6 +65,23 @@ def tool_spec(tool: ToolDefinition) -> ToolSpec:
         if delayed.timing_milliseconds is not None:
             spec = replace(spec, filler_after_ms=delayed.timing_milliseconds)
     return replace(spec, words=_words(tool))
+
+
+def _leads_somewhere(tool: ToolDefinition) -> bool:
+    if tool.type == "transferCall":
+        return bool(destinations_of(tool))
+    return tool.type != "query" or any(base.file_ids for base in tool.knowledge_bases)
+
+
+def _described(tool: ToolDefinition) -> str:
+    if tool.type != "query":
+        return _DESCRIPTIONS.get(tool.type, "")
+    about = "; ".join(
+        f"{base.name}: {base.description}" if base.name and base.description else base.name or base.description
+        for base in tool.knowledge_bases
+        if base.file_ids
+    )
+    return f"Look up facts before you answer about them. {about}"[:1000].strip()
 
 
 def said_in(message: ToolMessage) -> str:
@@ -69,6 +104,8 @@ def _parameters(tool: ToolDefinition) -> dict[str, Any]:
         return dict(tool.body or {})
     if tool.type == "transferCall":
         return transfer_parameters(destinations_of(tool))
+    if tool.type == "query":
+        return query_parameters([base.name for base in tool.knowledge_bases if base.file_ids])
     return dict(tool.function.parameters) if tool.function is not None else {}
 
 

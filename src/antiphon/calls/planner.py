@@ -23,6 +23,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.ids import new_call_id
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines
+from antiphon.tools.base import missing_tools
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +133,7 @@ class CallPlanner:
             with self._placing(request):
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
-            record = self._record(request, call_id, assistant)
+            record = self._record(request, call_id, assistant, engines)
             await self._register.hold(call_id, *filter(None, (request.provider_call_id,)))
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
@@ -200,9 +201,10 @@ class CallPlanner:
                         found[tool_id] = {**tool.body, "id": tool.id}
         return found
 
-    def _record(self, request: CallRequest, call_id: str, assistant: Assistant) -> CallRecord:
+    def _record(self, request: CallRequest, call_id: str, assistant: Assistant, engines: Engines) -> CallRecord:
         now = self._clock.wall_ms()
-        warnings = [{"field": name, "reason": why} for name, why in (*request.warnings, *assistant.warnings)]
+        told = (*request.warnings, *assistant.warnings, *missing_tools(engines.tools))
+        warnings = [{"field": name, "reason": why} for name, why in told]
         return CallRecord(
             id=call_id,
             org_id=request.org_id,

@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -142,7 +142,8 @@ class TextTurn:
             return _result(call, UNKNOWN, "failed")
         try:
             async with asyncio.timeout(max(0.0, min(spec.deadline_ms / 1000, left_s))):
-                answer = await self._agent.tools.run(call, self._context)
+                said = (*self._agent.messages, *self._history, *self.messages)
+                answer = await self._agent.tools.run(call, replace(self._context, messages=said))
         except TimeoutError:
             return _result(call, NO_ANSWER, _late(spec))
         except Exception as error:

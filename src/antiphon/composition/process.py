@@ -296,7 +296,7 @@ class Antiphon:
 
     def _observers(self) -> list[SessionObserver]:
         """Who watches all calls."""
-        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
+        watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs, self.engines.tools.observer]
         watching += [self.joined.member] if self.joined is not None else []
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)

@@ -134,6 +134,8 @@ class AfterCall:
         left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, bool(heard)))
         if not plan.with_transcript:
             del left["transcript"]
+        if values := record.body.get("variableValues"):
+            left["variableValues"] = values
         change = {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
         return Done(None, CallChange(change))
 

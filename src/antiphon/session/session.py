@@ -129,7 +129,7 @@ class Session:
         self.audio = self.port.audio
         """``CallSink.audio``: straight to the port, which after its end hears nothing."""
         self._thinking, self._speaking = self._model_and_voice(tools, context)
-        self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn)
+        self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn, self.conversation.history)
         self._event_log_is_broken = False
         self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
 from antiphon.conversation import events as ev
 from antiphon.conversation.actions import RunTool
 from antiphon.tools.base import ToolRunner
-from antiphon.vocabulary import CallContext, ToolAnswer
+from antiphon.vocabulary import CallContext, Message, ToolAnswer
 
 _LONGEST_S = 120.0
 """Work nobody waits for any more is given this long to deliver a late result."""
@@ -27,11 +28,14 @@ class Tools:
         context: CallContext,
         feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
+        history: Callable[[], tuple[Message, ...]] = tuple,
     ) -> None:
+        """``history`` is what has been said so far."""
         self._runner = runner
         self._context = context
         self._feed = feed
         self._spawn = spawn
+        self._history = history
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def run(self, action: RunTool) -> None:
@@ -45,7 +49,8 @@ class Tools:
         assert self._runner is not None, "tools are only asked for where there is a runner"
         try:
             async with asyncio.timeout(_LONGEST_S):
-                answer = await self._runner.run(action.call, self._context)
+                context = replace(self._context, messages=self._history())
+                answer = await self._runner.run(action.call, context)
         except TimeoutError:
             outcome: ev.Event = ev.ToolFailed(action.call.id, "The tool did not answer.")
         except Exception as error:

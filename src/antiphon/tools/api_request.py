@@ -12,7 +12,7 @@ import structlog
 
 from antiphon.errors import ConfigurationError, RequestFailed
 from antiphon.tools.http import HttpAnswer, Outgoing
-from antiphon.tools.webhook import MAX_RESULT_CHARS, FactsOf, Static
+from antiphon.tools.webhook import MAX_RESULT_CHARS, Extract, FactsOf, Static, json_of
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 
 log = structlog.get_logger(__name__)
@@ -37,24 +37,28 @@ class ApiRequestTool:
     def __init__(
         self,
         request: ApiRequest,
-        send: Callable[[Outgoing], Awaitable[HttpAnswer]],
+        send: Callable[[Outgoing, str], Awaitable[HttpAnswer]],
         facts: FactsOf,
         fill: Fill,
         static: Static = dict,
+        extract: Extract | None = None,
     ) -> None:
+        """``send`` makes the request for an organisation; it raises RequestFailed. ``extract`` is handed what a call was answered."""
         self._request = request
         self._send = send
         self._facts = facts
         self._fill = fill
         self._static = static
+        self._extract = extract
 
     async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
         """What was answered is the model's to read, whatever it is: JSON, as its author should send, or other text."""
-        variables = self._facts(context).variables
+        facts = self._facts(context)
+        variables = facts.variables
         arguments = {**call.arguments, **self._static(variables)}
         try:
             outgoing = self._outgoing(call.id, arguments, {**variables, **arguments})
-            answer = await self._send(outgoing)
+            answer = await self._send(outgoing, facts.org_id)
         except ConfigurationError as error:
             log.warning("api_request_wrong", tool=call.name, call_id=context.call_id, problem=error.problem)
             return ToolAnswer("The request could not be written.", failed=True)
@@ -63,6 +67,8 @@ class ApiRequestTool:
             return ToolAnswer("The server did not answer.", failed=True)
         text = answer.body[: MAX_RESULT_CHARS * 4].decode("utf-8", "replace").strip()[:MAX_RESULT_CHARS]
         if answer.ok:
+            if self._extract is not None:
+                self._extract(context, json_of(answer.body), answer.headers)
             return ToolAnswer(text or "Done.")
         log.warning("api_request_failed", tool=call.name, call_id=context.call_id, status=answer.status)
         return ToolAnswer(f"The server answered {answer.status}: {text}", failed=True)

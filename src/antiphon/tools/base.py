@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall, ToolSpec
 
@@ -21,3 +21,20 @@ class ToolRunner(Protocol):
         ``call.id`` is the idempotency key: the same id must not do the work twice.
         """
         ...
+
+
+@runtime_checkable
+class LoadsTools(Protocol):
+    """A runner some of whose tools are known only once others (MCP servers) have been asked."""
+
+    async def load(self) -> None:
+        """Before the call begins. Within a few seconds, and never fails: what did not answer is ``missing``."""
+        ...
+
+    def missing(self) -> tuple[tuple[str, str], ...]:
+        """The field of the assistant, and why it has no effect on this call."""
+        ...
+
+
+def missing_tools(runner: ToolRunner | None) -> tuple[tuple[str, str], ...]:
+    return runner.missing() if isinstance(runner, LoadsTools) else ()

@@ -23,6 +23,8 @@ class Outgoing:
 class HttpAnswer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Names in lower case; of several of one name the last."""
 
     @property
     def ok(self) -> bool:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
+from antiphon.tools.described import Described, described
 from antiphon.vocabulary import CallContext, ToolCall, ToolSpec
 
 log = structlog.get_logger(__name__)
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _GIVEN_BY_US = (CallContext, ToolCall)
 """Parameters of these types are filled in by us and are no arguments of the model's."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Function:
-    spec: ToolSpec
-    function: Callable[..., Any]
-    arguments: type[BaseModel]
-    given: dict[str, type]
 
 
 class LocalTools:
@@ -41,7 +29,7 @@ class LocalTools:
     """
 
     def __init__(self, *, threads: int = 4, max_running: int = 64, remembered: int = 1024) -> None:
-        self._functions: dict[str, _Function] = {}
+        self._functions: dict[str, Described] = {}
         self._running: dict[tuple[str, str], asyncio.Task[str]] = {}
         self._answers: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._max_running = max_running
@@ -51,17 +39,12 @@ class LocalTools:
     def register(
         self, function: Callable[..., Any], *, name: str = "", description: str = "", deadline_ms: int = 5000
     ) -> ToolSpec:
-        """Offer ``function``. Its parameters need type hints; its docstring's first line describes it. Raises ConfigurationError."""
-        name = name or function.__name__
-        if not _NAME.fullmatch(name) or name in self._functions:
-            raise ConfigurationError(f"tools.{name}", "names are unique, of at most 64 letters, digits, _ and -")
-        arguments, given = _parameters(function, name)
-        schema = arguments.model_json_schema()
-        schema.pop("title", None)
-        text = description or (inspect.getdoc(function) or "").partition("\n")[0]
-        spec = ToolSpec(name, text, schema, deadline_ms=deadline_ms)
-        self._functions[name] = _Function(spec, function, arguments, given)
-        return spec
+        """Offer ``function``. Its parameters need type hints; its docstring's first paragraph describes it. Raises ConfigurationError."""
+        made = described(function, _GIVEN_BY_US, name=name, description=description, deadline_ms=deadline_ms)
+        if made.spec.name in self._functions:
+            raise ConfigurationError(f"tools.{made.spec.name}", "there is a tool of this name already")
+        self._functions[made.spec.name] = made
+        return made.spec
 
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(entry.spec for entry in self._functions.values())
@@ -95,15 +78,15 @@ class LocalTools:
             raise ProviderError(f"tools.{call.name}", f"unknown; there are {', '.join(self._functions) or 'none'}")
         if len(self._running) >= self._max_running:
             raise CapacityError("tools")
-        arguments = _checked(entry, call)
+        arguments = entry.checked(call.arguments)
         arguments |= {name: context if kind is CallContext else call for name, kind in entry.given.items()}
         task = asyncio.create_task(self._work(entry, arguments), name=f"tool {call.name}")
         self._running[key] = task
         task.add_done_callback(lambda done: self._finished(key, call.name, done))
         return task
 
-    async def _work(self, entry: _Function, arguments: dict[str, Any]) -> str:
-        if inspect.iscoroutinefunction(entry.function):
+    async def _work(self, entry: Described, arguments: dict[str, Any]) -> str:
+        if entry.is_async:
             answer = await entry.function(**arguments)
         else:
             loop = asyncio.get_running_loop()
@@ -123,28 +106,3 @@ class LocalTools:
         self._answers[key] = task.result()
         while len(self._answers) > self._remembered:
             self._answers.popitem(last=False)
-
-
-def _parameters(function: Callable[..., Any], name: str) -> tuple[type[BaseModel], dict[str, type]]:
-    """A model of the arguments, and the parameters we fill in ourselves."""
-    hints, fields, given = get_type_hints(function), {}, {}
-    for parameter in inspect.signature(function).parameters.values():
-        hint = hints.get(parameter.name)
-        if hint is None or parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-            raise ConfigurationError(f"tools.{name}", f"parameter {parameter.name} must be named and have a type hint")
-        if hint in _GIVEN_BY_US:
-            given[parameter.name] = hint
-        else:
-            fields[parameter.name] = (hint, ... if parameter.default is parameter.empty else parameter.default)
-    return create_model(f"{name}_arguments", __config__=ConfigDict(extra="forbid"), **fields), given  # type: ignore[call-overload]
-
-
-def _checked(entry: _Function, call: ToolCall) -> dict[str, Any]:
-    try:
-        checked = entry.arguments.model_validate(call.arguments)
-    except ValidationError as error:
-        # What was said stays out of the text: it may be logged.
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        argument = ".".join(str(part) for part in first["loc"])
-        raise ProviderError(f"tools.{call.name}", f"argument {argument}: {first['msg']}") from None
-    return {name: getattr(checked, name) for name in entry.arguments.model_fields}

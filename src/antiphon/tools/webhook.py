@@ -37,20 +37,24 @@ class CallFacts:
 FactsOf = Callable[[CallContext], CallFacts]
 Static = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Arguments that the model neither sees nor chooses, out of the call's variables."""
+Extract = Callable[[CallContext, Any, Mapping[str, str]], None]
+"""Takes variables out of an answer: its JSON (None: it is none), and its headers."""
 
 
 class WebhookTool:
     """One function of one assistant."""
 
     def __init__(
-        self, post: Post, facts: FactsOf, wall_ms: Callable[[], int], definition: Mapping[str, Any], static: Static = dict
+        self, post: Post, facts: FactsOf, wall_ms: Callable[[], int], definition: Mapping[str, Any], static: Static = dict,
+        extract: Extract | None = None,
     ) -> None:  # fmt: skip
-        """``definition`` is the tool as its author wrote it, without secrets."""
+        """``definition`` is the tool as its author wrote it, without secrets. ``extract`` is handed the result of a call."""
         self._post = post
         self._facts = facts
         self._wall_ms = wall_ms
         self._definition = definition
         self._static = static
+        self._extract = extract
 
     async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
         facts = self._facts(context)
@@ -64,6 +68,8 @@ class WebhookTool:
         if not answer.ok:
             log.warning("tool_webhook_failed", tool=call.name, call_id=context.call_id, status=answer.status)
             return ToolAnswer(f"The application's server answered {answer.status}.", failed=True)
+        if self._extract is not None and (result := result_of(answer.body, call.id)) is not None:
+            self._extract(context, result, answer.headers)
         return answer_of(answer.body, call.id)
 
 
@@ -86,7 +92,7 @@ def tool_calls_message(
 
 def answer_of(body: bytes, tool_call_id: str) -> ToolAnswer:
     """What a server's answer says of one tool call. Line breaks inside its texts, which JSON forbids and people write, are tolerated."""
-    said = _read(body)
+    said = json_of(body)
     if not isinstance(said, Mapping):
         return ToolAnswer(NO_RESULT, failed=True)
     results = said.get("results")
@@ -101,7 +107,21 @@ def answer_of(body: bytes, tool_call_id: str) -> ToolAnswer:
     return ToolAnswer(NO_RESULT, failed=True)
 
 
-def _read(body: bytes) -> Any:
+def result_of(body: bytes, tool_call_id: str) -> Any:
+    """The result of one tool call as JSON, also where it came as a text that holds some; None where it failed, or is none."""
+    said = json_of(body)
+    if not isinstance(said, Mapping):
+        return None
+    results = said.get("results")
+    found = _result_for(results, tool_call_id) if isinstance(results, list) else said
+    if found is None or found.get("error"):
+        return None
+    result = found.get("result")
+    return json_of(result.encode()) if isinstance(result, str) else result
+
+
+def json_of(body: bytes) -> Any:
+    """None where it is none."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -65,6 +65,11 @@ class WebhookClient:
         """Safe to call twice."""
         await self._pool.aclose()
 
+    @property
+    def egress(self) -> Egress:
+        """Where requests may go."""
+        return self._egress
+
     async def send(self, request: Outgoing, authentication: Authentication | None = None) -> HttpAnswer:
         """The receiver's answer, whichever. Raises RequestFailed. Redirects of the kinds that keep the method are followed, each checked
         like the first address."""
@@ -126,8 +131,10 @@ class WebhookClient:
                     request.method, request.url, headers=list(headers.items()), content=request.body
                 ) as response:
                     body = await self._read(response)
-                    location = next((value for name, value in response.headers if name.lower() == b"location"), b"")
-                    return HttpAnswer(response.status, body), location.decode("latin-1")
+                    headers = {
+                        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+                    }
+                    return HttpAnswer(response.status, body, headers), headers.get("location", "")
             except httpcore.TimeoutException:
                 raise RequestFailed("timeout") from None
             except (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError) as error:

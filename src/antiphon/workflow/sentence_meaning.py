@@ -45,6 +45,19 @@ def check_installed(field: str) -> None:
         )
 
 
+def installed() -> bool:
+    return find_spec(_MODULE) is not None
+
+
+class SentenceVectors:
+    """What sentences mean, as vectors of length 1: near ones mean the same. Implements the knowledge's ``Meaning``."""
+
+    async def vectors(self, sentences: Sequence[str]) -> Any:
+        """One row for each. The model is loaded at the first (a second)."""
+        texts = [sentence[:MAX_CHARS] for sentence in sentences]
+        return await asyncio.get_running_loop().run_in_executor(_thread(), lambda: _encoder().encode(texts))
+
+
 class SentenceMeaning:
     """How near the phrases of one workflow are to sentences."""
 

@@ -9,7 +9,7 @@ from antiphon.calls.stores import CallRecord
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
 
-OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason"})
+OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason", "variableValues"})
 """Fields of a record's body that are not shown as they are."""
 _COLUMNS = {
     "name": "name",
@@ -52,6 +52,7 @@ def call_document(
             "messages": artifact_messages(history, record.started_wall_ms or record.created_wall_ms),
             "messagesOpenAIFormatted": openai_messages(history),
             "transcript": transcript(history),
+            **({"variableValues": body["variableValues"]} if body.get("variableValues") else {}),
             **(body.get("artifact") or {}),
         }
         document |= {"artifact": artifact, "messages": artifact["messages"]}

@@ -79,7 +79,9 @@ class Conversations:
         if len(before) + len(request.input) > MOST_MESSAGES:
             raise ApiError(400, [f"the conversation has more than {MOST_MESSAGES} messages"])
         agent = await self._found(asker.org_id, wanted)
-        context = CallContext(state["conversation"], "", dict(agent.variables), state["beganWallMs"])
+        context = CallContext(
+            state["conversation"], "", dict(agent.variables), state["beganWallMs"], org_id=asker.org_id
+        )
         turn = TextTurn(agent, [*before, *request.input], context)
         who = {"assistantId": wanted.assistant_id} if wanted.assistant_id else {"assistant": wanted.assistant}
         return Begun(id, asker.org_id, request, agent, turn, tuple(before), context, who, wanted.overrides)

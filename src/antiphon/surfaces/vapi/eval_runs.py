@@ -136,7 +136,7 @@ class EvalRuns:
         return agent
 
     async def _run(self, run: Resource, agent: TextAgent, messages: Sequence[Mapping[str, Any]]) -> None:
-        context = CallContext(run.id, "", dict(agent.variables), run.created_wall_ms)
+        context = CallContext(run.id, "", dict(agent.variables), run.created_wall_ms, org_id=run.org_id)
 
         async def judge(plan: Mapping[str, Any], said: Sequence[Message]) -> TextAgent:
             return await self._judge(run.org_id, agent, plan, said)
