@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from antiphon.application import Application, Call, shared_secret
+from antiphon.app import Application, Call, shared_secret
 
 HOURS = tuple(dt.time(hour, minute) for hour in range(9, 17) for minute in (0, 30))
 

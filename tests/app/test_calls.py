@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from antiphon.application.calls import Calls, Lifetimes
+from antiphon.app.calls import Calls, Lifetimes
 from antiphon.clock import ManualClock
 
 

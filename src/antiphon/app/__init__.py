@@ -4,9 +4,9 @@
 An ``Application`` is an ASGI app: mount it in FastAPI or Starlette, or serve it as it is.
 """
 
-from antiphon.application.application import Application
-from antiphon.application.calls import Call, Lifetimes
-from antiphon.application.proofs import (
+from antiphon.app.application import Application
+from antiphon.app.calls import Call, Lifetimes
+from antiphon.app.proofs import (
     Proof,
     authentication_plan,
     bearer,
@@ -15,7 +15,7 @@ from antiphon.application.proofs import (
     standard_webhooks,
     vapi_signature,
 )
-from antiphon.application.repeats import Bounds
+from antiphon.app.repeats import Bounds
 from antiphon.vocabulary import ToolCall
 
 __all__ = [

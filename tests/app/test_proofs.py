@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.application.proofs import (
+from antiphon.app.proofs import (
     Delivery,
     Proof,
     authentication_plan,

@@ -12,11 +12,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from antiphon.application.calls import Call, Lifetimes
-from antiphon.application.proofs import Delivery, Proof, name_of, verified
-from antiphon.application.repeats import Bounds
-from antiphon.application.replies import Replies
-from antiphon.application.tool_calls import written
+from antiphon.app.calls import Call, Lifetimes
+from antiphon.app.proofs import Delivery, Proof, name_of, verified
+from antiphon.app.repeats import Bounds
+from antiphon.app.replies import Replies
+from antiphon.app.tool_calls import written
 from antiphon.clock import Clock, SystemClock
 from antiphon.errors import AuthenticationError, ConfigurationError
 

@@ -13,9 +13,9 @@ from typing import Any, get_type_hints
 
 import structlog
 
-from antiphon.application.calls import Call, Calls, Lifetimes
-from antiphon.application.repeats import Bounds, Repeats
-from antiphon.application.tool_calls import arguments, asked_calls, line, written
+from antiphon.app.calls import Call, Calls, Lifetimes
+from antiphon.app.repeats import Bounds, Repeats
+from antiphon.app.tool_calls import arguments, asked_calls, line, written
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.tools.described import Described, described
 from antiphon.vocabulary import ToolCall

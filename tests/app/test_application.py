@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from tests.webhooks.receiver import served
 
-from antiphon.application import (
+from antiphon.app import (
     Application,
     Bounds,
     Call,

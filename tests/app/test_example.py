@@ -16,7 +16,7 @@ from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.test_calls import ENGINES
 from tests.webhooks.receiver import served
 
-from antiphon.application import (
+from antiphon.app import (
     Application,
     Call,
     Proof,
