@@ -596,7 +596,8 @@ class Antiphon:
         """``rest``: the routes of the REST API, whose documents the console's pages change."""
         if self.door is None or self.api is None:
             return []
-        from antiphon.surfaces.console import assistant_routes, command_routes, record_routes
+        from antiphon import console_stores
+        from antiphon.surfaces.console import assistant_routes, command_routes, workflow_routes
         from antiphon.surfaces.console import rest as console_rest
 
         pages = console_routes.ConsoleParts(
@@ -607,10 +608,16 @@ class Antiphon:
         return [
             *command_routes.routes(self.door, live.directory, live.planner.known, live.urls),
             *assistant_routes.routes(self.door, self.api.documents.assistants, self.assistants.names),
-            *record_routes.routes(self.door, self.api.calls, self.api.resources),
+            *workflow_routes.routes(self.door, self.api.text_agents, self.clock, self._outline),
+            *console_stores.routes(self.door, self.api.database, self.clock),
             *console_rest.routes(self.door, rest),
             *console_routes.routes(pages),
         ]
+
+    def _outline(self, call_id: str) -> dict[str, Any] | None:
+        """Of the workflow that a live call follows."""
+        session = self.manager.find(call_id)
+        return None if session is None else self.engines.workflow(session.plan.engines)
 
     def _talk(self) -> list[Route]:
         """The talk page, with keys for sessions with one of the assistants."""
