@@ -188,8 +188,7 @@ async def test_the_overview_tells_what_calls_did(visit: Visit) -> None:
     assert int(figures["Calls taken"]) >= 1
     assert int(figures["Turns"]) >= 1
     assert figures["Response"].endswith(" ms")
-    assert await visit.page.evaluate("() => document.querySelectorAll('main table').length") >= 1
-    assert "Day by day" in await visit.page.text("main")
+    await visit.until("document.querySelector('main').textContent.includes('Day by day')")
     await visit.look("overview")
 
 
@@ -402,6 +401,20 @@ async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> 
     await visit.go("#/kept/credential")
     await visit.until("document.querySelector('main td a')?.textContent === 'Other account'")
     await visit.look("credentials")
+
+
+async def test_addresses_that_lead_nowhere_say_so(visit: Visit) -> None:
+    await visit.enter()
+    for hash in ("constructor", "toString/x", "none"):
+        await visit.go(f"#/{hash}")
+        await visit.title("There is no such page")
+        await visit.go("#/overview")
+        await visit.title("Overview")
+    await visit.go("#/kept/constructor")
+    await visit.title("That did not work")
+    assert "There is no such page" in await visit.page.text("main")
+    await visit.go("#/kept/tool/from/100000")
+    await visit.until("document.querySelector('main').textContent.includes('Newer ones')")
 
 
 async def test_it_speaks_korean(visit: Visit) -> None:

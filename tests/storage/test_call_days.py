@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.days import MeasuredCall
@@ -43,9 +44,30 @@ async def test_only_what_was_measured_is_read_the_newest_first(database: Databas
     days = StoredCallDays(database)
     found = await days.measured("org", 0, 10)
     assert [each.wall_ms for each in found] == [4000, 3000, 2000, 1000, 0]
-    assert found[-1] == MeasuredCall(0, 0.0, [700, 900], 2)
+    assert found[-1] == MeasuredCall(0, 0.0, (700, 900), 2)
     assert all((list(each.turn_ms), each.interruptions) == ([], 0) for each in found[:-1])
     assert [each.wall_ms for each in await days.measured("org", 2000, 2)] == [4000, 3000]
+
+
+async def test_a_document_is_read_once_and_again_when_it_has_changed(database: Database) -> None:
+    calls, days = StoredCalls(database), StoredCallDays(database)
+    for number in range(3):
+        await calls.add(CallRecord(f"c{number}", "org", "webCall", "ended", number, 0))
+    read: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "performanceMetrics" in statement or " IN " in statement:
+            read.append(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    assert len(await days.measured("org", 0, 10)) == 3
+    assert len(read) == 1
+    assert len(await days.measured("org", 0, 10)) == 3
+    assert len(read) == 1, "nothing is read again"
+    turns = {"turnLatencies": [{"turnLatency": 700}]}
+    await calls.change("c1", 5, {"artifact": {"performanceMetrics": turns}})
+    assert [list(each.turn_ms) for each in await days.measured("org", 0, 10)] == [[], [700], []]
+    assert len(read) == 2
 
 
 async def test_what_was_to_be_told_of_a_call_is_there_before_it_is_tried(database: Database) -> None:

@@ -24,7 +24,7 @@ async function list(main, { may }, offset) {
       [`v${each.version}`, "number"], [when(each.updated_wall_ms), "wide"],
     ]),
   ) : el("p", { className: "faint" }, say("no_assistants")));
-  main.append(pages(offset, assistants.length, total, PAGE, (next) => `#/assistants/from/${next}`, "more_assistants"));
+  main.append(pages(offset, assistants.length, total, PAGE, (next) => `#/assistants/from/${next}`, "more_assistants", "newer_kept"));
   if (files.length) main.append(el("h2", {}, say("files")), el("p", { className: "faint" }, say("files_text")),
     el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
   return undefined;

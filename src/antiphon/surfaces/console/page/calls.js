@@ -29,7 +29,7 @@ async function records(main, wanted) {
       const there = new URLSearchParams(wanted);
       there.set("offset", next);
       return `#/calls/find/${encodeURIComponent(there)}`;
-    }, "more"));
+    }, "more", "newer"));
   }
   main.append(el("p", {}, el("a", { href: "#/calls/logs" }, say("all_logs"))));
 }
@@ -70,6 +70,6 @@ async function logs(main, offset) {
       el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), call.assistant, [clock(call.duration_ms), "number"],
       call.ended ?? el("a", { href: `#/live/${encodeURIComponent(call.call_id)}` }, say("live")), [call.provider, "wide"], [call.recorded ? say("yes") : "–", "wide"],
     ]),
-  ), pages(offset, calls.length, total, PAGE, (next) => `#/calls/logs/${next}`, "more"));
+  ), pages(offset, calls.length, total, PAGE, (next) => `#/calls/logs/${next}`, "more", "newer"));
   return undefined;
 }

@@ -2,7 +2,7 @@
 
 import { bodyOf, jsonEditor, switcher } from "./assistant.js";
 import { Fields } from "./fields.js";
-import { ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const PAGE = 50;
@@ -31,7 +31,7 @@ const KINDS = {
 };
 
 export async function open(main, [kind = "tool", id, offset], { may }) {
-  if (!Object.hasOwn(KINDS, kind)) throw new Error(say("no_page"));
+  if (!Object.hasOwn(KINDS, kind)) throw new Refused(404, say("no_page"));
   if (id === "from") return list(main, kind, may("builder"), Number(offset) || 0);
   return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"), 0);
 }
@@ -47,7 +47,7 @@ async function list(main, kind, editable, offset) {
   if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, `${say("add")}: ${say(`k_${kind}`)}`)));
   main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => [
     el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, each.name || each.id), each.type, [when(each.updated_wall_ms), "wide"],
-  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, PAGE, (next) => `#/kept/${kind}/from/${next}`, "more_kept"));
+  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, PAGE, (next) => `#/kept/${kind}/from/${next}`, "more_kept", "newer_kept"));
 }
 
 async function one(main, kind, id, editable) {

@@ -8,9 +8,10 @@ const EVERY_MS = 5000;
 export async function open(main) {
   const now = el("div");
   const draw = (told) => now.replaceChildren(...shown(told));
-  const [told, days] = await Promise.all([ask("overview"), ask("days")]);
-  draw(told);
-  main.append(el("h1", {}, say("overview")), now, ...byDay(days));
+  const days = el("div");
+  draw(await ask("overview"));
+  main.append(el("h1", {}, say("overview")), now, days);
+  ask("days").then((told) => days.replaceChildren(...byDay(told)), () => {}); // what the process knows is there at once
   const timer = setInterval(() => ask("overview").then(draw, () => {}), EVERY_MS);
   return () => clearInterval(timer);
 }
@@ -42,7 +43,7 @@ function byDay({ days, whole }) {
   return [
     el("h2", {}, say("by_day")), el("p", { className: "faint" }, say(whole ? "by_day_text" : "by_day_part")),
     days.length ? table([say("day"), [say("calls"), "number"], [say("response"), "number"], [say("p95"), "number"], [say("interruptions"), "number wide"], [say("cost"), "number"]],
-      days.map((each) => [day(each.wall_ms), [String(each.calls), "number"], [ms(each.response_ms.p50), "number"], [ms(each.response_ms.p95), "number"], [String(each.interruptions), "number wide"], [money(each.cost_usd), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
+      days.map((each) => [[day(each.wall_ms), "when"], [String(each.calls), "number"], [ms(each.response_ms.p50), "number"], [ms(each.response_ms.p95), "number"], [String(each.interruptions), "number wide"], [money(each.cost_usd), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
   ];
 }
 
