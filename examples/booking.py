@@ -3,7 +3,7 @@
     uvicorn examples.booking:service --factory --port 9000
 
 and in the assistant: ``server: {url: http://localhost:9000/, secret: …}`` (the same as BOOKING_SECRET), with the tools that
-``application.documents()`` describes under ``model.tools``. It is run by tests/application/test_example.py over real HTTP.
+``application.documents()`` describes under ``model.tools``. It is run by tests/app/test_example.py over real HTTP.
 """
 
 from __future__ import annotations

@@ -135,6 +135,7 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "api_calls",
         "text_agents",
         "after_calls",
+        "console_stores",
         "known_assistants",
         "engines",
         "engine_check",

@@ -224,6 +224,11 @@ class EngineRoom:
         model = engine_behind(engines.models[0]) if engines.models else None
         return model.opening_answers(context) if isinstance(model, WorkflowModel) else ExpectedAnswers()
 
+    def workflow(self, engines: Engines) -> dict[str, Any] | None:
+        """The outline of the workflow that a call follows (``WorkflowModel.outline``); None where its model follows none."""
+        model = engine_behind(engines.models[0])
+        return model.outline() if isinstance(model, WorkflowModel) else None
+
     def recogniser(self, name: str) -> SpeechToText | None:
         """The speech-to-text engine that a client may mean by this name, with its own defaults; None where there is none, or it needs
         more than a name."""

@@ -34,6 +34,20 @@ def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:
         raise ConfigurationError(join(path, error.field), error.problem) from None
 
 
+def parse_all(model: type[ModelT], data: Any) -> tuple[ModelT | None, list[ConfigurationError]]:
+    """As ``parse``, with every wrong field instead of the first; None where there is one."""
+    try:
+        return model.model_validate(data), []
+    except ConfigurationError as error:
+        return None, [error]
+    except ValidationError as error:
+        wrong: dict[str, str] = {}
+        for problem in error.errors(include_url=False, include_input=False, include_context=False):
+            field = join(*_as_written(problem["loc"], data, missing=problem["type"] == "missing")) or "document"
+            wrong.setdefault(field, _in_words(problem["msg"]))
+        return None, [ConfigurationError(field, text) for field, text in wrong.items()]
+
+
 MAX_LOOKED_UP = 100
 """Unknown fields of one object: each is compared with all names, on the event loop that carries calls."""
 
@@ -67,12 +81,16 @@ def _configuration_error(error: ValidationError, data: Any, path: str) -> Config
     fields = [
         join(path, *_as_written(problem["loc"], data, missing=problem["type"] == "missing")) for problem in problems
     ]
-    text = problems[0]["msg"].removeprefix("Value error, ")
-    text = text[:1].lower() + text[1:]
+    text = _in_words(problems[0]["msg"])
     others = sorted(set(fields[1:]) - {fields[0]})
     if others:
         text += f" (also wrong: {', '.join(others[:5])})"
     return ConfigurationError(fields[0] or "document", text)
+
+
+def _in_words(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
 
 
 def _as_written(location: Sequence[str | int], data: Any, *, missing: bool) -> list[str | int]:

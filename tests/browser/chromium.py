@@ -44,6 +44,10 @@ class Page:
     async def click(self, selector: str) -> None:
         await self.program.ask("click", selector=selector)
 
+    async def drag(self, selector: str, x: int, y: int) -> None:
+        """Take what is there by its middle, and let go of it so many pixels further."""
+        await self.program.ask("drag", selector=selector, x=x, y=y)
+
     async def press(self, key: str) -> None:
         await self.program.ask("press", key=key)
 

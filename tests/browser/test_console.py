@@ -16,8 +16,10 @@ from tests.browser.chromium import Page, browser_page
 from tests.programs import JS
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
-from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.calls.stores import DEFAULT_ORG, Resource
 from antiphon.composition.process import Antiphon
+from antiphon.storage.deliveries import StoredDeliveries
+from antiphon.webhooks.deliveries import Attempt, Delivery, Outcome
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PASSWORD = "correct horse battery"
@@ -186,6 +188,7 @@ async def test_the_overview_tells_what_calls_did(visit: Visit) -> None:
     assert int(figures["Calls taken"]) >= 1
     assert int(figures["Turns"]) >= 1
     assert figures["Response"].endswith(" ms")
+    await visit.until("document.querySelector('main').textContent.includes('Day by day')")
     await visit.look("overview")
 
 
@@ -218,6 +221,43 @@ async def test_a_call_that_is_over_is_read_seen_heard_and_tried_again(visit: Vis
     await visit.look("call")
     await visit.page.click("main form button[type=button]")
     await visit.page.wait_for(".turn.differs", state="detached")
+
+
+async def test_what_applications_were_told_stands_on_the_call_s_page(visit: Visit) -> None:
+    assert visit.antiphon.api is not None
+    store, far_ms = StoredDeliveries(visit.antiphon.api.database), 9_000_000_000_000
+    target = {"url": "https://app.example/hooks?key=hidden"}
+    for id, type_ in (("told-1", "end-of-call-report"), ("told-2", "transfer-update")):
+        await store.add(Delivery(id, DEFAULT_ORG, type_, target, "{}", 1000, far_ms, visit.call))
+    leased = {each.id: each for each in await store.claim(far_ms, 10, "mine", 0)}["told-1"]
+    await store.settle(
+        [Outcome(leased, Attempt(1_800_000_000_000, 250, 503), acknowledged=False, retry_wall_ms=far_ms)]
+    )
+    await visit.enter()
+    await visit.go("#/calls/" + visit.call)
+    await visit.page.wait_for("#webhooks")
+    told = await visit.page.text("#webhooks")
+    assert all(
+        each in told
+        for each in ("end-of-call-report", "https://app.example/hooks", "503 · 250 ms", "Next try", "None yet.")
+    )
+    assert "hidden" not in told
+    await visit.look("call-webhooks")
+
+
+async def test_a_table_of_many_has_pages(visit: Visit) -> None:
+    assert visit.antiphon.api is not None
+    for number in range(120):
+        body = {"type": "endCall", "function": {"name": f"look_up_{number}"}}
+        await visit.antiphon.api.resources.add(Resource("tool", f"t{number}", DEFAULT_ORG, body, number, number))
+    await visit.enter()
+    await visit.go("#/kept/tool")
+    await visit.until("document.querySelector('main td a')?.textContent === 'look_up_119'")
+    for first in ("look_up_69", "look_up_19"):
+        await visit.page.click("main > div > p.row:last-child a:last-child")
+        await visit.until(f"document.querySelector('main td a').textContent === '{first}'")
+    assert "101–120 of 120" in await visit.page.text("main > div > p.row:last-child")
+    await visit.look("tools")
 
 
 async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
@@ -311,6 +351,11 @@ async def test_an_assistant_is_made_corrected_tried_and_restored(visit: Visit) -
     await visit.until("document.querySelector('main td').textContent === 'v3'")
     await page.click("main p a")
     await visit.until("document.querySelector('#field-firstMessage')?.value === 'Good day.'")
+    await page.click("#copy")
+    await visit.title("Jam desk (copy)")
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good day."
+    await page.evaluate("() => history.back()")
+    await visit.title("Jam desk")
     await page.click("main a[href^=talk]")
     await page.wait_for('body[data-phase="idle"]')
     assert await page.text("#agent-name") == "Jam desk"
@@ -358,31 +403,18 @@ async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> 
     await visit.look("credentials")
 
 
-async def test_a_workflow_is_drawn_and_tried_in_text(visit: Visit) -> None:
-    page = visit.page
-    flow = {
-        "nodes": [
-            {"type": "conversation", "name": "welcome", "isStart": True, "messagePlan": {"firstMessage": "Jam or honey?"}},
-            {"type": "conversation", "name": "jam", "messagePlan": {"firstMessage": "Jam is two crowns."}},
-            {"type": "hangup", "name": "bye"},
-        ],
-        "edges": [
-            {"from": "welcome", "to": "jam", "condition": {"type": "examples", "phrases": ["jam", "jam please"]}},
-            {"from": "jam", "to": "bye"},
-        ],
-    }  # fmt: skip
-    assert visit.antiphon.api is not None
-    body = {"name": "Jam flow", "model": {"provider": "workflow", "workflow": flow}}
-    made = (await visit.antiphon.api.documents.assistants.create(DEFAULT_ORG, body)).id
+async def test_addresses_that_lead_nowhere_say_so(visit: Visit) -> None:
     await visit.enter()
-    await visit.go(f"#/assistants/{made}/workflow")
-    await visit.title("Jam flow · Workflow")
-    assert await page.evaluate("() => document.querySelectorAll('.graph .node').length") == 3
-    assert await page.evaluate("() => document.querySelectorAll('.graph .edge').length") == 2
-    await page.fill("#chat", "jam please")
-    await page.press("Enter")
-    await visit.until("document.querySelectorAll('.said .agent').length > 0")
-    await visit.look("workflow")
+    for hash in ("constructor", "toString/x", "none"):
+        await visit.go(f"#/{hash}")
+        await visit.title("There is no such page")
+        await visit.go("#/overview")
+        await visit.title("Overview")
+    await visit.go("#/kept/constructor")
+    await visit.title("That did not work")
+    assert "There is no such page" in await visit.page.text("main")
+    await visit.go("#/kept/tool/from/100000")
+    await visit.until("document.querySelector('main').textContent.includes('Newer ones')")
 
 
 async def test_it_speaks_korean(visit: Visit) -> None:

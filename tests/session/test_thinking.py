@@ -18,6 +18,7 @@ from antiphon.providers.base import (
     ExpectedAnswersDelta,
     ModelDelta,
     ModelRequest,
+    PlaceDelta,
     TextDelta,
     ToolCallDelta,
     TransferDelta,
@@ -82,10 +83,11 @@ class Rig:
 async def test_every_delta_becomes_its_event() -> None:
     call = ToolCall("t1", "clock")
     rig = Rig(
-        Model(TextDelta("Hel"), TextDelta(""), TextDelta("lo."), ToolCallDelta(call), TransferDelta("+1555"), EndCallDelta(),
-              UsageDelta(Usage(input_tokens=7)))
+        Model(PlaceDelta("day"), TextDelta("Hel"), TextDelta(""), TextDelta("lo."), ToolCallDelta(call), TransferDelta("+1555"),
+              EndCallDelta(), UsageDelta(Usage(input_tokens=7)))
     )  # fmt: skip
     assert await rig.think() == [
+        ev.ReplyPlaced(1, "day"),
         ev.ReplyText(1, "Hel"),
         ev.ReplyText(1, "lo."),
         ev.ReplyAskedForTool(1, call),

@@ -14,6 +14,7 @@ from antiphon.providers.base import (
     LanguageModel,
     ModelDelta,
     ModelRequest,
+    PlaceDelta,
     TextDelta,
     ToolCallDelta,
     TransferDelta,
@@ -51,7 +52,24 @@ async def test_words_come_by_clause_then_what_to_expect(model: WorkflowModel) ->
 
 async def test_a_tool_call_follows_its_words(model: WorkflowModel) -> None:
     made = await deltas(model, "book an appointment", "wednesday", "three pm", "john smith", "yes")
-    assert [type(delta) for delta in made] == [TextDelta, ToolCallDelta, ExpectedAnswersDelta]
+    assert [type(delta) for delta in made] == [PlaceDelta, TextDelta, ToolCallDelta, ExpectedAnswersDelta]
+
+
+async def test_it_says_first_where_the_conversation_stands(model: WorkflowModel) -> None:
+    for lines, node in (
+        ((), "welcome"),
+        (("book an appointment",), "day"),
+        (("book an appointment", "wednesday"), "hour"),
+    ):
+        assert (await deltas(model, *lines))[0] == PlaceDelta(node)
+
+
+def test_its_outline_is_the_graph_without_what_is_said_in_it(model: WorkflowModel) -> None:
+    outline = model.outline()
+    starts = [node["name"] for node in outline["nodes"] if node["isStart"]]
+    assert (starts, len(outline["nodes"])) == (["welcome"], 13)
+    assert {"from": "day", "to": "hour"} in outline["edges"]
+    assert "clinic" not in str(outline)
 
 
 async def test_the_end_and_a_transfer_come_last(model: WorkflowModel) -> None:
@@ -76,6 +94,7 @@ async def test_many_calls_share_one_model(model: WorkflowModel) -> None:
 
 async def test_a_reply_may_be_left_in_the_middle(model: WorkflowModel) -> None:
     stream = model.stream(ModelRequest((), (), CONTEXT))
+    assert isinstance(await anext(stream), PlaceDelta)
     assert isinstance(await anext(stream), TextDelta)
     await stream.aclose()  # type: ignore[attr-defined]
 

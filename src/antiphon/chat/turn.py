@@ -15,7 +15,15 @@ import structlog
 
 from antiphon.chat.agent import TextAgent
 from antiphon.errors import ProviderError, ProviderTimeout
-from antiphon.providers.base import EndCallDelta, ModelRequest, TextDelta, ToolCallDelta, TransferDelta, UsageDelta
+from antiphon.providers.base import (
+    EndCallDelta,
+    ModelRequest,
+    PlaceDelta,
+    TextDelta,
+    ToolCallDelta,
+    TransferDelta,
+    UsageDelta,
+)
 from antiphon.vocabulary import CallContext, Message, ToolCall, ToolOutcome, ToolSpec, Usage
 
 NO_ANSWER = "The tool did not answer in time."
@@ -76,6 +84,8 @@ class TextTurn:
         """By model: what they say they used."""
         self.ended = False
         """The assistant has ended the conversation."""
+        self.node = ""
+        """Where in its graph the model stands now; empty for one that follows none."""
         self.transferred_to = ""
         """Where the assistant wants to hand the conversation over to; there is nobody who could do it in text."""
 
@@ -125,6 +135,8 @@ class TextTurn:
                     if with_tools and self._calls_left > 0:
                         self._calls_left -= 1
                         calls.append(delta.call)
+                elif isinstance(delta, PlaceDelta):
+                    self.node = delta.node
                 elif isinstance(delta, EndCallDelta):
                     self.ended = True
                 elif isinstance(delta, TransferDelta):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from starlette.applications import Starlette
@@ -134,7 +134,8 @@ class Front:
         """``rest``: the routes of the REST API, whose documents the console's pages change."""
         if self.door is None:
             return []
-        from antiphon.surfaces.console import assistant_routes, command_routes, record_routes
+        from antiphon import console_stores
+        from antiphon.surfaces.console import assistant_routes, command_routes, workflow_routes
         from antiphon.surfaces.console import rest as console_rest
 
         pages = console_routes.ConsoleParts(
@@ -145,10 +146,16 @@ class Front:
         return [
             *command_routes.routes(self.door, live.directory, live.planner.known, live.urls),
             *assistant_routes.routes(self.door, api.documents.assistants, self.assistants.names),
-            *record_routes.routes(self.door, api.calls, api.resources),
+            *workflow_routes.routes(self.door, api.text_agents, self.clock, self._outline),
+            *console_stores.routes(self.door, api.database, self.clock),
             *console_rest.routes(self.door, rest),
             *console_routes.routes(pages),
         ]
+
+    def _outline(self, call_id: str) -> dict[str, Any] | None:
+        """Of the workflow that a live call follows."""
+        session = self.manager.find(call_id)
+        return None if session is None else self.engines.workflow(session.plan.engines)
 
     def _realtime(self) -> list[Route]:
         return [

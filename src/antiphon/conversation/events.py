@@ -296,6 +296,14 @@ class ReplyPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyPlaced:
+    """The model follows a graph, and this reply stands at one of its nodes. Nothing follows from it: it is for those who watch."""
+
+    reply: int
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAskedForTool:
     reply: int
     call: ToolCall
@@ -404,7 +412,8 @@ Event = (
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
     | PlaybackTruncated | SayRequested
-    | ReplyText | ReplyPaused | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer | ReplyDone | ReplyFailed
+    | ReplyText | ReplyPaused | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
+    | ReplyDone | ReplyFailed
     | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
     | ToolFinished | ToolFailed
 )  # fmt: skip

@@ -275,6 +275,13 @@ class ExpectedAnswersDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceDelta:
+    """The model says at which node of its graph this reply stands (only those that follow a graph do)."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndCallDelta:
     """After this reply has been spoken the call shall end."""
 
@@ -298,7 +305,7 @@ class UsageDelta:
     stop_reason: StopReason = "stop"
 
 
-ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | EndCallDelta | TransferDelta | UsageDelta
+ModelDelta = TextDelta | ToolCallDelta | ExpectedAnswersDelta | PlaceDelta | EndCallDelta | TransferDelta | UsageDelta
 
 
 class LanguageModel(Lifecycle, Protocol):

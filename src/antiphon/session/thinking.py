@@ -16,6 +16,7 @@ from antiphon.providers.base import (
     LanguageModel,
     ModelDelta,
     ModelRequest,
+    PlaceDelta,
     TextDelta,
     ToolCallDelta,
     TransferDelta,
@@ -110,6 +111,8 @@ class Thinking:
                 self._guess_expects = delta.answers
             else:
                 self._expect(delta.answers)
+        elif isinstance(delta, PlaceDelta):
+            self._feed(ev.ReplyPlaced(reply, delta.node))
         elif isinstance(delta, EndCallDelta):
             self._feed(ev.ReplyAskedToEnd(reply))
         elif isinstance(delta, TransferDelta):

@@ -101,6 +101,13 @@ class StoredDeliveries:
             row = (await connection.execute(query)).first()
         return None if row is None else _delivery(row)
 
+    async def of_call(self, org_id: str, call_id: str, limit: int) -> Sequence[Delivery]:
+        row = deliveries.c
+        mine = select(deliveries).where(row.call_id == call_id, row.org_id == org_id)
+        query = mine.order_by(row.created_wall_ms, row.id).limit(min(limit, _MAX_LISTED))
+        async with self._database.reading() as connection:
+            return [_delivery(each) for each in await connection.execute(query)]
+
     async def attempts(self, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
         made = delivery_attempts.c
         query = (

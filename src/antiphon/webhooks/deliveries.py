@@ -99,6 +99,10 @@ class DeliveryStore(Protocol):
 
     async def find(self, org_id: str, id: str) -> Delivery | None: ...
 
+    async def of_call(self, org_id: str, call_id: str, limit: int) -> Sequence[Delivery]:
+        """What was to be told about one call, whether it has been tried yet or not, in the order in which it was put there."""
+        ...
+
     async def attempts(self, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
         """The log, newest first."""
         ...

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import Any
 
-from antiphon.errors import ConfigurationError
-from antiphon.wire_model import join, parse
+from antiphon.wire_model import parse
+from antiphon.workflow.checks import faults, start_of, zone_of
 from antiphon.workflow.logic import Expression, compile_expression
 from antiphon.workflow.schema import Language
 from antiphon.workflow.slots import Slot, slot_of
@@ -73,8 +71,9 @@ class Graph:
 def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> Graph:
     """Read and check a workflow. ``path`` is where it stands in a larger document. Raises ConfigurationError."""
     spec = data if isinstance(data, WorkflowSpec) else parse(WorkflowSpec, data, path)
-    nodes = _nodes_by_name(spec, path)
-    start = _start(spec, path)
+    for fault in faults(spec, path):
+        raise fault
+    nodes = {node.name: _as_ours(node) for node in spec.nodes}
     slots: dict[str, tuple[Slot, ...]] = {}
     by_name: dict[str, Slot] = {}
     asked_at: dict[str, str] = {}
@@ -87,10 +86,9 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
         for slot in described:
             by_name.setdefault(slot.name, slot)
             asked_at.setdefault(slot.name, node.name)
-    _check_edges(spec, nodes, by_name, path)
     return Graph(
         spec=spec,
-        start=start,
+        start=start_of(spec),
         nodes=nodes,
         edges={name: tuple(edge for edge in spec.edges if edge.from_ == name) for name in nodes},
         slots=slots,
@@ -101,17 +99,8 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
             for edge in spec.edges
             if isinstance(edge.condition, LogicCondition)
         },
-        timezone=_timezone(spec.timezone, join(path, "timezone")),
+        timezone=zone_of(spec),
     )
-
-
-def _nodes_by_name(spec: WorkflowSpec, path: str) -> dict[str, Node]:
-    for at, node in enumerate(spec.nodes):
-        if any(other.name == node.name for other in spec.nodes[:at]):
-            raise ConfigurationError(
-                join(path, "nodes", at, "name"), f"{node.name!r} is taken by another node; names must differ"
-            )
-    return {node.name: _as_ours(node) for node in spec.nodes}
 
 
 def _as_ours(node: Node) -> Node:
@@ -135,51 +124,3 @@ def _as_ours(node: Node) -> Node:
                 {"type": "transfer", "destination": destination, **common, "messagePlan": message}
             )
     return node
-
-
-def _start(spec: WorkflowSpec, path: str) -> str:
-    starts = [node.name for node in spec.nodes if node.is_start]
-    if len(starts) > 1:
-        raise ConfigurationError(
-            join(path, "nodes"), f"one node may have isStart, not {len(starts)}: {', '.join(starts)}"
-        )
-    first = starts[0] if starts else spec.nodes[0].name
-    node = next(node for node in spec.nodes if node.name == first)
-    if not isinstance(node, ConversationNode):
-        raise ConfigurationError(join(path, "nodes"), f"the start node {first!r} must be a conversation node")
-    return first
-
-
-def _check_edges(spec: WorkflowSpec, nodes: Mapping[str, Node], slots: Mapping[str, Slot], path: str) -> None:
-    def check(node: str, *field: str | int) -> None:
-        if node not in nodes:
-            raise ConfigurationError(join(path, *field), f"there is no node {node!r}; there are {', '.join(nodes)}")
-
-    for at, edge in enumerate(spec.edges):
-        check(edge.from_, "edges", at, "from")
-        check(edge.to, "edges", at, "to")
-        unknown = [name for name in edge.clear if name not in slots]
-        if unknown:
-            raise ConfigurationError(
-                join(path, "edges", at, "clear"),
-                f"no node asks for {', '.join(unknown)}; there are {', '.join(slots) or 'no slots'}",
-            )
-    if spec.fallback.to:
-        check(spec.fallback.to, "fallback", "to")
-    silent = Counter(edge.from_ for edge in spec.edges if edge.condition is None)
-    for name, count in silent.items():
-        if count > 1:
-            raise ConfigurationError(join(path, "edges"), f"{count} edges without a condition leave {name!r}; one may")
-
-
-def _timezone(name: str, path: str) -> tzinfo | None:
-    if not name:
-        return None
-    if name == "UTC":
-        return UTC
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigurationError(
-            path, f"{name!r} is no IANA time zone known to this machine, like Europe/London"
-        ) from None

@@ -13,6 +13,7 @@ from antiphon.providers.base import (
     ExpectedAnswersDelta,
     ModelDelta,
     ModelRequest,
+    PlaceDelta,
     TextDelta,
     ToolCallDelta,
     TransferDelta,
@@ -53,16 +54,27 @@ class WorkflowModel:
     async def close(self) -> None:
         """Nothing is held."""
 
+    def outline(self) -> dict[str, Any]:
+        """The graph without what is said in it: ``nodes`` and ``edges``, as a workflow writes them."""
+        spec = self._engine.graph.spec
+        nodes = [
+            {"name": node.name, "type": node.type, "isStart": node.name == self._engine.graph.start,
+             "metadata": {"position": node.metadata.get("position")}}
+            for node in spec.nodes
+        ]  # fmt: skip
+        return {"nodes": nodes, "edges": [{"from": edge.from_, "to": edge.to} for edge in spec.edges]}
+
     def opening_answers(self, context: CallContext) -> ExpectedAnswers:
         """What the caller may say to the greeting, before any reply was asked for."""
         return self._engine.expected(self._engine.state((), context, ()))
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[ModelDelta]:
-        """The words by clause, then what to do, then what to expect."""
+        """Where the conversation stands, then the words by clause, what to do, and what to expect."""
         tools = [tool.name for tool in request.tools]
         meanings = await self._meaning.of(self._engine.turns(request.messages)) if self._meaning is not None else None
         state = self._engine.state(request.messages, request.context, tools, meanings)
         reply = self._engine.reply(state)
+        yield PlaceDelta(state.node)
         for clause in _CLAUSE.findall(reply.text):
             if clause:
                 yield TextDelta(clause)

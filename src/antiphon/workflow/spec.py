@@ -117,6 +117,8 @@ class NodeBase(WireModel):
     message_plan: MessagePlan = Field(default_factory=MessagePlan)
     global_node_plan: GlobalNodePlan = Field(default_factory=GlobalNodePlan)
     variable_extraction_plan: ExtractionPlan = Field(default_factory=ExtractionPlan)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    """``position`` (``x``, ``y``) is where the console draws the node; the rest is the author's own."""
 
 
 class ConversationNode(NodeBase):

@@ -21,14 +21,14 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
     async with running_server(settings_for(tmp_path)) as (antiphon, client):
         assert antiphon.api is not None
         for number in range(1000):
-            await antiphon.api.calls.add(_record(number))
+            await antiphon.api.calls.add(record_of(number))
         opened = Console(antiphon, client)
         await opened.set_up()
         await opened.become("viewer")
         yield opened
 
 
-def _record(number: int, org_id: str = DEFAULT_ORG) -> CallRecord:
+def record_of(number: int, org_id: str = DEFAULT_ORG) -> CallRecord:
     at_ms = NEW_MS + number * 60_000
     said = {"role": "user", "text": "Good day.", "from_ms": at_ms, "to_ms": at_ms + 900}
     return CallRecord(
@@ -61,12 +61,12 @@ async def test_a_thousand_calls_are_listed_filtered_and_paged_at_once(console: C
     ] == 1000
     for wrong in ("limit=x", "offset=-1", "since_day=tomorrow", f"status={'x' * 200}", "reason=%00"):
         assert (await console.ask("GET", f"records?{wrong}")).status_code == 422
-    other = _record(1, "11111111-1111-1111-1111-111111111111")
+    other = record_of(1, "11111111-1111-1111-1111-111111111111")
     assert console.antiphon.api is not None
     await console.antiphon.api.calls.add(CallRecord(**{**_fields(other), "id": "theirs"}))
     one = await console.ask("GET", "records/call-7")
     told = one.json()
-    assert (told["duration_ms"], told["cost_usd"], told["webhooks"]) == (30_000, 0.25, None)
+    assert (told["duration_ms"], told["cost_usd"], told["webhooks"]) == (30_000, 0.25, [])
     assert told["document"]["analysis"] == {"summary": "They wanted jam."}
     assert told["document"]["costs"][0]["provider"] == "twilio"
     assert len(told["document"]["messages"]) == 50

@@ -41,6 +41,10 @@ class LiveCall:
     sounding: int = 0
     """The last reply that was heard."""
     speech_ended_ms: int | None = None
+    node: str = ""
+    """Where it stands in the workflow it follows; empty before the first reply, and where it follows none."""
+    guesses: dict[int, str] = field(default_factory=dict)
+    """Replies that are only guesses so far, and where each would stand."""
     watchers: list[asyncio.Queue[News | None]] = field(default_factory=list)
 
 
@@ -59,7 +63,7 @@ class LiveCalls:
             {
                 "id": live.call.call_id, "assistant": live.call.assistant, "provider": live.call.provider, "caller": live.call.caller,
                 "wall_ms": live.wall_ms, "lasts_ms": now_ms - live.started_ms, "floor": live.floor, "words": live.words,
-                "words_of": live.words_of,
+                "words_of": live.words_of, "node": live.node,
             }
             for live in reversed(self._calls.values())
         ]  # fmt: skip
@@ -78,6 +82,7 @@ class LiveCalls:
             for news in list(live.kept):
                 yield news
             yield {"kind": "now", "floor": live.floor}
+            yield {"kind": "node", "node": live.node}
             while (news_ := await queue.get()) is not None:
                 yield news_
 
@@ -169,6 +174,32 @@ def _sounded(live: LiveCall, at_ms: int, event: ev.PlaybackStarted) -> None:
     _tell(live, {"kind": "heard", "at_ms": at_ms, "reply": event.reply, "after_ms": after_ms})
 
 
+def _asked(live: LiveCall, at_ms: int, action: do.StartReply) -> None:
+    if action.speculative:
+        live.guesses[action.reply] = ""
+    else:
+        live.guesses.pop(action.reply, None)
+
+
+def _placed(live: LiveCall, at_ms: int, event: ev.ReplyPlaced) -> None:
+    """A guess stands nowhere before it has proved right."""
+    if event.reply in live.guesses:
+        live.guesses[event.reply] = event.node
+    else:
+        _move(live, at_ms, event.node)
+
+
+def _adopted(live: LiveCall, at_ms: int, action: do.ReplyAdopted) -> None:
+    if node := live.guesses.pop(action.reply, ""):
+        _move(live, at_ms, node)
+
+
+def _move(live: LiveCall, at_ms: int, node: str) -> None:
+    if live.node != node:
+        live.node = node
+        _tell(live, {"kind": "node", "at_ms": at_ms, "node": node}, keep=False)
+
+
 def _closed(live: LiveCall, at_ms: int, action: do.TurnClosed) -> None:
     _said(live, "caller", action.text)
     _tell(live, {"kind": "turn", "at_ms": at_ms, "turn": action.turn, "text": action.text})
@@ -202,6 +233,7 @@ def _reply_closed(live: LiveCall, at_ms: int, action: do.ReplyClosed) -> None:
 
 def _cancelled(live: LiveCall, at_ms: int, action: do.CancelReply) -> None:
     """A guess that proved wrong was never said."""
+    live.guesses.pop(action.reply, None)
     if action.reply != live.sounding and live.texts.pop(action.reply, None) is not None:
         _tell(live, {"kind": "withdrawn", "reply": action.reply}, keep=False)
 
@@ -247,11 +279,14 @@ _OF_EVENTS: Mapping[type, _Tell] = {
     ev.TextReceived: _typed,
     ev.SpeechStopped: _stopped,
     ev.PlaybackStarted: _sounded,
+    ev.ReplyPlaced: _placed,
 }
 _OF_ACTIONS: Mapping[type, _Tell] = {
     do.TurnClosed: _closed,
     do.TurnDropped: _dropped,
     do.Speak: _spoke,
+    do.StartReply: _asked,
+    do.ReplyAdopted: _adopted,
     do.ReplyClosed: _reply_closed,
     do.CancelReply: _cancelled,
     do.HoldPlayback: _held,

@@ -43,8 +43,8 @@ class Overview:
         ]
         return {
             "since_wall_ms": self.since_wall_ms,
-            "response_ms": _percentiles(self._responses_ms),
-            "barge_in_ms": _percentiles(self._decisions_ms),
+            "response_ms": percentiles(self._responses_ms),
+            "barge_in_ms": percentiles(self._decisions_ms),
             "calls": self._counts["calls"],
             "turns": self._counts["turns"],
             "dropped_turns": self._counts["dropped"],
@@ -109,7 +109,8 @@ _COUNTED: dict[type, str] = {
 }
 
 
-def _percentiles(values: Sequence[int] | deque[int]) -> dict[str, int | None]:
+def percentiles(values: Sequence[int] | deque[int]) -> dict[str, int | None]:
+    """``p50``, ``p95`` (None of nothing), and of how many."""
     ordered = sorted(values)
     if not ordered:
         return {"p50": None, "p95": None, "count": 0}

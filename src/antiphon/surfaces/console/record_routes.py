@@ -25,8 +25,9 @@ _TOLD = ("costs", "costBreakdown", "analysis", "analysisSkipped", "warnings", "m
 _PREFIX = "/console/api/records"
 
 Deliveries = Callable[[str], Awaitable[Sequence[Mapping[str, Any]]]]
-"""What was sent to an application about this call, with the attempts: ``{"event", "url", "status", "attempts": [{"wall_ms", "status",
-"problem"}]}``. Raises StoreUnavailable."""
+"""What was sent to an application about this call, with the attempts: ``{"event", "url", "status", "wall_ms", "next_wall_ms", "attempts":
+[{"wall_ms", "duration_ms", "status", "problem"}]}``; ``status`` is ``pending``, ``delivered`` or ``failed``, an attempt's is HTTP's, or
+None where there was no answer. Raises StoreUnavailable."""
 
 
 def routes(door: Door, calls: CallStore, resources: ResourceStore, deliveries: Deliveries | None = None) -> list[Route]:

@@ -39,7 +39,7 @@ async function route() {
   if (page === "setup" && !user) return setUp(rest[0] ?? "");
   if (!user) return signIn();
   if (page === "setup") return go("#/overview");
-  if (page && !(page in PAGES && may(PAGES[page]))) return show(say("no_page"));
+  if (page && !(Object.hasOwn(PAGES, page) && may(PAGES[page]))) return show(say("no_page"));
   try {
     const { open } = await MODULES[page || "overview"]();
     const main = el("div");

@@ -75,7 +75,7 @@ export async function open(main, id, { may }) {
 }
 
 /** Where somebody else has saved since: said once, and the next press takes the place of theirs. */
-async function unlessNewer(path, state) {
+export async function unlessNewer(path, state) {
   const { latestVersion } = await ask(path);
   if (latestVersion === state.version) return;
   state.version = latestVersion;
@@ -98,7 +98,7 @@ function actions(id, state, { editable, may, keep, wrong }) {
     id && may("builder") && el("a", { className: "button", href: `talk?assistant=${encodeURIComponent(id)}` }, say("try_it")),
     id && may("builder") && el("button", { type: "button", id: "copy", onclick: copy }, say("copy")),
     id && state.version && el("a", { className: "button", href: `#/assistants/${encodeURIComponent(id)}/versions` }, say("versions")),
-    id && (state.doc.model?.workflow || state.doc.workflow) && el("a", { className: "button", href: `#/assistants/${encodeURIComponent(id)}/workflow` }, say("workflow")),
+    id && (editable || state.doc.model?.workflow) && el("a", { className: "button", href: `#/assistants/${encodeURIComponent(id)}/workflow` }, say("workflow")),
     id && editable && sure(say("remove"), say("remove_sure"), gone));
 }
 

@@ -1,6 +1,6 @@
 /** Assistants: the list; one of them, and its versions, have modules of their own. */
 
-import { ask, el, table, when } from "./kit.js";
+import { ask, el, pages, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const PAGE = 50;
@@ -24,10 +24,7 @@ async function list(main, { may }, offset) {
       [`v${each.version}`, "number"], [when(each.updated_wall_ms), "wide"],
     ]),
   ) : el("p", { className: "faint" }, say("no_assistants")));
-  if (total > PAGE) main.append(el("p", { className: "row" },
-    offset > 0 && el("a", { href: `#/assistants/from/${Math.max(0, offset - PAGE)}` }, say("newer")),
-    el("span", { className: "faint" }, `${offset + 1}–${offset + assistants.length} ${say("of_all")} ${total}`),
-    offset + PAGE < total && el("a", { href: `#/assistants/from/${offset + PAGE}` }, say("more_assistants"))));
+  main.append(pages(offset, assistants.length, total, PAGE, (next) => `#/assistants/from/${next}`, "more_assistants", "newer_kept"));
   if (files.length) main.append(el("h2", {}, say("files")), el("p", { className: "faint" }, say("files_text")),
     el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
   return undefined;

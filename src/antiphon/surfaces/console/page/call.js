@@ -21,7 +21,7 @@ export async function open(main, name, { may }) {
   const path = `calls/${encodeURIComponent(name)}`;
   const [call, record] = await Promise.all([known(path), known(`records/${encodeURIComponent(name)}`)]);
   if (!call && record) return recordOnly(main, record);
-  if (!call) throw new Error(say("no_call"));
+  if (!call) throw new Refused(404, say("no_call"));
   const { story } = call;
   const peaks = call.recorded ? await ask(`${path}/peaks`).catch(() => null) : null;
   const audio = call.recorded ? el("audio", { controls: true, preload: "none", src: urlOf(`${path}/recording`), "aria-label": say("recording") }) : null;

@@ -1,6 +1,6 @@
 /** Calls: those the database has a record of, filtered; all that left a log; and one of them. */
 
-import { ask, clock, el, money, table, when } from "./kit.js";
+import { ask, clock, el, money, pages, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const PAGE = 50;
@@ -25,11 +25,11 @@ async function records(main, wanted) {
         el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), call.assistant, [say(`s_${call.status}`), "wide"],
         [clock(call.duration_ms), "number"], [money(call.cost_usd), "number"], [call.ended_reason || "–", "wide"], [call.caller || say(`t_${call.type}`), "wide"],
       ]),
-    ), pages(offset, calls.length, total, (next) => {
+    ), pages(offset, calls.length, total, PAGE, (next) => {
       const there = new URLSearchParams(wanted);
       there.set("offset", next);
       return `#/calls/find/${encodeURIComponent(there)}`;
-    }));
+    }, "more", "newer"));
   }
   main.append(el("p", {}, el("a", { href: "#/calls/logs" }, say("all_logs"))));
 }
@@ -70,13 +70,6 @@ async function logs(main, offset) {
       el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), call.assistant, [clock(call.duration_ms), "number"],
       call.ended ?? el("a", { href: `#/live/${encodeURIComponent(call.call_id)}` }, say("live")), [call.provider, "wide"], [call.recorded ? say("yes") : "–", "wide"],
     ]),
-  ), pages(offset, calls.length, total, (next) => `#/calls/logs/${next}`));
+  ), pages(offset, calls.length, total, PAGE, (next) => `#/calls/logs/${next}`, "more", "newer"));
   return undefined;
-}
-
-function pages(offset, shown, total, href) {
-  return el("p", { className: "row" },
-    offset > 0 && el("a", { href: href(Math.max(0, offset - PAGE)) }, say("newer")),
-    el("span", { className: "faint" }, `${offset + 1}–${offset + shown} ${say("of_all")} ${total}`),
-    offset + PAGE < total && el("a", { href: href(offset + PAGE) }, say("more")));
 }

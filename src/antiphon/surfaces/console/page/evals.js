@@ -4,6 +4,9 @@ import { announce, ask, attempt, el, problem, when } from "./kit.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
+const PAGE = 200;
+/** Assistants that one chooses from; the newest. */
+const MOST_CHOICES = 2000;
 
 /** Below an eval: run it with an assistant, and how it went. What ends the waiting is the answer. */
 export async function runs(main, id, editable) {
@@ -20,8 +23,7 @@ export async function runs(main, id, editable) {
   };
   main.append(el("h2", {}, say("runs")), wrong);
   if (editable) {
-    const { assistants, files } = await ask("assistants?limit=200");
-    const all = [...assistants.map((each) => [each.id, each.name || each.id]), ...files.map((name) => [name, name])];
+    const all = await everyAssistant();
     const select = el("select", { id: "target" }, all.map(([value, name]) => el("option", { value }, name)));
     main.append(el("form", { className: "row", onsubmit: (event) => {
       event.preventDefault();
@@ -34,6 +36,16 @@ export async function runs(main, id, editable) {
   main.append(place);
   await draw();
   return () => clearTimeout(timer);
+}
+
+/** [id, name] of those that are stored, then of files. */
+async function everyAssistant() {
+  const found = [];
+  for (;;) {
+    const { assistants, files, total } = await ask(`assistants?limit=${PAGE}&offset=${found.length}`);
+    found.push(...assistants.map((each) => [each.id, each.name || each.id]));
+    if (!assistants.length || found.length >= Math.min(total, MOST_CHOICES)) return [...found, ...files.map((name) => [name, name])];
+  }
 }
 
 const passed = (run) => run.results?.[0]?.status === "pass";

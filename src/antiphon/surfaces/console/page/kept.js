@@ -2,41 +2,42 @@
 
 import { bodyOf, jsonEditor, switcher } from "./assistant.js";
 import { Fields } from "./fields.js";
-import { ask, attempt, el, problem, sure, table, when } from "./kit.js";
+import { Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
 
-/** Each kind: a new one, its form, and what a row shows. `secret`: some of it is never shown, so only what was changed is sent. */
+const PAGE = 50;
+/** Each kind: a new one, its form, and what it is called. `secret`: some of it is never shown, so only what was changed is sent. */
 const KINDS = {
   tool: {
     blank: { type: "function", function: { name: "", description: "", parameters: { type: "object", properties: {} } }, server: { url: "" } },
     form: [["tool", [["type", "type", "line"], ["function.name", "name", "line"], ["server.url", "address", "line"], ["function.description", "description", "text"]]]],
-    row: (each) => [each.function?.name ?? each.name ?? "", each.type],
+    name: (each) => each.function?.name ?? each.name,
   },
   "phone-number": {
     secret: true, blank: { provider: "twilio", number: "", twilioAccountSid: "", assistantId: "" },
     form: [["k_phone-number", [["provider", "provider", "line"], ["number", "number", "line"], ["name", "name", "line"], ["assistantId", "assistant_id", "line"]]], ["vendor", [["twilioAccountSid", "account_sid", "line"], ["twilioAuthToken", "auth_token", "secret"]]]],
-    row: (each) => [each.number || each.name || "", each.provider],
+    name: (each) => each.number || each.name,
   },
   credential: {
     secret: true, blank: { provider: "openai", name: "" },
     form: [["k_credential", [["provider", "provider", "line"], ["name", "name", "line"], ["apiKey", "api_key", "secret"]]]],
-    row: (each) => [each.name || "", each.provider],
+    name: (each) => each.name,
   },
   eval: {
     blank: { type: "chat.mockConversation", name: "", messages: [{ role: "user", content: "" }, { role: "assistant", judgePlan: { type: "exact", content: "" } }] },
     form: [["k_eval", [["name", "name", "line"], ["description", "description", "text"]]]],
-    row: (each) => [each.name || "", each.type],
+    name: (each) => each.name,
   },
 };
 
-export async function open(main, [kind = "tool", id], { may }) {
-  if (!(kind in KINDS)) throw new Error(say("no_page"));
-  return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"));
+export async function open(main, [kind = "tool", id, offset], { may }) {
+  if (!Object.hasOwn(KINDS, kind)) throw new Refused(404, say("no_page"));
+  if (id === "from") return list(main, kind, may("builder"), Number(offset) || 0);
+  return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"), 0);
 }
 
-async function list(main, kind, editable) {
-  const found = await ask(`rest/${kind}?limit=200`);
-  const rows = Array.isArray(found) ? found : found.results;
+async function list(main, kind, editable, offset) {
+  const { rows, total } = await ask(`kept/${kind}?limit=${PAGE}&offset=${offset}`);
   const links = Object.keys(KINDS).map((each) => {
     const link = el("a", { className: "button", href: `#/kept/${each}` }, say(`k_${each}`));
     if (each === kind) link.setAttribute("aria-current", "page");
@@ -44,14 +45,13 @@ async function list(main, kind, editable) {
   });
   main.append(el("h1", {}, say("kept")), el("p", { className: "row kinds" }, links));
   if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, `${say("add")}: ${say(`k_${kind}`)}`)));
-  main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => {
-    const [name, type] = KINDS[kind].row(each);
-    return [el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, name || each.id), type, [when(Date.parse(each.updatedAt)), "wide"]];
-  })) : el("p", { className: "faint" }, say("none")));
+  main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => [
+    el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, each.name || each.id), each.type, [when(each.updated_wall_ms), "wide"],
+  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, PAGE, (next) => `#/kept/${kind}/from/${next}`, "more_kept", "newer_kept"));
 }
 
 async function one(main, kind, id, editable) {
-  const { blank, form, secret, row } = KINDS[kind];
+  const { blank, form, secret, name } = KINDS[kind];
   const path = `rest/${kind}${id ? `/${encodeURIComponent(id)}` : ""}`;
   let before = id ? bodyOf(await ask(path)) : blank;
   delete before.status;
@@ -70,14 +70,14 @@ async function one(main, kind, id, editable) {
     state.doc = structuredClone(before);
     fields.draw();
     json.draw();
-    title.textContent = `${say(`k_${kind}`)} · ${row(before)[0] || id}`;
+    title.textContent = `${say(`k_${kind}`)} · ${name(before) || id}`;
     return void (saved.textContent = say("saved_now"));
   });
   const gone = () => attempt(wrong, async () => {
     await ask(path, { method: "DELETE" });
     location.hash = `#/kept/${kind}`;
   });
-  const title = el("h1", {}, `${say(`k_${kind}`)} · ${id ? row(before)[0] || id : say("add")}`);
+  const title = el("h1", {}, `${say(`k_${kind}`)} · ${id ? name(before) || id : say("add")}`);
   main.append(
     title, el("p", {}, el("a", { href: `#/kept/${kind}` }, say(`k_${kind}`))),
     el("p", { className: "row" }, editable && el("button", { type: "button", id: "save", className: "main", onclick: save }, say("save")), editable && id && sure(say("remove"), say("remove_sure"), gone)),

@@ -82,6 +82,22 @@ export const money = (usd) => `$${(usd ?? 0).toFixed(usd > 0 && usd < 1 ? 4 : 2)
 
 export const when = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(wall);
 
+/** A day that began at this moment, UTC. */
+export const day = (wall) => new Intl.DateTimeFormat(language, { month: "short", day: "numeric", timeZone: "UTC" }).format(wall);
+
+/** With seconds. */
+export const exactly = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(wall);
+
+/** Below one page of a list: which part of it is shown, and the ways to the others. `href(offset)`; `older` and `newer`: the words
+ * for what follows and what came before. */
+export function pages(offset, shown, total, page, href, older, newer) {
+  if (total <= page && !offset) return "";
+  return el("p", { className: "row" },
+    offset > 0 && el("a", { href: href(Math.max(0, offset - page)) }, say(newer)),
+    el("span", { className: "faint" }, shown ? `${offset + 1}–${offset + shown} ${say("of_all")} ${total}` : `0 ${say("of_all")} ${total}`),
+    offset + page < total && el("a", { href: href(offset + page) }, say(older)));
+}
+
 /** A table of rows; a cell is text, a node, or [text or node, class]. */
 export function table(heads, rows) {
   const cell = (kind, what) => (Array.isArray(what) ? el(kind, { className: what[1] }, what[0]) : el(kind, {}, what));

@@ -1,6 +1,7 @@
 /** Calls that live: the list, and one of them as it goes. */
 
 import { announce, ask, at, attempt, clock, el, ms, problem, sure, table, urlOf } from "./kit.js";
+import { Drawing } from "./graph.js";
 import { listen } from "./listen.js";
 import { say } from "./words.js";
 
@@ -31,7 +32,8 @@ async function one(main, id, may) {
   const lines = el("ol", { className: "said" });
   const wrong = problem();
   const acts = el("div", { className: "row" });
-  main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), floor, wrong, acts, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
+  const map = el("section");
+  main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), floor, wrong, acts, map, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
   const ear = hearing(id, wrong);
   const over = (reason) => {
     ear.stop();
@@ -45,6 +47,7 @@ async function one(main, id, may) {
   }
   acts.append(ear.button);
   if (may("builder")) acts.append(...commands(id, wrong));
+  const stands = await graphOf(id, map);
   const source = new EventSource(urlOf(`live/${encodeURIComponent(id)}/events`));
   const rows = new Map();
   source.onmessage = ({ data }) => {
@@ -53,7 +56,8 @@ async function one(main, id, may) {
     if (news.kind === "begin") {
       rows.clear();
       lines.replaceChildren();
-    } else if (news.kind === "now") floor.textContent = say(`f_${news.floor}`);
+    } else if (news.kind === "node") stands(news.node);
+    else if (news.kind === "now") floor.textContent = say(`f_${news.floor}`);
     else if (news.kind === "ended") {
       source.close();
       over(news.reason);
@@ -69,6 +73,21 @@ async function one(main, id, may) {
   return () => {
     source.close();
     ear.stop();
+  };
+}
+
+/** The workflow that the call follows, where it follows one; what is told of each node where it stands. */
+async function graphOf(id, map) {
+  const { workflow } = await ask(`live/${encodeURIComponent(id)}/workflow`).catch(() => ({}));
+  if (!workflow) return () => {};
+  const drawing = new Drawing();
+  const place = el("p", { id: "node", role: "status" });
+  map.append(el("h2", {}, say("workflow")), place, drawing.element);
+  return (node) => {
+    const name = node || workflow.nodes.find((each) => each.isStart).name;
+    place.textContent = say("stands_at", { node: name });
+    drawing.draw(workflow, { lit: new Map([[name, 1]]) });
+    drawing.reveal(name);
   };
 }
 

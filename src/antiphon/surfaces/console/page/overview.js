@@ -1,13 +1,17 @@
-/** How the calls of this process went since it started. */
+/** How the calls of this process went since it started, and, out of the database, day by day. */
 
-import { ask, el, ms, table, when } from "./kit.js";
+import { ask, day, el, money, ms, table, when } from "./kit.js";
 import { language, say } from "./words.js";
 
 const EVERY_MS = 5000;
 
 export async function open(main) {
-  const draw = (told) => main.replaceChildren(el("h1", {}, say("overview")), ...shown(told));
+  const now = el("div");
+  const draw = (told) => now.replaceChildren(...shown(told));
+  const days = el("div");
   draw(await ask("overview"));
+  main.append(el("h1", {}, say("overview")), now, days);
+  ask("days").then((told) => days.replaceChildren(...byDay(told)), () => {}); // what the process knows is there at once
   const timer = setInterval(() => ask("overview").then(draw, () => {}), EVERY_MS);
   return () => clearInterval(timer);
 }
@@ -16,6 +20,7 @@ function shown(told) {
   const { response_ms: response, barge_in_ms: decided } = told;
   const state = [told.overloaded && say("overloaded"), told.draining && say("draining")].filter(Boolean).join(", ");
   return [
+    el("p", { className: "faint" }, say("since_start", { when: when(told.since_wall_ms) })),
     el("dl", { className: "figures" },
       figure(say("response"), ms(response.p50), `${say("p95")} ${ms(response.p95)} · ${say("response_small")}`),
       figure(say("barge_in"), ms(decided.p50), `${say("p95")} ${ms(decided.p95)} · ${say("barge_in_small")}`),
@@ -30,6 +35,15 @@ function shown(told) {
     told.errors.length ? table([say("vendor"), say("code"), [say("count"), "number"]], told.errors.map((each) => [each.provider, each.code, [String(each.count), "number"]])) : el("p", { className: "faint" }, say("no_errors")),
     el("h2", {}, say("why_ended")),
     Object.keys(told.ended).length ? table([say("reason"), [say("count"), "number"]], Object.entries(told.ended).map(([reason, count]) => [reason, [String(count), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
+  ];
+}
+
+/** What a restart does not forget. */
+function byDay({ days, whole }) {
+  return [
+    el("h2", {}, say("by_day")), el("p", { className: "faint" }, say(whole ? "by_day_text" : "by_day_part")),
+    days.length ? table([say("day"), [say("calls"), "number"], [say("response"), "number"], [say("p95"), "number"], [say("interruptions"), "number wide"], [say("cost"), "number"]],
+      days.map((each) => [[day(each.wall_ms), "when"], [String(each.calls), "number"], [ms(each.response_ms.p50), "number"], [ms(each.response_ms.p95), "number"], [String(each.interruptions), "number wide"], [money(each.cost_usd), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
   ];
 }
 

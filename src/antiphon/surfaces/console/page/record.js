@@ -1,6 +1,6 @@
 /** What became of a call: cost, analysis, what of its assistant had no effect, what applications were told. */
 
-import { clock, el, money, table, when } from "./kit.js";
+import { clock, el, exactly, money, ms, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 /** The sections of a record; none where there is no record. */
@@ -54,10 +54,12 @@ function warnings(list) {
   return el("section", {}, el("h2", {}, say("without_effect")), el("ul", { className: "notes" }, list.map(({ field, reason }) => el("li", {}, el("code", {}, field), ` ${reason}`))));
 }
 
-/** null: this server keeps none. */
+/** null: this server keeps none. Each with its attempts, and when the next is due. */
 function deliveries(list) {
   if (!list?.length) return null;
-  const attempt = ({ wall_ms: at, status, problem }) => el("li", {}, `${when(at)} · ${status ?? "–"}${problem ? ` · ${problem}` : ""}`);
-  return el("section", {}, el("h2", {}, say("webhooks")), table([say("what"), say("status"), say("attempts")],
-    list.map(({ event, url, status, attempts }) => [el("div", {}, event, el("br"), el("code", {}, url)), status, el("ul", { className: "plain" }, attempts.map(attempt))])));
+  const attempt = ({ wall_ms: made, duration_ms: took, status, problem }) => el("li", {}, `${exactly(made)} · ${status ?? say("no_answer")} · ${ms(took)}${problem ? ` · ${problem}` : ""}`);
+  const next = (due) => due !== null && el("p", { className: "faint" }, `${say("next_try")}: ${exactly(due)}`);
+  return el("section", { id: "webhooks" }, el("h2", {}, say("webhooks")), table([say("what"), say("status"), say("attempts")],
+    list.map(({ event, url, status, next_wall_ms: due, attempts }) => [el("div", {}, event, el("br"), el("code", {}, url)), [say(`d_${status}`), status === "failed" ? "bad" : ""],
+      el("div", {}, attempts.length ? el("ul", { className: "plain" }, attempts.map(attempt)) : say("none_yet"), next(due))])));
 }
