@@ -73,11 +73,11 @@ from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.sdk.routes import routes as sdk_routes
+from antiphon.surfaces.talk.marks import TalkMarks
 from antiphon.surfaces.talk.page_access import PageAccess
-from antiphon.surfaces.talk.routes import TalkKeys
-from antiphon.surfaces.talk.routes import routes as talk_routes
 from antiphon.surfaces.vapi.server_events import ServerEvents
 from antiphon.surfaces.vapi.server_messages import About
+from antiphon.talk_room import RESUMED, TalkParts, talk_routes, without_greeting
 from antiphon.transports.base import CallStarted
 from antiphon.transports.connections import Connections
 from antiphon.transports.http_bounds import HttpBounds
@@ -150,7 +150,9 @@ class Antiphon:
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
-        self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
+        self.page_access = PageAccess(
+            self.keys, settings.talk_access, settings.port, self.clock, trusts_strangers=settings.open_api
+        )
         self.media_routes = MediaRoutes(self.losses)
         self.answering_machines = AnsweringMachines(self.manager, self._spec_of, self.metrics.answered)
         self.twilio = self._twilio()
@@ -247,6 +249,9 @@ class Antiphon:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
         if self.door is not None:
             watching += [self.live_calls, self.overview]
+        if self.settings.talk_access != "off":
+            strangers = self.settings.talk_access == "open" and not self.settings.open_api
+            watching.append(TalkMarks(lambda call_id: self.realtime.find(call_id), tells_arguments=not strangers))
         return watching
 
     def _planned_spec(self, call_id: str) -> AssistantSpec | None:
@@ -412,16 +417,15 @@ class Antiphon:
         return self.twilio.control.transfer
 
     def _realtime_plan(self, model: str, call_id: str) -> SessionPlan:
-        """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
-        of it. Raises ConfigurationError."""
+        """``assistant:<name>`` is that assistant, ``resumed:<name>`` the same where a conversation goes on; any other name a plain model,
+        which has the engines of an assistant and nothing else of it. Raises ConfigurationError."""
         kind, _, name = model.partition(":")
+        named = kind in ("assistant", RESUMED)
         plain = self.settings.realtime.assistant or self.settings.assistant
-        started = CallStarted(
-            "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
-        )
+        started = CallStarted("realtime", call_id, name if named else plain, format_in=REALTIME, format_out=REALTIME)
         plan = self._plan(started)
-        if kind == "assistant":
-            return plan
+        if named:
+            return without_greeting(plan) if kind == RESUMED else plan
         engines = replace(plan.engines, tools=None)
         return replace(
             plan,
@@ -613,29 +617,13 @@ class Antiphon:
         ]
 
     def _talk(self) -> list[Route]:
-        """The talk page, with keys for sessions with one of the assistants."""
-
-        def make_key(assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
-            session = {
-                "type": "realtime",
-                "model": f"assistant:{assistant}",
-                "audio": {"input": {"transcription": {}}},  # the page shows what it heard
-            }
-            secret, key = self.client_secrets.create(
-                session, ttl_s, self.clock.wall_ms(), key_id=key_id, max_sessions=self._realtime_places()
-            )
-            return key, secret.expires_wall_ms
-
-        desk = TalkKeys(make_key, self.assistants.names, self.settings.assistant, self.clock)
-        if self.door is None:
-            return talk_routes(desk, self.page_access, self._tell_talk_address)
-        return talk_routes(desk, self.page_access, self._tell_talk_address, self.door.may_talk, self._try_stored)
-
-    async def _try_stored(self, id: str) -> str:
-        """The name of a stored assistant, which can be talked to from now on. Raises ConfigurationError, ProviderUnavailable,
-        StoreUnavailable."""
-        assert self.api is not None
-        return (await self.api.live.trials.prepare(id)).spec.name or id
+        """The talk page."""
+        parts = TalkParts(
+            self.settings, self.clock, self.assistants.names, self.page_access, self.client_secrets, self._realtime_places(),
+            self.webrtc, self._webrtc_settings().ice.turn, self._tell_talk_address, self.door,
+            self.api.live.trials if self.api is not None else None,
+        )  # fmt: skip
+        return talk_routes(parts)
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""
