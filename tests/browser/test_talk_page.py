@@ -743,7 +743,7 @@ async def test_the_page_speaks_korean_to_whose_browser_does_and_to_who_chooses_i
         "ko",
         "대화하기 · Antiphon",
     ]
-    assert await browser.page.text("#floor") == "말하고 계십니다"
+    assert await browser.page.text("#floor") == "말씀하시는 중"
     assert await browser.page.text("#talk") == "끊기"
     assert await browser.marks() == ["에이전트가 멈추고 듣습니다"]
     assert await browser.lines() == [f"Scripted: {GREETING}", "나: …"], "what was said stays as it was said"

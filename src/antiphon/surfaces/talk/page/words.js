@@ -54,7 +54,7 @@ export const WORDS = {
     transcript: "대화 내용", said: "주고받은 말", hint: "대화하기를 누르고 인사하거나, 글로 쓰세요.", hint_more: "언제든지 말을 끊어도 됩니다.", type_label: "메시지 입력", send: "보내기",
 
     ready: "준비되었습니다", connecting: "연결하는 중", not_connected: "연결되지 않음", not_open: "아직 열리지 않음", ended_after: "통화가 {time} 만에 끝났습니다", ended: "통화가 끝났습니다", connected_to: "{agent}와(과) 연결되었습니다",
-    f_nobody: "듣고 있습니다", f_muted: "듣고 있으나 마이크가 꺼져 있습니다", f_you: "말하고 계십니다", f_thinking: "생각하는 중", f_held: "{agent}: 말을 멈추고 듣는 중", f_agent: "{agent}: 말하는 중", f_away: "다시 연결하는 중",
+    f_nobody: "듣고 있습니다", f_muted: "듣고 있으나 마이크가 꺼져 있습니다", f_you: "말씀하시는 중", f_thinking: "생각하는 중", f_held: "{agent}: 말을 멈추고 듣는 중", f_agent: "{agent}: 말하는 중", f_away: "다시 연결하는 중",
     f_again: "다시 연결하는 중 ({attempt}/{of})", microphone_off: "마이크가 꺼졌습니다", microphone_on: "마이크가 켜졌습니다", new_call: "새 통화", back_again: "다시 연결되었습니다",
 
     interrupted: "— 말이 끊김", not_understood: "알아듣지 못함", s_deciding: "판단", s_model: "모델", s_voice: "음성", stage: "{stage} {ms} ms", answered_after: "{ms} ms 뒤에 답함", where_time_went: "이 차례에 걸린 시간",
