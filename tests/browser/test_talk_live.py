@@ -57,7 +57,8 @@ async def live(folder: Path, *sounds: Said | int, before: str = "") -> AsyncIter
 
 
 async def until_empty(antiphon: Antiphon) -> None:
-    for _ in range(300):
+    """A connection that never came about is given up by the server, too, after 15 s."""
+    for _ in range(2500):
         if not (antiphon.manager.live or len(antiphon.realtime) or antiphon.webrtc.legs):
             return
         await asyncio.sleep(0.01)
