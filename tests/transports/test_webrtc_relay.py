@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aioice import stun
+from aioice.turn import make_integrity_key
 from tests.transports.test_webrtc_sockets import sockets_open
 from tests.transports.webrtc_peer import eventually
 
@@ -20,11 +21,13 @@ class Turn(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.transport: Any = None
+        self.asked = 0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
+        self.asked += 1
         message = stun.parse_message(data)
         known = message.attributes.get("USERNAME") == "us"
         kind = stun.Class.RESPONSE if known else stun.Class.ERROR
@@ -35,8 +38,6 @@ class Turn(asyncio.DatagramProtocol):
             reply.attributes["LIFETIME"] = 600
             reply.attributes["XOR-MAPPED-ADDRESS"] = addr
             reply.attributes["XOR-RELAYED-ADDRESS"] = ("127.0.0.1", 50_000)
-            from aioice.turn import make_integrity_key
-
             reply.add_message_integrity(make_integrity_key("us", "here", "secret"))
         else:
             reply.attributes["ERROR-CODE"] = (401, "Unauthorized")
