@@ -142,6 +142,7 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "engine_choice",
         "engine_shelf",
         "served",
+        "talk_room",
         "tool_room",
         "workers",
         "supervisor",

@@ -1,21 +1,28 @@
 // Stands in for the server's end of a WebRTC call, so that a test can say what arrives and see what was sent.
-// `fake.offers` are the page's offers; `fake.say(event)` brings an event; `fake.sent` holds the page's own events.
+// `fake.offers` are the page's offers; `fake.say(event)` brings an event; `fake.sent` holds the page's own events, `fake.asked` what it
+// asked the server for.
 // What else is to be other than usual a test leaves in sessionStorage: `answer` is what POST /v1/realtime/calls answers,
-// `microphone` ("beeps", "silent", "asks", or the name of a DOMException), `secure`, `webrtc`.
-const usual = { answer: { status: 201, body: "v=0 (an answer)" }, microphone: "silent", secure: true, webrtc: true };
+// `microphone` ("beeps", "silent", "asks", or the name of a DOMException), `secure`, `webrtc`, `worklet`; `udp`: whether there is an
+// address to send from, `reaches`: whether a connection comes about; `connection`, `probe`: what the server answers to those (undefined:
+// what it really does); `language`: the browser's; `hurry`: how many times as fast as usual the page's timers run.
+const usual = {
+  answer: { status: 201, body: "v=0 (an answer)" }, microphone: "silent", secure: true, webrtc: true, worklet: true, udp: true, reaches: true,
+  hurry: 1,
+};
 const given = { ...usual, ...JSON.parse(sessionStorage.getItem("fake") ?? "{}") };
 
 window.fake = {
   offers: [],
+  asked: [],
   sent: [],
   answer: given.answer,
   peer: null,
   say(event) {
     this.peer.channel.onmessage({ data: JSON.stringify({ event_id: "event_fake", ...event }) });
   },
-  state(state) {
-    this.peer.connectionState = state;
-    this.peer.onconnectionstatechange?.();
+  state(state, peer = this.peer) {
+    peer.connectionState = state;
+    peer.onconnectionstatechange?.();
   },
   hangUp() {
     this.peer.channel.readyState = "closed";
@@ -25,6 +32,10 @@ window.fake = {
 
 const realFetch = window.fetch;
 window.fetch = async (url, options) => {
+  fake.asked.push(String(url));
+  for (const name of ["connection", "probe"]) {
+    if (String(url).endsWith(`/talk/${name}`) && given[name]) return new Response(given[name].body, { status: given[name].status ?? 200 });
+  }
   if (!String(url).endsWith("/v1/realtime/calls")) return realFetch(url, options);
   fake.offers.push({ body: options.body, headers: options.headers });
   if (fake.answer === null) throw new TypeError("Failed to fetch");
@@ -39,6 +50,8 @@ window.RTCPeerConnection = class {
   constructor() {
     fake.peer = this;
   }
+
+  addTransceiver() {}
 
   addTrack(track) {
     this.tracks.push(track);
@@ -56,6 +69,8 @@ window.RTCPeerConnection = class {
 
   async setLocalDescription(description) {
     this.localDescription = description;
+    if (given.udp) this.onicecandidate?.({ candidate: { protocol: "udp" } });
+    this.onicecandidate?.({ candidate: null });
   }
 
   async setRemoteDescription() {
@@ -66,10 +81,11 @@ window.RTCPeerConnection = class {
     tone.connect(loudness).connect(voice);
     tone.start();
     setTimeout(() => {
-      this.ontrack({ track: voice.stream.getAudioTracks()[0], streams: [voice.stream] });
-      fake.state("connected");
+      if (!given.reaches) return fake.state("failed", this);
+      this.ontrack?.({ track: voice.stream.getAudioTracks()[0], streams: [voice.stream] });
+      fake.state("connected", this);
       this.channel.readyState = "open";
-      this.channel.onopen();
+      return this.channel.onopen?.();
     }, 10);
   }
 
@@ -79,6 +95,12 @@ window.RTCPeerConnection = class {
   }
 };
 
+if (given.hurry !== 1) {
+  const realTimeout = window.setTimeout;
+  window.setTimeout = (act, ms = 0, ...rest) => realTimeout(act, ms / given.hurry, ...rest);
+}
+if (given.language) Object.defineProperty(navigator, "language", { value: given.language });
+if (!given.worklet) window.AudioWorkletNode = undefined;
 if (!given.webrtc) window.RTCPeerConnection = undefined;
 if (!given.secure) Object.defineProperty(window, "isSecureContext", { value: false });
 if (given.microphone !== "beeps") {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.browser.chromium import Page
-from tests.serving import running_server, settings_for
+from tests.serving import running_server, settings_for, write_assistant
 
 FAKE = Path(__file__).with_name("fake_call.js")
 
@@ -32,9 +32,14 @@ class TalkPage:
         await self.page.viewport(1280, 800)
         await self.page.media(colorScheme="light", reducedMotion="no-preference")
         await self.page.goto(f"{self._base_url}/talk/icon.svg")
-        await self.page.evaluate("(fake) => sessionStorage.setItem('fake', JSON.stringify(fake))", fake)
+        keep = "(fake) => { localStorage.clear(); sessionStorage.setItem('fake', JSON.stringify(fake)); }"
+        await self.page.evaluate(keep, fake)
         self._problems_before = len(self.page.problems)
-        await self.page.goto(f"{self._base_url}/talk")
+        await self.page.goto(self.url)
+
+    @property
+    def url(self) -> str:
+        return f"{self._base_url}/talk"
 
     async def talk(self) -> None:
         """Press the button, and be connected."""
@@ -99,6 +104,23 @@ class TalkPage:
         await self.say("conversation.item.done", item=done)
         await self.say("response.done", response={"id": response, "status": status, "output": [done]})
 
+    async def turn(self, at_ms: int, *steps_ms: int) -> None:
+        """Where the time of a turn went so far: silent, closed, the model's first word, the first sound."""
+        names = ("stopped_ms", "closed_ms", "token_ms", "heard_ms")
+        reached = dict(zip(names, steps_ms, strict=False))
+        await self.say("talk.turn", at_ms=at_ms, **{name: reached.get(name) for name in names})
+
+    async def speak_language(self, language: str) -> None:
+        """As a hand would, with the switch."""
+        choose = "const field = document.getElementById('language'); field.value = language; field.dispatchEvent(new Event('change'));"
+        await self.page.evaluate(f"(language) => {{ {choose} }}", language)
+
+    async def marks(self) -> list[str]:
+        """What stands between the lines."""
+        return await self.page.evaluate(
+            "() => [...document.querySelectorAll('.mark')].map((mark) => mark.textContent.trim())"
+        )
+
     async def agent_heard(self, item: str, text: str) -> None:
         """The server cuts the item to what was heard, and shows it when it is asked."""
         await self.say("conversation.item.truncated", item_id=item, content_index=0, audio_end_ms=1000)
@@ -121,5 +143,6 @@ def _message(item: str, role: str, *content: dict[str, Any]) -> dict[str, Any]:
 async def served_to(page: Page, folder: Path, **realtime: Any) -> AsyncIterator[TalkPage]:
     """A real server for a browser's page, which is not open yet. The page runs ``FAKE`` before its own scripts."""
     # Who comes in by the printed address is for tests of the door; here it stands open.
+    write_assistant(folder / "assistants", ms_per_character=150)  # slow enough to be cut
     async with running_server(settings_for(folder, realtime={"talk_page": "open"} | realtime)) as (antiphon, _):
         yield TalkPage(page, antiphon.settings.base_url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from tests.browser.axe import AXE, SHOTS, axe
 from tests.browser.chromium import Page, browser_page
-from tests.programs import JS
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
 from antiphon.calls.stores import DEFAULT_ORG, Resource
@@ -26,8 +25,6 @@ PASSWORD = "correct horse battery"
 GREETING = "Good day, this is the front desk of a rather large house, and what may we do for you?"
 QUESTION, ANSWER = "what is the price of marmalade", "It costs eleven crowns."
 """What the engines of ``tests.serving`` hear and say."""
-SHOTS = os.environ.get("CONSOLE_SHOTS", "")
-"""A folder for pictures of every page, for whoever wants to look at them."""
 
 
 @dataclass
@@ -101,22 +98,6 @@ class Visit:
                 assert await axe(self.page) == [], (name, width, scheme)
         await self.page.viewport(1280, 850)
         await self.page.media(colorScheme="light")
-
-
-AXE = (
-    (JS / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-    if (JS / "node_modules").is_dir()
-    else ""
-)
-
-
-async def axe(page: Page) -> list[str]:
-    """Serious and critical findings. Run outside the page's own world of scripts, which its policy keeps to ours."""
-    found = await page.evaluate(
-        "async () => { const { violations } = await axe.run(); return violations.filter(({ impact }) => "
-        "['serious', 'critical'].includes(impact)).map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`); }"
-    )
-    return list(found)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -40,12 +41,14 @@ def card() -> Said:
 
 
 @asynccontextmanager
-async def live(folder: Path, *sounds: Said | int) -> AsyncIterator[tuple[TalkPage, Antiphon]]:
-    """The page, open, and the server behind it. Nobody may have complained at the end, and no call may be left."""
+async def live(folder: Path, *sounds: Said | int, before: str = "") -> AsyncIterator[tuple[TalkPage, Antiphon]]:
+    """The page, open, and the server behind it. Nobody may have complained at the end, and no call may be left. ``before`` is run
+    before the page's own scripts."""
     write_assistant(folder / "assistants", GREETING, ms_per_character=60)
     mic = microphone(folder / "microphone.wav", *sounds)
     async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
         talk = TalkPage(page, antiphon.settings.base_url)
+        await page.initially(before)
         await page.goto(antiphon.talk_address)
         await talk.phase("idle")
         yield talk, antiphon
@@ -54,7 +57,8 @@ async def live(folder: Path, *sounds: Said | int) -> AsyncIterator[tuple[TalkPag
 
 
 async def until_empty(antiphon: Antiphon) -> None:
-    for _ in range(300):
+    """A connection that never came about is given up by the server, too, after 15 s."""
+    for _ in range(2500):
         if not (antiphon.manager.live or len(antiphon.realtime) or antiphon.webrtc.legs):
             return
         await asyncio.sleep(0.01)
@@ -73,6 +77,11 @@ async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, car
         said, unsaid = await talk.page.text(".agent .said"), await talk.page.text(".agent del")
         assert f"{said}{unsaid}" == GREETING, "what was heard, and what was not"
         assert (question, answer) == (f"You: {QUESTION}", f"Scripted: {ANSWER}")
+        held, times = await talk.marks()
+        assert re.fullmatch(r"Interrupted after \d\.\d s of the answer", held), (
+            "told by the server, over the data channel"
+        )
+        assert re.fullmatch(r"Answered after \d+ ms: deciding \d+ ms, model \d+ ms, voice \d+ ms", times)
         await talk.floor("nobody")
 
         await talk.page.fill("#text", "And of plums?")
@@ -86,6 +95,34 @@ async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, car
         await talk.phase("idle")
         assert (await talk.page.text("#floor")).startswith("Call ended after 0:")
         await until_empty(antiphon)
+
+
+NO_UDP = """
+  const Real = RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real { constructor() { super({ iceTransportPolicy: 'relay' }); } };
+  const wait = window.setTimeout;
+  window.setTimeout = (act, ms, ...rest) => wait(act, ms === 8000 ? 500 : ms, ...rest);
+"""
+"""A browser that may send through relays alone, and has none. The page gives up on that sooner than it would."""
+
+
+async def test_without_udp_it_is_all_the_same_over_the_websocket(tmp_path: Path, card: Said) -> None:
+    """The greeting is cut by speech, what was said is answered, and the marks are there."""
+    async with live(tmp_path, 3500, card, before=NO_UDP) as (talk, _):
+        await talk.talk()
+        assert "over the WebSocket" in (await talk.marks())[0]
+        await talk.until_lines(f"Scripted: {GREETING}")
+        await talk.until("document.querySelectorAll('.line').length === 3")
+        await talk.floor("agent")
+        [greeting, question, answer] = await talk.lines()
+        assert "— interrupted" in greeting
+        said, unsaid = await talk.page.text(".agent .said"), await talk.page.text(".agent del")
+        assert f"{said}{unsaid}" == GREETING, "what was heard, and what was not"
+        assert (question, answer) == (f"You: {QUESTION}", f"Scripted: {ANSWER}")
+        await talk.floor("nobody")
+        kinds = "[...document.querySelectorAll('.mark')].map((mark) => mark.classList[1]).join()"
+        assert await talk.page.evaluate(f"() => {kinds}") == "socket,hold,times"
+        await talk.page.click("#talk")
 
 
 async def test_who_only_types_is_answered_aloud(tmp_path: Path) -> None:

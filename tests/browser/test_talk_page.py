@@ -1,44 +1,12 @@
-"""The talk page in a real browser: what it shows of a call, what it sends, and what it says when something is wrong."""
+"""The talk page in a real browser: what it shows of a call, and what it sends."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-import pytest_asyncio
-from tests.browser.chromium import browser_page
-from tests.browser.fake_call import FAKE, TalkPage, served_to
-from tests.serving import running_server, settings_for
-
-from antiphon.surfaces.keys import ApiKeys
+from tests.browser.fake_call import TalkPage
+from tests.browser.talk_states import GREETING, notice
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-GREETING = "Good day, this is the front desk."
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TalkPage]:
-    """One server and one browser for all: starting them takes longer than all they are asked."""
-    async with browser_page() as page:
-        await page.initially(FAKE.read_text(encoding="utf-8"))
-        async with served_to(page, tmp_path_factory.mktemp("talk")) as talk:
-            yield talk
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def talk(browser: TalkPage) -> TalkPage:
-    """The page, freshly opened."""
-    await browser.open()
-    await browser.phase("idle")
-    return browser
-
-
-async def notice(talk: TalkPage) -> str:
-    """What the page complains about."""
-    await talk.page.wait_for("#problem")
-    return await talk.page.text("#problem-title")
 
 
 async def test_a_spoken_conversation_shows_who_has_the_floor_and_what_was_said(talk: TalkPage) -> None:
@@ -110,27 +78,88 @@ async def test_where_the_time_of_a_turn_went_grows_as_it_goes(talk: TalkPage) ->
     await talk.talk()
     await talk.user_speaks("u1")
     assert not await talk.page.visible("#latency")
-    await talk.user_stops("u1", "What is the price?")
     stages = "[...document.querySelectorAll('#latency span')].map((stage) => stage.className)"
+    await talk.turn(3300, 3000)
     await talk.until(f"{stages}.join() === 'deciding growing'")
-    await talk.say("response.created", response={"id": "r1", "status": "in_progress", "output": []})
+    told = "Number(document.querySelector('#latency .deciding').textContent.match(/[0-9]+/)[0])"
+    await talk.until(f"{told} > 330")
+    await talk.turn(3400, 3000, 3400)
+    await talk.user_stops("u1", "What is the price?")
     await talk.until(f"{stages}.join() === 'deciding,model growing'")
+    assert await talk.page.text("#latency .deciding") == "deciding 400 ms"
+    await talk.turn(3520, 3000, 3400, 3520)
     await talk.agent_begins("r1", "a1", "Two crowns.", "u1")
+    await talk.until(f"{stages}.join() === 'deciding,model,voice growing'")
+    await talk.turn(3600, 3000, 3400, 3520, 3600)
     await talk.until(f"{stages}.join() === 'deciding,model,voice'")
-    assert (await talk.page.text("#latency .deciding")).startswith("deciding ")
+    assert await talk.marks() == ["Answered after 600 ms: deciding 400 ms, model 120 ms, voice 80 ms"]
+    order = "[...document.querySelectorAll('#lines > li')].map((row) => row.classList[0]).join()"
+    assert await talk.page.evaluate(f"() => {order}") == "line,mark,line", (
+        "between what was asked and what was answered"
+    )
+    await talk.turn(5000)
+    await talk.until("document.getElementById('latency').hidden")
+    assert len(await talk.marks()) == 1, "every turn's stays"
 
 
-async def test_the_connection_is_checked_when_it_fails(talk: TalkPage) -> None:
-    await talk.open(answer=None)
-    await talk.phase("idle")
-    await talk.page.click("#talk")
-    assert await notice(talk) == "The server does not answer"
-    await talk.page.click("#check")
-    await talk.until("document.querySelectorAll('#checked li').length === 6")
-    found = await talk.page.text("#checked")
-    assert "✓ A microphone" in found
-    assert "✓ The server answers" in found
-    assert "✗ This browser sends over UDP. A policy" in found, "the stand-in for WebRTC sends nothing"
+async def test_an_answer_that_was_begun_early_has_no_time_with_the_model(talk: TalkPage) -> None:
+    await talk.talk()
+    await talk.say("talk.turn", at_ms=3350, stopped_ms=3000, closed_ms=None, token_ms=3200, heard_ms=None)
+    await talk.until("document.querySelectorAll('#latency span').length === 1")
+    await talk.turn(3450, 3000, 3400, 3200, 3450)
+    assert await talk.marks() == ["Answered after 450 ms: deciding 400 ms, model 0 ms, voice 50 ms"]
+
+
+async def test_what_the_visitor_says_is_read_while_it_is_said(talk: TalkPage) -> None:
+    await talk.talk()
+    await talk.user_speaks("u1")
+    await talk.say("talk.partial", utterance=1, text="what is")
+    await talk.until_lines("You: what is …")
+    await talk.say("talk.partial", utterance=1, text="what is the")
+    await talk.say("talk.partial", utterance=2, text="price")
+    await talk.until_lines("You: what is the price …")
+    await talk.user_stops("u1", "What is the price?")
+    await talk.until_lines("You: What is the price?")
+    await talk.say("talk.partial", utterance=2, text="late")
+    await talk.until_lines("You: What is the price?")
+    await talk.user_speaks("u2")
+    await talk.say("talk.partial", utterance=3, text="and")
+    await talk.until_lines("You: What is the price?", "You: and …")
+
+
+async def test_the_agent_held_and_going_on_and_interrupted_is_marked(talk: TalkPage) -> None:
+    await talk.talk()
+    await talk.agent_begins("r1", "a1", GREETING)
+    await talk.floor("agent")
+    await talk.say("talk.held", reply=1, at_ms=900)
+    await talk.floor("held")
+    assert await talk.page.text("#floor") == "Scripted pauses to listen"
+    assert await talk.marks() == ["The agent pauses to listen"]
+    said = "() => document.querySelector('.agent .said').textContent"
+    before = await talk.page.evaluate(said)
+    await talk.until("document.getElementById('clock').textContent === '0:01'")
+    assert await talk.page.evaluate(said) == before, "nothing of it sounds meanwhile"
+    await talk.say("talk.resumed", reply=1, at_ms=1320, held_ms=420)
+    await talk.floor("agent")
+    assert await talk.marks() == ["The agent paused for 420 ms and went on"]
+    await talk.say("talk.held", reply=1, at_ms=2000)
+    await talk.say("talk.interrupted", reply=1, at_ms=2100, heard_ms=1640)
+    await talk.say("talk.interrupted", reply=2, at_ms=4100, heard_ms=300)
+    assert (await talk.marks())[1:] == [
+        "Interrupted after 1.6 s of the answer",
+        "Interrupted after 0.3 s of the answer",
+    ]
+
+
+async def test_tools_are_shown_while_they_run(talk: TalkPage) -> None:
+    await talk.talk()
+    await talk.say("talk.tool", id="t1", at_ms=10, name="look_up", arguments='{"what":"<b>plums</b>"}')
+    await talk.say("talk.tool", id="t2", at_ms=10, name="order")
+    assert await talk.marks() == ['Tool look_up {"what":"<b>plums</b>"} running', "Tool order running"]
+    await talk.say("talk.tool_done", id="t2", at_ms=20, lasted_ms=10, outcome="failed")
+    await talk.say("talk.tool_done", id="t1", at_ms=350, lasted_ms=340, outcome="answered")
+    await talk.say("talk.tool_done", id="unknown", at_ms=350, lasted_ms=340, outcome="answered")
+    assert await talk.marks() == ['Tool look_up {"what":"<b>plums</b>"} 340 ms', "Tool order failed after 10 ms"]
 
 
 async def test_a_cough_leaves_no_trace(talk: TalkPage) -> None:
@@ -231,192 +260,3 @@ async def test_both_voices_move_the_meters(talk: TalkPage) -> None:
     await talk.until(
         f"(() => {{ const [you, agent] = ({ink})(); return you < {2 * silent[0]} && agent < {2 * silent[1]}; }})()"
     )
-
-
-# ------------------------------------------------------------------------------------------------ what goes wrong
-
-
-FULL, DRAINING = ({"status": 503, "body": f'{{"error": {{"code": "server_{why}"}}}}'} for why in ("full", "draining"))
-
-
-@pytest.mark.parametrize(
-    ("wrong", "title", "typing"),
-    [
-        ({"microphone": "NotFoundError"}, "No microphone was found", True),
-        ({"microphone": "NotAllowedError"}, "The microphone is not allowed", True),
-        ({"microphone": "NotReadableError"}, "The microphone cannot be used", True),
-        ({"secure": False}, "Browsers give no microphone to this address", True),
-        ({"webrtc": False}, "This browser cannot make calls", False),
-        ({"answer": None}, "The server does not answer", False),
-        ({"answer": FULL}, "The server is full", False),
-        ({"answer": DRAINING}, "The server is about to restart", False),
-        ({"answer": {"status": 502, "body": "<html>"}}, "The server refused the call", False),
-    ],
-    ids=["no microphone", "denied", "busy", "insecure", "no WebRTC", "unreachable", "full", "draining", "bad gateway"],
-)
-async def test_what_keeps_a_call_from_beginning_is_explained(
-    talk: TalkPage, wrong: dict[str, Any], title: str, typing: bool
-) -> None:
-    await talk.open(**wrong)
-    await talk.phase("idle")
-    await talk.page.click("#talk")
-    assert await notice(talk) == title
-    await talk.phase("idle")
-    assert await talk.page.text("#problem-text")
-    assert await talk.page.visible("#type-only") is typing
-    if typing:
-        await talk.page.click("#type-only")
-        await talk.phase("live")
-        assert not await talk.page.visible("#problem")
-
-
-async def test_a_lost_connection_is_said_and_a_new_call_keeps_what_was_said(talk: TalkPage) -> None:
-    await talk.talk()
-    await talk.agent_begins("r1", "a1", GREETING)
-    await talk.agent_done("r1", "a1", GREETING)
-    await talk.page.evaluate("() => fake.state('disconnected')")
-    assert await talk.page.text("#floor") == "Trying to reconnect"
-    await talk.page.evaluate("() => fake.state('connected')")
-    await talk.floor("agent")
-    assert not await talk.page.visible("#problem"), "a hiccup is no loss"
-    await talk.page.evaluate("() => fake.state('failed')")
-    assert await notice(talk) == "The connection was lost"
-    assert await talk.page.text("#retry") == "Reconnect"
-    await talk.page.click("#retry")
-    await talk.phase("live")
-    assert not await talk.page.visible("#problem")
-    await talk.agent_begins("r2", "a2", "Good day again.")
-    await talk.say("output_audio_buffer.stopped", response_id="r2")
-    await talk.until_lines(f"Scripted: {GREETING}", "Scripted: Good day again.")
-    assert await talk.page.text(".rule") == "A new call"
-
-
-async def test_when_the_other_side_ends_the_call_that_is_no_problem(talk: TalkPage) -> None:
-    await talk.talk()
-    await talk.page.evaluate("() => fake.hangUp()")
-    await talk.phase("idle")
-    assert (await talk.page.text("#floor")).startswith("Call ended after")
-    assert not await talk.page.visible("#problem")
-    await talk.talk()
-    await talk.say("error", error={"type": "invalid_request_error", "code": "session_expired", "message": "…"})
-    await talk.page.evaluate("() => fake.hangUp()")
-    assert await notice(talk) == "The call reached its longest time"
-
-
-async def test_a_call_can_be_cancelled_before_it_is_one(talk: TalkPage) -> None:
-    await talk.open(microphone="asks")
-    await talk.phase("idle")
-    await talk.page.click("#talk")
-    await talk.phase("connecting")
-    assert await talk.page.text("#talk") == "Cancel"
-    await talk.page.click("#talk")
-    await talk.phase("idle")
-    await talk.page.evaluate("() => fake.allow()")
-    await talk.until("fake.microphone?.getTracks().every((track) => track.readyState === 'ended')")
-    assert await talk.page.evaluate("() => fake.offers.length") == 0
-    assert talk.problems == []
-
-
-async def test_where_a_key_is_needed_it_is_asked_for_and_not_kept(browser: TalkPage, tmp_path: Path) -> None:
-    async with served_to(browser.page, tmp_path, talk_page="key") as talk:
-        await talk.open()
-        await talk.phase("locked")
-        await talk.page.fill("#key", "sk_antiphon_wrong")
-        await talk.page.press("Enter")
-        assert await notice(talk) == "This key is not known here"
-        _, secret = ApiKeys(tmp_path / "data" / "keys.json").create("test", 0)
-        await talk.page.fill("#key", secret)
-        await talk.page.press("Enter")
-        await talk.phase("idle")
-        await talk.talk()
-        kept = "() => JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie, location.href, document.body.outerHTML])"
-        assert secret not in await talk.page.evaluate(kept)
-        [offer] = await talk.page.evaluate("() => fake.offers")
-        assert offer["headers"]["Authorization"].startswith("Bearer ek_"), "the private key stays at the door"
-
-
-# ------------------------------------------------------------------------------------------------ for everybody
-
-
-async def test_it_can_be_used_by_keyboard_and_screen_reader(talk: TalkPage) -> None:
-    await talk.phase("idle")
-    reached = []
-    for _ in range(5):
-        await talk.page.press("Tab")
-        reached.append(await talk.page.evaluate("() => document.activeElement.id"))
-    assert reached == ["assistant", "talk", "paper", "text", "send"]
-    await talk.page.evaluate("() => document.getElementById('talk').focus()")
-    await talk.page.press("Enter")
-    await talk.phase("live")
-    assert await talk.page.text("#said-aloud") == "Connected to Scripted"
-    await talk.agent_begins("r1", "a1", GREETING)
-    busy = "() => document.querySelector('.line').ariaBusy"
-    assert await talk.page.evaluate(busy) == "true"
-    await talk.agent_done("r1", "a1", GREETING)
-    assert await talk.page.evaluate(busy) == "false"
-    unnamed = """() => [...document.querySelectorAll('button, input, select, [role]')].filter((element) =>
-      !element.hidden && !element.ariaLabel && !element.textContent.trim() && !element.labels?.length
-      && !['status', 'alert'].includes(element.role)).map((element) => element.outerHTML)"""
-    assert await talk.page.evaluate(unnamed) == []
-
-
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844), (320, 568), (844, 390)])
-async def test_it_fits_the_screen(talk: TalkPage, width: int, height: int) -> None:
-    await talk.page.viewport(width, height)
-    await talk.talk()
-    await talk.agent_begins("r1", "a1", "word " * 300 + "x" * 200)
-    await talk.page.evaluate("() => fake.state('failed')")
-    await notice(talk)
-    outside = """() => [...document.querySelectorAll('button, input, select, #floor, .words')]
-      .filter((element) => element.checkVisibility() && !element.closest('#paper'))
-      .map((element) => [element.id, element.getBoundingClientRect()])
-      .filter(([, box]) => box.left < 0 || box.right > innerWidth || box.top < 0 || box.bottom > innerHeight)"""
-    assert await talk.page.evaluate(outside) == []
-    assert await talk.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-    end = "() => { const paper = document.getElementById('paper'); return paper.scrollHeight - paper.scrollTop - paper.clientHeight; }"
-    assert await talk.page.evaluate(end) < 80, "the newest words are in sight"
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_every_text_stands_out_from_its_ground(talk: TalkPage, scheme: str) -> None:
-    """WCAG 2.2 AA: 4.5 to 1."""
-    contrast = """() => {
-      const paint = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
-      const rgb = (colour) => { paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1); return [...paint.getImageData(0, 0, 1, 1).data]; };
-      const light = (colour) => rgb(colour).slice(0, 3).map((value) => value / 255)
-        .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
-      const ground = (element) => { for (; element; element = element.parentElement) {
-        const { backgroundColor } = getComputedStyle(element); if (backgroundColor !== 'rgba(0, 0, 0, 0)') return backgroundColor; } };
-      return [...document.querySelectorAll('.who, .words *, .side, .clock, .faint, button, h1, h2, #floor, #problem p, .choice span')]
-        .filter((element) => element.checkVisibility() && element.textContent.trim() && !element.disabled)
-        .map((element) => { const [a, b] = [light(getComputedStyle(element).color), light(ground(element))].sort((x, y) => y - x);
-          return [element.className || element.id || element.tagName, (a + 0.05) / (b + 0.05)]; })
-        .filter(([, ratio]) => ratio < 4.5);
-    }"""
-    await talk.page.media(colorScheme=scheme, reducedMotion="reduce")
-    await talk.talk()
-    await talk.agent_begins("r1", "a1", "One two three four five six seven eight nine ten.")
-    await talk.agent_done("r1", "a1", "One two three four five six seven eight nine ten.", "cancelled")
-    await talk.agent_heard("a1", "One two")
-    await talk.user_speaks("u1")
-    assert await talk.page.evaluate(contrast) == []
-    await talk.user_stops("u1", "Stop.", "a1")
-    await talk.agent_begins("r2", "a2", "Yes, and then some more words.")
-    assert await talk.page.evaluate(contrast) == []
-    await talk.page.evaluate("() => fake.state('failed')")
-    await notice(talk)
-    assert await talk.page.evaluate(contrast) == []
-
-
-async def test_without_the_printed_address_the_page_says_what_opens_it(browser: TalkPage, tmp_path: Path) -> None:
-    async with running_server(settings_for(tmp_path)) as (antiphon, _):
-        talk = TalkPage(browser.page, antiphon.settings.base_url)
-        await talk.open()
-        await talk.phase("locked")
-        assert await notice(talk) == "This page opens with the address that the server printed"
-        await talk.page.goto(antiphon.talk_address.replace("localhost", "127.0.0.1"))
-        await talk.phase("idle")
-        assert "token" not in await talk.page.evaluate("() => location.href")
-        await talk.page.goto(f"{antiphon.settings.base_url}/talk")
-        await talk.phase("idle")

@@ -21,12 +21,14 @@ from antiphon.media.plane import MediaPlane
 from antiphon.providers.base import SpeechToText
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText, ScriptedTextToSpeech
 from antiphon.session.manager import SessionManager
+from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines, SessionPlan
+from antiphon.surfaces.realtime.access import Access
 from antiphon.surfaces.realtime.connection import RealtimeSession
 from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.order import OrderChecker
-from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.surfaces.realtime.sessions import NOBODY, RealtimeSessions
 from antiphon.surfaces.realtime.settings import RealtimeSettings
 from antiphon.tools.base import ToolRunner
 from antiphon.transports.memory import memory_pair
@@ -66,6 +68,8 @@ class Client:
         told = orjson.loads(event)
         self.events.append(told)
         self.times_ms.append(self._rig.clock.now_ms())
+        if told["type"].startswith("talk."):
+            return  # our own, which stand outside the protocol's order
         violation = self._order.see(told)
         assert violation is None, f"{violation} by {told}"
 
@@ -161,8 +165,13 @@ class Rig:
         settings: RealtimeSettings | None = None,
         plays_out: bool = False,
         policy: Policy = PLAIN_POLICY,
+        owner: Access = NOBODY,
+        watch: Callable[[Callable[[str], RealtimeSession | None]], SessionObserver] | None = None,
     ) -> None:
-        """``plays_out``: audio goes to and comes from ``phone``, in real time, as on a WebRTC leg."""
+        """``plays_out``: audio goes to and comes from ``phone``, in real time, as on a WebRTC leg. ``watch`` makes one more observer, which
+        may look up sessions."""
+        self._owner = owner
+        self._watch = watch
         self.clock = ManualClock(10_000)
         self._leg, self.phone, self._wire = memory_pair(self.clock, PCM)
         self._leg.marks = False
@@ -203,14 +212,17 @@ class Rig:
 
     async def _main(self, talk: Callable[[Rig, Client], Awaitable[None]]) -> None:
         plane = MediaPlane(self.clock, {8000: LoudnessModel, 16000: WideLoudnessModel})
-        self.manager = SessionManager(plane, self.clock, self._no_calls, [self.watcher], max_calls=4)
+        observers: list[SessionObserver] = [self.watcher]
+        if self._watch is not None:
+            observers.append(self._watch(lambda call_id: self.sessions.find(call_id)))
+        self.manager = SessionManager(plane, self.clock, self._no_calls, observers, max_calls=4)
         self.sessions = RealtimeSessions(
             self.manager, self.clock, self.settings, self._plan, lambda name: self.recognisers.get(name)
         )
         plane.start()
         self.manager.start()
         config = self.sessions.configure(self._model, self._stored, transcription=self._transcription)
-        self.session = self.sessions.create(config, plays_out=self._plays_out)
+        self.session = self.sessions.create(config, owner=self._owner, plays_out=self._plays_out)
         self.client = Client(self)
         self.session.attach(self.client, primary=True)
         self.phone.connect(self.session.start(self._leg if self._plays_out else None))

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from antiphon.assistants.compile import Assistant
 from antiphon.calls.planner import CallPlanner
-from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.session.plan import Engines
 
 MAX_TRIED = 32
@@ -21,10 +20,10 @@ class Trials:
         self._planner = planner
         self._ready: OrderedDict[str, tuple[Assistant, Engines]] = OrderedDict()
 
-    async def prepare(self, id: str) -> Assistant:
-        """As it is stored now, its engines started where that does not take too long. Raises UnknownAssistant, ConfigurationError,
-        ProviderUnavailable, StoreUnavailable."""
-        made = await self._planner.trial(DEFAULT_ORG, id)
+    async def prepare(self, org_id: str, id: str) -> Assistant:
+        """As this organisation keeps it now, its engines started where that does not take too long. Raises UnknownAssistant,
+        ConfigurationError, ProviderUnavailable, StoreUnavailable."""
+        made = await self._planner.trial(org_id, id)
         self._ready[id] = made
         self._ready.move_to_end(id)
         while len(self._ready) > MAX_TRIED:

@@ -24,6 +24,7 @@ from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
 from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
 from antiphon.surfaces.vapi.server_events import ServerEvents
 from antiphon.surfaces.vapi.server_messages import About
+from antiphon.talk_room import RESUMED, without_greeting
 from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import CallContext
 
@@ -110,20 +111,19 @@ class CallPlans:
         )
 
     def realtime_plan(self, model: str, call_id: str) -> SessionPlan:
-        """``assistant:<name>`` is that assistant; any other name a plain model, which has the engines of an assistant and nothing else
-        of it. Raises ConfigurationError, ProviderUnavailable."""
+        """``assistant:<name>`` is that assistant, ``resumed:<name>`` the same where a conversation goes on; any other name a plain model,
+        which has the engines of an assistant and nothing else of it. Raises ConfigurationError, ProviderUnavailable."""
         kind, _, name = model.partition(":")
+        named = kind in ("assistant", RESUMED)
         plain = self._settings.realtime.assistant or self._settings.assistant
-        started = CallStarted(
-            "realtime", call_id, name if kind == "assistant" else plain, format_in=REALTIME, format_out=REALTIME
-        )
+        started = CallStarted("realtime", call_id, name if named else plain, format_in=REALTIME, format_out=REALTIME)
         plan = self.plan(started)
         if plan.engines.speech_to_speech is not None:
             raise ConfigurationError(
                 "model", "this assistant's model speaks itself, which sessions of this API do not carry yet"
             )
-        if kind == "assistant":
-            return plan
+        if named:
+            return without_greeting(plan) if kind == RESUMED else plan
         return replace(
             plan,
             assistant=model,

@@ -16,7 +16,7 @@ from antiphon.carriers.registry import Carrier
 from antiphon.clock import Clock
 from antiphon.composition.addresses import talk_address
 from antiphon.composition.readings import Readings
-from antiphon.composition.room_settings import realtime_places
+from antiphon.composition.room_settings import realtime_places, webrtc_settings
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
 from antiphon.errors import ConfigurationError, ProviderUnavailable
@@ -43,8 +43,7 @@ from antiphon.surfaces.realtime.sessions import RealtimeSessions
 from antiphon.surfaces.refusals import CountedRefusals
 from antiphon.surfaces.sdk.routes import routes as sdk_routes
 from antiphon.surfaces.talk.page_access import PageAccess
-from antiphon.surfaces.talk.routes import TalkKeys
-from antiphon.surfaces.talk.routes import routes as talk_routes
+from antiphon.talk_room import TalkParts, talk_routes
 from antiphon.transports.webrtc.base import WebRtcEngine
 
 if TYPE_CHECKING:
@@ -170,32 +169,14 @@ class Front:
         ]
 
     def _talk(self) -> list[Route]:
-        """The talk page, with keys for sessions with one of the assistants."""
-        desk = TalkKeys(self._talk_key, self.assistants.names, self.settings.assistant, self.clock)
-        if self.door is None:
-            return talk_routes(desk, self.page_access, self._tell_talk_address)
-        return talk_routes(desk, self.page_access, self._tell_talk_address, self.door.may_talk, self._try_stored)
-
-    def _talk_key(self, assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
-        session = {
-            "type": "realtime",
-            "model": f"assistant:{assistant}",
-            "audio": {"input": {"transcription": {}}},  # the page shows what it heard
-        }
-        places = realtime_places(self.settings, telephone=self.telephone is not None)
-        secret, key = self.client_secrets.create(
-            session, ttl_s, self.clock.wall_ms(), key_id=key_id, max_sessions=places
-        )
-        return key, secret.expires_wall_ms
-
-    async def _try_stored(self, id: str) -> str:
-        """The name of a stored assistant, which can be talked to from now on. Raises ConfigurationError, ProviderUnavailable,
-        StoreUnavailable."""
-        assert self.api is not None
-        name = (await self.api.live.trials.prepare(id)).spec.name or id
-        if self.keep_trial is not None:
-            await self.keep_trial(id)
-        return name
+        """The talk page."""
+        parts = TalkParts(
+            self.settings, self.clock, self.assistants.names, self.page_access, self.client_secrets,
+            realtime_places(self.settings, telephone=self.telephone is not None), self.webrtc,
+            webrtc_settings(self.settings).ice.turn, self._tell_talk_address, self.door,
+            self.api.live.trials if self.api is not None else None, self.keep_trial,
+        )  # fmt: skip
+        return talk_routes(parts)
 
     def _tell_talk_address(self) -> None:
         """The one printed before has been used."""

@@ -48,6 +48,7 @@ from antiphon.surfaces.realtime.access import AccessControl
 from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
 from antiphon.surfaces.realtime.secrets import ClientSecrets
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.surfaces.talk.marks import TalkMarks
 from antiphon.surfaces.talk.page_access import PageAccess
 from antiphon.surfaces.vapi.server_events import ServerEvents
 from antiphon.transports.base import CallStarted
@@ -143,7 +144,9 @@ class Antiphon:
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
-        self.page_access = PageAccess(self.keys, settings.talk_access, settings.port, self.clock)
+        self.page_access = PageAccess(
+            self.keys, settings.talk_access, settings.port, self.clock, trusts_strangers=settings.open_api
+        )
         readings = Readings(
             self.manager,
             self.plane,
@@ -302,6 +305,9 @@ class Antiphon:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
         if self.door is not None:
             watching += [self.live_calls, self.overview]
+        if self.settings.talk_access != "off":
+            strangers = self.settings.talk_access == "open" and not self.settings.open_api
+            watching.append(TalkMarks(lambda call_id: self.realtime.find(call_id), tells_arguments=not strangers))
         return watching
 
     def _open_workers(self) -> float:

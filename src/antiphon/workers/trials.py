@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping
 from antiphon.clock import Clock
 from antiphon.surfaces.realtime.access import key_of
 from antiphon.surfaces.realtime.secrets import PREFIX, ClientSecrets
+from antiphon.talk_room import RESUMED
 
 _ASSISTANT = "assistant:"
+_NAMED = ("assistant", RESUMED)
 
 
 def name_of_trial(id: str) -> str:
@@ -32,7 +34,7 @@ def trial_of(
         except (sqlite3.Error, OSError):
             return ""  # whoever takes the request tells
         model = str(secret.session.get("model", "")) if secret is not None else ""
-        id = model.removeprefix(_ASSISTANT)
-        return name_of_trial(id) if id != model and not is_file(id) else ""
+        kind, _, id = model.partition(":")
+        return name_of_trial(id) if kind in _NAMED and not is_file(id) else ""
 
     return find

@@ -12,12 +12,14 @@ import pytest
 import structlog
 from tests.serving import running_server, settings_for
 
+from antiphon.calls.stores import DEFAULT_ORG, Resource
 from antiphon.clock import ManualClock
 from antiphon.composition.process import Antiphon
 from antiphon.errors import CapacityError
-from antiphon.surfaces.keys import ApiKeys
+from antiphon.ids import new_id
+from antiphon.surfaces.keys import ApiKeys, KeyRecord
 from antiphon.surfaces.realtime.http import HttpError
-from antiphon.surfaces.talk.routes import TalkKeys
+from antiphon.surfaces.talk.desk import TalkKeys
 
 
 async def enter(antiphon: Antiphon, client: httpx.AsyncClient) -> httpx.Response:
@@ -55,9 +57,16 @@ async def test_the_page_and_all_its_parts_are_served_and_fetch_nothing_from_else
 def _check_headers(part: httpx.Response) -> None:
     policy = dict(rule.split(" ", 1) for rule in part.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert re.fullmatch(r"'self'( ws://127\.0\.0\.1:\d+ wss://127\.0\.0\.1:\d+)?", policy["connect-src"])
     assert part.headers["x-content-type-options"] == "nosniff"
     assert part.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_a_host_that_is_none_is_not_written_into_the_policy(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (_, client):
+        page = await client.get("/talk", headers={"Host": "evil.example; script-src *"})
+        assert "evil" not in page.headers.get("content-security-policy", "")
 
 
 async def test_unchanged_parts_are_not_sent_again(tmp_path: Path) -> None:
@@ -128,8 +137,10 @@ async def test_a_browser_on_this_machine_gets_a_key_that_opens_one_assistant_and
         assert access.secret.session["model"] == "assistant:front-desk"
         refused = await client.get("/calls/CA0/timeline", headers={"Authorization": f"Bearer {answer.json()['value']}"})
         assert refused.status_code == 401
-        for name in ("nobody", "..%2fsecret", "front-desk%20"):
-            assert (await client.post(f"/talk/key/{name}")).status_code == 404
+        for name in ("nobody", "..%2fsecret", "front-desk%20", "a%00b", "x" * 2000, "%ff", "front-desk/more", ""):
+            refused = await client.post(f"/talk/key/{name}")
+            assert refused.status_code == 404, name
+            assert "assistant" in refused.json()["detail"], "which is no such page's 404"
 
 
 async def test_elsewhere_a_private_key_is_needed(tmp_path: Path) -> None:
@@ -170,9 +181,9 @@ class Maker:
         self.clock = clock
         self.made = 0
 
-    def __call__(self, assistant: str, ttl_s: int, key_id: str) -> tuple[str, int]:
+    def __call__(self, assistant: str, ttl_s: int, key_id: str, resumed: bool) -> tuple[str, int]:
         self.made += 1
-        return f"ek_{assistant}_{key_id}{self.made}", self.clock.wall_ms() + ttl_s * 1000
+        return f"ek_{assistant}_{'on_' * resumed}{key_id}{self.made}", self.clock.wall_ms() + ttl_s * 1000
 
 
 def test_visitors_share_a_key_that_is_good_for_another_minute() -> None:
@@ -195,6 +206,100 @@ def test_a_key_is_shared_by_those_alone_who_came_with_the_same_private_key() -> 
     desk = TalkKeys(Maker(clock), lambda: ["a"], "a", clock)
     values = [desk.key("a", key_id)["value"] for key_id in ("", "key_x", "key_y", "key_x", "")]
     assert values == ["ek_a_1", "ek_a_key_x2", "ek_a_key_y3", "ek_a_key_x2", "ek_a_1"]
+
+
+def test_a_conversation_that_goes_on_has_a_key_of_its_own() -> None:
+    desk = TalkKeys(Maker(clock := ManualClock()), lambda: ["a"], "a", clock)
+    values = [desk.key("a", resumed=resumed)["value"] for resumed in (False, True, False, True)]
+    assert values == ["ek_a_1", "ek_a_on_2", "ek_a_1", "ek_a_on_2"]
+
+
+def test_keys_that_have_expired_are_forgotten() -> None:
+    clock = ManualClock()
+    desk = TalkKeys(Maker(clock), list, "a", clock)
+    for number in range(200):
+        desk.key(f"stored {number}")
+        clock.advance(10_000)
+    assert len(desk._keys) <= 13
+
+
+async def test_a_session_that_goes_on_with_a_conversation_greets_nobody(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        await enter(antiphon, client)
+        for query, greets in (("", True), ("?resumed", False)):
+            key = (await client.post(f"/talk/key/scripted{query}")).json()["value"]
+            secret = antiphon.access.authenticate({"authorization": f"Bearer {key}"}).secret
+            assert secret is not None
+            plan = antiphon._realtime_plan(secret.session["model"], "rtc_x")
+            assert (plan.policy.greeting.mode == "assistant-speaks-first") is greets
+            assert plan.assistant == "scripted"
+
+
+# ------------------------------------------------------------------------------------------------ whose assistants
+
+
+async def store(antiphon: Antiphon, org_id: str, name: str) -> str:
+    """An assistant that this organisation keeps; its id."""
+    assert antiphon.api is not None
+    document = {
+        "name": name,
+        "model": {"provider": "scripted", "model": "m", "options": {"replies": ["Yes."]}},
+        "voice": {"provider": "scripted", "voiceId": "v"},
+        "transcriber": {"provider": "scripted"},
+    }
+    kept = Resource("assistant", new_id("assistant"), org_id, document, 0, 0)
+    await antiphon.api.resources.add(kept)
+    return kept.id
+
+
+async def test_whoever_may_talk_talks_to_their_own_organisations_assistants_alone(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        await enter(antiphon, client)
+        ours, theirs = await store(antiphon, DEFAULT_ORG, "Ours"), await store(antiphon, "another", "Theirs")
+        assert (await client.get(f"/talk/assistants?assistant={ours}")).json()["named"] == {ours: "Ours"}
+        assert (await client.post(f"/talk/key/{ours}")).status_code == 200
+        nobody = await client.post(f"/talk/key/{new_id('assistant')}")
+        for ask in (client.post(f"/talk/key/{theirs}"), client.get(f"/talk/assistants?assistant={theirs}")):
+            refused = await ask
+            assert refused.status_code == 404
+            assert refused.json()["detail"].rpartition(" ")[0] == nobody.json()["detail"].rpartition(" ")[0], (
+                "as good as none"
+            )
+
+
+async def test_a_page_that_stands_open_lets_strangers_talk_to_no_stored_assistant(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, realtime={"talk_page": "open"})
+    async with running_server(settings) as (antiphon, client):
+        ours = await store(antiphon, DEFAULT_ORG, "Ours")
+        assert (await client.post("/talk/key/scripted")).status_code == 200
+        assert (await client.post(f"/talk/key/{ours}")).status_code == 404
+        _, key = antiphon.keys.create("laptop", 0)
+        assert (await client.post(f"/talk/key/{ours}", headers={"Authorization": f"Bearer {key}"})).status_code == 200
+
+
+async def test_a_key_of_another_organisation_opens_nothing_here(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path, realtime={"talk_page": "key"})) as (antiphon, client):
+        ours = await store(antiphon, DEFAULT_ORG, "Ours")
+        _, key = antiphon.keys.create("theirs", 0, like=KeyRecord("", "", "", 0, org_id="another"))
+        for name in ("scripted", ours):
+            refused = await client.post(f"/talk/key/{name}", headers={"Authorization": f"Bearer {key}"})
+            assert refused.status_code == 401
+
+
+# ------------------------------------------------------------------------------------------------ the connection check
+
+
+async def test_what_the_server_knows_of_the_way_to_it_is_told_to_those_who_may_talk(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path)) as (antiphon, client):
+        for ask in (client.get("/talk/connection"), client.post("/talk/probe", content="v=0")):
+            assert (await ask).status_code == 403
+        await enter(antiphon, client)
+        assert (await client.get("/talk/connection")).json() == {"relay": "none", "public_url": ""}
+        refused = await client.post("/talk/probe", content="v=0")
+        assert (refused.status_code, refused.json()["detail"]) == (400, "This is no offer of a WebRTC connection")
+        assert (await client.post("/talk/probe", content=b"\xff")).status_code == 400
+        assert (await client.post("/talk/probe", content=b"x" * 100_000)).status_code == 413
+        assert antiphon.webrtc.legs == 0
 
 
 async def test_when_no_key_can_be_made_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,9 +69,17 @@ class ClientSecrets:
         self._database: sqlite3.Connection | None = None
 
     def create(
-        self, session: Mapping[str, Any], ttl_s: int, wall_ms: int, *, key_id: str = "", max_sessions: int = 0
+        self,
+        session: Mapping[str, Any],
+        ttl_s: int,
+        wall_ms: int,
+        *,
+        key_id: str = "",
+        max_sessions: int = 0,
+        kind: str = "secret",
     ) -> tuple[ClientSecret, str]:
-        """A new secret and its key, which is returned once and never again. ``session`` names its ``model`` and ``type``.
+        """A new secret and its key, which is returned once and never again. ``session`` names its ``model`` and ``type``. ``kind`` is how
+        its id begins: logs show by it who made it.
 
         Raises CapacityError where too many are live, sqlite3.Error, OSError; ValueError for a life out of bounds, or a session
         that leaves open what it is.
@@ -81,7 +89,7 @@ class ClientSecrets:
         if not (session.get("model") and session.get("type")):
             raise ValueError("a client secret is for one model and one type of session")
         key = PREFIX + secrets.token_urlsafe(32)
-        secret = ClientSecret(new_id("secret"), wall_ms + ttl_s * 1000, session, key_id, max_sessions)
+        secret = ClientSecret(new_id(kind), wall_ms + ttl_s * 1000, session, key_id, max_sessions)
         kept = orjson.dumps(session).decode()
         row = (_digest(key), secret.id, key_id, secret.expires_wall_ms, max_sessions, kept)
         with self._opened() as database:

@@ -20,6 +20,7 @@ from typing import Literal
 import structlog
 from starlette.requests import Request
 
+from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.bearer import MAX_KEY_CHARS, bearer_key
@@ -37,8 +38,12 @@ log = structlog.get_logger(__name__)
 class PageAccess:
     """Tells which requests of the page are answered."""
 
-    def __init__(self, keys: ApiKeys, access: TalkAccess, port: int, clock: Clock) -> None:
-        """``port``: cookies of one host are shared by all its ports, so it is part of ours' name."""
+    def __init__(
+        self, keys: ApiKeys, access: TalkAccess, port: int, clock: Clock, *, trusts_strangers: bool = False
+    ) -> None:
+        """``port``: cookies of one host are shared by all its ports, so it is part of ours' name. ``trusts_strangers``: whoever comes may
+        do everything, over the REST API, too."""
+        self._trusts_strangers = trusts_strangers
         self._keys = keys
         self._access = access
         self._clock = clock
@@ -75,6 +80,13 @@ class PageAccess:
         return self._access == "open" or (
             self._access == "local" and _came_from_here(request) and self._has_session(request)
         )
+
+    def org_of(self, request: Request) -> str:
+        """Whose stored assistants a visitor who is welcome may talk to, beside those that are files. Private keys that are welcome, and who
+        reads the server's output, are of its own organisation. Empty: nobody's, for those who came because the page stands open."""
+        if self._access == "open" and not self._trusts_strangers and not self._key_id(request):
+            return ""
+        return DEFAULT_ORG
 
     @property
     def wants_token(self) -> bool:

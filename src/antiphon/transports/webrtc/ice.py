@@ -22,6 +22,7 @@ import aioice
 from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, StunProtocol, relayed_candidate, server_reflexive_candidate
 
+from antiphon.transports.webrtc.relay import shut
 from antiphon.transports.webrtc.sdp import RemoteCandidate
 from antiphon.transports.webrtc.settings import IceSettings
 
@@ -349,15 +350,4 @@ class IceLink:
             await self._connection.close()
         finally:
             for each in opened:
-                _shut(each)
-
-
-def _shut(opened: StunProtocol) -> None:
-    """Close its socket now. aioice's transport of a relay first asks the relay to forget us, for as long as 40 s, and keeps its socket open
-    meanwhile; what of it there is to close has no public name."""
-    opened.transport.close()
-    inner = getattr(opened.transport, "_TurnTransport__inner_protocol", None)
-    farewell = getattr(opened.transport, "_TurnTransport__close_task", None)
-    if inner is not None and farewell is not None and not farewell.done():
-        farewell.cancel()
-        inner.transport.close()
+                shut(each.transport)

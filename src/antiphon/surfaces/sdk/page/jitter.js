@@ -3,7 +3,8 @@
 
 const FIRST_MS = 60;
 const LONGEST_MS = 240;
-/** More is held only where the network stood still; then the oldest goes, or the agent would be late for the rest of its answer. */
+/** Where sound comes as it is spoken, more is held only where the network stood still; then the oldest goes, or the agent would be late for
+    the rest of its answer. */
 const HELD_MS = 3000;
 /** Audio that comes so soon after it ran out should have been there. */
 const HICCUP_MS = 250;
@@ -11,10 +12,14 @@ const CALM_MS = 20_000;
 const FADE_MS = 5;
 
 export class JitterBuffer {
-  constructor(rate) {
+  /** `heldMs`: how much may wait. */
+  constructor(rate, heldMs = HELD_MS) {
     this.rate = rate;
+    this.heldMs = heldMs;
     this.blocks = [];
     this.held = 0;
+    /** Samples that were given away, in all. */
+    this.played = 0;
     this.offset = 0;
     this.playing = false;
     this.waited = 0;
@@ -41,7 +46,7 @@ export class JitterBuffer {
     }
     this.blocks.push(block);
     this.held += block.length;
-    while (this.held > this.samples(HELD_MS)) {
+    while (this.held > this.samples(this.heldMs)) {
       const gone = this.blocks.shift();
       this.held -= gone.length - this.offset;
       this.dropped += gone.length - this.offset;
@@ -59,6 +64,7 @@ export class JitterBuffer {
     }
     const filled = this.playing ? this.take(output) : 0;
     output.fill(0, filled);
+    this.played += filled;
     if (!this.playing) return;
     this.calm += output.length;
     if (this.calm > this.samples(CALM_MS)) {

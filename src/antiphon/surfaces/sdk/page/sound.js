@@ -1,5 +1,8 @@
-/** Both directions of a call's sound, between the browser's devices and frames of 20 ms (16 bits, 16 kHz, mono). */
+/** Both directions of a call's sound, between the browser's devices and frames of 20 ms (16 bits, mono, 16 kHz unless another rate is asked
+    for). */
 
+/** Longest wait for the audio thread to say where it stopped. */
+const FLUSH_MS = 250;
 /** Longest wait for what is left in the buffer when a call ends. */
 const DRAIN_MS = 1000;
 
@@ -10,6 +13,8 @@ export class Sound {
   levels = { local: 0, remote: 0 };
   /** Received and not yet played, in ms. */
   heldMs = 0;
+  /** Played so far, in ms of sound. */
+  playedMs = 0;
   onframe = () => {};
   onlevel = () => {};
 
@@ -20,9 +25,11 @@ export class Sound {
   #microphone = null;
   #muted = false;
   #drained = () => {};
+  #flushed = () => {};
 
-  /** `worklets`: the address of `worklet.js`. Raises where the browser cannot load it. */
-  async open(worklets, microphone) {
+  /** `worklets`: the address of `worklet.js`. `hz`: of the frames; `heldMs`: how much may wait to be played. Raises where the browser cannot
+      load it. */
+  async open(worklets, microphone, processorOptions = {}) {
     this.#microphone = microphone;
     this.#context = new AudioContext({ latencyHint: "interactive" });
     try {
@@ -32,9 +39,9 @@ export class Sound {
     }
     const context = this.#context;
     this.#capture = new AudioWorkletNode(context, "antiphon-capture", {
-      channelCount: 1, channelCountMode: "explicit", numberOfOutputs: 0,
+      channelCount: 1, channelCountMode: "explicit", numberOfOutputs: 0, processorOptions,
     });
-    this.#playout = new AudioWorkletNode(context, "antiphon-playout", { numberOfInputs: 0, outputChannelCount: [1] });
+    this.#playout = new AudioWorkletNode(context, "antiphon-playout", { numberOfInputs: 0, outputChannelCount: [1], processorOptions });
     const voice = context.createMediaStreamDestination();
     this.#playout.connect(voice);
     [this.track] = voice.stream.getAudioTracks();
@@ -47,6 +54,8 @@ export class Sound {
       if (data.level === undefined) return;
       this.levels.remote = data.level;
       this.heldMs = data.held;
+      this.playedMs = data.played;
+      if (data.flushed) this.#flushed();
       this.onlevel(data.level);
     };
     this.#listen();
@@ -87,9 +96,15 @@ export class Sound {
     this.#playout.port.postMessage({ pcm }, [pcm]);
   }
 
-  /** Throw away what is not played. */
-  flush() {
+  /** Throw away what is not played, at once. Until it is known how much was (`playedMs`), which is returned. */
+  async flush() {
+    if (!this.#playout) return this.playedMs;
+    const flushed = new Promise((resolve) => {
+      this.#flushed = resolve;
+    });
     this.#playout.port.postMessage({ flush: true });
+    await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
+    return this.playedMs;
   }
 
   /** Until all is played. */

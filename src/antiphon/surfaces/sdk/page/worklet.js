@@ -2,16 +2,17 @@
 import { JitterBuffer } from "./jitter.js";
 import { Resampler } from "./resampler.js";
 
+/** Unless `processorOptions.hz` says otherwise. */
 const WIRE_HZ = 16_000;
-const FRAME = 320; // 20 ms
 const TELL_S = 0.05;
 
 /** Tells a frame of 20 ms after the other, `{pcm, level}`, silence too: the server hears by counting samples. */
 class Capture extends AudioWorkletProcessor {
-  constructor() {
+  constructor({ processorOptions: { hz = WIRE_HZ } = {} } = {}) {
     super();
-    this.resampler = new Resampler(sampleRate, WIRE_HZ);
-    this.frame = new Int16Array(FRAME);
+    this.resampler = new Resampler(sampleRate, hz);
+    this.samples = hz / 50;
+    this.frame = new Int16Array(this.samples);
     this.filled = 0;
     this.squares = 0;
     this.silence = new Float32Array(128);
@@ -22,21 +23,22 @@ class Capture extends AudioWorkletProcessor {
       const bounded = Math.max(-1, Math.min(1, sample));
       this.frame[this.filled++] = Math.round(bounded * 32767);
       this.squares += bounded * bounded;
-      if (this.filled < FRAME) continue;
-      this.port.postMessage({ pcm: this.frame.buffer, level: Math.sqrt(this.squares / FRAME) }, [this.frame.buffer]);
-      this.frame = new Int16Array(FRAME);
+      if (this.filled < this.samples) continue;
+      this.port.postMessage({ pcm: this.frame.buffer, level: Math.sqrt(this.squares / this.samples) }, [this.frame.buffer]);
+      this.frame = new Int16Array(this.samples);
       this.filled = this.squares = 0;
     }
     return true;
   }
 }
 
-/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level, held}` (ms) and, when all is played after a drain, `{drained}`. */
+/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level, held, played}` (ms; `flushed` after a flush) and, when all is played after a drain,
+    `{drained}`. */
 class Playout extends AudioWorkletProcessor {
-  constructor() {
+  constructor({ processorOptions: { hz = WIRE_HZ, heldMs } = {} } = {}) {
     super();
-    this.resampler = new Resampler(WIRE_HZ, sampleRate);
-    this.buffer = new JitterBuffer(sampleRate);
+    this.resampler = new Resampler(hz, sampleRate);
+    this.buffer = new JitterBuffer(sampleRate, heldMs);
     this.draining = false;
     this.squares = this.counted = 0;
     this.port.onmessage = ({ data }) => this.told(data);
@@ -47,7 +49,7 @@ class Playout extends AudioWorkletProcessor {
     if (flush) {
       this.buffer.flush();
       this.resampler.reset();
-      this.tell(0);
+      this.tell(0, true);
     }
     if (drain) this.draining = true;
   }
@@ -66,9 +68,10 @@ class Playout extends AudioWorkletProcessor {
     return true;
   }
 
-  tell(level) {
+  tell(level, flushed = false) {
     this.squares = this.counted = 0;
-    this.port.postMessage({ level, held: Math.round((this.buffer.held * 1000) / sampleRate) });
+    const ms = (samples) => Math.round((samples * 1000) / sampleRate);
+    this.port.postMessage({ level, held: ms(this.buffer.held), played: ms(this.buffer.played), flushed });
   }
 }
 

@@ -1,28 +1,13 @@
-/** One call: microphone, peer connection and event channel, from `connect` to `close`. Knows nothing of the page. */
+/** One call over WebRTC: peer connection and event channel, from `connect` to `close`. Knows nothing of the page. */
 
-import { Problem, ofMicrophone } from "./problems.js";
+import { Problem } from "./problems.js";
 
 const CALLS = new URL("../v1/realtime/calls", import.meta.url);
 const ANSWER_WITHIN_MS = 15_000;
-const CONNECT_WITHIN_MS = 15_000;
+/** From the answer on. Where UDP is let through it takes less than one second. */
+const CONNECT_WITHIN_MS = 8_000;
 /** A network change heals within seconds; longer than this, and nobody speaks to a dead line. */
 const LOST_AFTER_MS = 5_000;
-
-/** The microphone as the browser hears it best for speech. Throws Problem. */
-export async function openMicrophone() {
-  if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new Problem("insecure");
-  const audio = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
-  try {
-    return await navigator.mediaDevices.getUserMedia({ audio });
-  } catch (error) {
-    throw ofMicrophone(error);
-  }
-}
-
-/** A track of silence, for those who only type: the call is the same on the wire. */
-export function openSilence(context) {
-  return context.createMediaStreamDestination().stream;
-}
 
 export class Call {
   #peer = null;
@@ -35,8 +20,8 @@ export class Call {
   #connected = Promise.withResolvers ? Promise.withResolvers() : withResolvers();
 
   /**
-   * `heard` is told: `event(event)`, `voice(stream)`, `away(yes)`: nothing arrives, or it does again; `ended(problem | null)`: null where
-   * the other side hung up.
+   * `microphone` (a stream) stays its owner's. `heard` is told: `event(event)`, `voice(stream)`, `away(yes)`: nothing arrives, or it does
+   * again; `ended(problem | null)`: null where the other side hung up.
    */
   constructor(microphone, heard) {
     this.#microphone = microphone;
@@ -46,14 +31,14 @@ export class Call {
 
   /** Until events can be sent. Throws Problem, and is closed then. */
   async connect(key) {
-    if (!window.RTCPeerConnection) throw new Problem("unsupported");
-    const timer = setTimeout(() => this.#end(new Problem("not_connected")), ANSWER_WITHIN_MS + CONNECT_WITHIN_MS);
+    let timer = 0;
     try {
       this.#goOn();
       this.#prepare();
       await this.#peer.setLocalDescription(await this.#peer.createOffer());
       const answer = await exchange(this.#peer.localDescription.sdp, key);
       this.#goOn();
+      timer = setTimeout(() => this.#end(new Problem("not_connected")), CONNECT_WITHIN_MS);
       await this.#peer.setRemoteDescription({ type: "answer", sdp: answer });
       await this.#connected.promise;
     } catch (error) {
@@ -69,16 +54,10 @@ export class Call {
     if (this.#channel?.readyState === "open") this.#channel.send(JSON.stringify(event));
   }
 
-  /** Whether the microphone is heard by the other side. */
-  set muted(muted) {
-    for (const track of this.#microphone.getAudioTracks()) track.enabled = !muted;
-  }
-
   /** Hang up. Safe to call twice. */
   close() {
     this.#ended = true;
     clearTimeout(this.#lossTimer);
-    for (const track of this.#microphone.getTracks()) track.stop();
     this.#channel?.close();
     this.#peer?.close();
     this.#connected.reject(new Problem("lost"));
@@ -139,6 +118,7 @@ async function exchange(offer, key) {
   }
   if (answer.ok) return answer.text();
   const { error } = await answer.json().catch(() => ({}));
+  if (error?.code === "webrtc_unavailable") throw new Problem("not_connected");
   throw new Problem(error?.code?.startsWith("server_") ? error.code : "refused", error?.message);
 }
 

@@ -1,49 +1,75 @@
-/** What a call needs, looked at one by one: [[what, whether it is there (null: not known), what to do where it is not]]. */
+/** What a call needs, looked at one by one. */
 
-import { assistants } from "./door.js";
+import { connection, probe } from "./door.js";
+import { close, openMicrophone } from "./microphone.js";
 
 const GATHER_WITHIN_MS = 4000;
+const REACH_WITHIN_MS = 8000;
 
-export async function check() {
+/**
+ * Yields what is known so far: [{what, good, why, values}]: `what` and `why` are keys of words, `good` is null where it is not known, `why`
+ * says what to do where it is not good, or is empty.
+ */
+export async function* check() {
   const found = [];
-  found.push(["A page that may use a microphone", window.isSecureContext, "Open it over https, or on http://localhost."]);
-  found.push(["A microphone", await microphones(), "Connect one, or allow it beside the address."]);
-  found.push(["WebRTC", Boolean(window.RTCPeerConnection), "Use a current Chrome, Edge, Firefox or Safari."]);
-  found.push(["The server answers", await answers(), "Check your connection, and that the server is running."]);
-  if (window.RTCPeerConnection) {
-    found.push(["This browser sends over UDP", await udp(), "A policy or an extension keeps WebRTC from the network."]);
-  }
-  found.push(["UDP reaches the server", null, "Only a call can tell. Where it fails, let UDP through to the server, or set a TURN server there."]);
-  return found;
+  const say = (what, good, why, values = {}) => {
+    found.push({ what, good, why: good ? "" : why, values });
+    return [...found];
+  };
+  yield say("c_secure", window.isSecureContext, "c_secure_no");
+  const server = await connection().catch((error) => error);
+  const locked = ["locked", "unopened", "wrong_key"].includes(server.code);
+  yield say("c_answers", !server.code, locked ? "c_answers_locked" : "c_answers_no");
+  if (!server.code && isMixed(location.href, server.public_url)) yield say("c_mixed", false, "c_mixed_no", { url: server.public_url });
+  const microphone = await openMicrophone().catch((error) => error);
+  yield say("c_microphone", !microphone.code, `c_${microphone.code}`);
+  if (!microphone.code) close(microphone);
+  yield say("c_webrtc", Boolean(window.RTCPeerConnection), "c_webrtc_no");
+  if (!window.RTCPeerConnection) return;
+  const ways = await reach(server.code ? null : probe);
+  yield say("c_udp", ways.udp, "c_udp_no");
+  if (server.code) return;
+  yield say("c_reaches", ways.reached, ways.reached === null ? "c_reaches_unknown" : "c_reaches_no");
+  // Who is reached needs no relay; one that is set and does not work fails others.
+  if (server.relay !== "none" || !ways.reached) yield say("c_relay", server.relay === "good", `c_relay_${server.relay}`);
 }
 
-async function microphones() {
-  if (!navigator.mediaDevices?.enumerateDevices) return false;
-  const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-  if (!devices.some(({ kind }) => kind === "audioinput")) return false;
-  const asked = await navigator.permissions?.query({ name: "microphone" }).catch(() => null);
-  return asked?.state !== "denied";
+/** Whether a page that is encrypted would have to ask a server that is not. */
+export function isMixed(page, server) {
+  return page.startsWith("https:") && server.startsWith("http:");
 }
 
-const answers = () => assistants().then(() => true, (error) => error.code !== "unreachable");
-
-/** Whether any address to send from is found. */
-async function udp() {
+/** {udp: whether there is any address to send from, reached: whether a connection comes about; null where it cannot be tried}. */
+async function reach(ask) {
   const peer = new RTCPeerConnection();
+  const ways = { udp: false, reached: null };
   try {
+    peer.addTransceiver("audio", { direction: "recvonly" });
     peer.createDataChannel("check");
-    const found = new Promise((done) => {
+    const gathered = new Promise((done) => {
       peer.onicecandidate = ({ candidate }) => {
-        if (candidate === null) done(false);
-        else if (candidate.protocol === "udp") done(true);
+        if (candidate?.protocol === "udp") ways.udp = true;
+        if (candidate === null || ways.udp) done();
       };
-      setTimeout(() => done(false), GATHER_WITHIN_MS);
+      setTimeout(done, GATHER_WITHIN_MS);
     });
     await peer.setLocalDescription(await peer.createOffer());
-    return await found;
+    await gathered;
+    if (!ask) return ways;
+    const answer = await ask(peer.localDescription.sdp);
+    const connected = new Promise((done) => {
+      peer.onconnectionstatechange = () => {
+        if (peer.connectionState === "connected") done(true);
+        if (peer.connectionState === "failed") done(false);
+      };
+      setTimeout(() => done(false), REACH_WITHIN_MS);
+    });
+    await peer.setRemoteDescription({ type: "answer", sdp: answer });
+    ways.reached = await connected;
   } catch {
-    return false;
+    // As far as it is known.
   } finally {
     peer.close();
   }
+  return ways;
 }

@@ -1,4 +1,4 @@
-/** The server's door: who can be talked to, and a short-lived key for one call. */
+/** The server's door: who can be talked to, a short-lived key for one call, and what a connection check asks. */
 
 import { Problem } from "./problems.js";
 
@@ -11,30 +11,39 @@ export function useKey(key) {
 
 /**
  * {assistants: [name], default: name, named: {id: name}}: who can be talked to, who is unless another is chosen, and the one that this
- * page's address asks for, where it is no file. Throws Problem `locked` where a key is wanted, `unopened` where the address that the server
- * printed would do as well, `wrong_key` where the key is none of theirs.
+ * page's address asks for (`asked`), where it is no file. Throws Problem `locked` where a key is wanted, `unopened` where the address that
+ * the server printed would do as well, `wrong_key` where the key is none of theirs, `no_assistant` where who was asked for is not there.
  */
-export async function assistants() {
-  const asked = new URLSearchParams(location.search).get("assistant");
-  return ask(`assistants${asked ? `?assistant=${encodeURIComponent(asked)}` : ""}`, "GET");
+export async function assistants(asked) {
+  return (await ask(`assistants${asked ? `?assistant=${encodeURIComponent(asked)}` : ""}`, "GET")).json();
 }
 
-/** A client secret (`ek_…`) for one assistant. */
-export async function keyFor(assistant) {
-  return (await ask(`key/${encodeURIComponent(assistant)}`, "POST")).value;
+/** A client secret (`ek_…`) for one assistant. `resumed`: a conversation goes on with it. */
+export async function keyFor(assistant, resumed = false) {
+  return (await (await ask(`key/${encodeURIComponent(assistant)}${resumed ? "?resumed" : ""}`, "POST")).json()).value;
 }
 
-async function ask(path, method) {
-  const headers = privateKey ? { Authorization: `Bearer ${privateKey}` } : {};
+/** {relay: "none" | "good" | "refused" | "unreachable", public_url}: what the server knows of the way to it. */
+export async function connection() {
+  return (await ask("connection", "GET")).json();
+}
+
+/** The server's answer to an offer of a connection without a call. */
+export async function probe(offer) {
+  return (await ask("probe", "POST", { body: offer, type: "application/sdp" })).text();
+}
+
+async function ask(path, method, { body, type } = {}) {
+  const headers = { ...(privateKey && { Authorization: `Bearer ${privateKey}` }), ...(type && { "Content-Type": type }) };
   let answer;
   try {
-    answer = await fetch(new URL(path, import.meta.url), { method, headers, signal: AbortSignal.timeout(10_000) });
+    answer = await fetch(new URL(path, import.meta.url), { method, headers, body, signal: AbortSignal.timeout(10_000) });
   } catch {
     throw new Problem("unreachable");
   }
-  if (answer.ok) return answer.json();
+  if (answer.ok) return answer;
   if (answer.status === 401) throw new Problem(privateKey ? "wrong_key" : "locked");
   if (answer.status === 403 && !privateKey) throw new Problem("unopened");
   const { detail } = await answer.json().catch(() => ({}));
-  throw new Problem(answer.status === 503 ? "server_full" : "refused", detail);
+  throw new Problem({ 404: "no_assistant", 503: "server_full" }[answer.status] ?? "refused", detail);
 }

@@ -2,6 +2,8 @@
 
 export class Floor {
   speaking = false;
+  /** Whether the agent is silent for a moment, to hear whether the visitor cuts in. */
+  held = false;
   /** Whether the agent can be heard now. */
   audible = false;
   /** Whether a response is being made. */
@@ -9,9 +11,10 @@ export class Floor {
   /** Whether one is due: the visitor has finished, and no answer has begun. */
   due = false;
 
-  /** "you", "agent", "thinking" or "nobody". Whoever speaks over the agent has the floor. */
+  /** "you", "held", "agent", "thinking" or "nobody". Whoever speaks over the agent has the floor. */
   get holder() {
     if (this.speaking) return "you";
+    if (this.held) return "held";
     if (this.audible) return "agent";
     return this.responding || this.due ? "thinking" : "nobody";
   }
@@ -48,9 +51,16 @@ export class Floor {
       case "output_audio_buffer.started":
         this.audible = true;
         break;
+      case "talk.held":
+        this.held = true;
+        break;
+      case "talk.resumed":
+      case "talk.interrupted":
+        this.held = false;
+        break;
       case "output_audio_buffer.stopped":
       case "output_audio_buffer.cleared":
-        this.audible = false;
+        this.audible = this.held = false;
         break;
       case "error":
         this.due = false;

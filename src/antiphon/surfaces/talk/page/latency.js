@@ -1,53 +1,32 @@
-/** Where the time of a turn goes, as this page sees it: from when the server notices the visitor's silence to the first sound of the answer. */
+/** Where the time of a turn goes, as the server sees it: from the visitor's last sound to the first of the answer. */
 
 export class Latency {
-  /** When each step of the turn was reached (performance.now); null where it was not. */
-  #stopped = null;
-  #created = null;
-  #words = null;
-  #heard = null;
+  /** `talk.turn` of the turn that is under way or was the last, and when it came (performance.now); null: nothing to tell. */
+  #times = null;
+  #cameMs = 0;
 
-  take({ type }, nowMs) {
-    switch (type) {
-      case "input_audio_buffer.speech_started":
-        // Who goes on had not finished.
-        if (this.#heard !== null || this.#created === null) this.#begin(null);
-        break;
-      case "input_audio_buffer.speech_stopped":
-        this.#begin(nowMs);
-        break;
-      case "response.created":
-        if (this.#stopped !== null && this.#heard === null) this.#created = nowMs;
-        break;
-      case "response.output_audio_transcript.delta":
-        if (this.#created !== null) this.#words ??= nowMs;
-        break;
-      case "output_audio_buffer.started":
-        if (this.#created !== null) this.#heard ??= nowMs;
-        break;
-    }
-  }
-
-  /** The visitor typed: it is over at once. */
-  asked(nowMs) {
-    this.#begin(nowMs);
-  }
-
-  #begin(nowMs) {
-    this.#stopped = nowMs;
-    this.#created = this.#words = this.#heard = null;
+  /** Whether the answer is heard now, and all is known of its turn. */
+  take(event, nowMs) {
+    if (event.type !== "talk.turn") return false;
+    this.#times = event.stopped_ms === null ? null : event;
+    this.#cameMs = nowMs;
+    return event.heard_ms !== null;
   }
 
   /** [[name, ms, whether it still grows]], in order; empty where there is nothing to tell. */
   stages(nowMs) {
-    if (this.#stopped === null) return [];
-    const steps = [["deciding", this.#created], ["model", this.#words], ["voice", this.#heard]];
+    if (!this.#times) return [];
+    const { at_ms, stopped_ms, closed_ms, token_ms, heard_ms } = this.#times;
+    const steps = [["deciding", closed_ms], ["model", token_ms], ["voice", heard_ms]];
     const stages = [];
-    let from = this.#stopped;
+    let from = stopped_ms;
     for (const [name, until] of steps) {
-      stages.push([name, Math.round((until ?? nowMs) - from), until === null]);
-      if (until === null) break;
-      from = until;
+      // An answer that was begun early has its first words before the turn is over.
+      const reached = until !== null && (name !== "model" || closed_ms !== null);
+      const to = Math.max(from, reached ? until : at_ms + nowMs - this.#cameMs);
+      stages.push([name, Math.round(to - from), !reached]);
+      if (!reached) break;
+      from = to;
     }
     return stages;
   }

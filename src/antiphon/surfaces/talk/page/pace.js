@@ -25,7 +25,7 @@ export class Pace {
     this.#since = nowMs;
   }
 
-  /** Someone speaks over the agent, so that it is silent; or no longer. */
+  /** The agent is held, so that it is silent; or no longer. */
   hold(held, nowMs) {
     if (held === this.#held || (held && this.#since === null)) return;
     this.stop(nowMs);

@@ -1,5 +1,7 @@
 /** What can go wrong, and how it is said: what happened, what to do about it, and which button helps. */
 
+import { say } from "./words.js";
+
 /** A failure with a `code` of the table below; `detail` is what the server or the browser says of it, if anything. */
 export class Problem extends Error {
   constructor(code, detail = "") {
@@ -8,105 +10,43 @@ export class Problem extends Error {
   }
 }
 
-/** `own`: the error's own words are shown where it has some. */
-const TEXTS = {
-  no_microphone: {
-    title: "No microphone was found",
-    text: "Connect one and try again, or type: you will still hear the answers.",
-    retry: true, type: true,
-  },
-  microphone_denied: {
-    title: "The microphone is not allowed",
-    text: "Allow it for this page beside the address, then try again. Or type: you will still hear the answers.",
-    retry: true, type: true,
-  },
-  microphone_busy: {
-    title: "The microphone cannot be used",
-    text: "Another program may hold it. Close that one and try again, or type.",
-    retry: true, type: true,
-  },
-  insecure: {
-    title: "Browsers give no microphone to this address",
-    text: `They do on https pages and on the machine itself (http://localhost). Open ${location.hostname} over https, or type.`,
-    retry: false, type: true,
-  },
-  unsupported: {
-    title: "This browser cannot make calls",
-    text: "It has no WebRTC. A current Chrome, Edge, Firefox or Safari does.",
-    retry: false, type: false,
-  },
-  server_full: {
-    title: "The server is full",
-    text: "All its lines are taken. Try again in a minute.",
-    retry: true, type: false,
-  },
-  server_draining: {
-    title: "The server is about to restart",
-    text: "It takes no new call now. Try again in a minute.",
-    retry: true, type: false,
-  },
-  refused: {
-    title: "The server refused the call",
-    text: "Its log tells why.",
-    retry: true, type: false, own: true,
-  },
-  unreachable: {
-    title: "The server does not answer",
-    text: "Check your connection, and that the server is running.",
-    retry: true, type: false,
-  },
-  not_connected: {
-    title: "No sound could be exchanged",
-    text: "The server answered, but its audio does not get through: a firewall may be in the way (UDP), or a TURN server is needed.",
-    retry: true, type: false,
-  },
-  lost: {
-    title: "The connection was lost",
-    text: "Reconnecting begins a new call; what was said stays on the page.",
-    retry: "Reconnect", type: false,
-  },
-  expired: {
-    title: "The call reached its longest time",
-    text: "You can begin another.",
-    retry: "Call again", type: false,
-  },
-  silent: {
-    title: "The browser holds the sound back",
-    text: "It wants to be asked once more before a page may be heard.",
-    retry: "Let me hear", type: false,
-  },
-  unopened: {
-    title: "This page opens with the address that the server printed",
-    text: "Look for talk_page (or next_address, which is newer) in the server's output, and open that address on the same machine. Or give a private key.",
-    retry: false, type: false,
-  },
-  wrong_key: {
-    title: "This key is not known here",
-    text: "It may have been revoked. antiphon keys list shows which there are.",
-    retry: false, type: false,
-  },
-  answer_failed: {
-    title: "The agent could not answer",
-    text: "Say it again, or in other words.",
-    retry: false, type: false,
-  },
-  event_refused: {
-    title: "The server did not take that",
-    text: "Its log tells why.",
-    retry: false, type: false, own: true,
-  },
-  page_failed: {
-    title: "Something on this page went wrong",
-    text: "Reload it and try again.",
-    retry: true, type: false, own: true,
-  },
+/**
+ * `retry`: whether trying again helps; "own": the button has words of its own. `type`: whether typing is a way out. `check`: a look at the
+ * connection may explain it. `own`: the error's own words are shown where it has some.
+ */
+const KINDS = {
+  no_microphone: { retry: true, type: true, check: true },
+  microphone_denied: { retry: true, type: true, check: true },
+  microphone_busy: { retry: true, type: true, check: true },
+  microphone_gone: { check: true },
+  insecure: { type: true, check: true },
+  unsupported: { check: true },
+  server_full: { retry: true },
+  server_draining: { retry: true },
+  refused: { retry: true, own: true },
+  no_assistant: {},
+  unreachable: { retry: true, check: true },
+  not_connected: { retry: true, check: true },
+  lost: { retry: "own", check: true },
+  expired: { retry: "own" },
+  silent: { retry: "own" },
+  locked: {},
+  unopened: {},
+  wrong_key: {},
+  answer_failed: {},
+  event_refused: { own: true },
+  page_failed: { retry: true, own: true },
 };
 
-/** {code, title, text, retry, type} of any error: `retry` is the button's label or true, `type` whether typing is a way out. */
+/** {code, title, text, retry, type, check} of any error, in the page's language: `retry` is the button's words, or empty. */
 export function explain(error) {
-  const code = error.code in TEXTS ? error.code : "page_failed";
-  const { own, text, ...rest } = TEXTS[code];
-  return { code, ...rest, text: (own && error.message) || text };
+  const code = error.code in KINDS ? error.code : "page_failed";
+  const { retry = false, type = false, check = false, own = false } = KINDS[code];
+  const text = say(`p_${code}_text`, { host: location.hostname });
+  return {
+    code, type, check, title: say(`p_${code}`), text: (own && error.message) || text,
+    retry: retry && say(retry === "own" ? `b_${code}` : "try_again"),
+  };
 }
 
 /** What getUserMedia says, in our words. */

@@ -3,9 +3,9 @@
 import { check } from "./check.js";
 import { assistants, useKey } from "./door.js";
 import { Levels } from "./levels.js";
-import { explain } from "./problems.js";
 import { View } from "./view.js";
 import { Visit } from "./visit.js";
+import { language, speak } from "./words.js";
 
 const find = (id) => document.getElementById(id);
 const view = new View();
@@ -27,8 +27,8 @@ async function start({ typing = false, first = "" } = {}) {
   view.divide();
   view.muted(false);
   view.phase("connecting");
-  view.status("Connecting");
-  view.announce("Connecting");
+  view.status("connecting");
+  view.announce("connecting");
   try {
     await started.begin(assistant, typing);
   } catch (error) {
@@ -38,7 +38,7 @@ async function start({ typing = false, first = "" } = {}) {
   if (visit !== started) return;
   view.phase("live");
   view.floor(started.floor.holder, false);
-  view.announce(`Connected to ${view.agent}`);
+  view.announce("connected_to", { agent: view.agent });
   if (typing) find("text").focus();
   if (first) started.say(first);
 }
@@ -51,39 +51,50 @@ function over(problem, lasted) {
   document.body.dataset.floor = "nobody";
   if (LOCKED.includes(problem?.code)) return lock(problem);
   view.phase("idle");
-  view.status(lasted ? `Call ended after ${lasted}` : "Ready when you are");
-  if (problem) view.problem(explain(problem));
-  else view.announce("Call ended");
+  if (lasted) view.status("ended_after", { time: lasted });
+  else view.status("ready");
+  if (problem) view.problem(problem);
+  else view.announce("ended");
 }
 
 function lock(problem) {
   view.phase("locked");
-  view.status("Not open yet");
-  if (problem.code !== "locked") view.problem(explain(problem));
+  view.status("not_open");
+  if (problem.code !== "locked") view.problem(problem);
   find("key").focus();
 }
 
-async function open() {
+async function open(asked = new URLSearchParams(location.search).get("assistant")) {
   view.noProblem();
   try {
-    const { assistants: names, default: first, named, console: signedIn } = await assistants();
+    const { assistants: names, default: first, named, console: signedIn } = await assistants(asked);
     find("console").hidden = !signedIn;
     view.choices(names, first, named);
     view.called(find("assistant").value);
     view.phase("idle");
-    view.status("Ready when you are");
+    view.status("ready");
   } catch (error) {
     if (LOCKED.includes(error.code)) return lock(error);
-    view.status("Not connected");
-    view.problem(explain(error));
+    view.status("not_connected");
+    if (error.code === "no_assistant" && asked) await open(null); // there are others
+    view.problem(error);
   }
 }
 
 find("talk").addEventListener("click", () => (visit ? visit.end() : start()));
 find("type-only").addEventListener("click", () => start({ typing: true }));
-find("check").addEventListener("click", async () => view.checked(await check()));
+find("check").addEventListener("click", async () => {
+  find("check").disabled = true;
+  for await (const found of check()) view.checked(found);
+  find("check").disabled = false;
+});
 find("mute").addEventListener("click", () => visit?.mute(!visit.muted));
 find("assistant").addEventListener("change", () => view.called(find("assistant").value));
+find("language").addEventListener("change", () => {
+  speak(find("language").value);
+  view.retell();
+  visit?.retell();
+});
 find("retry").addEventListener("click", () => {
   if (visit) {
     view.noProblem();
@@ -110,4 +121,6 @@ find("writing").addEventListener("submit", (event) => {
 });
 addEventListener("pagehide", () => visit?.end());
 
+speak(language, { keep: false });
+find("language").value = language;
 open();

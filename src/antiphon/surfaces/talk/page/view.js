@@ -1,6 +1,9 @@
 /** What the page shows. Decides nothing. */
 
+import { markOf } from "./mark-view.js";
+import { explain } from "./problems.js";
 import { heardLength } from "./transcript.js";
+import { say } from "./words.js";
 
 const find = (id) => document.getElementById(id);
 
@@ -10,12 +13,14 @@ export function nameOf(assistant) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** Problems that a look at the connection may explain. */
-const CHECKED = new Set(["no_microphone", "microphone_denied", "microphone_busy", "insecure", "unsupported", "unreachable", "not_connected", "lost"]);
-
 export class View {
-  agent = "Agent";
+  agent = say("agent");
   #rows = new Map();
+  /** What is shown now, to be shown again in another language. */
+  #status = ["", {}];
+  #shown = null;
+  #found = [];
+  #muted = false;
   #problem = find("problem");
   #paper = find("paper");
   /** Whether the reader wants to see the newest words, and how large the paper was when that was last asked. */
@@ -37,7 +42,7 @@ export class View {
   phase(phase) {
     const live = phase === "live";
     document.body.dataset.phase = phase;
-    find("talk").textContent = { connecting: "Cancel", live: "Hang up" }[phase] ?? "Talk";
+    find("talk").textContent = say({ connecting: "cancel", live: "hang_up" }[phase] ?? "talk");
     find("talk").disabled = phase === "loading" || phase === "locked";
     find("mute").hidden = !live;
     find("assistant").disabled = live || phase === "connecting";
@@ -46,20 +51,18 @@ export class View {
     find("hint").hidden = phase === "locked" || this.#rows.size > 0;
   }
 
-  floor(holder, muted) {
-    const words = {
-      nobody: muted ? "Listening, but you are muted" : "Listening",
-      you: "You are speaking",
-      thinking: "Thinking",
-      away: "Trying to reconnect",
-      agent: `${this.agent} is speaking`,
-    };
+  /** `values`: of a line that is being mended, `{attempt, of}`. */
+  floor(holder, muted, values = {}) {
     document.body.dataset.floor = holder;
-    this.status(words[holder]);
+    if (holder === "nobody" && muted) this.status("f_muted");
+    else if (holder === "away" && values.attempt) this.status("f_again", values);
+    else this.status(`f_${holder}`, { agent: this.agent });
   }
 
   /** The large line: what is going on. */
-  status(text) {
+  status(key, values = {}) {
+    this.#status = [key, values];
+    const text = say(key, values);
     if (find("floor").textContent !== text) find("floor").textContent = text;
   }
 
@@ -67,16 +70,41 @@ export class View {
   latency(stages) {
     find("latency").hidden = stages.length === 0;
     find("latency").replaceChildren(...stages.map(([name, ms, growing]) => {
-      const stage = part("span", growing ? `${name} growing` : name, `${name} ${ms} ms`);
+      const stage = part("span", growing ? `${name} growing` : name, say("stage", { stage: say(`s_${name}`), ms }));
       stage.style.flexGrow = String(Math.max(ms, 1));
       return stage;
     }));
   }
 
-  /** What the connection's check found. */
+  /** What the connection's check found: [{what, good, why, values}]. */
   checked(found) {
+    this.#found = found;
     find("checked").hidden = false;
-    find("checked").replaceChildren(...found.map(([what, there, way]) => part("li", "", `${there === null ? "?" : there ? "✓" : "✗"} ${what}${there ? "" : `. ${way}`}`)));
+    find("checked").replaceChildren(...found.map(({ what, good, why, values }) => {
+      const row = part("li", good === false ? "wrong" : "", "");
+      const sign = part("span", "sign", good === null ? "?" : good ? "✓" : "✗");
+      sign.setAttribute("aria-hidden", "true");
+      const told = part("span", "unseen", ` ${say(good === null ? "c_unknown" : good ? "c_good" : "c_bad")}. `);
+      row.append(sign, " ", say(what), told, why ? part("span", "why", ` ${say(why, values)}`) : "");
+      return row;
+    }));
+  }
+
+  /** The page is in another language now: what it shows is said in that. What was said stays as it was said. */
+  retell() {
+    this.agent = this.nameOf(find("assistant").value);
+    find("said-aloud").textContent = "";
+    find("agent-name").textContent = this.agent;
+    this.phase(document.body.dataset.phase);
+    this.status(...this.#status);
+    this.muted(this.#muted);
+    if (!this.#problem.hidden) this.#tell(this.#shown);
+    if (!find("checked").hidden) this.checked(this.#found);
+    for (const { line, before, spoken } of this.#rows.values()) {
+      if (line.who === "mark") this.mark(line, before);
+      else this.line(line, before, spoken);
+    }
+    for (const rule of document.querySelectorAll(".rule")) rule.textContent = say("new_call");
   }
 
   clock(text) {
@@ -89,8 +117,8 @@ export class View {
   }
 
   /** For screen readers only: what those who see notice by themselves. */
-  announce(text) {
-    find("said-aloud").textContent = text;
+  announce(key, values = {}) {
+    find("said-aloud").textContent = say(key, values);
   }
 
   /** `named`: others than files, {id: name}. */
@@ -102,7 +130,7 @@ export class View {
   }
 
   nameOf(assistant) {
-    return this.named?.[assistant] ?? nameOf(assistant);
+    return this.named?.[assistant] ?? (nameOf(assistant) || say("agent"));
   }
 
   called(assistant) {
@@ -111,22 +139,30 @@ export class View {
   }
 
   muted(muted) {
+    this.#muted = muted;
     find("mute").setAttribute("aria-pressed", String(muted));
-    find("mute").textContent = muted ? "Unmute" : "Mute";
+    find("mute").textContent = say(muted ? "unmute" : "mute");
   }
 
-  problem({ code, title, text, retry, type }) {
-    this.#problem.dataset.code = code;
-    find("problem-title").textContent = title;
-    find("problem-text").textContent = text;
-    find("retry").hidden = !retry;
-    find("retry").textContent = typeof retry === "string" ? retry : "Try again";
-    find("type-only").hidden = !type;
-    find("check").hidden = !CHECKED.has(code);
+  /** Tell of a failure (`Problem`, or any error). */
+  problem(error) {
+    this.#shown = error;
+    this.#tell(error);
     find("checked").hidden = true;
     const follows = this.#atEnd();
     this.#problem.hidden = false;
     if (follows) this.#toEnd();
+  }
+
+  #tell(error) {
+    const { code, title, text, retry, type, check } = explain(error);
+    this.#problem.dataset.code = code;
+    find("problem-title").textContent = title;
+    find("problem-text").textContent = text;
+    find("retry").hidden = !retry;
+    find("retry").textContent = retry;
+    find("type-only").hidden = !type;
+    find("check").hidden = !check;
   }
 
   /** Take the notice away; only one of these codes, where some are given. */
@@ -141,40 +177,43 @@ export class View {
     if (this.#rows.size === 0) return;
     const rule = document.createElement("li");
     rule.className = "rule";
-    rule.append("A new call");
+    rule.append(say("new_call"));
     find("lines").append(rule);
   }
 
   /** Show a line; `spoken` is how many of its characters have sounded. */
   line(line, before, spoken = Infinity) {
     const follows = this.#atEnd();
-    let row = this.#rows.get(line.id);
-    if (!row) {
-      row = this.#row(line);
-      find("lines").insertBefore(row, before ? this.#rows.get(before.id) : null);
-      find("hint").hidden = true;
-    }
+    const row = this.#row(line, before, spoken);
+    if (!row.hasChildNodes()) row.append(part("span", "who", ""), part("p", "words", ""));
+    row.querySelector(".who").textContent = line.who === "you" ? say("you") : this.#rows.get(line.id).agent;
     row.setAttribute("aria-busy", String(!line.done));
     row.classList.toggle("cut", line.cut);
     row.querySelector(".words").replaceChildren(...wordsOf(line, spoken));
     if (follows) this.#toEnd();
   }
 
+  /** Show what happened beside the words. */
+  mark(mark, before) {
+    const follows = this.#atEnd();
+    this.#row(mark, before).replaceChildren(...markOf(mark));
+    if (follows) this.#toEnd();
+  }
+
   remove(line) {
-    this.#rows.get(line.id)?.remove();
+    this.#rows.get(line.id)?.row.remove();
     this.#rows.delete(line.id);
   }
 
-  #row(line) {
-    const row = document.createElement("li");
-    const who = document.createElement("span");
-    const words = document.createElement("p");
-    row.className = `line ${line.who}`;
-    who.className = "who";
-    who.textContent = line.who === "you" ? "You" : this.agent;
-    words.className = "words";
-    row.append(who, words);
-    this.#rows.set(line.id, row);
+  /** The row of a line or a mark; made where it stands where there is none. */
+  #row(line, before, spoken = Infinity) {
+    const known = this.#rows.get(line.id);
+    const row = known?.row ?? part("li", line.who === "mark" ? `mark ${line.kind}` : `line ${line.who}`, "");
+    this.#rows.set(line.id, { row, line, before, spoken, agent: known?.agent ?? this.agent });
+    if (!known) {
+      find("lines").insertBefore(row, before ? (this.#rows.get(before.id)?.row ?? null) : null);
+      find("hint").hidden = true;
+    }
     return row;
   }
 
@@ -193,19 +232,19 @@ function sizeOf(element) {
 }
 
 function wordsOf(line, spoken) {
-  if (line.unclear) return [part("i", "faint", "not understood")];
-  if (!line.text) return [part("span", "pending", "…")];
+  if (line.unclear) return [part("i", "faint", say("not_understood"))];
+  if (!line.text) return [part("span", "pending", line.partial ? `${line.partial} …` : "…")];
   if (line.who === "you") return [part("span", "said", line.text)];
   const until = line.cut && line.heard !== null ? heardLength(line.text, line.heard) : Math.min(spoken, line.text.length);
-  if (until === null) return [part("span", "said", `${line.heard} `), part("span", "faint", "— interrupted")];
+  if (until === null) return [part("span", "said", `${line.heard} `), part("span", "faint", say("interrupted"))];
   const [said, rest] = [line.text.slice(0, until), line.text.slice(until)];
   if (!line.cut) return [part("span", "said", said), part("span", "ahead", rest)];
   if (!rest.trim()) return [part("span", "said", said)];
-  const cut = [part("span", "faint", "— interrupted"), " ", part("del", "unsaid", rest.trimStart())];
+  const cut = [part("span", "faint", say("interrupted")), " ", part("del", "unsaid", rest.trimStart())];
   return [part("span", "said", `${said.trimEnd()} `), ...cut];
 }
 
-function part(element, name, text) {
+export function part(element, name, text) {
   const made = document.createElement(element);
   made.className = name;
   made.textContent = text;

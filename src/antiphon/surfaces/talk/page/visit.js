@@ -1,17 +1,18 @@
-/** One call and all that belongs to it: what was said, whose floor it is, how loud the two are, and what the visitor may do. */
+/** One conversation and all that belongs to it: what was said, whose floor it is, how loud the two are, and what the visitor may do. */
 
-import { Call, openMicrophone, openSilence } from "./call.js";
-import { keyFor } from "./door.js";
 import { Floor } from "./floor.js";
 import { Latency } from "./latency.js";
 import { Meter } from "./levels.js";
+import { Line } from "./line.js";
+import { Marks } from "./marks.js";
+import { close, openMicrophone, openSilence } from "./microphone.js";
 import { Pace } from "./pace.js";
-import { Problem, explain } from "./problems.js";
+import { Problem } from "./problems.js";
 import { Transcript } from "./transcript.js";
 
 const voice = document.getElementById("voice");
 
-/** Made by a press of the button, over when somebody hangs up or the line breaks. */
+/** Made by a press of the button, over when somebody hangs up or the line breaks for good. */
 export class Visit {
   #view;
   #levels;
@@ -20,9 +21,10 @@ export class Visit {
   latency = new Latency();
   pace = new Pace();
   transcript = new Transcript((line, before) => this.#show(line, before), (line) => this.#view.remove(line));
+  marks = new Marks(this.transcript);
   muted = false;
   #context = new AudioContext(); // made in the click, else browsers keep it silent
-  #call = null;
+  #line = null;
   #meters = {};
   #timer = 0;
   #startedMs = 0;
@@ -31,6 +33,7 @@ export class Visit {
   #expired = false;
   #over = false;
   #away = false;
+  #saidSocket = false;
   #screen = null;
 
   /** `ended(problem | null, lasted)`: called once, when it is over; `lasted` is its length as text, empty where it never began. */
@@ -43,18 +46,19 @@ export class Visit {
   /** Until the other side is there. Throws Problem; the visit is to be ended with it then. */
   async begin(assistant, typing) {
     const microphone = typing ? openSilence(this.#context) : await openMicrophone();
-    this.#call = new Call(microphone, {
+    if (this.#over) return close(microphone); // cancelled while the browser asked about the microphone
+    this.#line = new Line(microphone, {
       event: (event) => this.#take(event),
       voice: (stream) => this.#hear(stream),
-      away: (yes) => {
-        this.#away = yes;
-        this.#showFloor();
-      },
+      away: (yes) => this.#goneAway(yes),
+      again: (attempt, of) => this.#goneAway(true, { attempt, of }),
+      back: (lostMs) => this.#goOn(lostMs),
+      socket: () => this.#tellSocket(),
+      gone: () => this.#view.problem(new Problem("microphone_gone")),
       ended: (problem) => this.end(problem ?? (this.#expired ? new Problem("expired") : null)),
     });
-    if (this.#over) return this.#call.close(); // cancelled while the browser asked about the microphone
     if (!typing) this.#meters.you = new Meter(this.#context, microphone);
-    await this.#call.connect(await keyFor(assistant));
+    await this.#line.connect(assistant);
     this.#startedMs = performance.now();
     this.#timer = setInterval(() => this.#tick(), this.#levels.intervalMs);
     this.#keepScreenOn();
@@ -65,7 +69,7 @@ export class Visit {
     if (this.#over) return;
     this.#over = true;
     clearInterval(this.#timer);
-    this.#call?.close();
+    this.#line?.close();
     this.#context.close();
     this.#screen?.release();
     voice.srcObject = null;
@@ -77,33 +81,41 @@ export class Visit {
   say(text) {
     const id = `item_${crypto.getRandomValues(new Uint32Array(3)).join("")}`;
     this.transcript.typed(id, text);
-    if (this.floor.responding) this.#call.send({ type: "response.cancel" });
-    if (this.floor.audible) this.#call.send({ type: "output_audio_buffer.clear" });
+    if (this.#away) return; // told with all the rest when the line is back
+    if (this.floor.responding) this.#line.send({ type: "response.cancel" });
+    if (this.floor.audible) this.#line.send({ type: "output_audio_buffer.clear" });
     const content = [{ type: "input_text", text }];
-    this.#call.send({ type: "conversation.item.create", item: { id, type: "message", role: "user", content } });
+    this.#line.send({ type: "conversation.item.create", item: { id, type: "message", role: "user", content } });
     this.#answerWhenDone = this.floor.responding;
-    if (!this.#answerWhenDone) this.#call.send({ type: "response.create" });
+    if (!this.#answerWhenDone) this.#line.send({ type: "response.create" });
     this.floor.asked();
-    this.latency.asked(performance.now());
     this.#showFloor();
   }
 
   mute(muted) {
     this.muted = muted;
-    this.#call.muted = muted;
+    this.#line.muted = muted;
     this.#view.muted(muted);
-    this.#view.announce(muted ? "Your microphone is off" : "Your microphone is on");
+    this.#view.announce(muted ? "microphone_off" : "microphone_on");
+    this.#showFloor();
+  }
+
+  /** In the page's language, which is another now. */
+  retell() {
+    this.#view.muted(this.muted);
     this.#showFloor();
   }
 
   #take(event) {
     const before = this.floor.holder;
+    const nowMs = performance.now();
     this.floor.take(event);
-    this.latency.take(event, performance.now());
     this.transcript.take(event);
+    this.marks.take(event);
+    if (this.latency.take(event, nowMs)) this.marks.heard(this.latency.stages(nowMs));
     this.#keepPace(event.type);
     if (event.type === "conversation.item.truncated") {
-      this.#call.send({ type: "conversation.item.retrieve", item_id: event.item_id });
+      this.#line.send({ type: "conversation.item.retrieve", item_id: event.item_id });
     } else if (event.type === "response.done") {
       this.#responded(event.response);
     } else if (event.type === "error") {
@@ -113,19 +125,19 @@ export class Visit {
   }
 
   #responded({ status }) {
-    if (status === "failed") this.#view.problem(explain(new Problem("answer_failed")));
+    if (status === "failed") this.#view.problem(new Problem("answer_failed"));
     if (status === "completed") this.#view.noProblem("answer_failed", "event_refused");
     if (!this.#answerWhenDone) return;
     this.#answerWhenDone = false;
     this.floor.asked();
-    this.#call.send({ type: "response.create" });
+    this.#line.send({ type: "response.create" });
   }
 
   #failed({ code, message }) {
     // Two answers were asked for at once, by voice and by typing: the second one when the first is over.
     if (code === "conversation_already_has_active_response") this.#answerWhenDone = true;
     else if (code === "session_expired") this.#expired = true;
-    else if (code !== "response_cancel_not_active") this.#view.problem(explain(new Problem("event_refused", message)));
+    else if (code !== "response_cancel_not_active") this.#view.problem(new Problem("event_refused", message));
   }
 
   #keepPace(type) {
@@ -134,7 +146,7 @@ export class Visit {
     if (type === "output_audio_buffer.started") this.pace.start(nowMs);
     if (type === "output_audio_buffer.stopped") this.#finishLine(nowMs);
     if (type === "output_audio_buffer.cleared") this.pace.stop(nowMs);
-    this.pace.hold(this.floor.speaking, nowMs);
+    this.pace.hold(this.floor.held, nowMs);
   }
 
   #finishLine(nowMs) {
@@ -145,16 +157,52 @@ export class Visit {
   }
 
   #show(line, before) {
-    const spoken = this.pace.spoken(line.text, performance.now());
+    if (line.who === "mark") return this.#view.mark(line, before);
     // Until the server tells what was heard of an interrupted line, it is where we believe it was.
-    if (line.cut) this.#cuts.set(line, this.#cuts.get(line) ?? spoken);
-    const sounding = line === this.transcript.current && (this.floor.audible || this.floor.responding);
-    this.#view.line(line, before, this.#cuts.get(line) ?? (sounding ? spoken : Infinity));
+    if (line.cut) this.#cuts.set(line, this.#cuts.get(line) ?? this.pace.spoken(line.text, performance.now()));
+    return this.#view.line(line, before, this.#cuts.get(line) ?? this.#spoken(line));
   }
 
-  #showFloor() {
-    this.#view.floor(this.#away ? "away" : this.floor.holder, this.muted);
+  /** How many characters of an agent's line have sounded. */
+  #spoken(line) {
+    const sounding = line === this.transcript.current && (this.floor.audible || this.floor.responding);
+    return sounding ? this.pace.spoken(line.text, performance.now()) : Infinity;
   }
+
+  #showFloor(values = {}) {
+    this.#view.floor(this.#away ? "away" : this.floor.holder, this.muted, values);
+  }
+
+  // ------------------------------------------------------------------------------------------ the line breaks
+
+  #goneAway(yes, values = {}) {
+    this.#away = yes;
+    this.#showFloor(values);
+  }
+
+  /** There is another line. Its far side is told what was said; what was being answered is not said again, and what was asked is answered. */
+  #goOn(lostMs) {
+    const items = this.transcript.carryOver((line) => this.#spoken(line));
+    this.pace.stop(performance.now());
+    this.floor = new Floor();
+    this.latency = new Latency();
+    this.#answerWhenDone = false;
+    for (const item of items) this.#line.send({ type: "conversation.item.create", item });
+    if (items.at(-1)?.role === "user") {
+      this.#line.send({ type: "response.create" });
+      this.floor.asked();
+    }
+    this.marks.back(lostMs);
+    this.#view.announce("back_again");
+    this.#goneAway(false);
+  }
+
+  #tellSocket() {
+    if (!this.#saidSocket) this.marks.socket();
+    this.#saidSocket = true;
+  }
+
+  // ------------------------------------------------------------------------------------------ sound and time
 
   /** A telephone that falls asleep would fall silent. */
   async #keepScreenOn() {
@@ -163,19 +211,20 @@ export class Visit {
   }
 
   async #hear(stream) {
+    this.#meters.agent?.close();
     this.#meters.agent = new Meter(this.#context, stream);
     voice.srcObject = stream;
     try {
       await voice.play();
     } catch (error) {
-      if (error.name === "NotAllowedError") this.#view.problem(explain(new Problem("silent")));
+      if (error.name === "NotAllowedError") this.#view.problem(new Problem("silent"));
     }
   }
 
   #tick() {
-    this.#levels.push(this.muted ? 0 : (this.#meters.you?.level ?? 0), this.#meters.agent?.level ?? 0);
+    this.#levels.push(this.muted ? 0 : (this.#meters.you?.level ?? 0), this.#away ? 0 : (this.#meters.agent?.level ?? 0));
     this.#view.clock(clockOf(performance.now() - this.#startedMs));
-    this.#view.latency(this.latency.stages(performance.now()));
+    this.#view.latency(this.#away ? [] : this.latency.stages(performance.now()));
     const line = this.transcript.current;
     if (this.floor.audible && line) this.#show(line, null);
   }
