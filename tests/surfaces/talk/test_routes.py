@@ -230,7 +230,7 @@ async def test_a_session_that_goes_on_with_a_conversation_greets_nobody(tmp_path
             key = (await client.post(f"/talk/key/scripted{query}")).json()["value"]
             secret = antiphon.access.authenticate({"authorization": f"Bearer {key}"}).secret
             assert secret is not None
-            plan = antiphon._realtime_plan(secret.session["model"], "rtc_x")
+            plan = antiphon.plans.realtime_plan(secret.session["model"], "rtc_x")
             assert (plan.policy.greeting.mode == "assistant-speaks-first") is greets
             assert plan.assistant == "scripted"
 
