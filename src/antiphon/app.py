@@ -24,6 +24,7 @@ from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import ENDINGS, AssistantLibrary, LoadedAssistant
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.meter import Caps, CostMeter
+from antiphon.calls.recording_tools import offer_recording_tools
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.base import DetectionTuning
 from antiphon.carriers.twilio.settings import TwilioSettings
@@ -130,6 +131,7 @@ class Antiphon:
             self.plane, self.clock, self._plan, self._observers(), settings.max_calls,
             Admission(self._admission_limits()), self._load, self.losses,
         )  # fmt: skip
+        offer_recording_tools(self.engines.tools.local.register, self.manager.find)
         if self.api is not None:
             self._hold_calls(self.api)
         self._effort: ThreadEffort | None = None
@@ -245,6 +247,7 @@ class Antiphon:
         watching: list[SessionObserver] = [self.timelines, self.metrics, self.costs]
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
+            watching.append(self.api.watch_health(self.timelines.find))
         if self.door is not None:
             watching += [self.live_calls, self.overview]
         return watching

@@ -149,6 +149,7 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ("observer",),
     ),
     "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
+    "log_entries_dropped": ("Entries of the log of requests that found no room while the database did not answer.", ()),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }
 

@@ -23,6 +23,8 @@ class Outgoing:
 class HttpAnswer:
     status: int
     body: bytes
+    content_type: str = ""
+    """As its header says; empty where there is none."""
 
     @property
     def ok(self) -> bool:

@@ -126,8 +126,9 @@ class WebhookClient:
                     request.method, request.url, headers=list(headers.items()), content=request.body
                 ) as response:
                     body = await self._read(response)
-                    location = next((value for name, value in response.headers if name.lower() == b"location"), b"")
-                    return HttpAnswer(response.status, body), location.decode("latin-1")
+                    named = {name.lower(): value.decode("latin-1") for name, value in response.headers}
+                    answer = HttpAnswer(response.status, body, named.get(b"content-type", "")[:256])
+                    return answer, named.get(b"location", "")
             except httpcore.TimeoutException:
                 raise RequestFailed("timeout") from None
             except (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError) as error:
