@@ -58,6 +58,6 @@ $(VENV)/.web: pyproject.toml requirements-web.lock $(MODELS) | $(VENV)/bin/pytho
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements-web.lock
 	touch $@ $(VENV)/.runtime
 
-$(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock requirements-clients.lock $(MODELS) | $(VENV)/bin/python
+$(VENV)/.dev: pyproject.toml requirements.lock requirements-dev.lock requirements-clients.lock requirements-clients-older.lock $(MODELS) | $(VENV)/bin/python
 	sh tools/install.sh "$(VENV)" "$(UV)" requirements-dev.lock
 	touch $@ $(VENV)/.runtime $(VENV)/.web

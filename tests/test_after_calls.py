@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.databases import postgres_url, sqlite_url
 from tests.serving import CALLER, line, place_call, running_server, server_process, settings_for, write_assistant
+from tests.webhooks.receiver import Receiver, receiving
 
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord, Listing
 from antiphon.composition.process import Antiphon
@@ -127,17 +128,27 @@ def with_a_prompt(folder: Path, extra: str = "") -> None:
     file.write_text(file.read_text().replace("options: { replies", prompt, 1) + extra)
 
 
+def told_to(receiver: Receiver) -> str:
+    """Of an assistant file: everything that happens is told to this server."""
+    wanted = "[status-update, transcript, conversation-update, voice-input, model-output, end-of-call-report]"
+    return f"server: {{ url: '{receiver.url}/hook' }}\nserverMessages: {wanted}\n"
+
+
 @pytest.mark.parametrize("by", ["setting", "assistant"])
 async def test_with_zero_retention_nothing_that_was_said_is_left(tmp_path: Path, by: str) -> None:
-    with_a_prompt(tmp_path / "assistants", "compliancePlan: { hipaaEnabled: true }\n" if by == "assistant" else "")
+    """Nor in what is kept of messages to its application, which is told all of it."""
     settings = settings_for(tmp_path, after_call=AfterCall(zero_retention=by == "setting"))
     words = (QUESTION, ANSWER, GREETING, "quince", 'transcript":"')
-    async with running_server(settings) as (antiphon, _):
+    async with receiving(Receiver()) as receiver, running_server(settings) as (antiphon, _):
+        own = "compliancePlan: { hipaaEnabled: true }\n" if by == "assistant" else ""
+        with_a_prompt(tmp_path / "assistants", own + told_to(receiver))
         await place_call(antiphon.settings.base_url, line())
         record = await over(antiphon)
         assert record.body["costBreakdown"]["ttsCharacters"] > 0 and record.ended_reason == "customer-ended-call"
         assert "artifact" not in record.body and record.body["analysisSkipped"]
         assert record.started_wall_ms is not None and record.ended_wall_ms is not None
+        messages = await receiver.wait_for_types("transcript", "end-of-call-report")
+        assert QUESTION in str(messages)
         assert holding(settings.data_dir, *words) == []
         assert not list((settings.data_dir / "calls").glob("*.wav"))
     assert holding(settings.data_dir, *words) == []
@@ -145,17 +156,19 @@ async def test_with_zero_retention_nothing_that_was_said_is_left(tmp_path: Path,
 
 @pytest.mark.parametrize("how", ["deleted", "retention"])
 async def test_what_is_erased_is_gone_from_the_data_folder(tmp_path: Path, how: str) -> None:
-    with_a_prompt(tmp_path / "assistants")
+    """The report, too, that was delivered."""
     keep = AfterCall(retention_days=1e-6 if how == "retention" else 0)
     settings = settings_for(tmp_path, after_call=keep)
     words = (QUESTION, ANSWER, GREETING, "quince")
-    async with running_server(settings) as (antiphon, _):
+    async with receiving(Receiver()) as receiver, running_server(settings) as (antiphon, _):
+        with_a_prompt(tmp_path / "assistants", told_to(receiver))
         assert antiphon.api is not None and antiphon.api.after is not None
         await place_call(antiphon.settings.base_url, line())
         if how == "deleted":
             record = await over(antiphon)
             assert holding(settings.data_dir, *words)
             await until(lambda: _done(antiphon))
+            await receiver.wait_for_types("end-of-call-report")
             assert await antiphon.api.after.erasure.erase(DEFAULT_ORG, record.id)
             assert not await antiphon.api.after.erasure.erase(DEFAULT_ORG, record.id)
             assert await antiphon.api.calls.find(DEFAULT_ORG, record.id) is None

@@ -82,7 +82,7 @@ def test_a_named_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPa
         ("TWILIO__MACHINE_DETECTION_TIMEOUT_S", "60", "twilio.machine_detection_timeout_s", "less than or equal to 59"),
         ("TWILIO", "not json", "ANTIPHON_*", "ANTIPHON_TWILIO__AUTH_TOKEN"),
         ("ASSISTANT_VARIABLES", "not json", "ANTIPHON_*", 'field "assistant_variables"'),
-        ("AUTH_TOKEN", "x", "ANTIPHON_AUTH_TOKEN", "there is no such setting; there are ANTIPHON_AFTER_CALL, ANTIPHON_API,"),
+        ("AUTH_TOKEN", "x", "ANTIPHON_AUTH_TOKEN", "there is no such setting; there are ANTIPHON_AFTER_CALL, ANTIPHON_ALERTS,"),
         ("PROT", "80", "ANTIPHON_PROT", "did you mean ANTIPHON_PORT?"),
         ("HOST", "", "host", "must be an address or a name"),
         ("HOST", "http://[::1]", "host", "must be an address or a name"),
@@ -105,7 +105,11 @@ def test_a_wrong_variable_names_the_field_and_what_is_allowed(
 @pytest.mark.parametrize(
     ("text", "field", "says"),
     [
-        ("prot = 80", "prot", "there is no such setting; did you mean port?; there are after_call, api, assistant, "),
+        (
+            "prot = 80",
+            "prot",
+            "there is no such setting; did you mean port?; there are after_call, alerts, api, assistant, ",
+        ),
         ("[twilio]\nsid = 'AC'", "twilio.sid", "there are account_sid"),
         ("[twilio]\nauth-tokn = 'AC'", "twilio.auth-tokn", "did you mean auth_token?"),
         ("port = 'http'", "port", "integer"),

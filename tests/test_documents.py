@@ -133,6 +133,8 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "composition",
         "api",
         "api_calls",
+        "api_logs",
+        "alerting",
         "text_agents",
         "after_calls",
         "console_stores",

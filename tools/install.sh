@@ -11,7 +11,8 @@ venv=$1 uv=$2 lock=$3
 python=$venv/bin/python
 models=requirements-models.lock
 # The tests' official clients, which ask for other versions than they need.
-case $lock in *-dev.lock) models="$models -r requirements-clients.lock" ;; esac
+older=
+case $lock in *-dev.lock) models="$models -r requirements-clients.lock" older=requirements-clients-older.lock ;; esac
 
 pip() { "$python" -m pip --disable-pip-version-check "$@"; }
 
@@ -20,13 +21,15 @@ by_pip() {
     pip install --quiet --no-compile -r "$lock"
     pip install --quiet --no-compile --no-deps -r $models
     pip install --quiet --no-deps -e .
+    [ -z "$older" ] || pip install --quiet --no-compile --no-deps --upgrade --target "$venv/older-clients" -r "$older"
 }
 
 # shellcheck disable=SC2086
 by_uv() {
     "$uv" pip install --quiet --python "$python" -r "$lock" &&
         "$uv" pip install --quiet --python "$python" --no-deps -r $models &&
-        "$uv" pip install --quiet --python "$python" --no-deps -e .
+        "$uv" pip install --quiet --python "$python" --no-deps -e . || return
+    [ -z "$older" ] || "$uv" pip install --quiet --python "$python" --no-deps --upgrade --target "$venv/older-clients" -r "$older"
 }
 
 by_borrowed_uv() {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from antiphon.storage.jobs import StoredJobs
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_files import CallFileRoutes
 from antiphon.surfaces.vapi.file_links import FileLinks
+from antiphon.surfaces.vapi.orgs import retention_days
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.transports.base import CallStarted
 
@@ -37,13 +38,16 @@ _NO_MODELS = frozenset({"workflow"})
 """They follow a graph, and cannot be asked about a call."""
 
 
-def after_plan(spec: AssistantSpec | None, settings: Settings, analyst: Analyst | None) -> AfterPlan:
-    """What an assistant wants. None: it is gone; the settings say what is done."""
+def after_plan(
+    spec: AssistantSpec | None, settings: Settings, analyst: Analyst | None, org_days: float | None = None
+) -> AfterPlan:
+    """What an assistant wants. None: it is gone; its organisation (``org_days``) and the settings say what is done."""
+    keep_days = settings.after_call.retention_days if org_days is None else org_days
     if spec is None:
-        return AfterPlan(keep_days=settings.after_call.retention_days)
+        return AfterPlan(keep_days=keep_days)
     plan = spec.artifact_plan
     names = plan.transcript_plan
-    keep_days = settings.after_call.retention_days if plan.retention_days is None else plan.retention_days
+    keep_days = keep_days if plan.retention_days is None else plan.retention_days
     return AfterPlan(
         Labels(names.assistant_name or "AI", names.user_name or "User"),
         names.enabled,
@@ -90,8 +94,9 @@ class AfterCallWork:
         urls: SignedUrls,
         losses: Losses,
         ended_reason: Callable[[str], str] = str,
+        forget_call: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """``urls`` signs addresses of files."""
+        """``urls`` signs addresses of files. ``forget_call`` erases what others hold of a call: what its application was told."""
         self._settings = settings
         self._clock = clock
         self._calls = calls
@@ -100,7 +105,7 @@ class AfterCallWork:
         files = CallFiles(settings.data_dir / "calls")
         jobs = StoredJobs(database)
         links = FileLinks(urls, clock, round(settings.after_call.file_links_hours * 3600))
-        self.erasure = Erasure(files, calls, jobs, clock, database.forget)
+        self.erasure = Erasure(files, calls, jobs, clock, database.forget, forget_call)
         around = Surroundings(self._plan_of, self._outputs_of, links.addresses, ended_reason)
         self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)
         self.waiting = jobs.waiting
@@ -161,7 +166,7 @@ class AfterCallWork:
                 analyst = self._assistants.analyst(spec)
             except AntiphonError:  # its engines cannot be made any more: told to whoever calls it
                 analyst = None
-        return after_plan(spec, self._settings, analyst)
+        return after_plan(spec, self._settings, analyst, await retention_days(self._resources, record.org_id))
 
     async def _spec_of(self, record: CallRecord) -> AssistantSpec | None:
         own = record.body.get("assistant")

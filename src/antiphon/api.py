@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from antiphon.after_calls import AfterCallWork, Assistants
+from antiphon.alerting import Alerting, with_alerts
 from antiphon.api_calls import ApiCalls, Inside
+from antiphon.api_logs import ApiLogs
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.dead_workers import DeadWorkers, nothing_after
+from antiphon.calls.health import CallHealth
 from antiphon.calls.meter import CostMeter
+from antiphon.calls.secrets import DocumentSecrets
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
@@ -20,6 +25,7 @@ from antiphon.files import read_or_make
 from antiphon.knowledge.stored_files import StoredFiles
 from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
+from antiphon.session.timeline import CallTimeline
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
@@ -28,12 +34,13 @@ from antiphon.storage.people import StoredPeople
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
 from antiphon.surfaces.sealed import Sealed
-from antiphon.surfaces.vapi import fields
+from antiphon.surfaces.vapi import background_sound, fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.limits import RateLimits
+from antiphon.surfaces.vapi.orgs import Orgs
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.server_credentials import ServerCredentials
 from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_targets
@@ -63,13 +70,16 @@ class Api:
         self.clock = clock
         self.keys = keys
         self.library = library
-        self.database = Database(settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}")
+        self._engines = engines
+        self.sealed = Sealed(settings.data_dir / SEALING_KEY)
+        self.database = Database(
+            settings.database_url or f"sqlite:///{settings.data_dir / 'antiphon.db'}", DocumentSecrets(self.sealed)
+        )
         self.resources = StoredResources(self.database)
         self.calls = StoredCalls(self.database)
         self.after: AfterCallWork | None = None
         secret = read_or_make(settings.data_dir / "url.secret", lambda: secrets.token_bytes(32))
         self.urls = SignedUrls(secret, lambda: self.settings.base_url, clock)
-        self.sealed = Sealed(settings.data_dir / SEALING_KEY)
         self.documents = Resources(
             self.resources,
             clock,
@@ -88,6 +98,7 @@ class Api:
             open_anywhere=settings.expose_without_protection,
             origins=settings.api.cors_origins,
         )
+        self.logs = ApiLogs(self.database, clock, settings.api.log_days, self.access)
         self._live: ApiCalls | None = None
         self.text_agents = ServedTextAgents(
             self.resources, clock, library, served, engines, settings.api.reading_model or None
@@ -105,6 +116,13 @@ class Api:
         self._dead_workers: DeadWorkers | None = None
         self._outbox: Outbox | None = None
         self._reports: ServerReports | None = None
+        self._health: CallHealth | None = None
+        self._alerting: Alerting | None = None
+
+    def watch_health(self, find_timeline: Callable[[str], CallTimeline | None]) -> CallHealth:
+        """An observer of all calls, whose readings alerts are made of. To be asked for before ``hold_calls``."""
+        self._health = CallHealth(find_timeline, self.settings.alerts.window_s * 1000)
+        return self._health
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
@@ -114,11 +132,21 @@ class Api:
         client = inside.engines.tools.client
         inside.engines.tools.looks.append(StoredFiles(self.resources, self.settings.data_dir / "files").look)
         credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
+        inside.events.log = self.logs.log.put
         inside.engines.tools.authenticate = inside.events.authenticate = credentials
         self._outbox = Outbox(
-            StoredDeliveries(self.database), client, self.clock, delivery_targets(credentials), inside.losses
+            StoredDeliveries(self.database), client, self.clock,
+            with_alerts(self.settings.alerts, delivery_targets(credentials)), inside.losses,
+        )  # fmt: skip
+        if self._health is not None:
+            self._alerting = Alerting(
+                self.settings.alerts, self.clock, self._health,
+                lambda: (inside.manager.live, self.settings.max_calls), self.calls.spent_since, self._outbox.put,
+                socket.gethostname()[:255],
+            )  # fmt: skip
+        self._reports = ServerReports(
+            self._outbox, self._live.assistant_of, self.clock, zero_retention=self.settings.after_call.zero_retention
         )
-        self._reports = ServerReports(self._outbox, self._live.assistant_of, self.clock)
         if self.after is not None:
             self.after.report_to(self._reports)
             self._live.live_cost = self.after.live_cost
@@ -142,7 +170,7 @@ class Api:
         """To be asked for once, before ``routes`` and ``start``."""
         self.after = AfterCallWork(
             self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants, self.urls,
-            losses, lambda reason: in_words(EndReason(reason), ""),
+            losses, lambda reason: in_words(EndReason(reason), ""), self.logs.forget_call,
         )  # fmt: skip
         return self.after
 
@@ -157,12 +185,15 @@ class Api:
         StoreUnavailable."""
         fields.load()
         await self.database.open()
+        self.logs.start()
         if self._live is not None:
             await self._live.start(dead)
         if self.after is not None:
             self.after.start()
         if self._outbox is not None:
             self._outbox.start()
+        if self._alerting is not None:
+            self._alerting.start()
         if self._dead_workers is not None:
             self._dead_workers.start()
 
@@ -185,8 +216,11 @@ class Api:
         await self.texts.close()
         if self.after is not None:
             await self.after.close()
+        if self._alerting is not None:
+            await self._alerting.close()
         if self._outbox is not None:
             await self._outbox.close()
+        await self.logs.close()
         await self.database.close()
 
     def routes(self) -> list[Route]:
@@ -195,7 +229,12 @@ class Api:
         return [
             *(self._live.routes() if self._live is not None else ()),
             *self.texts.routes(),
+            *background_sound.routes(self._engines.tools.client.send, self.access),
             *self.documents.routes(self.access),
+            *self.logs.routes(),
+            *Orgs(
+                self.resources, self.calls, self.clock, self.after.erasure.erase if self.after is not None else None
+            ).routes(self.access),
             *token_routes(self.keys, self.clock, self.access),
             *(self.after.routes() if self.after is not None else ()),
         ]

@@ -151,6 +151,8 @@ class Api(BaseModel, extra="forbid"):
     """Web pages of these origins may use the API. ``*``: all, with a key; with ``open_api`` it stands for none."""
     max_file_mib: Annotated[int, Field(ge=1, le=1024)] = 32
     """The largest file that can be uploaded."""
+    log_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+    """Entries of ``/logs``, and messages that were delivered, are kept so long."""
     reading_model: dict[str, Any] = {}
     """The model that judges evaluations and reads data out of transcripts where they name none, as an assistant's ``model``:
     ``{"provider": "openai", "model": "gpt-4.1-mini"}``. Empty: such work is refused, or skipped with that reason."""
@@ -194,6 +196,31 @@ class Webhooks(BaseModel, extra="forbid"):
     private_addresses: bool = False
     """Whether they may go to private addresses (10.0.0.0/8, 192.168.0.0/16 …) and to this machine: an assistant's author then reaches
     what the server reaches. This machine alone is allowed where only this machine reaches the server."""
+
+
+class Alerts(BaseModel, extra="forbid"):
+    """A webhook that is told when something is wrong, and when it is right again: each once. Needs the extra ``api``."""
+
+    url: Annotated[str, Field(pattern=r"^$|^https?://[^/]")] = ""
+    """Empty: nobody is told."""
+    secret: SecretStr = SecretStr("")
+    """Signs the messages: one that begins with ``whsec_`` as Standard Webhooks has it, any other by HMAC-SHA256 (``x-signature`` over
+    ``x-timestamp``, a dot and the body). Empty: they are not signed."""
+    error_rate_percent: Annotated[float, Field(ge=0, le=100)] = 5.0
+    """Calls that ended by a fault, of those that ended within the window. 0: never told, as the next three."""
+    latency_ms: Annotated[int, Field(ge=0, le=60_000)] = 3000
+    """From a caller's last sound to the first of the answer, 95th percentile of the window's turns."""
+    spend_usd_per_day: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
+    """What calls have cost that ended since midnight UTC, all processes together."""
+    capacity_percent: Annotated[float, Field(ge=0, le=100)] = 90.0
+    """Live calls, of ``max_calls``; in each process."""
+    clears_at_percent: Annotated[float, Field(gt=0, le=100)] = 80.0
+    """Of a threshold: below that it is over."""
+    window_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    """For error rate and latency."""
+    at_least: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Calls, or turns, in the window: with fewer, error rate and latency are not judged."""
+    look_every_s: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
 
 
 class EngineLimits(BaseModel, extra="forbid"):
@@ -339,6 +366,7 @@ class Settings(BaseSettings):
     after_call: AfterCall = AfterCall()
     console: Console = Console()
     webhooks: Webhooks = Webhooks()
+    alerts: Alerts = Alerts()
     engines: EngineLimits = EngineLimits()
     models: Models = Models()
     vendors: dict[str, Vendor] = {}

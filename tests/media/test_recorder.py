@@ -185,3 +185,58 @@ def test_a_recording_that_cannot_be_made_is_counted_and_told_with_its_call(tmp_p
         Call(tmp_path / "calls" / "a-call.wav", writer)
     assert writer.failed_files == 1
     assert [(entry["event"], entry["call_id"]) for entry in logs] == [("recording_failed", "a-call")]
+
+
+# ------------------------------------------------------------------------------------------------ paused and resumed
+
+
+@pytest.mark.parametrize(("paused_from", "paused_s"), [(3, 2), (0, 4), (3, 0), (5, 100)])
+def test_what_is_said_while_it_is_paused_is_silence_of_the_same_length(
+    tmp_path: Path, paused_from: int, paused_s: int
+) -> None:
+    writer = RecordingWriter()
+    call = Call(tmp_path / "a-call.wav", writer)
+    call.goes_on(paused_from)
+    assert call.recorder.pause(call.now_ms) and not call.recorder.pause(call.now_ms)
+    call.goes_on(paused_s)
+    if paused_s < 100:
+        assert call.recorder.resume(call.now_ms) and not call.recorder.resume(call.now_ms)
+        call.goes_on(4)
+    call.recorder.close()
+    writer._write_waiting()
+    samples, _ = read_wav(tmp_path / "a-call.wav")
+    seconds = paused_from + paused_s + (4 if paused_s < 100 else 0)
+    assert len(samples) == seconds * 8000
+    for side in (0, 1):
+        loud = np.abs(samples[:, side]).reshape(-1, 160).max(axis=1) > 100
+        silent = np.zeros(seconds * 50, dtype=bool)
+        silent[paused_from * 50 : (paused_from + paused_s) * 50] = True
+        assert np.array_equal(loud, ~silent), f"side {side}"
+
+
+def test_what_had_arrived_and_was_not_heard_yet_belongs_to_the_pause(tmp_path: Path) -> None:
+    """The caller's side is late by a second when the recording goes on again: that second was said while it was paused."""
+    writer = RecordingWriter()
+    call = Call(tmp_path / "a-call.wav", writer)
+    call.goes_on(2)
+    call.recorder.pause(call.now_ms)
+    call.goes_on(2)
+    call.recorder.resume(call.now_ms, waiting_bytes=8000)
+    call.goes_on(3)
+    call.recorder.close()
+    writer._write_waiting()
+    left = read_wav(tmp_path / "a-call.wav")[0][:, 0].reshape(-1, 8000)
+    assert [bool(np.abs(second).max() > 100) for second in left] == [True, True, False, False, False, True, True]
+
+
+def test_pauses_that_are_written_are_forgotten(tmp_path: Path) -> None:
+    writer = RecordingWriter()
+    call = Call(tmp_path / "a-call.wav", writer)
+    for _ in range(30):
+        call.recorder.pause(call.now_ms)
+        call.goes_on(1)
+        call.recorder.resume(call.now_ms)
+        call.goes_on(1)
+    assert len(call.recorder._pauses) < 4
+    call.recorder.close()
+    assert not call.recorder.pause(call.now_ms) and not call.recorder.resume(call.now_ms)

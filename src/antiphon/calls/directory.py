@@ -25,6 +25,13 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseRecording:
+    """The recording has silence for what is said, or that itself again."""
+
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HangUp:
     """The call ends now, without a goodbye."""
 
@@ -39,7 +46,7 @@ class Transfer:
     message: str = ""
 
 
-Command = ev.SayRequested | ev.MessageAdded | ev.ReplyRequested | Mute | HangUp | Transfer
+Command = ev.SayRequested | ev.MessageAdded | ev.ReplyRequested | Mute | PauseRecording | HangUp | Transfer
 
 
 class CallDirectory(Protocol):
@@ -75,6 +82,8 @@ class MemoryDirectory:
                 session.mute_caller(muted)
             case Mute(_, muted):
                 session.mute_agent(muted)
+            case PauseRecording(paused):
+                session.pause_recording(paused)
             case HangUp(reason):
                 session.drop(reason)
             case Transfer():

@@ -14,6 +14,7 @@ import structlog
 from antiphon.answering_machine import AnsweringMachines
 from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.meter import Caps, CostMeter
+from antiphon.calls.recording_tools import offer_recording_tools
 from antiphon.carriers import registry as carriers
 from antiphon.carriers.twilio.webhook import CallStatusChanged
 from antiphon.clock import Clock, SystemClock
@@ -107,6 +108,7 @@ class Antiphon:
             self.plane, self.clock, self.plans.plan, self._observers(), settings.max_calls,
             Admission(told.admission_limits(settings)), LoadGauge(self.plane).load, self.losses,
         )  # fmt: skip
+        offer_recording_tools(self.engines.tools.local.register, self.manager.find)
         if self.api is not None:
             self._hold_calls(self.api)
 
@@ -303,6 +305,7 @@ class Antiphon:
         watching += [self.joined.member] if self.joined is not None else []
         if self.api is not None:
             watching.append(self.api.work_after_calls(self.costs, self.known, self.losses).observer)
+            watching.append(self.api.watch_health(self.timelines.find))
         if self.door is not None:
             watching += [self.live_calls, self.overview]
         if self.settings.talk_access != "off":

@@ -440,6 +440,18 @@ class MediaPort:
         self._muted = muted
         self._note_step()
 
+    @property
+    def records(self) -> bool:
+        return self._recorder is not None
+
+    def pause_recording(self, paused: bool, now_ms: int) -> bool:
+        """Silence in the recording for what is said from now on, or that itself again. False where that is so already."""
+        if self._recorder is None:
+            return False
+        if paused:
+            return self._recorder.pause(now_ms)
+        return self._recorder.resume(now_ms, len(self._backlog) + len(self._early))
+
     # ---------------------------------------------------------------------------------- end
 
     def close(self) -> None:

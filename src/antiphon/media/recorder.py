@@ -183,6 +183,19 @@ def _problem(error: Exception) -> str:
     return "the file is full" if isinstance(error, WavTooLarge) else type(error).__name__
 
 
+@dataclass(eq=False, slots=True)
+class _Pause:
+    """Of a recording. The caller's side is silent by position on the line, the agent's by the session clock; None: still paused."""
+
+    begin: int
+    from_ms: int
+    end: int | None = None
+    to_ms: int | None = None
+
+    def is_past(self, taken: int, ends_ms: int) -> bool:
+        return self.end is not None and self.to_ms is not None and self.end <= taken and self.to_ms <= ends_ms
+
+
 class Recorder:
     """One call's recording, in the agent's format: where the caller's is another, it is converted."""
 
@@ -214,7 +227,25 @@ class Recorder:
         """Session clock at the first moment that is not in the file."""
         self._silent_ms = 0
         """So much of the caller's side there is nothing of: what comes next on the line comes after it."""
+        self._pauses: deque[_Pause] = deque()
+        """Those that have not been written whole, in their order."""
         self._closed = False
+
+    def pause(self, now_ms: int) -> bool:
+        """From now on silence is written, as long as what is said. False where that is so already."""
+        if self._closed or (self._pauses and self._pauses[-1].to_ms is None):
+            return False
+        self._pauses.append(_Pause(self._line.end, now_ms))
+        return True
+
+    def resume(self, now_ms: int, waiting_bytes: int = 0) -> bool:
+        """What is said from now on is written again. ``waiting_bytes`` have arrived and are not on the line yet: they were said before.
+        False where nothing was paused."""
+        if self._closed or not self._pauses or self._pauses[-1].to_ms is not None:
+            return False
+        last = self._pauses[-1]
+        last.end, last.to_ms = self._line.end + waiting_bytes, now_ms
+        return True
 
     def look(self, now_ms: int) -> int:
         """The caller's line carries more. Returns the position on it at which to look again."""
@@ -272,6 +303,8 @@ class Recorder:
     def _side(self, size: int) -> bytes:
         """The caller's side, as it is recorded: the silence that is due, then so much of the line."""
         audio = self._line.piece(self.taken, size)
+        if self._pauses:
+            audio = self._caller_paused(audio)
         self.taken += size
         silence, self._silent_ms = self._silence * int(self._silent_ms * self._audio.rate_hz / 1000), 0
         return silence + (audio if self._convert is None else self._convert(audio))
@@ -281,9 +314,36 @@ class Recorder:
         size = max(len(left), size)
         ends_ms = self._began_ms + round(size / self._bytes_per_ms)
         right = self._agent.between(self._began_ms, ends_ms)[:size]
+        if self._pauses:
+            right = self._agent_paused(right, ends_ms)
         if size:
             self._writer.write(self._recording, self._filled(left, size), self._filled(right, size))
         self._began_ms = self._agent.recorded_ms = ends_ms
+
+    def _caller_paused(self, audio: bytes) -> bytes:
+        """The line from ``taken`` on, silent where the recording was paused: by what had arrived, however late it came."""
+        silent = bytearray(audio)
+        for pause in self._pauses:
+            begin = max(pause.begin - self.taken, 0)
+            end = len(audio) if pause.end is None else min(pause.end - self.taken, len(audio))
+            if end > begin:
+                silent[begin:end] = codec.silence(self._caller, (end - begin) // self._caller.bytes_per_sample)
+        return bytes(silent)
+
+    def _agent_paused(self, audio: bytes, ends_ms: int) -> bytes:
+        """The agent's side from ``_began_ms`` on, silent where the recording was paused: by when it sounds."""
+        silent = bytearray(audio)
+        for pause in self._pauses:
+            begin = self._agent_at(pause.from_ms)
+            end = len(audio) if pause.to_ms is None else min(self._agent_at(pause.to_ms), len(audio))
+            if end > begin:
+                silent[begin:end] = self._silence * ((end - begin) // len(self._silence))
+        while self._pauses and self._pauses[0].is_past(self.taken, ends_ms):
+            self._pauses.popleft()
+        return bytes(silent)
+
+    def _agent_at(self, at_ms: int) -> int:
+        return max(self._audio.bytes_for_ms(at_ms - self._began_ms), 0) if at_ms > self._began_ms else 0
 
     def _filled(self, side: bytes, size: int) -> bytes:
         """Silence where the side is shorter than the block: it had nothing more to say, or the block is no whole milliseconds long."""

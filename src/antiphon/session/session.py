@@ -219,6 +219,16 @@ class Session:
         """Let the caller hear silence instead of the agent, who goes on all the same; or the agent again."""
         self.port.mouth.mute(muted)
 
+    def pause_recording(self, paused: bool) -> bool:
+        """Of what is said from now on the recording has silence as long; or all of it again. False where that is so already. Raises
+        ConfigurationError where the call is not recorded."""
+        if not self.port.records:
+            raise ConfigurationError("control", "this call is not recorded")
+        changed = self.port.pause_recording(paused, self._clock.now_ms())
+        if changed:
+            log.info("recording_paused" if paused else "recording_resumed", call_id=self.call.call_id)
+        return changed
+
     def overhear(self) -> Overhearing:
         """Both sides from now on, for somebody who only listens. What is not taken is lost to the listener, and costs the call nothing."""
         return self.port.overhear(self._clock.now_ms())

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord, Listing
 from antiphon.storage.database import Database
 from antiphon.storage.listing import counted, paged
@@ -28,7 +29,7 @@ class StoredCalls:
     async def add(self, call: CallRecord) -> bool:
         try:
             async with self._database.writing() as connection:
-                await connection.execute(insert(calls).values(**asdict(call)))
+                await connection.execute(insert(calls).values(**{**asdict(call), "body": self._sealed(call.body)}))
         except IntegrityError:
             return False
         return True
@@ -39,12 +40,12 @@ class StoredCalls:
             query = query.where(calls.c.org_id == org_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else _record(dict(row._mapping))
+        return None if row is None else self._record(dict(row._mapping))
 
     async def list(self, org_id: str, listing: Listing) -> Sequence[CallRecord]:
         query = paged(select(calls).where(calls.c.org_id == org_id), calls, listing)
         async with self._database.reading() as connection:
-            return [_record(dict(row._mapping)) for row in await connection.execute(query)]
+            return [self._record(dict(row._mapping)) for row in await connection.execute(query)]
 
     async def count(self, org_id: str, listing: Listing) -> int:
         query = counted(calls, listing).where(calls.c.org_id == org_id)
@@ -62,10 +63,10 @@ class StoredCalls:
                 **row._mapping,
                 **columns,
                 "updated_wall_ms": wall_ms,
-                "body": {**row._mapping["body"], **(body or {})},
+                "body": {**row._mapping["body"], **self._sealed(body or {})},
             }
             await connection.execute(update(calls).where(calls.c.id == id).values(changed))
-        return _record(changed)
+        return self._record(changed)
 
     async def spent_since(self, wall_ms: int) -> float:
         """US dollars, of all calls that ended since then, whoever's they are."""
@@ -80,7 +81,7 @@ class StoredCalls:
             if row is None:
                 return None
             await connection.execute(delete(calls).where(same))
-        return _record(dict(row._mapping))
+        return self._record(dict(row._mapping))
 
     async def nodes(self, beginning: str) -> Sequence[str]:
         theirs = calls.c.status.in_(_HELD) & calls.c.node.startswith(beginning, autoescape=True)
@@ -100,6 +101,12 @@ class StoredCalls:
         async with self._database.writing() as connection:
             return (await connection.execute(update(calls).where(waiting).values(ended))).rowcount
 
+    def _sealed(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        secrets = self._database.secrets
+        return {name: secrets.sealed(value) if name in WRITTEN else value for name, value in body.items()}
 
-def _record(columns: Mapping[str, Any]) -> CallRecord:
-    return CallRecord(**{name: columns[name] for name in _FIELDS})
+    def _record(self, columns: Mapping[str, Any]) -> CallRecord:
+        secrets, body = self._database.secrets, columns["body"]
+        opened = {name: secrets.opened(body[name]) for name in WRITTEN if name in body}
+        values = {name: columns[name] for name in _FIELDS}
+        return CallRecord(**{**values, "body": {**body, **opened}})

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from antiphon.calls.secrets import DocumentSecrets
 from antiphon.errors import ConfigurationError, StoreUnavailable
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -45,8 +46,9 @@ log = structlog.get_logger(__name__)
 class Database:
     """``url`` is ``sqlite:///path`` or ``postgresql://user:password@host/name``; which driver is used is our business."""
 
-    def __init__(self, url: str) -> None:
-        """Raises ConfigurationError. Nothing is opened yet."""
+    def __init__(self, url: str, secrets: DocumentSecrets | None = None) -> None:
+        """``secrets`` seals what documents hold of them. Raises ConfigurationError. Nothing is opened yet."""
+        self.secrets = secrets or DocumentSecrets()
         try:
             parsed = make_url(url)
         except ArgumentError:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from antiphon.calls.secrets import scrubbed
 from antiphon.storage.database import Database
 from antiphon.storage.tables import deliveries, delivery_attempts
 from antiphon.webhooks.deliveries import Attempt, AttemptListing, Delivery, LoggedAttempt, Outcome
@@ -27,7 +28,9 @@ class StoredDeliveries:
         try:
             async with self._database.writing() as connection:
                 await connection.execute(
-                    insert(deliveries).values(**{**asdict(delivery), "target": dict(delivery.target)})
+                    insert(deliveries).values(
+                        **{**asdict(delivery), "target": self._database.secrets.sealed(dict(delivery.target))}
+                    )
                 )
         except IntegrityError:
             return False
@@ -56,7 +59,7 @@ class StoredDeliveries:
                 .values(lease=lease, leased_until_wall_ms=literal(wall_ms + grace_ms, BigInteger) + row.timeout_ms)
                 .returning(deliveries)
             )
-            found = [_delivery(each) for each in await connection.execute(chosen)]
+            found = [self._delivery(each) for each in await connection.execute(chosen)]
         return sorted(found, key=lambda each: each.due_wall_ms)
 
     async def settle(self, outcomes: Sequence[Outcome]) -> int:
@@ -85,7 +88,12 @@ class StoredDeliveries:
         async with self._database.writing() as connection:
             for outcome in outcomes:
                 changed += (await connection.execute(change, _change(outcome))).rowcount
-            await connection.execute(insert(delivery_attempts), [_logged(outcome) for outcome in outcomes])
+            there = select(row.id).where(row.id.in_([outcome.delivery.id for outcome in outcomes]))
+            known = set((await connection.execute(there)).scalars())
+            if logged := [
+                _logged(outcome) for outcome in outcomes if outcome.delivery.id in known
+            ]:  # others were erased
+                await connection.execute(insert(delivery_attempts), logged)
         return changed
 
     async def next_due(self) -> int | None:
@@ -99,14 +107,14 @@ class StoredDeliveries:
         query = select(deliveries).where(deliveries.c.id == id, deliveries.c.org_id == org_id)
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else _delivery(row)
+        return None if row is None else self._delivery(row)
 
     async def of_call(self, org_id: str, call_id: str, limit: int) -> Sequence[Delivery]:
         row = deliveries.c
         mine = select(deliveries).where(row.call_id == call_id, row.org_id == org_id)
         query = mine.order_by(row.created_wall_ms, row.id).limit(min(limit, _MAX_LISTED))
         async with self._database.reading() as connection:
-            return [_delivery(each) for each in await connection.execute(query)]
+            return [self._delivery(each) for each in await connection.execute(query)]
 
     async def attempts(self, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
         made = delivery_attempts.c
@@ -126,7 +134,7 @@ class StoredDeliveries:
             if name in listing.equal:
                 query = query.where(deliveries.c[name] == listing.equal[name])
         async with self._database.reading() as connection:
-            return [_logged_attempt(row._mapping) for row in await connection.execute(query)]
+            return [self._logged_attempt(row._mapping) for row in await connection.execute(query)]
 
     async def forget(self, before_wall_ms: int, call_id: str = "") -> int:
         row = deliveries.c
@@ -135,6 +143,19 @@ class StoredDeliveries:
             gone = select(row.id).where(which)
             await connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
             return (await connection.execute(delete(deliveries).where(which))).rowcount
+
+    def _delivery(self, row: Row[Any]) -> Delivery:
+        return self._opened({name: row._mapping[name] for name in _FIELDS})
+
+    def _opened(self, values: dict[str, Any]) -> Delivery:
+        return Delivery(**{**values, "target": self._database.secrets.opened(values["target"])})
+
+    def _logged_attempt(self, columns: Mapping[Any, Any]) -> LoggedAttempt:
+        delivery = self._opened({name: columns[deliveries.c[name]] for name in _FIELDS})
+        attempt = Attempt(
+            columns["wall_ms"], columns["duration_ms"], columns["answered"], columns["error"], columns["answer"]
+        )
+        return LoggedAttempt(delivery, attempt)
 
 
 def _pending_at(wall_ms: int) -> Any:
@@ -158,18 +179,5 @@ def _change(outcome: Outcome) -> dict[str, Any]:
 
 def _logged(outcome: Outcome) -> dict[str, Any]:
     delivery = outcome.delivery
-    return {
-        "delivery_id": delivery.id, "org_id": delivery.org_id, "call_id": delivery.call_id, **asdict(outcome.attempt)
-    }  # fmt: skip
-
-
-def _delivery(row: Row[Any]) -> Delivery:
-    return Delivery(**{name: row._mapping[name] for name in _FIELDS})
-
-
-def _logged_attempt(columns: Mapping[Any, Any]) -> LoggedAttempt:
-    delivery = Delivery(**{name: columns[deliveries.c[name]] for name in _FIELDS})
-    attempt = Attempt(
-        columns["wall_ms"], columns["duration_ms"], columns["answered"], columns["error"], columns["answer"]
-    )
-    return LoggedAttempt(delivery, attempt)
+    attempt = {**asdict(outcome.attempt), "answer": scrubbed(outcome.attempt.answer, delivery.target)}
+    return {"delivery_id": delivery.id, "org_id": delivery.org_id, "call_id": delivery.call_id, **attempt}

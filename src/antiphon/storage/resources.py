@@ -25,7 +25,7 @@ class StoredResources:
     async def add(self, resource: Resource) -> bool:
         try:
             async with self._database.writing() as connection:
-                await connection.execute(insert(resources).values(_row(resource)))
+                await connection.execute(insert(resources).values(self._row(resource)))
         except IntegrityError:
             return False
         return True
@@ -34,12 +34,12 @@ class StoredResources:
         query = select(resources).where(_is(resources, kind, org_id, id))
         async with self._database.reading() as connection:
             row = (await connection.execute(query)).first()
-        return None if row is None else _resource(row)
+        return None if row is None else self._resource(row)
 
     async def list(self, kind: str, org_id: str, listing: Listing) -> Sequence[Resource]:
         query = paged(_of(kind, org_id), resources, listing)
         async with self._database.reading() as connection:
-            return [_resource(row) for row in await connection.execute(query)]
+            return [self._resource(row) for row in await connection.execute(query)]
 
     async def count(self, kind: str, org_id: str, listing: Listing) -> int:
         query = counted(resources, listing).where(resources.c.kind == kind, resources.c.org_id == org_id)
@@ -55,7 +55,7 @@ class StoredResources:
                 return False
             kept = {column.name: row._mapping[column.name] for column in resource_versions.columns}
             await connection.execute(insert(resource_versions).values(kept))
-            await connection.execute(update(resources).where(same).values(_row(resource)))
+            await connection.execute(update(resources).where(same).values(self._row(resource)))
         return True
 
     async def delete(self, kind: str, org_id: str, id: str) -> Resource | None:
@@ -66,20 +66,47 @@ class StoredResources:
                 return None
             await connection.execute(delete(resources).where(same))
             await connection.execute(delete(resource_versions).where(_is(resource_versions, kind, org_id, id)))
-        return _resource(row)
+        return self._resource(row)
 
     async def versions(self, kind: str, org_id: str, id: str) -> Sequence[Resource]:
         query = select(resource_versions).where(_is(resource_versions, kind, org_id, id))
         async with self._database.reading() as connection:
             rows = await connection.execute(query.order_by(resource_versions.c.version.desc()))
-            return [_resource(row) for row in rows]
+            return [self._resource(row) for row in rows]
 
     async def find_by(self, kind: str, field: str, value: str) -> Sequence[Resource]:
         """Of whatever organisation: for our own work (which assistant has this telephone number?), never for a request."""
         listing = Listing(equal={field: value}, limit=10)
         query = filtered(select(resources).where(resources.c.kind == kind), resources, listing).limit(listing.limit)
         async with self._database.reading() as connection:
-            return [_resource(row) for row in await connection.execute(query)]
+            return [self._resource(row) for row in await connection.execute(query)]
+
+    def _row(self, resource: Resource) -> Mapping[str, Any]:
+        name = resource.body.get("name")
+        return {
+            "kind": resource.kind,
+            "id": resource.id,
+            "org_id": resource.org_id,
+            "version": resource.version,
+            "created_wall_ms": resource.created_wall_ms,
+            "updated_wall_ms": resource.updated_wall_ms,
+            "name": name[:_MAX_COLUMN_CHARS] if isinstance(name, str) else "",
+            **{link: resource.links.get(link, "")[:_MAX_COLUMN_CHARS] for link in LINKS},
+            "body": self._database.secrets.sealed(dict(resource.body)),
+        }
+
+    def _resource(self, row: Row[Any]) -> Resource:
+        columns = row._mapping
+        return Resource(
+            kind=columns["kind"],
+            id=columns["id"],
+            org_id=columns["org_id"],
+            body=self._database.secrets.opened(columns["body"]),
+            created_wall_ms=columns["created_wall_ms"],
+            updated_wall_ms=columns["updated_wall_ms"],
+            version=columns["version"],
+            links={link: columns[link] for link in LINKS if columns.get(link)},
+        )
 
 
 def _of(kind: str, org_id: str) -> Any:
@@ -88,32 +115,3 @@ def _of(kind: str, org_id: str) -> Any:
 
 def _is(table: Any, kind: str, org_id: str, id: str) -> Any:
     return (table.c.kind == kind) & (table.c.org_id == org_id) & (table.c.id == id)
-
-
-def _row(resource: Resource) -> Mapping[str, Any]:
-    name = resource.body.get("name")
-    return {
-        "kind": resource.kind,
-        "id": resource.id,
-        "org_id": resource.org_id,
-        "version": resource.version,
-        "created_wall_ms": resource.created_wall_ms,
-        "updated_wall_ms": resource.updated_wall_ms,
-        "name": name[:_MAX_COLUMN_CHARS] if isinstance(name, str) else "",
-        **{link: resource.links.get(link, "")[:_MAX_COLUMN_CHARS] for link in LINKS},
-        "body": dict(resource.body),
-    }
-
-
-def _resource(row: Row[Any]) -> Resource:
-    columns = row._mapping
-    return Resource(
-        kind=columns["kind"],
-        id=columns["id"],
-        org_id=columns["org_id"],
-        body=columns["body"],
-        created_wall_ms=columns["created_wall_ms"],
-        updated_wall_ms=columns["updated_wall_ms"],
-        version=columns["version"],
-        links={link: columns[link] for link in LINKS if columns.get(link)},
-    )

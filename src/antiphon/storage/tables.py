@@ -190,3 +190,24 @@ delivery_attempts = Table(
     Index("delivery_attempts_newest", "org_id", "number"),
 )
 """Requests that were made for them."""
+
+request_log = Table(
+    "request_log",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("org_id", _ID, nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("wall_ms", BigInteger, nullable=False),
+    Column("duration_ms", Integer, nullable=False),
+    _text("method"),
+    _text("url"),
+    Column("status", Integer),
+    _text("error"),
+    _text("resource"),
+    _text("webhook_type"),
+    _text("call_id"),
+    _text("assistant_id"),
+    Index("request_log_newest", "org_id", "wall_ms"),
+    Index("request_log_of_call", "call_id"),
+)
+"""Requests to the API, and to applications as a call went on, without their words."""

@@ -150,6 +150,7 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "redis_failures": ("Questions that Redis did not answer.", ()),
     "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
+    "log_entries_dropped": ("Entries of the log of requests that found no room while the database did not answer.", ()),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }
 

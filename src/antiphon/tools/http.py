@@ -27,6 +27,11 @@ class HttpAnswer:
     """Names in lower case; of several of one name the last."""
 
     @property
+    def content_type(self) -> str:
+        """As its header says; empty where there is none."""
+        return self.headers.get("content-type", "")[:256]
+
+    @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
 

@@ -103,6 +103,11 @@ def test_rows_5_and_6_errors_have_their_status_in_the_body(client: Any, served: 
     assert wrong.value.body["message"] == ["name must be shorter than or equal to 40 characters"]
 
 
+def test_a_background_sound_is_looked_at(client: Any) -> None:
+    told = client.assistants.assistant_controller_validate_background_sound_url(url="http://10.0.0.1/a.mp3")
+    assert (told.valid, told.reason) == (False, "blocked-address")
+
+
 def test_row_7_what_others_use_is_not_deleted(client: Any) -> None:
     from vapi.errors import ConflictError
 

@@ -14,9 +14,10 @@ from tests.serving import line, place_call, running_server, settings_for, write_
 from tests.surfaces.vapi.test_calls import ENGINES
 from tests.webhooks.receiver import Received, Receiver, receiving
 
+from antiphon.calls.secrets import stripped
 from antiphon.clock import SystemClock
 from antiphon.surfaces.vapi.server_events import request_assistant
-from antiphon.surfaces.vapi.server_messages import FINAL, without_secrets
+from antiphon.surfaces.vapi.server_messages import FINAL
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.egress import Egress
 from antiphon.webhooks.target import Target
@@ -189,7 +190,7 @@ async def test_which_assistant_takes_a_call(answer: Any, expected: Any) -> None:
 def test_what_opens_servers_is_shown_to_none() -> None:
     server = {"url": "https://a.test", "secret": "x", "headers": {"authorization": "x"}}
     tools = [{"type": "function", "server": server}, {"type": "apiRequest", "headers": {"k": "x"}}]
-    shown = without_secrets({"name": "A", "server": server, "serverUrlSecret": "x", "model": {"tools": tools}})
+    shown = stripped({"name": "A", "server": server, "serverUrlSecret": "x", "model": {"tools": tools}})
     bare = {"url": "https://a.test"}
     assert shown == {
         "name": "A",

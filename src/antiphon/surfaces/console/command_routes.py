@@ -29,6 +29,8 @@ _DONE = {
     "unmute-assistant": "call.agent_unmuted",
     "mute-customer": "call.caller_muted",
     "unmute-customer": "call.caller_unmuted",
+    "pause-recording": "call.recording_paused",
+    "resume-recording": "call.recording_resumed",
     "transfer": "call.transferred",
     "end-call": "call.ended",
 }

@@ -62,6 +62,8 @@ class Asker:
 
 
 AskedHandler = Callable[[Request, Asker], Awaitable[Response]]
+OnAnswered = Callable[[Request, Asker, int, int, str], None]
+"""``(request, asker, status, duration_ms, problem)``: somebody who was let in has been answered, with what was wrong."""
 
 
 class Access:
@@ -85,6 +87,8 @@ class Access:
         self._open_api = open_api
         self._open_anywhere = open_anywhere
         self._origins = frozenset(origins) - ({"*"} if open_api else set())
+        self.on_answered: OnAnswered | None = None
+        """Set by whoever keeps a log of requests."""
 
     def private(self, handler: AskedHandler) -> Handler:
         """For private keys, and for whoever needs none."""
@@ -99,17 +103,18 @@ class Access:
         async def answer(request: Request) -> Response:
             try:
                 asker = request.scope.get(LET_IN) or self._authenticate(request.headers, public=public)
-                self._require_rate(asker)
-                return await handler(request, asker)
             except ApiError as error:
                 return error.response()
-            except HTTPException as error:
-                return ApiError(error.status_code, str(error.detail), headers=error.headers).response()
-            except StoreUnavailable as error:
-                return ApiError(503, f"{error}; nothing is lost that was answered before.").response()
-            except Exception as error:
-                log.exception("api_request_failed", path=request.url.path[:128], error_type=type(error).__name__)
-                return ApiError(500, "Internal server error").response()
+            began_ms, problem = self._clock.now_ms(), ""
+            try:
+                self._require_rate(asker)
+                response = await handler(request, asker)
+            except Exception as fault:
+                refused = _refusal(request, fault)
+                response, problem = refused.response(), str(refused)
+            if self.on_answered is not None:
+                self.on_answered(request, asker, response.status_code, self._clock.now_ms() - began_ms, problem)
+            return response
 
         return answer
 
@@ -148,3 +153,15 @@ class Access:
         if wait_s := self._limits.take(asker.key_id):
             seconds = str(max(1, round(wait_s + 0.5)))
             raise ApiError(429, "Rate limit exceeded", headers={"Retry-After": seconds})
+
+
+def _refusal(request: Request, fault: Exception) -> ApiError:
+    """What a handler raised, in the API's shape."""
+    if isinstance(fault, ApiError):
+        return fault
+    if isinstance(fault, HTTPException):
+        return ApiError(fault.status_code, str(fault.detail), headers=fault.headers)
+    if isinstance(fault, StoreUnavailable):
+        return ApiError(503, f"{fault}; nothing is lost that was answered before.")
+    log.error("api_request_failed", path=request.url.path[:128], error_type=type(fault).__name__, exc_info=fault)
+    return ApiError(500, "Internal server error")

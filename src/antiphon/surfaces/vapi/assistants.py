@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.assistants.loader import AssistantLibrary
+from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
@@ -141,7 +142,8 @@ def _draft_handlers(assistants: Assistants, crud: Crud) -> list[Any]:
             return json_response(show(await drafts.patch(asker.org_id, id, body)))
         body.setdefault("baseVersion", f"v{parent.version}")
         if await drafts.find(asker.org_id, id) is None:
-            return json_response(show(await drafts.create(asker.org_id, {**parent.body, **body}, id)), 201)
+            first, _ = restored({**parent.body, **body}, parent.body)  # a mask of the assistant's own is its secret
+            return json_response(show(await drafts.create(asker.org_id, first, id)), 201)
         return json_response(show(await drafts.put(asker.org_id, id, body)), 201 if request.method == "POST" else 200)
 
     async def discard(request: Request, asker: Asker) -> Response:
@@ -164,7 +166,7 @@ def _version(resource: Resource) -> dict[str, Any]:
     content = orjson.dumps(dict(resource.body), option=orjson.OPT_SORT_KEYS)
     older = resource.version - 1
     return {
-        **resource.body,
+        **masked(resource.body),
         "id": f"{resource.id}:v{resource.version}",
         "orgId": resource.org_id,
         "assistantId": resource.id,

@@ -7,6 +7,7 @@ from typing import Any
 
 from antiphon.audio.convert import converter
 from antiphon.calls.planned import CallRequest, CallType
+from antiphon.calls.secrets import restored
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.errors import ApiError
@@ -44,6 +45,7 @@ def call_request(
     found = fields.check("CreateWebCallDTO" if kind == "webCall" else "CreateCallDTO", looked_at)
     unknown = [name for name in found.unknown if strict and name not in _KNOWN]
     problems = [*_problems(body), *found.problems, *(f"property {name} should not exist" for name in unknown)]
+    problems += [f"{field} is masked: give the secret itself" for field in restored(body, {})[1]]
     if problems:
         raise ApiError(400, list(dict.fromkeys(problems))[: fields.MAX_PROBLEMS])
     kept = {

@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from antiphon.calls.planned import PlannedCall
 from antiphon.calls.planner import CallPlanner
+from antiphon.calls.secrets import WRITTEN, masked
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.call_documents import call_document
@@ -52,7 +53,8 @@ class CallViews:
             # After the end, rows mean that all is reckoned, the analysis too: clients wait for them.
             told = counted if record.status != "ended" else {name: counted[name] for name in counted if name == "cost"}
             said = {**said, **told}
-        return call_document(record, said, self._monitor(record))
+        document = call_document(record, said, self._monitor(record))
+        return {**document, **{name: masked(document[name]) for name in WRITTEN if name in document}}
 
     async def document(self, planned: PlannedCall) -> dict[str, Any]:
         """The answer to whoever asked for a call."""

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from antiphon.calls.directory import Command, HangUp, Mute, Transfer
+from antiphon.calls.directory import Command, HangUp, Mute, PauseRecording, Transfer
 from antiphon.conversation import events as ev
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.vocabulary import EndReason, Message
 
 MAX_TEXT_CHARS = 10_000
 SAY_FIRST_MESSAGE = "say-first-message"
-_MUTES = {
+_CONTROLS: Mapping[str, Command] = {
     "mute-assistant": Mute("assistant", True),
     "unmute-assistant": Mute("assistant", False),
     "mute-customer": Mute("customer", True),
     "unmute-customer": Mute("customer", False),
+    "pause-recording": PauseRecording(True),
+    "resume-recording": PauseRecording(False),
 }
 _ROLES = ("system", "user", "assistant")
 
@@ -59,10 +61,10 @@ def _add_message(message: Mapping[str, Any]) -> Command:
 
 def _control(message: Mapping[str, Any]) -> Command:
     control = message.get("control")
-    if not isinstance(control, str) or control not in _MUTES:
-        allowed = ", ".join((*_MUTES, SAY_FIRST_MESSAGE))
+    if not isinstance(control, str) or control not in _CONTROLS:
+        allowed = ", ".join((*_CONTROLS, SAY_FIRST_MESSAGE))
         raise ApiError(400, [f"control must be one of the following values: {allowed}"])
-    return _MUTES[control]
+    return _CONTROLS[control]
 
 
 def _transfer(message: Mapping[str, Any]) -> Command:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.surfaces.vapi.errors import ApiError, not_found
@@ -64,7 +65,7 @@ class Documents:
     async def create(self, org_id: str, body: Mapping[str, Any], id: str = "") -> Resource:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
         id = id or str(uuid4())
-        kept = await self._checked(org_id, id, self._theirs(body))
+        kept = await self._checked(org_id, id, _with_secrets(self._theirs(body), {}))
         now = self._clock.wall_ms()
         made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept))
         if await self._store.add(made):
@@ -105,7 +106,7 @@ class Documents:
         ApiError 404, 400, 409."""
         for _ in range(_TRIES):
             before = await self.get(org_id, id)
-            new = changed(before.body)
+            new = _with_secrets(changed(before.body), before.body)
             if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
                 raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
             kept = await self._checked(org_id, id, new)
@@ -131,9 +132,9 @@ class Documents:
         return [newest, *await self._store.versions(self.kind.name, org_id, id)]
 
     def show(self, resource: Resource) -> dict[str, Any]:
-        """The document as it is answered."""
+        """The document as it is answered: no secret of it in full."""
         return {
-            **self.kind.show(resource),
+            **masked(self.kind.show(resource)),
             "id": resource.id,
             "orgId": resource.org_id,
             "createdAt": iso(resource.created_wall_ms),
@@ -151,3 +152,12 @@ class Documents:
 
     def _links(self, body: Mapping[str, Any]) -> dict[str, str]:
         return {link: value for link, value in self.kind.links(body).items() if link in LINKS}
+
+
+def _with_secrets(body: Mapping[str, Any], before: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a client that was shown masks sends back. Raises ApiError 400 for a mask that stands for nothing that is here."""
+    whole, unknown = restored(body, before)
+    if unknown:
+        raise ApiError(400, [f"{field} is masked: give the secret itself" for field in unknown])
+    known: Mapping[str, Any] = whole
+    return known

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from antiphon.calls.directory import PauseRecording
 from antiphon.calls.planned import PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.errors import CapacityError, ConfigurationError
@@ -156,7 +157,10 @@ class SocketCall:
         session = self._find(self._planned.id)
         if session is not None:
             first = self._planned.assistant.spec.first_message or ""
-            self._commands.carry_out(session, command_of(message, first, EndReason.CUSTOMER_ENDED))
+            command = command_of(message, first, EndReason.CUSTOMER_ENDED)
+            if isinstance(command, PauseRecording) and self._planned.record.type == "webCall":
+                raise ApiError(400, "A web page does not decide what is recorded: ask with the call's control URL.")
+            self._commands.carry_out(session, command)
 
 
 def monitor_allows(planned: PlannedCall, name: str) -> bool:

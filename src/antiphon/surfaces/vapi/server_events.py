@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.errors import RequestFailed
@@ -27,6 +29,16 @@ ASSISTANT_REQUEST_S = 7.5
 _ANSWERS = ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow", "destination", "error")
 _AFTER_S = 30.0
 """What has not been taken so long after a call's end is dropped."""
+_BEGINNING = b'{"message":{"type":"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Which call messages are about."""
+
+    org_id: str
+    call_id: str
+    assistant_id: str
 
 
 class ServerEvents:
@@ -38,6 +50,8 @@ class ServerEvents:
         self._losses = losses
         self.authenticate: Authenticate | None = None
         """Looks up credentials; set by whoever keeps them."""
+        self.log: Callable[[LogEntry], None] | None = None
+        """Takes what was sent; set by whoever keeps a log."""
         self._closing: set[asyncio.Task[None]] = set()
 
     def observers(self, spec: AssistantSpec, about: About) -> tuple[SessionObserver, ...]:
@@ -47,8 +61,12 @@ class ServerEvents:
         if server is None or SENT.isdisjoint(wanted):
             return ()
         target = target_of(server)
-        call_id, org_id = str(about.call.get("id", "")), str(about.call.get("orgId") or DEFAULT_ORG)
-        queue = CallQueue(lambda body: self._tell(target, body, call_id, org_id), self._losses)
+        told = _Told(
+            str(about.call.get("orgId") or DEFAULT_ORG),
+            str(about.call.get("id", "")),
+            str(about.call.get("assistantId") or ""),
+        )
+        queue = CallQueue(lambda body: self._tell(target, body, told), self._losses)
         offset_ms = self._clock.wall_ms() - self._clock.now_ms()
         return (ServerMessages(queue, wanted, about, offset_ms, self._over),)
 
@@ -60,23 +78,37 @@ class ServerEvents:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _tell(self, target: Target, body: bytes, call_id: str, org_id: str) -> None:
+    async def _tell(self, target: Target, body: bytes, told: _Told) -> None:
+        began_ms, wall_ms = self._clock.now_ms(), self._clock.wall_ms()
+        status, problem = None, ""
         try:
-            proven = await authenticated(target, org_id, self.authenticate)
+            proven = await authenticated(target, told.org_id, self.authenticate)
             answer = await post(self._client, proven, body)
+            status = answer.status
         except RequestFailed as error:
             problem = error.reason
-        else:
-            if answer.ok:
-                return
-            problem = str(answer.status)
-        self._losses.count("webhook_events_failed")
-        self._losses.tell("webhook_event_failed", call_id, call_id=call_id, problem=problem)
+        if self.log is not None:
+            self.log(
+                LogEntry(
+                    told.org_id, "Webhook", wall_ms, self._clock.now_ms() - began_ms, "POST", target.url.partition("?")[0],
+                    status, problem, webhook_type=_type_of(body), call_id=told.call_id, assistant_id=told.assistant_id,
+                )
+            )  # fmt: skip
+        if status is None or not 200 <= status < 300:
+            self._losses.count("webhook_events_failed")
+            self._losses.tell(
+                "webhook_event_failed", told.call_id, call_id=told.call_id, problem=problem or str(status)
+            )
 
     def _over(self, queue: CallQueue) -> None:
         task = asyncio.get_running_loop().create_task(queue.close(_AFTER_S), name="webhook events end")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+def _type_of(body: bytes) -> str:
+    """Of a message that ``ServerMessages`` has written, without reading all of it."""
+    return body[len(_BEGINNING) : body.find(b'"', len(_BEGINNING))].decode() if body.startswith(_BEGINNING) else ""
 
 
 def target_of(server: ServerSpec) -> Target:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from antiphon.calls.history import CallHistory
+from antiphon.calls.secrets import WRITTEN, stripped
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages
@@ -27,8 +28,6 @@ DEFAULT: frozenset[str] = frozenset(
      "transfer-destination-request", "handoff-destination-request", "user-interrupted", "assistant.started"}
 )  # fmt: skip
 FINAL = 'transcript[transcriptType="final"]'
-_ASSISTANTS = ("assistant", "assistantOverrides")
-"""Fields of a call that hold an assistant, or parts of one."""
 SENT: frozenset[str] = frozenset(
     {"assistant.started", "conversation-update", "hang", "model-output", "speech-update", "status-update", "transcript", FINAL,
      "user-interrupted", "voice-input"}
@@ -52,6 +51,14 @@ class About:
     assistant: Mapping[str, Any] = field(default_factory=dict, repr=False)
     messages: tuple[Message, ...] = field(default=(), repr=False)
     """What the history begins with."""
+    _told: Mapping[str, Any] = field(init=False, repr=False)
+    _assistant: Mapping[str, Any] = field(init=False, repr=False)
+    """Both as their server is told of them: what opens servers is left out. Made once for all messages."""
+
+    def __post_init__(self) -> None:
+        told = {name: stripped(value) if name in WRITTEN else value for name, value in self.call.items()}
+        object.__setattr__(self, "_told", told)
+        object.__setattr__(self, "_assistant", stripped(self.assistant))
 
     @property
     def call_type(self) -> str:
@@ -59,35 +66,8 @@ class About:
 
     def envelope(self, status: str) -> dict[str, Any]:
         """The fields beside those of its type."""
-        call = {**self.call, "status": status}
-        for name in _ASSISTANTS:
-            if isinstance(came := call.get(name), Mapping):
-                call[name] = without_secrets(came)
-        around = {"call": call, "assistant": without_secrets(self.assistant)}
-        further = {name: self.call[name] for name in ("customer", "phoneNumber") if self.call.get(name)}
-        return {**around, **further}
-
-
-def without_secrets(assistant: Mapping[str, Any]) -> dict[str, Any]:
-    """An assistant's document as it is shown to its server: what opens servers is left out, of its tools' as well."""
-    shown = {name: value for name, value in assistant.items() if name != "serverUrlSecret"}
-    if isinstance(server := shown.get("server"), Mapping):
-        shown["server"] = _bare(server)
-    model = shown.get("model")
-    if isinstance(model, Mapping) and isinstance(tools := model.get("tools"), list | tuple):
-        shown["model"] = {**model, "tools": [_bare_tool(tool) for tool in tools]}
-    return shown
-
-
-def _bare(server: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in server.items() if name not in ("secret", "headers")}
-
-
-def _bare_tool(tool: Any) -> Any:
-    if not isinstance(tool, Mapping):
-        return tool
-    bare = {name: value for name, value in tool.items() if name != "headers"}
-    return {**bare, "server": _bare(bare["server"])} if isinstance(bare.get("server"), Mapping) else bare
+        further = {name: self._told[name] for name in ("customer", "phoneNumber") if self._told.get(name)}
+        return {"call": {**self._told, "status": status}, "assistant": self._assistant, **further}
 
 
 class ServerMessages(ClientMessages):

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
@@ -28,7 +29,11 @@ AssistantOf = Callable[[CallRecord], Awaitable[Mapping[str, Any] | None]]
 class ServerReports:
     """Takes reports from the work after calls (``jobs.report.ReportOutbox``)."""
 
-    def __init__(self, outbox: Outbox, assistant_of: AssistantOf, clock: Clock) -> None:
+    def __init__(
+        self, outbox: Outbox, assistant_of: AssistantOf, clock: Clock, *, zero_retention: bool = False
+    ) -> None:
+        """``zero_retention``: nothing of what is said may be written down; reports wait in the database."""
+        self._zero_retention = zero_retention
         self._outbox = outbox
         self._assistant_of = assistant_of
         self._clock = clock
@@ -40,7 +45,11 @@ class ServerReports:
         server = _server_of(assistant)
         if assistant is None or server is None or TYPE not in wanted_by(assistant):
             return
-        around = About(call_document(call), assistant).envelope(call.status)
+        if self._zero_retention or _keeps_nothing(assistant):
+            about = _without_words(call_document(call), assistant)
+        else:
+            about = About(call_document(call), assistant)
+        around = about.envelope(call.status)
         body = orjson.dumps({"message": {**message, **around}}, default=str).decode()
         target = server.model_dump(by_alias=True, exclude={"backoff_plan"})
         await self._outbox.put(
@@ -62,6 +71,17 @@ def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitab
         return replace(made, authentication=await authenticate(delivery.org_id, made.credential_id))
 
     return target
+
+
+def _keeps_nothing(assistant: Mapping[str, Any]) -> bool:
+    plan = assistant.get("compliancePlan")
+    return isinstance(plan, Mapping) and plan.get("hipaaEnabled") is True
+
+
+def _without_words(call: Mapping[str, Any], assistant: Mapping[str, Any]) -> About:
+    """Prompt and greeting would be written down with what is said of the assistant: its name is enough."""
+    told = {name: value for name, value in call.items() if name not in WRITTEN or name == "transport"}
+    return About(told, {"name": assistant["name"]} if assistant.get("name") else {})
 
 
 def _server_of(assistant: Mapping[str, Any] | None) -> ServerSpec | None:

@@ -1,4 +1,4 @@
-"""Keys over the API (``/token``), and the asker's organisation (``/org``)."""
+"""Keys over the API (``/token``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
@@ -57,21 +56,11 @@ def routes(keys: ApiKeys, clock: Clock, access: Access) -> list[Route]:
             raise not_found("token", id)
         return found[0]
 
-    async def orgs(request: Request, asker: Asker) -> Response:
-        return json_response([_org(asker)])
-
-    async def org(request: Request, asker: Asker) -> Response:
-        if request.path_params["id"] != asker.org_id:
-            raise not_found("org", request.path_params["id"])
-        return json_response(_org(asker))
-
     return [
         Route("/token", access.private(create), methods=["POST"]),
         Route("/token", access.private(listed), methods=["GET"]),
         Route("/token/{id}", access.private(get), methods=["GET"]),
         Route("/token/{id}", access.private(delete), methods=["DELETE"]),
-        Route("/org", access.private(orgs), methods=["GET"]),
-        Route("/org/{id}", access.private(org), methods=["GET"]),
     ]
 
 
@@ -106,7 +95,3 @@ def _shown(record: KeyRecord) -> dict[str, Any]:
             "allowTransientAssistant": record.transient and not record.assistants,
         }
     return shown
-
-
-def _org(asker: Asker) -> dict[str, Any]:
-    return {"id": asker.org_id, "name": "Antiphon" if asker.org_id == DEFAULT_ORG else asker.org_id}

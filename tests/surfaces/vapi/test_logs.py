@@ -1,0 +1,102 @@
+"""``/logs``: what was really asked and told, and no secret in it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+from tests.api_caller import ask, on_socket
+from tests.serving import GREETING, running_server, settings_for
+from tests.surfaces.vapi.desk import Desk
+from tests.surfaces.vapi.test_calls import ENGINES, greeted
+from tests.webhooks.receiver import Received, Receiver, receiving
+
+from antiphon.surfaces.keys import KeyRecord
+
+SECRET = "a-secret-of-some-length-Zq81"
+
+
+async def logs(client: Any, **query: Any) -> list[dict[str, Any]]:
+    answer = await client.get("/logs", params=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["results"]
+    return found
+
+
+async def test_requests_to_the_api_are_there_with_what_was_wrong(desk: Desk) -> None:
+    made = await desk.make("/assistant", name="A", server={"url": "https://a.test", "secret": SECRET})
+    await desk.client.patch(f"/assistant/{made['id']}", json={"name": "x" * 41})
+    await desk.client.get(f"/assistant/{made['id']}")
+    found = await logs(desk.client, type="API", sortOrder="ASC")
+    assert [(each["requestHttpMethod"], each["requestUrl"], each["responseHttpCode"]) for each in found] == [
+        ("POST", "/assistant", 201), ("PATCH", f"/assistant/{made['id']}", 400), ("GET", f"/assistant/{made['id']}", 200),
+    ]  # fmt: skip
+    assert found[1]["error"] == {"message": "name must be shorter than or equal to 40 characters"}
+    assert {each["resource"] for each in found} == {"assistant"} and found[2]["assistantId"] == made["id"]
+    assert SECRET not in str(found)
+    pages = (await desk.client.get("/logs", params={"limit": 2, "page": 2})).json()
+    assert (len(pages["results"]), pages["metadata"]["totalItems"]) == (1, 3), "reading the log leaves no trace in it"
+    gone = await desk.client.request("DELETE", "/logs", params={"assistantId": made["id"]})
+    assert (gone.status_code, gone.json()) == (200, {"deleted": 1})
+
+
+async def test_others_see_nothing_of_it_and_what_makes_no_sense_is_refused(quick_desk: Desk) -> None:
+    _, theirs = quick_desk.keys.create("them", 0, like=KeyRecord("", "", "", 0, org_id="them"))
+    await quick_desk.make("/assistant", name="A")
+    async with quick_desk.with_key(theirs) as client:
+        assert await logs(client) == []
+    for query in (
+        "type=None",
+        "type=Provider",
+        "customerId=x",
+        "updatedAtGt=2026-01-01",
+        "createdAtGt=soon",
+        "limit=-1",
+    ):
+        for method in ("GET", "DELETE"):
+            answer = await quick_desk.client.request(method, f"/logs?{query}")
+            assert (answer.status_code, answer.json()["statusCode"]) == (400, 400), query
+
+
+async def test_what_an_application_was_told_is_there_with_every_attempt(tmp_path: Path) -> None:
+    answers = {"end-of-call-report": [Response(f"no: {SECRET}", 503), {"ok": True}]}
+
+    async def answer(came: Received) -> Any:
+        waiting = answers.get(came.json["message"]["type"])
+        return waiting.pop(0) if waiting else {}
+
+    async with (
+        receiving(Receiver(answer)) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        server = {"url": f"{receiver.url}/hook?token=t0ken", "secret": SECRET}
+        wanted = ["status-update", "end-of-call-report"]
+        call = await ask(
+            client, assistant={**ENGINES, "firstMessage": GREETING, "server": server, "serverMessages": wanted}
+        )
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await greeted(caller)
+        await receiver.wait_for_types(*wanted, within_s=20)
+        await receiver.wait_for(4, within_s=20)
+        found: list[dict[str, Any]] = []
+        async with asyncio.timeout(20):
+            while sum(each["webhookType"] == "end-of-call-report" for each in found) < 2:
+                found = await logs(client, callId=call["id"], type="Webhook", sortOrder="ASC")
+        calls = await logs(client, callId=call["id"], type="Call")
+    events = [each for each in found if each["webhookType"] == "status-update"]
+    assert [each["responseHttpCode"] for each in events] == [200] * len(events) and len(events) >= 2
+    first, second = (each for each in found if each["webhookType"] == "end-of-call-report")
+    assert (first["responseHttpCode"], first["responseBody"]) == (503, "no: ********")
+    assert (second["responseHttpCode"], second["responseBody"]) == (200, {"ok": True})
+    assert second["requestBody"]["message"]["type"] == "end-of-call-report"
+    assert {each["requestUrl"] for each in found} == {f"{receiver.url}/hook"}
+    assert SECRET not in str(found)
+    assert [(each["type"], each["endedReason"]) for each in calls] == [("Call", "customer-ended-call")]
+
+
+async def test_a_public_key_reads_no_logs(quick_desk: Desk) -> None:
+    _, public = quick_desk.keys.create("page", 0, like=KeyRecord("", "", "", 0, kind="public"))
+    async with quick_desk.with_key(public) as client:
+        assert (await client.get("/logs")).status_code == 401
