@@ -347,7 +347,7 @@ class Antiphon:
 
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""
-        plans = [session.plan.engines for session in self.manager.sessions()]
+        plans = [engines for session in self.manager.sessions() for engines in session.engines_in_use()]
         live = self.api.live if self.api is not None else None
         waiting = (*live.planner.engines(), *live.trials.engines()) if live is not None else ()
         for engines in (*plans, *self.realtime.engines(), *waiting):
