@@ -133,6 +133,7 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "app",
         "api",
         "api_calls",
+        "telephone_calls",
         "text_agents",
         "after_calls",
         "known_assistants",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -129,7 +129,7 @@ class CallPlanner:
             with self._placing(request):
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
-            record = self._record(request, call_id, assistant)
+            record = self._record(request, call_id, assistant.warnings)
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
         except BaseException:
@@ -137,15 +137,56 @@ class CallPlanner:
             if admitted and not request.admitted:
                 self._room.withdraw()
             raise
-        return self._wait_for_media(record, assistant, engines, expires_ms or self._rules.expires_ms)
+        planned = PlannedCall(record, assistant, engines, 0, squad=request.squad)
+        return self._wait_for_media(planned, expires_ms or self._rules.expires_ms)
+
+    async def schedule(self, request: CallRequest) -> tuple[CallRecord, Assistant]:
+        """A call that is to be made later, recorded as ``scheduled`` under ``request.call_id``; and who would lead it now. Raises as
+        ``plan``, but for what is about room."""
+        with self._placing(request):
+            assistant = await self._assistant(request, request.call_id)
+        record = replace(self._record(request, request.call_id, assistant.warnings), status="scheduled")
+        await self._calls.add(record)
+        return record, assistant
+
+    def ringing(self, request: CallRequest) -> CallRecord:
+        """How a call that nobody has taken yet would be recorded."""
+        return replace(self._record(request, request.call_id, ()), status="ringing")
+
+    async def check(self, request: CallRequest) -> None:
+        """Whether there is such an assistant and it makes sense. Raises as ``trial``, but for its engines' start."""
+        self._supply.for_assistant((await self._assistant(request, request.call_id)).spec)
+
+    async def turned_away(self, request: CallRequest, ended_reason: str) -> CallRecord:
+        """A call that rang and that no assistant takes, as it is recorded: over, for this reason in the API's words. Raises
+        StoreUnavailable."""
+        now = self._clock.wall_ms()
+        record = replace(
+            self._record(request, request.call_id or new_call_id(), ()), status="ended", ended_wall_ms=now,
+            ended_reason=ended_reason,
+        )  # fmt: skip
+        await self._calls.add(record)
+        return record
 
     async def trial(self, org_id: str, assistant_id: str) -> tuple[Assistant, Engines]:
         """Who would take a call with this assistant now; there is no call. Raises ConfigurationError, UnknownAssistant,
         ProviderUnavailable, StoreUnavailable."""
-        assistant = await self._assistant(CallRequest(org_id, "webCall", assistant_id=assistant_id), "")
+        return await self.ready(CallRequest(org_id, "webCall", assistant_id=assistant_id), "")
+
+    async def ready(self, request: CallRequest, call_id: str) -> tuple[Assistant, Engines]:
+        """The assistant that is asked for, and its engines, started; nothing is planned. Raises as ``trial``."""
+        assistant = await self._assistant(request, call_id)
         engines = self._supply.for_assistant(assistant.spec)
         await self._started(engines)
         return assistant, engines
+
+    async def name_of(self, org_id: str, assistant_id: str) -> str:
+        """Of a stored assistant or an assistant file; empty where there is none. Raises StoreUnavailable, ConfigurationError."""
+        try:
+            name = (await self._find(org_id, assistant_id)).get("name")
+        except UnknownAssistant:
+            return ""
+        return name if isinstance(name, str) else ""
 
     async def _started(self, engines: Engines) -> None:
         with suppress(TimeoutError):  # they are on their way
@@ -195,9 +236,9 @@ class CallPlanner:
                         found[tool_id] = {**tool.body, "id": tool.id}
         return found
 
-    def _record(self, request: CallRequest, call_id: str, assistant: Assistant) -> CallRecord:
+    def _record(self, request: CallRequest, call_id: str, of_assistant: Iterable[tuple[str, str]]) -> CallRecord:
         now = self._clock.wall_ms()
-        warnings = [{"field": name, "reason": why} for name, why in (*request.warnings, *assistant.warnings)]
+        warnings = [{"field": name, "reason": why} for name, why in (*request.warnings, *of_assistant)]
         return CallRecord(
             id=call_id,
             org_id=request.org_id,
@@ -215,11 +256,9 @@ class CallPlanner:
             body={**request.body, "warnings": warnings},
         )
 
-    def _wait_for_media(
-        self, record: CallRecord, assistant: Assistant, engines: Engines, expires_ms: int
-    ) -> PlannedCall:
-        planned = PlannedCall(record, assistant, engines, self._clock.now_ms() + expires_ms)
-        keeps_words = not (self._rules.zero_retention or assistant.spec.compliance_plan.hipaa_enabled)
+    def _wait_for_media(self, planned: PlannedCall, expires_ms: int) -> PlannedCall:
+        record, planned.expires_ms = planned.record, self._clock.now_ms() + expires_ms
+        keeps_words = not self.keeps_nothing(planned.assistant.spec)
         recorder = CallRecorder(
             planned, self._writer, self._clock, self._words_for, self._over, keeps_words=keeps_words
         )
@@ -229,9 +268,14 @@ class CallPlanner:
         self._live[record.id] = (planned, recorder)
         loop = asyncio.get_running_loop()
         self._expiries[record.id] = loop.call_later(expires_ms / 1000, self.give_up, record.id, "")
+        planned.told("ringing" if record.type == "inboundPhoneCall" else "queued")
         return planned
 
     # ---------------------------------------------------------------------------------- what becomes of it
+
+    def keeps_nothing(self, spec: AssistantSpec) -> bool:
+        """Whether nothing that is said to this assistant may be written down."""
+        return self._rules.zero_retention or bool(spec.compliance_plan.hipaa_enabled)
 
     def find(self, call_id: str) -> PlannedCall | None:
         """The call that waits for its media under this id."""
@@ -270,6 +314,7 @@ class CallPlanner:
         wall_ms = self._clock.wall_ms()
         self._writer.change(planned.id, wall_ms, status="ended", ended_wall_ms=wall_ms, ended_reason=ended_reason)
         self._over(planned.id)
+        planned.told("ended", ended_reason)
 
     def _over(self, call_id: str) -> None:
         planned = self._live.pop(call_id, None)

@@ -143,5 +143,5 @@ class CallStore(Protocol):
     async def delete(self, org_id: str, id: str) -> CallRecord | None: ...
 
     async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
-        """End those that were planned before then and are still ``queued``: their server is gone. Returns how many there were."""
+        """End those that were planned before then, and are ``queued`` since: their server is gone. Returns how many there were."""
         ...

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
 
-OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason"})
+OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason", "leads"})
 """Fields of a record's body that are not shown as they are."""
 _COLUMNS = {
     "name": "name",
@@ -52,7 +52,15 @@ def call_document(
             "messages": artifact_messages(history, record.started_wall_ms or record.created_wall_ms),
             "messagesOpenAIFormatted": openai_messages(history),
             "transcript": transcript(history),
+            **_activations(body.get("leads") or ()),
             **(body.get("artifact") or {}),
         }
         document |= {"artifact": artifact, "messages": artifact["messages"]}
     return document
+
+
+def _activations(leads: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Of a call that was handed over."""
+    named = {"assistant": "assistantName", "assistant_id": "assistantId"}
+    told = [{named[name]: value for name, value in lead.items() if name in named} for lead in leads]
+    return {"assistantActivations": told} if told else {}
