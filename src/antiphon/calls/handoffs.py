@@ -127,7 +127,7 @@ class Handoffs:
     async def _named(self, org_id: str, squad: Squad, name: object) -> Member:
         names = []
         for member in squad.members:
-            found = member.named or await self._planner.name_of(org_id, member.assistant_id)
+            found = member.named or await self._planner.finder.name_of(org_id, member.assistant_id)
             if found == name:
                 return member
             names.append(found or member.assistant_id)

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import structlog
 
-from antiphon.assistants.compile import Assistant, compile_assistant
+from antiphon.assistants.compile import Assistant
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.finder import AssistantFinder, UnknownAssistant
 from antiphon.calls.limits import CallLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.record_writer import RecordWriter
@@ -51,10 +52,6 @@ class Room(Protocol):
     def withdraw(self) -> None: ...
 
 
-class UnknownAssistant(ConfigurationError):
-    """There is no assistant of this id."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the operator says of planned calls."""
@@ -92,8 +89,7 @@ class CallPlanner:
         """``files`` is the document of the assistant file of this name; None where there is none. It raises ConfigurationError where the
         file is wrong."""
         self._calls = calls
-        self._resources = resources
-        self._files = files
+        self.finder = AssistantFinder(resources, files, clock)
         self._supply = supply
         self._room = room
         self._limits = limits
@@ -117,7 +113,7 @@ class CallPlanner:
         if waiting is not None:
             return waiting
         with self._placing(request):
-            assistant = await self._assistant(request, call_id)
+            assistant = await self.finder.assistant(request, call_id)
         bounded = self._rules.bounds_admitted or not request.admitted
         if not await self._limits.take(request.org_id, call_id) and bounded:
             raise ConcurrencyReached(self._limits.limit)
@@ -144,7 +140,7 @@ class CallPlanner:
         """A call that is to be made later, recorded as ``scheduled`` under ``request.call_id``; and who would lead it now. Raises as
         ``plan``, but for what is about room."""
         with self._placing(request):
-            assistant = await self._assistant(request, request.call_id)
+            assistant = await self.finder.assistant(request, request.call_id)
         record = replace(self._record(request, request.call_id, assistant.warnings), status="scheduled")
         await self._calls.add(record)
         return record, assistant
@@ -155,7 +151,7 @@ class CallPlanner:
 
     async def check(self, request: CallRequest) -> None:
         """Whether there is such an assistant and it makes sense. Raises as ``trial``, but for its engines' start."""
-        self._supply.for_assistant((await self._assistant(request, request.call_id)).spec)
+        self._supply.for_assistant((await self.finder.assistant(request, request.call_id)).spec)
 
     async def turned_away(self, request: CallRequest, ended_reason: str) -> CallRecord:
         """A call that rang and that no assistant takes, as it is recorded: over, for this reason in the API's words. Raises
@@ -175,18 +171,10 @@ class CallPlanner:
 
     async def ready(self, request: CallRequest, call_id: str) -> tuple[Assistant, Engines]:
         """The assistant that is asked for, and its engines, started; nothing is planned. Raises as ``trial``."""
-        assistant = await self._assistant(request, call_id)
+        assistant = await self.finder.assistant(request, call_id)
         engines = self._supply.for_assistant(assistant.spec)
         await self._started(engines)
         return assistant, engines
-
-    async def name_of(self, org_id: str, assistant_id: str) -> str:
-        """Of a stored assistant or an assistant file; empty where there is none. Raises StoreUnavailable, ConfigurationError."""
-        try:
-            name = (await self._find(org_id, assistant_id)).get("name")
-        except UnknownAssistant:
-            return ""
-        return name if isinstance(name, str) else ""
 
     async def _started(self, engines: Engines) -> None:
         with suppress(TimeoutError):  # they are on their way
@@ -203,38 +191,6 @@ class CallPlanner:
             if isinstance(error, UnknownAssistant) or error.field.startswith("assistant") or error.file:
                 raise
             raise ConfigurationError(f"assistant.{error.field}", error.problem) from None
-
-    async def _assistant(self, request: CallRequest, call_id: str) -> Assistant:
-        document = request.assistant
-        if document is None:
-            document = await self._find(request.org_id, request.assistant_id)
-        variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
-        tools = await self._tools(request.org_id, document, request.overrides)
-        return compile_assistant(
-            document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
-            tools=tools,
-        )  # fmt: skip
-
-    async def _find(self, org_id: str, id: str) -> Mapping[str, Any]:
-        stored = await self._resources.find("assistant", org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
-        document = stored.body if stored is not None else self._files(id)
-        if document is None:
-            raise UnknownAssistant("assistantId", f"there is no assistant {id[:64]}")
-        return document
-
-    async def _tools(
-        self, org_id: str, document: Mapping[str, Any], overrides: Mapping[str, Any]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """The stored tools that the model names by their ids."""
-        found: dict[str, Mapping[str, Any]] = {}
-        for part in (document.get("model"), overrides.get("model")):
-            ids = part.get("toolIds") if isinstance(part, Mapping) else None
-            for tool_id in ids[:100] if isinstance(ids, list | tuple) else ():
-                if isinstance(tool_id, str) and len(tool_id) <= 64 and "\0" not in tool_id and tool_id not in found:
-                    tool = await self._resources.find("tool", org_id, tool_id)
-                    if tool is not None:
-                        found[tool_id] = {**tool.body, "id": tool.id}
-        return found
 
     def _record(self, request: CallRequest, call_id: str, of_assistant: Iterable[tuple[str, str]]) -> CallRecord:
         now = self._clock.wall_ms()

@@ -12,9 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.directory import CallDirectory, HangUp
+from antiphon.calls.finder import UnknownAssistant
 from antiphon.calls.handoffs import FindSquad
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
-from antiphon.calls.planner import CallPlanner, UnknownAssistant
+from antiphon.calls.planner import CallPlanner
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
