@@ -30,6 +30,7 @@ from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.call_sums import StoredCallSums
 from antiphon.storage.database import Database
 from antiphon.storage.deliveries import StoredDeliveries
+from antiphon.storage.jobs import StoredJobs
 from antiphon.storage.people import StoredPeople
 from antiphon.storage.resources import StoredResources
 from antiphon.surfaces.keys import SEALING_KEY, ApiKeys
@@ -39,6 +40,7 @@ from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
+from antiphon.surfaces.vapi.kinds import whole
 from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.orgs import Orgs
 from antiphon.surfaces.vapi.resources import Resources
@@ -126,7 +128,10 @@ class Api:
 
     def hold_calls(self, inside: Inside) -> None:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
-        self._live = ApiCalls(self.settings, self.clock, self.calls, self.resources, self.access, inside)
+        self._live = ApiCalls(
+            self.settings, self.clock, self.calls, self.resources, self.access, inside, StoredJobs(self.database),
+            lambda number: whole(self.sealed, number.body),
+        )  # fmt: skip
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from starlette.routing import Route
 
-from antiphon.answering_machine import detection_of
-from antiphon.assistants.compile import merged
+from antiphon.assistants.compile import Assistant, compile_assistant, merged
+from antiphon.assistants.templates import filled
+from antiphon.assistants.tools import run_tools
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.cluster import Cluster, alone
 from antiphon.calls.directory import MemoryDirectory
-from antiphon.calls.planned import CallRequest, PlannedCall
+from antiphon.calls.handoffs import Handoffs
+from antiphon.calls.planned import CallRequest, KnowsStatus, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
-from antiphon.calls.stores import DEFAULT_ORG, CallRecord, CallStore, Resource, ResourceStore
+from antiphon.calls.stores import CallRecord, CallStore, Resource, ResourceStore
 from antiphon.calls.trials import Trials
-from antiphon.carriers.base import CallControl, OutboundCall, RingingCall
+from antiphon.carriers.base import CallControl
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
-from antiphon.errors import ProviderError, StoreUnavailable
+from antiphon.errors import ConfigurationError
+from antiphon.jobs.queue import JobStore
+from antiphon.jobs.scheduled import ScheduledCalls
 from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
 from antiphon.session.manager import SessionManager
@@ -33,13 +37,14 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import LiveCost, nothing_counted
-from antiphon.surfaces.vapi.calls import CallParts, routes
-from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_dial, of_failure
+from antiphon.surfaces.vapi.calls import CallParts, Later, routes
+from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
 from antiphon.surfaces.vapi.media_gate import PREFIX, MediaGate
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.server_events import ServerEvents
 from antiphon.surfaces.vapi.server_messages import About
+from antiphon.telephone_calls import RINGS_S, Around, TelephoneCalls
 from antiphon.tools.webhook import CallFacts
 from antiphon.transports.socket import MediaRoutes
 from antiphon.transports.watch import SocketWatch
@@ -47,11 +52,6 @@ from antiphon.vocabulary import CallContext
 
 WRITE_OUT_S = 10.0
 """On shutdown, records have so long to reach the database."""
-_STORE_S = 5.0
-"""A ringing telephone waits no longer for the database: then the default assistant answers, without a record."""
-_RINGS_S = 60
-_ENDED_BY_CARRIER = ("completed", "busy", "failed", "no-answer", "canceled")
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +81,20 @@ class ApiCalls:
         resources: ResourceStore,
         access: Access,
         inside: Inside,
+        jobs: JobStore,
+        whole: Callable[[Resource], Mapping[str, Any]],
     ) -> None:
+        """``whole`` is a stored number with its secrets."""
         self._settings = settings
         self._clock = clock
         self._calls = calls
         self._resources = resources
         self._access = access
         self._inside = inside
-        self._by_provider: dict[str, str] = {}
-        """Calls that were dialled, by the carrier's id."""
         self.erase: Callable[[str, str], Awaitable[object]] | None = None
         """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
         self.live_cost: LiveCost = nothing_counted
         """What calls cost as far as they have come; set by the composition root."""
-        self.telephone: CallControl | None = None
-        """The carrier that dials; set by the composition root where there is one."""
         self.writer = RecordWriter(calls, inside.losses)
         cluster = inside.cluster or alone(settings.api.concurrent_calls or settings.max_calls)
         self._register = cluster.register
@@ -110,18 +109,39 @@ class ApiCalls:
         self.planner.watches.append(self._told)
         inside.engines.tools.facts = self._facts
         inside.engines.tools.variables.on_change = self._variables_changed
+        inside.engines.tools.hand_over = self._hand_over
+        self.phone = TelephoneCalls(
+            Around(
+                settings, clock, self.planner, resources, self.writer, inside.assistants, inside.engines.tools.client,
+                lambda: inside.events.authenticate, self._squad, whole, self._register,
+            )
+        )  # fmt: skip
+        self.prepare = self.phone.prepare
+        self.status_changed = self.phone.status_changed
+        self.scheduled = ScheduledCalls(jobs, calls, clock, self.phone.dial, self._told_of)
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
-        self.directory = MemoryDirectory(inside.manager.find)
+        self.handoffs = Handoffs(
+            self.planner, inside.manager.find, self._squad,
+            lambda engines, call_id: inside.engines.opening_answers(engines, CallContext(call_id)),
+            lambda text, variables: filled(text, variables, lambda name: None),
+        )  # fmt: skip
+        self.directory = MemoryDirectory(
+            inside.manager.find,
+            lambda call_id, asked: self.handoffs.hand_over(call_id, asked.destination, say=asked.message),
+        )
         self._listeners = Listeners(clock.now_ms)
         self._urls: CallUrls | None = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self, dead: Sequence[str]) -> None:
         """``dead`` are calls that a process before this one did not end. Raises StoreUnavailable."""
         wall_ms = self._clock.wall_ms()
-        longest_ms = max(self._settings.api.call_waits_s, 3 * _RINGS_S) * 1000
+        longest_ms = max(self._settings.api.call_waits_s, 3 * RINGS_S) * 1000
         await self._calls.end_waiting(wall_ms - longest_ms, wall_ms, NEVER_CONNECTED)
         self.writer.start()
+        if self.telephone is not None:
+            self.scheduled.start()
         self.end_dead(dead)
 
     def end_dead(self, dead: Sequence[str]) -> None:
@@ -132,7 +152,9 @@ class ApiCalls:
 
     async def close(self) -> None:
         """After the last call has ended: what is known of calls reaches the database."""
+        await self.scheduled.close()
         self.planner.close()
+        await asyncio.gather(*self._telling, return_exceptions=True)
         await self.writer.close(WRITE_OUT_S)
 
     def routes(self) -> list[Route]:
@@ -148,7 +170,8 @@ class ApiCalls:
                 expires_ms=self._settings.api.call_waits_s * 1000,
                 phone_number=self._phone_number,
                 squad=self._squad,
-                dial=self._dial if self.telephone is not None else None,
+                dial=self.phone.dial if self.telephone is not None else None,
+                later=Later(self._schedule, self.scheduled.cancel),
                 erase=self._erase if self.erase is not None else None,
                 live_cost=self.live_cost,
                 strict=self._settings.api.strict,
@@ -165,8 +188,14 @@ class ApiCalls:
     def _told(self, planned: PlannedCall) -> Iterable[SessionObserver]:
         """Who tells the assistant's server of a call."""
         assistant = planned.assistant
-        about = About(call_document(planned.record), assistant.document, assistant.messages)
-        return self.events.observers(assistant.spec, about)
+        may_change = planned.squad is not None or any(tool.type == "handoff" for tool, _ in run_tools(assistant.spec))
+        return self.events.observers(
+            assistant.spec, _about(planned), (lambda: (planned.assistant.spec, _about(planned))) if may_change else None
+        )
+
+    async def _hand_over(self, context: CallContext, destination: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+        """As the model asks for it (``tools.handoff.HandOver``)."""
+        return await self.handoffs.hand_over(context.call_id, destination, told)
 
     async def assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
         """The document of the assistant that led a call, with the call's overrides, as both are now; None where it is gone. Raises
@@ -200,6 +229,41 @@ class ApiCalls:
             self.writer.change(call_id, self._clock.wall_ms(), {"variableValues": values})
 
     @property
+    def telephone(self) -> CallControl | None:
+        """The carrier that dials; set by the composition root where there is one."""
+        return self.phone.control
+
+    @telephone.setter
+    def telephone(self, control: CallControl) -> None:
+        self.phone.control = control
+
+    async def _schedule(self, asked: CallRequest, earliest_ms: int, latest_ms: int | None) -> CallRecord:
+        """A call for later. Raises as ``CallPlanner.schedule``."""
+        record, assistant = await self.planner.schedule(asked)
+        await self.scheduled.add(asked, earliest_ms, latest_ms)
+        self._tell(record, assistant)
+        return record
+
+    def _told_of(self, record: CallRecord) -> None:
+        """A call ended without having been made: its assistant's server is told."""
+        task = asyncio.get_running_loop().create_task(self._tell_end(record), name="scheduled call ended")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_end(self, record: CallRecord) -> None:
+        document = await self.assistant_of(record)
+        if document is not None:
+            with suppress(ConfigurationError):
+                self._tell(record, compile_assistant(document, self._clock.wall_ms(), id=record.assistant_id))
+
+    def _tell(self, record: CallRecord, assistant: Assistant) -> None:
+        """The status of a call that is not planned."""
+        about = About(call_document(record), assistant.document, assistant.messages)
+        for observer in self.events.observers(assistant.spec, about):
+            if isinstance(observer, KnowsStatus):
+                observer.status_changed(record.status, record.ended_reason)
+
+    @property
     def urls(self) -> CallUrls:
         if self._urls is None:
             self._urls = CallUrls(self._settings.base_url, self._inside.secret().encode(), self._clock)
@@ -226,90 +290,8 @@ class ApiCalls:
         assert self.erase is not None
         await self.erase(record.org_id, record.id)
 
-    # ---------------------------------------------------------------------------------- the telephone
 
-    async def prepare(self, ringing: RingingCall) -> str:
-        """Who takes a call that rings (``carriers.base.PrepareCall``): the assistant of its URL, of the stored number that was called,
-        or the default one. Where the database does not answer, an assistant file answers, without a record."""
-        planned = self.planner.known(ringing.call_id)
-        if planned is not None:
-            return planned.record.assistant_id
-        try:
-            async with asyncio.timeout(_STORE_S):
-                number = await self._number_called(ringing.called)
-            planned = await self.planner.plan(self._inbound(ringing, number))
-        except (StoreUnavailable, TimeoutError) as error:
-            log.warning("call_not_recorded", call_id=ringing.call_id, problem=type(error).__name__)
-            name = ringing.assistant or self._settings.assistant
-            self._inside.assistants.find(name)
-            return name
-        self._remember(ringing.provider_call_id, planned.id)
-        return planned.record.assistant_id
-
-    async def _number_called(self, called: str) -> Resource | None:
-        found = await self._resources.find_by("phone-number", "number", called[:255]) if called else ()
-        return found[0] if found else None
-
-    def _inbound(self, ringing: RingingCall, number: Resource | None) -> CallRequest:
-        body = number.body if number is not None else {}
-        owned = body.get("assistantId")
-        assistant = ringing.assistant or (owned if isinstance(owned, str) else "") or self._settings.assistant
-        return CallRequest(
-            org_id=number.org_id if number is not None else DEFAULT_ORG,
-            type="outboundPhoneCall" if ringing.direction == "outbound" else "inboundPhoneCall",
-            assistant_id=assistant,
-            variables={
-                "customer": {"number": ringing.caller},
-                "phoneNumber": {"number": ringing.called, "name": body.get("name", "")},
-                "transport": {"callSid": ringing.provider_call_id, "conversationType": "voice"},
-            },
-            body={
-                "customer": {"number": ringing.caller},
-                "transport": {"provider": "twilio", "conversationType": "voice", "callSid": ringing.provider_call_id},
-                "phoneCallProvider": "twilio",
-            },
-            phone_number_id=number.id if number is not None else "",
-            customer_number=ringing.caller,
-            provider_call_id=ringing.provider_call_id,
-            admitted=True,
-            call_id=ringing.call_id,
-        )
-
-    async def _dial(self, asked: CallRequest) -> PlannedCall:
-        """Plan a call and let the carrier ring. Raises as ``CallPlanner.plan``, and ProviderError."""
-        assert self.telephone is not None, "there is no route to here without one"
-        asked = replace(asked, body={**asked.body, "phoneCallProvider": "twilio"})
-        planned = await self.planner.plan(asked, expires_ms=3 * _RINGS_S * 1000)
-        call = OutboundCall(
-            call_id=planned.id,
-            to=asked.customer_number,
-            from_=asked.body["transport"]["from"],
-            assistant=asked.assistant_id or "transient",
-            ring_timeout_s=_RINGS_S,
-            machine_detection=detection_of(planned.assistant.spec),
-        )
-        try:
-            provider_call_id = await self.telephone.start(call)
-        except ProviderError:
-            self.planner.give_up(planned.id, of_dial("failed"))
-            raise
-        self._remember(provider_call_id, planned.id)
-        await self._register.hold(planned.id, provider_call_id)
-        self.writer.change(planned.id, self._clock.wall_ms(), provider_call_id=provider_call_id)
-        planned.record = replace(planned.record, provider_call_id=provider_call_id)
-        return planned
-
-    def status_changed(self, provider_call_id: str, status: str) -> None:
-        """News of a telephone call, in its carrier's words."""
-        call_id = self._by_provider.get(provider_call_id, "")
-        if status == "ringing" and self.planner.find(call_id) is not None:
-            self.writer.change(call_id, self._clock.wall_ms(), status="ringing")
-        elif status in _ENDED_BY_CARRIER:
-            self._by_provider.pop(provider_call_id, None)
-            self.planner.give_up(call_id, of_dial(status))
-
-    def _remember(self, provider_call_id: str, call_id: str) -> None:
-        self._by_provider[provider_call_id] = call_id
-        if len(self._by_provider) > 2 * self._settings.max_calls + 100:
-            # Where the carrier's last word was lost: those that are over make room.
-            self._by_provider = {sid: id for sid, id in self._by_provider.items() if self.planner.known(id) is not None}
+def _about(planned: PlannedCall) -> About:
+    """As it is led now."""
+    assistant = planned.assistant
+    return About(call_document(planned.record), assistant.document, assistant.messages)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
-from antiphon.assistants.tools import destinations_of, mcp_servers, mcp_tool_spec, run_tools
+from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
 from antiphon.errors import ConfigurationError
 from antiphon.knowledge.library import Library, Look
-from antiphon.surfaces.vapi.server_events import target_of
+from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
@@ -25,6 +25,7 @@ from antiphon.tools.builtin import EndCallTool, TransferCallTool
 from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
 from antiphon.tools.declared import declared_in
 from antiphon.tools.extraction import ExtractedVariables
+from antiphon.tools.handoff import DYNAMIC, AskDestination, HandoffTool, HandOver, name_of
 from antiphon.tools.http import HttpAnswer, Outgoing
 from antiphon.tools.local import LocalTools
 from antiphon.tools.mcp import McpServers, McpServerTool
@@ -39,6 +40,7 @@ from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.signing import SECRET_HEADER
 from antiphon.webhooks.target import Authenticate, Target, authenticated, post
+from antiphon.wire_model import parse
 from antiphon.workflow import sentence_meaning
 from antiphon.workflow.sentence_meaning import SentenceVectors
 
@@ -57,6 +59,8 @@ class ToolRoom:
         """What is known of a call beyond its context; set by whoever holds calls."""
         self.authenticate: Authenticate | None = None
         """Looks up credentials; set by whoever keeps them."""
+        self.hand_over: HandOver | None = None
+        """Lets another assistant take over a call; set by whoever holds calls."""
         self._clock = clock
         self._once = Once()
         self.variables = ExtractedVariables()
@@ -135,6 +139,8 @@ class ToolRoom:
         elif tool.type == "query":
             bases = [Base(base.name, base.file_ids) for base in tool.knowledge_bases]
             runs = QueryTool(bases, self.knowledge, lambda context: self._facts_of(context).org_id or DEFAULT_ORG)
+        elif tool.type == "handoff":
+            runs = self._handoff(spec, tool)
         elif tool.server is None and described.name in here:
             runs, keeps_ids = self.local, True
             described = _as_declared(described, next(one for one in self.local.specs() if one.name == described.name))
@@ -170,6 +176,29 @@ class ToolRoom:
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
+
+    def _handoff(self, spec: AssistantSpec, tool: ToolDefinition) -> HandoffTool:
+        destinations, ask = handoffs_of(tool), {}
+        for written, destination in zip(tool.destinations, destinations, strict=True):
+            own = (written.model_extra or {}).get("server")
+            server = parse(ServerSpec, own, "server") if isinstance(own, Mapping) else tool.server or spec.webhook
+            if written.type == DYNAMIC and server is not None:
+                ask[name_of(destination)] = self._destination_of(target_of(server))
+        default = (tool.model_extra or {}).get("defaultResult")
+        return HandoffTool(destinations, ask, self._handed_over, default if isinstance(default, str) else "")
+
+    def _destination_of(self, target: Target) -> AskDestination:
+        async def ask(context: CallContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+            facts = self._facts_of(context)
+            proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+            return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
+
+        return ask
+
+    async def _handed_over(self, context: CallContext, destination: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+        if self.hand_over is None:
+            raise ConfigurationError("destination", "only calls of the REST API have other assistants")
+        return await self.hand_over(context, destination, told)
 
     def _api_request(self, tool: ToolDefinition) -> ApiRequestTool:
         timeout_s = tool.timeout_seconds or _API_TIMEOUT_S

@@ -100,6 +100,8 @@ class ToolAnswer:
     """Once what is being said has been heard, the call ends."""
     transfer_to: str = ""
     """Once what is being said has been heard, the call goes there."""
+    hands_over: bool = False
+    """Another assistant takes over: the one that asked has nothing to add."""
 
 
 @dataclass(frozen=True, slots=True)

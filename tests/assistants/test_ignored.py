@@ -107,13 +107,16 @@ def test_messages_that_are_not_sent() -> None:
 def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     delayed, unknown = ({"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "a-song"))
     blocking = {"type": "request-start", "content": "So.", "blocking": True, "conditions": [{"param": "a"}]}
-    destinations = [{"type": "number", "number": "+15550123", "transferPlan": {}}, {"type": "assistant"}]
+    destinations = [{"type": "number", "number": "+15550123", "transferPlan": {"mode": "warm-transfer-say-message"}},
+                    {"type": "number", "number": "+15550124", "transferPlan": {"mode": "blind-transfer"}},
+                    {"type": "assistant", "assistantName": "B"}, {"type": "moon"}]  # fmt: skip
     tools = [
         {"type": "voicemail"},
         {**FUNCTION, "messages": [delayed, unknown, blocking], "variableExtractionPlan": {}, "encryptedPaths": []},
         {"type": "endCall", "async": True},
         {"type": "transferCall", "destinations": destinations},
         {"type": "transferCall"},
+        {"type": "handoff"},
     ]
     found = [field for field, _ in ignored_fields(parse_assistant({"model": {"provider": "workflow", "tools": tools}}))]
     assert found == [
@@ -123,9 +126,10 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
         "model.tools.1.messages.2.conditions",
         "model.tools.1.messages.2.blocking",
         "model.tools.2.async",
-        "model.tools.3.destinations.0.transferPlan",
-        "model.tools.3.destinations.1.type",
+        "model.tools.3.destinations.0.transferPlan.mode",
+        "model.tools.3.destinations.3.type",
         "model.tools.4.destinations",
+        "model.tools.5.destinations",
     ]
 
 

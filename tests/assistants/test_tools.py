@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from antiphon.assistants.spec import parse_assistant
-from antiphon.assistants.tools import tool_specs
+from antiphon.assistants.tools import run_tools, tool_specs
 from antiphon.vocabulary import ToolSpec
 
 
@@ -32,3 +32,19 @@ def test_functions_become_tools_with_their_limits() -> None:
         ToolSpec("endCall", "End the call. Say goodbye in the same answer, before."),
     )
     assert tool_specs(parse_assistant({})) == ()
+
+
+def test_a_transfer_to_assistants_is_a_handoff() -> None:
+    number = {"type": "number", "number": "+15550100"}
+    assistant = {"type": "assistant", "assistantName": "B"}
+
+    def names(*destinations: dict[str, str]) -> list[tuple[str, str]]:
+        tools = [{"type": "transferCall", "destinations": list(destinations)}]
+        spec = parse_assistant({"model": {"provider": "x", "tools": tools}})
+        return [(tool.type, offered.name) for tool, offered in run_tools(spec)]
+
+    assert names(number) == [("transferCall", "transferCall")]
+    assert names(assistant) == [("handoff", "transferCall")]
+    assert names(assistant, number) == [("handoff", "handoff_to_B"), ("transferCall", "transferCall")]
+    spec = parse_assistant({"model": {"provider": "x", "tools": [{"type": "handoff"}]}})
+    assert list(run_tools(spec)) == []

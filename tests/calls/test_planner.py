@@ -12,9 +12,10 @@ import pytest
 from tests.databases import sqlite_url
 
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.calls.finder import UnknownAssistant
 from antiphon.calls.limits import MemoryLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached
-from antiphon.calls.planner import CallPlanner, UnknownAssistant
+from antiphon.calls.planner import CallPlanner
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.stores import Resource
 from antiphon.clock import SystemClock

@@ -105,8 +105,8 @@ async def test_it_stops_in_time_and_tells_what_it_could_not_write(tmp_path: Path
 
 async def test_calls_whose_server_is_gone_are_ended(url: str) -> None:
     async with stored(url) as calls:
-        for id, status, created_ms in (("old", "queued", 10), ("new", "queued", 100), ("live", "in-progress", 10)):
-            await calls.add(record(id, status=status, created_wall_ms=created_ms))
+        for id, status, since_ms in (("old", "queued", 10), ("new", "queued", 100), ("live", "in-progress", 10)):
+            await calls.add(record(id, status=status, created_wall_ms=5, updated_wall_ms=since_ms))
         assert await calls.end_waiting(50, 200, "gone") == 1
         found = [await calls.find("org", id) for id in ("old", "new", "live")]
         assert [(each.status, each.ended_reason) for each in found if each] == [

@@ -14,7 +14,8 @@ from tests.conversation.world import Voice
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence
+from antiphon.conversation.context import ContextPlan
+from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Policy, Silence
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec, WordTiming
 
 TOOL = ToolSpec("look_up")
@@ -112,8 +113,17 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ev.MessageRemoved(ev.Place(reply=reply)), ev.MessageRemoved(ev.Place(turn=1)), ev.MessageRemoved(ev.Place(id="m1")),
         ev.ReplyCancelled("c1"), ev.TextReceived("Hello."), ev.TextReceived("Hello.", reply=False),
         ev.MessageAdded(Message("system", "Note.")), ev.MessageAdded(Message("user", "Hello."), reply=True),
+        ev.ToolFinished("call-1", "Gone.", hands_over=True), ev.TransferRequested("+15550100"),
         ev.ToolFinished("call-1", "nine"), ev.ToolFailed("call-1", "no"), ev.ToolFinished("never asked for", "x"),
     ]  # fmt: skip
+    greetings = (Greeting(message="I am B."), Greeting(), Greeting("assistant-waits-for-user"))
+    events += [
+        ev.AssistantReady(1, "B", Policy(greeting=greeting), (Message("system", "Be B."),), (), plan)
+        for greeting, plan in zip(
+            greetings, (ContextPlan(), ContextPlan("spoken"), ContextPlan("rolling")), strict=True
+        )
+    ]
+    events += [ev.AssistantReady(1, "B", INSISTENT, (), (CLIENT_TOOL,), ContextPlan("last", 2))]
     events += [
         ev.SayRequested("A word from us.", interruptible, interrupts, end_call_after)
         for interruptible, interrupts, end_call_after in itertools.product((True, False), repeat=3)

@@ -88,7 +88,7 @@ class Witness:
                 self._forgotten.add(self._live)
         elif isinstance(event, ev.MessageAdded):
             self._foreign.add(event.message.tool_call_id or "")
-        elif isinstance(event, ev.PolicyChanged):
+        elif isinstance(event, ev.PolicyChanged | ev.AssistantReady):
             self._writes = self._writes or event.policy.output == "text"
 
     # -------------------------------------------------------------------------------------- actions

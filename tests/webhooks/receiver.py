@@ -62,6 +62,11 @@ class Receiver:
             await self._news.wait_for(lambda: set(types) <= {message["type"] for message in self.messages})
         return self.messages
 
+    async def until(self, true: Callable[[], bool], within_s: float = 10.0) -> None:
+        """Until what came makes it so."""
+        async with asyncio.timeout(within_s), self._news:
+            await self._news.wait_for(true)
+
     @property
     def messages(self) -> list[dict[str, Any]]:
         return [came.json["message"] for came in self.received if came.body]

@@ -36,8 +36,8 @@ _MESSAGE_FIELDS: Mapping[str, str] = {
     "blocking": "the tool begins at once",
 }
 UNSENT = frozenset(
-    {"phone-call-control", "language-change-detected", "transfer-update", "assistant.speechStarted", "function-call",
-     "transfer-destination-request", "handoff-destination-request", "knowledge-base-request", "voice-request",
+    {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
+     "transfer-destination-request", "knowledge-base-request", "voice-request",
      "call.endpointing.request", "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
      "call.deleted", "call.delete.failed", "call.artifact.upload"}
 )  # fmt: skip
@@ -111,6 +111,8 @@ def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
         yield "async", "only functions are run beside the conversation"
     if tool.type == "transferCall":
         yield from _of_destinations(tool)
+    if tool.type == "handoff":
+        yield from _of_handoffs(tool)
     for number, message in enumerate(tool.messages):
         path = f"messages.{number}"
         if message.type not in SAID_TYPES:
@@ -173,10 +175,32 @@ def _of_destinations(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
     if not tool.destinations:
         yield "destinations", "no server is asked where to: name them, or the tool is not offered"
     for at, destination in enumerate(tool.destinations):
+        if destination.type == "assistant":
+            continue
         if not destination.address:
-            yield f"destinations.{at}.type", "calls are handed over to a number or a SIP address"
-        for field in destination.model_extra or ():
-            yield f"destinations.{at}.{field}", "a call is handed over blindly, by its carrier"
+            yield f"destinations.{at}.type", "calls are handed over to a number, a SIP address or an assistant"
+        for field, value in (destination.model_extra or {}).items():
+            path = f"destinations.{at}.{field}"
+            if field == "transferPlan" and isinstance(value, Mapping):
+                yield from _of_transfer_plan(value, path)
+            else:
+                yield path, "a call is handed over blindly, by its carrier"
+
+
+def _of_transfer_plan(plan: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for field, value in plan.items():
+        if field != "mode":
+            yield f"{path}.{field}", "a call is handed over blindly, by its carrier"
+        elif value != "blind-transfer":
+            yield f"{path}.mode", f"{str(value)[:64]} is not possible: a call is handed over blindly, by its carrier"
+
+
+def _of_handoffs(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+    if not tool.destinations:
+        yield "destinations", "there is nobody to hand over to: the tool is not offered"
+    for number, message in enumerate(tool.messages):
+        if message.type == "request-complete":
+            yield f"messages.{number}", "whoever takes over speaks next"
 
 
 def _of_the_voice(extra: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

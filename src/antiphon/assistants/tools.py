@@ -6,14 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, ToolDefinition, ToolMessage, TransferDestination
+from antiphon.assistants.spec import AssistantSpec, FunctionSpec, ToolDefinition, ToolMessage, TransferDestination
 from antiphon.tools.builtin import Destination, transfer_parameters
+from antiphon.tools.handoff import handoff_function
 from antiphon.tools.query import query_parameters
 from antiphon.vocabulary import ToolSpec, ToolWords
 
-RUN_TYPES = ("apiRequest", "endCall", "function", "mcp", "query", "transferCall")
+RUN_TYPES = ("apiRequest", "endCall", "function", "handoff", "mcp", "query", "transferCall")
 """Types of tool that are run; others are named in a warning (``ignored``)."""
+HANDOFF_DEADLINE_MS = 12_000
+"""The engines of the next assistant may have to start."""
 SAID_TYPES = ("request-complete", "request-failed", "request-response-delayed", "request-start")
+_MODE = "transferMode"
 _DESCRIPTIONS = {
     "endCall": "End the call. Say goodbye in the same answer, before.",
     "transferCall": "Hand the caller over to somebody else.",
@@ -23,9 +27,32 @@ _DESCRIPTIONS = {
 def run_tools(spec: AssistantSpec) -> Iterator[tuple[ToolDefinition, ToolSpec]]:
     """The tools an assistant offers, in their order; those of types that are not run left out, and those of MCP servers, which are known
     once these have been asked (``mcp_servers``)."""
-    for tool in spec.model.tools if spec.model else ():
-        if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool):
-            yield tool, tool_spec(tool)
+    for written in spec.model.tools if spec.model else ():
+        for tool in _as_run(written):
+            if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool):
+                yield tool, tool_spec(tool)
+
+
+def _as_run(tool: ToolDefinition) -> Iterator[ToolDefinition]:
+    """A transfer to assistants is a handoff; under the transfer's own name, where it goes nowhere else."""
+    assistants = [one for one in tool.destinations if one.type == "assistant"] if tool.type == "transferCall" else []
+    elsewhere = not assistants or bool(destinations_of(tool))
+    if assistants:
+        moved = tuple(
+            one.model_copy(update={_MODE: (one.model_extra or {}).get(_MODE, "rolling-history")}) for one in assistants
+        )
+        named = tool.function or (None if elsewhere else FunctionSpec(name=tool.type))
+        yield tool.model_copy(update={"type": "handoff", "destinations": moved, "function": named})
+    if elsewhere:
+        yield tool
+
+
+def _leads_somewhere(tool: ToolDefinition) -> bool:
+    if tool.type == "transferCall":
+        return bool(destinations_of(tool))
+    if tool.type == "query":
+        return any(base.file_ids for base in tool.knowledge_bases)
+    return tool.type != "handoff" or bool(tool.destinations)
 
 
 def mcp_servers(spec: AssistantSpec) -> Iterator[tuple[int, ToolDefinition]]:
@@ -50,6 +77,8 @@ def tool_specs(spec: AssistantSpec) -> tuple[ToolSpec, ...]:
 
 def tool_spec(tool: ToolDefinition) -> ToolSpec:
     """One tool. Its deadline is its time limit where it names one; its filler is Vapi's ``request-response-delayed``."""
+    if tool.type == "handoff":
+        return _handoff_spec(tool)
     function = tool.function
     name = (function.name if function else "") or tool.name or tool.type
     told = (function.description if function else "") or tool.description or _described(tool)
@@ -67,12 +96,6 @@ def tool_spec(tool: ToolDefinition) -> ToolSpec:
     return replace(spec, words=_words(tool))
 
 
-def _leads_somewhere(tool: ToolDefinition) -> bool:
-    if tool.type == "transferCall":
-        return bool(destinations_of(tool))
-    return tool.type != "query" or any(base.file_ids for base in tool.knowledge_bases)
-
-
 def _described(tool: ToolDefinition) -> str:
     if tool.type != "query":
         return _DESCRIPTIONS.get(tool.type, "")
@@ -82,6 +105,21 @@ def _described(tool: ToolDefinition) -> str:
         if base.file_ids
     )
     return f"Look up facts before you answer about them. {about}"[:1000].strip()
+
+
+def _handoff_spec(tool: ToolDefinition) -> ToolSpec:
+    """Whoever interrupts has it left undone: nothing has been done yet that the caller could miss."""
+    name, told, parameters = handoff_function(handoffs_of(tool))
+    if tool.function is not None:
+        name, told = tool.function.name, tool.function.description or told
+        parameters = dict(tool.function.parameters) or parameters
+    words = replace(_words(tool), complete="", complete_ends_call=False)  # who takes over speaks next
+    return ToolSpec(name, told, parameters, deadline_ms=HANDOFF_DEADLINE_MS, words=words, cancel_on_interruption=True)
+
+
+def handoffs_of(tool: ToolDefinition) -> list[dict[str, Any]]:
+    """The destinations of a handoff, as they are written."""
+    return [one.model_dump(by_alias=True, exclude_unset=True) for one in tool.destinations]
 
 
 def said_in(message: ToolMessage) -> str:

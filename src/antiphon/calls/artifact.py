@@ -50,8 +50,17 @@ def artifact(
         "messages": messages,
         "messagesOpenAIFormatted": list(openai_messages(message for _, message in spoken)),
         "performanceMetrics": performance([part.timeline for part in calls]),
+        **_activations(calls),
         **_files(addresses or Addresses()),
     }
+
+
+def _activations(calls: Sequence[HeardCall]) -> dict[str, Any]:
+    """``assistantActivations``, of a call that was handed over."""
+    leads = [
+        {"assistantName": name, **({"assistantId": id} if id else {})} for part in calls for name, id in part.leads
+    ]
+    return {"assistantActivations": leads} if leads else {}
 
 
 def transcript(messages: Iterable[HeardMessage], labels: Labels) -> str:
@@ -112,7 +121,9 @@ def _ending(heard: HeardMessage, wall_ms: int) -> dict[str, Any]:
 def _of_role(heard: HeardMessage) -> dict[str, Any]:
     if heard.message.role != "assistant":
         return {}
-    return {"source": "", **({"interrupted": True} if heard.message.interrupted else {})}
+    said_by = {"assistantName": heard.assistant, "assistantId": heard.assistant_id}
+    known = {name: value for name, value in said_by.items() if value}
+    return {"source": "", **({"interrupted": True} if heard.message.interrupted else {}), **known}
 
 
 def _tool_call(id: str, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

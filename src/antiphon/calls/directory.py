@@ -6,14 +6,19 @@ directory is of one process, and a register says which (``calls.cluster``).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+import structlog
 
 from antiphon.conversation import events as ev
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, ProviderError, StoreUnavailable
 from antiphon.session.session import Session
 from antiphon.vocabulary import EndReason
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,17 @@ class Transfer:
     message: str = ""
 
 
-Command = ev.SayRequested | ev.MessageAdded | ev.ReplyRequested | Mute | PauseRecording | HangUp | Transfer
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Let another assistant lead the call, after saying ``message``. ``destination`` as the API has it."""
+
+    destination: Mapping[str, Any]
+    message: str = ""
+
+
+Command = ev.SayRequested | ev.MessageAdded | ev.ReplyRequested | Mute | PauseRecording | HangUp | Transfer | Handoff
+HandOver = Callable[[str, Handoff], Awaitable[object]]
+"""On a call of this process. Raises ConfigurationError, ProviderError, StoreUnavailable: then all stays as it is."""
 
 
 class CallDirectory(Protocol):
@@ -62,8 +77,10 @@ class CallDirectory(Protocol):
 class MemoryDirectory:
     """The calls of this process."""
 
-    def __init__(self, find: Callable[[str], Session | None]) -> None:
+    def __init__(self, find: Callable[[str], Session | None], hand_over: HandOver | None = None) -> None:
         self._find = find
+        self._hand_over = hand_over
+        self._handoffs: set[asyncio.Task[None]] = set()
 
     async def is_live(self, call_id: str) -> bool:
         return self._session(call_id) is not None
@@ -72,7 +89,10 @@ class MemoryDirectory:
         session = self._session(call_id)
         if session is None:
             return False
-        self.carry_out(session, command)
+        if isinstance(command, Handoff):
+            await self._handed_over(call_id, command)
+        else:
+            self.carry_out(session, command)
         return True
 
     def carry_out(self, session: Session, command: Command) -> None:
@@ -88,8 +108,31 @@ class MemoryDirectory:
                 session.drop(reason)
             case Transfer():
                 _transfer(session, command)
+            case Handoff():
+                self._begin_handoff(session.call.call_id, command)
             case _:
                 session.feed(command)
+
+    async def _handed_over(self, call_id: str, command: Handoff) -> None:
+        if self._hand_over is None:
+            raise ConfigurationError("destination", "this call has no other assistants")
+        try:
+            await self._hand_over(call_id, command)
+        except (ProviderError, StoreUnavailable) as error:
+            raise ConfigurationError("destination", f"could not take over ({error.code})") from None
+
+    def _begin_handoff(self, call_id: str, command: Handoff) -> None:
+        """Its engines may have to start: whoever asked does not wait."""
+
+        async def hand_over() -> None:
+            try:
+                await self._handed_over(call_id, command)
+            except ConfigurationError as error:
+                log.warning("handoff_failed", call_id=call_id, field=error.field, problem=error.problem)
+
+        task = asyncio.get_running_loop().create_task(hand_over(), name="handoff")
+        self._handoffs.add(task)
+        task.add_done_callback(self._handoffs.discard)
 
     def _session(self, call_id: str) -> Session | None:
         session = self._find(call_id)

@@ -30,6 +30,9 @@ class HeardMessage:
     at_ms: int
     ended_ms: int | None = None
     """None where it took no time: instructions, a tool's answer."""
+    assistant: str = ""
+    """The name of the assistant that said it, where the call was handed over."""
+    assistant_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class HeardCall:
     ended: str
     messages: tuple[HeardMessage, ...]
     timeline: CallTimeline
+    leads: tuple[tuple[str, str], ...] = ()
+    """Name and id of each assistant that led it, in their order; empty where it was never handed over."""
 
 
 @dataclass(slots=True)
@@ -58,6 +63,9 @@ class _Times:
     tool_ended: dict[str, int] = field(default_factory=dict)
     added: dict[str, int] = field(default_factory=dict)
     speech_ended: int | None = None
+    leads: list[tuple[int, str, str]] = field(default_factory=list)
+    """The first reply of each assistant that led the call, its name and its id; empty where it was never handed over."""
+    ready: ev.AssistantReady | None = None
     _step: dict[int, int] = field(default_factory=dict)
 
     def note(self, at_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
@@ -69,8 +77,20 @@ class _Times:
             self.tool_ended[event.tool_call_id] = at_ms
         elif isinstance(event, ev.MessageAdded) and (event.message.id or event.message.tool_call_id):
             self.added.setdefault(event.message.id or event.message.tool_call_id or "", at_ms)
+        elif isinstance(event, ev.AssistantReady):
+            self.ready = event
         for action in actions:
             self._note_action(at_ms, action)
+
+    def _note_change(self, ready: ev.AssistantReady) -> None:
+        if not self.leads:
+            self.leads.append((0, ready.leaving, ready.leaving_id))
+        begun = max((*self.reply_closed, *self._step), default=0)
+        self.leads.append((begun + 1, ready.assistant, ready.assistant_id))
+
+    def lead_of(self, reply: int) -> tuple[str, str]:
+        """Name and id of the assistant whose reply it was; empty where the call was never handed over."""
+        return next(((name, id) for first, name, id in reversed(self.leads) if reply >= first), ("", ""))
 
     def _note_action(self, at_ms: int, action: do.Action) -> None:
         if isinstance(action, do.TurnOpened):
@@ -84,6 +104,8 @@ class _Times:
         elif isinstance(action, do.Speak):
             step = (action.reply, self._step.get(action.reply, 1))
             self.step_began.setdefault(step, at_ms)
+        elif isinstance(action, do.ChangeAssistant) and self.ready is not None:
+            self._note_change(self.ready)
         elif isinstance(action, do.ReplyClosed):
             self.reply_closed[action.reply] = at_ms
             self.heard_ms[action.reply] = action.heard_ms
@@ -124,6 +146,7 @@ def heard_call(event_log: EventLog) -> HeardCall:
         event_log.ended or "",
         tuple(_timed(conversation, times)),
         timeline,
+        tuple((name, id) for _, name, id in times.leads),
     )
 
 
@@ -143,7 +166,8 @@ def _timed(conversation: Conversation, times: _Times) -> list[HeardMessage]:
         message = placed.message
         began, ended = _span(placed.turn, placed.reply, placed.step, message, times)
         began = now_ms if began is None else began
-        timed.append(HeardMessage(message, began, ended))
+        said_by = times.lead_of(placed.reply) if message.role == "assistant" and placed.reply else ("", "")
+        timed.append(HeardMessage(message, began, ended, *said_by))
         now_ms = max(now_ms, began if ended is None else ended)
     return timed
 

@@ -2,7 +2,8 @@
 
 Entries are objects in our own words: ``{"role": "system"|"user"|"assistant", "text", "from_ms", "to_ms", "interrupted"?}``,
 ``{"role": "tool_calls", "calls": [{"id", "name", "arguments"}], "from_ms"}`` and ``{"role": "tool", "id", "name", "text", "failed"?,
-"from_ms"}``. Times are UTC milliseconds.
+"from_ms"}``. Where a call was handed over, what assistants said tells which of them: ``"assistant"`` (name) and ``"assistant_id"``.
+Times are UTC milliseconds.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ class CallHistory:
         self._playing: dict[int, int] = {}
         self._of_reply: dict[int, dict[str, Any]] = {}
         self._tools: dict[str, str] = {}
+        self.leads: list[dict[str, str]] = []
+        """Who led the call, one after the other; empty where it was never handed over."""
+        self._ready: ev.AssistantReady | None = None
         for message in messages:
             self._add({"role": message.role, "text": message.content, "from_ms": wall_ms, "to_ms": wall_ms})
 
@@ -72,6 +76,23 @@ class CallHistory:
         if name is not None:
             self._add({"role": "tool", "id": call_id, "name": name, "text": text, "from_ms": wall_ms, **further})
 
+    def _assistant_ready(self, _wall_ms: int, event: ev.AssistantReady) -> None:
+        self._ready = event
+
+    def _assistant_changed(self, wall_ms: int, _action: do.ChangeAssistant) -> None:
+        ready, self._ready = self._ready, None
+        if ready is None:
+            return
+        if not self.leads:
+            first = _lead(ready.leaving, ready.leaving_id)
+            self.leads.append(first)
+            for entry in self.entries:
+                if entry["role"] == "assistant":
+                    entry |= first
+        self.leads.append(_lead(ready.assistant, ready.assistant_id))
+        for message in ready.messages:
+            self._add({"role": message.role, "text": message.content, "from_ms": wall_ms, "to_ms": wall_ms})
+
     def _turn_opened(self, wall_ms: int, _action: do.TurnOpened) -> None:
         self._speech_from_ms = self._speech_to_ms = wall_ms
 
@@ -102,6 +123,8 @@ class CallHistory:
             }  # fmt: skip
             if action.status == "interrupted":
                 entry["interrupted"] = True
+            if self.leads:
+                entry |= self.leads[-1]
             self._of_reply = {action.reply: entry}
             self._add(entry)
 
@@ -111,11 +134,16 @@ class CallHistory:
             entry |= {"text": action.text, "to_ms": entry["from_ms"] + action.heard_ms, "interrupted": True}
 
 
+def _lead(name: str, id: str) -> dict[str, str]:
+    return {"assistant": name, **({"assistant_id": id} if id else {})}
+
+
 _Note = Callable[[CallHistory, int, Any], None]
 _OF_EVENTS: dict[type, _Note] = {
     ev.SpeechStopped: CallHistory._speech_stopped,
     ev.PlaybackStarted: CallHistory._playback_started,
     ev.MessageAdded: CallHistory._message_added,
+    ev.AssistantReady: CallHistory._assistant_ready,
     ev.ToolFinished: CallHistory._tool_finished,
     ev.ToolFailed: CallHistory._tool_failed,
 }
@@ -126,4 +154,5 @@ _OF_ACTIONS: dict[type, _Note] = {
     do.RunTool: CallHistory._tool_asked,
     do.ReplyClosed: CallHistory._reply_closed,
     do.ReplyCut: CallHistory._reply_cut,
+    do.ChangeAssistant: CallHistory._assistant_changed,
 }

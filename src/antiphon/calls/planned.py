@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from antiphon.assistants.compile import Assistant
+from antiphon.calls.squads import Squad
 from antiphon.calls.stores import CallRecord
 from antiphon.errors import CapacityError
 from antiphon.session.observers import SessionObserver
@@ -34,6 +35,8 @@ class CallRequest:
     """Fields of the request that have no effect, and why."""
     name: str = ""
     squad_id: str = ""
+    squad: Squad | None = None
+    """Those that the call can be handed to by name; the assistant above is one of them."""
     phone_number_id: str = ""
     customer_number: str = ""
     provider_call_id: str = ""
@@ -43,21 +46,55 @@ class CallRequest:
     """Where the carrier's call has one already; empty for a new one."""
 
 
+@runtime_checkable
+class KnowsStatus(Protocol):
+    """An observer of a call that is told what becomes of it before it lives."""
+
+    def status_changed(self, status: str, ended_reason: str) -> None:
+        """Must be quick, and not raise. ``ended``: nothing more will be told."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """Who leads next."""
+
+    assistant: Assistant
+    squad: Squad | None = None
+
+
 @dataclass(eq=False, slots=True)
 class PlannedCall:
     """It waits under its id until its media comes, or its time is over."""
 
     record: CallRecord
     assistant: Assistant
+    """Who leads it: another one once it has been handed over."""
     engines: Engines
+    """Those it begins with."""
     expires_ms: int
     """On the session clock."""
     observers: tuple[SessionObserver, ...] = ()
     """Who will watch this call, beside those who watch all."""
+    squad: Squad | None = None
+    coming: Coming | None = None
+    """Ready to take over."""
+    handoffs: int = 0
 
     @property
     def id(self) -> str:
         return self.record.id
+
+    def told(self, status: str, ended_reason: str = "") -> None:
+        """Its status before it lives, or that it never will, in the API's words."""
+        for observer in self.observers:
+            if isinstance(observer, KnowsStatus):
+                observer.status_changed(status, ended_reason)
+
+    def follow(self) -> None:
+        """Whoever was coming leads."""
+        if self.coming is not None:
+            self.assistant, self.squad, self.coming = self.coming.assistant, self.coming.squad, None
 
     @property
     def org_id(self) -> str:

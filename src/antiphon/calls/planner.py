@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
 
-from antiphon.assistants.compile import Assistant, compile_assistant
+from antiphon.assistants.compile import Assistant
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.cluster import NOBODY_ELSE, CallRegister
+from antiphon.calls.finder import AssistantFinder, UnknownAssistant
 from antiphon.calls.limits import CallLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.record_writer import RecordWriter
@@ -53,10 +54,6 @@ class Room(Protocol):
     def withdraw(self) -> None: ...
 
 
-class UnknownAssistant(ConfigurationError):
-    """There is no assistant of this id."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the operator says of planned calls."""
@@ -95,8 +92,7 @@ class CallPlanner:
         """``files`` is the document of the assistant file of this name; None where there is none. It raises ConfigurationError where the
         file is wrong. ``register``: where other processes look for the one that holds a call."""
         self._calls = calls
-        self._resources = resources
-        self._files = files
+        self.finder = AssistantFinder(resources, files, clock)
         self._supply = supply
         self._room = room
         self._limits = limits
@@ -121,7 +117,7 @@ class CallPlanner:
         if waiting is not None:
             return waiting
         with self._placing(request):
-            assistant = await self._assistant(request, call_id)
+            assistant = await self.finder.assistant(request, call_id)
         bounded = self._rules.bounds_admitted or not request.admitted
         if not await self._limits.take(request.org_id, call_id) and bounded:
             raise ConcurrencyReached(self._limits.limit)
@@ -133,7 +129,7 @@ class CallPlanner:
             with self._placing(request):
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
-            record = self._record(request, call_id, assistant, engines)
+            record = self._record(request, call_id, (*assistant.warnings, *missing_tools(engines.tools)))
             await self._register.hold(call_id, *filter(None, (request.provider_call_id,)))
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
@@ -143,12 +139,45 @@ class CallPlanner:
             if admitted and not request.admitted:
                 self._room.withdraw()
             raise
-        return self._wait_for_media(record, assistant, engines, expires_ms or self._rules.expires_ms)
+        planned = PlannedCall(record, assistant, engines, 0, squad=request.squad)
+        return self._wait_for_media(planned, expires_ms or self._rules.expires_ms)
+
+    async def schedule(self, request: CallRequest) -> tuple[CallRecord, Assistant]:
+        """A call that is to be made later, recorded as ``scheduled`` under ``request.call_id``; and who would lead it now. Raises as
+        ``plan``, but for what is about room."""
+        with self._placing(request):
+            assistant = await self.finder.assistant(request, request.call_id)
+        record = replace(self._record(request, request.call_id, assistant.warnings), status="scheduled")
+        await self._calls.add(record)
+        return record, assistant
+
+    def ringing(self, request: CallRequest) -> CallRecord:
+        """How a call that nobody has taken yet would be recorded."""
+        return replace(self._record(request, request.call_id, ()), status="ringing")
+
+    async def check(self, request: CallRequest) -> None:
+        """Whether there is such an assistant and it makes sense. Raises as ``trial``, but for its engines' start."""
+        self._supply.for_assistant((await self.finder.assistant(request, request.call_id)).spec)
+
+    async def turned_away(self, request: CallRequest, ended_reason: str) -> CallRecord:
+        """A call that rang and that no assistant takes, as it is recorded: over, for this reason in the API's words. Raises
+        StoreUnavailable."""
+        now = self._clock.wall_ms()
+        record = replace(
+            self._record(request, request.call_id or new_call_id(), ()), status="ended", ended_wall_ms=now,
+            ended_reason=ended_reason,
+        )  # fmt: skip
+        await self._calls.add(record)
+        return record
 
     async def trial(self, org_id: str, assistant_id: str) -> tuple[Assistant, Engines]:
         """Who would take a call with this assistant now; there is no call. Raises ConfigurationError, UnknownAssistant,
         ProviderUnavailable, StoreUnavailable."""
-        assistant = await self._assistant(CallRequest(org_id, "webCall", assistant_id=assistant_id), "")
+        return await self.ready(CallRequest(org_id, "webCall", assistant_id=assistant_id), "")
+
+    async def ready(self, request: CallRequest, call_id: str) -> tuple[Assistant, Engines]:
+        """The assistant that is asked for, and its engines, started; nothing is planned. Raises as ``trial``."""
+        assistant = await self.finder.assistant(request, call_id)
         engines = self._supply.for_assistant(assistant.spec)
         await self._started(engines)
         return assistant, engines
@@ -169,42 +198,9 @@ class CallPlanner:
                 raise
             raise ConfigurationError(f"assistant.{error.field}", error.problem) from None
 
-    async def _assistant(self, request: CallRequest, call_id: str) -> Assistant:
-        document = request.assistant
-        if document is None:
-            document = await self._find(request.org_id, request.assistant_id)
-        variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
-        tools = await self._tools(request.org_id, document, request.overrides)
-        return compile_assistant(
-            document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
-            tools=tools,
-        )  # fmt: skip
-
-    async def _find(self, org_id: str, id: str) -> Mapping[str, Any]:
-        stored = await self._resources.find("assistant", org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None
-        document = stored.body if stored is not None else self._files(id)
-        if document is None:
-            raise UnknownAssistant("assistantId", f"there is no assistant {id[:64]}")
-        return document
-
-    async def _tools(
-        self, org_id: str, document: Mapping[str, Any], overrides: Mapping[str, Any]
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """The stored tools that the model names by their ids."""
-        found: dict[str, Mapping[str, Any]] = {}
-        for part in (document.get("model"), overrides.get("model")):
-            ids = part.get("toolIds") if isinstance(part, Mapping) else None
-            for tool_id in ids[:100] if isinstance(ids, list | tuple) else ():
-                if isinstance(tool_id, str) and len(tool_id) <= 64 and "\0" not in tool_id and tool_id not in found:
-                    tool = await self._resources.find("tool", org_id, tool_id)
-                    if tool is not None:
-                        found[tool_id] = {**tool.body, "id": tool.id}
-        return found
-
-    def _record(self, request: CallRequest, call_id: str, assistant: Assistant, engines: Engines) -> CallRecord:
+    def _record(self, request: CallRequest, call_id: str, of_assistant: Iterable[tuple[str, str]]) -> CallRecord:
         now = self._clock.wall_ms()
-        told = (*request.warnings, *assistant.warnings, *missing_tools(engines.tools))
-        warnings = [{"field": name, "reason": why} for name, why in told]
+        warnings = [{"field": name, "reason": why} for name, why in (*request.warnings, *of_assistant)]
         return CallRecord(
             id=call_id,
             org_id=request.org_id,
@@ -222,11 +218,9 @@ class CallPlanner:
             body={**request.body, "warnings": warnings},
         )
 
-    def _wait_for_media(
-        self, record: CallRecord, assistant: Assistant, engines: Engines, expires_ms: int
-    ) -> PlannedCall:
-        planned = PlannedCall(record, assistant, engines, self._clock.now_ms() + expires_ms)
-        keeps_words = not (self._rules.zero_retention or assistant.spec.compliance_plan.hipaa_enabled)
+    def _wait_for_media(self, planned: PlannedCall, expires_ms: int) -> PlannedCall:
+        record, planned.expires_ms = planned.record, self._clock.now_ms() + expires_ms
+        keeps_words = not self.keeps_nothing(planned.assistant.spec)
         recorder = CallRecorder(
             planned, self._writer, self._clock, self._words_for, self._over, keeps_words=keeps_words
         )
@@ -236,9 +230,14 @@ class CallPlanner:
         self._live[record.id] = (planned, recorder)
         loop = asyncio.get_running_loop()
         self._expiries[record.id] = loop.call_later(expires_ms / 1000, self.give_up, record.id, "")
+        planned.told("ringing" if record.type == "inboundPhoneCall" else "queued")
         return planned
 
     # ---------------------------------------------------------------------------------- what becomes of it
+
+    def keeps_nothing(self, spec: AssistantSpec) -> bool:
+        """Whether nothing that is said to this assistant may be written down."""
+        return self._rules.zero_retention or bool(spec.compliance_plan.hipaa_enabled)
 
     def find(self, call_id: str) -> PlannedCall | None:
         """The call that waits for its media under this id."""
@@ -277,6 +276,7 @@ class CallPlanner:
         wall_ms = self._clock.wall_ms()
         self._writer.change(planned.id, wall_ms, status="ended", ended_wall_ms=wall_ms, ended_reason=ended_reason)
         self._over(planned.id)
+        planned.told("ended", ended_reason)
 
     def _over(self, call_id: str) -> None:
         planned = self._live.pop(call_id, None)

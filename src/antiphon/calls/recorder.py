@@ -35,6 +35,7 @@ class CallRecorder:
         """``keeps_words``: whether what was said may be written down.
 
         ``on_ended`` is told the call's id once its end is on the way to the database."""
+        self._planned = planned
         self._record = planned.record
         self._messages = planned.assistant.messages
         self._writer = writer
@@ -59,6 +60,8 @@ class CallRecorder:
     def happened(self, call_id: str, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
         if self._history is not None:
             self._history.happened(now_ms + self._wall_offset_ms, event, actions)
+        if any(isinstance(action, do.ChangeAssistant) for action in actions):
+            self._planned.follow()
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         sums = self._usage.setdefault(provider, {})
@@ -84,7 +87,7 @@ class CallRecorder:
 
     def said(self) -> Mapping[str, Any]:
         """What the record's body says of the call so far: ``history`` (see ``history``), ``usage`` (provider: amounts, by the names of
-        ``Usage``), ``failures``."""
+        ``Usage``), ``failures``, and ``leads`` (the assistants that led it, where there was more than one)."""
         said: dict[str, Any] = {
             "history": list(self._history.entries) if self._history is not None else [],
             "usage": self._usage,
@@ -92,4 +95,6 @@ class CallRecorder:
         }
         if self._history is not None and self._history.truncated:
             said["historyTruncated"] = True
+        if self._history is not None and self._history.leads:
+            said["leads"] = list(self._history.leads)
         return said

@@ -151,5 +151,5 @@ class CallStore(Protocol):
         ...
 
     async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
-        """End those that were planned before then and are still ``queued``: their server is gone. Returns how many there were."""
+        """End those that were planned before then, and are ``queued`` since: their server is gone. Returns how many there were."""
         ...

@@ -61,7 +61,17 @@ class RingingCall:
     """The one that is named by the URL it rang at; empty for none."""
 
 
-PrepareCall = Callable[[RingingCall], Awaitable[str]]
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """No assistant takes the call."""
+
+    say: str = ""
+    """Spoken to the caller; empty for an apology, where the call goes nowhere else."""
+    destination: str = ""
+    """Where it goes then: a number or SIP URI; empty: it ends."""
+
+
+PrepareCall = Callable[[RingingCall], Awaitable[str | NotTaken]]
 """Decides which assistant takes a call, and makes all ready for it. Raises ConfigurationError, CapacityError, ProviderError."""
 OnCallAnswered = Callable[[CallAnswered], None]
 """Called on the event loop, without awaiting; must not raise."""
@@ -79,6 +89,8 @@ class OutboundCall:
     ring_timeout_s: int = 60
     machine_detection: MachineDetection | None = None
     """None: whoever answers is taken for a person. (Carriers charge for detection.)"""
+    asked_wall_ms: int | None = None
+    """When a process that is gone may have dialled it: it is looked for first."""
 
 
 class CallControl(Protocol):

@@ -329,7 +329,7 @@ class Antiphon:
 
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""
-        live = [session.plan.engines for session in self.manager.sessions()]
+        live = [engines for session in self.manager.sessions() for engines in session.engines_in_use()]
         for engines in (*live, *self.realtime.engines(), *self.plans.waiting_engines()):
             yield from engines_behind(engines)
         if self.api is not None:

@@ -131,6 +131,16 @@ class TransferCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeAssistant:
+    """From now on the assistant of this ``AssistantReady`` leads: its model, voice, recogniser and tools. Nothing of the one before is
+    being thought or said."""
+
+    handoff: int
+    assistant: str
+    assistant_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """The conversation is over; free everything. Always the last action."""
 
@@ -241,7 +251,7 @@ class RequestRefused:
 
 Action = (
     StartReply | CancelReply | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
-    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | EndCall
+    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | ChangeAssistant | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

@@ -253,7 +253,8 @@ class AgentSide:
 
     def tool_finished(self, event: ev.ToolFinished) -> None:
         self._tool_answered(
-            event.tool_call_id, ToolAnswer(event.content, False, event.say, event.ends_call, event.transfer_to)
+            event.tool_call_id,
+            ToolAnswer(event.content, False, event.say, event.ends_call, event.transfer_to, event.hands_over),
         )
 
     def tool_failed(self, event: ev.ToolFailed) -> None:
@@ -289,7 +290,8 @@ class AgentSide:
             reply.transfer_to = answer.transfer_to
         elif answer.ends_call or (say and ends):
             reply.end_after = EndReason.ASSISTANT_ENDED
-        if answer.ends_call or answer.transfer_to or (say and not reply.written):
+        reply.step.handed_over = reply.step.handed_over or answer.hands_over
+        if answer.ends_call or answer.transfer_to or answer.hands_over or (say and not reply.written):
             reply.step.last_words |= dict.fromkeys(pending.ids, say)
 
     def _tell_result(self, name: str, content: str, say: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from antiphon.conversation.context import ContextPlan
 from antiphon.conversation.policy import Policy
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolSpec, WordTiming
 
@@ -42,6 +43,13 @@ class EndRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferRequested:
+    """Somebody with the right to wants the call to go to ``destination`` now."""
+
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyChanged:
     """New numbers from now on (OpenAI ``session.update``)."""
 
@@ -60,6 +68,26 @@ class ToolsChanged:
     """The model may use these from the next reply on. Work already begun goes on."""
 
     tools: tuple[ToolSpec, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantReady:
+    """Another assistant is ready to lead the call, with policy, instructions and tools of its own. It does so (``ChangeAssistant``) once
+    nothing of the one before it is being said. The latest one that is ready before that counts."""
+
+    handoff: int
+    """1, 2, 3 … in one call."""
+    assistant: str
+    """Its name."""
+    policy: Policy
+    messages: tuple[Message, ...]
+    """What it is told before anything is said."""
+    tools: tuple[ToolSpec, ...]
+    context: ContextPlan = field(default_factory=ContextPlan)
+    assistant_id: str = ""
+    leaving: str = ""
+    """The name of the one that leads until then."""
+    leaving_id: str = ""
 
 
 # ------------------------------------------------------------------------------------------------ hearing
@@ -388,13 +416,14 @@ class PlaybackFinished:
 
 @dataclass(frozen=True, slots=True)
 class ToolFinished:
-    """``say``, ``ends_call`` and ``transfer_to`` as in ``ToolAnswer``."""
+    """``say``, ``ends_call``, ``transfer_to`` and ``hands_over`` as in ``ToolAnswer``."""
 
     tool_call_id: str
     content: str
     say: str = ""
     ends_call: bool = False
     transfer_to: str = ""
+    hands_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +436,9 @@ class ToolFailed:
 
 
 Event = (
-    CallConnected | ClientReady | CallDropped | EndRequested | PolicyChanged | InstructionsChanged | ToolsChanged
+    CallConnected | ClientReady | CallDropped | EndRequested | TransferRequested
+    | PolicyChanged | InstructionsChanged | ToolsChanged
+    | AssistantReady
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled

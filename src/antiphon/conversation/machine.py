@@ -21,6 +21,7 @@ from antiphon.conversation.reply import Reply
 from antiphon.conversation.silence import Due, SilenceKeeper
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, Call, CallTrigger, User, forbidden
+from antiphon.conversation.succession import Succession
 from antiphon.conversation.words import words_of
 from antiphon.vocabulary import EndReason, Message, ToolSpec
 
@@ -35,6 +36,7 @@ class Conversation:
         self._s = Situation(policy, messages, tools)
         self._agent = AgentSide(self._s)
         self._caller = CallerSide(self._s, self._agent)
+        self._succession = Succession(self._s, self._agent, self._caller)
         self._keypad = KeypadInput()
         self._typed: list[ev.TextReceived] = []
         """Typed words waiting until what was heard of the interrupted reply is known."""
@@ -140,6 +142,7 @@ class Conversation:
                 self._after_reply(closed)
             if self.ended:
                 break
+            self._succession.take_over_if_free()
             self._take_typed()
             self._caller.evaluate()
             if self._s.just_closed is None:
@@ -222,6 +225,10 @@ class Conversation:
             self._agent.say(Say(greeting.message, interruptible=greeting.interruptible))
         elif greeting.mode == "assistant-speaks-first-with-model-generated-message":
             self._agent.ask_model(0)
+
+    def _transfer_requested(self, event: ev.TransferRequested) -> None:
+        if self._s.live:
+            self._s.emit(do.TransferCall(event.destination))
 
     def _audio_arrived(self, _event: ev.AudioArrived) -> None:
         self._s.silence.audio_arrived = True
@@ -405,9 +412,11 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.ClientReady: Conversation._client_ready,
     ev.CallDropped: lambda it, event: it._finish(event.reason),
     ev.EndRequested: lambda it, event: it._begin_end(event.reason, event.message),
+    ev.TransferRequested: Conversation._transfer_requested,
     ev.PolicyChanged: Conversation._policy_changed,
     ev.InstructionsChanged: Conversation._instructions_changed,
     ev.ToolsChanged: Conversation._tools_changed,
+    ev.AssistantReady: lambda it, event: it._succession.ready(event),
     ev.AudioArrived: Conversation._audio_arrived,
     ev.SoundStarted: lambda it, event: it._caller.sound_started(event),
     ev.SoundFaded: lambda it, event: it._caller.sound_faded(event),

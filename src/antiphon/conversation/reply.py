@@ -24,6 +24,8 @@ class Step:
     """Calls whose result so far only says that the work has begun."""
     last_words: dict[str, str] = field(default_factory=dict)
     """Calls whose answer needs no words of the model's, with the words that are spoken instead; empty for none."""
+    handed_over: bool = False
+    """One of its tools has handed the conversation over: the model that asked is not asked again."""
     answer_ids: dict[str, str] = field(default_factory=dict)
     """The client's own names for the answers it gave, by call."""
     tools_allowed: bool = True
@@ -38,8 +40,8 @@ class Step:
 
     @property
     def settled(self) -> bool:
-        """Whether all its tools have said themselves what there is to say."""
-        return bool(self.calls) and all(call.id in self.last_words for call in self.calls)
+        """Whether all its tools have said themselves what there is to say, or somebody else says it."""
+        return self.handed_over or (bool(self.calls) and all(call.id in self.last_words for call in self.calls))
 
     def messages(self, content: str, *, interrupted: bool = False) -> list[Message]:
         """What the history shows of it: the words in ``content``, the calls, and an answer to every call."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-JobKind = Literal["after", "erase"]
-"""What is to be done: the work after a call, or its erasure when it has been kept long enough."""
+JobKind = Literal["after", "erase", "dial"]
+"""What is to be done: the work after a call, its erasure when it has been kept long enough, or the making of one that was scheduled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ class JobStore(Protocol):
         """Those of them that there are jobs of."""
         ...
 
-    async def claim(self, owner: str, now_ms: int, lease_ms: int) -> Job | None:
-        """The one that has waited longest of those that are due and belong to nobody, now ``owner``'s."""
+    async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Job | None:
+        """The one that has waited longest of those that are due and belong to nobody, now ``owner``'s. Of these kinds; empty: of any."""
         ...
 
-    async def next_due(self, now_ms: int) -> int | None:
+    async def next_due(self, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
         """When the next one can be claimed."""
         ...
 

@@ -55,6 +55,7 @@ class JobWorker:
         self._store = store
         self._clock = clock
         self._steps = steps
+        self._kinds = tuple(steps)
         self._lease_ms = int(lease_s * 1000)
         self._owner = new_id("worker")
         self._wake = asyncio.Event()
@@ -83,7 +84,7 @@ class JobWorker:
         while not self._closing:
             self._wake.clear()
             try:
-                job = await self._store.claim(self._owner, self._clock.wall_ms(), self._lease_ms)
+                job = await self._store.claim(self._owner, self._clock.wall_ms(), self._lease_ms, self._kinds)
                 if job is not None:
                     await self._do(job)
                     continue
@@ -96,7 +97,7 @@ class JobWorker:
 
     async def _until_due_s(self) -> float:
         now_ms = self._clock.wall_ms()
-        due_ms = await self._store.next_due(now_ms)
+        due_ms = await self._store.next_due(now_ms, self._kinds)
         return _LOOK_EVERY_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0.02), _LOOK_EVERY_S)
 
     async def _do(self, job: Job) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from antiphon.audio.convert import converter
 from antiphon.conversation.events import (
@@ -32,6 +34,16 @@ _REMEMBERED_CHARS = 500
 """The longest number that is waited for takes less than half of it in words."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedRecogniser:
+    """One that could begin to listen to a call at once."""
+
+    stt: SpeechToText
+    stream: SpeechToTextStream
+    format: AudioFormat
+    convert: Callable[[bytes], bytes] | None
+
+
 class Listening:
     """One call's ``AudioTap``. Utterances are numbered here, in step with ``SpeechStarted``."""
 
@@ -55,9 +67,9 @@ class Listening:
         """Given to the recogniser, and not told yet."""
         self._name, self._model = stt.name, model_of(stt)
         self._continuous = stt.continuous
-        self._format = _format_for(stt, audio)
-        self._convert = None if self._format == audio else converter(audio, self._format)
         self._audio = audio
+        self._next: OpenedRecogniser | None = None
+        """Takes over once the last word of what was heard has been said."""
         self._line = line
         self._preroll_bytes = audio.bytes_for_ms(preroll_ms)
         self._pushed = 0
@@ -73,7 +85,9 @@ class Listening:
         self._manual = False
         self.wants_audio = self._continuous
         """As ``AudioTap``. Kept, not reckoned: it is asked for with every message of a call."""
-        self._stt: SpeechToTextStream = stt.open(self._format, ExpectedAnswers(), self._on_transcription)
+        opened = self.open(stt)
+        self._stt: SpeechToTextStream = opened.stream
+        self._convert = opened.convert
 
     @property
     def manual(self) -> bool:
@@ -146,21 +160,51 @@ class Listening:
     def replace(self, stt: SpeechToText) -> None:
         """Another recogniser from the next utterance on; of the one that is being heard, nothing more will be said. Raises ProviderError
         when it cannot be opened; the one there was stays."""
+        self._engage(self.open(stt))
+
+    def open(self, stt: SpeechToText) -> OpenedRecogniser:
+        """It hears nothing yet (``change_to``). Raises ProviderError when it cannot be opened."""
         kind = _format_for(stt, self._audio)
         convert = None if kind == self._audio else converter(self._audio, kind)
-        stream = stt.open(kind, ExpectedAnswers(), self._on_transcription)
+        return OpenedRecogniser(stt, stt.open(kind, ExpectedAnswers(), self._on_transcription), kind, convert)
+
+    def change_to(self, opened: OpenedRecogniser) -> None:
+        """Another recogniser, and no word is lost by it: what is being heard is heard by the one there was, to its last word."""
+        self._let_go_of_next()
+        self._next = opened
+        self._change_when_quiet()
+
+    @property
+    def changing(self) -> bool:
+        """Whether the one there was still has something to say."""
+        return self._next is not None
+
+    def _change_when_quiet(self) -> None:
+        opened = self._next
+        if opened is not None and not self._open and not self._finished:
+            self._next = None
+            self._engage(opened)
+            self._stt.expect(self._answers)
+
+    def _let_go_of_next(self) -> None:
+        opened, self._next = self._next, None
+        if opened is not None:
+            opened.stream.close()
+
+    def _engage(self, opened: OpenedRecogniser) -> None:
         self._stt.close()
         self._tell_usage()
         self._finished = 0
         if self._open:
             self._open = False
             self._feed(TranscriptFailed(self.utterance))
-        self._stt, self._continuous, self._format, self._convert = stream, stt.continuous, kind, convert
-        self._name, self._model = stt.name, model_of(stt)
+        self._stt, self._continuous, self._convert = opened.stream, opened.stt.continuous, opened.convert
+        self._name, self._model = opened.stt.name, model_of(opened.stt)
         self._note_wants()
 
     def close(self) -> None:
         """Nothing is heard any more. The recogniser, which knows us, is let go."""
+        self._let_go_of_next()
         self._stt.close()
         self._tell_usage()
         self._on_usage = lambda provider, usage: None
@@ -171,6 +215,8 @@ class Listening:
         if isinstance(event, Transcribed | TranscriptionFailed) and event.utterance == self._finished:
             if isinstance(event, TranscriptionFailed) or event.final:
                 self._finished = 0
+                if self._next is not None:  # not now: it is the recogniser that is talking to us
+                    asyncio.get_running_loop().call_soon(self._change_when_quiet)
         if isinstance(event, Transcribed):
             self._hear_words(event)
         elif isinstance(event, TranscriptionFailed):

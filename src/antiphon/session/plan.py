@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from antiphon.conversation.context import ContextPlan
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
@@ -68,3 +69,22 @@ class SessionPlan:
     """Who watches this call, beside those who watch all. One that fails is dropped, and the call goes on."""
     surface: SessionObserver | None = None
     """The API client's side of the call, where it has one. The call is nothing without it: it ends where this fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """Another assistant that shall lead a live call."""
+
+    assistant: str
+    """Its name."""
+    policy: Policy
+    messages: tuple[Message, ...]
+    engines: Engines
+    context: ContextPlan = field(default_factory=ContextPlan)
+    """What of the past its model is shown."""
+    assistant_id: str = ""
+    opening: ExpectedAnswers = field(default_factory=ExpectedAnswers)
+    """What the caller may say to its first words."""
+    leaving: str = ""
+    """The name of the one that leads until then."""
+    leaving_id: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,15 +22,16 @@ from antiphon.media.line import CallerLine
 from antiphon.media.overhearing import Overhearing
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector, partials_of, punctuation_of
+from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.pipeline import Speaks, Thinks
-from antiphon.session.plan import SessionPlan
+from antiphon.session.plan import Engines, SessionPlan, Successor
 from antiphon.session.pump import Pump
 from antiphon.session.speaking import Speaking
 from antiphon.session.speech_to_speech import SpeechToSpeechCall
+from antiphon.session.succession import Succession, policy_for
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
@@ -90,7 +91,7 @@ class Session:
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
         self._stt = engines.stt
         self._one_model: SpeechToSpeechCall | None = None
-        policy = self._for_engines(plan.policy)
+        policy = policy_for(plan.policy, engines.stt, engines)
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         remembered_ms = engines.turn_detector.audio_ms if engines.turn_detector is not None else 0
@@ -130,6 +131,10 @@ class Session:
         """``CallSink.audio``: straight to the port, which after its end hears nothing."""
         self._thinking, self._speaking = self._model_and_voice(tools, context)
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn, self.conversation.history)
+        self._succession = Succession(
+            engines, self._listening, self._thinking, self._speaking, self._tools, self._watched.provider_failed,
+            remembers=self._turn_line is not None,
+        )  # fmt: skip
         self._event_log_is_broken = False
         self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()
@@ -196,16 +201,25 @@ class Session:
         if self._for_engines(self.conversation.policy) != self.conversation.policy:
             self.change_policy(self.conversation.policy)
 
+    def succeed(self, successor: Successor) -> None:
+        """Another assistant leads the call once nothing of this one is being said. Raises ProviderError where its recogniser cannot be
+        opened; then everything stays as it is."""
+        if self.end_reason is None:
+            self._pump.feed(self._succession.prepare(successor))
+
+    def engines_in_use(self) -> Iterator[Engines]:
+        """All that must stay while this call lives as it does now."""
+        return self._succession.in_use()
+
+    def _change_assistant(self, action: do.ChangeAssistant) -> None:
+        self._succession.change(action.handoff)
+        engines = self._succession.engines
+        self._stt = engines.stt
+        self._server_tools = tuple(engines.tools.specs()) if engines.tools is not None else ()
+        self._hear_as(self.conversation.policy)
+
     def _for_engines(self, policy: Policy) -> Policy:
-        """The policy, knowing what the words of this call's recogniser are worth and whether the end of a turn can be judged by ear."""
-        endpointing = replace(
-            policy.endpointing,
-            detector=self.plan.engines.turn_detector is not None,
-            punctuation=punctuation_of(self._stt),
-            # A model that is asked in its own session would remember a guess, and speak it.
-            speculative_reply=policy.endpointing.speculative_reply and self.plan.engines.speech_to_speech is None,
-        )
-        return replace(policy, partials=partials_of(self._stt), endpointing=endpointing)
+        return policy_for(policy, self._stt, self._succession.engines)
 
     def note_failure(self, provider: str, code: str) -> None:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
@@ -235,7 +249,7 @@ class Session:
 
     def transfer(self, destination: str) -> None:
         """Hand the caller over, as if the model had asked for it. Where there is nobody who can, the caller is told so."""
-        self._tasks.spawn(self._hand_over(destination), name="transfer")
+        self._pump.feed(ev.TransferRequested(destination))
 
     def commit_turn(self) -> Sequence[do.Action]:
         """The client says that the caller has finished (push-to-talk, or a clip sent at once). All that has arrived belongs to the turn,
@@ -354,7 +368,7 @@ class Session:
         self.port.watch_silence(action.silence_ms)
 
     def _score_turn(self, action: do.ScoreTurn) -> None:
-        detector = self.plan.engines.turn_detector
+        detector = self._succession.engines.turn_detector
         if detector is None:
             return
         if self._scoring is not None:
@@ -402,7 +416,14 @@ class Session:
         """Free everything. The conversation has ended: nothing is fed any more."""
         self.end_reason = action.reason
         self._pump.stop()
-        parts = (self._listening.close, self.port.close, self._close_transport, self._tasks.close, self._let_model_go)
+        parts = (
+            self._succession.close,
+            self._listening.close,
+            self.port.close,
+            self._close_transport,
+            self._tasks.close,
+            self._let_model_go,
+        )
         for free in (*parts, self._tell_end, self._close_event_log):
             try:
                 free()
@@ -522,5 +543,6 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.RunTool: lambda it, action: it._tools.run(action),
     do.CancelTool: lambda it, action: it._tools.cancel(action.tool_call_id),
     do.TransferCall: Session._transfer,
+    do.ChangeAssistant: Session._change_assistant,
     do.EndCall: Session._end,
 }

@@ -59,6 +59,10 @@ class Speaking:
         self._task: asyncio.Task[None] | None = None
         self._ended = False
 
+    def engage(self, speaker: TextToSpeech, voice: str, speed: float) -> None:
+        """Another voice, from the next reply on. Nothing is being voiced."""
+        self._speaker, self.voice, self.speed = speaker, voice, speed
+
     def speak(self, reply: int, piece: int, text: str) -> None:
         if reply != self._reply:
             self.cancel(self._reply)

@@ -98,7 +98,7 @@ class _Teller:
                 self._silence(reply, heard_ms)
             case ev.ToolFinished(tool_call_id=id, content=content) | ev.ToolFailed(id, content):
                 self._tool_done(id, content, failed=isinstance(event, ev.ToolFailed))
-            case ev.PolicyChanged(policy=policy):
+            case ev.PolicyChanged(policy=policy) | ev.AssistantReady(policy=policy):
                 self._policy = policy
             case _:
                 pass

@@ -54,6 +54,10 @@ class Thinking:
         """The reply that is only a guess so far; 0 for none."""
         self._guess_expects: ExpectedAnswers | None = None
 
+    def engage(self, model: LanguageModel, tools: tuple[ToolSpec, ...], options: Mapping[str, Any]) -> None:
+        """Another model, from the next reply on."""
+        self._model, self.tools, self.options = model, tools, options
+
     def start(self, action: StartReply) -> None:
         own = action.options
         tools, options = self.tools, dict(self.options)

@@ -38,19 +38,23 @@ class Tools:
         self._history = history
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
+    def engage(self, runner: ToolRunner | None) -> None:
+        """Other tools from now on. Work already begun goes on."""
+        self._runner = runner
+
     def run(self, action: RunTool) -> None:
-        self._tasks[action.call.id] = self._spawn(self._work(action), name=f"tool-{action.call.name}")
+        assert self._runner is not None, "tools are only asked for where there is a runner"
+        self._tasks[action.call.id] = self._spawn(self._work(self._runner, action), name=f"tool-{action.call.name}")
 
     def cancel(self, tool_call_id: str) -> None:
         if (task := self._tasks.pop(tool_call_id, None)) is not None:
             task.cancel()
 
-    async def _work(self, action: RunTool) -> None:
-        assert self._runner is not None, "tools are only asked for where there is a runner"
+    async def _work(self, runner: ToolRunner, action: RunTool) -> None:
         try:
             async with asyncio.timeout(_LONGEST_S):
                 context = replace(self._context, messages=self._history())
-                answer = await self._runner.run(action.call, context)
+                answer = await runner.run(action.call, context)
         except TimeoutError:
             outcome: ev.Event = ev.ToolFailed(action.call.id, "The tool did not answer.")
         except Exception as error:
@@ -67,4 +71,6 @@ def _outcome(tool_call_id: str, answer: str | ToolAnswer) -> ev.Event:
         return ev.ToolFinished(tool_call_id, answer)
     if answer.failed:
         return ev.ToolFailed(tool_call_id, answer.content, answer.say)
-    return ev.ToolFinished(tool_call_id, answer.content, answer.say, answer.ends_call, answer.transfer_to)
+    return ev.ToolFinished(
+        tool_call_id, answer.content, answer.say, answer.ends_call, answer.transfer_to, answer.hands_over
+    )

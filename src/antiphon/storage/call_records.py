@@ -96,7 +96,7 @@ class StoredCalls:
             return [(row.id, row.org_id) for row in await connection.execute(change)]
 
     async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
-        waiting = (calls.c.status == "queued") & (calls.c.created_wall_ms < before_wall_ms)
+        waiting = (calls.c.status == "queued") & (calls.c.updated_wall_ms < before_wall_ms)
         ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
         async with self._database.writing() as connection:
             return (await connection.execute(update(calls).where(waiting).values(ended))).rowcount

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from antiphon.jobs.queue import CallChange, Job
+from antiphon.jobs.queue import CallChange, Job, JobKind
 from antiphon.storage.database import Database
 from antiphon.storage.tables import calls, jobs
 
@@ -41,8 +42,8 @@ class StoredJobs:
         async with self._database.reading() as connection:
             return set((await connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids)))).scalars())
 
-    async def claim(self, owner: str, now_ms: int, lease_ms: int) -> Job | None:
-        free = and_(jobs.c.done == 0, jobs.c.due_wall_ms <= now_ms, jobs.c.leased_until_ms <= now_ms)
+    async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Job | None:
+        free = and_(_of(kinds), jobs.c.done == 0, jobs.c.due_wall_ms <= now_ms, jobs.c.leased_until_ms <= now_ms)
         oldest = select(jobs).where(free).order_by(jobs.c.due_wall_ms, jobs.c.id).limit(1)
         async with self._database.writing() as connection:
             row = (await connection.execute(oldest.with_for_update(skip_locked=True))).first()
@@ -52,10 +53,10 @@ class StoredJobs:
             await connection.execute(update(jobs).where(jobs.c.id == row.id).values(claimed))
         return _job(row)
 
-    async def next_due(self, now_ms: int) -> int | None:
+    async def next_due(self, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
         waiting = (
             select(jobs.c.due_wall_ms, jobs.c.leased_until_ms)
-            .where(jobs.c.done == 0)
+            .where(_of(kinds), jobs.c.done == 0)
             .order_by(jobs.c.due_wall_ms)
             .limit(20)
         )
@@ -93,8 +94,8 @@ class StoredJobs:
             await connection.execute(delete(jobs).where(jobs.c.call_id == call_id))
 
     async def waiting(self) -> int:
-        """How many are not done."""
-        query = select(func.count()).select_from(jobs).where(jobs.c.done == 0)
+        """How many are not done; those whose calls are scheduled for later are not counted."""
+        query = select(func.count()).select_from(jobs).where(jobs.c.done == 0, jobs.c.kind != "dial")
         async with self._database.reading() as connection:
             return (await connection.execute(query)).scalar_one()
 
@@ -108,6 +109,10 @@ async def _change_call(connection: AsyncConnection, call_id: str, change: CallCh
     if row is not None:  # deleted meanwhile: nothing of it comes back
         values = {**change.columns, "body": {**row.body, **change.body}, "updated_wall_ms": now_ms}
         await connection.execute(update(calls).where(calls.c.id == call_id).values(values))
+
+
+def _of(kinds: Sequence[JobKind]) -> ColumnElement[bool]:
+    return jobs.c.kind.in_(kinds) if kinds else true()
 
 
 def _is(id: str, owner: str) -> ColumnElement[bool]:

@@ -237,6 +237,13 @@ class TestStart:
         await twilio.rest.start(CALL)
         assert twilio.api.asked == ["create", "list", "list", "list", "list", "create"]
 
+    async def test_what_a_process_that_is_gone_may_have_dialled_is_looked_for_first(self, twilio: Twilio) -> None:
+        asked_wall_ms = twilio.api.clock.wall_ms()
+        call_sid = await twilio.rest.start(CALL)
+        twilio.rest._dials.clear()  # another process
+        assert await twilio.rest.start(replace(CALL, asked_wall_ms=asked_wall_ms)) == call_sid
+        assert twilio.api.asked == ["create", "list"]
+
     async def test_another_call_to_the_number_is_not_taken_for_it(self, twilio: Twilio) -> None:
         await twilio.rest.start(OutboundCall("another", CALL.to, CALL.from_, "x"))
         twilio.api.trouble = [500]

@@ -12,6 +12,7 @@ import pytest
 from tests.api_caller import ended, on_socket
 from tests.serving import GREETING
 from tests.surfaces.vapi.test_calls import greeted, server
+from tests.surfaces.vapi.test_handoffs import calls, desk
 
 FORMAT = {"format": "pcm_s16le", "container": "raw", "sampleRate": 16_000}
 SOCKET = {"provider": "vapi.websocket", "audioFormat": FORMAT}
@@ -71,3 +72,28 @@ async def _rows(sdk: Any, http: httpx.AsyncClient) -> None:
     with pytest.raises(ApiError) as missing:
         await asyncio.to_thread(sdk.calls.get, call.id)
     assert missing.value.status_code == 404
+
+
+async def test_a_squad_s_members_hand_the_call_over(tmp_path: Path) -> None:
+    import vapi
+
+    destination = {"type": "assistant", "assistantName": "Back", "message": "I pass you on."}
+    members = [
+        {"assistant": desk("Front", calls("handoff_to_Back"), first="Front desk."), "assistantDestinations": [destination]},
+        {"assistant": desk("Back", first="Back office.")},
+    ]  # fmt: skip
+    async with server(tmp_path) as (_, http):
+        with httpx.Client() as connections:
+            sdk = vapi.Vapi(token="any", base_url=str(http.base_url).rstrip("/"), httpx_client=connections)
+            squad = {"name": "Desk", "members": members}
+            call = await asyncio.to_thread(lambda: sdk.calls.create(squad=squad, transport=SOCKET))
+            async with on_socket(call.transport.websocketCallUrl) as caller:
+                await caller.until_told("transcript", role="assistant", transcript="Front desk.")
+                caller.say()
+                await caller.until_told("transcript", role="assistant", transcript="Back office.")
+            await ended(http, call.id)
+            record = await asyncio.to_thread(sdk.calls.get, call.id)
+    active = [each.assistant_name for each in record.artifact.assistant_activations]
+    assert active == ["Front", "Back"]
+    said = [message.message for message in record.artifact.messages if message.role == "bot"]
+    assert said == ["Front desk.", "I pass you on.", "Back office."]

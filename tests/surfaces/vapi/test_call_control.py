@@ -80,7 +80,8 @@ async def test_who_is_muted_is_not_heard(tmp_path: Path) -> None:
         ({"type": "add-message", "message": "x"}, "message must be an object"),
         ({"type": "add-message", "message": {"role": "tool", "content": "x"}}, "message.role must be one of"),
         ({"type": "control", "control": "fly"}, "control must be one of"),
-        ({"type": "handoff", "destination": {}}, "handoff is not possible"),
+        ({"type": "handoff", "destination": {}}, "destination.type must be one of"),
+        ({"type": "send-transport-message"}, "send-transport-message is not possible"),
         ({}, "type must be one of"),
     ],
 )

@@ -33,6 +33,8 @@ LOOKUP_BACKOFF_MS = (500, 2000)
 """Waits before looking a lost dial up, and before looking again."""
 CLOCK_SKEW_MS = 30_000
 REMEMBERED_DIALS = 1000
+TRANSFERRED = "/twilio/transferred"
+"""What Twilio asks when a transfer is over."""
 _GONE = frozenset({404, 20404, 21220})
 """HTTP not found; resource not found; "call is not in-progress, cannot redirect"."""
 log = structlog.get_logger(__name__)
@@ -71,6 +73,8 @@ class TwilioControl:
         phone rings, and the same ``start`` may be asked again: it looks before it dials."""
         dial = self._dials.get(call.call_id) or self._remember(call.call_id)
         async with dial.lock:
+            if dial.asked_wall_ms is None:
+                dial.asked_wall_ms = call.asked_wall_ms
             if not dial.call_sid and dial.asked_wall_ms is not None:
                 dial.call_sid = await self._find(call, dial, dial.asked_wall_ms)
             if not dial.call_sid:
@@ -80,7 +84,7 @@ class TwilioControl:
     async def transfer(self, provider_call_id: str, destination: str) -> None:
         """Replace the call's TwiML by a ``<Dial>``; the media stream ends with a ``stop``."""
         try:
-            document = twiml.dial(destination)
+            document = twiml.dial(destination, f"{self._settings.base_url}{TRANSFERRED}")
         except ValueError as error:
             raise ProviderError(NAME, str(error)) from None
         # Asked twice it would ring twice, so only what Twilio certainly did not do is repeated.

@@ -10,6 +10,7 @@ from xml.sax.saxutils import quoteattr
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
 BUSY = "All our lines are busy right now. Please try again in a few minutes."
+NOBODY = "I am sorry, nobody can take your call right now. Please call again later."
 APOLOGY = "We are sorry, something went wrong on our side. Please call again later."
 _NUMBER = re.compile(r"\+?[0-9]{3,20}\Z")
 _SIP = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+\Z")
@@ -54,9 +55,10 @@ def hang_up() -> str:
     return str(response)
 
 
-def dial(destination: str) -> str:
-    """Bridge the caller to a number or a SIP URI. Raises ValueError for anything else."""
-    dial_verb = Dial()
+def dial(destination: str, action_url: str, text: str = "") -> str:
+    """Say ``text``, where there is any, and bridge the caller to a number or a SIP URI. Twilio asks ``action_url`` what to do when that is
+    over, or when nobody took it. Raises ValueError for any other destination."""
+    dial_verb = Dial(action=action_url)
     if _NUMBER.match(destination):
         dial_verb.number(destination)
     elif _SIP.match(destination):
@@ -64,6 +66,8 @@ def dial(destination: str) -> str:
     else:
         raise ValueError("a destination is a telephone number or a SIP URI")
     response = VoiceResponse()
+    if text:
+        response.say(text)
     response.append(dial_verb)
     response.hangup()
     return str(response)

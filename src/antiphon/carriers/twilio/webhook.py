@@ -19,11 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.carriers.base import CallAnswered, OnCallAnswered, PrepareCall, RingingCall
+from antiphon.carriers.base import CallAnswered, NotTaken, OnCallAnswered, PrepareCall, RingingCall
 from antiphon.carriers.streams.status import CallAnswers
 from antiphon.carriers.streams.token import CALLED, CALLER, TOKEN, Parties, StreamTokens, TokenClaims
 from antiphon.carriers.twilio import status, twiml
 from antiphon.carriers.twilio.authorizer import log_unusable
+from antiphon.carriers.twilio.control import TRANSFERRED
 from antiphon.carriers.twilio.ended import EndedCalls
 from antiphon.carriers.twilio.settings import TwilioSettings
 from antiphon.carriers.twilio.signature import Form, SignatureVerifier, SignedRequest, read_form
@@ -37,6 +38,7 @@ from antiphon.vocabulary import AnsweredBy
 MAX_BODY_BYTES = 64 * 1024
 _LONGEST_DURATION_DIGITS = 9
 _XML = "text/xml"
+_NOBODY_TOOK_IT = ("busy", "no-answer", "failed", "canceled")
 log = structlog.get_logger(__name__)
 
 
@@ -79,6 +81,7 @@ def routes(
         Route("/twilio/voice", webhook.voice, methods=both),
         Route("/twilio/voice/{assistant}", webhook.voice, methods=both),
         Route("/twilio/after", webhook.after, methods=both),
+        Route(TRANSFERRED, webhook.transferred, methods=both),
         Route("/twilio/stream-status", webhook.stream_status, methods=["POST"]),
         Route("/twilio/call-status", webhook.call_status, methods=["POST"]),
         Route("/twilio/answered-by", webhook.answered_by, methods=["POST"]),
@@ -130,8 +133,12 @@ class VoiceWebhook:
             return Response(twiml.hang_up(), media_type=_XML)
         assistant = request.path_params.get("assistant", "")
         try:
-            assistant = await self._taker(request, form, call_sid, assistant)
-            document = self._connect(request, form, call_sid, assistant)
+            taker = await self._taker(request, form, call_sid, assistant)
+            if isinstance(taker, NotTaken):
+                document = _elsewhere(taker, call_sid, f"{self._settings.base_url}{TRANSFERRED}")
+            else:
+                assistant = taker
+                document = self._connect(request, form, call_sid, assistant)
         except ConfigurationError as error:
             log_unusable(error, assistant, call_sid)
             document = twiml.farewell(twiml.APOLOGY)
@@ -147,8 +154,8 @@ class VoiceWebhook:
             document = twiml.farewell(twiml.APOLOGY)
         return Response(document, media_type=_XML)
 
-    async def _taker(self, request: Request, form: Form, call_sid: str, named: str) -> str:
-        """The assistant that takes the call. Raises ConfigurationError, CapacityError, ProviderError."""
+    async def _taker(self, request: Request, form: Form, call_sid: str, named: str) -> str | NotTaken:
+        """The assistant that takes the call, or where else it goes. Raises ConfigurationError, CapacityError, ProviderError."""
         if self._prepare is None:
             assistant = named or self._settings.assistant
             self._check_assistant(assistant)
@@ -172,6 +179,17 @@ class VoiceWebhook:
             self._ended_calls.note(call_sid, self._clock.wall_ms(), over=True)
         text = self._farewell_to(call_sid)
         return Response(twiml.farewell(text) if text else twiml.hang_up(), media_type=_XML)
+
+    async def transferred(self, request: Request) -> Response:
+        """A transfer is over: whoever was called has hung up, or nobody took it. Then the caller, who waits, is told so."""
+        form = await self._verified(request)
+        call_sid, came_of_it = form.get("CallSid"), form.get("DialCallStatus")
+        if call_sid:
+            self._ended_calls.note(call_sid, self._clock.wall_ms(), over=True)
+        if came_of_it in _NOBODY_TOOK_IT:
+            log.warning("transfer_not_taken", call_sid=call_sid[:64], status=came_of_it)
+            return Response(twiml.farewell(twiml.NOBODY), media_type=_XML)
+        return Response(twiml.hang_up(), media_type=_XML)
 
     async def stream_status(self, request: Request) -> Response:
         """The only place where a handshake that failed on Twilio's side shows."""
@@ -259,6 +277,16 @@ class VoiceWebhook:
         if self._settings.verify_signatures:
             return self._verifier.verify(signed)
         return read_form(signed.raw_query if signed.method == "GET" else signed.body.decode("utf-8", "replace"))
+
+
+def _elsewhere(taken: NotTaken, call_sid: str, action_url: str) -> str:
+    """For a call that no assistant takes."""
+    if taken.destination:
+        try:
+            return twiml.dial(taken.destination, action_url, taken.say)
+        except ValueError as error:
+            log.warning("twilio_call_not_forwarded", call_sid=call_sid[:64], problem=str(error))
+    return twiml.farewell(taken.say or twiml.APOLOGY)
 
 
 def _direction(form: Form) -> Literal["inbound", "outbound"]:

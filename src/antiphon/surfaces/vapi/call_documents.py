@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
 
-OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason", "variableValues"})
+OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason", "leads", "variableValues"})
 """Fields of a record's body that are not shown as they are."""
 _COLUMNS = {
     "name": "name",
@@ -53,7 +53,15 @@ def call_document(
             "messagesOpenAIFormatted": openai_messages(history),
             "transcript": transcript(history),
             **({"variableValues": body["variableValues"]} if body.get("variableValues") else {}),
+            **_activations(body.get("leads") or ()),
             **(body.get("artifact") or {}),
         }
         document |= {"artifact": artifact, "messages": artifact["messages"]}
     return document
+
+
+def _activations(leads: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Of a call that was handed over."""
+    named = {"assistant": "assistantName", "assistant_id": "assistantId"}
+    told = [{named[name]: value for name, value in lead.items() if name in named} for lead in leads]
+    return {"assistantActivations": told} if told else {}

@@ -29,7 +29,10 @@ def _message(entry: Entry, started_wall_ms: int) -> dict[str, Any]:
         return {"role": role, "message": entry["text"], **times}
     until = {"endTime": entry["to_ms"], "duration": entry["to_ms"] - from_ms}
     said = {"role": "bot" if role == "assistant" else role, "message": entry["text"], **times, **until}
-    return {**said, "source": ""} if role == "assistant" else said
+    if role != "assistant":
+        return said
+    said_by = {"assistantName": entry.get("assistant"), "assistantId": entry.get("assistant_id")}
+    return {**said, "source": "", **{name: value for name, value in said_by.items() if value}}
 
 
 def openai_messages(history: Iterable[Entry]) -> list[dict[str, Any]]:

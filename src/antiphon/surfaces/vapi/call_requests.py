@@ -10,11 +10,14 @@ from antiphon.calls.planned import CallRequest, CallType
 from antiphon.calls.secrets import restored
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
+from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.vocabulary import AudioFormat, Encoding
 
 WEB_AUDIO = AudioFormat(Encoding.PCM16, 16_000)
 MAX_NAME_CHARS = 40
+MAX_AHEAD_MS = 366 * 86_400_000
+"""Calls are scheduled no further ahead."""
 _HEARD = AudioFormat(Encoding.PCM16, 16_000)
 _FORMATS = {"pcm_s16le": Encoding.PCM16, "mulaw": Encoding.MULAW}
 _RATES_HZ = (8000, 48_000)
@@ -22,7 +25,7 @@ _KNOWN = frozenset(
     {"assistantId", "assistant", "assistantOverrides", "transport", "name", "customer", "customers", "customerId", "phoneNumberId",
      "phoneNumber", "metadata", "squadId", "squad", "squadOverrides", "workflowId", "workflow", "workflowOverrides", "schedulePlan"}
 )  # fmt: skip
-_NOT_POSSIBLE = ("workflowId", "workflow", "schedulePlan", "customerId")
+_NOT_POSSIBLE = ("workflowId", "workflow", "customerId")
 """Asked for, they would change the call: refused rather than left out."""
 
 
@@ -90,6 +93,26 @@ def _problems(body: Mapping[str, Any]) -> list[str]:
     if not asked and not body.get("assistantId") and body.get("assistant") is None:
         problems.append("one of assistantId and assistant must be given")
     return problems
+
+
+def schedule_of(plan: Any, now_ms: int) -> tuple[int, int | None] | None:
+    """Between which moments (UTC ms) a call shall be made, as ``schedulePlan`` says; None for at once. Raises ApiError 400."""
+    if plan is None:
+        return None
+    if not isinstance(plan, Mapping):
+        raise ApiError(400, ["schedulePlan must be an object"])
+    earliest, latest = plan.get("earliestAt"), plan.get("latestAt")
+    if not isinstance(earliest, str):
+        raise ApiError(400, ["schedulePlan.earliestAt must be a valid ISO 8601 date string"])
+    if latest is not None and not isinstance(latest, str):
+        raise ApiError(400, ["schedulePlan.latestAt must be a valid ISO 8601 date string"])
+    earliest_ms = ms_of(earliest, "schedulePlan.earliestAt")
+    latest_ms = ms_of(latest, "schedulePlan.latestAt") if latest is not None else None
+    if latest_ms is not None and latest_ms < max(earliest_ms, now_ms):
+        raise ApiError(400, ["schedulePlan.latestAt must be after schedulePlan.earliestAt and now"])
+    if earliest_ms - now_ms > MAX_AHEAD_MS:
+        raise ApiError(400, ["schedulePlan.earliestAt must be within a year"])
+    return earliest_ms, latest_ms
 
 
 def websocket_format(transport: Mapping[str, Any]) -> AudioFormat:

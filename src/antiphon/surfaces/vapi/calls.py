@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from starlette.requests import Request
@@ -12,11 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.directory import CallDirectory, HangUp
+from antiphon.calls.finder import UnknownAssistant
+from antiphon.calls.handoffs import FindSquad
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
-from antiphon.calls.planner import CallPlanner, UnknownAssistant
+from antiphon.calls.planner import CallPlanner
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
+from antiphon.ids import new_call_id
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
@@ -24,16 +27,18 @@ from antiphon.surfaces.vapi.call_requests import (
     MAX_NAME_CHARS,
     call_request,
     require_harmless,
+    schedule_of,
     websocket_format,
     websocket_transport,
 )
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
 from antiphon.surfaces.vapi.control_route import ControlRoute
+from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
-from antiphon.surfaces.vapi.squad_calls import FindSquad, first_member
+from antiphon.surfaces.vapi.squad_calls import first_member
 
 FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
@@ -41,10 +46,21 @@ FILTERS = {
 }  # fmt: skip
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 Dial = Callable[[CallRequest], Awaitable[PlannedCall]]
 """Plans and dials a telephone call. Raises as ``CallPlanner.plan``, and ProviderError where the carrier refuses it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Calls that are not made at once."""
+
+    schedule: Callable[[CallRequest, int, int | None], Awaitable[CallRecord]]
+    """The request, and between which moments (UTC ms; None: no latest). Raises as ``CallPlanner.plan``."""
+    cancel: Callable[[CallRecord, str], Awaitable[CallRecord | None]]
+    """With the ended reason; None where it is too late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +78,7 @@ class CallParts:
     phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
     """``(org_id, id)``: the stored number."""
     squad: FindSquad
+    later: Later
     dial: Dial | None = None
     """None where there is no telephone."""
     erase: Callable[[CallRecord], Awaitable[None]] | None = None
@@ -104,12 +121,15 @@ class CallRoutes:
         made = await self._made_before(request, asker, body)
         if made is not None:
             return made
+        by_phone = body.get("phoneNumberId") or body.get("phoneNumber")
+        if body.get("schedulePlan") and not by_phone:
+            raise ApiError(400, ["schedulePlan is for telephone calls: phoneNumberId or phoneNumber must be given"])
         transport = body.get("transport")
         provider = transport.get("provider") if isinstance(transport, Mapping) else None
         if provider == "vapi.websocket":
             assert isinstance(transport, Mapping)
             return json_response(await self._websocket(request, body, transport, asker), 201)
-        if body.get("phoneNumberId") or body.get("phoneNumber"):
+        if by_phone:
             return json_response(await self._phone(request, body, asker), 201)
         problems = []
         if not any(
@@ -198,10 +218,12 @@ class CallRoutes:
         transport = {"provider": "twilio", "conversationType": "voice", "from": calling}
         asked = await self._request(given, asker, "outboundPhoneCall", transport)
         variables = {**asked.variables, "phoneNumber": dict(number) if isinstance(number, Mapping) else {}}
-        planned = await self._asked(
-            dial(replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id))
-        )
-        return await self._views.document(planned)
+        asked = replace(asked, phone_number_id=number_id or "", variables=variables, call_id=call_id)
+        if (times := schedule_of(body.get("schedulePlan"), self._parts.clock.wall_ms())) is not None:
+            asked = replace(asked, call_id=call_id or new_call_id())
+            record = await self._asked(self._parts.later.schedule(asked, *times))
+            return {**self._views.shown(record), "subscriptionLimits": await self._views.limits(asker.org_id)}
+        return await self._views.document(await self._asked(dial(asked)))
 
     async def _request(
         self, body: Mapping[str, Any], asker: Asker, kind: CallType, transport: Mapping[str, Any]
@@ -215,15 +237,17 @@ class CallRoutes:
         kept = {name: body[name] for name in ("squad", "squadOverrides") if name in body}
         return replace(
             asked,
+            overrides=first.overrides,
             body={**asked.body, **kept},
-            squad_id=first.squad_id,
+            squad_id=first.squad.id,
+            squad=first.squad,
             warnings=(*first.warnings, *asked.warnings),
         )
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
         return await self._asked(self._parts.planner.plan(asked))
 
-    async def _asked(self, planning: Awaitable[PlannedCall]) -> PlannedCall:
+    async def _asked(self, planning: Awaitable[T]) -> T:
         """Raises ApiError."""
         try:
             return await planning
@@ -278,6 +302,8 @@ class CallRoutes:
         found = await self._views.found(request, asker)
         if found.status == "ended":
             raise ApiError(400, "The call has ended already.")
+        if (cancelled := await self._cancelled(found, "manually-canceled")) is not None:
+            return json_response(self._views.shown(cancelled), 201)
         if not await self._end(found):
             raise ApiError(409, "The call is not held by this server any more.")
         return json_response(self._views.shown(found), 201)
@@ -293,7 +319,7 @@ class CallRoutes:
         return bare([await self._deleted(record) for record in found])
 
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:
-        if record.status != "ended":
+        if record.status != "ended" and await self._cancelled(record, NOT_SCHEDULED) is None:
             await self._end(record)
         if self._parts.erase is not None:
             try:
@@ -303,6 +329,10 @@ class CallRoutes:
                 raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
         await self._parts.calls.delete(record.org_id, record.id)
         return self._views.shown(record)
+
+    async def _cancelled(self, record: CallRecord, reason: str) -> CallRecord | None:
+        """A scheduled call that will not be made."""
+        return await self._parts.later.cancel(record, reason) if record.status == "scheduled" else None
 
     async def _end(self, record: CallRecord) -> bool:
         planner = self._parts.planner

@@ -15,8 +15,8 @@ from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import EndReason, Usage
 
 DEFAULT: frozenset[str] = frozenset(
-    {"conversation-update", "model-output", "speech-update", "status-update", "transcript", "tool-calls", "user-interrupted",
-     "voice-input", "assistant.started"}
+    {"conversation-update", "model-output", "speech-update", "status-update", "transcript", "tool-calls",
+     "transfer-update", "user-interrupted", "voice-input", "assistant.started"}
 )  # fmt: skip
 USER_INTERRUPTED = orjson.dumps({"type": "user-interrupted"})
 """Also what makes a client throw away the audio it has not played: it is told so as soon as the agent falls silent."""
@@ -42,12 +42,16 @@ class ClientMessages:
         call_type: str,
         assistant_name: str,
         history: Callable[[], Sequence[Mapping[str, Any]]],
+        assistant_id: str = "",
+        wanted_now: Callable[[], Collection[str]] | None = None,
     ) -> None:
-        """``history`` is what was said so far (``calls.history``)."""
+        """``history`` is what was said so far (``calls.history``). ``wanted_now``: what is wanted once the call has been handed over."""
         self._send_bytes = send
         self._wanted = wanted
         self._call_type = call_type
         self._assistant_name = assistant_name
+        self._assistant_id = assistant_id
+        self._wanted_now = wanted_now
         self._history = history
         self._turn = 0
         self._speaks = False
@@ -101,7 +105,9 @@ class ClientMessages:
 
     def _reply_closed(self, action: do.ReplyClosed) -> None:
         if action.text:
-            self._send("transcript", role="assistant", transcriptType="final", transcript=action.text)
+            said_by = {"assistantName": self._assistant_name, "assistantId": self._assistant_id}
+            named = {name: value for name, value in said_by.items() if value}
+            self._send("transcript", role="assistant", transcriptType="final", transcript=action.text, **named)
             self._conversation()
 
     def _conversation(self) -> None:
@@ -113,6 +119,21 @@ class ClientMessages:
         call = action.call
         asked = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
         self._send("tool-calls", toolCalls=[asked], toolCallList=[asked])
+
+    def _assistant_changed(self, action: do.ChangeAssistant) -> None:
+        self._transferred(action)
+        if self._wanted_now is not None:
+            self._wanted = self._wanted_now()
+        self._started(action)
+
+    def _transferred(self, action: do.ChangeAssistant) -> None:
+        to = {"type": "assistant", "assistantName": action.assistant}
+        names = {"fromAssistant": {"name": self._assistant_name}, "toAssistant": {"name": action.assistant}}
+        self._send("transfer-update", destination=to, **names)
+
+    def _started(self, action: do.ChangeAssistant) -> None:
+        self._assistant_name, self._assistant_id = action.assistant, action.assistant_id
+        self._send("assistant.started", newAssistant={"name": action.assistant})
 
     def _ended(self, action: do.EndCall) -> None:
         self._send("status-update", status="ended", endedReason=in_words(action.reason, self._call_type))
@@ -134,5 +155,6 @@ _OF_ACTIONS: Mapping[type, _Tell] = {
     do.StopPlayback: ClientMessages._agent_stopped,
     do.Speak: lambda it, action: it._send("voice-input", input=action.text),
     do.RunTool: ClientMessages._tool_asked,
+    do.ChangeAssistant: lambda it, action: it._assistant_changed(action),
     do.EndCall: ClientMessages._ended,
 }

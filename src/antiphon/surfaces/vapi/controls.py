@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from antiphon.calls.directory import Command, HangUp, Mute, PauseRecording, Transfer
+from antiphon.calls.directory import Command, Handoff, HangUp, Mute, PauseRecording, Transfer
 from antiphon.conversation import events as ev
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.tools.handoff import message_of
 from antiphon.vocabulary import EndReason, Message
 
 MAX_TEXT_CHARS = 10_000
@@ -20,6 +21,7 @@ _CONTROLS: Mapping[str, Command] = {
     "pause-recording": PauseRecording(True),
     "resume-recording": PauseRecording(False),
 }
+_HANDED_TO = ("assistant", "squad")
 _ROLES = ("system", "user", "assistant")
 
 
@@ -78,6 +80,16 @@ def _transfer(message: Mapping[str, Any]) -> Command:
     return Transfer(where[:256], said[:MAX_TEXT_CHARS] if isinstance(said, str) else "")
 
 
+def _handoff(message: Mapping[str, Any]) -> Command:
+    destination = message.get("destination")
+    if not isinstance(destination, Mapping):
+        raise ApiError(400, ["destination must be an object"])
+    if destination.get("type") not in _HANDED_TO:
+        raise ApiError(400, [f"destination.type must be one of the following values: {', '.join(_HANDED_TO)}"])
+    said = message.get("content") or message_of(destination)
+    return Handoff(dict(destination), said[:MAX_TEXT_CHARS] if isinstance(said, str) else "")
+
+
 def _not_possible(message: Mapping[str, Any]) -> Command:
     raise ApiError(400, f"{message.get('type')} is not possible on this server.")
 
@@ -93,7 +105,7 @@ _READ: Mapping[str, Callable[[Mapping[str, Any]], Command]] = {
     "end-call": _end,
     "hangup": _end,
     "transfer": _transfer,
-    "handoff": _not_possible,
+    "handoff": _handoff,
     "send-transport-message": _not_possible,
 }
 

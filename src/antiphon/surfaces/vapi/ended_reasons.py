@@ -9,6 +9,12 @@ from antiphon.vocabulary import EndReason
 
 NEVER_CONNECTED = "call.in-progress.error-vapifault-transport-never-connected"
 WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
+ASSISTANT_REQUEST_FAILED = "assistant-request-failed"
+RETURNED_ERROR = "assistant-request-returned-error"
+RETURNED_INVALID = "assistant-request-returned-invalid-assistant"
+RETURNED_NUMBER = "assistant-request-returned-forwarding-phone-number"
+NOT_SCHEDULED = "scheduled-call-deleted"
+TOO_LATE = "call.start.error-get-transport"
 _PHONE = frozenset({"inboundPhoneCall", "outboundPhoneCall"})
 _WORDS: Mapping[EndReason, str] = {
     EndReason.CUSTOMER_ENDED: "customer-ended-call",

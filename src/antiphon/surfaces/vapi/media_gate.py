@@ -124,7 +124,8 @@ class SocketCall:
         planner = self._planner
         messages = ClientMessages(
             socket.send_text, wanted, record.type, planned.assistant.spec.name,
-            lambda: planner.said(planned.id).get("history", ()),
+            lambda: planner.said(planned.id).get("history", ()), record.assistant_id,
+            lambda: wanted_of(planned.assistant.document),
         )  # fmt: skip
         planned.observers = (*planned.observers, messages)
         started = CallStarted(

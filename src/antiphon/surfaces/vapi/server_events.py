@@ -17,7 +17,7 @@ from antiphon.clock import Clock
 from antiphon.errors import RequestFailed
 from antiphon.losses import Losses
 from antiphon.session.observers import SessionObserver
-from antiphon.surfaces.vapi.server_messages import SENT, About, ServerMessages, wanted_by
+from antiphon.surfaces.vapi.server_messages import SENT, About, Listener, ServerMessages, wanted_by
 from antiphon.webhooks.call_queue import CallQueue
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.target import Authenticate, Target, authenticated, post
@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 ASSISTANT_REQUEST_S = 7.5
 """A ringing telephone waits no longer, whatever the server's ``timeoutSeconds`` says."""
 _ANSWERS = ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow", "destination", "error")
+NextLead = Callable[[], tuple[AssistantSpec, About]]
 _AFTER_S = 30.0
 """What has not been taken so long after a call's end is dropped."""
 _BEGINNING = b'{"message":{"type":"'
@@ -54,21 +55,43 @@ class ServerEvents:
         """Takes what was sent; set by whoever keeps a log."""
         self._closing: set[asyncio.Task[None]] = set()
 
-    def observers(self, spec: AssistantSpec, about: About) -> tuple[SessionObserver, ...]:
-        """Who tells the assistant's server; nobody where it has none, or wants to hear nothing."""
-        server = spec.webhook
-        wanted = wanted_by(about.assistant)
-        if server is None or SENT.isdisjoint(wanted):
+    def observers(
+        self, spec: AssistantSpec, about: About, next_lead: NextLead | None = None
+    ) -> tuple[SessionObserver, ...]:
+        """Who tells the assistant's server; nobody where it has none, or wants to hear nothing. ``next_lead``: who leads a call that is
+        handed over; left out where it never is."""
+        if next_lead is None and (spec.webhook is None or SENT.isdisjoint(wanted_by(about.assistant))):
             return ()
+        offset_ms = self._clock.wall_ms() - self._clock.now_ms()
+        queues: list[tuple[Target, CallQueue]] = []
+
+        def told() -> Listener:
+            assert next_lead is not None, "whoever follows has something to follow"
+            return self._listener(*next_lead(), queues)
+
+        listener = self._listener(spec, about, queues)
+        return (
+            ServerMessages(
+                listener, offset_ms, self._clock.now_ms, self._over, told if next_lead is not None else None
+            ),
+        )
+
+    def _listener(self, spec: AssistantSpec, about: About, queues: list[tuple[Target, CallQueue]]) -> Listener:
+        """The server of an assistant that leads a call. What goes to one server stays in its order, whoever leads."""
+        server = spec.webhook
+        if server is None:
+            return Listener(None, frozenset(), about)
         target = target_of(server)
-        told = _Told(
+        of_call = _Told(
             str(about.call.get("orgId") or DEFAULT_ORG),
             str(about.call.get("id", "")),
             str(about.call.get("assistantId") or ""),
         )
-        queue = CallQueue(lambda body: self._tell(target, body, told), self._losses)
-        offset_ms = self._clock.wall_ms() - self._clock.now_ms()
-        return (ServerMessages(queue, wanted, about, offset_ms, self._over),)
+        queue = next((there for known, there in queues if known == target), None)
+        if queue is None:
+            queue = CallQueue(lambda body: self._tell(target, body, of_call), self._losses)
+            queues.append((target, queue))
+        return Listener(queue, wanted_by(about.assistant), about)
 
     async def close(self, within_s: float = 5.0) -> None:
         """After the last call: let what was said of their ends go out, for a moment."""
@@ -136,4 +159,20 @@ async def request_assistant(
     if not isinstance(said, Mapping) or not any(said.get(name) for name in _ANSWERS):
         log.warning("assistant_request_failed", call_id=call.get("id", ""), problem=f"answered {answer.status}")
         return None
+    return said
+
+
+async def request_destination(
+    client: WebhookClient, target: Target, about: Mapping[str, Any], parameters: Mapping[str, Any], wall_ms: int
+) -> Mapping[str, Any]:
+    """``handoff-destination-request``: to which assistant a call shall be handed, as the application says: ``destination`` or ``error``.
+    ``about``: what is told of the call. Raises RequestFailed."""
+    message = {**about, "type": "handoff-destination-request", "timestamp": wall_ms, "parameters": parameters}
+    answer = await post(client, target, orjson.dumps({"message": message}, default=str))
+    try:
+        said = orjson.loads(answer.body) if answer.ok else None
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, Mapping):
+        raise RequestFailed("protocol", f"answered {answer.status}")
     return said

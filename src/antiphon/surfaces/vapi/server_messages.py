@@ -28,9 +28,11 @@ DEFAULT: frozenset[str] = frozenset(
      "transfer-destination-request", "handoff-destination-request", "user-interrupted", "assistant.started"}
 )  # fmt: skip
 FINAL = 'transcript[transcriptType="final"]'
+_TELL_ALL = ("conversation-update", "status-update")
+"""Messages that say what was said so far: the second, where a call is forwarded."""
 SENT: frozenset[str] = frozenset(
     {"assistant.started", "conversation-update", "hang", "model-output", "speech-update", "status-update", "transcript", FINAL,
-     "user-interrupted", "voice-input"}
+     "transfer-update", "user-interrupted", "voice-input"}
 )  # fmt: skip
 """Types that are sent as they happen."""
 
@@ -70,26 +72,48 @@ class About:
         return {"call": {**self._told, "status": status}, "assistant": self._assistant, **further}
 
 
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """An application's server, and what it is told of a call."""
+
+    queue: CallQueue | None
+    """None where the assistant has no server."""
+    wanted: Collection[str]
+    about: About
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(self.wanted) & SENT if self.queue is not None else frozenset()
+
+    @property
+    def facts(self) -> frozenset[str]:
+        return self.kinds | ({"transcript"} if FINAL in self.kinds else set())
+
+
 class ServerMessages(ClientMessages):
     """A ``SessionObserver`` of one call: the same facts as a client is told, in envelopes, in a queue."""
 
     def __init__(
         self,
-        queue: CallQueue,
-        wanted: Collection[str],
-        about: About,
+        listener: Listener,
         wall_offset_ms: int,
+        clock_ms: Callable[[], int],
         on_ended: Callable[[CallQueue], None],
+        follow: Callable[[], Listener] | None = None,
     ) -> None:
-        """``wall_offset_ms``: what the session clock is behind UTC. ``on_ended`` is given the queue, which may still hold messages."""
-        kinds = frozenset(wanted) & SENT
+        """``clock_ms`` is the session clock, ``wall_offset_ms`` what it is behind UTC. ``on_ended`` is given each queue, which may still
+        hold messages. ``follow``: the server of whoever leads now, asked when the call was handed over."""
+        about = listener.about
         super().__init__(
-            lambda body: None, kinds | ({"transcript"} if FINAL in kinds else set()), about.call_type,
-            str(about.assistant.get("name", "")), lambda: (),
+            lambda body: None, listener.facts, about.call_type, str(about.assistant.get("name", "")), lambda: (),
+            assistant_id=str(about.call.get("assistantId") or ""),
         )  # fmt: skip
-        self._queue = queue
-        self._kinds = kinds
+        self._queue = listener.queue
+        self._queues = [listener.queue]
+        self._kinds = listener.kinds
         self._about = about
+        self._follow = follow
+        self._clock_ms = clock_ms
         self._offset_ms = wall_offset_ms
         self._on_ended = on_ended
         self._now_ms = 0
@@ -98,7 +122,7 @@ class ServerMessages(ClientMessages):
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         self._now_ms = now_ms
-        if self._log is None and "conversation-update" in self._kinds:
+        if self._log is None and (self._follow is not None or not self._kinds.isdisjoint(_TELL_ALL)):
             self._log = CallHistory(self._about.messages, now_ms + self._offset_ms)
         super().call_started(call, now_ms)
 
@@ -112,12 +136,49 @@ class ServerMessages(ClientMessages):
         for action in actions:
             if isinstance(action, do.InterruptionConfirmed):
                 self._send("user-interrupted", turnId=str(self._turn))
+            elif isinstance(action, do.TransferCall):
+                self._forwarding(action)
 
     def call_ended(self, call_id: str, now_ms: int, reason: EndReason) -> None:
         self._now_ms = now_ms
         if self._status != "ended":  # it ended otherwise than by its conversation's decision
             self._send("status-update", status="ended", endedReason=in_words(reason, self._about.call_type))
-        self._on_ended(self._queue)
+        self._let_go()
+
+    def status_changed(self, status: str, ended_reason: str) -> None:
+        """Before it lives, or instead of it (``calls.planned.KnowsStatus``)."""
+        self._now_ms = self._clock_ms()
+        self._send("status-update", status=status, **({"endedReason": ended_reason} if ended_reason else {}))
+        if status == "ended":
+            self._let_go()
+
+    def _let_go(self) -> None:
+        queues, self._queues = self._queues, []
+        for queue in queues:
+            if queue is not None:
+                self._on_ended(queue)
+
+    def _forwarding(self, action: do.TransferCall) -> None:
+        """What has been said until then goes along."""
+        kind = "sip" if action.destination.lower().startswith("sip") else "number"
+        to = {"type": kind, "sipUri" if kind == "sip" else "number": action.destination}
+        so_far = self._conversation_so_far(self._log) if self._log is not None else {}
+        before = self._status
+        self._send("status-update", status="forwarding", destination=to, **so_far)
+        self._status = before  # it may fail, and the call goes on
+
+    def _assistant_changed(self, action: do.ChangeAssistant) -> None:
+        """The server of the one that leaves is told of it; the other's, that it has begun."""
+        if self._follow is None:
+            super()._assistant_changed(action)
+            return
+        self._transferred(action)
+        listener = self._follow()
+        self._queue, self._kinds, self._about = listener.queue, listener.kinds, listener.about
+        self._wanted = listener.facts
+        if self._queue not in self._queues:
+            self._queues.append(self._queue)
+        self._started(action)
 
     def _send(self, kind: str, **fields: Any) -> None:
         if kind == "status-update":
@@ -130,8 +191,9 @@ class ServerMessages(ClientMessages):
             return
         if kind == "conversation-update" and self._log is not None:
             fields = self._conversation_so_far(self._log)
-        status, timestamp = self._status, self._now_ms + self._offset_ms
-        self._queue.put(lambda: self._body(kind, timestamp, status, fields))
+        status, timestamp, about = self._status, self._now_ms + self._offset_ms, self._about
+        assert self._queue is not None, "whoever has none wants nothing"
+        self._queue.put(lambda: _body(about, kind, timestamp, status, fields))
 
     def _conversation(self) -> None:
         self._send("conversation-update")
@@ -143,8 +205,9 @@ class ServerMessages(ClientMessages):
         said = artifact_messages(entries, int(log.entries[0]["from_ms"]) if log.entries else began_ms)
         return {"conversation": spoken, "messages": said, "messagesOpenAIFormatted": spoken}
 
-    def _body(self, kind: str, timestamp: int, status: str, fields: Mapping[str, Any]) -> bytes:
-        """Written when its turn has come."""
-        return orjson.dumps(
-            {"message": {"type": kind, "timestamp": timestamp, **fields, **self._about.envelope(status)}}, default=str
-        )
+
+def _body(about: About, kind: str, timestamp: int, status: str, fields: Mapping[str, Any]) -> bytes:
+    """Written when its turn has come."""
+    return orjson.dumps(
+        {"message": {"type": kind, "timestamp": timestamp, **fields, **about.envelope(status)}}, default=str
+    )
