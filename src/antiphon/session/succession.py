@@ -55,8 +55,8 @@ class Succession:
         """Those before, while their recogniser still has a last word to say."""
 
     def prepare(self, successor: Successor) -> AssistantReady:
-        """What the conversation is told. Raises ProviderError where its recogniser cannot be opened, or a model that hears and speaks itself is
-        to take or to leave a call: nothing has changed then."""
+        """What the conversation is told. Raises ProviderError where its recogniser cannot be opened, or where a model that hears and speaks
+        itself is to take or to leave a call: nothing has changed then."""
         if self.engines.speech_to_speech is not None or successor.engines.speech_to_speech is not None:
             raise ProviderError(
                 "handoff", "a model that hears and speaks itself keeps its call from the beginning to the end"
