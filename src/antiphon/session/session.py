@@ -99,13 +99,8 @@ class Session:
         line = self._turn_line or CallerLine(call.format_in, plan.hearing.preroll_ms)
         self._scoring: asyncio.Task[None] | None = None
         self._unjudged_turn = 0
-        if engines.speech_to_speech is not None:
-            self._one_model = SpeechToSpeechCall(
-                engines.speech_to_speech, call.format_out, engines.voice, engines.speed, tools, context,
-                engines.model_options, clock, self._pump.feed, self._watched.provider_failed, self._usage.note,
-            )  # fmt: skip
         self._listening = Listening(
-            engines.stt if self._one_model is None else self._one_model.ears,
+            self._ears(tools, context),
             call.format_in,
             line,
             plan.hearing.preroll_ms,
@@ -138,6 +133,17 @@ class Session:
         self._event_log_is_broken = False
         self._event_log = self._usage.event_log = self._open_event_log(tools)
         self.flush()
+
+    def _ears(self, tools: tuple[ToolSpec, ...], context: CallContext) -> SpeechToText:
+        """The call's recogniser; where one model is recogniser, model and voice, that is made here."""
+        engines = self.plan.engines
+        if engines.speech_to_speech is None:
+            return engines.stt
+        self._one_model = SpeechToSpeechCall(
+            engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, tools, context,
+            engines.model_options, self._clock, self._pump.feed, self._watched.provider_failed, self._usage.note,
+        )  # fmt: skip
+        return self._one_model.ears
 
     def _model_and_voice(self, tools: tuple[ToolSpec, ...], context: CallContext) -> tuple[Thinks, Speaks]:
         """A cascade, or one model that is both."""
