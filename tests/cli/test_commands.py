@@ -14,7 +14,7 @@ def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 2
     listed = [line.split()[0] for line in result.output.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["init", "serve", "demo", "call", "replay", "bench", "keys", "webhooks", "providers"]
+    assert listed == ["init", "serve", "demo", "call", "replay", "bench", "keys", "webhooks", "providers", "models"]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in app.commands), ["keys", "create"], ["keys", "revoke"]])

@@ -269,7 +269,7 @@ def test_however_audio_comes_and_beats_fail_to_come_the_ears_hear_each_sample_on
             message = random.integers(0, 64, size, dtype=np.uint8).tobytes()  # loud, so that no window is passed over
             rig.port.audio(message, None)
             said += message
-    rig.beats(len(said) // 2048 + 2)
+    rig.beats(len(said) // 512 + 2)
     whole = len(said) // 256 * 256
     heard = np.concatenate(rig.model.heard) if rig.model.heard else np.zeros(0)
     assert heard.tobytes() == codec.decode_to_float(said[:whole], Encoding.MULAW).astype(heard.dtype).tobytes()

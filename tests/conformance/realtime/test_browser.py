@@ -155,13 +155,12 @@ async def test_check_27_webrtc_in_a_browser(
         cleared = await client.until("output_audio_buffer.cleared")
         assert cleared["response_id"] == first
         await client.until("output_audio_buffer.stopped")
-        assert await client.history() == [
-            ("user", "count for me"),
-            ("assistant", (await client.history())[1][1]),
-            ("user", "that is enough"),
-            ("assistant", "Very well."),
-        ]
-        heard = (await client.history())[1][1]
+        history = await client.history()
+        assert [role for role, _ in history] == ["user", "assistant", "user", "assistant"]
+        assert (history[0][1], history[3][1]) == ("count for me", "Very well.")
+        # The browser's echo canceller may take a piece out of what is said over the agent: then it is one turn of two utterances.
+        assert history[2][1] in ("that is enough", "that is enough that is enough")
+        heard = history[1][1]
         assert long.startswith(heard.strip()) and 0 < len(heard) < len(long)
         started_ms, cleared_ms = (
             client.at_ms("output_audio_buffer.started"),

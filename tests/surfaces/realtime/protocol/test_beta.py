@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import orjson
@@ -154,7 +155,7 @@ def test_a_bad_event_is_refused(event: dict[str, Any], code: str, param: str) ->
 @examples
 @given(st.binary())
 def test_bytes_never_raise_anything_else(payload: bytes) -> None:
-    with pytest.raises(ClientError):
+    with suppress(ClientError):  # Hypothesis knows the words of the protocol, and may write an event
         parse_beta(payload)
 
 
