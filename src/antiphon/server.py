@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
@@ -146,6 +149,7 @@ async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -
     """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). ``worker``: as one of several on one port.
     Raises as ``serving``; a worker StoreUnavailable, too."""
     raise_handle_limit()
+    await _start_threads()
     with open_socket(settings) if worker is None else socket.socket(fileno=worker.listener) as listener:
         settings = _at_port_of(listener, settings)
         antiphon = Antiphon(settings, worker=worker)
@@ -167,6 +171,17 @@ async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -
             server = _Server(antiphon, takes_signals=True)
             async with _reached(antiphon, server):
                 await server.serve(sockets=[listener])
+
+
+async def _start_threads() -> None:
+    """The threads that work beside the loop (files, logs, names), as many as asyncio would start one by one: they are there before the
+    first call, and a thread more is a leak."""
+    count = min(32, (os.cpu_count() or 1) + 4)
+    pool = ThreadPoolExecutor(count, thread_name_prefix="antiphon")
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(pool)
+    all_there = threading.Barrier(count)
+    await asyncio.gather(*(loop.run_in_executor(pool, all_there.wait) for _ in range(count)))
 
 
 @asynccontextmanager

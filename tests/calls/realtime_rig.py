@@ -25,6 +25,7 @@ from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines, SessionPlan
 from antiphon.surfaces.realtime.access import Access
 from antiphon.surfaces.realtime.connection import RealtimeSession
+from antiphon.surfaces.realtime.inbox import LoopShare
 from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.order import OrderChecker
@@ -217,8 +218,9 @@ class Rig:
             observers.append(self._watch(lambda call_id: self.sessions.find(call_id)))
         self.manager = SessionManager(plane, self.clock, self._no_calls, observers, max_calls=4)
         self.sessions = RealtimeSessions(
-            self.manager, self.clock, self.settings, self._plan, lambda name: self.recognisers.get(name)
-        )
+            self.manager, self.clock, self.settings, self._plan, lambda name: self.recognisers.get(name),
+            share=LoopShare(lambda: 0.0),  # in virtual time nothing takes time
+        )  # fmt: skip
         plane.start()
         self.manager.start()
         config = self.sessions.configure(self._model, self._stored, transcription=self._transcription)

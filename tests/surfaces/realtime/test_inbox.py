@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
+import itertools
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Iterator
@@ -424,3 +425,30 @@ def test_a_session_that_ends_in_the_middle_of_a_long_append_leaves_nothing(begun
         assert client.of("conversation.item.added")
 
     run(talk)
+
+
+class Waiting:
+    """An inbox with so many steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+        self.taken = 0
+
+    def step(self) -> bool:
+        self.taken += 1
+        self.left -= 1
+        return self.left > 0
+
+
+async def test_a_flood_has_a_share_of_the_time_and_whoever_comes_meanwhile_is_served_at_once() -> None:
+    seconds = itertools.count()
+    share = LoopShare(lambda: float(next(seconds)))  # a step takes longer than a turn may
+    flood, calm = Waiting(1000), Waiting(1)
+    share.wait(flood)  # type: ignore[arg-type]
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert flood.taken == 2, "its first, and one of its share; then it rests for four times as long"
+    share.wait(calm)  # type: ignore[arg-type]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert (calm.taken, flood.taken) == (1, 2)

@@ -49,10 +49,12 @@ class RealtimeSessions:
         recogniser_of: Callable[[str], SpeechToText | None],
         live_keys: Callable[[], frozenset[str] | None] = lambda: None,
         on_revoked: Callable[[str], None] = lambda key_id: None,
+        share: LoopShare | None = None,
     ) -> None:
         """``plan_of(model, call_id)`` tells how a session is led, and raises ConfigurationError where there is no such model;
         ``recogniser_of`` is the engine a client may mean by a name, None where it is none of ours. ``live_keys`` are the ids of
-        the private keys there are, None while that is not known; ``on_revoked`` is told of each that is gone."""
+        the private keys there are, None while that is not known; ``on_revoked`` is told of each that is gone. ``share``: how much of
+        the loop is the clients' of all sessions."""
         self.settings = settings
         self._manager = manager
         self._clock = clock
@@ -63,7 +65,7 @@ class RealtimeSessions:
         self._keys: frozenset[str] | None = None
         self._live: dict[str, RealtimeSession] = {}
         self._kept: WeakValueDictionary[str, KeptBytes] = WeakValueDictionary()
-        self._share = LoopShare()
+        self._share = share or LoopShare()
         self._look_handle: asyncio.TimerHandle | None = None
         self._asked = 0
 
