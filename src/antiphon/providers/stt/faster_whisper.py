@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.local_models import model_folder
-from antiphon.providers.stt.local import LocalSpeechToText
+from antiphon.providers.stt.local import PATIENT_S, LocalSpeechToText
 
 NAME = "faster-whisper"
 _ENGINE = "antiphon.providers.stt.faster_whisper_worker:FasterWhisperEngine"
@@ -17,6 +17,7 @@ class FasterWhisperSpeechToText(LocalSpeechToText):
     """Implements ``SpeechToText``."""
 
     name = NAME
+    patient_s = PATIENT_S
 
     def __init__(
         self,

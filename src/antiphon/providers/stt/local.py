@@ -13,7 +13,8 @@ from antiphon.providers.worker import PoolHealth, WorkerPool
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 PATIENT_S = 20.0
-"""A library that decodes a piece of speech in one go gives no sign of life meanwhile: on a slow machine, for some seconds."""
+"""``patient_s`` of a library that decodes a piece of speech in one go: it gives no sign of life meanwhile, on a slow machine for some
+seconds."""
 
 
 class LocalStream(PocketsphinxStream):
@@ -33,6 +34,8 @@ class LocalSpeechToText:
     partials: Partials = "doubtful"
     """At pauses: each is a whole decoding."""
     punctuation = DOUBTFUL_PUNCTUATION
+    patient_s = 0.0
+    """A process is given at least so long for a sign of life, whatever ``hung_after_s`` says."""
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class LocalSpeechToText:
         self._max_utterance_ms = max_utterance_ms
         self._final_timeout_ms = final_timeout_ms
         self._pool = WorkerPool(
-            self.name, engine, options, processes=workers, hung_after_s=max(hung_after_s, PATIENT_S)
+            self.name, engine, options, processes=workers, hung_after_s=max(hung_after_s, self.patient_s)
         )
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.local_models import model_folder
-from antiphon.providers.stt.local import LocalSpeechToText
+from antiphon.providers.stt.local import PATIENT_S, LocalSpeechToText
 
 NAME = "sherpa-onnx"
 FAMILIES = ("sense-voice", "moonshine", "nemo-ctc")
@@ -19,6 +19,7 @@ class SherpaOnnxSpeechToText(LocalSpeechToText):
     """Implements ``SpeechToText``."""
 
     name = NAME
+    patient_s = PATIENT_S
 
     def __init__(
         self,
