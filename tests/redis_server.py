@@ -6,6 +6,7 @@ import atexit
 import functools
 import itertools
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -36,9 +37,14 @@ class RedisServer:
             [self._program, *options], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         give_up = time.monotonic() + _PATIENCE_S
-        while not self.socket.exists():
+        while not self._listens():
             assert self._process.poll() is None and time.monotonic() < give_up, "Redis does not start"
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        """The socket's file alone says little: it is there from ``bind`` on, and refuses until ``listen``."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def stop(self) -> None:
         if self._process is not None:
