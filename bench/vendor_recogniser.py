@@ -27,8 +27,9 @@ from tests.providers.fakes.server import KEY, Session
 from websockets.asyncio.client import connect
 
 from antiphon.providers.base import ExpectedAnswers
-from antiphon.providers.socket import VendorSocket, tls_context
+from antiphon.providers.socket import VendorSocket
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
+from antiphon.providers.vendor_settings import tls_context
 from antiphon.vocabulary import TELEPHONE
 
 FRAME = b"\xff" * 160

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from antiphon.errors import ConfigurationError, ProviderUnavailable
-from antiphon.providers.socket import SocketLimits, presentable, refusal, tls_context
+from antiphon.providers.socket import SocketLimits
+from antiphon.providers.vendor_settings import tls_context
+from antiphon.providers.websocket import presentable, refusal
 
 
 def test_failures_wait_longer_each_time_up_to_a_limit_and_never_all_the_same() -> None:

@@ -1,6 +1,6 @@
 """A WebSocket to a vendor that stays up: it connects, notices every way of dying, waits and connects again.
 
-What it keeps true, for recognisers and voices alike:
+What it keeps true, for recognisers and for models that hear and speak alike:
 
 - connecting, and the vendor's first message where it sends one, have deadlines; a peer that vanishes is found by pings;
 - what waits to be written is bounded: a vendor that stops reading is a connection that is lost;
@@ -14,50 +14,26 @@ What it keeps true, for recognisers and voices alike:
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Literal, Protocol
 
 import structlog
-from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
-from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, ProviderUnavailable
+from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
+from antiphon.providers.websocket import (
+    MAX_MESSAGE_BYTES,
+    MAX_WAITING_BYTES,
+    Connection,
+    Failure,
+    Refused,
+    connect,
+    presentable,
+)
 
 log = structlog.get_logger(__name__)
-_picows_log = logging.getLogger("antiphon.providers.picows")
-_picows_log.setLevel(logging.WARNING)  # it reports each connection at INFO, with its address
-
-_REASON_CHARS = 160
-_COPIED_BYTES = 8 * 1024
-"""Above this, ``send`` of picows hands the event loop a view of a header that it overwrites with the next."""
-_HEADROOM = 14
-"""What picows wants free before a payload, for the frame's header."""
-_PERMANENT = frozenset({400, 401, 402, 403, 404, 405, 410, 422})
-_KEY = "the key was refused: check the option api_key"
-_ACCOUNT = "the account's quota or balance is used up: check the account of the option api_key"
-_REFUSALS: Mapping[int, str] = {
-    400: "the request was refused: check the options model and language",
-    401: _KEY,
-    402: _ACCOUNT,
-    403: _KEY + ", and that it may use this model",
-    404: "there is no such service or model: check the options base_url and model",
-    405: "no WebSocket is offered there: check the option base_url",
-    410: "there is no such service or model any more: check the options base_url and model",
-    422: "the request was refused: check the options model and language",
-    429: "the account's rate or concurrency limit is reached: check the account of the option api_key",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a connection did not come up, or ended. ``permanent``: another try would end the same."""
-
-    error: ProviderError
-    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +47,8 @@ class SocketLimits:
     """A connection on which nothing came for so long is asked by a ping …"""
     pong_timeout_s: float = 10.0
     """… and lost without an answer in this time."""
-    max_waiting_bytes: int = 256 * 1024
-    """Bytes not yet taken by the network: half a minute of telephone audio, far more than a vendor in health leaves."""
-    max_message_bytes: int = 4 * 1024 * 1024
+    max_waiting_bytes: int = MAX_WAITING_BYTES
+    max_message_bytes: int = MAX_MESSAGE_BYTES
     steady_s: float = 5.0
     """A connection that dies before this was a failure, whatever its handshake said."""
     max_failures: int = 5
@@ -132,31 +107,6 @@ class SocketOwner(Protocol):
         ...
 
 
-def refusal(provider: str, status: int, reason: str = "", *, secret: str = "") -> Failure:
-    """An HTTP status (of a handshake, or in a vendor's error message) as an error of ours that names the setting to look at."""
-    problem = _REFUSALS.get(status) or ("the vendor fails" if status >= 500 else "the request was refused")
-    said = presentable(reason, secret)
-    text = f"{problem} (HTTP {status}{f': {said}' if said else ''})"
-    kind = ProviderUnavailable if status >= 500 or status == 429 else ProviderError
-    return Failure(kind(provider, text), permanent=status in _PERMANENT)
-
-
-def presentable(reason: str, secret: str = "") -> str:
-    """A vendor's own words, fit for an error: one short printable line without the key."""
-    if secret:
-        reason = reason.replace(secret, "…")
-    line = " ".join("".join(char if char.isprintable() else " " for char in reason[: 4 * _REASON_CHARS]).split())
-    return line if len(line) <= _REASON_CHARS else line[: _REASON_CHARS - 1] + "…"
-
-
-def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """What vendors' certificates are checked by: the machine's authorities, or those in ``ca_file``. Raises ConfigurationError."""
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError("ca_file", f"cannot be read as certificates ({type(error).__name__})") from None
-
-
 class VendorSocket:
     """One lasting connection. All methods are called on the event loop."""
 
@@ -210,9 +160,7 @@ class VendorSocket:
     def send(self, message: bytes, *, text: bool) -> bool:
         """False where there is no connection that takes it: nothing is kept."""
         link = self._link
-        if link is None or not link.open:
-            return False
-        return link.send(message, WSMsgType.TEXT if text else WSMsgType.BINARY)
+        return link is not None and not link.over and link.send(message, text=text)
 
     def greeted(self) -> None:
         """The vendor has said that it is ready (only where it greets)."""
@@ -264,7 +212,7 @@ class VendorSocket:
         link = _Link(self._opened, self._arrived, self.limits.max_waiting_bytes, self.limits.max_message_bytes)
         try:
             await self._connect(link)
-        except _Refused as refused:
+        except Refused as refused:
             self._link = None
             self._failures += 1
             self._counts.count("refused")
@@ -292,51 +240,16 @@ class VendorSocket:
 
     async def _connect(self, link: _Link) -> None:
         limits = self.limits
-        url = self._url()
-        try:
-            async with asyncio.timeout(limits.connect_timeout_s):
-                await ws_connect(
-                    lambda: link,
-                    url,
-                    ssl_context=self._tls if url.startswith("wss:") else None,
-                    extra_headers=dict(self._headers()),
-                    websocket_handshake_timeout=limits.connect_timeout_s,
-                    enable_auto_ping=True,
-                    auto_ping_idle_timeout=limits.ping_after_s,
-                    auto_ping_reply_timeout=limits.pong_timeout_s,
-                    max_frame_size=limits.max_message_bytes,
-                    max_redirects=0,
-                    logger_name=_picows_log,
-                )
-        except WSHandshakeError as error:
-            raise _Refused(self._handshake_refused(error)) from None
-        except TimeoutError:
-            raise _Refused(self._timed_out("no connection could be made")) from None
-        except ssl.SSLCertVerificationError as error:
-            problem = f"the certificate is not trusted ({presentable(error.verify_message)}): check the options base_url and ca_file"
-            raise _Refused(Failure(ProviderUnavailable(self._provider, problem), permanent=True)) from None
-        except (WSError, OSError) as error:
-            problem = presentable(getattr(error, "strerror", None) or type(error).__name__)
-            raise _Refused(
-                Failure(
-                    ProviderUnavailable(self._provider, f"cannot be reached ({problem}): check the option base_url")
-                )
-            ) from None
-        if self._link is not link:  # picows returns without a word when the peer closes instead of answering
-            raise _Refused(Failure(ProviderUnavailable(self._provider, "the vendor hung up during the handshake")))
-
-    def _handshake_refused(self, error: WSHandshakeError) -> Failure:
-        if error.response is None:
-            problem = "the answer is not a WebSocket's: check the option base_url"
-            return Failure(ProviderUnavailable(self._provider, problem))
-        reason = (error.raw_body or error.response.body or b"")[: 8 * _REASON_CHARS].decode("utf-8", "replace")
-        return refusal(self._provider, int(HTTPStatus(error.response.status)), reason, secret=self._secret)
+        await connect(
+            link, self._provider, self._url(), self._headers(), tls=self._tls, timeout_s=limits.connect_timeout_s,
+            ping_after_s=limits.ping_after_s, pong_timeout_s=limits.pong_timeout_s,
+            max_message_bytes=limits.max_message_bytes, secret=self._secret,
+        )  # fmt: skip
 
     def _timed_out(self, problem: str) -> Failure:
         return Failure(ProviderTimeout(self._provider, problem))
 
     def _opened(self, link: _Link) -> None:
-        """Told within the handshake's last read: a vendor's greeting may stand in the same bytes."""
         if self._closed:
             return
         self._link = link
@@ -367,14 +280,8 @@ class VendorSocket:
         return Failure(ProviderUnavailable(self._provider, text))
 
 
-class _Refused(Exception):
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(str(failure.error))
-        self.failure = failure
-
-
-class _Link(WSListener):
-    """One connection, from its handshake to its end."""
+class _Link(Connection):
+    """One connection of several, and how it ended."""
 
     def __init__(
         self,
@@ -383,89 +290,29 @@ class _Link(WSListener):
         max_waiting: int,
         max_message: int,
     ) -> None:
-        super().__init__()
-        self._opened = opened
-        self._arrived = arrived
-        self._max_waiting_bytes, self._max_message_bytes = max_waiting, max_message
-        self._transport: WSTransport | None = None
-        self._parts = bytearray()
-        self._parts_are_text = False
-        self.left = False
-        self.open = False
+        super().__init__(max_waiting_bytes=max_waiting, max_message_bytes=max_message)
+        self._on_opened, self._on_arrived = opened, arrived
+        self.over = False
         self.ready = False
         self.ready_or_gone = asyncio.Event()
         self.gone = asyncio.Event()
         self.failure: Failure | None = None
-        self.close_code: int | None = None
-        self.close_reason = ""
 
-    def send(self, message: bytes, kind: WSMsgType) -> bool:
-        transport = self._transport
-        if transport is None:
-            return False
-        if transport.underlying_transport.get_write_buffer_size() > self._max_waiting_bytes:
-            self.drop()
-            return False
-        if len(message) <= _COPIED_BYTES:
-            transport.send(kind, message)
-        else:
-            transport.send_reuse_external_bytearray(kind, bytearray(_HEADROOM) + message, _HEADROOM)
-        return True
+    def opened(self) -> None:
+        self._on_opened(self)
+
+    def arrived(self, payload: bytes, text: bool) -> None:
+        self._on_arrived(self, payload, text)
+
+    def ended(self) -> None:
+        self.over = True
+        self.ready_or_gone.set()
+        self.gone.set()
+
+    def drop(self) -> None:
+        super().drop()
+        self.ended()
 
     def fail(self, failure: Failure) -> None:
         self.failure = self.failure or failure
         self.drop()
-
-    def drop(self) -> None:
-        """Without any closing handshake."""
-        self.open = False
-        if self._transport is not None:
-            self._transport.disconnect(graceful=False)
-        self.ready_or_gone.set()
-        self.gone.set()
-
-    def leave(self, goodbye: bytes | None, timeout_s: float) -> None:
-        """Close as the protocol has it; the vendor has ``timeout_s`` for its part."""
-        self.left = True
-        if self._transport is None:
-            return
-        if goodbye is not None:
-            self._transport.send(WSMsgType.TEXT, goodbye)
-        self._transport.send_close(WSCloseCode.OK)
-        asyncio.get_running_loop().call_later(timeout_s, self.drop)
-
-    # ------------------------------------------------------------------------------------------ picows
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
-        self._transport, self.open = transport, True
-        self._opened(self)
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        kind = frame.msg_type
-        if kind is WSMsgType.CLOSE:
-            code = frame.get_close_code()
-            self.close_code = int(code.value) if isinstance(code, WSCloseCode) else int(code)
-            self.close_reason = frame.get_close_message().decode("utf-8", "replace") if frame.payload_size > 2 else ""
-            transport.disconnect()
-        elif self.left:
-            return
-        elif kind in (WSMsgType.TEXT, WSMsgType.BINARY) and frame.fin:
-            self._arrived(self, frame.get_payload_as_bytes(), kind is WSMsgType.TEXT)
-        elif kind in (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION):
-            self._join(frame, kind)
-
-    def _join(self, frame: WSFrame, kind: WSMsgType) -> None:
-        if kind is not WSMsgType.CONTINUATION:
-            self._parts_are_text = kind is WSMsgType.TEXT
-        if len(self._parts) + frame.payload_size > self._max_message_bytes:
-            self.drop()
-            return
-        self._parts += frame.get_payload_as_bytes()
-        if frame.fin:
-            whole, self._parts = bytes(self._parts), bytearray()
-            self._arrived(self, whole, self._parts_are_text)
-
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        self._transport, self.open = None, False
-        self.ready_or_gone.set()
-        self.gone.set()

@@ -14,22 +14,15 @@ import structlog
 
 from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
-from antiphon.providers.socket import (
-    Failure,
-    SocketCounts,
-    SocketLimits,
-    VendorSocket,
-    presentable,
-    refusal,
-    tls_context,
-)
+from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.speech_to_speech import openai_wire as wire
 from antiphon.providers.speech_to_speech.base import OnSpeech
 from antiphon.providers.speech_to_speech.memory import SessionMemory
 from antiphon.providers.speech_to_speech.openai_hearing import Hearing
 from antiphon.providers.speech_to_speech.openai_replying import Replying
-from antiphon.providers.stt.deepgram import websocket_url
 from antiphon.providers.stt.wire import json_object
+from antiphon.providers.vendor_settings import tls_context, websocket_url
+from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import AudioFormat
 
 NAME = "openai-realtime"

@@ -18,7 +18,6 @@ import orjson
 
 from antiphon.errors import MalformedMessage
 from antiphon.providers.base import ModelRequest, StopReason
-from antiphon.providers.socket import presentable
 from antiphon.providers.speech_to_speech import openai_wire as wire
 from antiphon.providers.speech_to_speech.base import (
     ReplyAudio,
@@ -29,6 +28,7 @@ from antiphon.providers.speech_to_speech.base import (
     SpokenReplyEvent,
 )
 from antiphon.providers.speech_to_speech.memory import Item, SessionMemory
+from antiphon.providers.websocket import presentable
 from antiphon.vocabulary import AudioFormat, ToolCall
 
 _LOOK_EVERY_S = 0.25

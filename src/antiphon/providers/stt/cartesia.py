@@ -17,10 +17,11 @@ from urllib.parse import urlencode
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers
-from antiphon.providers.socket import Failure, refusal
-from antiphon.providers.stt.deepgram import MOST_KEY_TERMS, key_terms, websocket_url
+from antiphon.providers.stt.key_terms import MOST_KEY_TERMS, key_terms, phrases_of
 from antiphon.providers.stt.streamed import StreamedSpeechToText
-from antiphon.providers.stt.wire import Flushed, Segment, Told, Wire, json_object, phrases_of
+from antiphon.providers.stt.wire import Flushed, Segment, Told, Wire, json_object
+from antiphon.providers.vendor_settings import websocket_url
+from antiphon.providers.websocket import Failure, refusal
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 VERSION = "2026-03-01"

@@ -12,9 +12,11 @@ from urllib.parse import urlencode
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, HeardWord
-from antiphon.providers.socket import Failure, refusal
+from antiphon.providers.stt.key_terms import MOST_KEY_TERMS, key_terms, phrases_of
 from antiphon.providers.stt.streamed import StreamedSpeechToText
-from antiphon.providers.stt.wire import Flushed, Segment, Told, Wire, json_object, phrases_of
+from antiphon.providers.stt.wire import Flushed, Segment, Told, Wire, json_object
+from antiphon.providers.vendor_settings import websocket_url
+from antiphon.providers.websocket import Failure, refusal
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 ENCODINGS: Mapping[Encoding, str] = {
@@ -29,8 +31,6 @@ FORMATS = (
     AudioFormat(Encoding.PCM16, 24000),
     AudioFormat(Encoding.PCM16, 8000),
 )
-MOST_KEY_TERMS = 100
-"""The documented limit is one of tokens (500): short answers stay below it."""
 _KEEP_ALIVE = b'{"type":"KeepAlive"}'
 _FINALIZE = b'{"type":"Finalize"}'
 _CLOSE = b'{"type":"CloseStream"}'
@@ -176,21 +176,3 @@ class NovaWire:
         if code == 1008:  # DATA-0000: the audio could not be read
             return refusal(self._provider, 400, reason, secret=self._key)
         return None
-
-
-def websocket_url(base_url: str) -> str:
-    """``https`` as ``wss``, without a slash at its end. Raises ConfigurationError."""
-    scheme, separator, rest = base_url.strip().partition("://")
-    known = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}
-    if not separator or scheme not in known or not rest.strip("/") or any(char.isspace() for char in rest):
-        raise ConfigurationError("base_url", "must be an address like wss://host")
-    return f"{known[scheme]}://{rest.rstrip('/')}"
-
-
-def key_terms(terms: Sequence[str], field: str = "keyterms") -> tuple[str, ...]:
-    """Raises ConfigurationError where they are no list of texts, or too many."""
-    if isinstance(terms, str) or not all(isinstance(term, str) and term.strip() for term in terms):
-        raise ConfigurationError(field, "must be a list of words or short phrases")
-    if len(terms) > MOST_KEY_TERMS:
-        raise ConfigurationError(field, f"may have {MOST_KEY_TERMS} entries at most")
-    return tuple(term.strip() for term in terms)

@@ -17,10 +17,12 @@ import orjson
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, HeardWord, TurnSignalKind
-from antiphon.providers.socket import Failure, refusal
-from antiphon.providers.stt.deepgram import ENCODINGS, FORMATS, MOST_KEY_TERMS, key_terms, websocket_url
+from antiphon.providers.stt.deepgram import ENCODINGS, FORMATS
+from antiphon.providers.stt.key_terms import MOST_KEY_TERMS, key_terms, phrases_of
 from antiphon.providers.stt.streamed import StreamedSpeechToText
-from antiphon.providers.stt.wire import Greeted, Segment, Told, Turned, Wire, json_object, phrases_of
+from antiphon.providers.stt.wire import Greeted, Segment, Told, Turned, Wire, json_object
+from antiphon.providers.vendor_settings import websocket_url
+from antiphon.providers.websocket import Failure, refusal
 from antiphon.vocabulary import AudioFormat, Encoding
 
 _CLOSE = b'{"type":"CloseStream"}'

@@ -14,10 +14,11 @@ import orjson
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers
-from antiphon.providers.socket import Failure, presentable, refusal
-from antiphon.providers.stt.deepgram import key_terms, websocket_url
+from antiphon.providers.stt.key_terms import key_terms, phrases_of
 from antiphon.providers.stt.streamed import StreamedSpeechToText
-from antiphon.providers.stt.wire import Flushed, Greeted, Rejected, Segment, Told, Wire, json_object, phrases_of
+from antiphon.providers.stt.wire import Flushed, Greeted, Rejected, Segment, Told, Wire, json_object
+from antiphon.providers.vendor_settings import websocket_url
+from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 _COMMIT = b'{"type":"input_audio_buffer.commit"}'

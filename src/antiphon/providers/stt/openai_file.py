@@ -24,7 +24,8 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionFailed,
 )
-from antiphon.providers.socket import presentable, refusal, tls_context
+from antiphon.providers.vendor_settings import tls_context
+from antiphon.providers.websocket import presentable, refusal
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 LONGEST_MS = 120_000

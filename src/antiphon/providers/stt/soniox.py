@@ -13,10 +13,11 @@ import orjson
 
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, HeardWord
-from antiphon.providers.socket import Failure, refusal
-from antiphon.providers.stt.deepgram import MOST_KEY_TERMS, key_terms, websocket_url
+from antiphon.providers.stt.key_terms import MOST_KEY_TERMS, key_terms, phrases_of
 from antiphon.providers.stt.streamed import StreamedSpeechToText
-from antiphon.providers.stt.wire import Flushed, Segment, Told, Turned, Wire, json_object, phrases_of
+from antiphon.providers.stt.wire import Flushed, Segment, Told, Turned, Wire, json_object
+from antiphon.providers.vendor_settings import websocket_url
+from antiphon.providers.websocket import Failure, refusal
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
 _ENCODINGS: Mapping[Encoding, str] = {Encoding.MULAW: "mulaw", Encoding.ALAW: "alaw", Encoding.PCM16: "pcm_s16le"}

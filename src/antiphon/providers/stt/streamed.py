@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError, ProviderTimeout
+from antiphon.errors import MalformedMessage, ProviderError, ProviderTimeout
 from antiphon.providers.base import (
     DOUBTFUL_PUNCTUATION,
     ExpectedAnswers,
@@ -33,8 +33,10 @@ from antiphon.providers.base import (
     TranscriptionFailed,
     TurnSignal,
 )
-from antiphon.providers.socket import Failure, SocketCounts, SocketLimits, VendorSocket, tls_context
+from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.stt.wire import Flushed, Greeted, Rejected, Segment, Told, Turned, Wire
+from antiphon.providers.vendor_settings import checked_key, tls_context
+from antiphon.providers.websocket import Failure
 from antiphon.vocabulary import AudioFormat
 
 log = structlog.get_logger(__name__)
@@ -109,11 +111,7 @@ class StreamedSpeechToText:
 
     def __init__(self, api_key: str, ca_file: str) -> None:
         """Raises ConfigurationError."""
-        if not api_key.strip():
-            raise ConfigurationError("api_key", "is missing")
-        if not api_key.isascii() or not api_key.isprintable():
-            raise ConfigurationError("api_key", "must be printable ASCII")
-        self.api_key = api_key.strip()
+        self.api_key = checked_key(api_key)
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._streams: set[StreamedTranscription] = set()

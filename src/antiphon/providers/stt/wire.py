@@ -14,7 +14,7 @@ import orjson
 
 from antiphon.errors import MalformedMessage
 from antiphon.providers.base import ExpectedAnswers, HeardWord, TurnSignalKind
-from antiphon.providers.socket import Failure
+from antiphon.providers.websocket import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,3 @@ def json_object(payload: bytes, *, text: bool) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise MalformedMessage("not_an_object")
     return message
-
-
-def phrases_of(answers: ExpectedAnswers, most: int, most_chars: int = 100) -> list[str]:
-    """Expected answers as key terms, each once: short ones would only make a vendor hear them everywhere."""
-    wanted = (phrase.strip() for phrase in answers.phrases)
-    return list(dict.fromkeys(phrase for phrase in wanted if 3 <= len(phrase) <= most_chars))[:most]

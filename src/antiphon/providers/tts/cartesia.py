@@ -7,34 +7,26 @@ the types ``GenerationRequestParam`` and ``WebsocketResponse`` of the vendor's P
 from __future__ import annotations
 
 import asyncio
-from binascii import Error as NotBase64
-from binascii import a2b_base64
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
 import orjson
-import structlog
 
-from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
-from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
-from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
-from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning, refusal
-from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
+from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.providers.base import VoiceRequest
+from antiphon.providers.tts.vendor_stream import Piece
+from antiphon.providers.tts.vendor_voice import ReplySocket, SocketStream, VendorVoice
+from antiphon.providers.tts.vendor_words import meaning
+from antiphon.providers.websocket import refusal
 from antiphon.vocabulary import Encoding
 
-NAME = "cartesia"
 VERSION = "2026-03-01"
 CONTEXTS_A_SOCKET = 24
 """The vendor speaks of dozens; what an account may do at once is less."""
-SLOWEST, FASTEST = 0.6, 1.5
 QUIETEST, LOUDEST = 0.5, 2.0
 _CONTEXT_LASTS_S = 0.8
 """A context is gone a second after its last audio; a later piece gets a new one."""
 _ENCODINGS = {Encoding.PCM16: "pcm_s16le", Encoding.MULAW: "pcm_mulaw", Encoding.ALAW: "pcm_alaw"}
-
-log = structlog.get_logger(__name__)
 
 
 class _Words(msgspec.Struct):
@@ -58,96 +50,55 @@ class _Message(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Message)
 
 
-class _Socket(VendorSocket):
-    """One connection; tells its contexts what is theirs. What comes for a context that nobody listens to is let go."""
+class _Socket(ReplySocket["CartesiaStream"]):
+    """One connection; tells its contexts what is theirs."""
 
-    def __init__(self, url: str, pool: SocketPool) -> None:
-        super().__init__(NAME, url)
-        self._pool = pool
-        self.contexts: dict[str, CartesiaStream] = {}
-        self._serial = 0
-
-    def begin(self, stream: CartesiaStream) -> str:
-        self._serial += 1
-        context = f"r{self._serial}"
-        self.contexts[context] = stream
-        return context
-
-    def on_text(self, message: bytes) -> None:
-        try:
-            told = _DECODER.decode(message)
-        except msgspec.DecodeError:
-            self._broken("the vendor sent a message that cannot be read")
-            return
+    def told(self, message: bytes) -> None:
+        told = _DECODER.decode(message)
         stream = self.contexts.get(told.context_id or "")
         if stream is not None:
             stream.take(told)
         elif told.type == "error" and not told.context_id:
-            self._broken(_problem(told))
+            self.broken(_problem(self.provider, told))
 
-    def on_lost(self, problem: str) -> None:
-        self._pool.lost(self)
-        contexts, self.contexts = self.contexts, {}
-        for stream in contexts.values():
-            stream.failed(Lost(NAME, problem))
-
-    def _broken(self, problem: str) -> None:
-        for stream in tuple(self.contexts.values()):
-            stream.failed(ProviderUnavailable(NAME, problem))
-        self._pool.retire(self)
+    def let_go(self, stream: CartesiaStream) -> None:
+        if stream.context in self.contexts and stream.pieces:
+            self.send(orjson.dumps({"context_id": stream.context, "cancel": True}))
+        super().let_go(stream)
 
 
-class CartesiaStream(VendorStream):
+class CartesiaStream(SocketStream["CartesiaTextToSpeech", _Socket]):
     """One reply. Each piece is flushed by itself, and the vendor tells when it has been; the context keeps its melody."""
 
-    def __init__(self, voice: CartesiaTextToSpeech, request: VoiceRequest) -> None:
-        super().__init__(NAME, request, voice.audio_timeout_s)
-        self._voice = voice
-        self._socket: _Socket | None = None
-        self._context = ""
-        self._context_ms = 0.0
-        """Of the context's audio, what belongs to pieces that are over."""
-        self._origin_ms: float | None = None
-        """From where the words of the piece at work are timed; None before its first word."""
-        self._quiet_since_s = 0.0
-        self._said_again: Piece | None = None
-        """The piece that was said again because its context was gone: once."""
+    _context_ms = 0.0
+    """Of the context's audio, what belongs to pieces that are over."""
+    _origin_ms: float | None = None
+    """From where the words of the piece at work are timed; None before its first word."""
+    _quiet_since_s = 0.0
+    _said_again: Piece | None = None
+    """The piece that was said again because its context was gone: once."""
 
-    async def connect(self) -> bool:
-        socket = await self._voice.pool.lease(self._voice.url)
-        assert isinstance(socket, _Socket)
-        self._socket = socket
-        self._context = ""
-        return socket.used
+    def begin(self, socket: _Socket) -> None:
+        self.context = ""  # with the first piece: a context does not wait
 
     def send_piece(self, piece: Piece) -> None:
         now_s = asyncio.get_running_loop().time()
         idle = self.pieces[0] is piece
-        if not self._context or (idle and self._quiet_since_s and now_s - self._quiet_since_s > _CONTEXT_LASTS_S):
+        if not self.context or (idle and self._quiet_since_s and now_s - self._quiet_since_s > _CONTEXT_LASTS_S):
             self._new_context()
         # Transcripts are joined as they are, so the blank between two pieces is part of the first.
         self._send({"transcript": f"{piece.text.strip()} ", "continue": True})
         self._send({"transcript": "", "continue": True, "flush": True})
 
     def send_end(self) -> None:
-        if self._context:
+        if self.context:
             self._send({"transcript": "", "continue": False})
-
-    def disconnect(self) -> None:
-        socket, self._socket = self._socket, None
-        if socket is None:
-            return
-        if self._context in socket.contexts:
-            del socket.contexts[self._context]
-            if self.pieces:
-                socket.send(orjson.dumps({"context_id": self._context, "cancel": True}))
-        self._voice.pool.release(socket)
 
     def take(self, told: _Message) -> None:
         """One message of this context."""
         match told.type:
             case "chunk":
-                self._chunk(told.data or "")
+                self.audio(self.read_base64(told.data or ""))
             case "timestamps":
                 self._words_told(told.word_timestamps)
             case "flush_done":
@@ -157,15 +108,7 @@ class CartesiaStream(VendorStream):
             case "done":
                 self._context_over()
             case "error":
-                self.failed(ProviderError(NAME, _problem(told)))
-
-    def _chunk(self, data: str) -> None:
-        try:
-            audio = a2b_base64(data)
-        except (NotBase64, ValueError):
-            self.failed(ProviderError(NAME, "the vendor sent audio that cannot be read"))
-            return
-        self.audio(audio)
+                self.failed(ProviderError(self.provider, _problem(self.provider, told)))
 
     def _words_told(self, told: _Words | None) -> None:
         for word, start_s, end_s in zip(told.words, told.start, told.end, strict=False) if told else ():
@@ -183,14 +126,14 @@ class CartesiaStream(VendorStream):
 
     def _context_over(self) -> None:
         """By our end, or because it had nothing to do for a second."""
-        if self._socket is not None:
-            self._socket.contexts.pop(self._context, None)
-        self._context = ""
+        if self.socket is not None:
+            self.socket.contexts.pop(self.context, None)
+        self.context = ""
         if self.spoken_bytes:
             self._piece_over()
         waiting = [piece for piece in self.pieces if piece.sounds]
         if waiting and self._said_again is waiting[0]:
-            self.failed(ProviderError(NAME, "the vendor ended before it had said everything"))
+            self.failed(ProviderError(self.provider, "the vendor ended before it had said everything"))
         elif waiting:  # said to a context that was about to go
             self._said_again = waiting[0]
             for piece in waiting:
@@ -199,28 +142,29 @@ class CartesiaStream(VendorStream):
                 self.send_end()
 
     def _new_context(self) -> None:
-        if self._socket is not None:
-            self._socket.contexts.pop(self._context, None)
-            self._context = self._socket.begin(self)
+        if self.socket is not None:
+            self.socket.contexts.pop(self.context, None)
+            self.context = self.socket.begin(self)
         self._context_ms, self._origin_ms = 0.0, None
 
     def _send(self, fields: dict[str, Any]) -> None:
-        if self._socket is not None:
-            self._socket.send(orjson.dumps({**self._voice.fields(self.request), "context_id": self._context, **fields}))
+        if self.socket is not None:
+            self.socket.send(orjson.dumps({**self.voice.fields(self.request), "context_id": self.context, **fields}))
 
 
-def _problem(told: _Message) -> str:
-    found = meaning(told.error_code or "", told.title or "", told.message or "", told.error or "")
+def _problem(provider: str, told: _Message) -> str:
     status = told.status_code or 0
-    return refusal(status) if status in (401, 402, 403, 404, 429) else found
+    if status in (401, 402, 403, 404, 429):
+        return refusal(provider, status).error.problem
+    return meaning(told.error_code, told.title, told.message, told.error)
 
 
-class CartesiaTextToSpeech:
-    """Implements ``TextToSpeech`` and ``StreamingVoice``. Words are timed by the vendor."""
+class CartesiaTextToSpeech(VendorVoice):
+    """Words are timed by the vendor."""
 
-    name = NAME
-    formats = FORMATS
-    needs_key = True
+    name = "cartesia"
+    socket_class, stream_class, places = _Socket, CartesiaStream, CONTEXTS_A_SOCKET
+    speeds = (0.6, 1.5)
 
     def __init__(
         self,
@@ -237,43 +181,28 @@ class CartesiaTextToSpeech:
     ) -> None:
         """``voice`` is the vendor's id of a voice, ``language`` (ISO 639-1) wins over that of the assistant, ``volume`` is 0.5 … 2,
         ``emotion`` one that the vendor names. Raises ConfigurationError."""
-        check_vendor(NAME, api_key, audio_timeout_ms, sockets)
+        super().__init__(
+            api_key=api_key, base_url=base_url, model=model, voice=voice, language=language, sockets=sockets,
+            audio_timeout_ms=audio_timeout_ms, headers={"X-API-Key": api_key, "Cartesia-Version": VERSION},
+        )  # fmt: skip
         if not QUIETEST <= volume <= LOUDEST:
             raise ConfigurationError("tts.volume", f"must be {QUIETEST} … {LOUDEST}")
-        self.url = f"{websocket_url(base_url)}/tts/websocket?cartesia_version={VERSION}"
-        self.model = model
-        self._default_voice = voice
-        self._language = language
         self._generation = {
             **({"volume": volume} if volume != 1.0 else {}),
             **({"emotion": emotion} if emotion else {}),
         }
-        self.audio_timeout_s = audio_timeout_ms / 1000
-        headers = {"X-API-Key": api_key, "Cartesia-Version": VERSION}
-        self.pool = SocketPool(NAME, self._make, headers, places=CONTEXTS_A_SOCKET, most=sockets)
 
-    async def start(self) -> None:
-        """Connect. Raises ProviderUnavailable where the vendor refuses."""
-        await self.pool.warm(self.url)
-
-    async def close(self) -> None:
-        self.pool.close()
-
-    def open(self, request: VoiceRequest) -> CartesiaStream:
-        return CartesiaStream(self, request)
-
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
-        return speak_once(self, request)
+    def url(self, request: VoiceRequest) -> str:
+        return f"{self.base_url}/tts/websocket?cartesia_version={VERSION}"
 
     def fields(self, request: VoiceRequest) -> dict[str, Any]:
         """What every request of one context repeats."""
-        generation: dict[str, Any] = dict(self._generation)
-        if request.speed != 1.0:
-            generation["speed"] = speed_within(NAME, request.speed, SLOWEST, FASTEST)
-        language = self._language or request.language
+        speed = self.speed(request)
+        generation = {**self._generation, **({"speed": speed} if speed is not None else {})}
+        language = self.language or request.language
         return {
             "model_id": self.model,
-            "voice": {"mode": "id", "id": request.voice or self._default_voice},
+            "voice": {"mode": "id", "id": request.voice or self.default_voice},
             "output_format": {
                 "container": "raw",
                 "encoding": _ENCODINGS[request.audio.encoding],
@@ -284,6 +213,3 @@ class CartesiaTextToSpeech:
             **({"language": language} if language else {}),
             **({"generation_config": generation} if generation else {}),
         }
-
-    def _make(self, url: str) -> _Socket:
-        return _Socket(url, self.pool)

@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import structlog
 
-from antiphon.errors import ProviderUnavailable
-from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
-from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
-from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning
-from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
-from antiphon.vocabulary import TELEPHONE, Encoding
+from antiphon.providers.base import VoiceRequest
+from antiphon.providers.tts.vendor_stream import Piece
+from antiphon.providers.tts.vendor_voice import ReplySocket, SocketStream, VendorVoice
+from antiphon.providers.tts.vendor_words import meaning
+from antiphon.vocabulary import Encoding
 
-NAME = "deepgram"
-SLOWEST, FASTEST = 0.7, 1.5
 FLUSHES, FLUSHES_WITHIN_S = 20, 60.0
 """The vendor's limit for one connection: what is left of a reply goes to another one."""
 MOST_CHARACTERS = 2_000
@@ -48,13 +43,11 @@ _DECODER = msgspec.json.Decoder(_Message)
 _ENCODER = msgspec.json.Encoder()
 
 
-class _Socket(VendorSocket):
+class _Socket(ReplySocket["DeepgramStream"]):
     """One connection, for one voice, format and speed; it speaks for one reply at a time."""
 
-    def __init__(self, url: str, pool: SocketPool) -> None:
-        super().__init__(NAME, url)
-        self._pool = pool
-        self.stream: DeepgramStream | None = None
+    def __init__(self, voice: DeepgramTextToSpeech, url: str) -> None:
+        super().__init__(voice, url)
         self._clearing: asyncio.TimerHandle | None = None
         self._flushes: deque[float] = deque()
 
@@ -71,114 +64,93 @@ class _Socket(VendorSocket):
         self.send(b'{"type":"Flush"}')
         self._flushes.append(asyncio.get_running_loop().time())
 
-    def leave(self, *, speaking: bool) -> None:
-        """Its reply is over; where it is still ``speaking``, it is stopped, and the place is free when it has stopped."""
-        self.stream = None
-        if speaking and self.is_open:
+    def let_go(self, stream: DeepgramStream) -> None:
+        """Where it is still being spoken, it is stopped, and the place is free when it has stopped."""
+        self.contexts.clear()
+        if stream.sent and self.is_open:
             self.send(b'{"type":"Clear"}')
             self._clearing = asyncio.get_running_loop().call_later(_CLEARED_WITHIN_S, self._never_cleared)
         else:
             self._release()
 
-    def on_binary(self, message: bytes) -> None:
-        if self.stream is not None:
-            self.stream.audio(message)
+    def sound(self, audio: bytes) -> None:
+        if self.only is not None:
+            self.only.audio(audio)
 
-    def on_text(self, message: bytes) -> None:
-        try:
-            told = _DECODER.decode(message)
-        except msgspec.DecodeError:
-            self._broken("the vendor sent a message that cannot be read")
-            return
-        if told.type == "Flushed" and self.stream is not None:
-            self.stream.flushed()
-        elif told.type == "Cleared" and self._clearing is not None:
-            self._clearing.cancel()
-            self._clearing = None
-            self._release()
+    def told(self, message: bytes) -> None:
+        told = _DECODER.decode(message)
+        if told.type == "Flushed" and self.only is not None:
+            self.only.flushed()
+        elif told.type == "Cleared":
+            self._cleared()
         elif told.type == "Warning":
-            log.warning("voice_warned", provider=NAME, problem=meaning(str(told.code or ""), told.description or ""))
+            log.warning("voice_warned", provider=self.provider, problem=meaning(told.code, told.description))
         elif told.type == "Error" or told.err_code:
-            self._broken(meaning(str(told.code or ""), told.description or "", told.err_code or "", told.err_msg or ""))
+            self.broken(meaning(told.code, told.description, told.err_code, told.err_msg))
 
     def on_lost(self, problem: str) -> None:
-        self._pool.lost(self)
+        self._cleared()
+        super().on_lost(problem)
+
+    def _cleared(self) -> None:
         if self._clearing is not None:
             self._clearing.cancel()
             self._clearing = None
             self._release()
-        if self.stream is not None:
-            self.stream.failed(Lost(NAME, problem))
-
-    def _broken(self, problem: str) -> None:
-        if self.stream is not None:
-            self.stream.failed(ProviderUnavailable(NAME, problem))
-        self._pool.retire(self)
 
     def _never_cleared(self) -> None:
         self._clearing = None
-        self._pool.retire(self)
+        self.pool.retire(self)
         self._release()
-        self.close()
+        self.hang_up()
 
     def _release(self) -> None:
         if not self.may_flush:
-            self._pool.retire(self)
-        self._pool.release(self)
+            self.pool.retire(self)
+        self.pool.release(self)
 
 
-class DeepgramStream(VendorStream):
+class DeepgramStream(SocketStream["DeepgramTextToSpeech", _Socket]):
     """One reply. Each piece is flushed by itself, and the vendor tells when it has been."""
 
-    def __init__(self, voice: DeepgramTextToSpeech, request: VoiceRequest) -> None:
-        super().__init__(NAME, request, voice.audio_timeout_s)
-        self._voice = voice
-        self._socket: _Socket | None = None
-        self._sent = 0
-        """Pieces that the connection was given, and that are not over."""
-        self._limited = False
-        """Whether the connection may be given no more: what follows waits for another one."""
+    sent = 0
+    """Pieces that the connection was given, and that are not over."""
+    _limited = False
+    """Whether the connection may be given no more: what follows waits for another one."""
 
-    async def connect(self) -> bool:
-        socket = await self._voice.pool.lease(self._voice.url(self.request))
-        assert isinstance(socket, _Socket)
-        self._socket, socket.stream, self._sent, self._limited = socket, self, 0, False
-        return socket.used
+    def begin(self, socket: _Socket) -> None:
+        super().begin(socket)
+        self.sent, self._limited = 0, False
 
     def send_piece(self, piece: Piece) -> None:
-        assert self._socket is not None
-        if self._limited or not self._socket.may_flush:
+        assert self.socket is not None
+        if self._limited or not self.socket.may_flush:
             self._limited = True
-            if not self._sent:
+            if not self.sent:
                 self.renew()
             return
-        self._sent += 1
-        self._socket.speak(piece.text.strip())
+        self.sent += 1
+        self.socket.speak(piece.text.strip())
 
     def send_end(self) -> None:
         """Every piece was flushed."""
 
-    def disconnect(self) -> None:
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            socket.leave(speaking=self._sent > 0)
-
     def flushed(self) -> None:
         """All audio of the first of the pieces has come."""
-        if not self._sent:
+        if not self.sent:
             return
-        self._sent -= 1
+        self.sent -= 1
         self.piece_done()
-        if not self._sent and any(piece.sounds for piece in self.pieces) and not self.has_failed:
+        if not self.sent and any(piece.sounds for piece in self.pieces) and not self.has_failed:
             self.renew()
 
 
-class DeepgramTextToSpeech:
-    """Implements ``TextToSpeech`` and ``StreamingVoice``. Words are not timed."""
+class DeepgramTextToSpeech(VendorVoice):
+    """Words are not timed."""
 
-    name = NAME
-    formats = FORMATS
-    needs_key = True
+    name = "deepgram"
+    socket_class, stream_class = _Socket, DeepgramStream
+    speeds = (0.7, 1.5)
 
     def __init__(
         self,
@@ -194,40 +166,21 @@ class DeepgramTextToSpeech:
     ) -> None:
         """A voice is ``model``-``voice``-``language``, e.g. ``aura-2-thalia-en``; a ``voice`` that begins with ``aura`` is a whole name.
         Raises ConfigurationError."""
-        check_vendor(NAME, api_key, audio_timeout_ms, sockets)
-        self._base_url = websocket_url(base_url)
-        self.model = model
-        self._default_voice = voice
-        self._language = language
+        super().__init__(
+            api_key=api_key, base_url=base_url, model=model, voice=voice, language=language, sockets=sockets,
+            audio_timeout_ms=audio_timeout_ms, headers={"Authorization": f"Token {api_key}"},
+        )  # fmt: skip
         self._mip_opt_out = mip_opt_out
-        self.audio_timeout_s = audio_timeout_ms / 1000
-        self.pool = SocketPool(NAME, self._make, {"Authorization": f"Token {api_key}"}, places=1, most=sockets)
-
-    async def start(self) -> None:
-        """Connect for telephone calls. Raises ProviderUnavailable where the vendor refuses."""
-        await self.pool.warm(self.url(VoiceRequest(TELEPHONE)))
-
-    async def close(self) -> None:
-        self.pool.close()
-
-    def open(self, request: VoiceRequest) -> DeepgramStream:
-        return DeepgramStream(self, request)
-
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
-        return speak_once(self, request)
 
     def url(self, request: VoiceRequest) -> str:
-        voice = request.voice or self._default_voice
+        voice = request.voice or self.default_voice
         query = {
-            "model": voice if voice.startswith("aura") else f"{self.model}-{voice}-{self._language}",
+            "model": voice if voice.startswith("aura") else f"{self.model}-{voice}-{self.language}",
             "encoding": _ENCODINGS.get(request.audio.encoding, ""),
             "sample_rate": str(request.audio.rate_hz),
         }
-        if request.speed != 1.0:
-            query["speed"] = f"{speed_within(NAME, request.speed, SLOWEST, FASTEST):g}"
+        if (speed := self.speed(request)) is not None:
+            query["speed"] = f"{speed:g}"
         if self._mip_opt_out:
             query["mip_opt_out"] = "true"
-        return f"{self._base_url}/v1/speak?{urlencode(query)}"
-
-    def _make(self, url: str) -> _Socket:
-        return _Socket(url, self.pool)
+        return f"{self.base_url}/v1/speak?{urlencode(query)}"

@@ -8,9 +8,7 @@ the vendor makes it: nothing is resampled.
 from __future__ import annotations
 
 import asyncio
-from binascii import Error as NotBase64
-from binascii import a2b_base64
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,19 +16,16 @@ import msgspec
 import orjson
 import structlog
 
-from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable
-from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
-from antiphon.providers.one_shot import speak_once
+from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.providers.base import VoiceRequest
 from antiphon.providers.tts.character_alignment import CharacterAlignment, timed
-from antiphon.providers.tts.vendor_settings import check_vendor, speed_within, websocket_url
-from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, meaning
-from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
-from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
+from antiphon.providers.tts.vendor_stream import Piece
+from antiphon.providers.tts.vendor_voice import ReplySocket, SocketStream, VendorVoice
+from antiphon.providers.tts.vendor_words import meaning
+from antiphon.vocabulary import AudioFormat, Encoding
 
-NAME = "elevenlabs"
 CONTEXTS_A_SOCKET = 5
 """The vendor's limit; the sixth closes the connection with code 1008."""
-SLOWEST, FASTEST = 0.7, 1.2
 INACTIVITY_TIMEOUT_S = 180
 """The longest the vendor takes: a connection that waits for the next reply is kept so long."""
 _FINAL_WITHIN_S = 10.0
@@ -63,101 +58,71 @@ class _Message(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Message)
 
 
-class _Socket(VendorSocket):
-    """One connection, for one voice in one format; tells its contexts what is theirs."""
+class _Socket(ReplySocket["ElevenLabsStream"]):
+    """One connection, for one voice in one format. A context holds its place until the vendor says that it has ended."""
 
-    def __init__(self, url: str, pool: SocketPool) -> None:
-        super().__init__(NAME, url)
-        self._pool = pool
-        self.contexts: dict[str, ElevenLabsStream | None] = {}
-        """Those that the vendor counts; None where nobody listens any more."""
-        self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._serial = 0
+    def __init__(self, voice: ElevenLabsTextToSpeech, url: str) -> None:
+        super().__init__(voice, url)
+        self._closing: dict[str, asyncio.TimerHandle] = {}
+        """Contexts that we have closed, and until when they may last."""
 
-    def begin(self, stream: ElevenLabsStream) -> str:
-        self._serial += 1
-        context = f"r{self._serial}"
-        self.contexts[context] = stream
-        return context
-
-    def leave(self, context: str) -> None:
+    def let_go(self, stream: ElevenLabsStream) -> None:
         """Nobody listens any more. The place is free when the vendor says so."""
-        if context not in self.contexts:
-            return
-        self.contexts[context] = None
-        self._close(context)
+        if self.contexts.pop(stream.context, None) is not None:
+            self.close_context(stream.context)
 
     def close_context(self, context: str) -> None:
-        """Its stream has said everything and listens to the end."""
-        self._close(context)
+        """Nothing more will be said in it."""
+        if context not in self._closing and self.is_open:
+            self.send(orjson.dumps({"context_id": context, "close_context": True}))
+            self._closing[context] = asyncio.get_running_loop().call_later(_FINAL_WITHIN_S, self._overdue, context)
 
-    def on_text(self, message: bytes) -> None:
-        try:
-            told = _DECODER.decode(message)
-        except msgspec.DecodeError:
-            self._broken("the vendor sent a message that cannot be read")
-            return
+    def told(self, message: bytes) -> None:
+        told = _DECODER.decode(message)
         context = told.contextId or told.context_id or ""
-        if told.error or (told.audio is None and told.message):
-            problem = meaning(str(told.error or ""), str(told.message or ""))
-            if context in self.contexts:
-                self._tell_failed(context, ProviderError(NAME, problem))
-            else:
-                self._broken(problem)
-            return
         stream = self.contexts.get(context)
+        if told.error or (told.audio is None and told.message):
+            problem = meaning(told.error, told.message)
+            if stream is not None:
+                stream.failed(ProviderError(self.provider, problem))
+            elif context not in self._closing:
+                self.broken(problem)
+            return
         if stream is not None:
             stream.take(told)
-        if told.isFinal and context in self.contexts:
+        if told.isFinal:
             self._final(context)
 
     def on_lost(self, problem: str) -> None:
-        self._pool.lost(self)
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        for context in tuple(self.contexts):
-            self._tell_failed(context, Lost(NAME, problem))
-            self._final(context)
-
-    def _close(self, context: str) -> None:
-        if context not in self._timers and self.is_open:
-            self.send(orjson.dumps({"context_id": context, "close_context": True}))
-            self._timers[context] = asyncio.get_running_loop().call_later(_FINAL_WITHIN_S, self._overdue, context)
+        lost = {*self.contexts, *self._closing}
+        super().on_lost(problem)
+        for context in lost:
+            self._free(context)
 
     def _overdue(self, context: str) -> None:
-        self._timers.pop(context, None)
-        log.warning("voice_context_never_ended", provider=NAME)
-        self._pool.retire(self)
+        log.warning("voice_context_never_ended", provider=self.provider)
+        self.pool.retire(self)
         self._final(context)
 
     def _final(self, context: str) -> None:
         stream = self.contexts.pop(context, None)
-        if (timer := self._timers.pop(context, None)) is not None:
-            timer.cancel()
-        self._pool.release(self)
+        if stream is not None or context in self._closing:
+            self._free(context)
         if stream is not None:
             stream.over()
 
-    def _tell_failed(self, context: str, problem: ProviderError) -> None:
-        if (stream := self.contexts.get(context)) is not None:
-            stream.failed(problem)
-
-    def _broken(self, problem: str) -> None:
-        """What was said is for nobody we know: every reply on this connection would wait in vain."""
-        for context in tuple(self.contexts):
-            self._tell_failed(context, ProviderUnavailable(NAME, problem))
-        self._pool.retire(self)
+    def _free(self, context: str) -> None:
+        """The vendor counts it no more."""
+        if (timer := self._closing.pop(context, None)) is not None:
+            timer.cancel()
+        self.pool.release(self)
 
 
-class ElevenLabsStream(VendorStream):
+class ElevenLabsStream(SocketStream["ElevenLabsTextToSpeech", _Socket]):
     """One reply, in one context. Times come for each character; where one piece ends and the next begins is read from them."""
 
     def __init__(self, voice: ElevenLabsTextToSpeech, request: VoiceRequest) -> None:
-        super().__init__(NAME, request, voice.audio_timeout_s)
-        self._voice = voice
-        self._socket: _Socket | None = None
-        self._context = ""
+        super().__init__(voice, request)
         self._alignment = CharacterAlignment()
         self._words_until_ms = 0
         self._closing = False
@@ -166,24 +131,22 @@ class ElevenLabsStream(VendorStream):
         self._timed_ms = 0.0
         self._quiet: asyncio.TimerHandle | None = None
 
-    async def connect(self) -> bool:
-        socket = await self._voice.pool.lease(self._voice.url(self.request))
-        assert isinstance(socket, _Socket)
-        self._socket, self._context, self._closing = socket, socket.begin(self), False
+    def begin(self, socket: _Socket) -> None:
+        super().begin(socket)
+        self._closing = False
         self._alignment, self._words_until_ms, self._timed_ms = CharacterAlignment(), 0, 0.0
-        begin: dict[str, Any] = {"text": " ", "context_id": self._context}
-        if settings := self._voice.settings(self.request):
+        begin: dict[str, Any] = {"text": " ", "context_id": self.context}
+        if settings := self.voice.settings(self.request):
             begin["voice_settings"] = settings
         socket.send(orjson.dumps(begin))
-        return socket.used
 
     def send_piece(self, piece: Piece) -> None:
-        assert self._socket is not None
+        assert self.socket is not None
         self._alignment.say(piece.text)
         self._stop_quiet()
         # A text ends with a blank, or the vendor takes its last word for the beginning of a longer one.
-        message = {"text": f"{piece.text.strip()} ", "context_id": self._context, "flush": True}
-        self._socket.send(orjson.dumps(message))
+        message = {"text": f"{piece.text.strip()} ", "context_id": self.context, "flush": True}
+        self.socket.send(orjson.dumps(message))
 
     def send_end(self) -> None:
         # A context closed before its first audio may stay silent (pipecat issue 4681): it is closed when some has come.
@@ -192,18 +155,12 @@ class ElevenLabsStream(VendorStream):
 
     def disconnect(self) -> None:
         self._stop_quiet()
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            socket.leave(self._context)
+        super().disconnect()
 
     def take(self, told: _Message) -> None:
         """One message of this context."""
-        if not told.audio:
-            return
-        try:
-            audio = a2b_base64(told.audio)
-        except (NotBase64, ValueError):
-            self.failed(ProviderError(NAME, "the vendor sent audio that cannot be read"))
+        audio = self.read_base64(told.audio or "")
+        if not audio:
             return
         self._stop_quiet()
         self._speak(audio, told.alignment)
@@ -220,7 +177,7 @@ class ElevenLabsStream(VendorStream):
             while self.pieces and not self.has_failed and (self.spoken_bytes or not self._aligned):
                 self._ended_piece()
         if self.pieces:
-            self.failed(ProviderError(NAME, "the vendor ended before it had said everything"))
+            self.failed(ProviderError(self.provider, "the vendor ended before it had said everything"))
 
     def _speak(self, audio: bytes, alignment: _Alignment | None) -> None:
         """A message's audio, cut where a piece ends in it."""
@@ -261,8 +218,8 @@ class ElevenLabsStream(VendorStream):
 
     def _close(self) -> None:
         self._closing = True
-        if self._socket is not None:
-            self._socket.close_context(self._context)
+        if self.socket is not None:
+            self.socket.close_context(self.context)
 
 
 def _times(
@@ -279,12 +236,12 @@ def _times(
     return alignment.chars, [min(max(start, 0.0), length_ms) for start in starts], durations
 
 
-class ElevenLabsTextToSpeech:
-    """Implements ``TextToSpeech`` and ``StreamingVoice``. Words are timed by the vendor."""
+class ElevenLabsTextToSpeech(VendorVoice):
+    """Words are timed by the vendor."""
 
-    name = NAME
-    formats = FORMATS
-    needs_key = True
+    name = "elevenlabs"
+    socket_class, stream_class, places = _Socket, ElevenLabsStream, CONTEXTS_A_SOCKET
+    speeds = (0.7, 1.2)
 
     def __init__(
         self,
@@ -305,16 +262,15 @@ class ElevenLabsTextToSpeech:
         """``voice`` is the vendor's id of a voice. ``language`` (ISO 639-1) wins over that of the assistant. The voice's own settings hold
         where ``stability``, ``similarity_boost`` and ``style`` (0 … 1) are −1. ``text_normalization`` is ``off`` because figures and dates
         are written out here (else ``auto``, ``on``). Raises ConfigurationError."""
-        check_vendor(NAME, api_key, audio_timeout_ms, sockets)
+        super().__init__(
+            api_key=api_key, base_url=base_url, model=model, voice=voice, language=language, sockets=sockets,
+            audio_timeout_ms=audio_timeout_ms, headers={"xi-api-key": api_key},
+        )  # fmt: skip
         for field, value in (("stability", stability), ("similarity_boost", similarity_boost), ("style", style)):
             if value != -1.0 and not 0 <= value <= 1:
                 raise ConfigurationError(f"tts.{field}", "must be 0 … 1")
         if text_normalization not in ("off", "auto", "on"):
             raise ConfigurationError("tts.text_normalization", "must be off, auto or on")
-        self._base_url = websocket_url(base_url)
-        self.model = model
-        self._default_voice = voice
-        self._language = language
         self._normalization = text_normalization
         self._settings: Mapping[str, Any] = {
             name: value
@@ -326,21 +282,6 @@ class ElevenLabsTextToSpeech:
             )
             if value is not None and value != -1.0
         }
-        self.audio_timeout_s = audio_timeout_ms / 1000
-        self.pool = SocketPool(NAME, self._make, {"xi-api-key": api_key}, places=CONTEXTS_A_SOCKET, most=sockets)
-
-    async def start(self) -> None:
-        """Connect for telephone calls. Raises ProviderUnavailable where the vendor refuses."""
-        await self.pool.warm(self.url(VoiceRequest(TELEPHONE)))
-
-    async def close(self) -> None:
-        self.pool.close()
-
-    def open(self, request: VoiceRequest) -> ElevenLabsStream:
-        return ElevenLabsStream(self, request)
-
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
-        return speak_once(self, request)
 
     def url(self, request: VoiceRequest) -> str:
         query = {
@@ -351,22 +292,18 @@ class ElevenLabsTextToSpeech:
             "inactivity_timeout": str(INACTIVITY_TIMEOUT_S),
             "apply_text_normalization": self._normalization,
         }
-        language = self._language or request.language
+        language = self.language or request.language
         if language and not self.model.endswith(
             ("_v2", "_v1")
         ):  # the others know one language, or find it out by themselves
             query["language_code"] = language
-        voice = quote(request.voice or self._default_voice, safe="")
-        return f"{self._base_url}/v1/text-to-speech/{voice}/multi-stream-input?{urlencode(query)}"
+        voice = quote(request.voice or self.default_voice, safe="")
+        return f"{self.base_url}/v1/text-to-speech/{voice}/multi-stream-input?{urlencode(query)}"
 
     def settings(self, request: VoiceRequest) -> dict[str, Any]:
         """What a context is told of its voice."""
-        if request.speed == 1.0:
-            return dict(self._settings)
-        return {**self._settings, "speed": speed_within(NAME, request.speed, SLOWEST, FASTEST)}
-
-    def _make(self, url: str) -> _Socket:
-        return _Socket(url, self.pool)
+        speed = self.speed(request)
+        return {**self._settings, **({"speed": speed} if speed is not None else {})}
 
 
 def _output_format(audio: AudioFormat) -> str:

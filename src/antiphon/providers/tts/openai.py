@@ -21,9 +21,11 @@ from antiphon.audio.resample import Resampler
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
 from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.vendor_settings import check_vendor, http_url, speed_within
-from antiphon.providers.tts.vendor_socket import CONNECT_TIMEOUT_S, Refusals
+from antiphon.providers.tts.refusals import Refusals
+from antiphon.providers.tts.socket_pool import CONNECT_TIMEOUT_S
+from antiphon.providers.tts.vendor_settings import check_vendor, speed_within
 from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
+from antiphon.providers.vendor_settings import http_url
 from antiphon.vocabulary import AudioFormat, Encoding
 
 NAME = "openai"
@@ -137,10 +139,10 @@ class OpenAITextToSpeech:
     ) -> None:
         """``instructions`` say how the voice shall sound. The vendor finds out the language from the text; ``language`` is told to it with
         the instructions. Raises ConfigurationError."""
-        check_vendor(NAME, api_key, audio_timeout_ms, sockets)
+        check_vendor(api_key, audio_timeout_ms, sockets)
         if len(instructions) > 4096:
             raise ConfigurationError("tts.instructions", "must not be longer than 4096 characters")
-        self.url = f"{http_url(base_url)}/audio/speech"
+        self.url = f"{http_url(base_url, 'tts.base_url')}/audio/speech"
         self.model = model
         self._default_voice = voice
         self._instructions = " ".join(

@@ -7,12 +7,13 @@ import asyncio
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from antiphon.providers.tts.vendor_socket import SocketPool, VendorSocket, retry_after_s
+from antiphon.providers.tts.refusals import retry_after_s
+from antiphon.providers.tts.socket_pool import PooledSocket, SocketPool
 
 
-class Told(VendorSocket):
+class Told(PooledSocket):
     def __init__(self, url: str) -> None:
-        super().__init__("vendor", url)
+        super().__init__(url)
         self.problem: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def on_lost(self, problem: str) -> None:
