@@ -80,6 +80,34 @@ async def test_another_ones_voice_or_ear_is_refused(room: EngineRoom, part: dict
     assert "hears and speaks itself" in str(error.value)
 
 
+async def test_who_takes_over(room: EngineRoom) -> None:
+    alone = room.for_assistant(assistant()).fallback
+    assert alone is not None
+    assert (alone.models, [voice.name for voice in alone.voices], alone.voice) == ((), ["piper"], "")
+    spec = assistant(
+        model={"fallbackModels": ["gpt-5.4-mini"]},
+        voice={"provider": "openai", "voiceId": "cedar", "fallbackPlan": {"voices": [{"provider": "scripted"}]}},
+        transcriber={"provider": "openai", "fallbackPlan": {"transcribers": [{"provider": "scripted"}]}},
+    )
+    cascade = room.for_assistant(spec).fallback
+    assert cascade is not None
+    assert cascade.stt.name == "scripted"
+    assert [engine.name for engine in (*cascade.models, *cascade.voices)] == ["openai", "scripted"]
+    plain = room.for_assistant(assistant(model={"fallbackModels": ["gpt-5.4-mini"]})).fallback
+    assert plain is not None and plain.stt.name == "moonshine"
+    german = {"provider": "openai", "language": "de"}
+    foreign = room.for_assistant(assistant(model={"fallbackModels": ["gpt-5.4-mini"]}, transcriber=german))
+    assert foreign.fallback is not None
+    assert (foreign.fallback.models, [voice.name for voice in foreign.fallback.voices]) == ((), ["espeak"])
+    assert len(foreign.models) == 1, "it writes all the same"
+
+
+async def test_a_plan_for_hearing_alone_is_no_plan() -> None:
+    plan = {"fallbackPlan": {"transcribers": [{"provider": "moonshine"}]}}
+    spec = assistant(transcriber={"provider": "openai", **plan})
+    assert [field for field, _ in ignored_fields(spec)] == ["transcriber.fallbackPlan"]
+
+
 async def test_without_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="OPENAI_API_KEY"):
@@ -95,11 +123,16 @@ async def test_what_has_no_effect_is_named() -> None:
 
 async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> None:
     settings = settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
-    (found,) = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
+    found, voice = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
+    assert (voice.place, voice.provider, voice.problem) == (
+        "voice",
+        "piper",
+        "",
+    )  # which says so when the model is gone
     assert (found.place, found.provider, found.model, found.problem) == ("model", "openai-realtime", "gpt-realtime", "")
     assert found.first_ms
     vendor.own_words_trouble.append("fail")
-    (found,) = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
+    found, _ = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
     assert "overloaded" in found.problem
     assert vendor.asked == []  # nothing but words of ours
 
@@ -141,6 +174,22 @@ async def test_a_telephone_call(vendor: FakeOpenAIRealtime, tmp_path: Path) -> N
     assert {entry.usage.model for entry in log.used} == {"gpt-realtime", "audio:gpt-realtime", "gpt-4o-mini-transcribe"}
     assert vendor.live.refused == []
     assert len(vendor.sessions) == 1
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_whose_vendor_goes_away(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
+    """For good: the caller hears of it in this machine's own voice."""
+    vendor.hears.append(PRICE)
+    vendor.answers.append(Answer(trouble="expire"))
+    vendor.faults.refuse_status = 503
+    vendor.faults.add(None, *["refuse"] * 5)  # type: ignore[list-item]
+    log = await ring_up(vendor, tmp_path, line())
+    assert [reply["text"] for reply in spoken(log) if reply["text"]] == [
+        "Good day, this is the shop.",
+        "I am sorry, I cannot go on with this call. Please call again later.",
+    ]
+    assert log.ended == "provider-failed"
+    assert ("openai-realtime", "session_lost") in [(entry.provider, entry.code) for entry in log.failed]
 
 
 @pytest.mark.speech

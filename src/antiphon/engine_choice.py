@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,9 @@ from antiphon.providers.tts.spoken_voice import language_of
 DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
 PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
-_IN_ONE: dict[registry.Kind, str] = {"speech_to_speech": "model", "llm": "model"}
-"""The same of an assistant whose model hears and speaks: another model only writes (in chats, about calls that are over)."""
+_IN_ONE: dict[registry.Kind, str] = {"speech_to_speech": "model", "llm": "model", "stt": "transcriber", "tts": "voice"}
+"""The same of an assistant whose model hears and speaks: the others write (in chats, about calls that are over), and take over a call when
+that model is gone."""
 _FALLBACKS: dict[registry.Kind, str] = {
     "stt": "transcriber.fallbackPlan.transcribers",
     "llm": "model.fallbackModels",
@@ -68,8 +69,8 @@ def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
 
 
 def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
-    """The engine an assistant means, then those that stand in for it. None of the kind ``llm`` where its model hears and speaks, and it
-    names no other that writes. Raises ConfigurationError, ProviderUnavailable."""
+    """The engine an assistant means, then those that stand in for it. Where its model hears and speaks, there may be none of the kind
+    ``llm``, and none of the kind ``stt`` without one, or where this machine's own does not know the language. Raises ConfigurationError, ProviderUnavailable."""
     told = _heard_as(spec) if kind == "speech_to_speech" else {}
     return tuple(
         _choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind)
@@ -120,12 +121,31 @@ def _named_in_one(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[st
     if kind == "speech_to_speech":
         yield model.provider, model, "model"
         return
-    for number, other in enumerate(model.fallback_models if kind == "llm" else ()):
-        place = f"{_FALLBACKS['llm']}.{number}"
-        if isinstance(other, str):
-            yield vendor, model.model_copy(update={"model": other, "options": {}}), place
-        else:
-            yield other.provider, other, place
+    if kind == "llm":
+        for number, other in enumerate(model.fallback_models):
+            place = f"{_FALLBACKS['llm']}.{number}"
+            if isinstance(other, str):
+                yield vendor, model.model_copy(update={"model": other, "options": {}}), place
+            else:
+                yield other.provider, other, place
+    elif kind == "stt" and model.fallback_models:
+        plan = spec.transcriber.fallback_plan if spec.transcriber is not None else None
+        yield from _standing_in(
+            kind, plan.transcribers if plan is not None else (), DEFAULTS[kind] if _english(spec) else ""
+        )
+    elif kind == "tts":
+        voices = spec.voice.fallback_plan.voices if spec.voice is not None and spec.voice.fallback_plan else ()
+        yield from _standing_in(kind, voices, _default_voice(spec))
+
+
+def _standing_in(
+    kind: registry.Kind, named: Sequence[TranscriberSpec | VoiceSpec], default: str
+) -> Iterator[tuple[str, Part | None, str]]:
+    """Those that are named, or the one of this machine, if it will do."""
+    for number, part in enumerate(named):
+        yield part.provider, part, f"{_FALLBACKS[kind]}.{number}"
+    if default and not named:
+        yield default, None, PLACES[kind]
 
 
 def _heard_as(spec: AssistantSpec) -> dict[str, Any]:
@@ -191,8 +211,14 @@ def _fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
 
 
 def _voice_provider(spec: AssistantSpec) -> str:
-    """Where no voice is named: Piper for English, espeak-ng for what Piper's voice cannot say."""
-    if spec.voice is not None:
-        return spec.voice.provider
-    heard = spec.transcriber.language if spec.transcriber else ""
-    return "" if language_of(heard) == "en" else "espeak"
+    return spec.voice.provider if spec.voice is not None else _default_voice(spec)
+
+
+def _default_voice(spec: AssistantSpec) -> str:
+    """Piper for English, espeak-ng for what Piper's voice cannot say."""
+    return DEFAULTS["tts"] if _english(spec) else "espeak"
+
+
+def _english(spec: AssistantSpec) -> bool:
+    """Whether English is what is spoken, as far as the assistant says."""
+    return language_of(spec.transcriber.language if spec.transcriber else "") == "en"

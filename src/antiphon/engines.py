@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import structlog
@@ -143,19 +143,31 @@ class EngineRoom:
         )
 
     def _in_one(self, spec: AssistantSpec) -> Engines:
-        """Of an assistant whose model hears and speaks. Its further models only write."""
+        """Of an assistant whose model hears and speaks. The others write, and take over a call when that model is gone."""
         ((choice, engine),) = self._get(spec, "speech_to_speech")
-        return Engines(
+        models = tuple(_as_chosen(other, model, first=False) for other, model in self._get(spec, "llm"))
+        recognisers = tuple(other for _, other in self._get(spec, "stt"))
+        common = Engines(
             stt=Ears(engine),
-            models=tuple(_as_chosen(other, model, first=False) for other, model in self._get(spec, "llm")),
+            models=models,
             voices=(),
             tools=self.tools.runner(spec),
-            turn_detector=self._detector(choice.provider),
-            voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=_model_options(spec),
             breakers=self._breakers,
+        )
+        cascade = replace(
+            common,
+            stt=FailoverSpeechToText(recognisers, self._breakers) if recognisers else common.stt,
+            models=models if recognisers else (),
+            voices=tuple(_as_spoken(spec, other, voice, first=False) for other, voice in self._get(spec, "tts")),
+        )
+        return replace(
+            common,
+            turn_detector=self._detector(choice.provider),
+            voice=spec.voice.voice_id if spec.voice else "",
             speech_to_speech=engine,
+            fallback=cascade,
         )
 
     def for_text(self, spec: AssistantSpec, on_failure: OnFailure) -> TextEngines:
@@ -298,8 +310,15 @@ def engine_behind(engine: object) -> object:
     return engine
 
 
+def engines_in(engines: Engines) -> Iterator[object]:
+    """All engines of a call that are shared between calls, those that may take it over among them."""
+    yield from engines_behind(engines)
+    if engines.fallback is not None:
+        yield from engines_behind(engines.fallback)
+
+
 def engines_behind(engines: Engines) -> Iterator[object]:
-    """All engines of a call that are shared between calls."""
+    """Those that a call begins with."""
     recognisers = engines.stt.targets if isinstance(engines.stt, FailoverSpeechToText) else (engines.stt,)
     in_one = () if engines.speech_to_speech is None else (engines.speech_to_speech,)
     for engine in (*recognisers, *engines.models, *engines.voices, *in_one):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from antiphon.audio import g711
-from antiphon.providers.base import ExpectedAnswers, ModelRequest, Transcribed
+from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, Transcribed
 from antiphon.providers.speech_to_speech.base import (
     OnSpeech,
     ReplyAudio,
@@ -33,6 +33,10 @@ class Said:
     texts: tuple[str, ...] = ()
     call: ToolCall | None = None
     fails: bool = False
+    gone: bool = False
+    """There is no session to ask any more."""
+    held: bool = False
+    """Nothing more comes of it after what was said."""
     silent_words: bool = False
     """It has sound, and does not tell its words."""
 
@@ -54,7 +58,13 @@ class ScriptedInOne:
         self.cancelled: list[tuple[int, int]] = []
         self.heard_bytes: list[int] = []
         """Of each utterance."""
-        self.closed = 0
+        self.opened = self.closed = 0
+        self._streams: list[ScriptedStream] = []
+
+    def go(self) -> None:
+        """Its sessions give up: nothing more comes of any."""
+        for stream in self._streams:
+            stream.give_up()
 
     async def start(self) -> None: ...
 
@@ -63,7 +73,9 @@ class ScriptedInOne:
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech
     ) -> ScriptedStream:
-        return ScriptedStream(self, on_event)
+        self.opened += 1
+        self._streams.append(ScriptedStream(self, on_event))
+        return self._streams[-1]
 
 
 class ScriptedStream:
@@ -75,6 +87,10 @@ class ScriptedStream:
         self._tasks: dict[int, list[asyncio.Task[None]]] = {}
         self._last: asyncio.Task[None] | None = None
         self._heard = 0
+
+    def give_up(self) -> None:
+        self._cancel_all()
+        self._tell(StreamInterrupted("the vendor closed the connection", lasting=True))
 
     def begin(self, utterance: int) -> None:
         self._heard = 0
@@ -105,6 +121,9 @@ class ScriptedStream:
 
     def close(self) -> None:
         self._engine.closed += 1
+        self._cancel_all()
+
+    def _cancel_all(self) -> None:
         for tasks in self._tasks.values():
             for task in tasks:
                 task.cancel()
@@ -130,7 +149,9 @@ class ScriptedStream:
                 await asyncio.sleep(_WORD_MS / 1000)
         if answer.call is not None:
             self._tell(ReplyToolCall(reply, answer.call))
-        if answer.fails:
-            self._tell(ReplyFailed(reply, "it fails"))
+        if answer.held:
+            await asyncio.Event().wait()
+        if answer.fails or answer.gone:
+            self._tell(ReplyFailed(reply, "it fails", gone=answer.gone))
         else:
             self._tell(ReplyOver(reply, (Usage(input_tokens=10, output_tokens=5, model="scripted"),)))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.calls.rig import Call, Watcher
@@ -11,6 +15,7 @@ from tests.calls.test_turns import Clockwork
 
 from antiphon.conversation import actions as do
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
+from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
 from antiphon.vocabulary import AudioFormat, Encoding, EndReason, Message, ToolCall, ToolSpec, Usage
@@ -249,3 +254,137 @@ def test_a_call_replays_identically(tmp_path: Path) -> None:
     call.run(talk)
     log = read_event_log(tmp_path / "call-1.jsonl")
     assert replay(log) is None
+
+
+# ---------------------------------------------------------------------------------------------- the model is gone
+
+
+def with_cascade(model: ScriptedInOne, hears: Sequence[str] = (), answers: Sequence[str] = (), **more: Any) -> Call:
+    """A call that a cascade takes over when its model is gone; without ``answers`` only a voice does."""
+    call = Call(speech_to_speech=model, **more)
+    fallback = replace(
+        call.engines,
+        stt=ScriptedSpeechToText(list(hears)),
+        models=(ScriptedLanguageModel(list(answers)),) if answers else (),
+        speech_to_speech=None,
+    )
+    call.engines = replace(call.engines, models=(), voices=(), fallback=fallback)
+    return call
+
+
+def test_what_was_not_answered_when_the_model_went_is_answered_by_the_cascade(tmp_path: Path) -> None:
+    model = ScriptedInOne(["what time is it"], [Said(gone=True)])
+    call = with_cascade(model, ["and the day"], ["It is three.", "It is Sunday."], folder=tmp_path)
+    meter = Metered()
+    call.observers = (meter,)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+        await call.sound(800)
+        await call.until_replies(2)
+
+    seen = call.run(talk)
+    assert [(reply.status, reply.text) for reply in seen.of(do.ReplyClosed)] == [
+        ("completed", "It is three."),
+        ("completed", "It is Sunday."),
+    ]
+    assert [message.content for message in call.messages][-2:] == ["and the day", "It is Sunday."]
+    assert ("scripted-in-one", "session_lost") in meter.failures
+    assert model.closed == 1
+    log = read_event_log(tmp_path / "call-1.jsonl")
+    assert [(entry.provider, entry.code) for entry in log.failed][-1:] == [("scripted-in-one", "session_lost")]
+    assert replay(log) is None
+
+
+def test_what_is_being_said_when_the_model_goes_is_heard_by_the_next_recogniser() -> None:
+    model = ScriptedInOne([], [])
+    call = with_cascade(model, ["a table for two"], ["For when?"])
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        speaking = asyncio.create_task(call.sound(1500))
+        await call.wait(700)
+        model.go()
+        await speaking
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert call.messages[0] == Message("user", "a table for two")
+    assert seen.of(do.ReplyClosed)[0].text == "For when?"
+
+
+def test_a_greeting_that_was_not_begun_is_said_by_the_other_voice() -> None:
+    model = ScriptedInOne([], [])
+    call = with_cascade(model, ["hello"], ["Yes?"], greeting="Welcome to us.")
+
+    async def talk(call: Call) -> None:
+        model.go()
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    (greeting,) = seen.of(do.ReplyClosed)
+    assert (greeting.status, greeting.text) == ("completed", "Welcome to us.")
+    assert call.heard_ms() == len("Welcome to us.") * MS_PER_CHARACTER
+
+
+def test_words_that_were_begun_are_not_said_again() -> None:
+    model = ScriptedInOne(["tell me", "go on"], [Said(("That is a long story. It begins",), held=True)])
+    call = with_cascade(model, ["go on"], ["It was so."])
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 300)
+        model.go()
+        await call.until_replies(1)
+        await call.sound(800)
+        await call.until_replies(2)
+
+    seen = call.run(talk)
+    first, second = seen.of(do.ReplyClosed)
+    assert first.status == "failed"
+    assert first.text.startswith("That is a long story. ")  # the rest by its share of the sound
+    assert first.text.endswith(call.policy.speaking.failure_message)
+    sounded = "That is a long story. It begins" + call.policy.speaking.failure_message + "It was so."
+    assert call.heard_ms() == pytest.approx(len(sounded) * MS_PER_CHARACTER, abs=2 * MS_PER_CHARACTER)
+    assert second.text == "It was so."
+
+
+@pytest.mark.parametrize("when", ["waiting", "answering", "greeting"])
+def test_without_anybody_to_go_on_the_caller_is_told_and_the_call_ends(when: str) -> None:
+    model = ScriptedInOne(["hello"], [Said(("That is a long story. It begins",), held=True)])
+    call = with_cascade(model, greeting="Welcome." if when == "greeting" else "")
+
+    async def talk(call: Call) -> None:
+        if when != "greeting":
+            await call.wait(200)
+            await call.sound(800)
+        if when == "answering":
+            await call.until(lambda: call.heard_ms() > 300)
+        model.go()
+        await call.until(lambda: call.session.end_reason is not None)
+
+    seen = call.run(talk)
+    assert seen.ended is EndReason.PROVIDER_FAILED
+    said = [reply.text for reply in seen.of(do.ReplyClosed) if reply.text]
+    assert said[-1] == call.policy.speaking.given_up_message
+    begun = {"waiting": "", "answering": "That is a long story.", "greeting": "Welcome."}[when]
+    assert " ".join(said[:-1]).startswith(begun) and len(said) == (1 if when == "waiting" else 2)
+
+
+def test_a_vendor_that_fails_on_every_call_is_not_asked_for_a_while() -> None:
+    model = ScriptedInOne([], [])
+    call = with_cascade(model, ["hello"], ["Yes?"])
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    for _ in range(3):
+        call.engines.breakers.of(model).failed(1e9)
+    seen = call.run(talk)
+    assert model.opened == 0
+    assert seen.of(do.ReplyClosed)[0].text == "Yes?"

@@ -16,6 +16,7 @@ from antiphon.providers.base import (
     ModelRequest,
     SpeechChunk,
     SpeechRequest,
+    StreamInterrupted,
     TextDelta,
     Transcribed,
     TranscriptionEvent,
@@ -283,6 +284,45 @@ async def test_one_that_fails_amid_an_utterance_is_replaced_amid_it() -> None:
     assert second.told[1:] == [("begin", 1), b"one", b"two", ("finish", 1)]
     first.hears(Transcribed(1, "too late", final=True))
     assert events == []
+
+
+async def test_one_that_gives_up_is_replaced_at_once_and_that_is_told() -> None:
+    first, second = Ears("first"), Ears("second")
+    stream, events = opened(first, second)
+    stream.begin(1)
+    stream.push(b"one")
+    stream.finish(1)
+    stream.begin(2)
+    stream.push(b"two")
+    first.hears(StreamInterrupted("for good", lasting=True))
+    assert second.told[1:] == [("begin", 1), b"one", ("finish", 1), ("begin", 2), b"two"]
+    assert events == [StreamInterrupted("for good", lasting=True)]
+
+
+async def test_of_what_is_too_long_to_be_heard_again_the_failure_is_told() -> None:
+    first, second = Ears("first"), Ears("second")
+    stream, events = opened(first, second)
+    stream.begin(1)
+    for _ in range(4000):
+        stream.push(b"x" * 80)
+    stream.finish(1)
+    stream.begin(2)
+    first.hears(StreamInterrupted("for good", lasting=True))
+    assert second.told[1:] == [("begin", 2)]
+    assert isinstance(events[0], TranscriptionFailed) and events[0].utterance == 1
+
+
+async def test_a_model_that_also_hears_is_not_replaced_for_one_utterance() -> None:
+    first, second = Ears("first"), Ears("second")
+    first.more_than_ears = True  # type: ignore[attr-defined]
+    stream, events = opened(first, second)
+    stream.begin(1)
+    stream.finish(1)
+    first.hears(TranscriptionFailed(1, "no words"))
+    assert events == [TranscriptionFailed(1, "no words")] and second.told == []
+    first.hears(StreamInterrupted("for good", lasting=True))
+    stream.begin(2)
+    assert second.told[1:] == [("begin", 2)]
 
 
 async def test_one_that_cannot_be_opened_is_passed_over_and_the_last_one_s_failure_is_told() -> None:

@@ -59,8 +59,6 @@ IN_ONE = (
     "model.temperature",
     "voice.model",
     "voice.pronunciations",
-    "voice.fallbackPlan",
-    "transcriber.fallbackPlan",
     "transcriber.keywords",
 )
 """What a model that hears and speaks itself makes nothing of."""
@@ -90,6 +88,9 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     if spec.model is not None and registry.hears_and_speaks(spec.model.provider):
         for field in IN_ONE:
             yield from ((path, f"{spec.model.provider} is not told") for path in _set(said, field.split(".")))
+        if not spec.model.fallback_models:
+            why = f"nobody takes over from {spec.model.provider} without model.fallbackModels"
+            yield from ((path, why) for path in _set(said, ["transcriber", "fallbackPlan"]))
     asked = spec.server_messages or ()
     for at, message in enumerate(asked if isinstance(asked, tuple) else (asked,)):
         if message in UNSENT:

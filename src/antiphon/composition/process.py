@@ -26,7 +26,7 @@ from antiphon.composition.readings import LoadGauge, Readings
 from antiphon.config import Settings
 from antiphon.conversation.events import Event
 from antiphon.engine_metrics import EngineReader
-from antiphon.engines import EngineRoom, engines_behind
+from antiphon.engines import EngineRoom, engines_in
 from antiphon.errors import ProviderUnavailable
 from antiphon.known_assistants import KnownAssistants, caps_of
 from antiphon.losses import Losses
@@ -331,7 +331,7 @@ class Antiphon:
         """Asked before an engine is closed."""
         live = [engines for session in self.manager.sessions() for engines in session.engines_in_use()]
         for engines in (*live, *self.realtime.engines(), *self.plans.waiting_engines()):
-            yield from engines_behind(engines)
+            yield from engines_in(engines)
         if self.api is not None:
             yield from self.api.text_agents.engines_in_use()
 

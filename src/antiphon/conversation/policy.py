@@ -161,6 +161,8 @@ class Speaking:
     """A model that has sent nothing by then has failed."""
     failure_message: str = "Sorry, I am having trouble right now. Could you say that again?"
     """Spoken when a reply fails, so that a fault is never silence. Empty for none."""
+    given_up_message: str = "I am sorry, I cannot go on with this call. Please call again later."
+    """Spoken before the call is ended because an engine is gone for good and nobody stands in for it. Empty for none."""
     not_understood_message: str = "Sorry, I did not catch that."
     """Spoken when the caller plainly said something and no words came of it: silence would be the worst answer. Empty for none."""
     not_understood_after_ms: int = 600

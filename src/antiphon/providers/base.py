@@ -239,6 +239,12 @@ def punctuation_of(stt: SpeechToText) -> float:
     return getattr(stt, "punctuation", DOUBTFUL_PUNCTUATION)
 
 
+def is_more_than_ears(stt: SpeechToText) -> bool:
+    """Whether an engine is a call's recogniser among other things, so that one utterance it fails on is no reason to replace it: it is
+    replaced when it gives up (``StreamInterrupted.lasting``)."""
+    return bool(getattr(stt, "more_than_ears", False))
+
+
 # ---------------------------------------------------------------------------------------------- language model
 
 

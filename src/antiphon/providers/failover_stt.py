@@ -1,4 +1,5 @@
-"""Several recognisers as one: an utterance that one of them fails on is given to the next from its first sample, within the same turn."""
+"""Several recognisers as one: an utterance that one of them fails on is given to the next from its first sample, within the same turn; so
+is what is being said when one of them gives up."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from antiphon.providers.base import (
     OnTranscription,
     SpeechToText,
     SpeechToTextStream,
+    StreamInterrupted,
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    is_more_than_ears,
     model_of,
     partials_of,
     punctuation_of,
@@ -175,10 +178,13 @@ class FailoverSpeechToTextStream:
     def _told(self, generation: int, event: TranscriptionEvent) -> None:
         if self._on_event is None or generation != self._generation:
             return  # the call is over, or another recogniser has been asked meanwhile
-        if isinstance(event, TranscriptionFailed):
+        if isinstance(event, TranscriptionFailed) and not is_more_than_ears(self._target):
             self._breakers.of(self._target).failed(now_s())
             if self._replaced(event.utterance):
                 return
+        elif isinstance(event, StreamInterrupted) and event.lasting:
+            self._breakers.of(self._target).failed(now_s())
+            self._replaced(0)  # and who is told of it is told so all the same
         elif isinstance(event, Transcribed) and event.final:
             self._breakers.of(self._target).succeeded()
         if isinstance(event, TranscriptionFailed) or (isinstance(event, Transcribed) and event.final):
@@ -186,7 +192,7 @@ class FailoverSpeechToTextStream:
         self._on_event(event)
 
     def _replaced(self, utterance: int) -> bool:
-        """Whether another recogniser has this utterance now."""
+        """Another recogniser, if there is one. Whether it has this utterance now."""
         failed, name = self._stream, self._target.name
         try:
             self._next()
@@ -196,7 +202,9 @@ class FailoverSpeechToTextStream:
         log.warning("recogniser_replaced", provider=name, by=self._target.name)
         taken = False
         for heard in list(self._open):
-            if heard.whole or not heard.finished:
+            if heard.finished and not heard.whole and heard.utterance != utterance:
+                self._told(self._generation, TranscriptionFailed(heard.utterance, "it was too long to be heard again"))
+            elif heard.whole or not heard.finished:
                 taken = taken or heard.utterance == utterance
                 self._stream.begin(heard.utterance)
                 if heard.audio:

@@ -3,8 +3,9 @@
 One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event,
 actions]``: an event is ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their
 number and a checksum are kept: they follow from the rest. ``{"used": [now_ms, provider, usage]}`` between them tells what a provider was
-asked for: nothing follows from it, a replay passes over it. The last line is ``{"ended": reason}``; a log without it belongs to a
-process that died, or to a live call: whoever writes a log holds a lock on it, which the system lets go of when the process dies.
+asked for, ``{"failed": [now_ms, provider, code]}`` where it did not serve: nothing follows from them, a replay passes over them. The last
+line is ``{"ended": reason}``; a log without it belongs to a process that died, or to a live call: whoever writes a log holds a lock on it,
+which the system lets go of when the process dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
 """
@@ -83,6 +84,15 @@ class UsageEntry:
     usage: Usage
 
 
+@dataclass(frozen=True, slots=True)
+class FailureEntry:
+    """An engine did not serve; where another stood in, too."""
+
+    now_ms: int
+    provider: str
+    code: str
+
+
 def plain_action(action: Action, checksums: MessageChecksums | None = None) -> list[Any]:
     """An action as the log writes it. ``checksums`` are the call's, which spare what was written before."""
     if isinstance(action, StartReply):
@@ -140,10 +150,15 @@ class EventLogWriter:
 
     def note_usage(self, now_ms: int, provider: str, usage: Usage) -> None:
         """As ``append``. Nothing is kept of it where the log has broken off."""
-        if self._lost or len(self._lines) >= self._MAX_LINES:
-            return
-        used = {name: value for name, value in _shallow(usage).items() if value}
-        self._lines.append(encode({"used": [now_ms, provider, used]}))
+        self._note("used", [now_ms, provider, {name: value for name, value in _shallow(usage).items() if value}])
+
+    def note_failure(self, now_ms: int, provider: str, code: str) -> None:
+        """As ``note_usage``."""
+        self._note("failed", [now_ms, provider, code])
+
+    def _note(self, kind: str, note: list[Any]) -> None:
+        if not self._lost and len(self._lines) < self._MAX_LINES:
+            self._lines.append(encode({kind: note}))
 
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
@@ -199,6 +214,7 @@ class EventLog:
     lost: int = 0
     """Inputs after the last entry that could not be written."""
     used: tuple[UsageEntry, ...] = ()
+    failed: tuple[FailureEntry, ...] = ()
 
 
 def read_event_log(path: Path) -> EventLog:
@@ -212,6 +228,7 @@ def read_event_log(path: Path) -> EventLog:
     ended: str | None = None
     lost = 0
     used: list[UsageEntry] = []
+    failed: list[FailureEntry] = []
     for number, line in enumerate(lines[1:], start=2):
         try:
             document = decode(line)
@@ -219,13 +236,17 @@ def read_event_log(path: Path) -> EventLog:
                 now_ms, provider, usage = document["used"]
                 used.append(UsageEntry(int(now_ms), str(provider), Usage(**usage)))
                 continue
+            if isinstance(document, dict) and "failed" in document:
+                now_ms, provider, code = document["failed"]
+                failed.append(FailureEntry(int(now_ms), str(provider), str(code)))
+                continue
             if isinstance(document, dict):
                 ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
             entries.append(_read_entry(document))
         except _UNREADABLE as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
-    return EventLog(header, entries, ended, torn, lost, tuple(used))
+    return EventLog(header, entries, ended, torn, lost, tuple(used), tuple(failed))
 
 
 def _read_entry(document: Any) -> LogEntry:

@@ -34,6 +34,8 @@ class Engines:
     """What all calls know of engines that fail."""
     speech_to_speech: SpeechToSpeech | None = None
     """A model that hears and speaks itself: calls use it in the place of recogniser, model and voice."""
+    fallback: Engines | None = None
+    """Who takes over a call when that model is gone; without a model among them, they only say so."""
 
     def model(self, on_failure: OnFailure) -> FailoverModel:
         """The models as one. ``on_failure`` is told of each that failed, also where another stood in."""

@@ -23,6 +23,8 @@ from antiphon.media.overhearing import Overhearing
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
 from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector
+from antiphon.providers.failover_stt import FailoverSpeechToText
+from antiphon.session.engine_notes import EngineNotes
 from antiphon.session.event_log import EventLogWriter, LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
@@ -32,11 +34,11 @@ from antiphon.session.pump import Pump
 from antiphon.session.speaking import Speaking
 from antiphon.session.speech_to_speech import SpeechToSpeechCall
 from antiphon.session.succession import Succession, policy_for
+from antiphon.session.takeover import Takeover
 from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.session.turn_audio import TurnLine
-from antiphon.session.usage import CallUsage
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
@@ -81,7 +83,7 @@ class Session:
         self._on_closed = on_closed
         self._losses = losses or Losses(clock.now_ms)
         self._watched = CallObservers(call, observers, plan.surface, self._losses)
-        self._usage = CallUsage(clock, self._watched)
+        self._notes = EngineNotes(clock, self._watched)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -91,6 +93,7 @@ class Session:
         context = CallContext(call.call_id, call.caller, dict(plan.variables), clock.wall_ms())
         self._stt = engines.stt
         self._one_model: SpeechToSpeechCall | None = None
+        self._takeover: Takeover | None = None
         policy = policy_for(plan.policy, engines.stt, engines)
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
@@ -105,8 +108,8 @@ class Session:
             line,
             plan.hearing.preroll_ms,
             self._pump.feed,
-            partial(_transcription_failed, self._losses, call.call_id, self._watched.provider_failed),
-            self._usage.note,
+            partial(_transcription_failed, self._losses, call.call_id, self._notes.failed),
+            self._notes.used,
         )
         try:
             self.port = plane.open(
@@ -127,11 +130,11 @@ class Session:
         self._thinking, self._speaking = self._model_and_voice(tools, context)
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn, self.conversation.history)
         self._succession = Succession(
-            engines, self._listening, self._thinking, self._speaking, self._tools, self._watched.provider_failed,
+            engines, self._listening, self._thinking, self._speaking, self._tools, self._notes.failed,
             remembers=self._turn_line is not None,
         )  # fmt: skip
         self._event_log_is_broken = False
-        self._event_log = self._usage.event_log = self._open_event_log(tools)
+        self._event_log = self._notes.event_log = self._open_event_log(tools)
         self.flush()
 
     def _ears(self, tools: tuple[ToolSpec, ...], context: CallContext) -> SpeechToText:
@@ -141,25 +144,44 @@ class Session:
             return engines.stt
         self._one_model = SpeechToSpeechCall(
             engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, tools, context,
-            engines.model_options, self._clock, self._pump.feed, self._watched.provider_failed, self._usage.note,
+            engines.model_options, self._clock, self._pump.feed, self._notes.failed, self._notes.used,
         )  # fmt: skip
-        return self._one_model.ears
+        ears = self._one_model.ears
+        if engines.fallback is None or not engines.fallback.models:
+            return ears
+        return FailoverSpeechToText((ears, engines.fallback.stt), engines.breakers)
 
     def _model_and_voice(self, tools: tuple[ToolSpec, ...], context: CallContext) -> tuple[Thinks, Speaks]:
-        """A cascade, or one model that is both."""
-        engines, clock = self.plan.engines, self._clock
-        if self._one_model is not None:
-            self._one_model.mouth = self.port.mouth
-            return self._one_model, self._one_model
-        thinking = Thinking(
-            engines.model(self._watched.provider_failed), tools, context, engines.model_options, self._pump.feed,
-            self._listening.expect, self._tasks.spawn, self._usage.note,
+        """A cascade, or one model that is both, and a cascade when that is gone."""
+        if self._one_model is None:
+            engines = self.plan.engines
+            return self._thinks_in_words(engines, tools, context), self._speaks_words(engines)
+        self._one_model.mouth = self.port.mouth
+        fallback = self.plan.engines.fallback
+
+        def cascade() -> tuple[Thinks | None, Speaks | None]:
+            if fallback is None:
+                return None, None
+            thinks = self._thinks_in_words(fallback, tools, context) if fallback.models else None
+            return thinks, self._speaks_words(fallback)
+
+        self._takeover = Takeover(
+            self.call.call_id, self._stt.name, self._one_model, cascade, self._pump.feed, self._notes.failed,
+            lambda: self.conversation.policy.speaking.given_up_message,
         )  # fmt: skip
-        speaking = Speaking(
-            engines.speaker(self._watched.provider_failed), engines.voice, engines.speed, self.call.format_out,
-            self.port.mouth, clock, self._pump.feed, self._tasks.spawn, self._usage.note,
+        return self._takeover, self._takeover
+
+    def _thinks_in_words(self, engines: Engines, tools: tuple[ToolSpec, ...], context: CallContext) -> Thinking:
+        return Thinking(
+            engines.model(self._notes.failed), tools, context, engines.model_options, self._pump.feed,
+            self._listening.expect, self._tasks.spawn, self._notes.used,
         )  # fmt: skip
-        return thinking, speaking
+
+    def _speaks_words(self, engines: Engines) -> Speaking:
+        return Speaking(
+            engines.speaker(self._notes.failed), engines.voice, engines.speed, self.call.format_out,
+            self.port.mouth, self._clock, self._pump.feed, self._tasks.spawn, self._notes.used,
+        )  # fmt: skip
 
     def start(self) -> None:
         """The media is live: listen, and let the greeting begin."""
@@ -167,6 +189,8 @@ class Session:
         self._listening.expect(self.plan.opening)
         self._hear_as(self.conversation.policy)
         self.port.listen(self._listening)
+        if self._takeover is not None:
+            self._takeover.begin()
         self._pump.feed(ev.CallConnected())
 
     def feed(self, event: ev.Event) -> Sequence[do.Action]:
@@ -229,7 +253,7 @@ class Session:
 
     def note_failure(self, provider: str, code: str) -> None:
         """A surface has used one of the call's engines, and it failed: for those who watch."""
-        self._watched.provider_failed(provider, code)
+        self._notes.failed(provider, code)
 
     def mute_caller(self, muted: bool) -> None:
         """Hear silence instead of the caller, or the caller again."""
@@ -396,7 +420,7 @@ class Session:
         if turn != self._unjudged_turn:
             self._unjudged_turn = turn
             self._losses.tell("turn_detector_failed", self.call.call_id, provider=detector.name, problem=problem)
-            self._watched.provider_failed(detector.name, problem)
+            self._notes.failed(detector.name, problem)
 
     def _turn_opened(self, _action: do.TurnOpened) -> None:
         if self._turn_line is not None:
@@ -439,8 +463,8 @@ class Session:
         self._on_closed(self)
 
     def _let_model_go(self) -> None:
-        if self._one_model is not None:
-            self._one_model.end_call()
+        if self._takeover is not None:
+            self._takeover.end_call()
 
     def _close_transport(self) -> None:
         self._transport.close(1000, "ended")
@@ -450,7 +474,7 @@ class Session:
         self._watched.call_ended(self._clock.now_ms(), self.end_reason)
 
     def _close_event_log(self) -> None:
-        event_log, self._event_log, self._usage.event_log = self._event_log, None, None
+        event_log, self._event_log, self._notes.event_log = self._event_log, None, None
         if event_log is not None and self.end_reason is not None:
             try:
                 event_log.close(self.end_reason)

@@ -5,6 +5,9 @@ To the conversation it is no different. The caller's words come as a recogniser'
 into pieces like any other, and each piece finds its sound already made. So turns, barge-in, tools and the history of what was heard are
 decided where they always are, and replays of such a call are replays like others.
 
+A session that is gone for good (``on_gone``) is taken over by others: what nothing was heard of is asked for again of them (``hand_over``),
+the rest has failed.
+
 How long each piece sounds is not told by such models: it is reckoned by its share of the letters, and marked as an estimate by having no
 word times. Words of ours (the greeting, an apology) are spoken by the same voice, word for word.
 """
@@ -28,6 +31,7 @@ from antiphon.providers.base import (
     OnTranscription,
     Partials,
     SpeechToTextStream,
+    StreamInterrupted,
     TranscriptionEvent,
 )
 from antiphon.providers.speech_to_speech.base import (
@@ -40,6 +44,7 @@ from antiphon.providers.speech_to_speech.base import (
     SpeechToSpeechStream,
     SpokenReplyEvent,
 )
+from antiphon.session.pipeline import Speaks, Thinks
 from antiphon.vocabulary import AudioFormat, CallContext, Encoding, ToolSpec, Usage
 
 _CHARACTERS_PER_SECOND = 15
@@ -55,8 +60,8 @@ OpenSession = Callable[[AudioFormat, OnTranscription], SpeechToTextStream]
 class _Stretch:
     """What one request to the model gave: its sound, and the pieces that sound in it."""
 
-    ours: bool
-    """Words of ours, and not the model's."""
+    asked: StartReply | None
+    """What the model was asked; None of words of ours."""
     audio_bytes: int = 0
     pieces: list[tuple[int, str]] = field(default_factory=list)
     """Numbers and texts."""
@@ -68,6 +73,15 @@ class _Stretch:
     told: bool = False
     """How long its pieces sound."""
 
+    @property
+    def ours(self) -> bool:
+        return self.asked is None
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything of it may have been heard, or stands in the history."""
+        return self.written or self.audio_bytes > 0
+
 
 class Ears:
     """The session's recogniser, as a call opens one. Implements ``SpeechToText`` for one call."""
@@ -76,9 +90,11 @@ class Ears:
     partials: Partials = "none"
     punctuation = 0.5
     """Its words are written by a large model, after the end of each utterance."""
+    more_than_ears = True
 
     def __init__(self, model: SpeechToSpeech, open_session: OpenSession | None = None) -> None:
         """Without ``open_session`` it only tells what it would be like."""
+        self.behind = model
         self.name = model.name
         self.model = model.transcriber
         self.formats = model.formats
@@ -132,6 +148,8 @@ class SpeechToSpeechCall:
         self._on_usage = on_usage
         self._stream: SpeechToSpeechStream | None = None
         self._on_transcription: OnTranscription | None = None
+        self.on_gone: Callable[[str], None] = lambda problem: None
+        """The session is no more, and none will be for this call: told once, with the vendor's reason."""
         self._reply = 0
         self._stretches: list[_Stretch] = []
         self._ended = False
@@ -142,6 +160,11 @@ class SpeechToSpeechCall:
         self._on_transcription = on_event
         self._stream = self._model.open(audio, self._made, self.voice, self.speed, self._hear)
         return self._stream
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a session, or may be one again."""
+        return self._stream is not None
 
     def end_call(self) -> None:
         """Nothing is heard or said any more. The session is closed as the recogniser's stream that it is, by whoever listens."""
@@ -158,7 +181,7 @@ class SpeechToSpeechCall:
             if own.tools is not None:
                 tools = (*(tool for tool in tools if not tool.client), *own.tools)
         self._take_up(action.reply)
-        self._stretches.append(_Stretch(ours=False))
+        self._stretches.append(_Stretch(action))
         request = ModelRequest(action.messages, tools if action.tools_allowed else (), self._context, options)
         if self._stream is not None:
             self._stream.respond(action.reply, request)
@@ -186,7 +209,7 @@ class SpeechToSpeechCall:
         pieces, self._own_words = self._own_words, []
         if reply != self._reply or not pieces or self._stream is None:
             return
-        self._stretches.append(_Stretch(ours=True, pieces=pieces))
+        self._stretches.append(_Stretch(None, pieces=pieces))
         self._stream.say(reply, " ".join(text for _, text in pieces))
 
     def end(self, reply: int) -> None:
@@ -209,7 +232,7 @@ class SpeechToSpeechCall:
         if reply == self._reply:
             for stretch in self._stretches:
                 if not stretch.told:
-                    self._tell_so_far(stretch)
+                    self._tell_so_far(stretch, reply)
 
     def _take_up(self, reply: int) -> None:
         if reply != self._reply:
@@ -223,9 +246,42 @@ class SpeechToSpeechCall:
         self._stretches = []
         self._own_words = []
 
+    def hand_over(self, thinks: Thinks | None, speaks: Speaks) -> None:
+        """To those who go on with the call, before anything else is asked of them. Of what is being said, they say what nothing was heard
+        of; the rest has failed. Where nobody ``thinks``, the model's own words end where they are."""
+        for stretch in self._stretches:
+            if stretch.over or stretch.asked is None or not (stretch.begun or thinks is None):
+                continue
+            stretch.over = stretch.failed = True
+            # What stands of it comes now as pieces, whose sound is here; an apology for it is among the words of ours.
+            self._feed(ev.ReplyDone(self._reply) if thinks is None else ev.ReplyFailed(self._reply))
+        reply, stretches, own, ended = self._reply, self._stretches, self._own_words, self._ended
+        self._forget()
+        left: list[tuple[int, str]] = []
+        for stretch in stretches:
+            if stretch.over or stretch.begun:
+                stretch.failed = stretch.failed or not stretch.over
+                if not stretch.told:
+                    self._share_out(stretch, reply)
+            elif stretch.asked is None:
+                left += stretch.pieces
+            elif thinks is not None:
+                thinks.start(stretch.asked)
+        for number, text in (*left, *own):
+            speaks.speak(reply, number, text)
+        if ended and (left or own):
+            speaks.end(reply)
+        elif ended and self.mouth is not None and not all(stretch.told for stretch in stretches):
+            self.mouth.end_speech(reply, self._clock.now_ms())
+
     # ---------------------------------------------------------------------------------- what the model does
 
     def _hear(self, event: TranscriptionEvent | SpokenReplyEvent) -> None:
+        if self._stream is None:
+            return
+        if (isinstance(event, StreamInterrupted) and event.lasting) or (isinstance(event, ReplyFailed) and event.gone):
+            self._lose(event.problem)
+            return
         if isinstance(event, ReplyOver):
             for usage in event.usage:
                 self._on_usage(self._model.name, usage)
@@ -234,6 +290,12 @@ class SpeechToSpeechCall:
                 self._on_transcription(event)
         elif event.reply == self._reply and event.reply and self._stretches:
             self._take(event, next((each for each in self._stretches if not each.over), self._stretches[-1]))
+
+    def _lose(self, problem: str) -> None:
+        self._stream = None
+        if self._on_transcription is not None:
+            self._on_transcription(StreamInterrupted(problem, lasting=True))
+        self.on_gone(problem)
 
     def _take(self, event: SpokenReplyEvent, stretch: _Stretch) -> None:
         reply = event.reply
@@ -274,28 +336,28 @@ class SpeechToSpeechCall:
         for stretch in self._stretches:
             if not stretch.told:
                 stretch.told = True
-                self._share_out(stretch)
+                self._share_out(stretch, self._reply)
         if self.mouth is not None:
             self.mouth.end_speech(self._reply, self._clock.now_ms())
 
-    def _share_out(self, stretch: _Stretch) -> None:
+    def _share_out(self, stretch: _Stretch, reply: int) -> None:
         if stretch.failed:
-            self._tell_so_far(stretch)
+            self._tell_so_far(stretch, reply)
             for number, _ in stretch.pieces:
-                self._feed(ev.SynthesisFailed(self._reply, number))
+                self._feed(ev.SynthesisFailed(reply, number))
             return
         letters = sum(len(text) for _, text in stretch.pieces)
         total_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
-            self._feed(ev.SpeechSynthesized(self._reply, number, round(total_ms * len(text) / letters)))
+            self._feed(ev.SpeechSynthesized(reply, number, round(total_ms * len(text) / letters)))
 
-    def _tell_so_far(self, stretch: _Stretch) -> None:
+    def _tell_so_far(self, stretch: _Stretch, reply: int) -> None:
         left_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
             length_ms = min(left_ms, len(text) * 1000 / _CHARACTERS_PER_SECOND)
             left_ms -= length_ms
             if length_ms:
-                self._feed(ev.SpeechSynthesized(self._reply, number, round(length_ms), complete=False))
+                self._feed(ev.SpeechSynthesized(reply, number, round(length_ms), complete=False))
 
 
 def _linear(formats: Sequence[AudioFormat]) -> AudioFormat:

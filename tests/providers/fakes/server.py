@@ -33,15 +33,15 @@ Fault = Literal[
 
 @dataclass
 class Faults:
-    """What the next connections do wrong, one entry each; with none left they are well."""
+    """What the next connections do wrong, one entry each (None: nothing); with none left they are well."""
 
     refuse_status: int = 401
     refuse_body: str = ""
     drop_after_words: int = 2
     late_s: float = 0.3
-    queue: deque[Fault] = field(default_factory=deque)
+    queue: deque[Fault | None] = field(default_factory=deque)
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: Fault | None) -> None:
         self.queue.extend(faults)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from tests.providers.fakes.openai_realtime import MS_PER_CHARACTER, USAGE, Answe
 from tests.providers.fakes.server import KEY
 from tests.providers.fakes.speech import say
 
-from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError
 from antiphon.providers.base import (
     ModelRequest,
     StreamInterrupted,
@@ -24,6 +25,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionFailed,
 )
+from antiphon.providers.speech_to_speech import openai_wire as wire
 from antiphon.providers.speech_to_speech.base import (
     ReplyAudio,
     ReplyFailed,
@@ -31,7 +33,7 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyToolCall,
     ReplyWords,
 )
-from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime, OpenAIRealtimeStream
 from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Encoding, Message, ToolSpec, Usage
 
 SYSTEM = Message("system", "Be brief.")
@@ -464,12 +466,54 @@ async def test_messages_that_are_none(vendor: FakeOpenAIRealtime, trusted: str) 
     caller.stream.close()
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (b"{", True),
+        (b"[]", True),
+        (b"\x00", False),
+        (b'{"type":"response.done","response":{"id":7}}', True),
+        (b'{"type":"response.created"}', True),
+        (b'{"type":"input_audio_buffer.committed"}', True),
+        (b'{"type":"conversation.item.input_audio_transcription.completed","transcript":"yes"}', True),
+    ],
+)
+def test_what_is_no_event_cannot_be_read(message: bytes, text: bool) -> None:
+    with pytest.raises(MalformedMessage):
+        wire.read(message, text=text)
+
+
+async def test_a_fault_of_ours_is_not_taken_for_a_message_that_cannot_be_read(
+    vendor: FakeOpenAIRealtime, engine: OpenAIRealtime
+) -> None:
+    def broken(event: Any) -> None:
+        raise KeyError("a fault of whoever is told")
+
+    vendor.no_words = True
+    stream = engine.open(TELEPHONE, TELEPHONE, "", 1.0, broken)
+    stream.begin(1)
+    stream.push(say("yes", TELEPHONE))
+    stream.finish(1)
+    await vendor.until(lambda: bool(vendor.sessions and vendor.live.items))
+    await asyncio.wait_for(_settled(stream), PATIENCE_S)
+    words = {"type": "conversation.item.input_audio_transcription.completed", "item_id": vendor.live.items[0]["id"]}
+    with pytest.raises(KeyError):
+        stream.message(json.dumps({**words, "transcript": "yes"}).encode(), text=True)
+    stream.close()
+
+
+async def _settled(stream: OpenAIRealtimeStream) -> None:
+    """Until it knows which item its utterance became."""
+    while stream._hearing.unsettled:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
 async def test_a_key_that_is_refused_is_told_at_once(vendor: FakeOpenAIRealtime, trusted: str) -> None:
     caller = Caller(OpenAIRealtime("wrong", vendor.base_url, ca_file=trusted))
     caller.ask(1, Message("user", "hello"))
     caller.speak("a table")
     failed = await caller.over(1)
-    assert "api_key" in failed.problem
+    assert "api_key" in failed.problem and failed.gone
     await caller.until(lambda: bool(caller.of(TranscriptionFailed)))
     assert len(vendor.requests) == 1
     caller.stream.close()

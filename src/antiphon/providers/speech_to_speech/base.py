@@ -60,6 +60,8 @@ class ReplyFailed:
 
     reply: int
     problem: str
+    gone: bool = False
+    """There was no session to ask, for as long as a caller can wait."""
 
 
 SpokenReplyEvent = ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed

@@ -7,7 +7,6 @@ opened again, hears what had no words yet, and is told our history before it is 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -20,13 +19,11 @@ from antiphon.providers.speech_to_speech.base import OnSpeech
 from antiphon.providers.speech_to_speech.memory import SessionMemory
 from antiphon.providers.speech_to_speech.openai_hearing import Hearing
 from antiphon.providers.speech_to_speech.openai_replying import Replying
-from antiphon.providers.stt.wire import json_object
 from antiphon.providers.vendor_settings import tls_context, websocket_url
 from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import AudioFormat
 
 NAME = "openai-realtime"
-_TRANSCRIPTION = "conversation.item.input_audio_transcription."
 _EMPTY = "input_audio_buffer_commit_empty"
 _EXPIRED = "session_expired"
 _SLOWEST, _FASTEST = 0.25, 1.5
@@ -225,10 +222,11 @@ class OpenAIRealtimeStream:
 
     def message(self, payload: bytes, *, text: bool) -> None:
         try:
-            message = json_object(payload, text=text)
-            self._read(str(message.get("type")), message)
-        except (MalformedMessage, KeyError, TypeError, AttributeError) as error:
-            log.warning("vendor_message_unreadable", provider=NAME, kind=type(error).__name__)
+            event = wire.read(payload, text=text)
+        except MalformedMessage as error:
+            log.warning("vendor_message_unreadable", provider=NAME, kind=str(error))
+            return
+        self._read(event)
 
     def closed_by_vendor(self, code: int, reason: str) -> Failure | None:
         status = next((status for name, status in wire.ENDS_THE_SESSION.items() if name in reason), None)
@@ -250,29 +248,25 @@ class OpenAIRealtimeStream:
 
     # -------------------------------------------------------------------------------------------- what the vendor says
 
-    def _read(self, kind: str, message: dict[str, Any]) -> None:
+    def _read(self, event: wire.ServerEvent) -> None:
+        kind = event.type
         if kind.startswith("response."):
-            self._replying.read(kind.removeprefix("response."), message)
+            self._replying.read(kind.removeprefix("response."), event)
         elif kind == "session.updated":
             self._socket.greeted()
         elif kind == "input_audio_buffer.committed":
-            self._hearing.committed(str(message["item_id"]))
+            self._hearing.committed(event.item_id)
             self._replying.go_on()
-        elif kind.startswith(_TRANSCRIPTION):
-            self._transcribed(kind.removeprefix(_TRANSCRIPTION), message)
+        elif kind == f"{wire.TRANSCRIPTION}completed":
+            self._hearing.transcribed(event.item_id, event.transcript or "")
+        elif kind == f"{wire.TRANSCRIPTION}failed":
+            said = event.error.message or "the words could not be written down"
+            self._hearing.not_transcribed(event.item_id, presentable(said, self._engine.api_key))
         elif kind == "error":
-            self._error(message["error"])
+            self._error(event.error)
 
-    def _transcribed(self, kind: str, message: Mapping[str, Any]) -> None:
-        item = str(message["item_id"])
-        if kind == "completed":
-            self._hearing.transcribed(item, str(message["transcript"]))
-        elif kind == "failed":
-            said = str((message.get("error") or {}).get("message") or "the words could not be written down")
-            self._hearing.not_transcribed(item, presentable(said, self._engine.api_key))
-
-    def _error(self, error: Mapping[str, Any]) -> None:
-        code, said = str(error.get("code") or ""), str(error.get("message") or "")
+    def _error(self, error: wire.ServerError) -> None:
+        code, said = error.code or "", error.message or ""
         status = wire.ENDS_THE_SESSION.get(code) or (400 if not self._socket.is_ready else 0)
         if status:
             self._socket.fail(refusal(NAME, status, said or code, secret=self._engine.api_key))
@@ -281,6 +275,6 @@ class OpenAIRealtimeStream:
         elif code == _EMPTY:
             self._hearing.nothing_committed()
             self._replying.go_on()
-        elif event_id := str(error.get("event_id") or ""):
-            self._replying.refused(event_id, presentable(said or code, self._engine.api_key))
+        elif error.event_id:
+            self._replying.refused(error.event_id, presentable(said or code, self._engine.api_key))
         # Else the session goes on: to cut or to cancel what was over already is no fault.

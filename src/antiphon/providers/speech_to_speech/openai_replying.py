@@ -7,14 +7,12 @@ alone: ``cancel`` cuts the session's items to it.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import orjson
+import structlog
 
 from antiphon.errors import MalformedMessage
 from antiphon.providers.base import ModelRequest, StopReason
@@ -30,6 +28,8 @@ from antiphon.providers.speech_to_speech.base import (
 from antiphon.providers.speech_to_speech.memory import Item, SessionMemory
 from antiphon.providers.websocket import presentable
 from antiphon.vocabulary import AudioFormat, ToolCall
+
+log = structlog.get_logger(__name__)
 
 _LOOK_EVERY_S = 0.25
 _CANCELLED_WITHIN_S = 3.0
@@ -196,7 +196,7 @@ class Replying:
         self._queue.clear()
         for asked in waiting:
             if not asked.cancelled:
-                self._tell(ReplyFailed(asked.reply, problem))
+                self._tell(ReplyFailed(asked.reply, problem, gone=True))
 
     def refused(self, name: str, problem: str) -> None:
         """The vendor answers a ``response.create`` with an error."""
@@ -221,85 +221,84 @@ class Replying:
             self._tell(ReplyFailed(active.reply, f"nothing came of it for {self._timeout_s:.0f} s"))
         elif active is None and self._queue and now_s - self._queue[0].since_s > self._timeout_s:
             asked = self._queue.popleft()
-            self._tell(ReplyFailed(asked.reply, f"the session was not ready within {self._timeout_s:.0f} s"))
+            problem = f"the session was not ready within {self._timeout_s:.0f} s"
+            self._tell(ReplyFailed(asked.reply, problem, gone=True))
         self.go_on()
         self._watch()
 
     # -------------------------------------------------------------------------------------------- the vendor's side
 
-    def read(self, kind: str, message: dict[str, Any]) -> None:
-        """An event that begins with ``response.``. Raises MalformedMessage, KeyError, TypeError for one that cannot be read."""
+    def read(self, kind: str, event: wire.ServerEvent) -> None:
+        """An event whose type is ``response.`` and ``kind``."""
+        asked = self._active
         if kind == "created":
-            asked = self._active
-            if asked is not None and self._is_of(asked, message["response"]):
-                self._response_id = str(message["response"]["id"])
+            if asked is not None and self._is_of(asked, event.response):
+                self._response_id = event.response.id
                 if asked.cancelled:  # our word came before there was anything to cancel
                     self._send(wire.CANCEL)
             return
-        asked = self._active
-        id = str(message["response"]["id"] if kind == "done" else message.get("response_id", ""))
+        id = event.response.id if kind == "done" else event.response_id
         if asked is None or not id or id != self._response_id:
             return  # of a response that is none of ours, or long over
         asked.since_s = self._loop.time()
         if kind == "done":
-            self._done(asked, message["response"])
+            self._done(asked, event.response)
         elif kind == "output_item.added":
-            self._item_added(asked, message["item"])
+            self._item_added(asked, event.item)
         elif kind == "output_item.done":
-            self._item_done(asked, message["item"])
+            self._item_done(asked, event.item)
         elif asked.cancelled:
             return
         elif kind == "output_audio.delta":
-            self._heard(asked, str(message["item_id"]), message["delta"])
+            self._heard(asked, event.item_id, event.delta)
         elif kind == "output_audio_transcript.delta" and asked.request is not None:
-            self._said(asked, str(message["item_id"]), str(message["delta"]))
+            self._said(asked, event.item_id, event.delta)
 
-    def _is_of(self, asked: _Asked, response: dict[str, Any]) -> bool:
+    def _is_of(self, asked: _Asked, response: wire.ServerResponse) -> bool:
         """A server that tells no metadata back has only one response at a time all the same."""
-        metadata = response.get("metadata")
+        metadata = response.metadata
         return not isinstance(metadata, dict) or metadata.get("antiphon", asked.name) == asked.name
 
-    def _item_added(self, asked: _Asked, item: dict[str, Any]) -> None:
-        if item.get("type") != "message":
+    def _item_added(self, asked: _Asked, item: wire.ServerItem) -> None:
+        if item.type != "message":
             return
         remembered = asked.request is not None
-        id = str(item["id"])
         if remembered:
-            self._memory.add(Item(id, "assistant"))
+            self._memory.add(Item(item.id, "assistant"))
         if asked.cancelled:
             if remembered:  # it was begun while our word was on its way
-                self._memory.drop(id)
-                self._send(wire.delete(id))
+                self._memory.drop(item.id)
+                self._send(wire.delete(item.id))
             return
-        self._messages.setdefault(asked.reply, []).append(_Message(id, remembered=remembered))
+        self._messages.setdefault(asked.reply, []).append(_Message(item.id, remembered=remembered))
         if asked.said and not asked.said[-1:].isspace():
             self._tell(ReplyWords(asked.reply, " "))  # between two messages
 
-    def _item_done(self, asked: _Asked, item: dict[str, Any]) -> None:
-        if item.get("type") == "message":
+    def _item_done(self, asked: _Asked, item: wire.ServerItem) -> None:
+        if item.type == "message":
             for message in self._messages.get(asked.reply, ()):
-                message.done = message.done or message.item_id == str(item["id"])
+                message.done = message.done or message.item_id == item.id
             return
-        if item.get("type") != "function_call" or asked.cancelled or item.get("status") == "incomplete":
+        if item.type != "function_call" or asked.cancelled or item.status == "incomplete":
             return
         try:
-            arguments = orjson.loads(str(item.get("arguments") or "{}"))
+            arguments = orjson.loads(item.arguments or "{}")
         except orjson.JSONDecodeError:
             arguments = None
-        if not isinstance(arguments, dict):
+        if not isinstance(arguments, dict) or not item.call_id or not item.name:
             self._send(wire.CANCEL)
             asked.cancelled = True
-            self._tell(ReplyFailed(asked.reply, "the arguments of a tool call are no JSON object"))
+            self._tell(ReplyFailed(asked.reply, "a tool call has no name, or its arguments are no JSON object"))
             return
-        call_id = str(item["call_id"])
-        self._memory.add(Item(str(item["id"]), "call", call_id=call_id))
-        self._tell(ReplyToolCall(asked.reply, ToolCall(call_id, str(item["name"]), arguments)))
+        self._memory.add(Item(item.id, "call", call_id=item.call_id))
+        self._tell(ReplyToolCall(asked.reply, ToolCall(item.call_id, item.name, arguments)))
 
-    def _heard(self, asked: _Asked, item_id: str, delta: Any) -> None:
+    def _heard(self, asked: _Asked, item_id: str, delta: str) -> None:
         try:
-            audio = asked.rest + base64.b64decode(delta, validate=True)
-        except (binascii.Error, ValueError):
-            raise MalformedMessage("audio") from None
+            audio = asked.rest + wire.audio_of(delta)
+        except MalformedMessage:
+            log.warning("vendor_message_unreadable", provider="openai-realtime", kind="audio")
+            return
         whole = len(audio) - len(audio) % self._audio.bytes_per_sample
         audio, asked.rest = audio[:whole], audio[whole:]
         if not audio:
@@ -317,17 +316,16 @@ class Replying:
         asked.said = words or asked.said
         self._tell(ReplyWords(asked.reply, words))
 
-    def _done(self, asked: _Asked, response: dict[str, Any]) -> None:
-        status = response.get("status")
-        usage = wire.usage_of(response.get("usage"), self._model)
-        details = response.get("status_details") or {}
-        if status == "failed":
-            error = details.get("error") or {}
-            problem = presentable(str(error.get("message") or error.get("code") or "the model failed"), self._key)
+    def _done(self, asked: _Asked, response: wire.ServerResponse) -> None:
+        usage = wire.usage_of(response.usage, self._model)
+        details = response.status_details or wire.StatusDetails()
+        if response.status == "failed":
+            error = details.error or wire.ServerError()
+            problem = presentable(error.message or error.code or "the model failed", self._key)
             self._end(asked, ReplyFailed(asked.reply, problem))
             return
         reasons: dict[str, StopReason] = {"max_output_tokens": "max_tokens", "content_filter": "refused"}
-        reason: StopReason = reasons.get(str(details.get("reason")), "stop") if status == "incomplete" else "stop"
+        reason: StopReason = reasons.get(details.reason or "", "stop") if response.status == "incomplete" else "stop"
         self._end(asked, ReplyOver(asked.reply, usage, reason))
 
     def _end(self, asked: _Asked, told: SpokenReplyEvent | None) -> None:

@@ -7,11 +7,14 @@ the types of openai 3.57 (``types.realtime``), November 2026.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+import binascii
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
+from antiphon.errors import MalformedMessage
 from antiphon.vocabulary import AudioFormat, Encoding, ToolSpec, Usage
 
 FORMATS = (
@@ -132,3 +135,85 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _number(of: Mapping[str, Any], name: str) -> int:
     value = of.get(name)
     return value if isinstance(value, int) and value > 0 else 0
+
+
+# ---------------------------------------------------------------------------------------------- what the server says
+
+
+class ServerError(msgspec.Struct):
+    code: str | None = None
+    message: str | None = None
+    event_id: str | None = None
+
+
+class StatusDetails(msgspec.Struct):
+    reason: str | None = None
+    error: ServerError | None = None
+
+
+class ServerResponse(msgspec.Struct):
+    id: str = ""
+    status: str = ""
+    status_details: StatusDetails | None = None
+    metadata: Any = None
+    usage: Any = None
+
+
+class ServerItem(msgspec.Struct):
+    """A message of the model's, or a tool call."""
+
+    id: str = ""
+    type: str = ""
+    status: str = ""
+    call_id: str | None = None
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ServerEvent(msgspec.Struct):
+    """What we read of any event; a field that its kind has not is empty."""
+
+    type: str
+    item_id: str = ""
+    response_id: str = ""
+    delta: str = ""
+    transcript: str | None = None
+    response: ServerResponse = msgspec.field(default_factory=ServerResponse)
+    item: ServerItem = msgspec.field(default_factory=ServerItem)
+    error: ServerError = msgspec.field(default_factory=ServerError)
+
+
+TRANSCRIPTION = "conversation.item.input_audio_transcription."
+_ID_OF: Mapping[str, Callable[[ServerEvent], str]] = {
+    "input_audio_buffer.committed": lambda event: event.item_id,
+    f"{TRANSCRIPTION}completed": lambda event: event.item_id,
+    f"{TRANSCRIPTION}failed": lambda event: event.item_id,
+    "response.created": lambda event: event.response.id,
+    "response.done": lambda event: event.response.id,
+    "response.output_item.added": lambda event: event.item.id,
+    "response.output_item.done": lambda event: event.item.id,
+}
+"""Events that mean nothing without an id."""
+_DECODER = msgspec.json.Decoder(ServerEvent)
+
+
+def read(payload: bytes, *, text: bool) -> ServerEvent:
+    """Raises MalformedMessage."""
+    if not text:
+        raise MalformedMessage("binary")
+    try:
+        event = _DECODER.decode(payload)
+    except msgspec.DecodeError:
+        raise MalformedMessage("not_an_event") from None
+    id_of = _ID_OF.get(event.type)
+    if id_of is not None and not id_of(event):
+        raise MalformedMessage("no_id")
+    return event
+
+
+def audio_of(delta: str) -> bytes:
+    """Raises MalformedMessage."""
+    try:
+        return base64.b64decode(delta, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedMessage("audio") from None
