@@ -70,7 +70,8 @@ def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
 
 def choices(spec: AssistantSpec, kind: registry.Kind, credentials: Credentials) -> tuple[ProviderChoice, ...]:
     """The engine an assistant means, then those that stand in for it. Where its model hears and speaks, there may be none of the kind
-    ``llm``, and none of the kind ``stt`` without one, or where this machine's own does not know the language. Raises ConfigurationError, ProviderUnavailable."""
+    ``llm``, and none of the kind ``stt`` without one, or where this machine's own does not know the language. Raises ConfigurationError,
+    ProviderUnavailable."""
     told = _heard_as(spec) if kind == "speech_to_speech" else {}
     return tuple(
         _choice(kind, provider, part, place, credentials, told) for provider, part, place in _named(spec, kind)

@@ -32,6 +32,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "openai-file": "antiphon.providers.stt.openai_file:OpenAIFileSpeechToText",
         "sherpa-onnx": "antiphon.providers.stt.sherpa_onnx:SherpaOnnxSpeechToText",
         "soniox": "antiphon.providers.stt.soniox:SonioxSpeechToText",
+        "vosk": "antiphon.providers.stt.vosk:VoskSpeechToText",
         "scripted": "antiphon.providers.scripted:ScriptedSpeechToText",
     },
     "llm": {
@@ -143,7 +144,7 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
 
 def checked(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Options as the engine's own signature wants them. Raises ConfigurationError for an unknown one or a bad value."""
-    parameters = inspect.signature(_factory(kind, name)).parameters
+    parameters = _parameters(_factory(kind, name))
     fit: dict[str, Any] = {}
     for option, value in given.items():
         if option not in parameters:
@@ -161,14 +162,27 @@ def per_request(kind: Kind, name: str) -> frozenset[str]:
 def needs_key(kind: Kind, name: str) -> bool:
     """Whether an engine is of no use without a key: a class says so in ``needs_key``, or has no default for ``api_key``."""
     factory = _factory(kind, name)
-    key = inspect.signature(factory).parameters.get("api_key")
+    key = _parameters(factory).get("api_key")
     return key is not None and bool(getattr(factory, "needs_key", key.default is key.empty))
 
 
 @cache
 def options(kind: Kind, name: str) -> tuple[str, ...]:
     """What an engine can be told. Raises as ``create``."""
-    return tuple(inspect.signature(_factory(kind, name)).parameters)
+    return tuple(_parameters(_factory(kind, name)))
+
+
+def _parameters(factory: Any) -> dict[str, inspect.Parameter]:
+    """What an engine is made with: its own, and where it hands on more by keyword, those by keyword of the class that takes them."""
+    known = dict(inspect.signature(factory).parameters)
+    for base in factory.__mro__[1:] if inspect.isclass(factory) else ():
+        rest = next((name for name, each in known.items() if each.kind is each.VAR_KEYWORD), None)
+        if rest is None:
+            break
+        del known[rest]
+        taken = inspect.signature(base).parameters.items()
+        known |= {name: each for name, each in taken if each.kind in (each.KEYWORD_ONLY, each.VAR_KEYWORD)}
+    return known
 
 
 def _factory(kind: Kind, name: str) -> Any:
