@@ -126,12 +126,15 @@ def test_what_becomes_speech_late_in_a_sound_must_be_speech_for_a_while_if_it_is
         def infer(self, slots: np.ndarray, windows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
             return np.full(len(slots), self.says, dtype=np.float32)
 
-    for before, sure, silences in ((1, 1, True), (3, 1, True), (6, 1, False), (6, 2, False), (6, 3, True)):
+    cases = (
+        (1, 0.6, 1, True), (3, 0.6, 1, True), (6, 0.95, 1, False), (6, 0.95, 2, False), (6, 0.95, 3, True), (6, 0.8, 30, False),
+    )  # fmt: skip
+    for before, surely, windows, silences in cases:
         call = Call()
         model = Says()
         call.ears = FedEars(Encoding.MULAW, model, slots=1)
         call.slot = call.ears.open_line(call.facts, HearingSettings())
         call.hears(70).agent(True)
-        for model.says in [0.2] * before + [0.8] * sure + [0.2]:
+        for model.says in [0.2] * before + [surely] * windows + [0.2]:
             call.hears(1, -20)
-        assert ("speech" in call.kinds) is silences, (before, sure)
+        assert ("speech" in call.kinds) is silences, (before, surely, windows)

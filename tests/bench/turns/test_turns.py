@@ -98,6 +98,11 @@ def test_an_agent_that_goes_on_has_a_hole_in_what_it_says() -> None:
     assert (found.stopped_ms, found.hole_ms, found.ended) == (100.0, 700.0, False)
 
 
+def test_a_breath_before_the_onset_belongs_to_the_sound() -> None:
+    found = outcome(COUGH, 1000.0, [spoke(0, 1040, cut=True), spoke(1600, 9500)], 9000)
+    assert (found.stopped_ms, found.hole_ms, found.ended, found.problem) == (0.0, 560.0, False, "")
+
+
 def test_an_agent_that_says_something_else_has_been_ended() -> None:
     stopped = spoke(0, 1200, cut=True)
     for after in ([], [spoke(2000, 3400)]):

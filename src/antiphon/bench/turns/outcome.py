@@ -84,7 +84,8 @@ def _stretches(heard: Sequence[_Stretch]) -> list[_Stretch]:
 
 def _over(trial: Trial, heard: Sequence[_Stretch], undisturbed_ms: float) -> Outcome:
     onset_ms = trial.start_ms
-    at = next((at for at, (_, begins, ends, _) in enumerate(heard) if begins < onset_ms < ends + _TOLERANCE_MS), None)
+    # The recording begins at 0: a breath before the labelled onset is of the sound, too.
+    at = next((at for at, (_, begins, ends, _) in enumerate(heard) if begins < onset_ms and ends > 0), None)
     if at is None:
         return Outcome(trial.name, trial.group, problem="the agent was not speaking")
     _, _, silent_ms, cut = heard[at]
@@ -99,7 +100,7 @@ def _over(trial: Trial, heard: Sequence[_Stretch], undisturbed_ms: float) -> Out
         if left[3] and left[2] <= trial.end_ms + _RESUMED_MS
     ]
     hole_ms = None if ended else max(holes)
-    return Outcome(trial.name, trial.group, stopped_ms=silent_ms - onset_ms, hole_ms=hole_ms, ended=ended)
+    return Outcome(trial.name, trial.group, stopped_ms=max(silent_ms - onset_ms, 0.0), hole_ms=hole_ms, ended=ended)
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:

@@ -55,7 +55,14 @@ async def measure(target: Target, trials: Sequence[Trial], done: Callable[[], No
 
 async def _undisturbed_ms(plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient) -> float:
     """How long the agent speaks when nobody speaks over it. Raises ConfigurationError."""
-    plan = replace(plan, lines=(_HEARS_OUT,), noise=LineNoise(_NOISE_DBFS), patience=_LISTENER, limit_ms=_LIMIT_MS)
+    plan = replace(
+        plan,
+        lines=(_HEARS_OUT,),
+        noise=LineNoise(_NOISE_DBFS),
+        patience=_LISTENER,
+        limit_ms=_LIMIT_MS,
+        hears_faint=True,
+    )
     record = await Caller(plan, beat, number=0).call(client)
     spoken_ms = sum(each.heard_to_ms - each.heard_from_ms for each in record.utterances)
     if spoken_ms < 2 * OVER_MS:
@@ -75,9 +82,10 @@ async def _call(
     line = Cued(Line("wav", trial.name, cue, expects_reply=not trial.over), clip)
     patience = _LISTENER if trial.over else Patience(reply_ms=ANSWER_WITHIN_MS)
     lines = (line, _HEARS_OUT) if trial.over else (line,)
-    record = await Caller(
-        replace(plan, lines=lines, noise=noise, patience=patience, limit_ms=_LIMIT_MS), beat, number=number
-    ).call(client)
+    # Each from a number of its own: that is how the server's event log of a trial is found.
+    identity = replace(plan.identity, caller=f"+1555{number:07}")
+    plan = replace(plan, identity=identity, lines=lines, noise=noise, patience=patience, limit_ms=_LIMIT_MS)
+    record = await Caller(replace(plan, hears_faint=trial.over), beat, number=number).call(client)
     if record.problem or not record.spoken:
         return Outcome(trial.name, trial.group, problem=record.problem or "nothing was said")
     # The dialogue counts from the clip's onset; the trial from its first sample.
