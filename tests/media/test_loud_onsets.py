@@ -54,7 +54,7 @@ class Told:
         self.at_ms.append(media_ms)
 
     def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.names.append("stopped")
 
 
