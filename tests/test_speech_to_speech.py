@@ -149,9 +149,9 @@ PRICE = "what is the price of marmalade"
 LONG = "It costs eleven crowns, and there is a great deal to be said about it, which will take me quite a while to say."
 
 
-async def ring_up(vendor: FakeOpenAIRealtime, folder: Path, *lines: Cued) -> EventLog:
+async def ring_up(vendor: FakeOpenAIRealtime, folder: Path, *lines: Cued, document: str = ASSISTANT) -> EventLog:
     """A telephone call to the whole server; what is in its event log."""
-    (write_assistant(folder / "assistants") / "shop.yaml").write_text(ASSISTANT, encoding="utf-8")
+    (write_assistant(folder / "assistants") / "shop.yaml").write_text(document, encoding="utf-8")
     account = Vendor(api_key=KEY, base_url=vendor.base_url)  # type: ignore[arg-type]
     async with running_server(settings_for(folder, assistant="shop", vendors={"openai": account})) as (antiphon, _):
         await place_call(antiphon.settings.base_url, *lines, agent_done_ms=2000)
@@ -190,6 +190,22 @@ async def test_a_telephone_call_whose_vendor_goes_away(vendor: FakeOpenAIRealtim
     ]
     assert log.ended == "provider-failed"
     assert ("openai-realtime", "session_lost") in [(entry.provider, entry.code) for entry in log.failed]
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_that_goes_on_without_its_vendor(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
+    """It goes away with the caller's first question: that is answered by the other model, and the next one is heard on this machine."""
+    vendor.hears.append(PRICE)
+    vendor.answers.append(Answer(trouble="expire"))
+    vendor.faults.refuse_status = 401
+    vendor.faults.add(None, "refuse")
+    others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]\nstart"
+    log = await ring_up(vendor, tmp_path, line(), line(), document=ASSISTANT.replace("\nstart", f"\n{others}"))
+    assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "Eleven crowns.", "As I said."]
+    heard = [fields["text"] for entry in log.entries for name, fields in entry.actions if name == "TurnClosed"]
+    assert heard[0] == PRICE and heard[1], "what the hum of the caller sounds like to Moonshine"
+    assert len(vendor.asked) == 1
+    assert log.ended == "customer-ended-call"
 
 
 @pytest.mark.speech
