@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.providers.fakes.openai_realtime import Answer, FakeOpenAIRealtime, said
+from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
+from tests.providers.fakes.speaking import Answer
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
 from antiphon.assistants.ignored import ignored_fields

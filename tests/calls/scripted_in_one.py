@@ -44,11 +44,13 @@ class ScriptedInOne:
     model = "scripted"
     transcriber = "scripted-words"
     formats: tuple[AudioFormat, ...] = (TELEPHONE,)
+    spoken_formats: tuple[AudioFormat, ...] = (TELEPHONE,)
 
     def __init__(self, hears: list[str], answers: list[Said], *, own_words_fail: bool = False) -> None:
         self.hears, self.answers = deque(hears), deque(answers)
         self.own_words_fail = own_words_fail
         self.asked: list[ModelRequest] = []
+        self.prepared: list[ModelRequest] = []
         self.said: list[str] = []
         """Words of ours."""
         self.cancelled: list[tuple[int, int]] = []
@@ -88,6 +90,9 @@ class ScriptedStream:
         self._loop.call_later(0.06, self._tell, Transcribed(utterance, text, True))
 
     def expect(self, answers: ExpectedAnswers) -> None: ...
+
+    def prepare(self, request: ModelRequest) -> None:
+        self._engine.prepared.append(request)
 
     def respond(self, reply: int, request: ModelRequest) -> None:
         self._engine.asked.append(request)

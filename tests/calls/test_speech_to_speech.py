@@ -221,7 +221,7 @@ def test_sound_without_words_is_heard_all_the_same() -> None:
 
 def test_a_line_that_takes_another_format_gets_its_own() -> None:
     model = ScriptedInOne(["hello"], [Said(("Hello.",))])
-    model.formats = (AudioFormat(Encoding.ALAW, 8000),)
+    model.formats = model.spoken_formats = (AudioFormat(Encoding.ALAW, 8000),)
     call = Call(speech_to_speech=model)
 
     async def talk(call: Call) -> None:

@@ -140,7 +140,7 @@ class Session:
         if engines.speech_to_speech is None:
             return engines.stt
         self._one_model = SpeechToSpeechCall(
-            engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, tools, context,
+            engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, self.plan.messages, tools, context,
             engines.model_options, self._clock, self._pump.feed, self._watched.provider_failed, self._usage.note,
         )  # fmt: skip
         return self._one_model.ears

@@ -1,0 +1,413 @@
+"""The model's side of a session with Gemini Live. The vendor answers every input by itself: what it makes is held back until it is asked
+for, and belongs to nobody where it is not.
+
+A reply that is asked for finds its answer in one of four ways: it has been coming since the caller's last words; it goes on from tools
+whose answers are sent now; it is asked for by text (what a client typed); or the session remembers something else than our history, and
+is replaced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from antiphon.ids import new_id
+from antiphon.providers.base import ModelRequest
+from antiphon.providers.speech_to_speech import gemini_wire as wire
+from antiphon.providers.speech_to_speech.base import ReplyFailed, ReplyOver, SpokenReplyEvent
+from antiphon.providers.speech_to_speech.gemini_generation import Generation
+from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
+from antiphon.providers.speech_to_speech.gemini_reading import Reading
+from antiphon.vocabulary import ToolCall, Usage
+
+_LOOK_EVERY_S = 0.25
+_SETTLED_S = 0.3
+"""Words may come a moment after the last sound."""
+_REMEMBERED_REPLIES = 4
+_MOST_REFUSED_CALLS = 3
+_GO_ON = "(Please go on.)"
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """One answer that was asked for, or will be."""
+
+    reply: int
+    request: ModelRequest | None
+    """None: ``text`` is to be read word for word."""
+    text: str = ""
+    since_s: float = 0.0
+    """When it was asked for, or anything of it came last."""
+    generation: Generation | None = None
+    tries: int = 0
+    refused_calls: int = 0
+
+
+@dataclass(slots=True)
+class _Turns:
+    """What of the vendor's turns is still to come, besides the present one's."""
+
+    stale: bool = False
+    """Sound or words of one that was interrupted may come."""
+    unclosed: bool = False
+    """Its end has not been told."""
+
+
+class Replying:
+    """Implements ``Floor``. Told what the vendor says by the session's owner; sends by ``send``."""
+
+    def __init__(
+        self,
+        model: str,
+        memory: SessionMemory,
+        reading: Reading,
+        send: Callable[[bytes], bool],
+        tell: Callable[[SpokenReplyEvent], None],
+        may_ask: Callable[[], bool],
+        start_over: Callable[[ModelRequest], None],
+        fits: Callable[[ModelRequest], bool],
+        floor_is_free: Callable[[], None],
+        timeout_s: float,
+    ) -> None:
+        """``may_ask``: whether the session is up. ``fits``: whether it was made for such a request; ``start_over`` makes one that is.
+        ``floor_is_free``: what waits for the end of a reply may go on."""
+        self._model = model
+        self._memory, self._reading = memory, reading
+        self._send, self._tell = send, tell
+        self._may_ask, self._start_over, self._fits = may_ask, start_over, fits
+        self._floor_is_free = floor_is_free
+        self._timeout_s = timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._queue: deque[_Asked] = deque()
+        self._active: _Asked | None = None
+        self._now: Generation | None = None
+        """What the session makes of its latest input."""
+        self._turns = _Turns()
+        self._owed: dict[str, ToolCall] = {}
+        """Calls of tools that the session waits for, by id."""
+        self._made: OrderedDict[int, list[Generation]] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+        self._settling: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is asked for, being made or waited for."""
+        return self._active is None and not self._queue and (self._now is None or self._now.over) and not self._owed
+
+    @property
+    def taken(self) -> bool:
+        """As ``Floor``."""
+        active = self._active
+        return active is not None and active.generation is not None and active.generation is self._now
+
+    # -------------------------------------------------------------------------------------------- our side
+
+    def respond(self, reply: int, request: ModelRequest) -> None:
+        self._ask(_Asked(reply, request))
+
+    def say(self, reply: int, text: str) -> None:
+        self._ask(_Asked(reply, None, text))
+
+    def _ask(self, asked: _Asked) -> None:
+        asked.since_s = self._loop.time()
+        self._queue.append(asked)
+        self._made.setdefault(asked.reply, [])
+        while len(self._made) > _REMEMBERED_REPLIES:
+            self._made.popitem(last=False)
+        self.go_on()
+        self._watch()
+
+    def go_on(self) -> None:
+        """Find an answer to what is asked for next, if that can be done now."""
+        if self._active is not None or not self._queue:
+            return
+        asked = self._queue[0]
+        if asked.request is None:
+            generation = self._reading.read(asked.text)
+            generation.item = self._memory.add(Item("assistant", asked.text, told=False))
+        elif self._may_ask():
+            found = self._answer_to(asked.request)
+            if found is None:
+                return  # another session is being made
+            generation = found
+        else:
+            return
+        self._queue.popleft()
+        asked.since_s = self._loop.time()
+        generation.claimed = True
+        asked.generation, self._active = generation, asked
+        self._made.setdefault(asked.reply, []).append(generation)
+        self._loop.call_soon(self._hand_over)  # never from inside a call of our side
+
+    def _answer_to(self, request: ModelRequest) -> Generation | None:
+        now = self._now
+        coming = now.item if now is not None and not now.claimed else None
+        missing = self._memory.missing(request.messages, tuple(self._owed), coming)
+        if missing is None or not self._fits(request):
+            self._start_over(request)
+            return None
+        answers = {each.tool_call_id: each for each in request.messages if each.role == "tool"}
+        if not missing and any(id in answers for id in self._owed):
+            return self._answer_tools({id: each.content for id, each in answers.items() if id})
+        if not missing and now is not None and coming is not None and not now.unwanted:
+            return now
+        return self._ask_by_text([(each.kind, each.text) for each in missing])
+
+    def _answer_tools(self, answers: Mapping[str, str]) -> Generation:
+        """Each call is answered: the session waits for all."""
+        told = []
+        for id, call in self._owed.items():
+            answer = {"output": answers[id]} if id in answers else {"error": "it was not run"}
+            told.append((id, call.name, answer))
+            self._memory.add(Item("result", answers.get(id, ""), id, call.name))
+        self._owed.clear()
+        self._send(wire.tool_response(told))
+        return self._expect()
+
+    def _ask_by_text(self, missing: list[tuple[Any, str]]) -> Generation:
+        self._send(wire.ACTIVITY_START)
+        self.input_began()
+        notes = self._memory.notes()
+        for kind, text in missing:
+            self._memory.add(Item(kind, text))
+        texts = [text if kind == "user" else f"({text})" for kind, text in missing]
+        self._send(wire.text("\n".join(each for each in (notes, *(texts or [_GO_ON])) if each)))
+        self._send(wire.ACTIVITY_END)
+        return self._expect()
+
+    def cancel(self, reply: int, heard_ms: int) -> None:
+        self._queue = deque(asked for asked in self._queue if asked.reply != reply)
+        active = self._active
+        if active is not None and active.reply == reply:
+            self._active = None
+            if active.request is None:
+                self._reading.stop()
+        start_ms = 0.0
+        for generation in self._made.pop(reply, []):
+            length_ms = wire.SPOKEN.ms_of(generation.audio_bytes)
+            self._cut(generation, heard_ms - start_ms, length_ms)
+            start_ms += length_ms
+        self._floor_is_free()
+        self.go_on()
+
+    def _cut(self, generation: Generation, heard_ms: float, length_ms: float) -> None:
+        """The session is to know what was heard of it."""
+        item = generation.item
+        if generation.over and heard_ms >= length_ms:
+            return
+        share = min(max(heard_ms, 0.0) / length_ms, 1.0) if length_ms else 0.0
+        item.heard = item.text[: round(len(item.text) * share)].strip()
+        item.doubtful = item.told
+        generation.give_up()
+
+    def close(self) -> None:
+        self._queue.clear()
+        self._active = self._now = None
+        for timer in (self._timer, self._settling):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._settling = None
+        self._reading.stop()
+
+    # -------------------------------------------------------------------------------------------- inputs
+
+    def input_began(self) -> None:
+        """As ``Floor``: what the session was making is at its end, heard or not."""
+        self._drop()
+        for id in self._owed:
+            self._forget_call(id)
+        self._owed.clear()
+
+    def input_ended(self, heard: Item) -> None:
+        """As ``Floor``: it makes something of it from now on."""
+        self._expect()
+        self.go_on()
+
+    def _expect(self) -> Generation:
+        self._now = Generation()
+        return self._now
+
+    def _drop(self) -> None:
+        now, self._now = self._now, None
+        if now is None:
+            return
+        if not now.claimed:
+            self._unspoken(now)
+        if not now.over or now.generated:
+            self._turns.unclosed = True
+            self._turns.stale = now.began and not now.generated
+
+    def _unspoken(self, generation: Generation) -> None:
+        """Nobody has asked for it."""
+        generation.give_up()
+        if generation.item in self._memory.items:
+            generation.item.heard, generation.item.doubtful = "", bool(generation.item.text)
+        self._tell_paid(generation.usage)
+
+    def _tell_paid(self, usage: tuple[Usage, ...]) -> None:
+        """What nobody heard is paid for all the same."""
+        if usage:
+            self._loop.call_soon(self._tell, ReplyOver(0, usage))
+
+    def _forget_call(self, id: str) -> None:
+        """The session does not wait for its answer, and will not take it."""
+        self._memory.items = [item for item in self._memory.items if item.call_id != id or item.kind != "call"]
+
+    # -------------------------------------------------------------------------------------------- the session's life
+
+    def lost(self) -> None:
+        """The session is gone. A reply of which nothing was heard is asked for again, once."""
+        now, self._now = self._now, None
+        self._turns = _Turns()
+        self._owed.clear()
+        active = self._active
+        if active is None or active.generation is None or active.generation is not now:
+            return
+        self._active = None
+        active.generation.item.heard = active.generation.item.heard or ""
+        if active.generation.audio_bytes or active.tries:
+            self._tell(ReplyFailed(active.reply, "the session was lost in the middle of it"))
+        else:
+            active.tries, active.generation, active.since_s = 1, None, self._loop.time()
+            self._made[active.reply] = []
+            self._memory.take_back()
+            self._queue.appendleft(active)
+
+    def fail_all(self, problem: str) -> None:
+        """There is no session, and none will be for a while."""
+        waiting = [*([self._active] if self._active is not None else []), *self._queue]
+        self._active = self._now = None
+        self._queue.clear()
+        for asked in waiting:
+            self._tell(ReplyFailed(asked.reply, problem))
+
+    def _watch(self) -> None:
+        if self._timer is None and (self._active is not None or self._queue):
+            self._timer = self._loop.call_later(_LOOK_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        """Nothing is waited for without end."""
+        self._timer = None
+        asked = self._active or (self._queue[0] if self._queue else None)
+        if asked is not None and self._loop.time() - asked.since_s > self._timeout_s:
+            if asked is self._active:
+                self._active = None
+                if asked.request is None:
+                    self._reading.stop()
+                elif asked.generation is not None:
+                    self._cut(asked.generation, 0, 0)
+            else:
+                self._queue.popleft()
+            self._tell(ReplyFailed(asked.reply, f"nothing came of it for {self._timeout_s:.0f} s"))
+            self._floor_is_free()
+            self.go_on()
+        self._watch()
+
+    # -------------------------------------------------------------------------------------------- the vendor's side
+
+    def read(self, content: Mapping[str, Any]) -> None:
+        """A ``serverContent``. Raises MalformedMessage, KeyError, TypeError for one that cannot be read."""
+        turns, now = self._turns, self._now
+        if content.get("interrupted"):
+            turns.stale = False
+        told = any(name in content for name in ("modelTurn", "outputTranscription", "generationComplete"))
+        if told and now is not None and not turns.stale:
+            if not now.began:
+                self._memory.add(now.item)
+            try:
+                now.read(content)
+            finally:
+                self._hand_over()
+            if now.generated and not now.over:
+                self._settle(now)
+        elif told and now is None:
+            turns.stale = turns.unclosed = True  # it went on while our word was on its way
+        if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
+            self._turn_over(content)
+
+    def _turn_over(self, content: Mapping[str, Any]) -> None:
+        turns, now = self._turns, self._now
+        if turns.unclosed and (now is None or not now.began):
+            turns.stale = turns.unclosed = False
+            return
+        turns.unclosed = False
+        if now is not None:
+            now.generated = False  # its end has been told
+            now.complete(content)
+            self._hand_over()
+            if now.unwanted:
+                now.give_up()
+                self._tell_paid(now.usage)
+
+    def _settle(self, generation: Generation) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = self._loop.call_later(_SETTLED_S, self._settled, generation)
+
+    def _settled(self, generation: Generation) -> None:
+        self._settling = None
+        generation.complete()
+        self._hand_over()
+
+    def asked_for_tools(self, calls: list[Mapping[str, Any]]) -> None:
+        """A ``toolCall``. Raises KeyError, TypeError, AttributeError for one that cannot be read."""
+        now = self._now
+        read = [
+            ToolCall(str(each.get("id") or new_id("call")), str(each["name"]), each.get("args") or {}) for each in calls
+        ]
+        if now is None or self._turns.stale:
+            return  # of a turn that was interrupted
+        asked = self._active
+        may_use = asked is None or asked.generation is not now or asked.request is None or bool(asked.request.tools)
+        if not may_use and asked is not None and asked.refused_calls < _MOST_REFUSED_CALLS:
+            asked.refused_calls += 1
+            problem = {"error": "no more tools may be used for this answer: answer the caller now"}
+            self._send(wire.tool_response([(call.id, call.name, problem) for call in read]))
+            return
+        if not now.began:
+            self._memory.add(now.item)
+        for call in read:
+            self._owed[call.id] = call
+            self._memory.add(Item("call", call_id=call.id))
+        now.ask_for(read)
+        self._hand_over()
+
+    def tools_cancelled(self, ids: list[str]) -> None:
+        for id in ids:
+            if self._owed.pop(id, None) is not None:
+                self._forget_call(id)
+
+    def used(self, usage: Any) -> None:
+        """``usageMetadata``, which comes with the end of a turn or near it."""
+        now = self._now
+        if now is None or now.over or (self._turns.unclosed and not now.began):
+            self._tell_paid(wire.usage_of(usage, self._model))
+        else:
+            now.note_usage(usage, self._model)
+
+    def _hand_over(self) -> None:
+        """What has come of the reply that is being made."""
+        active = self._active
+        if active is None or active.generation is None:
+            return
+        generation = active.generation
+        events = generation.take(active.reply)
+        if events:
+            active.since_s = self._loop.time()
+        if generation.over:
+            self._active = None
+        for event in events:
+            if isinstance(event, ReplyFailed) and active.request is None and not generation.audio_bytes:
+                generation.item.heard = ""
+            self._tell(event)
+        if generation.over:
+            self._floor_is_free()
+            self.go_on()
+
+    def heard_from_reading(self) -> None:
+        """Something has come of words of ours."""
+        if self._active is not None and self._active.request is None:
+            self._hand_over()
