@@ -11,6 +11,7 @@ import numpy as np
 from antiphon.audio import g711
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, Transcribed
 from antiphon.providers.speech_to_speech.base import (
+    HeardMs,
     OnSpeech,
     ReplyAudio,
     ReplyFailed,
@@ -91,7 +92,7 @@ class ScriptedStream:
 
     def expect(self, answers: ExpectedAnswers) -> None: ...
 
-    def prepare(self, request: ModelRequest) -> None:
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
         self._engine.prepared.append(request)
 
     def respond(self, reply: int, request: ModelRequest) -> None:

@@ -144,7 +144,7 @@ class SpeechToSpeechCall:
     def _open(self, audio: AudioFormat, on_event: OnTranscription) -> SpeechToTextStream:
         self._on_transcription = on_event
         self._stream = self._model.open(audio, self._made, self.voice, self.speed, self._hear)
-        self._stream.prepare(self._beginning)
+        self._stream.prepare(self._beginning, self._heard_ms)
         return self._stream
 
     def end_call(self) -> None:
@@ -202,11 +202,14 @@ class SpeechToSpeechCall:
         """Of both: what was heard until now is what the model remembers."""
         if not reply or reply != self._reply:
             return
-        mouth = self.mouth
-        heard_ms = mouth.heard_ms(self._clock.now_ms()) if mouth is not None and mouth.reply == reply else 0
+        heard_ms = self._heard_ms(reply) or 0
         self._forget()
         if self._stream is not None:
             self._stream.cancel(reply, heard_ms)
+
+    def _heard_ms(self, reply: int) -> int | None:
+        mouth = self.mouth
+        return mouth.heard_ms(self._clock.now_ms()) if mouth is not None and mouth.reply == reply else None
 
     def report(self, reply: int) -> None:
         """Tell what is known of pieces that are not told yet: a cut is about to be made in them."""

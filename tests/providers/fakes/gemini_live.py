@@ -62,6 +62,8 @@ class LiveSession(Session):
         self.input: list[str] = []
         """Texts of this activity."""
         self.turn: _Turn | None = None
+        self.unclosed = False
+        """A turn of the model's is being played, as the service takes it, and its end is not told yet."""
         self.history_open = False
         self.refused: list[str] = []
 
@@ -111,6 +113,9 @@ class LiveSession(Session):
     # ------------------------------------------------------------------------------------------ setup and history
 
     async def _set_up(self, setup: dict[str, Any]) -> None:
+        if self.vendor.closes_with is not None:
+            await self._refuse(*self.vendor.closes_with)
+            return
         if self.headers.get("x-goog-api-key") != KEY:
             await self._refuse(1007, "API key not valid. Please pass a valid API key.")
             return
@@ -173,11 +178,12 @@ class LiveSession(Session):
 
     async def _interrupt(self) -> None:
         turn = self.turn
-        if turn is None:
+        if turn is None and not self.unclosed:
             return
+        self.unclosed = False
         await self._stop()
         await self._content(interrupted=True)
-        if turn.waits_for:
+        if turn is not None and turn.waits_for:
             await self._send(toolCallCancellation={"ids": list(turn.waits_for)})
         await self._content(turnComplete=True)
 
@@ -250,12 +256,13 @@ class LiveSession(Session):
         await self._content(generationComplete=True)
         self.lines += turn.lines
         self.turn = None
-        if not self.vendor.holds_turns_open:
+        self.unclosed = self.vendor.holds_turns_open
+        if not self.unclosed:
             await self._turn_over()
 
     async def _turn_over(self) -> None:
         await self._send(serverContent={"turnComplete": True}, usageMetadata=USAGE)
-        if "sessionResumption" in self.setup:
+        if "sessionResumption" in self.setup and self.vendor.keeps:
             handle = f"handle-{len(self.vendor.kept) + 1}"
             self.vendor.kept[handle] = list(self.lines)
             await self._send(sessionResumptionUpdate={"newHandle": handle, "resumable": True})
@@ -337,6 +344,9 @@ class FakeGeminiLive(FakeVendor):
         """As while the service takes it that a turn is still being played."""
         self.kept: dict[str, list[str]] = {}
         """Sessions that can be gone on with, by their handles."""
+        self.keeps = True
+        self.closes_with: tuple[int, str] | None = None
+        """How sessions end instead of being set up."""
         self.resumed = 0
         self.calls = 0
 

@@ -36,10 +36,12 @@ class Caller:
     ) -> None:
         """``begin_with`` and ``tools``: what the call is known to begin with, besides the prompt."""
         self.events: list[Any] = []
+        self.playing: dict[int, int] = {}
+        """How much was heard of replies that are being played, in ms."""
         self.heard, self.spoken = heard, spoken or heard
         self._changed = asyncio.Event()
         self.stream = engine.open(self.heard, self.spoken, "", 1.0, self._note)
-        self.stream.prepare(ModelRequest((SYSTEM, *begin_with), tools, CallContext("call"), {}))
+        self.stream.prepare(ModelRequest((SYSTEM, *begin_with), tools, CallContext("call"), {}), self.playing.get)
         self.utterances = 0
 
     def _note(self, event: Any) -> None:

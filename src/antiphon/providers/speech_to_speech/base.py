@@ -63,6 +63,8 @@ class ReplyFailed:
 
 
 SpokenReplyEvent = ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed
+HeardMs = Callable[[int], int | None]
+"""How much of a reply's sound was heard until now; None for one that is not being played."""
 OnSpeech = Callable[[TranscriptionEvent | SpokenReplyEvent], None]
 
 
@@ -70,9 +72,9 @@ class SpeechToSpeechStream(SpeechToTextStream, Protocol):
     """One call's session with the model. As a recogniser's stream: nothing blocks, everything is bounded, a connection that is lost is
     mended, and what was being heard is sent again."""
 
-    def prepare(self, request: ModelRequest) -> None:
-        """What the first reply will be asked with, as far as it is known: prompt, tools, what was said before. Told once, before anything
-        is heard or asked for."""
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        """What the first reply will be asked with, as far as it is known: prompt, tools, what was said before; and whom to ask what of a
+        reply was heard. Told once, before anything is heard or asked for."""
         ...
 
     def respond(self, reply: int, request: ModelRequest) -> None:

@@ -82,6 +82,11 @@ class Generation:
         self.events.extend(ReplyToolCall(0, call) for call in calls)
         self._end(ReplyOver(0, self.usage))
 
+    def go_on_without_tools(self) -> None:
+        """Those that it asked for were refused: what it says now is more of this."""
+        self.events = deque(event for event in self.events if isinstance(event, ReplyAudio | ReplyWords))
+        self.over = False
+
     def note_usage(self, usage: Any, model: str) -> None:
         """The vendor's last word on it counts."""
         if usage:

@@ -33,6 +33,11 @@ class Floor(Protocol):
         """Whether a reply of ours is being made, which an activity would end."""
         ...
 
+    def note_heard(self) -> None:
+        """What was heard of the latest reply is known for the session to be told: it answers before our side has decided whether this was
+        an interruption."""
+        ...
+
     def input_began(self) -> None: ...
 
     def input_ended(self, heard: Item) -> None: ...
@@ -159,6 +164,7 @@ class Hearing:
         return True
 
     def _end(self, utterance: _Utterance) -> bool:
+        self._floor.note_heard()
         notes = self._memory.notes()
         if notes:
             self._send(wire.text(notes))

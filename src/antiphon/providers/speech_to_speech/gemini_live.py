@@ -15,7 +15,7 @@ from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
 from antiphon.providers.socket import Failure, SocketCounts, SocketLimits, tls_context
 from antiphon.providers.speech_to_speech import gemini_wire as wire
-from antiphon.providers.speech_to_speech.base import OnSpeech, instructions_of
+from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.gemini_hearing import Hearing
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
@@ -142,7 +142,8 @@ class GeminiLiveStream:
 
     # -------------------------------------------------------------------------------------------- as a model with a voice
 
-    def prepare(self, request: ModelRequest) -> None:
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        self._replying.heard_ms = heard_ms
         self._made_for = request
         self._memory.become(request.messages)
         self._session.wake()

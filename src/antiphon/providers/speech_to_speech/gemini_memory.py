@@ -19,6 +19,9 @@ from antiphon.vocabulary import Message
 Kind = Literal["user", "assistant", "system", "call", "result"]
 _NOTE = "(For you to know, neither to be answered nor to be read out: {})"
 
+_SLACK = 24
+"""Letters by which two reckonings of what was heard may differ."""
+
 
 @dataclass(slots=True, eq=False)
 class Item:
@@ -42,14 +45,23 @@ class Item:
     def note(self) -> str:
         """What the session is to be told of it."""
         if self.kind == "assistant" and self.told:
-            return f'of your words "{self.text}" ' + (
-                f'the caller heard no more than "{self.heard}"' if self.heard else "the caller heard nothing"
-            )
+            heard = "all" if self.heard is None else f'no more than "{self.heard}"' if self.heard else "nothing"
+            return f'of your words "{self.text}" the caller has heard {heard}'
         if self.kind == "assistant":
             return f'you have said: "{self.said}"' if self.said else ""
         if self.kind == "result":
             return f"the tool {self.name} has answered: {self.text}"
         return f'the caller has said: "{self.text}"' if self.kind == "user" and self.text else self.text
+
+    def was_heard(self, share: float) -> None:
+        """So much of a reply, 0…1. Differences of a word are not told again."""
+        heard = None if share >= 1 else self.text[: round(len(self.text) * max(share, 0.0))].strip()
+        before = self.said
+        differs = abs(len(self.text if heard is None else heard) - len(before)) > _SLACK or (heard == "") != (
+            before == ""
+        )
+        self.heard = heard
+        self.doubtful = self.told and (self.doubtful or differs)
 
     @property
     def said(self) -> str:
@@ -190,10 +202,6 @@ class SessionMemory:
                 continue
             missing.append(each)
         return missing
-
-
-_SLACK = 24
-"""Letters by which two reckonings of what was heard may differ."""
 
 
 def _common(one: str, other: str) -> int:

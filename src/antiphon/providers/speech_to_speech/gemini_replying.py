@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from antiphon.ids import new_id
 from antiphon.providers.base import ModelRequest
 from antiphon.providers.speech_to_speech import gemini_wire as wire
-from antiphon.providers.speech_to_speech.base import ReplyFailed, ReplyOver, SpokenReplyEvent
+from antiphon.providers.speech_to_speech.base import HeardMs, ReplyFailed, ReplyOver, SpokenReplyEvent
 from antiphon.providers.speech_to_speech.gemini_generation import Generation
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
@@ -80,6 +80,7 @@ class Replying:
         self._may_ask, self._start_over, self._fits = may_ask, start_over, fits
         self._floor_is_free = floor_is_free
         self._timeout_s = timeout_s
+        self.heard_ms: HeardMs = lambda reply: None
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Asked] = deque()
         self._active: _Asked | None = None
@@ -153,6 +154,9 @@ class Replying:
         if not missing and any(id in answers for id in self._owed):
             return self._answer_tools({id: each.content for id, each in answers.items() if id})
         if not missing and now is not None and coming is not None and not now.unwanted:
+            if self._owed and not request.tools:
+                self._refuse_tools(tuple(self._owed.values()))
+                now.go_on_without_tools()
             return now
         return self._ask_by_text([(each.kind, each.text) for each in missing])
 
@@ -185,23 +189,28 @@ class Replying:
             self._active = None
             if active.request is None:
                 self._reading.stop()
-        start_ms = 0.0
+        self._note_heard(reply, heard_ms)
         for generation in self._made.pop(reply, []):
-            length_ms = wire.SPOKEN.ms_of(generation.audio_bytes)
-            self._cut(generation, heard_ms - start_ms, length_ms)
-            start_ms += length_ms
+            if not generation.over or generation.item.heard is not None:
+                generation.give_up()
         self._floor_is_free()
         self.go_on()
 
-    def _cut(self, generation: Generation, heard_ms: float, length_ms: float) -> None:
-        """The session is to know what was heard of it."""
-        item = generation.item
-        if generation.over and heard_ms >= length_ms:
-            return
-        share = min(max(heard_ms, 0.0) / length_ms, 1.0) if length_ms else 0.0
-        item.heard = item.text[: round(len(item.text) * share)].strip()
-        item.doubtful = item.told
-        generation.give_up()
+    def note_heard(self) -> None:
+        """As ``Floor``."""
+        reply = next(reversed(self._made), 0)
+        self._note_heard(reply, self.heard_ms(reply))
+
+    def _note_heard(self, reply: int, heard_ms: float | None) -> None:
+        """None: all of it."""
+        start_ms = 0.0
+        for generation in self._made.get(reply, ()):
+            length_ms = wire.SPOKEN.ms_of(generation.audio_bytes)
+            share = (
+                1.0 if heard_ms is None else (heard_ms - start_ms) / length_ms if length_ms else float(generation.over)
+            )
+            generation.item.was_heard(share if generation.over else min(share, 0.99))
+            start_ms += length_ms
 
     def close(self) -> None:
         self._queue.clear()
@@ -298,7 +307,8 @@ class Replying:
                 if asked.request is None:
                     self._reading.stop()
                 elif asked.generation is not None:
-                    self._cut(asked.generation, 0, 0)
+                    asked.generation.item.was_heard(0)
+                    asked.generation.give_up()
             else:
                 self._queue.popleft()
             self._tell(ReplyFailed(asked.reply, f"nothing came of it for {self._timeout_s:.0f} s"))
@@ -364,8 +374,7 @@ class Replying:
         may_use = asked is None or asked.generation is not now or asked.request is None or bool(asked.request.tools)
         if not may_use and asked is not None and asked.refused_calls < _MOST_REFUSED_CALLS:
             asked.refused_calls += 1
-            problem = {"error": "no more tools may be used for this answer: answer the caller now"}
-            self._send(wire.tool_response([(call.id, call.name, problem) for call in read]))
+            self._refuse_tools(read)
             return
         if not now.began:
             self._memory.add(now.item)
@@ -374,6 +383,13 @@ class Replying:
             self._memory.add(Item("call", call_id=call.id))
         now.ask_for(read)
         self._hand_over()
+
+    def _refuse_tools(self, calls: Sequence[ToolCall]) -> None:
+        problem = {"error": "no more tools may be used for this answer: answer the caller now"}
+        self._send(wire.tool_response([(call.id, call.name, problem) for call in calls]))
+        for call in calls:
+            self._owed.pop(call.id, None)
+            self._forget_call(call.id)
 
     def tools_cancelled(self, ids: list[str]) -> None:
         for id in ids:

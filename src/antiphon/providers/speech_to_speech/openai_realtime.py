@@ -24,7 +24,7 @@ from antiphon.providers.socket import (
     tls_context,
 )
 from antiphon.providers.speech_to_speech import openai_wire as wire
-from antiphon.providers.speech_to_speech.base import OnSpeech, instructions_of
+from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.memory import SessionMemory
 from antiphon.providers.speech_to_speech.openai_hearing import Hearing
 from antiphon.providers.speech_to_speech.openai_replying import Replying
@@ -173,7 +173,8 @@ class OpenAIRealtimeStream:
 
     # -------------------------------------------------------------------------------------------- as a model with a voice
 
-    def prepare(self, request: ModelRequest) -> None:
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        """What was heard is told when a reply is cancelled: the session does not answer before it is asked."""
         self._instructions, self._tools = instructions_of(request), wire.tools_of(request.tools)
 
     def respond(self, reply: int, request: ModelRequest) -> None:
