@@ -24,7 +24,9 @@ from antiphon.config import Vendor
 from antiphon.engine_check import check_engines
 from antiphon.engines import EngineRoom, credentials_of, engines_behind
 from antiphon.errors import ConfigurationError
+from antiphon.providers import registry
 from antiphon.providers.prices import read_prices
+from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.vocabulary import Usage
@@ -66,6 +68,47 @@ async def test_one_engine_in_the_place_of_three(room: EngineRoom) -> None:
     room.check(spec)
 
 
+GEMINI = {"provider": "google", "model": gemini_live.MODELS[1]}
+
+
+async def test_a_model_of_googles_is_told_by_its_name(tmp_path: Path) -> None:
+    account = Vendor(api_key=KEY, base_url="https://google.example.com/v1beta")  # type: ignore[arg-type]
+    room = EngineRoom(settings_for(tmp_path, vendors={"google": account}))
+    spec = assistant(
+        model=GEMINI,
+        voice={"provider": "google", "voiceId": "Kore"},
+        transcriber={"provider": "google", "language": "ko"},
+    )
+    engines = room.for_assistant(spec)
+    model = engines.speech_to_speech
+    assert isinstance(model, GeminiLive)
+    assert (model.model, model.api_key, model.language, engines.voice) == (GEMINI["model"], KEY, "ko", "Kore")
+    assert model.address.startswith("wss://google.example.com/ws/google.ai.generativelanguage.v1beta.")
+    assert (
+        room.for_assistant(assistant(model={"provider": "google", "model": "gemini-3-flash"})).speech_to_speech is None
+    )
+    by_name = assistant(model={"provider": "google-live", "model": "gemini-of-the-future"})
+    assert isinstance(room.for_assistant(by_name).speech_to_speech, GeminiLive)
+    with pytest.raises(ConfigurationError, match="hears and speaks itself"):
+        room.for_assistant(assistant(model=GEMINI, voice={"provider": "piper"}))
+    await room.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "lives"),
+    [
+        ("gemini-3.1-flash-live-preview", True),
+        ("gemini-3.8-live", True),
+        ("gemini-live-2.5-flash-preview", True),
+        ("models/gemini-2.5-flash-native-audio-preview-12-2025", True),
+        ("gemini-3-flash", False),
+        ("gemini-3-flash-olive", False),
+    ],
+)
+def test_which_models_hear_and_speak(model: str, lives: bool) -> None:
+    assert registry.in_one("google", model) == ("google-live" if lives else "")
+
+
 async def test_another_model_writes(room: EngineRoom) -> None:
     with pytest.raises(ConfigurationError) as error:
         room.for_text(assistant(), lambda provider, code: None)
@@ -97,6 +140,33 @@ async def test_what_has_no_effect_is_named() -> None:
         model={"temperature": 0.4}, voice={"provider": "openai", "voiceId": "marin", "pronunciations": {"a": "b"}}
     )
     assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.pronunciations"}
+
+
+async def test_what_has_no_effect_with_googles_is_named() -> None:
+    spec = assistant(
+        model={**GEMINI, "temperature": 0.4},
+        voice={"provider": "google", "voiceId": "Kore", "speed": 1.2},
+        transcriber={"provider": "google", "model": "chirp"},
+    )
+    assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.speed", "transcriber.model"}
+
+
+async def test_googles_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeGeminiLive() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        settings = settings_for(tmp_path, vendors={"google": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
+        (found,) = [checked async for checked in check_engines(assistant(model=GEMINI), credentials_of(settings))]
+        assert (found.place, found.provider, found.model, found.problem) == (
+            "model",
+            "google-live",
+            GEMINI["model"],
+            "",
+        )
+        assert found.first_ms
+        wrong = settings_for(tmp_path, vendors={"google": Vendor(api_key="wrong", base_url=vendor.base_url)})  # type: ignore[arg-type]
+        (found,) = [checked async for checked in check_engines(assistant(model=GEMINI), credentials_of(wrong))]
+        assert "api_key" in found.problem
+        assert vendor.asked == []
 
 
 async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> None:
@@ -251,3 +321,9 @@ def test_its_sound_costs_what_sound_costs() -> None:
     assert prices.of("openai-realtime", text) == pytest.approx(4 + 16)
     assert prices.of("openai-realtime", sound) == pytest.approx(16 + 0.2 + 64)
     assert prices.knows("openai-realtime", Usage(audio_ms=1000, model="gpt-4o-mini-transcribe"))
+    for name, costs in ((gemini_live.MODELS[0], (0.75 + 4.50, 3 + 12)), (gemini_live.MODELS[1], (0.50 + 2, 3 + 12))):
+        for model, cost in zip((name, f"audio:{name}"), costs, strict=True):
+            usage = Usage(input_tokens=million, output_tokens=million, model=model)
+            assert prices.of("google-live", usage) == pytest.approx(cost)
+        words = Usage(audio_ms=60_000, model=name)
+        assert prices.knows("google-live", words) and prices.of("google-live", words) == 0

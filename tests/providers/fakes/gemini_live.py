@@ -33,7 +33,7 @@ USAGE = {
 HEARD, SPOKEN = AudioFormat(Encoding.PCM16, 16000), AudioFormat(Encoding.PCM16, 24000)
 _TOP = {"setup", "clientContent", "realtimeInput", "toolResponse"}
 _OPAQUE = {"args", "response", "parameters", "parametersJsonSchema", "parameters_json_schema"}
-_NOTE = re.compile(r"\(For you to know, neither to be answered nor to be read out: (.*)\)", re.DOTALL)
+_NOTE = re.compile(r"\(For you to know, neither to be answered nor to be read out: (.*?)\)(?=\n|\]|$)", re.DOTALL)
 
 
 @dataclass

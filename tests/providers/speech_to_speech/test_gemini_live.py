@@ -338,6 +338,25 @@ async def test_what_was_said_after_a_session_was_kept_is_told_to_the_one_that_go
     assert (vendor.resumed, vendor.refused) == (1, [])
 
 
+@pytest.mark.parametrize("kept", [True, False])
+async def test_an_answer_that_was_lost_before_it_was_asked_for(
+    vendor: FakeGeminiLive, caller: Caller, kept: bool
+) -> None:
+    vendor.keeps = kept
+    vendor.answers += [Answer(("For how many?",)), Answer(("How many will you be?",))]
+    words = await caller.says("a table")
+    await vendor.until(lambda: vendor.live.turn is None and bool(vendor.kept) is kept)
+    vendor.live.socket.transport.abort()
+    await caller.until(lambda: bool(caller.of(StreamRestored)))
+    caller.ask(1, Message("user", words), tools=(BOOK,))
+    await caller.over(1)
+    assert caller.words(1) == "How many will you be?"
+    known = ["user: a table", "assistant: For how many?", "user: [(Please go on.)]"]
+    assert said(vendor.asked[1]) == (known if kept else ["user: [a table]"])
+    assert len(notes_in(vendor.asked[1])) == kept
+    assert vendor.refused == []
+
+
 async def test_a_turn_whose_end_comes_late_is_not_the_next_ones(vendor: FakeGeminiLive, caller: Caller) -> None:
     """The vendor says that a turn is over when its sound would have been played."""
     vendor.holds_turns_open = True

@@ -43,6 +43,9 @@ class Generation:
     """It reads words of ours: they are known."""
     claimed: bool = False
     """It is, or was, the answer to what our side has asked for."""
+    may_use_tools: bool = True
+    refusals: int = 0
+    """How often tools were refused to it."""
     unwanted: bool = False
     """Nobody hears what else comes of it."""
     usage: tuple[Usage, ...] = ()

@@ -40,7 +40,7 @@ class Floor(Protocol):
 
     def input_began(self) -> None: ...
 
-    def input_ended(self, heard: Item) -> None: ...
+    def input_ended(self) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -174,7 +174,7 @@ class Hearing:
         utterance.item = self._memory.add(Item("user"))
         if utterance.number in self._timers:
             self._waiting.append(utterance)
-        self._floor.input_ended(utterance.item)
+        self._floor.input_ended()
         return True
 
     def close(self) -> None:

@@ -214,16 +214,16 @@ class GeminiLiveStream:
 
     def read(self, message: Mapping[str, Any]) -> None:
         if usage := message.get("usageMetadata"):
-            self._replying.used(usage)
+            self._replying.turns.used(usage)
         if update := message.get("sessionResumptionUpdate"):
             self._note_handle(update)
         if content := message.get("serverContent"):
             self._read_content(content)
         if call := message.get("toolCall"):
             self._hearing.model_began()
-            self._replying.asked_for_tools(call["functionCalls"])
+            self._replying.turns.asked_for_tools(call["functionCalls"])
         if cancelled := message.get("toolCallCancellation"):
-            self._replying.tools_cancelled([str(id) for id in cancelled["ids"]])
+            self._replying.turns.tools_cancelled([str(id) for id in cancelled["ids"]])
         if "goAway" in message:
             self._goes_away = True
         if self._goes_away and self._hearing.quiet and self._replying.idle:
@@ -236,7 +236,7 @@ class GeminiLiveStream:
             self._hearing.model_began()
         if content.get("turnComplete"):
             self._hearing.model_ended()
-        self._replying.read(content)
+        self._replying.turns.read(content)
 
     def _note_handle(self, update: Mapping[str, Any]) -> None:
         if update.get("resumable") and update.get("newHandle"):

@@ -91,9 +91,15 @@ class SessionMemory:
             item.doubtful = item.doubtful and item.told
 
     def take_back(self) -> None:
-        """What stands at the end was not answered, and is to be asked again."""
-        while self.items and (self.items[-1].kind in ("user", "system") or self.items[-1].heard == ""):
+        """The session is gone. What stands at the end was not answered, and is to be asked again, where the next does not know it."""
+        while (
+            self.items and not (last := self.items[-1]).told and (last.kind in ("user", "system") or last.heard == "")
+        ):
             self.items.pop()
+
+    def forget_call(self, id: str) -> None:
+        """Of a tool, whose answer the session does not wait for and will not take."""
+        self.items = [item for item in self.items if item.kind != "call" or item.call_id != id]
 
     def keep(self) -> None:
         """The vendor has kept the session as it is now."""

@@ -10,24 +10,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from antiphon.ids import new_id
 from antiphon.providers.base import ModelRequest
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, ReplyFailed, ReplyOver, SpokenReplyEvent
 from antiphon.providers.speech_to_speech.gemini_generation import Generation
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
-from antiphon.vocabulary import ToolCall, Usage
+from antiphon.providers.speech_to_speech.gemini_turns import ModelTurns
+from antiphon.vocabulary import Usage
 
 _LOOK_EVERY_S = 0.25
-_SETTLED_S = 0.3
-"""Words may come a moment after the last sound."""
 _REMEMBERED_REPLIES = 4
-_MOST_REFUSED_CALLS = 3
 _GO_ON = "(Please go on.)"
 
 
@@ -43,17 +40,6 @@ class _Asked:
     """When it was asked for, or anything of it came last."""
     generation: Generation | None = None
     tries: int = 0
-    refused_calls: int = 0
-
-
-@dataclass(slots=True)
-class _Turns:
-    """What of the vendor's turns is still to come, besides the present one's."""
-
-    stale: bool = False
-    """Sound or words of one that was interrupted may come."""
-    unclosed: bool = False
-    """Its end has not been told."""
 
 
 class Replying:
@@ -74,7 +60,6 @@ class Replying:
     ) -> None:
         """``may_ask``: whether the session is up. ``fits``: whether it was made for such a request; ``start_over`` makes one that is.
         ``floor_is_free``: what waits for the end of a reply may go on."""
-        self._model = model
         self._memory, self._reading = memory, reading
         self._send, self._tell = send, tell
         self._may_ask, self._start_over, self._fits = may_ask, start_over, fits
@@ -84,25 +69,20 @@ class Replying:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Asked] = deque()
         self._active: _Asked | None = None
-        self._now: Generation | None = None
-        """What the session makes of its latest input."""
-        self._turns = _Turns()
-        self._owed: dict[str, ToolCall] = {}
-        """Calls of tools that the session waits for, by id."""
+        self.turns = ModelTurns(model, memory, send, self._hand_over, self._tell_paid)
         self._made: OrderedDict[int, list[Generation]] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
-        self._settling: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
         """Whether nothing is asked for, being made or waited for."""
-        return self._active is None and not self._queue and (self._now is None or self._now.over) and not self._owed
+        return self._active is None and not self._queue and self.turns.idle
 
     @property
     def taken(self) -> bool:
         """As ``Floor``."""
         active = self._active
-        return active is not None and active.generation is not None and active.generation is self._now
+        return active is not None and active.generation is not None and active.generation is self.turns.now
 
     # -------------------------------------------------------------------------------------------- our side
 
@@ -139,37 +119,26 @@ class Replying:
         self._queue.popleft()
         asked.since_s = self._loop.time()
         generation.claimed = True
+        generation.may_use_tools = asked.request is not None and bool(asked.request.tools)
         asked.generation, self._active = generation, asked
         self._made.setdefault(asked.reply, []).append(generation)
         self._loop.call_soon(self._hand_over)  # never from inside a call of our side
 
     def _answer_to(self, request: ModelRequest) -> Generation | None:
-        now = self._now
+        now = self.turns.now
         coming = now.item if now is not None and not now.claimed else None
-        missing = self._memory.missing(request.messages, tuple(self._owed), coming)
+        missing = self._memory.missing(request.messages, tuple(self.turns.owed), coming)
         if missing is None or not self._fits(request):
             self._start_over(request)
             return None
         answers = {each.tool_call_id: each for each in request.messages if each.role == "tool"}
-        if not missing and any(id in answers for id in self._owed):
-            return self._answer_tools({id: each.content for id, each in answers.items() if id})
+        if not missing and any(id in answers for id in self.turns.owed):
+            return self.turns.answer_tools({id: each.content for id, each in answers.items() if id})
         if not missing and now is not None and coming is not None and not now.unwanted:
-            if self._owed and not request.tools:
-                self._refuse_tools(tuple(self._owed.values()))
-                now.go_on_without_tools()
+            if not request.tools:
+                self.turns.go_on_without_tools(now)
             return now
         return self._ask_by_text([(each.kind, each.text) for each in missing])
-
-    def _answer_tools(self, answers: Mapping[str, str]) -> Generation:
-        """Each call is answered: the session waits for all."""
-        told = []
-        for id, call in self._owed.items():
-            answer = {"output": answers[id]} if id in answers else {"error": "it was not run"}
-            told.append((id, call.name, answer))
-            self._memory.add(Item("result", answers.get(id, ""), id, call.name))
-        self._owed.clear()
-        self._send(wire.tool_response(told))
-        return self._expect()
 
     def _ask_by_text(self, missing: list[tuple[Any, str]]) -> Generation:
         self._send(wire.ACTIVITY_START)
@@ -180,7 +149,7 @@ class Replying:
         texts = [text if kind == "user" else f"({text})" for kind, text in missing]
         self._send(wire.text("\n".join(each for each in (notes, *(texts or [_GO_ON])) if each)))
         self._send(wire.ACTIVITY_END)
-        return self._expect()
+        return self.turns.expect()
 
     def cancel(self, reply: int, heard_ms: int) -> None:
         self._queue = deque(asked for asked in self._queue if asked.reply != reply)
@@ -214,64 +183,33 @@ class Replying:
 
     def close(self) -> None:
         self._queue.clear()
-        self._active = self._now = None
-        for timer in (self._timer, self._settling):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._settling = None
+        self._active = None
+        self.turns.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._reading.stop()
 
-    # -------------------------------------------------------------------------------------------- inputs
-
     def input_began(self) -> None:
-        """As ``Floor``: what the session was making is at its end, heard or not."""
-        self._drop()
-        for id in self._owed:
-            self._forget_call(id)
-        self._owed.clear()
+        """As ``Floor``."""
+        self.turns.interrupt()
 
-    def input_ended(self, heard: Item) -> None:
-        """As ``Floor``: it makes something of it from now on."""
-        self._expect()
+    def input_ended(self) -> None:
+        """As ``Floor``."""
+        self.turns.expect()
         self.go_on()
-
-    def _expect(self) -> Generation:
-        self._now = Generation()
-        return self._now
-
-    def _drop(self) -> None:
-        now, self._now = self._now, None
-        if now is None:
-            return
-        if not now.claimed:
-            self._unspoken(now)
-        if not now.over or now.generated:
-            self._turns.unclosed = True
-            self._turns.stale = now.began and not now.generated
-
-    def _unspoken(self, generation: Generation) -> None:
-        """Nobody has asked for it."""
-        generation.give_up()
-        if generation.item in self._memory.items:
-            generation.item.heard, generation.item.doubtful = "", bool(generation.item.text)
-        self._tell_paid(generation.usage)
 
     def _tell_paid(self, usage: tuple[Usage, ...]) -> None:
         """What nobody heard is paid for all the same."""
         if usage:
             self._loop.call_soon(self._tell, ReplyOver(0, usage))
 
-    def _forget_call(self, id: str) -> None:
-        """The session does not wait for its answer, and will not take it."""
-        self._memory.items = [item for item in self._memory.items if item.call_id != id or item.kind != "call"]
-
     # -------------------------------------------------------------------------------------------- the session's life
 
     def lost(self) -> None:
         """The session is gone. A reply of which nothing was heard is asked for again, once."""
-        now, self._now = self._now, None
-        self._turns = _Turns()
-        self._owed.clear()
+        now = self.turns.now
+        self.turns.lost()
         active = self._active
         if active is None or active.generation is None or active.generation is not now:
             return
@@ -288,7 +226,7 @@ class Replying:
     def fail_all(self, problem: str) -> None:
         """There is no session, and none will be for a while."""
         waiting = [*([self._active] if self._active is not None else []), *self._queue]
-        self._active = self._now = None
+        self._active = None
         self._queue.clear()
         for asked in waiting:
             self._tell(ReplyFailed(asked.reply, problem))
@@ -316,93 +254,7 @@ class Replying:
             self.go_on()
         self._watch()
 
-    # -------------------------------------------------------------------------------------------- the vendor's side
-
-    def read(self, content: Mapping[str, Any]) -> None:
-        """A ``serverContent``. Raises MalformedMessage, KeyError, TypeError for one that cannot be read."""
-        turns, now = self._turns, self._now
-        if content.get("interrupted"):
-            turns.stale = False
-        told = any(name in content for name in ("modelTurn", "outputTranscription", "generationComplete"))
-        if told and now is not None and not turns.stale:
-            if not now.began:
-                self._memory.add(now.item)
-            try:
-                now.read(content)
-            finally:
-                self._hand_over()
-            if now.generated and not now.over:
-                self._settle(now)
-        elif told and now is None:
-            turns.stale = turns.unclosed = True  # it went on while our word was on its way
-        if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
-            self._turn_over(content)
-
-    def _turn_over(self, content: Mapping[str, Any]) -> None:
-        turns, now = self._turns, self._now
-        if turns.unclosed and (now is None or not now.began):
-            turns.stale = turns.unclosed = False
-            return
-        turns.unclosed = False
-        if now is not None:
-            now.generated = False  # its end has been told
-            now.complete(content)
-            self._hand_over()
-            if now.unwanted:
-                now.give_up()
-                self._tell_paid(now.usage)
-
-    def _settle(self, generation: Generation) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = self._loop.call_later(_SETTLED_S, self._settled, generation)
-
-    def _settled(self, generation: Generation) -> None:
-        self._settling = None
-        generation.complete()
-        self._hand_over()
-
-    def asked_for_tools(self, calls: list[Mapping[str, Any]]) -> None:
-        """A ``toolCall``. Raises KeyError, TypeError, AttributeError for one that cannot be read."""
-        now = self._now
-        read = [
-            ToolCall(str(each.get("id") or new_id("call")), str(each["name"]), each.get("args") or {}) for each in calls
-        ]
-        if now is None or self._turns.stale:
-            return  # of a turn that was interrupted
-        asked = self._active
-        may_use = asked is None or asked.generation is not now or asked.request is None or bool(asked.request.tools)
-        if not may_use and asked is not None and asked.refused_calls < _MOST_REFUSED_CALLS:
-            asked.refused_calls += 1
-            self._refuse_tools(read)
-            return
-        if not now.began:
-            self._memory.add(now.item)
-        for call in read:
-            self._owed[call.id] = call
-            self._memory.add(Item("call", call_id=call.id))
-        now.ask_for(read)
-        self._hand_over()
-
-    def _refuse_tools(self, calls: Sequence[ToolCall]) -> None:
-        problem = {"error": "no more tools may be used for this answer: answer the caller now"}
-        self._send(wire.tool_response([(call.id, call.name, problem) for call in calls]))
-        for call in calls:
-            self._owed.pop(call.id, None)
-            self._forget_call(call.id)
-
-    def tools_cancelled(self, ids: list[str]) -> None:
-        for id in ids:
-            if self._owed.pop(id, None) is not None:
-                self._forget_call(id)
-
-    def used(self, usage: Any) -> None:
-        """``usageMetadata``, which comes with the end of a turn or near it."""
-        now = self._now
-        if now is None or now.over or (self._turns.unclosed and not now.began):
-            self._tell_paid(wire.usage_of(usage, self._model))
-        else:
-            now.note_usage(usage, self._model)
+    # -------------------------------------------------------------------------------------------- what comes of it
 
     def _hand_over(self) -> None:
         """What has come of the reply that is being made."""
