@@ -52,6 +52,7 @@ class ScriptedInOne:
         self.own_words_fail = own_words_fail
         self.asked: list[ModelRequest] = []
         self.prepared: list[ModelRequest] = []
+        self.heard_ms: HeardMs = lambda reply: None
         self.said: list[str] = []
         """Words of ours."""
         self.cancelled: list[tuple[int, int]] = []
@@ -94,6 +95,7 @@ class ScriptedStream:
 
     def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
         self._engine.prepared.append(request)
+        self._engine.heard_ms = heard_ms
 
     def respond(self, reply: int, request: ModelRequest) -> None:
         self._engine.asked.append(request)

@@ -155,6 +155,15 @@ async def test_a_tool_and_its_answer(vendor: FakeOpenAIRealtime, caller: Caller)
     assert vendor.live.refused == []
 
 
+async def test_a_session_begins_with_its_prompt_and_tools(vendor: FakeOpenAIRealtime, engine: OpenAIRealtime) -> None:
+    caller = Caller(engine, tools=(BOOK,))
+    caller.ask(1, Message("user", "hello"), tools=(BOOK,))
+    await caller.over(1)
+    (told,) = [text["session"] for text in vendor.live.texts if text["type"] == "session.update"]
+    assert (told["instructions"], told["tools"][0]["name"]) == ("Be brief.", "book")
+    caller.stream.close()
+
+
 async def test_a_step_without_tools_is_told_so_and_the_session_keeps_them(
     vendor: FakeOpenAIRealtime, caller: Caller
 ) -> None:
