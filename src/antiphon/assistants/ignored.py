@@ -83,7 +83,7 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for field, (kind, options, why) in UNLESS_TAKEN.items():
         part, name = field.split(".")
         provider = said.get(part, {}).get("provider", "")
-        if part == "model" and (engine := registry.in_one(provider, said[part].get("model", ""))):
+        if part == "model" and (engine := registry.in_one(provider, said.get("model", {}).get("model", ""))):
             kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
