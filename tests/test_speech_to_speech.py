@@ -265,6 +265,21 @@ async def test_a_telephone_call(house: House, tmp_path: Path) -> None:
 
 
 @pytest.mark.speech
+async def test_a_telephone_call_in_which_the_model_is_interrupted_as_it_makes_its_reply(
+    house: House, tmp_path: Path
+) -> None:
+    house.vendor.hears += [PRICE, "no stop that"]
+    house.vendor.answers += [Answer((f"{LONG} {LONG}",), pace_ms=80), Answer(("Very well.",))]
+    log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
+    _, first, second = spoken(log)
+    assert (first["status"], second["text"]) == ("interrupted", "Very well.")
+    assert LONG.startswith(first["text"]) and first["text"]
+    asked = house.conversation(1)
+    assert (asked[0], asked[-1]) == (f"user: {PRICE}", "user: no stop that")
+    assert (house.conversations, house.refused) == (1, [])
+
+
+@pytest.mark.speech
 async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, tmp_path: Path) -> None:
     house.vendor.hears += [PRICE, "no stop that"]
     house.vendor.answers += [Answer((LONG,)), Answer(("Very well.",))]

@@ -235,6 +235,10 @@ class LiveSession(Session):
     async def _speak(self, turn: _Turn, answer: Answer) -> None:
         if answer.trouble == "mute":
             await asyncio.sleep(3600)
+        if answer.trouble == "silence":
+            await self._content(turnComplete=True)
+            self.turn = None
+            return
         if answer.trouble == "fail":
             await self._content(turnComplete=True, turnCompleteReason="RESPONSE_REJECTED")
             self.turn = None
@@ -244,6 +248,8 @@ class LiveSession(Session):
             self.turn = None
             return
         await self._say(turn, answer)
+        if self.turn is None:
+            return
         if answer.calls:
             await self._call(turn, answer)
             await turn.answered.wait()
@@ -280,9 +286,15 @@ class LiveSession(Session):
                 cut = len(data) // 2 | 1
                 await self._sound(data[:cut], answer, heard)
                 await self._sound(data[cut:], answer)
+                if answer.trouble == "interrupted":
+                    await self._content(interrupted=True)
+                    await self._content(turnComplete=True)
+                    self.turn = None
+                    return
                 if answer.trouble == "drop_in_the_middle":
                     self.socket.transport.abort()
                     await asyncio.sleep(3600)
+                await asyncio.sleep(answer.pace_ms / 1000)
                 if answer.held:
                     await self.vendor.go.wait()
 

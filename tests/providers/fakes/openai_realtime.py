@@ -304,6 +304,7 @@ class RealtimeSession(Session):
         if answer.trouble == "drop_in_the_middle":
             self.socket.transport.abort()
             await asyncio.sleep(3600)
+        await asyncio.sleep(answer.pace_ms / 1000)
         if answer.held:
             await self.vendor.go.wait()
 

@@ -8,7 +8,17 @@ from typing import Literal
 MS_PER_CHARACTER = 20
 """How long a character of its speech sounds."""
 LEVEL = 6000
-Trouble = Literal["drop_before", "drop_in_the_middle", "fail", "mute", "expire", "strange_audio", "bad_arguments"]
+Trouble = Literal[
+    "drop_before",
+    "drop_in_the_middle",
+    "fail",
+    "mute",
+    "expire",
+    "strange_audio",
+    "bad_arguments",
+    "silence",
+    "interrupted",
+]
 
 
 @dataclass
@@ -21,3 +31,5 @@ class Answer:
     trouble: Trouble | None = None
     held: bool = False
     """It goes no further than its first sound before the fake's ``go`` is set."""
+    pace_ms: int = 0
+    """How long it takes to make each word."""

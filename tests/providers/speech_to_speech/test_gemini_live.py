@@ -278,6 +278,41 @@ async def test_a_tool_whose_call_was_cancelled_by_the_caller(vendor: FakeGeminiL
     assert (vendor.refused, len(vendor.sessions)) == ([], 2)
 
 
+async def test_a_tool_is_answered_and_more_is_to_be_said_of_it(vendor: FakeGeminiLive, caller: Caller) -> None:
+    vendor.answers += [Answer((), (("book", '{"day":"friday"}'),)), Answer(("It is yours, and breakfast too.",))]
+    user = Message("user", await caller.says("a table on friday"))
+    caller.ask(1, user, tools=(BOOK,))
+    await caller.over(1)
+    (asked,) = caller.of(ReplyToolCall)
+    done = (Message("assistant", "", (asked.call,)), Message("tool", "booked", tool_call_id=asked.call.id))
+    caller.ask(2, user, *done, Message("system", "Breakfast is free."), tools=(BOOK,))
+    await caller.over(2)
+    assert caller.words(2) == "It is yours, and breakfast too."
+    assert vendor.asked[1][-1] == "user: [(Breakfast is free.)]"
+    assert (vendor.refused, len(vendor.sessions)) == ([], 2)
+
+
+@pytest.mark.parametrize("trouble", ["silence", "interrupted"])
+async def test_a_turn_of_the_models_that_ends_before_it_was_said(
+    vendor: FakeGeminiLive, caller: Caller, trouble: Any
+) -> None:
+    """It says nothing; or it takes itself for interrupted, though nobody has spoken."""
+    vendor.answers += [Answer(("Well, this is odd.",), trouble=trouble), Answer(("Here.",))]
+    user = Message("user", await caller.says("a table"))
+    caller.ask(1, user, tools=(BOOK,))
+    over = await caller.over(1)
+    said_of_it = caller.words(1)
+    if trouble == "silence":
+        assert isinstance(over, ReplyFailed) and over.problem == "the model said nothing"
+    else:
+        assert isinstance(over, ReplyOver) and said_of_it == "Well,"
+    before = (Message("assistant", said_of_it),) if said_of_it else ()
+    caller.ask(2, user, *before, Message("user", await caller.says("yes")), tools=(BOOK,))
+    await caller.over(2)
+    assert caller.words(2) == "Here."
+    assert (vendor.refused, len(vendor.sessions)) == ([], 1)
+
+
 async def test_a_step_that_may_use_no_tools_says_so_when_one_is_asked_for(
     vendor: FakeGeminiLive, caller: Caller
 ) -> None:

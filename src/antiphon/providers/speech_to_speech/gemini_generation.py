@@ -100,13 +100,20 @@ class Generation:
         reason = (content or {}).get("turnCompleteReason")
         if reason == "MALFORMED_FUNCTION_CALL":
             self.fail("the model asked for a tool in a way that cannot be read")
-        elif not self.began and wire.stop_reason_of(reason) == "refused":
-            self.fail("the model refused to answer")
+        elif not self.began:
+            self.fail(
+                "the model refused to answer" if wire.stop_reason_of(reason) == "refused" else "the model said nothing"
+            )
         else:
             self._end(ReplyOver(0, self.usage, wire.stop_reason_of(reason)))
 
     def fail(self, problem: str) -> None:
+        self.break_off()
         self._end(ReplyFailed(0, problem))
+
+    def break_off(self) -> None:
+        """No more of it is heard than what has come."""
+        self.item.heard = self.item.text if self.audio_bytes else ""
 
     def _end(self, event: ReplyOver | ReplyFailed) -> None:
         if not self.over:

@@ -20,7 +20,7 @@ Kind = Literal["user", "assistant", "system", "call", "result"]
 _NOTE = "(For you to know, neither to be answered nor to be read out: {})"
 
 _SLACK = 24
-"""Letters by which two reckonings of what was heard may differ."""
+"""Characters by which two reckonings of what was heard may differ before it is told again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -154,16 +154,15 @@ class SessionMemory:
         return self._unheard(to_answer, at)
 
     def _spoken(self, wanted: Sequence[Wanted], coming: Item | None) -> bool:
-        """Whether it has said what our history says, and nothing else. Where a reply was cut is reckoned here and there, and differs by a
-        word or so."""
+        """Whether it has said what our history says, and nothing else. Where a reply was cut is reckoned by the sound here, and there by
+        the letters as long as not all sound has come: that may differ by some words."""
         rest = "".join(letters(each.text) for each in wanted if each.kind == "assistant")
         for item in self.items:
             if item.kind != "assistant" or item is coming:
                 continue
             made = letters(item.text)
             common = _common(rest, made)
-            least = len(made) if item.heard is None else len(letters(item.heard)) - _SLACK
-            if common < least:
+            if item.heard is None and common < len(made):
                 return False
             if item.heard != "":
                 rest = rest[common:]

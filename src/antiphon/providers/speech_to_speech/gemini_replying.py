@@ -25,6 +25,7 @@ from antiphon.vocabulary import Usage
 
 _LOOK_EVERY_S = 0.25
 _REMEMBERED_REPLIES = 4
+_MOST_REPLACED = 3
 _GO_ON = "(Please go on.)"
 
 
@@ -40,6 +41,8 @@ class _Asked:
     """When it was asked for, or anything of it came last."""
     generation: Generation | None = None
     tries: int = 0
+    replaced: int = 0
+    """How many sessions were made for it."""
 
 
 class Replying:
@@ -112,7 +115,8 @@ class Replying:
         elif self._may_ask():
             found = self._answer_to(asked.request)
             if found is None:
-                return  # another session is being made
+                self._wait_for_another_session(asked)
+                return
             generation = found
         else:
             return
@@ -124,15 +128,23 @@ class Replying:
         self._made.setdefault(asked.reply, []).append(generation)
         self._loop.call_soon(self._hand_over)  # never from inside a call of our side
 
+    def _wait_for_another_session(self, asked: _Asked) -> None:
+        """It is being made, and will fit. One that does not would be a fault of ours, and is not tried for ever."""
+        asked.replaced += 1
+        if asked.replaced > _MOST_REPLACED:
+            self._queue.popleft()
+            self._loop.call_soon(self._tell, ReplyFailed(asked.reply, "no session could be told the conversation"))
+
     def _answer_to(self, request: ModelRequest) -> Generation | None:
         now = self.turns.now
         coming = now.item if now is not None and not now.claimed else None
         missing = self._memory.missing(request.messages, tuple(self.turns.owed), coming)
-        if missing is None or not self._fits(request):
+        answers = {each.tool_call_id: each for each in request.messages if each.role == "tool"}
+        answered = any(id in answers for id in self.turns.owed)
+        if missing is None or (missing and answered) or not self._fits(request):
             self._start_over(request)
             return None
-        answers = {each.tool_call_id: each for each in request.messages if each.role == "tool"}
-        if not missing and any(id in answers for id in self.turns.owed):
+        if answered:
             return self.turns.answer_tools({id: each.content for id, each in answers.items() if id})
         if not missing and now is not None and coming is not None and not now.unwanted:
             if not request.tools:
@@ -214,7 +226,7 @@ class Replying:
         if active is None or active.generation is None or active.generation is not now:
             return
         self._active = None
-        active.generation.item.heard = active.generation.item.heard or ""
+        active.generation.break_off()
         if active.generation.audio_bytes or active.tries:
             self._tell(ReplyFailed(active.reply, "the session was lost in the middle of it"))
         else:
@@ -245,7 +257,7 @@ class Replying:
                 if asked.request is None:
                     self._reading.stop()
                 elif asked.generation is not None:
-                    asked.generation.item.was_heard(0)
+                    asked.generation.break_off()
                     asked.generation.give_up()
             else:
                 self._queue.popleft()
@@ -268,8 +280,6 @@ class Replying:
         if generation.over:
             self._active = None
         for event in events:
-            if isinstance(event, ReplyFailed) and active.request is None and not generation.audio_bytes:
-                generation.item.heard = ""
             self._tell(event)
         if generation.over:
             self._floor_is_free()
