@@ -137,9 +137,10 @@ async def test_what_the_session_is_told_as_it_begins(vendor: FakeGeminiLive, tru
     assert setup["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
     assert setup["generationConfig"] == {
         "responseModalities": ["AUDIO"],
-        "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}, "languageCode": "de-DE"},
+        "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}},
         "thinkingConfig": {"thinkingLevel": "low"},
     }
+    assert setup["inputAudioTranscription"] == {"languageCodes": ["de-DE"]}
     assert setup["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}
     assert setup["tools"][0]["functionDeclarations"][0]["name"] == "book"
     assert vendor.asked == [["user: [Hello?]", "assistant: [Yes?]", "user: a table"]]

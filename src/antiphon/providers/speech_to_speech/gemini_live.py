@@ -48,9 +48,9 @@ class GeminiLive:
         max_utterance_ms: int = 120_000,
         ca_file: str = "",
     ) -> None:
-        """``voice`` speaks where the assistant names none; empty for the vendor's default. ``language``: what it speaks (BCP 47; empty: as
-        the caller). ``reasoning_effort``: for models that think. ``reply_timeout_ms``: a reply of which nothing comes for so long has
-        failed. Raises ConfigurationError."""
+        """``voice`` speaks where the assistant names none; empty for the vendor's default. ``language``: what the caller speaks (BCP 47;
+        empty: it finds out). ``reasoning_effort``: for models that think. ``reply_timeout_ms``: a reply of which nothing comes for so
+        long has failed. Raises ConfigurationError."""
         for name, value in (("reply_timeout_ms", reply_timeout_ms), ("words_timeout_ms", words_timeout_ms)):
             if not 500 <= value <= 60_000:
                 raise ConfigurationError(name, "must be 500 … 60000")
@@ -110,7 +110,7 @@ class GeminiLiveStream:
         self._goes_away = self._taken = False
         self._memory = SessionMemory()
         self._session = LiveSession(engine, self)
-        self._reading = Reading(engine, voice, engine.language, lambda: self._replying.heard_from_reading())
+        self._reading = Reading(engine, voice, lambda: self._replying.heard_from_reading())
         self._replying = Replying(
             engine.model, self._memory, self._reading, self._session.send, self._tell,
             lambda: self._session.is_ready and not self._hearing.speaking, self._start_over, self._fits,

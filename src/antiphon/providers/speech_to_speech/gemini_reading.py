@@ -29,10 +29,10 @@ class _Text:
 class Reading:
     """One text at a time."""
 
-    def __init__(self, account: Account, voice: str, language: str, tell: Callable[[], None]) -> None:
+    def __init__(self, account: Account, voice: str, tell: Callable[[], None]) -> None:
         """``tell``: something has come of the text that is being read."""
         self._account = account
-        self._voice, self._language = voice, language
+        self._voice = voice
         self._tell = tell
         self._session: LiveSession | None = None
         self._now: _Text | None = None
@@ -63,7 +63,7 @@ class Reading:
         now.sent = session.send(wire.ACTIVITY_END)
 
     def setup(self) -> bytes:
-        return wire.setup(self._account.model, _INSTRUCTIONS, (), voice=self._voice, language=self._language)
+        return wire.setup(self._account.model, _INSTRUCTIONS, (), voice=self._voice)
 
     def said(self, message: Mapping[str, Any]) -> None:
         now = self._now

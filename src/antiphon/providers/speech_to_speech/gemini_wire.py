@@ -49,16 +49,12 @@ def setup(
     handle: str | None = None,
     seeded: bool = False,
 ) -> bytes:
-    """The first message of a session. ``handle``: of the session that it goes on with, empty for a new one, None where none will be wanted.
-    ``seeded``: a ``history`` follows."""
-    speech: dict[str, Any] = {}
-    if voice:
-        speech["voiceConfig"] = {"prebuiltVoiceConfig": {"voiceName": voice}}
-    if language:
-        speech["languageCode"] = language
+    """The first message of a session. ``language``: of what is heard (these models choose themselves what they speak).
+    ``handle``: of the session that it goes on with, empty for a new one, None where none will be wanted. ``seeded``: a ``history``
+    follows."""
     generation: dict[str, Any] = {"responseModalities": ["AUDIO"]}
-    if speech:
-        generation["speechConfig"] = speech
+    if voice:
+        generation["speechConfig"] = {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}}
     if max_tokens is not None:
         generation["maxOutputTokens"] = max_tokens
     if (thinking := thinking_config(model, reasoning_effort)) is not None and reasoning_effort:
@@ -67,7 +63,7 @@ def setup(
         "model": f"models/{model.removeprefix('models/')}",
         "generationConfig": generation,
         "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
-        "inputAudioTranscription": {},
+        "inputAudioTranscription": {"languageCodes": [language]} if language else {},
         "outputAudioTranscription": {},
         "contextWindowCompression": {"slidingWindow": {}},
     }
