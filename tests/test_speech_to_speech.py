@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.providers.fakes.openai_realtime import Answer, FakeOpenAIRealtime, said
+from tests.providers.fakes import gemini_live
+from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
+from tests.providers.fakes.speaking import Answer
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
+from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.assistants.ignored import ignored_fields
 from antiphon.assistants.spec import parse_assistant
+from antiphon.caller.clips import LineNoise, read_clip
 from antiphon.caller.dialogue import Cued
+from antiphon.caller.script import Line
 from antiphon.config import Vendor
 from antiphon.engine_check import check_engines
 from antiphon.engines import EngineRoom, credentials_of, engines_behind
 from antiphon.errors import ConfigurationError
+from antiphon.providers import registry
 from antiphon.providers.prices import read_prices
+from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.vocabulary import Usage
@@ -58,6 +66,47 @@ async def test_one_engine_in_the_place_of_three(room: EngineRoom) -> None:
     assert room.for_assistant(spec).speech_to_speech is model
     await room.until_ready(engines)
     room.check(spec)
+
+
+GEMINI = {"provider": "google", "model": gemini_live.MODELS[1]}
+
+
+async def test_a_model_of_googles_is_told_by_its_name(tmp_path: Path) -> None:
+    account = Vendor(api_key=KEY, base_url="https://google.example.com/v1beta")  # type: ignore[arg-type]
+    room = EngineRoom(settings_for(tmp_path, vendors={"google": account}))
+    spec = assistant(
+        model=GEMINI,
+        voice={"provider": "google", "voiceId": "Kore"},
+        transcriber={"provider": "google", "language": "ko"},
+    )
+    engines = room.for_assistant(spec)
+    model = engines.speech_to_speech
+    assert isinstance(model, GeminiLive)
+    assert (model.model, model.api_key, model.language, engines.voice) == (GEMINI["model"], KEY, "ko", "Kore")
+    assert model.address.startswith("wss://google.example.com/ws/google.ai.generativelanguage.v1beta.")
+    assert (
+        room.for_assistant(assistant(model={"provider": "google", "model": "gemini-3-flash"})).speech_to_speech is None
+    )
+    by_name = assistant(model={"provider": "google-live", "model": "gemini-of-the-future"})
+    assert isinstance(room.for_assistant(by_name).speech_to_speech, GeminiLive)
+    with pytest.raises(ConfigurationError, match="hears and speaks itself"):
+        room.for_assistant(assistant(model=GEMINI, voice={"provider": "piper"}))
+    await room.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "lives"),
+    [
+        ("gemini-3.1-flash-live-preview", True),
+        ("gemini-3.8-live", True),
+        ("gemini-live-2.5-flash-preview", True),
+        ("models/gemini-2.5-flash-native-audio-preview-12-2025", True),
+        ("gemini-3-flash", False),
+        ("gemini-3-flash-olive", False),
+    ],
+)
+def test_which_models_hear_and_speak(model: str, lives: bool) -> None:
+    assert registry.in_one("google", model) == ("google-live" if lives else "")
 
 
 async def test_another_model_writes(room: EngineRoom) -> None:
@@ -121,6 +170,33 @@ async def test_what_has_no_effect_is_named() -> None:
     assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.pronunciations"}
 
 
+async def test_what_has_no_effect_with_googles_is_named() -> None:
+    spec = assistant(
+        model={**GEMINI, "temperature": 0.4},
+        voice={"provider": "google", "voiceId": "Kore", "speed": 1.2},
+        transcriber={"provider": "google", "model": "chirp"},
+    )
+    assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.speed", "transcriber.model"}
+
+
+async def test_googles_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeGeminiLive() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        settings = settings_for(tmp_path, vendors={"google": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=GEMINI), credentials_of(settings))]
+        assert (found.place, found.provider, found.model, found.problem) == (
+            "model",
+            "google-live",
+            GEMINI["model"],
+            "",
+        )
+        assert found.first_ms
+        wrong = settings_for(tmp_path, vendors={"google": Vendor(api_key="wrong", base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=GEMINI), credentials_of(wrong))]
+        assert "api_key" in found.problem
+        assert vendor.asked == []
+
+
 async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> None:
     settings = settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
     found, voice = [checked async for checked in check_engines(assistant(), credentials_of(settings))]
@@ -140,20 +216,69 @@ async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> 
 ASSISTANT = """
 firstMessage: Good day, this is the shop.
 model:
-  provider: openai-realtime
-  model: gpt-realtime
-  messages: [{ role: system, content: You keep a shop. }]
-startSpeakingPlan: { waitSeconds: 0.3, transcriptionEndpointingPlan: { onNoPunctuationSeconds: 0.3 } }
+  provider: {provider}
+  model: {model}
+  messages: [{{ role: system, content: You keep a shop. }}]
+  tools:
+    - type: function
+      function: {{ name: look_up, description: Looks a price up. }}
+      server: {{ url: "{url}" }}
+startSpeakingPlan: {{ waitSeconds: 0.3, transcriptionEndpointingPlan: {{ onNoPunctuationSeconds: 0.3 }} }}
 """
+CLIP = Path(__file__).parent / "data" / "speech" / "goforward.wav"
 PRICE = "what is the price of marmalade"
 LONG = "It costs eleven crowns, and there is a great deal to be said about it, which will take me quite a while to say."
 
 
-async def ring_up(vendor: FakeOpenAIRealtime, folder: Path, *lines: Cued, document: str = ASSISTANT) -> EventLog:
+class House:
+    """A vendor, and an assistant whose model is one of its."""
+
+    def __init__(self, vendor: Any, account: str, provider: str, model: str, said: Callable[[Any], list[str]]) -> None:
+        self.vendor, self.account, self.provider, self.model, self._said = vendor, account, provider, model, said
+
+    def conversation(self, at: int) -> list[str]:
+        """Who had said what when the model was asked, without what it was told as text."""
+        return [line for line in self._said(self.vendor.asked[at]) if not line.endswith("]")]
+
+    def prompt(self, at: int) -> str:
+        told = self.vendor.asked_with[at]
+        return str(told["instructions"] if "instructions" in told else told["systemInstruction"]["parts"][0]["text"])
+
+    @property
+    def conversations(self) -> int:
+        """Sessions that were opened to converse."""
+        return sum(not getattr(each, "reads", False) for each in self.vendor.sessions)
+
+    @property
+    def refused(self) -> list[str]:
+        return [code for each in self.vendor.sessions for code in each.refused]
+
+
+@pytest.fixture(params=["openai", *gemini_live.MODELS])
+async def house(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[House]:
+    if request.param == "openai":
+        async with FakeOpenAIRealtime() as openai:
+            monkeypatch.setenv("SSL_CERT_FILE", openai.trust(tmp_path))
+            yield House(openai, "openai", "openai-realtime", "gpt-realtime", said)
+    else:
+        async with FakeGeminiLive() as gemini:
+            monkeypatch.setenv("SSL_CERT_FILE", gemini.trust(tmp_path))
+            yield House(gemini, "google", "google", request.param, gemini_live.said)
+
+
+async def ring_up(
+    house: House, folder: Path, *lines: Cued, tools: str = "https://tools.example.com", others: str = ""
+) -> EventLog:
     """A telephone call to the whole server; what is in its event log."""
+    document = ASSISTANT.format(provider=house.provider, model=house.model, url=tools).replace(
+        "\nstart", f"\n{others}\nstart"
+    )
     (write_assistant(folder / "assistants") / "shop.yaml").write_text(document, encoding="utf-8")
-    account = Vendor(api_key=KEY, base_url=vendor.base_url)  # type: ignore[arg-type]
-    async with running_server(settings_for(folder, assistant="shop", vendors={"openai": account})) as (antiphon, _):
+    account = Vendor(api_key=KEY, base_url=house.vendor.base_url)
+    settings = settings_for(folder, assistant="shop", vendors={house.account: account})
+    async with running_server(settings) as (antiphon, _):
         await place_call(antiphon.settings.base_url, *lines, agent_done_ms=2000)
     (log,) = (folder / "data").rglob("*.jsonl")
     return read_event_log(log)
@@ -164,16 +289,16 @@ def spoken(log: EventLog) -> list[dict[str, Any]]:
 
 
 @pytest.mark.speech
-async def test_a_telephone_call(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
-    vendor.hears.append(PRICE)
-    vendor.answers.append(Answer(("It costs", "eleven crowns.")))
-    log = await ring_up(vendor, tmp_path, line())
-    assert said(vendor.asked[0]) == ["assistant: [Good day, this is the shop.]", f"user: {PRICE}"]
-    assert vendor.asked_with[0]["instructions"] == "You keep a shop."
+async def test_a_telephone_call(house: House, tmp_path: Path) -> None:
+    house.vendor.hears.append(PRICE)
+    house.vendor.answers.append(Answer(("It costs", "eleven crowns.")))
+    log = await ring_up(house, tmp_path, line())
+    assert house.conversation(0) == [f"user: {PRICE}"]
+    assert "Good day, this is the shop." in str(house.vendor.asked[0])
+    assert house.prompt(0) == "You keep a shop."
     assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "It costs eleven crowns."]
-    assert {entry.usage.model for entry in log.used} == {"gpt-realtime", "audio:gpt-realtime", "gpt-4o-mini-transcribe"}
-    assert vendor.live.refused == []
-    assert len(vendor.sessions) == 1
+    assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
+    assert (house.conversations, house.refused) == (1, [])
 
 
 @pytest.mark.speech
@@ -183,7 +308,8 @@ async def test_a_telephone_call_whose_vendor_goes_away(vendor: FakeOpenAIRealtim
     vendor.answers.append(Answer(trouble="expire"))
     vendor.faults.refuse_status = 503
     vendor.faults.add(None, *["refuse"] * 5)  # type: ignore[list-item]
-    log = await ring_up(vendor, tmp_path, line())
+    house = House(vendor, "openai", "openai-realtime", "gpt-realtime", said)
+    log = await ring_up(house, tmp_path, line())
     assert [reply["text"] for reply in spoken(log) if reply["text"]] == [
         "Good day, this is the shop.",
         "I am sorry, I cannot go on with this call. Please call again later.",
@@ -199,8 +325,9 @@ async def test_a_telephone_call_that_goes_on_without_its_vendor(vendor: FakeOpen
     vendor.answers.append(Answer(trouble="expire"))
     vendor.faults.refuse_status = 401
     vendor.faults.add(None, "refuse")
-    others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]\nstart"
-    log = await ring_up(vendor, tmp_path, line(), line(), document=ASSISTANT.replace("\nstart", f"\n{others}"))
+    house = House(vendor, "openai", "openai-realtime", "gpt-realtime", said)
+    others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]"
+    log = await ring_up(house, tmp_path, line(), line(), others=others)
     assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "Eleven crowns.", "As I said."]
     heard = [fields["text"] for entry in log.entries for name, fields in entry.actions if name == "TurnClosed"]
     assert heard[0] == PRICE and heard[1], "what the hum of the caller sounds like to Moonshine"
@@ -209,17 +336,65 @@ async def test_a_telephone_call_that_goes_on_without_its_vendor(vendor: FakeOpen
 
 
 @pytest.mark.speech
-async def test_a_telephone_call_in_which_the_model_is_interrupted(vendor: FakeOpenAIRealtime, tmp_path: Path) -> None:
-    vendor.hears += [PRICE, "no stop that"]
-    vendor.answers += [Answer((LONG,)), Answer(("Very well.",))]
-    log = await ring_up(vendor, tmp_path, line(), line(barge_in_ms=900))
+async def test_a_telephone_call_in_which_the_model_is_interrupted_as_it_makes_its_reply(
+    house: House, tmp_path: Path
+) -> None:
+    house.vendor.hears += [PRICE, "no stop that"]
+    house.vendor.answers += [Answer((f"{LONG} {LONG}",), pace_ms=80), Answer(("Very well.",))]
+    log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
+    _, first, second = spoken(log)
+    assert (first["status"], second["text"]) == ("interrupted", "Very well.")
+    assert LONG.startswith(first["text"]) and first["text"]
+    asked = house.conversation(1)
+    assert (asked[0], asked[-1]) == (f"user: {PRICE}", "user: no stop that")
+    assert (house.conversations, house.refused) == (1, [])
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, tmp_path: Path) -> None:
+    house.vendor.hears += [PRICE, "no stop that"]
+    house.vendor.answers += [Answer((LONG,)), Answer(("Very well.",))]
+    log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
     _, first, second = spoken(log)
     assert (first["status"], second["text"]) == ("interrupted", "Very well.")
     assert LONG.startswith(first["text"]) and 0 < len(first["text"]) < len(LONG)
-    ((_, heard_ms),) = vendor.live.truncated.items()
-    assert heard_ms == first["heard_ms"]
-    assert said(vendor.asked[1])[1:] == [f"user: {PRICE}", f"assistant: {LONG}", "user: no stop that"]
-    assert vendor.live.refused == []
+    assert house.conversation(1) == [f"user: {PRICE}", f"assistant: {LONG}", "user: no stop that"]
+    if isinstance(house.vendor, FakeOpenAIRealtime):
+        ((_, heard_ms),) = house.vendor.live.truncated.items()
+        assert heard_ms == first["heard_ms"]
+    else:
+        (note,) = [each for each in gemini_live.notes_in(house.vendor.asked[1]) if LONG in each]
+        heard = note.partition("no more than")[2].strip(' "')
+        assert LONG.startswith(heard)
+        assert abs(len(heard) - len(first["text"])) < 24
+    assert (house.conversations, house.refused) == (1, [])
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_in_which_a_tool_is_used(house: House, tmp_path: Path) -> None:
+    house.vendor.hears.append(PRICE)
+    house.vendor.answers += [
+        Answer(("Let me look.",), (("look_up", '{"what":"marmalade"}'),)),
+        Answer(("It costs eleven crowns.",)),
+    ]
+    speech = Cued(Line("say", "goforward", expects_reply=True), read_clip(CLIP, LineNoise(-55.0)))
+
+    async def answer(came: Received) -> Any:
+        (call,) = came.json["message"]["toolCallList"]
+        return {"results": [{"toolCallId": call["id"], "result": "eleven crowns"}]}
+
+    async with receiving(Receiver(answer)) as receiver:
+        log = await ring_up(house, tmp_path, speech, tools=receiver.url)
+    (asked,) = receiver.received
+    assert asked.json["message"]["toolCallList"][0]["function"]["name"] == "look_up"
+    assert spoken(log)[1]["text"] == "Let me look. It costs eleven crowns."
+    assert house.conversation(1) == [
+        f"user: {PRICE}",
+        "assistant: Let me look.",
+        'call: look_up({"what":"marmalade"})',
+        "result: eleven crowns",
+    ]
+    assert (house.conversations, house.refused) == (1, [])
 
 
 def test_its_sound_costs_what_sound_costs() -> None:
@@ -232,3 +407,9 @@ def test_its_sound_costs_what_sound_costs() -> None:
     assert prices.of("openai-realtime", text) == pytest.approx(4 + 16)
     assert prices.of("openai-realtime", sound) == pytest.approx(16 + 0.2 + 64)
     assert prices.knows("openai-realtime", Usage(audio_ms=1000, model="gpt-4o-mini-transcribe"))
+    for name, costs in ((gemini_live.MODELS[0], (0.75 + 4.50, 3 + 12)), (gemini_live.MODELS[1], (0.50 + 2, 3 + 12))):
+        for model, cost in zip((name, f"audio:{name}"), costs, strict=True):
+            usage = Usage(input_tokens=million, output_tokens=million, model=model)
+            assert prices.of("google-live", usage) == pytest.approx(cost)
+        words = Usage(audio_ms=60_000, model=name)
+        assert prices.knows("google-live", words) and prices.of("google-live", words) == 0

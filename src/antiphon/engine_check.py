@@ -96,8 +96,7 @@ async def _spoken_ms(engine: SpeechToSpeech) -> int:
         elif isinstance(event, ReplyAudio):
             answered.set_result(None)
 
-    audio = engine.formats[0]
-    stream = engine.open(audio, audio, "", 1.0, note)
+    stream = engine.open(engine.formats[0], engine.spoken_formats[0], "", 1.0, note)
     try:
         began_s = time.monotonic()
         stream.say(1, "I am ready.")

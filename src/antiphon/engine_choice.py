@@ -60,7 +60,7 @@ class ProviderChoice:
 
 def hears_and_speaks(spec: AssistantSpec) -> bool:
     """Whether an assistant's model is its recogniser and its voice as well."""
-    return spec.model is not None and registry.hears_and_speaks(spec.model.provider)
+    return spec.model is not None and bool(registry.in_one(spec.model.provider, spec.model.model))
 
 
 def places(spec: AssistantSpec) -> Mapping[registry.Kind, str]:
@@ -120,7 +120,7 @@ def _named_in_one(spec: AssistantSpec, kind: registry.Kind) -> Iterator[tuple[st
                 f"{name}.provider", f"{model.provider} hears and speaks itself: leave {name} out, or name {vendor}"
             )
     if kind == "speech_to_speech":
-        yield model.provider, model, "model"
+        yield registry.in_one(model.provider, model.model), model, "model"
         return
     if kind == "llm":
         for number, other in enumerate(model.fallback_models):
@@ -165,12 +165,12 @@ def _choice(
     credentials: Credentials,
     told: Mapping[str, Any],
 ) -> ProviderChoice:
-    given = dict(told)
     try:
         taken = registry.options(kind, provider)
         per_request = registry.per_request(kind, provider)
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}.provider", error.problem) from None
+    given = {name: value for name, value in told.items() if name in taken}
     if part is not None:
         for name, value in _fields(part):
             given |= {own: value for own in engine_names(name) if own in taken}

@@ -11,6 +11,7 @@ import numpy as np
 from antiphon.audio import g711
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, Transcribed
 from antiphon.providers.speech_to_speech.base import (
+    HeardMs,
     OnSpeech,
     ReplyAudio,
     ReplyFailed,
@@ -48,11 +49,14 @@ class ScriptedInOne:
     model = "scripted"
     transcriber = "scripted-words"
     formats: tuple[AudioFormat, ...] = (TELEPHONE,)
+    spoken_formats: tuple[AudioFormat, ...] = (TELEPHONE,)
 
     def __init__(self, hears: list[str], answers: list[Said], *, own_words_fail: bool = False) -> None:
         self.hears, self.answers = deque(hears), deque(answers)
         self.own_words_fail = own_words_fail
         self.asked: list[ModelRequest] = []
+        self.prepared: list[ModelRequest] = []
+        self.heard_ms: HeardMs = lambda reply: None
         self.said: list[str] = []
         """Words of ours."""
         self.cancelled: list[tuple[int, int]] = []
@@ -104,6 +108,10 @@ class ScriptedStream:
         self._loop.call_later(0.06, self._tell, Transcribed(utterance, text, True))
 
     def expect(self, answers: ExpectedAnswers) -> None: ...
+
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        self._engine.prepared.append(request)
+        self._engine.heard_ms = heard_ms
 
     def respond(self, reply: int, request: ModelRequest) -> None:
         self._engine.asked.append(request)

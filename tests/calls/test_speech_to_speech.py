@@ -58,6 +58,41 @@ def test_a_turn_is_answered_and_the_history_holds_what_was_heard() -> None:
     assert (model.closed, model.cancelled) == (1, [])
 
 
+def test_the_session_knows_from_the_beginning_what_it_will_be_asked_with() -> None:
+    tools = Clockwork(200, ToolSpec("clock", "The time."))
+    model = ScriptedInOne(["what time is it"], [Said(("It is three.",))])
+    call = Call(speech_to_speech=model, tools=tools)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    call.run(talk)
+    (prepared,) = model.prepared
+    asked = model.asked[0]
+    assert [tool.name for tool in prepared.tools] == ["clock"]
+    assert (prepared.messages, prepared.tools, prepared.options) == ((), asked.tools, asked.options)
+
+
+def test_it_can_ask_what_was_heard_of_a_reply() -> None:
+    model = ScriptedInOne(["tell me"], [Said((LONG,))])
+    call = Call(speech_to_speech=model)
+    heard: list[int | None] = []
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        heard.append(model.heard_ms(1))
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 1000)
+        heard.append(model.heard_ms(1))
+        await call.until_replies(1)
+
+    call.run(talk)
+    assert heard[0] is None
+    assert heard[1] == pytest.approx(1000, abs=100)
+
+
 def test_the_greeting_is_spoken_by_the_model_and_can_be_interrupted() -> None:
     model = ScriptedInOne(["no wait"], [Said(("Yes?",))])
     call = Call(speech_to_speech=model, greeting=f"Hello. {LONG}")
@@ -226,7 +261,7 @@ def test_sound_without_words_is_heard_all_the_same() -> None:
 
 def test_a_line_that_takes_another_format_gets_its_own() -> None:
     model = ScriptedInOne(["hello"], [Said(("Hello.",))])
-    model.formats = (AudioFormat(Encoding.ALAW, 8000),)
+    model.formats = model.spoken_formats = (AudioFormat(Encoding.ALAW, 8000),)
     call = Call(speech_to_speech=model)
 
     async def talk(call: Call) -> None:

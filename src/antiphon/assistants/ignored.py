@@ -62,6 +62,8 @@ IN_ONE = (
     "transcriber.keywords",
 )
 """What a model that hears and speaks itself makes nothing of."""
+_IN_ONE_OF: Mapping[str, tuple[str, ...]] = {"google-live": ("transcriber.model", "voice.speed")}
+"""And what one vendor's does not, besides."""
 _TOOL_FIELDS: Mapping[str, str] = {
     "backoffPlan": "a tool's request is made once",
     "server.backoffPlan": "a tool's request is made once",
@@ -79,14 +81,15 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for field, (kind, options, why) in UNLESS_TAKEN.items():
         part, name = field.split(".")
         provider = said.get(part, {}).get("provider", "")
-        if part == "model" and registry.hears_and_speaks(provider):
-            kind = "speech_to_speech"
+        if part == "model" and (engine := registry.in_one(provider, said.get("model", {}).get("model", ""))):
+            kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
-    if spec.model is not None and registry.hears_and_speaks(spec.model.provider):
-        for field in IN_ONE:
+    if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):
+        engine = registry.in_one(spec.model.provider, spec.model.model)
+        for field in (*IN_ONE, *_IN_ONE_OF.get(engine, ())):
             yield from ((path, f"{spec.model.provider} is not told") for path in _set(said, field.split(".")))
         if not spec.model.fallback_models:
             why = f"nobody takes over from {spec.model.provider} without model.fallbackModels"

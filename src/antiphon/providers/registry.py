@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -71,6 +72,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "speech_to_speech": {
         "openai-realtime": "antiphon.providers.speech_to_speech.openai_realtime:OpenAIRealtime",
+        "google-live": "antiphon.providers.speech_to_speech.gemini_live:GeminiLive",
     },
 }
 
@@ -111,9 +113,15 @@ def named_from_outside(kind: Kind) -> tuple[str, ...]:
     return tuple(name for name in _PROVIDERS[kind] if name not in _TEST_DOUBLES)
 
 
-def hears_and_speaks(model: str) -> bool:
-    """Whether this provider of a model is recogniser and voice as well."""
-    return model in _PROVIDERS["speech_to_speech"]
+_LIVE = re.compile(r"(^|[-/])(live|native-audio)(-|$)")
+"""In the names of Google's models that hear and speak."""
+
+
+def in_one(provider: str, model: str) -> str:
+    """The engine that is recogniser, model and voice, where an assistant's model is one; else empty. Google's are told by their names."""
+    if provider == "google" and _LIVE.search(model):
+        return "google-live"
+    return provider if provider in _PROVIDERS["speech_to_speech"] else ""
 
 
 def is_test_double(kind: Kind, name: str) -> bool:

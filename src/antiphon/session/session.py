@@ -143,7 +143,7 @@ class Session:
         if engines.speech_to_speech is None:
             return engines.stt
         self._one_model = SpeechToSpeechCall(
-            engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, tools, context,
+            engines.speech_to_speech, self.call.format_out, engines.voice, engines.speed, self.plan.messages, tools, context,
             engines.model_options, self._clock, self._pump.feed, self._notes.failed, self._notes.used,
         )  # fmt: skip
         ears = self._one_model.ears

@@ -45,7 +45,7 @@ from antiphon.providers.speech_to_speech.base import (
     SpokenReplyEvent,
 )
 from antiphon.session.pipeline import Speaks, Thinks
-from antiphon.vocabulary import AudioFormat, CallContext, Encoding, ToolSpec, Usage
+from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, ToolSpec, Usage
 
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: for pieces of which not all sound is there."""
@@ -121,6 +121,7 @@ class SpeechToSpeechCall:
         spoken: AudioFormat,
         voice: str,
         speed: float,
+        messages: tuple[Message, ...],
         tools: tuple[ToolSpec, ...],
         context: CallContext,
         options: Mapping[str, Any],
@@ -129,7 +130,8 @@ class SpeechToSpeechCall:
         on_failure: Callable[[str, str], None],
         on_usage: Callable[[str, Usage], None],
     ) -> None:
-        """``spoken`` is what the call's line takes; ``tools``, ``options``, ``voice``, ``speed`` as for ``Thinking`` and ``Speaking``."""
+        """``spoken`` is what the call's line takes; ``messages`` what the call begins with; ``tools``, ``options``, ``voice``, ``speed`` as
+        for ``Thinking`` and ``Speaking``."""
         self.voice, self.speed = voice, speed
         self.tools = tools
         self.options = options
@@ -138,10 +140,11 @@ class SpeechToSpeechCall:
         self.ears = Ears(model, self._open)
         self._model = model
         self._spoken = spoken
-        self._made = spoken if spoken in model.formats else _linear(model.formats)
+        self._made = spoken if spoken in model.spoken_formats else _linear(model.spoken_formats)
         """What the model is asked to make; converted where the line takes none of its formats."""
         self._convert = None if self._made == spoken else converter(self._made, spoken)
         self._context = context
+        self._beginning = ModelRequest(messages, tools, context, dict(options))
         self._clock = clock
         self._feed = feed
         self._on_failure = on_failure
@@ -159,6 +162,7 @@ class SpeechToSpeechCall:
     def _open(self, audio: AudioFormat, on_event: OnTranscription) -> SpeechToTextStream:
         self._on_transcription = on_event
         self._stream = self._model.open(audio, self._made, self.voice, self.speed, self._hear)
+        self._stream.prepare(self._beginning, self._heard_ms)
         return self._stream
 
     @property
@@ -221,11 +225,14 @@ class SpeechToSpeechCall:
         """Of both: what was heard until now is what the model remembers."""
         if not reply or reply != self._reply:
             return
-        mouth = self.mouth
-        heard_ms = mouth.heard_ms(self._clock.now_ms()) if mouth is not None and mouth.reply == reply else 0
+        heard_ms = self._heard_ms(reply) or 0
         self._forget()
         if self._stream is not None:
             self._stream.cancel(reply, heard_ms)
+
+    def _heard_ms(self, reply: int) -> int | None:
+        mouth = self.mouth
+        return mouth.heard_ms(self._clock.now_ms()) if mouth is not None and mouth.reply == reply else None
 
     def report(self, reply: int) -> None:
         """Tell what is known of pieces that are not told yet: a cut is about to be made in them."""

@@ -11,21 +11,19 @@ import itertools
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 from tests.providers.fakes.openai import ENCODINGS
 from tests.providers.fakes.server import FakeVendor, Session
+from tests.providers.fakes.speaking import LEVEL, MS_PER_CHARACTER, Answer, Trouble
 from websockets.http11 import Request
 
 from antiphon.audio import codec
 from antiphon.vocabulary import AudioFormat, Encoding
 
 MODELS = ("gpt-realtime", "gpt-realtime-2")
-MS_PER_CHARACTER = 20
-"""How long a character of its speech sounds."""
-LEVEL = 6000
 USAGE = {
     "total_tokens": 253,
     "input_tokens": 132,
@@ -39,19 +37,6 @@ USAGE = {
     },
     "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
 }
-Trouble = Literal["drop_before", "drop_in_the_middle", "fail", "mute", "expire", "strange_audio", "bad_arguments"]
-
-
-@dataclass
-class Answer:
-    """What one response says (each text a message of its own) and asks for, and what goes wrong in it."""
-
-    texts: tuple[str, ...] = ()
-    calls: tuple[tuple[str, str], ...] = ()
-    """Names and arguments (JSON)."""
-    trouble: Trouble | None = None
-    held: bool = False
-    """It goes no further than its first sound before ``FakeOpenAIRealtime.go`` is set."""
 
 
 @dataclass
@@ -319,6 +304,7 @@ class RealtimeSession(Session):
         if answer.trouble == "drop_in_the_middle":
             self.socket.transport.abort()
             await asyncio.sleep(3600)
+        await asyncio.sleep(answer.pace_ms / 1000)
         if answer.held:
             await self.vendor.go.wait()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,31 +13,27 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import Field, TypeAdapter
-from tests.providers.fakes.openai_realtime import MS_PER_CHARACTER, USAGE, Answer, FakeOpenAIRealtime, said
+from tests.providers.fakes.openai_realtime import USAGE, FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
+from tests.providers.fakes.speaking import MS_PER_CHARACTER, Answer
 from tests.providers.fakes.speech import say
+from tests.providers.speech_to_speech.calling import BOOK, Caller
 
-from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError
+from antiphon.errors import ConfigurationError, MalformedMessage
 from antiphon.providers.base import (
-    ModelRequest,
     StreamInterrupted,
     StreamRestored,
-    Transcribed,
     TranscriptionFailed,
 )
 from antiphon.providers.speech_to_speech import openai_wire as wire
 from antiphon.providers.speech_to_speech.base import (
     ReplyAudio,
-    ReplyFailed,
     ReplyOver,
     ReplyToolCall,
-    ReplyWords,
 )
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime, OpenAIRealtimeStream
-from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Encoding, Message, ToolSpec, Usage
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, Message, Usage
 
-SYSTEM = Message("system", "Be brief.")
-BOOK = ToolSpec("book", "Book a table.", {"type": "object", "properties": {"day": {"type": "string"}}})
 PATIENCE_S = 20.0
 
 
@@ -50,60 +46,6 @@ async def vendor() -> AsyncIterator[FakeOpenAIRealtime]:
 @pytest.fixture
 def trusted(vendor: FakeOpenAIRealtime, tmp_path: Path) -> str:
     return vendor.trust(tmp_path)
-
-
-class Caller:
-    """One call on the engine, and all that is told of it."""
-
-    def __init__(self, engine: OpenAIRealtime, audio: AudioFormat = TELEPHONE) -> None:
-        self.events: list[Any] = []
-        self.audio = audio
-        self._changed = asyncio.Event()
-        self.stream = engine.open(audio, audio, "", 1.0, self._note)
-        self.utterances = 0
-
-    def _note(self, event: Any) -> None:
-        self.events.append(event)
-        self._changed.set()
-
-    def of(self, kind: type, reply: int | None = None) -> list[Any]:
-        return [each for each in self.events if isinstance(each, kind) and (reply is None or each.reply == reply)]
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds():
-                self._changed.clear()
-                await self._changed.wait()
-
-    def speak(self, text: str) -> int:
-        """Say something, in frames of 20 ms. Returns the utterance's number."""
-        self.utterances += 1
-        self.stream.begin(self.utterances)
-        speech, frame = say(text, self.audio), self.audio.bytes_for_ms(20)
-        for start in range(0, len(speech), frame):
-            self.stream.push(speech[start : start + frame])
-        self.stream.finish(self.utterances)
-        return self.utterances
-
-    async def says(self, text: str) -> str:
-        """Say something and wait for its words."""
-        number = self.speak(text)
-        await self.until(lambda: any(each.utterance == number and each.final for each in self.of(Transcribed)))
-        return next(each.text for each in self.of(Transcribed) if each.utterance == number)
-
-    def ask(self, reply: int, *history: Message, tools: tuple[ToolSpec, ...] = (), **options: Any) -> None:
-        self.stream.respond(reply, ModelRequest((SYSTEM, *history), tools, CallContext("call"), options))
-
-    async def over(self, reply: int) -> Any:
-        """How it ended."""
-        await self.until(lambda: bool(self.of(ReplyOver, reply) or self.of(ReplyFailed, reply)))
-        return (*self.of(ReplyOver, reply), *self.of(ReplyFailed, reply))[0]
-
-    def sound_ms(self, reply: int) -> float:
-        return self.audio.ms_of(sum(len(each.audio) for each in self.of(ReplyAudio, reply)))
-
-    def words(self, reply: int) -> str:
-        return "".join(each.text for each in self.of(ReplyWords, reply))
 
 
 @pytest.fixture
@@ -198,14 +140,6 @@ async def test_a_turn(vendor: FakeOpenAIRealtime, engine: OpenAIRealtime, audio:
     caller.stream.close()
 
 
-async def test_every_message_of_a_response_is_heard(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
-    vendor.answers.append(Answer(("One moment.", "There is one.")))
-    caller.ask(1, Message("user", "A table?"))
-    await caller.over(1)
-    assert caller.words(1) == "One moment. There is one."
-    assert caller.sound_ms(1) == pytest.approx(len("One moment.There is one.") * MS_PER_CHARACTER, abs=1)
-
-
 async def test_a_tool_and_its_answer(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
     vendor.answers += [Answer(("Let me see.",), (("book", '{"day":"friday"}'),)), Answer(("It is yours.",))]
     await caller.says("a table on friday please")
@@ -224,6 +158,15 @@ async def test_a_tool_and_its_answer(vendor: FakeOpenAIRealtime, caller: Caller)
         "result: booked",
     ]
     assert vendor.live.refused == []
+
+
+async def test_a_session_begins_with_its_prompt_and_tools(vendor: FakeOpenAIRealtime, engine: OpenAIRealtime) -> None:
+    caller = Caller(engine, tools=(BOOK,))
+    caller.ask(1, Message("user", "hello"), tools=(BOOK,))
+    await caller.over(1)
+    (told,) = [text["session"] for text in vendor.live.texts if text["type"] == "session.update"]
+    assert (told["instructions"], told["tools"][0]["name"]) == ("Be brief.", "book")
+    caller.stream.close()
 
 
 async def test_a_step_without_tools_is_told_so_and_the_session_keeps_them(
@@ -296,70 +239,11 @@ async def test_a_reply_nobody_heard_is_forgotten(vendor: FakeOpenAIRealtime, cal
     await vendor.until(lambda: said(vendor.live.items) == ["user: [Hello]"])
 
 
-async def test_a_reply_that_waits_is_cancelled_before_it_is_asked_for(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    vendor.answers.append(Answer(("One.",), held=True))
-    caller.ask(1, Message("user", "one"))
-    await caller.until(lambda: bool(caller.of(ReplyAudio)))
-    caller.ask(2, Message("user", "two"))
-    caller.stream.cancel(2, 0)
-    vendor.go.set()
-    await caller.over(1)
-    caller.ask(3, Message("user", "three"))
-    await caller.over(3)
-    assert [len(caller.of(ReplyOver, reply)) for reply in (1, 2, 3)] == [1, 0, 1]
-    assert len(vendor.asked) == 2
-
-
-async def test_a_response_is_asked_for_after_the_one_before(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
-    caller.stream.say(1, "One moment, please.")
-    caller.ask(1, Message("user", "hello"))
-    await caller.until(lambda: len(caller.of(ReplyOver, 1)) == 2)
-    assert vendor.live.refused == []
-    assert caller.words(1) == "Yes."
-
-
-async def test_a_short_sound_is_no_words_and_not_the_vendors_business(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    caller.stream.begin(1)
-    caller.stream.push(b"\xff" * TELEPHONE.bytes_for_ms(60))
-    caller.stream.finish(1)
-    await caller.until(lambda: bool(caller.of(Transcribed)))
-    assert caller.of(Transcribed) == [Transcribed(1, "", True)]
-    caller.utterances = 1
-    assert await caller.says("yes please") == "yes please"
-    assert vendor.live.refused == []
-
-
 async def test_words_that_the_vendor_cannot_write_down(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
     vendor.words_fail = True
     caller.speak("a table")
     await caller.until(lambda: bool(caller.of(TranscriptionFailed)))
     assert caller.of(TranscriptionFailed) == [TranscriptionFailed(1, "no words")]
-
-
-async def test_words_that_never_come(vendor: FakeOpenAIRealtime, trusted: str) -> None:
-    vendor.no_words = True
-    caller = Caller(OpenAIRealtime(KEY, vendor.base_url, ca_file=trusted, words_timeout_ms=500))
-    caller.speak("a table")
-    await caller.until(lambda: bool(caller.of(TranscriptionFailed)))
-    caller.stream.close()
-
-
-async def test_an_utterance_that_is_superseded_fails_and_leaves_no_sound_behind(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    assert await caller.says("yes") == "yes"
-    caller.stream.begin(2)
-    caller.stream.push(say("no no no", TELEPHONE))
-    caller.stream.begin(3)
-    caller.stream.push(say("thank you", TELEPHONE))
-    caller.stream.finish(3)
-    await caller.until(lambda: len(caller.of(Transcribed)) == 2)
-    assert [(each.utterance, each.text) for each in caller.of(Transcribed)] == [(1, "yes"), (3, "thank you")]
-    assert [each.utterance for each in caller.of(TranscriptionFailed)] == [2]
 
 
 # ---------------------------------------------------------------------------------------------- what goes wrong
@@ -379,91 +263,6 @@ async def test_a_session_that_is_lost_is_told_our_history(vendor: FakeOpenAIReal
     assert said(vendor.asked[1]) == ["user: [i want a table]", "assistant: [For how many?]", "user: for two"]
     assert len(caller.of(StreamInterrupted)) == 1
     assert vendor.asked_with[1]["instructions"] == "Be brief."
-
-
-async def test_speech_that_has_no_words_yet_is_heard_again_by_the_next_session(
-    vendor: FakeOpenAIRealtime, engine: OpenAIRealtime
-) -> None:
-    vendor.faults.add("drop_after_words")
-    vendor.faults.drop_after_words = 3
-    caller = Caller(engine)
-    await vendor.until(lambda: vendor.live_is_ready)
-    assert await caller.says("i want a table for two") == "i want a table for two"
-    assert caller.of(StreamRestored)[0].replayed_ms > 0
-    assert len(vendor.sessions) == 2
-    caller.stream.close()
-
-
-async def test_a_reply_of_which_nothing_was_heard_is_asked_for_again(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    vendor.answers += [Answer(trouble="drop_before"), Answer(("Here I am.",))]
-    caller.ask(1, Message("user", "hello"))
-    assert isinstance(await caller.over(1), ReplyOver)
-    assert caller.words(1) == "Here I am."
-    assert said(vendor.asked[1]) == ["user: [hello]"]
-
-
-async def test_a_reply_that_breaks_off_has_failed_and_is_not_begun_again(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    vendor.answers.append(Answer(("A long story that nobody hears.",), trouble="drop_in_the_middle"))
-    caller.ask(1, Message("user", "hello"))
-    assert isinstance(await caller.over(1), ReplyFailed)
-    caller.ask(2, Message("user", "hello"))
-    assert isinstance(await caller.over(2), ReplyOver)
-    assert len(vendor.sessions) == 2
-
-
-async def test_a_session_that_has_reached_its_longest_duration_is_replaced(
-    vendor: FakeOpenAIRealtime, caller: Caller
-) -> None:
-    vendor.answers += [Answer(trouble="expire"), Answer(("Still here.",))]
-    caller.ask(1, Message("user", "hello"))
-    assert isinstance(await caller.over(1), ReplyOver)
-    assert caller.words(1) == "Still here."
-
-
-@pytest.mark.parametrize(
-    ("answer", "problem"),
-    [
-        (Answer(trouble="fail"), "the model is overloaded"),
-        (Answer(calls=(("book", "{oops"),)), "no JSON object"),
-    ],
-)
-async def test_a_response_that_fails(vendor: FakeOpenAIRealtime, caller: Caller, answer: Answer, problem: str) -> None:
-    vendor.answers.append(answer)
-    caller.ask(1, Message("user", "hello"), tools=(BOOK,))
-    failed = await caller.over(1)
-    assert isinstance(failed, ReplyFailed) and problem in failed.problem
-    caller.ask(2, Message("user", "hello"))
-    assert isinstance(await caller.over(2), ReplyOver)
-
-
-async def test_a_response_that_never_comes_is_given_up_and_the_next_one_comes(
-    vendor: FakeOpenAIRealtime, trusted: str
-) -> None:
-    vendor.answers.append(Answer(trouble="mute"))
-    caller = Caller(OpenAIRealtime(KEY, vendor.base_url, ca_file=trusted, reply_timeout_ms=500))
-    caller.ask(1, Message("user", "hello"))
-    assert isinstance(await caller.over(1), ReplyFailed)
-    caller.ask(2, Message("user", "hello"))
-    assert isinstance(await caller.over(2), ReplyOver)
-    caller.stream.close()
-
-
-async def test_sound_that_cannot_be_read_is_left_out(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
-    vendor.answers.append(Answer(("Noise.",), trouble="strange_audio"))
-    caller.ask(1, Message("user", "hello"))
-    assert isinstance(await caller.over(1), ReplyOver)
-    assert (caller.words(1), caller.sound_ms(1)) == ("Noise.", 0)
-
-
-async def test_messages_that_are_none(vendor: FakeOpenAIRealtime, trusted: str) -> None:
-    vendor.faults.add("garbage")
-    caller = Caller(OpenAIRealtime(KEY, vendor.base_url, ca_file=trusted))
-    assert await caller.says("yes") == "yes"
-    caller.stream.close()
 
 
 @pytest.mark.parametrize(
@@ -508,29 +307,6 @@ async def _settled(stream: OpenAIRealtimeStream) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_key_that_is_refused_is_told_at_once(vendor: FakeOpenAIRealtime, trusted: str) -> None:
-    caller = Caller(OpenAIRealtime("wrong", vendor.base_url, ca_file=trusted))
-    caller.ask(1, Message("user", "hello"))
-    caller.speak("a table")
-    failed = await caller.over(1)
-    assert "api_key" in failed.problem and failed.gone
-    await caller.until(lambda: bool(caller.of(TranscriptionFailed)))
-    assert len(vendor.requests) == 1
-    caller.stream.close()
-
-
-async def test_nothing_is_told_after_close(vendor: FakeOpenAIRealtime, caller: Caller) -> None:
-    vendor.answers.append(Answer(("Long.",), held=True))
-    caller.ask(1, Message("user", "hello"))
-    await caller.until(lambda: bool(caller.of(ReplyAudio)))
-    caller.stream.close()
-    caller.stream.close()
-    told = len(caller.events)
-    vendor.go.set()
-    await vendor.until(lambda: vendor.live.socket.state.name == "CLOSED")
-    assert len(caller.events) == told
-
-
 def test_options_that_do_not_fit() -> None:
     for options in (
         {"noise_reduction": "loud"},
@@ -540,9 +316,3 @@ def test_options_that_do_not_fit() -> None:
     ):
         with pytest.raises(ConfigurationError):
             OpenAIRealtime(KEY, **options)  # type: ignore[arg-type]
-
-
-async def test_an_unknown_format_is_refused(engine: OpenAIRealtime) -> None:
-    wide = AudioFormat(Encoding.PCM16, 16000)
-    with pytest.raises(ProviderError):
-        engine.open(wide, wide, "", 1.0, lambda event: None)

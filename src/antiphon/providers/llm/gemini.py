@@ -69,7 +69,7 @@ class Gemini(HttpLanguageModel):
             config["temperature"] = options["temperature"]
         if "max_tokens" in options:
             config["maxOutputTokens"] = options["max_tokens"]
-        if (thinking := _thinking(model, options["reasoning_effort"])) is not None:
+        if (thinking := thinking_config(model, options["reasoning_effort"])) is not None:
             config["thinkingConfig"] = thinking
         body: dict[str, Any] = {
             "contents": [
@@ -82,7 +82,7 @@ class Gemini(HttpLanguageModel):
         if prompt.instructions:
             body["systemInstruction"] = {"parts": [{"text": prompt.instructions}]}
         if request.tools:
-            body["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in request.tools]}]
+            body["tools"] = [{"functionDeclarations": [declaration(tool) for tool in request.tools]}]
             if (choice := options.get("tool_choice")) not in (None, "auto"):
                 body["toolConfig"] = {"functionCallingConfig": _calling(choice)}
         return body
@@ -150,7 +150,7 @@ class Gemini(HttpLanguageModel):
         return [*answers, *parts]
 
 
-def _declaration(tool: Any) -> dict[str, Any]:
+def declaration(tool: Any) -> dict[str, Any]:
     declared: dict[str, Any] = {"name": tool.name, "description": tool.description}
     if tool.parameters.get("properties"):
         declared["parametersJsonSchema"] = schema_of(tool)
@@ -164,7 +164,7 @@ def _calling(choice: Any) -> dict[str, Any]:
     return {"mode": {"required": "ANY", "none": "NONE"}.get(str(choice), "AUTO")}
 
 
-def _thinking(model: str, effort: str) -> dict[str, Any] | None:
+def thinking_config(model: str, effort: str) -> dict[str, Any] | None:
     """As little as the model can do with: Gemini 2.5 has a budget of tokens (Pro cannot do without), later ones have levels."""
     own = model.removeprefix("models/")
     if own.startswith("gemini-2.5"):

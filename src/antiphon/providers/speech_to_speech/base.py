@@ -65,12 +65,19 @@ class ReplyFailed:
 
 
 SpokenReplyEvent = ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed
+HeardMs = Callable[[int], int | None]
+"""How much of a reply's sound was heard until now; None for one that is not being played."""
 OnSpeech = Callable[[TranscriptionEvent | SpokenReplyEvent], None]
 
 
 class SpeechToSpeechStream(SpeechToTextStream, Protocol):
     """One call's session with the model. As a recogniser's stream: nothing blocks, everything is bounded, a connection that is lost is
     mended, and what was being heard is sent again."""
+
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        """What the first reply will be asked with, as far as it is known: prompt, tools, what was said before; and whom to ask what of a
+        reply was heard. Told once, before anything is heard or asked for."""
+        ...
 
     def respond(self, reply: int, request: ModelRequest) -> None:
         """Answer, aloud, to the history in ``request``: what the caller said last is known by its sound where it was heard on this session.
@@ -93,7 +100,9 @@ class SpeechToSpeech(Lifecycle, Protocol):
     transcriber: str
     """Which of the vendor's models writes the caller's words down."""
     formats: tuple[AudioFormat, ...]
-    """What it takes and gives, best first."""
+    """What it takes, best first."""
+    spoken_formats: tuple[AudioFormat, ...]
+    """What it gives, best first."""
 
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech
@@ -101,3 +110,9 @@ class SpeechToSpeech(Lifecycle, Protocol):
         """A session for one call; ``voice`` is the vendor's name of one, empty for its default. ``on_event`` is called on the event loop,
         never from inside a call of ours. Raises ProviderError."""
         ...
+
+
+def instructions_of(request: ModelRequest) -> str:
+    """The prompt: a first message of the system's."""
+    first = request.messages[0] if request.messages else None
+    return first.content if first is not None and first.role == "system" else ""

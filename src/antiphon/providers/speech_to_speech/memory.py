@@ -32,7 +32,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class Wanted:
     """One thing that our history says."""
 
     kind: Literal["user", "assistant", "system", "call", "result"]
@@ -67,7 +67,7 @@ class SessionMemory:
         events: list[dict[str, Any]] = []
         kept: list[Item] = []
         rest = list(self.items)
-        for wanted in _wanted(messages):
+        for wanted in wanted_of(messages):
             at, count = _find(rest, wanted)
             if count:
                 events += [_delete(item) for item in rest[:at]]
@@ -80,7 +80,7 @@ class SessionMemory:
         self.items = kept
         return events + [_delete(item) for item in rest]
 
-    def _made_from(self, wanted: _Wanted) -> tuple[Item, dict[str, Any]]:
+    def _made_from(self, wanted: Wanted) -> tuple[Item, dict[str, Any]]:
         self._made += 1
         id = f"{self._next_id}_{self._made}"
         if wanted.kind == "call":
@@ -106,21 +106,21 @@ class SessionMemory:
         }
 
 
-def _wanted(messages: Sequence[Message]) -> list[_Wanted]:
-    wanted: list[_Wanted] = []
+def wanted_of(messages: Sequence[Message]) -> list[Wanted]:
+    wanted: list[Wanted] = []
     for at, message in enumerate(messages):
         if message.role == "system":
             if at:
-                wanted.append(_Wanted("system", message.content))
+                wanted.append(Wanted("system", message.content))
         elif message.role == "tool":
-            wanted.append(_Wanted("result", message.content, call_id=message.tool_call_id or ""))
+            wanted.append(Wanted("result", message.content, call_id=message.tool_call_id or ""))
         elif message.content:
-            wanted.append(_Wanted(message.role, message.content))
-        wanted += [_Wanted("call", call=call) for call in message.tool_calls]
+            wanted.append(Wanted(message.role, message.content))
+        wanted += [Wanted("call", call=call) for call in message.tool_calls]
     return wanted
 
 
-def _find(items: Sequence[Item], wanted: _Wanted) -> tuple[int, int]:
+def _find(items: Sequence[Item], wanted: Wanted) -> tuple[int, int]:
     """Where what is wanted stands, and in how many items; (0, 0) where nowhere."""
     for at in range(len(items)):
         count = _fits(items[at:], wanted)
@@ -129,7 +129,7 @@ def _find(items: Sequence[Item], wanted: _Wanted) -> tuple[int, int]:
     return 0, 0
 
 
-def _fits(items: Sequence[Item], wanted: _Wanted) -> int:
+def _fits(items: Sequence[Item], wanted: Wanted) -> int:
     """How many items from the first on are what is wanted: a caller's turn may be several utterances, a reply several messages."""
     first = items[0]
     if wanted.kind == "call":
@@ -143,7 +143,7 @@ def _fits(items: Sequence[Item], wanted: _Wanted) -> int:
         return 0
     if first.kind == "user":
         return int(first.text == wanted.text)
-    return _run(items, first.kind, _letters(wanted.text), cut=wanted.kind == "assistant")
+    return _run(items, first.kind, letters(wanted.text), cut=wanted.kind == "assistant")
 
 
 def _run(items: Sequence[Item], kind: Kind, wanted: str, *, cut: bool) -> int:
@@ -152,7 +152,7 @@ def _run(items: Sequence[Item], kind: Kind, wanted: str, *, cut: bool) -> int:
     for count, item in enumerate(items, start=1):
         if item.kind != kind:
             return 0
-        said += _letters(item.text)
+        said += letters(item.text)
         if said == wanted or (cut and wanted and said.startswith(wanted)):
             return count
         if not wanted.startswith(said):
@@ -160,7 +160,7 @@ def _run(items: Sequence[Item], kind: Kind, wanted: str, *, cut: bool) -> int:
     return 0
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
     """Without what a recogniser's and a splitter's white space and marks differ in."""
     return "".join(char for char in text.casefold() if char.isalnum())
 

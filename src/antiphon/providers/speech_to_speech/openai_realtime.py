@@ -15,7 +15,7 @@ from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
 from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.speech_to_speech import openai_wire as wire
-from antiphon.providers.speech_to_speech.base import OnSpeech
+from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.memory import SessionMemory
 from antiphon.providers.speech_to_speech.openai_hearing import Hearing
 from antiphon.providers.speech_to_speech.openai_replying import Replying
@@ -35,7 +35,7 @@ class OpenAIRealtime:
     """Implements ``SpeechToSpeech``."""
 
     name = NAME
-    formats = wire.FORMATS
+    formats = spoken_formats = wire.FORMATS
     needs_key = True
 
     def __init__(
@@ -163,6 +163,10 @@ class OpenAIRealtimeStream:
 
     # -------------------------------------------------------------------------------------------- as a model with a voice
 
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        """What was heard is told when a reply is cancelled: the session does not answer before it is asked."""
+        self._instructions, self._tools = instructions_of(request), wire.tools_of(request.tools)
+
     def respond(self, reply: int, request: ModelRequest) -> None:
         self._socket.wake()
         self._replying.respond(reply, request)
@@ -182,8 +186,7 @@ class OpenAIRealtimeStream:
 
     def _prepare(self, request: ModelRequest) -> None:
         """The session knows what it needs for this reply: instructions, tools, and our history."""
-        first = request.messages[0] if request.messages else None
-        instructions = first.content if first is not None and first.role == "system" else ""
+        instructions = instructions_of(request)
         # A step that may use no tools is told so with the request: the session keeps those it has.
         tools = wire.tools_of(request.tools) if request.tools else self._tools
         if (instructions, tools) != (self._instructions, self._tools):

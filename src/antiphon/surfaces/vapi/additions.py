@@ -82,7 +82,7 @@ def _is_engine(kind: registry.Kind) -> Callable[[Any], bool]:
 
 
 LOOSE: Mapping[str, Callable[[Any], bool]] = {
-    "model": lambda provider: _is_engine("llm")(provider) or registry.hears_and_speaks(provider),
+    "model": lambda provider: _is_engine("llm")(provider) or bool(registry.in_one(provider, "")),
     "voice": _is_engine("tts"),
     "transcriber": _is_engine("stt"),
     "do": lambda action: action in ("say", "transfer", "tool", "function", "message.add"),  # older hooks

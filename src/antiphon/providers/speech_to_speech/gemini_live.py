@@ -1,0 +1,268 @@
+"""Gemini Live as the model of a call: it hears the caller and speaks itself. Each call has a WebSocket, and one that reads our words.
+
+The vendor's own voice activity is off: our ears say when the caller speaks. It answers at the end of every utterance, and our conversation
+says whether and when that is heard. A session that is lost, or about to be ended by the vendor, is gone on with in the next (session
+resumption), or where that cannot be, the next is told our history before it hears anything.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
+from antiphon.providers.socket import SocketCounts, SocketLimits
+from antiphon.providers.speech_to_speech import gemini_wire as wire
+from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
+from antiphon.providers.speech_to_speech.gemini_hearing import Hearing
+from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
+from antiphon.providers.speech_to_speech.gemini_reading import Reading
+from antiphon.providers.speech_to_speech.gemini_replying import Replying
+from antiphon.providers.speech_to_speech.gemini_session import LiveSession
+from antiphon.providers.vendor_settings import tls_context
+from antiphon.providers.websocket import Failure
+from antiphon.vocabulary import AudioFormat, CallContext
+
+NAME = "google-live"
+
+
+class GeminiLive:
+    """Implements ``SpeechToSpeech``."""
+
+    name = NAME
+    formats = (wire.HEARD,)
+    spoken_formats = (wire.SPOKEN,)
+    needs_key = True
+
+    def __init__(
+        self,
+        api_key: str = "",
+        base_url: str = "https://generativelanguage.googleapis.com/v1beta",
+        model: str = "gemini-3.1-flash-live-preview",
+        *,
+        voice: str = "",
+        language: str = "",
+        reasoning_effort: str = "",
+        reply_timeout_ms: int = 7_000,
+        words_timeout_ms: int = 5_000,
+        max_utterance_ms: int = 120_000,
+        ca_file: str = "",
+    ) -> None:
+        """``voice`` speaks where the assistant names none; empty for the vendor's default. ``language``: what the caller speaks (BCP 47;
+        empty: it finds out). ``reasoning_effort``: for models that think. ``reply_timeout_ms``: a reply of which nothing comes for so
+        long has failed. Raises ConfigurationError."""
+        for name, value in (("reply_timeout_ms", reply_timeout_ms), ("words_timeout_ms", words_timeout_ms)):
+            if not 500 <= value <= 60_000:
+                raise ConfigurationError(name, "must be 500 … 60000")
+        if not 1_000 <= max_utterance_ms <= 600_000:
+            raise ConfigurationError("max_utterance_ms", "must be 1000 … 600000")
+        self.model = self.transcriber = model
+        self.voice = voice
+        self.language = language
+        self.reasoning_effort = reasoning_effort
+        self.api_key = api_key
+        self.address = wire.address_of(base_url)
+        self.reply_timeout_s = reply_timeout_ms / 1000
+        self.words_timeout_s = words_timeout_ms / 1000
+        self.max_utterance_ms = max_utterance_ms
+        self.counts = SocketCounts()
+        self.limits = SocketLimits()
+        self._ca_file = ca_file
+        self._tls: ssl.SSLContext | None = None
+        tls_context(ca_file)
+
+    async def start(self) -> None:
+        """Nothing to load: each call has connections of its own."""
+
+    async def close(self) -> None:
+        """Calls close their own."""
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = tls_context(self._ca_file)
+        return self._tls
+
+    def open(
+        self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech
+    ) -> GeminiLiveStream:
+        for audio, known in ((heard, self.formats), (spoken, self.spoken_formats)):
+            if audio not in known:
+                raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
+        return GeminiLiveStream(self, voice or self.voice, on_event)
+
+
+class GeminiLiveStream:
+    """One call's session. Implements ``SpeechToSpeechStream`` and ``SessionOwner``."""
+
+    behind = False
+
+    def __init__(self, engine: GeminiLive, voice: str, on_event: OnSpeech) -> None:
+        self._engine, self._voice = engine, voice
+        self._on_event = on_event
+        self._closed = False
+        self._was_ready = False
+        self._made_for = ModelRequest((), (), CallContext(""), {})
+        """What the session was told of prompt and tools as it began."""
+        self._handle = ""
+        """By which the session can be gone on with; empty where it cannot."""
+        self._seeds: list[tuple[str, str]] = []
+        self._goes_away = self._taken = False
+        self._memory = SessionMemory()
+        self._session = LiveSession(engine, self)
+        self._reading = Reading(engine, voice, lambda: self._replying.heard_from_reading())
+        self._replying = Replying(
+            engine.model, self._memory, self._reading, self._session.send, self._tell,
+            lambda: self._session.is_ready and not self._hearing.speaking, self._start_over, self._fits,
+            lambda: self._hearing.go_on(), engine.reply_timeout_s,
+        )  # fmt: skip
+        self._hearing = Hearing(
+            self._memory,
+            self._replying,
+            self._session.send,
+            self._tell,
+            engine.max_utterance_ms,
+            engine.words_timeout_s,
+        )
+
+    # -------------------------------------------------------------------------------------------- as a recogniser
+
+    def begin(self, utterance: int) -> None:
+        self._session.wake()
+        self._hearing.begin(utterance)
+
+    def push(self, audio: bytes) -> None:
+        self._hearing.push(audio)
+
+    def finish(self, utterance: int) -> None:
+        self._hearing.finish(utterance)
+
+    def expect(self, answers: ExpectedAnswers) -> None:
+        """The model knows by itself what it has asked."""
+
+    # -------------------------------------------------------------------------------------------- as a model with a voice
+
+    def prepare(self, request: ModelRequest, heard_ms: HeardMs) -> None:
+        self._replying.heard_ms = heard_ms
+        self._made_for = request
+        self._memory.become(request.messages)
+        self._session.wake()
+
+    def respond(self, reply: int, request: ModelRequest) -> None:
+        self._session.wake()
+        self._replying.respond(reply, request)
+
+    def say(self, reply: int, text: str) -> None:
+        self._replying.say(reply, text)
+
+    def cancel(self, reply: int, heard_ms: int) -> None:
+        self._replying.cancel(reply, heard_ms)
+
+    def close(self) -> None:
+        self._closed = True
+        self._hearing.close()
+        self._replying.close()
+        self._session.close()
+
+    def _fits(self, request: ModelRequest) -> bool:
+        """Whether the session was told such a prompt and such tools. A step that may use none is told so when it asks for one."""
+        made = self._made_for
+        return (
+            instructions_of(request) == instructions_of(made)
+            and (not request.tools or request.tools == made.tools)
+            and request.options.get("max_tokens") == made.options.get("max_tokens")
+        )
+
+    def _start_over(self, request: ModelRequest) -> None:
+        """Another session in the place of this one, which is told this prompt, these tools and this history."""
+        self._made_for = ModelRequest(
+            request.messages, request.tools or self._made_for.tools, request.context, request.options
+        )
+        self._memory.become(request.messages)
+        self._handle = ""
+        self._replying.lost()
+        self._session.replace()
+
+    def _tell(self, event: Any) -> None:
+        if not self._closed:
+            self._on_event(event)
+
+    # -------------------------------------------------------------------------------------------- SessionOwner
+
+    def setup(self) -> bytes:
+        made, engine = self._made_for, self._engine
+        self._goes_away = self._taken = False
+        self._session.resuming = bool(self._handle)
+        self._seeds = [] if self._handle else self._memory.seed()
+        return wire.setup(
+            engine.model, instructions_of(made), made.tools, voice=self._voice, language=engine.language,
+            reasoning_effort=engine.reasoning_effort, max_tokens=made.options.get("max_tokens"), handle=self._handle,
+            seeded=bool(self._seeds),
+        )  # fmt: skip
+
+    def ready(self) -> None:
+        self._taken = True
+        if self._seeds:
+            self._session.send(wire.history(self._engine.model, self._seeds))
+            self._seeds = []
+        replayed_ms = self._hearing.ready()
+        if self._was_ready:
+            self._tell(StreamRestored(round(replayed_ms)))
+        self._was_ready = True
+        self._hearing.go_on()
+        self._replying.go_on()
+
+    def read(self, message: Mapping[str, Any]) -> None:
+        if usage := message.get("usageMetadata"):
+            self._replying.turns.used(usage)
+        if update := message.get("sessionResumptionUpdate"):
+            self._note_handle(update)
+        if content := message.get("serverContent"):
+            self._read_content(content)
+        if call := message.get("toolCall"):
+            self._hearing.model_began()
+            self._replying.turns.asked_for_tools(call["functionCalls"])
+        if cancelled := message.get("toolCallCancellation"):
+            self._replying.turns.tools_cancelled([str(id) for id in cancelled["ids"]])
+        if "goAway" in message:
+            self._goes_away = True
+        if self._goes_away and self._hearing.quiet and self._replying.idle:
+            self._go_on_elsewhere()
+
+    def _read_content(self, content: Mapping[str, Any]) -> None:
+        if words := content.get("inputTranscription"):
+            self._hearing.transcribed(str(words.get("text") or ""), finished=bool(words.get("finished")))
+        if "modelTurn" in content or "outputTranscription" in content:
+            self._hearing.model_began()
+        if content.get("turnComplete"):
+            self._hearing.model_ended()
+        self._replying.turns.read(content)
+
+    def _note_handle(self, update: Mapping[str, Any]) -> None:
+        if update.get("resumable") and update.get("newHandle"):
+            self._handle = str(update["newHandle"])
+            self._memory.keep()
+
+    def _go_on_elsewhere(self) -> None:
+        """The vendor will end this connection, and nothing is going on: now is a good time."""
+        self._memory.lost(resumable=bool(self._handle))
+        self._replying.lost()
+        self._session.replace()
+
+    def interrupted(self, failure: Failure) -> None:
+        if not self._taken:
+            self._handle = ""  # with it, or anyhow
+        self._memory.lost(resumable=bool(self._handle))
+        self._replying.lost()
+        if self._was_ready:
+            self._tell(StreamInterrupted(failure.error.problem))
+
+    def gave_up(self, failure: Failure) -> None:
+        self._handle = ""
+        self._memory.lost(resumable=False)
+        self._replying.lost()
+        self._tell(StreamInterrupted(failure.error.problem, lasting=True))
+        self._hearing.fail_all(failure.error.problem)
+        self._replying.fail_all(failure.error.problem)

@@ -1,0 +1,148 @@
+"""A call on a model that hears and speaks, and the vendors that stand behind one in tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tests.providers.fakes import gemini_live, openai_realtime
+from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime
+from tests.providers.fakes.server import KEY
+from tests.providers.fakes.speech import say
+
+from antiphon.providers.base import ModelRequest, Transcribed
+from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, ReplyOver, ReplyWords, SpeechToSpeech
+from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Message, ToolSpec
+
+SYSTEM = Message("system", "Be brief.")
+BOOK = ToolSpec("book", "Book a table.", {"type": "object", "properties": {"day": {"type": "string"}}})
+PATIENCE_S = 20.0
+
+
+class Caller:
+    """One call on the engine, and all that is told of it."""
+
+    def __init__(
+        self,
+        engine: SpeechToSpeech,
+        heard: AudioFormat = TELEPHONE,
+        spoken: AudioFormat | None = None,
+        *begin_with: Message,
+        tools: tuple[ToolSpec, ...] = (),
+    ) -> None:
+        """``begin_with`` and ``tools``: what the call is known to begin with, besides the prompt."""
+        self.events: list[Any] = []
+        self.playing: dict[int, int] = {}
+        """How much was heard of replies that are being played, in ms."""
+        self.heard, self.spoken = heard, spoken or heard
+        self._changed = asyncio.Event()
+        self.stream = engine.open(self.heard, self.spoken, "", 1.0, self._note)
+        self.stream.prepare(ModelRequest((SYSTEM, *begin_with), tools, CallContext("call"), {}), self.playing.get)
+        self.utterances = 0
+
+    def _note(self, event: Any) -> None:
+        self.events.append(event)
+        self._changed.set()
+
+    def of(self, kind: type, reply: int | None = None) -> list[Any]:
+        return [each for each in self.events if isinstance(each, kind) and (reply is None or each.reply == reply)]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def speak(self, text: str) -> int:
+        """Say something, in frames of 20 ms. Returns the utterance's number."""
+        self.begin(text)
+        self.stream.finish(self.utterances)
+        return self.utterances
+
+    def begin(self, text: str) -> None:
+        """Say something, and have not finished."""
+        self.utterances += 1
+        self.stream.begin(self.utterances)
+        speech, frame = say(text, self.heard), self.heard.bytes_for_ms(20)
+        for start in range(0, len(speech), frame):
+            self.stream.push(speech[start : start + frame])
+
+    async def words_of(self, number: int) -> str:
+        await self.until(lambda: any(each.utterance == number and each.final for each in self.of(Transcribed)))
+        return next(str(each.text) for each in self.of(Transcribed) if each.utterance == number)
+
+    async def says(self, text: str) -> str:
+        """Say something and wait for its words."""
+        return await self.words_of(self.speak(text))
+
+    def ask(self, reply: int, *history: Message, tools: tuple[ToolSpec, ...] = (), **options: Any) -> None:
+        self.stream.respond(reply, ModelRequest((SYSTEM, *history), tools, CallContext("call"), options))
+
+    async def over(self, reply: int) -> Any:
+        """How it ended."""
+        await self.until(lambda: bool(self.of(ReplyOver, reply) or self.of(ReplyFailed, reply)))
+        return (*self.of(ReplyOver, reply), *self.of(ReplyFailed, reply))[0]
+
+    def sound_ms(self, reply: int) -> float:
+        return self.spoken.ms_of(sum(len(each.audio) for each in self.of(ReplyAudio, reply)))
+
+    def words(self, reply: int) -> str:
+        return "".join(each.text for each in self.of(ReplyWords, reply))
+
+
+class Rig(Protocol):
+    """A vendor's fake, and our engine for it."""
+
+    vendor: Any
+    heard: AudioFormat
+    spoken: AudioFormat
+    failing: tuple[tuple[str, str], ...]
+    """Troubles that answers may have, and what our errors say of them."""
+
+    def engine(self, key: str = KEY, **options: Any) -> SpeechToSpeech: ...
+
+    def conversation(self, at: int) -> list[str]:
+        """Who had said what when the model was asked for the ``at``-th time. What was told as text stands in brackets."""
+        ...
+
+    def refused(self) -> list[str]:
+        """What the vendor did not accept."""
+        ...
+
+
+class OpenAIRig:
+    heard = spoken = TELEPHONE
+    failing = (("fail", "the model is overloaded"), ("bad_arguments", "no JSON object"))
+
+    def __init__(self, vendor: FakeOpenAIRealtime, ca_file: str) -> None:
+        self.vendor, self._ca_file = vendor, ca_file
+
+    def engine(self, key: str = KEY, **options: Any) -> OpenAIRealtime:
+        return OpenAIRealtime(key, self.vendor.base_url, ca_file=self._ca_file, **options)
+
+    def conversation(self, at: int) -> list[str]:
+        return openai_realtime.said(self.vendor.asked[at])
+
+    def refused(self) -> list[str]:
+        return self.vendor.live.refused
+
+
+class GeminiRig:
+    heard, spoken = gemini_live.HEARD, gemini_live.SPOKEN
+    failing = (("fail", "refused to answer"), ("bad_arguments", "cannot be read"))
+
+    def __init__(self, vendor: FakeGeminiLive, ca_file: str, model: str) -> None:
+        self.vendor, self._ca_file, self._model = vendor, ca_file, model
+
+    def engine(self, key: str = KEY, **options: Any) -> GeminiLive:
+        return GeminiLive(key, self.vendor.base_url, self._model, ca_file=self._ca_file, **options)
+
+    def conversation(self, at: int) -> list[str]:
+        return gemini_live.said(self.vendor.asked[at])
+
+    def refused(self) -> list[str]:
+        return self.vendor.refused
