@@ -180,7 +180,8 @@ def options(kind: Kind, name: str) -> tuple[str, ...]:
     return tuple(_parameters(_factory(kind, name)))
 
 
-def _parameters(factory: Any) -> dict[str, inspect.Parameter]:
+@cache
+def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
     """What an engine is made with: its own, and where it hands on more by keyword, those by keyword of the class that takes them."""
     known = dict(inspect.signature(factory).parameters)
     for base in factory.__mro__[1:] if inspect.isclass(factory) else ():
@@ -210,6 +211,11 @@ _SIMPLE: dict[str, tuple[type, str]] = {
 """By the annotation's text: engines' modules keep annotations unevaluated."""
 
 
+@cache
+def _adapter(wanted: type) -> TypeAdapter[Any]:
+    return TypeAdapter(wanted)
+
+
 def _checked(field: str, value: Any, annotation: Any) -> Any:
     """The value as the engine's own signature wants it, where that is simple. (YAML knows 1 from 1.0, a variable is text.)"""
     wanted, name = _SIMPLE.get(annotation, (None, ""))
@@ -218,6 +224,6 @@ def _checked(field: str, value: Any, annotation: Any) -> Any:
     try:
         if isinstance(value, bool) and wanted is not bool:
             raise ValueError
-        return TypeAdapter(wanted).validate_python(value)
+        return _adapter(wanted).validate_python(value)
     except ValueError:
         raise ConfigurationError(field, f"must be {name}") from None
