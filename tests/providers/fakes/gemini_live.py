@@ -332,7 +332,7 @@ class LiveSession(Session):
         turn.answered.set()
 
     async def go_away(self) -> None:
-        await self._send(goAway={"timeLeft": "50s"})
+        await self._send(goAway={"timeLeft": self.vendor.time_left})
 
 
 class FakeGeminiLive(FakeVendor):
@@ -357,6 +357,7 @@ class FakeGeminiLive(FakeVendor):
         self.kept: dict[str, list[str]] = {}
         """Sessions that can be gone on with, by their handles."""
         self.keeps = True
+        self.time_left = "50s"
         self.closes_with: tuple[int, str] | None = None
         """How sessions end instead of being set up."""
         self.resumed = 0

@@ -21,6 +21,7 @@ from antiphon.providers.base import ModelRequest, StreamInterrupted, StreamResto
 from antiphon.providers.socket import SocketLimits
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, ReplyOver, ReplyToolCall
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.gemini_wire import seconds_of
 from antiphon.vocabulary import CallContext, Message, Usage
 
 MODEL = MODELS[0]
@@ -324,6 +325,39 @@ async def test_a_step_that_may_use_no_tools_says_so_when_one_is_asked_for(
     assert "no more tools" in vendor.asked[1][-1]
 
 
+async def test_words_of_ours_while_a_tool_runs_do_not_cancel_it(vendor: FakeGeminiLive, caller: Caller) -> None:
+    vendor.answers += [Answer(("Let me see.",), (("book", '{"day":"friday"}'),)), Answer(("It is yours.",)), Answer()]
+    user = Message("user", await caller.says("a table on friday"))
+    caller.ask(1, user, tools=(BOOK,))
+    await caller.over(1)
+    (asked,) = caller.of(ReplyToolCall)
+    caller.stream.say(1, "One moment, please.")
+    done = (Message("assistant", "Let me see.", (asked.call,)), Message("tool", "booked", tool_call_id=asked.call.id))
+    caller.ask(1, user, *done, Message("assistant", "One moment, please."), tools=(BOOK,))
+    await caller.until(lambda: len(caller.of(ReplyOver, 1)) == 3)
+    assert caller.words(1) == "Let me see.It is yours."
+    texts = ("Let me see.", "One moment, please.", "It is yours.")
+    assert caller.sound_ms(1) == pytest.approx(MS_PER_CHARACTER * sum(map(len, texts)), abs=1)
+    assert vendor.asked[1][-1] == "result: booked"
+    assert vendor.refused == []
+
+
+async def test_a_sound_that_was_no_interruption_is_no_turn(vendor: FakeGeminiLive, caller: Caller) -> None:
+    """The vendor answers it; nobody hears that, and the model is told so."""
+    vendor.answers += [Answer(("For how many?",)), Answer(("Excuse me?",)), Answer(("Booked.",))]
+    user = Message("user", await caller.says("a table"))
+    caller.ask(1, user, tools=(BOOK,))
+    await caller.over(1)
+    await caller.says("yes")  # while it is being played
+    await vendor.until(lambda: vendor.live.turn is None)
+    words = await caller.says("for two")
+    caller.ask(2, user, Message("assistant", "For how many?"), Message("user", words), tools=(BOOK,))
+    await caller.over(2)
+    assert caller.words(2) == "Booked."
+    assert notes_in(vendor.asked[2]) == ['of your words "Excuse me?" the caller has heard nothing']
+    assert (vendor.refused, len(vendor.sessions)) == ([], 1)
+
+
 # ---------------------------------------------------------------------------------------------- the session's end
 
 
@@ -333,7 +367,7 @@ async def test_a_session_goes_on_in_the_next_before_the_vendor_ends_it(vendor: F
     await caller.over(1)
     await vendor.until(lambda: bool(vendor.kept))
     await vendor.live.go_away()
-    await caller.until(lambda: bool(caller.of(StreamRestored)))
+    await vendor.until(lambda: vendor.resumed == 1)
     caller.ask(2, *answered("a table", "For how many?"), Message("user", await caller.says("for two")), tools=(BOOK,))
     await caller.over(2)
     # It is the session's own memory, and was not told again.
@@ -348,8 +382,9 @@ async def test_the_end_is_waited_for_while_something_is_said(vendor: FakeGeminiL
     await vendor.live.go_away()
     vendor.go.set()
     assert isinstance(await caller.over(1), ReplyOver)
-    await caller.until(lambda: bool(caller.of(StreamRestored)))
+    await vendor.until(lambda: vendor.resumed == 1)
     assert caller.words(1) == "For how many?"
+    assert caller.of(StreamInterrupted) == []
 
 
 async def test_what_was_said_after_a_session_was_kept_is_told_to_the_one_that_goes_on(
@@ -372,6 +407,26 @@ async def test_what_was_said_after_a_session_was_kept_is_told_to_the_one_that_go
     assert said(vendor.asked[2]) == ["user: a table", "assistant: For how many?", "user: on friday"]
     assert notes_in(vendor.asked[2]) == ['the caller has said: "for two"; you have said: "When?"']
     assert (vendor.resumed, vendor.refused) == (1, [])
+
+
+async def test_a_session_that_was_not_kept_is_told_our_history_in_time(vendor: FakeGeminiLive, caller: Caller) -> None:
+    vendor.keeps = False
+    vendor.time_left = "0.2s"
+    caller.ask(1, Message("user", await caller.says("a table")), tools=(BOOK,))
+    await caller.over(1)
+    await vendor.live.go_away()
+    await vendor.until(lambda: len(vendor.sessions) == 2 and bool(vendor.live.setup))
+    caller.ask(2, *answered("a table", "Yes."), Message("user", await caller.says("for two")), tools=(BOOK,))
+    await caller.over(2)
+    assert vendor.asked[1] == ["user: [a table]", "assistant: [Yes.]", "user: for two"]
+    assert (vendor.resumed, caller.of(StreamInterrupted), vendor.refused) == (0, [], [])
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"), [("50s", 50), ("1.5s", 1.5), ("9999s", 600), ("", 0), (None, 0), ("s", 0)]
+)
+def test_lengths_of_time(duration: str | None, seconds: float) -> None:
+    assert seconds_of(duration) == seconds
 
 
 @pytest.mark.parametrize("kept", [True, False])

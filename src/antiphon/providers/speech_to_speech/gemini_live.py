@@ -7,6 +7,7 @@ resumption), or where that cannot be, the next is told our history before it hea
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Any
@@ -103,13 +104,15 @@ class GeminiLiveStream:
         self._engine, self._voice = engine, voice
         self._on_event = on_event
         self._closed = False
-        self._was_ready = False
+        self._was_ready = self._is_interrupted = False
         self._made_for = ModelRequest((), (), CallContext(""), {})
         """What the session was told of prompt and tools as it began."""
         self._handle = ""
         """By which the session can be gone on with; empty where it cannot."""
         self._seeds: list[tuple[str, str]] = []
-        self._goes_away = self._taken = False
+        self._goes_away: asyncio.TimerHandle | None = None
+        """The vendor has said that it will end this connection."""
+        self._kept_or_not = self._taken = False
         self._memory = SessionMemory()
         self._session = LiveSession(engine, self)
         self._reading = Reading(engine, voice, lambda: self._replying.heard_from_reading())
@@ -162,6 +165,7 @@ class GeminiLiveStream:
 
     def close(self) -> None:
         self._closed = True
+        self._stay()
         self._hearing.close()
         self._replying.close()
         self._session.close()
@@ -193,7 +197,8 @@ class GeminiLiveStream:
 
     def setup(self) -> bytes:
         made, engine = self._made_for, self._engine
-        self._goes_away = self._taken = False
+        self._stay()
+        self._taken = False
         self._session.resuming = bool(self._handle)
         self._seeds = [] if self._handle else self._memory.seed()
         return wire.setup(
@@ -208,9 +213,9 @@ class GeminiLiveStream:
             self._session.send(wire.history(self._engine.model, self._seeds))
             self._seeds = []
         replayed_ms = self._hearing.ready()
-        if self._was_ready:
+        if self._is_interrupted:  # to be replaced is no interruption
             self._tell(StreamRestored(round(replayed_ms)))
-        self._was_ready = True
+        self._was_ready, self._is_interrupted = True, False
         self._hearing.go_on()
         self._replying.go_on()
 
@@ -226,10 +231,9 @@ class GeminiLiveStream:
             self._replying.turns.asked_for_tools(call["functionCalls"])
         if cancelled := message.get("toolCallCancellation"):
             self._replying.turns.tools_cancelled([str(id) for id in cancelled["ids"]])
-        if "goAway" in message:
-            self._goes_away = True
-        if self._goes_away and self._hearing.quiet and self._replying.idle:
-            self._go_on_elsewhere()
+        if away := message.get("goAway"):
+            self._note_end(away)
+        self._look_for_a_quiet_moment()
 
     def _read_content(self, content: Mapping[str, Any]) -> None:
         if words := content.get("inputTranscription"):
@@ -245,8 +249,30 @@ class GeminiLiveStream:
             self._handle = str(update["newHandle"])
             self._memory.keep()
 
+    def _note_end(self, away: Mapping[str, Any]) -> None:
+        """The vendor will end this connection. Half of the time that is left is waited for it to keep what was said last."""
+        left = wire.seconds_of(away.get("timeLeft"))
+        if self._goes_away is None:
+            self._goes_away = asyncio.get_running_loop().call_later(left / 2, self._end_comes_near)
+
+    def _end_comes_near(self) -> None:
+        self._kept_or_not = True
+        self._look_for_a_quiet_moment()
+
+    def _look_for_a_quiet_moment(self) -> None:
+        if self._goes_away is None or not self._session.is_ready:
+            return
+        if self._hearing.quiet and self._replying.idle and (self._memory.kept or self._kept_or_not):
+            self._go_on_elsewhere()
+
+    def _stay(self) -> None:
+        """This connection is not one that ends."""
+        if self._goes_away is not None:
+            self._goes_away.cancel()
+        self._goes_away, self._kept_or_not = None, False
+
     def _go_on_elsewhere(self) -> None:
-        """The vendor will end this connection, and nothing is going on: now is a good time."""
+        """Nothing is going on."""
         self._memory.lost(resumable=bool(self._handle))
         self._replying.lost()
         self._session.replace()
@@ -257,6 +283,7 @@ class GeminiLiveStream:
         self._memory.lost(resumable=bool(self._handle))
         self._replying.lost()
         if self._was_ready:
+            self._is_interrupted = True
             self._tell(StreamInterrupted(failure.error.problem))
 
     def gave_up(self, failure: Failure) -> None:

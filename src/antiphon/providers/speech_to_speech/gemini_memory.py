@@ -84,6 +84,11 @@ class SessionMemory:
         wanted = wanted_of(messages)
         self.items = _items(wanted[: len(wanted) - len(_to_answer(wanted))])
 
+    @property
+    def kept(self) -> bool:
+        """Whether a session that goes on with this one would know all of it."""
+        return all(item.kept for item in self.items if item.told)
+
     def lost(self, *, resumable: bool) -> None:
         """The session is gone. One that goes on with it knows what was kept, any other nothing."""
         for item in self.items:

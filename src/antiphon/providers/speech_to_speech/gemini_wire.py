@@ -124,6 +124,12 @@ def failure_of(provider: str, code: int, reason: str, *, new: bool, resuming: bo
     return refusal(provider, status, reason, secret=secret) if status else None
 
 
+def seconds_of(duration: Any) -> float:
+    """``50s`` or ``1.5s``, as the protocol writes a length of time; 0 for what is none. At most ten minutes."""
+    match = re.fullmatch(r"(\d{1,9}(\.\d{1,9})?)s", str(duration or ""))
+    return min(float(match[1]), 600.0) if match else 0.0
+
+
 def stop_reason_of(turn_complete_reason: Any) -> StopReason:
     return "refused" if any(part in str(turn_complete_reason or "") for part in _REFUSED) else "stop"
 
