@@ -11,10 +11,10 @@ from typing import Any
 from starlette.routing import Route
 
 from antiphon.assistants.compile import Assistant, compile_assistant, merged
-from antiphon.assistants.templates import filled
 from antiphon.assistants.tools import run_tools
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.cluster import Cluster, alone
+from antiphon.calls.destinations import Destinations
 from antiphon.calls.directory import MemoryDirectory
 from antiphon.calls.handoffs import Handoffs
 from antiphon.calls.planned import CallRequest, KnowsStatus, PlannedCall
@@ -122,9 +122,8 @@ class ApiCalls:
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.handoffs = Handoffs(
-            self.planner, inside.manager.find, self._squad,
+            self.planner, inside.manager.find, Destinations(self.planner.finder, self._squad),
             lambda engines, call_id: inside.engines.opening_answers(engines, CallContext(call_id)),
-            lambda text, variables: filled(text, variables, lambda name: None),
         )  # fmt: skip
         self.directory = MemoryDirectory(
             inside.manager.find,

@@ -87,8 +87,9 @@ class ToolRoom:
         if self._bookings is not None:
             self._bookings.close()
 
-    def runner(self, spec: AssistantSpec) -> ToolRunner | None:
-        """Raises ConfigurationError where a function has nobody to run it."""
+    def runner(self, spec: AssistantSpec, hand_over: HandOver | None = None) -> ToolRunner | None:
+        """``hand_over``: of a conversation in text; without one, calls are handed over. Raises ConfigurationError where a function has
+        nobody to run it."""
         wanted = list(run_tools(spec))
         sources = [_McpSource(self, at, tool) for at, tool in mcp_servers(spec)]
         if not wanted and not sources:
@@ -97,7 +98,7 @@ class ToolRoom:
             self._bookings = Bookings(self._bookings_path)
             self.local.register(self._bookings.book_appointment)
         here = [tool.name for tool in self.local.specs()]
-        offered = tuple(self._offered(spec, tool, described, here) for tool, described in wanted)
+        offered = tuple(self._offered(spec, tool, described, here, hand_over) for tool, described in wanted)
         missing = [described.name for (_, described), one in zip(wanted, offered, strict=True) if one is None]
         if missing:
             raise ConfigurationError(
@@ -126,7 +127,12 @@ class ToolRoom:
         self.variables.forget(call_id)
 
     def _offered(
-        self, spec: AssistantSpec, tool: ToolDefinition, described: ToolSpec, here: list[str]
+        self,
+        spec: AssistantSpec,
+        tool: ToolDefinition,
+        described: ToolSpec,
+        here: list[str],
+        hand_over: HandOver | None,
     ) -> OfferedTool | None:
         runs: Runs
         keeps_ids = False
@@ -140,7 +146,7 @@ class ToolRoom:
             bases = [Base(base.name, base.file_ids) for base in tool.knowledge_bases]
             runs = QueryTool(bases, self.knowledge, lambda context: self._facts_of(context).org_id or DEFAULT_ORG)
         elif tool.type == "handoff":
-            runs = self._handoff(spec, tool)
+            runs = self._handoff(spec, tool, hand_over or self._handed_over)
         elif tool.server is None and described.name in here:
             runs, keeps_ids = self.local, True
             described = _as_declared(described, next(one for one in self.local.specs() if one.name == described.name))
@@ -177,7 +183,7 @@ class ToolRoom:
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
 
-    def _handoff(self, spec: AssistantSpec, tool: ToolDefinition) -> HandoffTool:
+    def _handoff(self, spec: AssistantSpec, tool: ToolDefinition, hand_over: HandOver) -> HandoffTool:
         destinations, ask = handoffs_of(tool), {}
         for written, destination in zip(tool.destinations, destinations, strict=True):
             own = (written.model_extra or {}).get("server")
@@ -185,7 +191,7 @@ class ToolRoom:
             if written.type == DYNAMIC and server is not None:
                 ask[name_of(destination)] = self._destination_of(target_of(server))
         default = (tool.model_extra or {}).get("defaultResult")
-        return HandoffTool(destinations, ask, self._handed_over, default if isinstance(default, str) else "")
+        return HandoffTool(destinations, ask, hand_over, default if isinstance(default, str) else "")
 
     def _destination_of(self, target: Target) -> AskDestination:
         async def ask(context: CallContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -58,7 +58,7 @@ async def test_a_chat_goes_on_where_the_one_before_it_ended(client: httpx.AsyncC
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({"input": "x"}, "one of assistantId, assistant, sessionId, previousChatId must be provided"),
+        ({"input": "x"}, "one of assistantId, assistant, squadId, squad, sessionId, previousChatId must be provided"),
         ({"assistantId": "a", "sessionId": "s", "input": "x"}, "sessionId and assistantId are mutually exclusive"),
         ({"previousChatId": "a", "sessionId": "s", "input": "x"}, "sessionId and previousChatId are mutually exclusive"),
         ({"assistantId": "scripted", "input": ""}, "input must be a non-empty"),
@@ -69,7 +69,11 @@ async def test_a_chat_goes_on_where_the_one_before_it_ended(client: httpx.AsyncC
         ({"assistantId": "scripted", "input": "x", "name": "n" * 41}, "name must be shorter than or equal to 40 characters"),
         ({"assistantId": "scripted", "input": "x", "stream": "yes"}, "stream must be a boolean value"),
         ({"assistantId": "scripted", "input": "x", "assistantOverrides": {"model": {}}}, "assistantOverrides.model cannot"),
-        ({"squadId": "x", "input": "x"}, "squads cannot chat here"),
+        ({"squadId": "x", "input": "x"}, "squadId there is no squad x"),
+        ({"squadId": "x", "assistantId": "y", "input": "x"}, "assistantId and squadId are mutually exclusive"),
+        ({"squad": {"members": 3}, "input": "x"}, "squad.members must be an array"),
+        ({"squad": {"members": []}, "input": "x"}, "squad.members must contain at least 1 element"),
+        ({"previousChatId": "x", "squad": {"members": [{}]}, "input": "x"}, "previousChatId and squad are mutually exclusive"),
         ({"assistantId": "scripted", "input": "x", "transport": {"type": "twilio.sms"}}, "transport is not supported"),
         ({"assistantId": "nobody", "input": "x"}, "Couldn't Get Assistant. assistantId nobody does not exist."),
         ({"assistant": {"model": {"provider": "nobody"}}, "input": "x"}, "assistant.model.provider"),

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.destinations import FindSquad
 from antiphon.calls.directory import CallDirectory, HangUp
 from antiphon.calls.finder import UnknownAssistant
-from antiphon.calls.handoffs import FindSquad
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.stores import CallRecord, CallStore

@@ -19,6 +19,7 @@ from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.chat_requests import MAX_NAME
 from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
 
 EXPIRATION_S = 86_400
@@ -143,14 +144,14 @@ def _require_known(body: Mapping[str, Any], fields: frozenset[str]) -> None:
 
 async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
     problems = []
-    if body.get("squad") or body.get("squadId"):
-        problems.append("squads cannot chat here: name one of their assistants with assistantId")
-    if body.get("assistant") is not None and body.get("assistantId") is not None:
-        problems.append("assistantId and assistant are mutually exclusive")
+    named = [name for name in ("assistantId", "assistant", "squadId", "squad") if body.get(name) is not None]
+    problems += [f"{named[0]} and {name} are mutually exclusive" for name in named[1:]]
+    if body.get("squad") is not None:
+        problems += check("CreateSquadDTO", body["squad"], "squad").problems
     for name in ("assistant", "assistantOverrides", "customer", "phoneNumber"):
         if body.get(name) is not None and not isinstance(body[name], dict):
             problems.append(f"{name} must be an object")
-    for name in ("name", "assistantId", "customerId", "phoneNumberId"):
+    for name in ("name", "assistantId", "squadId", "customerId", "phoneNumberId"):
         if body.get(name) is not None and not isinstance(body[name], str):
             problems.append(f"{name} must be a string")
     if len(body.get("name") or "") > MAX_NAME:
