@@ -17,6 +17,7 @@ from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.dead_workers import DeadWorkers, nothing_after
 from antiphon.calls.health import CallHealth
 from antiphon.calls.meter import CostMeter
+from antiphon.calls.rates import MemoryRates, RateLimits
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -41,7 +42,6 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.kinds import whole
-from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.orgs import Orgs
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.server_credentials import ServerCredentials
@@ -66,8 +66,10 @@ class Api:
         library: AssistantLibrary,
         served: ServedAssistants,
         engines: EngineRoom,
+        rates: RateLimits | None = None,
     ) -> None:
-        """``library``: the assistants that are files; ``served``: as they can be called. Raises ConfigurationError."""
+        """``library``: the assistants that are files; ``served``: as they can be called. ``rates``: how often keys may ask; None: as the
+        settings say, in this process. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
         self.keys = keys
@@ -94,7 +96,7 @@ class Api:
         )
         self.access = Access(
             keys,
-            RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            rates or MemoryRates(settings.api.requests_per_minute, clock.now_ms),
             clock,
             open_api=settings.open_api,
             open_anywhere=settings.expose_without_protection,
