@@ -152,7 +152,10 @@ class Api:
                 socket.gethostname()[:255],
             )  # fmt: skip
         self._reports = ServerReports(
-            self._outbox, self._live.assistant_of, self.clock, zero_retention=self.settings.after_call.zero_retention
+            self._outbox,
+            (self._live.assistant_of, self._live.first_assistant_of),
+            self.clock,
+            zero_retention=self.settings.after_call.zero_retention,
         )
         if self.after is not None:
             self.after.report_to(self._reports)

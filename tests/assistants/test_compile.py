@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -120,6 +122,26 @@ def test_every_field_that_nothing_acts_on_is_named() -> None:
     } <= set(warned)
     assert "did you mean firstMessage" in warned["firstMesage"]
     assert not {"id", "monitorPlan.listenEnabled", "createdAt", "voice.ms_per_character", "voice.voiceId"} & set(warned)
+
+
+_ACTED_ON_OF_PLANS = {
+    "artifactPlan.recordingEnabled", "artifactPlan.loggingEnabled", "artifactPlan.transcriptPlan", "artifactPlan.structuredOutputIds",
+    "artifactPlan.structuredOutputs", "compliancePlan.hipaaEnabled", "compliancePlan.pciEnabled",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", ["ArtifactPlan", "CompliancePlan"])
+def test_every_field_of_what_is_left_of_a_call_works_or_is_named(plan: str) -> None:
+    forms = json.loads((files("antiphon.surfaces.vapi") / "fields.json").read_bytes())
+    values = {"boolean": False, "number": 1, "string": "x", "array": [{}]}
+    name = plan[0].lower() + plan[1:]
+    assert len(forms[plan]["fields"]) > 3
+    for field, form in forms[plan]["fields"].items():
+        value = values.get(form.get("type"), {"enabled": False})
+        value = ["x"] if field == "structuredOutputIds" else value
+        warned = dict(compiled({name: {field: value}}).warnings)
+        assert (f"{name}.{field}" in warned) is (f"{name}.{field}" not in _ACTED_ON_OF_PLANS), field
+        assert "did you mean" not in warned.get(f"{name}.{field}", "")
 
 
 def test_a_wrong_field_is_refused_by_its_name() -> None:

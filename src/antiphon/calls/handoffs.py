@@ -57,11 +57,11 @@ class Handoffs:
         request = self._request(planned, member, destination, told or {})
         assistant, engines = await self._planner.ready(request, call_id)
         if self._planner.keeps_nothing(assistant.spec) and not self._planner.keeps_nothing(leaving.spec):
-            raise ConfigurationError("compliancePlan.hipaaEnabled", "this call is written down, and cannot be for it")
+            raise ConfigurationError("compliancePlan", "this call is written down, and cannot be for it")
         session = self._find(call_id)
         if session is None:
             raise ConfigurationError("destination", "the call is over")
-        before, planned.coming = planned.coming, Coming(assistant, squad)
+        before, planned.coming = planned.coming, Coming(assistant, request, squad)
         try:
             if say:
                 session.feed(SayRequested(say, interruptible=False))

@@ -46,6 +46,10 @@ async def test_the_first_member_takes_the_call_with_all_overrides(tmp_path: Path
         ({"squadId": "none"}, "Couldn't find squad: none."),
         ({"squad": {"members": []}}, ["squad.members must contain at least 1 element"]),
         ({"squad": {"name": "x"}}, ["squad.members should not be empty"]),
+        (
+            {"squad": {"members": [SQUAD["members"][1]] * 2}},
+            ["squad.members must have different names: there are several called B"],
+        ),
         ({"squad": {"members": [{}]}}, ["squad.members.0 one of assistantId and assistant must be given"]),
         ({"squad": SQUAD, "assistantId": "scripted"}, ["assistantId must be absent where a squad is given"]),
         (

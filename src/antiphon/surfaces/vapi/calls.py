@@ -315,7 +315,9 @@ class CallRoutes:
         ids = (await json_body(request)).get("ids")
         if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(isinstance(id, str) for id in ids):
             raise ApiError(400, [f"ids must be an array of 1 to {MAX_DELETED} strings"])
-        found = [record for id in dict.fromkeys(ids) if (record := await self._views.record(asker.org_id, id)) is not None]
+        found = [
+            record for id in dict.fromkeys(ids) if (record := await self._views.record(asker.org_id, id)) is not None
+        ]
         return bare([await self._deleted(record) for record in found])
 
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:
