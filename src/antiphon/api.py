@@ -139,7 +139,7 @@ class Api:
         client = inside.engines.tools.client
         inside.engines.tools.looks.append(StoredFiles(self.resources, self.settings.data_dir / "files").look)
         credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
-        inside.events.log = self.logs.log.put
+        inside.events.log = inside.engines.tools.log = self.logs.log.put
         inside.engines.tools.authenticate = inside.events.authenticate = credentials
         self._outbox = Outbox(
             StoredDeliveries(self.database), client, self.clock,

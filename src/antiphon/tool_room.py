@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
-from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools
+from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools, tool_spec
+from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, RequestFailed
 from antiphon.knowledge.library import Library, Look
 from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
@@ -61,6 +63,8 @@ class ToolRoom:
         """Looks up credentials; set by whoever keeps them."""
         self.hand_over: HandOver | None = None
         """Lets another assistant take over a call; set by whoever holds calls."""
+        self.log: Callable[[LogEntry], None] | None = None
+        """Takes what servers were asked; set by whoever keeps a log."""
         self._clock = clock
         self._once = Once()
         self.variables = ExtractedVariables()
@@ -151,7 +155,7 @@ class ToolRoom:
             runs, keeps_ids = self.local, True
             described = _as_declared(described, next(one for one in self.local.specs() if one.name == described.name))
         elif (server := tool.server or spec.webhook) is not None:
-            runs = self._webhook(tool, server)
+            runs = self._webhook(tool, server, described)
         else:
             return None
         return OfferedTool(described, self._unless_rejected(tool, runs), keeps_ids)
@@ -173,12 +177,13 @@ class ToolRoom:
 
         return extract
 
-    def _webhook(self, tool: ToolDefinition, server: ServerSpec) -> WebhookTool:
+    def _webhook(self, tool: ToolDefinition, server: ServerSpec, described: ToolSpec) -> WebhookTool:
         target = target_of(server)
 
-        async def send(body: bytes, id: str, org_id: str) -> HttpAnswer:
-            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
-            return await post(self.client, proven, body, id)
+        async def send(body: bytes, id: str, facts: CallFacts) -> HttpAnswer:
+            with self._asked(facts, "tool-calls", "POST", server.url, described.name) as answered:
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return answered(await post(self.client, proven, body, id))
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
@@ -196,8 +201,9 @@ class ToolRoom:
     def _destination_of(self, target: Target) -> AskDestination:
         async def ask(context: CallContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             facts = self._facts_of(context)
-            proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-            return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
+            with self._asked(facts, "handoff-destination-request", "POST", target.url, "handoff"):
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
 
         return ask
 
@@ -210,12 +216,44 @@ class ToolRoom:
         timeout_s = tool.timeout_seconds or _API_TIMEOUT_S
         request = ApiRequest(tool.url, tool.method, _headers(tool.headers or {}), timeout_s)
 
-        async def send(outgoing: Outgoing, org_id: str) -> HttpAnswer:
-            target = Target(outgoing.url, credential_id=tool.credential_id)
-            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
-            return await self.client.send(outgoing, proven.authentication)
+        async def send(outgoing: Outgoing, facts: CallFacts) -> HttpAnswer:
+            # As its author wrote the address: what is filled into it may be anybody's.
+            with self._asked(facts, "api-request", tool.method, tool.url, tool_spec(tool).name) as answered:
+                target = Target(outgoing.url, credential_id=tool.credential_id)
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return answered(await self.client.send(outgoing, proven.authentication))
 
         return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
+
+    @contextmanager
+    def _asked(
+        self, facts: CallFacts, kind: str, method: str, url: str, tool: str
+    ) -> Iterator[Callable[[HttpAnswer], HttpAnswer]]:
+        """Around a request: it is logged, with what was answered or why nothing was; neither its words nor the answer's."""
+        began_ms, wall_ms = self._clock.now_ms(), self._clock.wall_ms()
+        status: int | None = None
+        problem = ""
+
+        def answered(answer: HttpAnswer) -> HttpAnswer:
+            nonlocal status
+            status = answer.status
+            return answer
+
+        try:
+            yield answered
+        except RequestFailed as error:
+            problem = error.reason
+            raise
+        finally:
+            if self.log is not None:
+                call = facts.message.get("call") or {}
+                self.log(
+                    LogEntry(
+                        facts.org_id or DEFAULT_ORG, "Webhook", wall_ms, self._clock.now_ms() - began_ms, method,
+                        url.partition("?")[0], status, problem, tool, kind, str(call.get("id") or ""),
+                        str(call.get("assistantId") or ""),
+                    )
+                )  # fmt: skip
 
     def _facts_of(self, context: CallContext) -> CallFacts:
         known = self.facts(context) if self.facts is not None else CallFacts()

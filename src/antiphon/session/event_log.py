@@ -3,7 +3,8 @@
 One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event,
 actions]``: an event is ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their
 number and a checksum are kept: they follow from the rest. ``{"used": [now_ms, provider, usage]}`` between them tells what a provider was
-asked for: nothing follows from it, a replay passes over it. The last line is ``{"ended": reason}``; a log without it belongs to a
+asked for, ``{"recording": [now_ms, "paused"]}`` (``"resumed"``) since when the recording is silent: nothing follows from these, a replay
+passes over them. The last line is ``{"ended": reason}``; a log without it belongs to a
 process that died, or to a live call: whoever writes a log holds a lock on it, which the system lets go of when the process dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
@@ -145,6 +146,11 @@ class EventLogWriter:
         used = {name: value for name, value in _shallow(usage).items() if value}
         self._lines.append(encode({"used": [now_ms, provider, used]}))
 
+    def note_recording(self, now_ms: int, *, paused: bool) -> None:
+        """That the recording is silent from now on, or no more. As ``note_usage``."""
+        if not self._lost and len(self._lines) < self._MAX_LINES:
+            self._lines.append(encode({"recording": [now_ms, "paused" if paused else "resumed"]}))
+
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
         if self._lost or len(self._lines) >= self._MAX_LINES:
@@ -199,6 +205,8 @@ class EventLog:
     lost: int = 0
     """Inputs after the last entry that could not be written."""
     used: tuple[UsageEntry, ...] = ()
+    pauses: tuple[tuple[int, bool], ...] = ()
+    """When the recording was paused (True) and resumed."""
 
 
 def read_event_log(path: Path) -> EventLog:
@@ -212,6 +220,7 @@ def read_event_log(path: Path) -> EventLog:
     ended: str | None = None
     lost = 0
     used: list[UsageEntry] = []
+    pauses: list[tuple[int, bool]] = []
     for number, line in enumerate(lines[1:], start=2):
         try:
             document = decode(line)
@@ -219,13 +228,17 @@ def read_event_log(path: Path) -> EventLog:
                 now_ms, provider, usage = document["used"]
                 used.append(UsageEntry(int(now_ms), str(provider), Usage(**usage)))
                 continue
+            if isinstance(document, dict) and "recording" in document:
+                now_ms, what = document["recording"]
+                pauses.append((int(now_ms), what == "paused"))
+                continue
             if isinstance(document, dict):
                 ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
             entries.append(_read_entry(document))
         except _UNREADABLE as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
-    return EventLog(header, entries, ended, torn, lost, tuple(used))
+    return EventLog(header, entries, ended, torn, lost, tuple(used), tuple(pauses))
 
 
 def _read_entry(document: Any) -> LogEntry:
