@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from importlib.resources import files
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from antiphon.assistants.compile import Assistant, compile_assistant, merged
+from antiphon.assistants.spec import AssistantSpec
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import Message
 
@@ -151,3 +154,32 @@ def test_a_wrong_field_is_refused_by_its_name() -> None:
     with pytest.raises(ConfigurationError) as refused:
         compiled({}, overrides={"variableValues": [1]})
     assert refused.value.field == "assistantOverrides.variableValues"
+
+
+def _paths(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, described in model.model_fields.items():
+        path = (*before, described.alias or name)
+        yield path
+        for kind in (described.annotation, *get_args(described.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _paths(kind, path)
+
+
+@pytest.mark.parametrize("path", tuple(_paths(AssistantSpec)), ids=".".join)
+def test_a_null_anywhere_is_taken_or_refused_by_its_name(path: tuple[str, ...]) -> None:
+    """In the document, and in overrides: where clients write out what they leave open."""
+    overrides: dict[str, Any] = {path[-1]: None}
+    for name in reversed(path[:-1]):
+        overrides = {name: {"provider": "scripted", **overrides} if len(path) == 2 else overrides}
+    plain = {"model": MODEL, "voice": {"provider": "scripted"}, "transcriber": {"provider": "scripted"}}
+    for document, given in ((plain, {"overrides": overrides}), (merged(plain, overrides), {})):
+        assert _named(document, given) in (path[0], None)
+
+
+def _named(document: dict[str, Any], given: dict[str, Any]) -> str | None:
+    """The field that is refused; None where all is taken."""
+    try:
+        compile_assistant(document, WALL_MS, **given)
+    except ConfigurationError as error:
+        return error.field.split(".")[0]
+    return None

@@ -89,7 +89,7 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             yield path, why
     for field, (kind, options, why) in UNLESS_TAKEN.items():
         part, name = field.split(".")
-        provider = said.get(part, {}).get("provider", "")
+        provider = (said.get(part) or {}).get("provider", "")
         if part == "model" and registry.hears_and_speaks(provider):
             kind = "speech_to_speech"
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):

@@ -294,6 +294,12 @@ class CallPlanner:
         found = self._live.get(call_id)
         return found[1].said() if found is not None and call_id not in self._planned else {}
 
+    async def written(self, within_s: float = 2.0) -> None:
+        """What has become of calls here is in their records, unless the database takes longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._writer.written()
+
     def engines(self) -> Iterator[Engines]:
         """Those that planned calls wait with."""
         for planned in self._planned.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -335,6 +336,17 @@ async def test_a_named_upload_that_is_sent_again_changes_no_content(quick_desk: 
     ]
     assert first.json()["id"] == again.json()["id"]
     assert (await quick_desk.client.get(again.json()["url"])).content == b"first"
+
+
+async def test_changes_that_come_at_once_are_all_made(desk: Desk) -> None:
+    made = await desk.make("/assistant", name="A", metadata={})
+    one = f"/assistant/{made['id']}"
+    fields = [f"field{number}" for number in range(40)]
+    answers = await asyncio.gather(*(desk.client.patch(one, json={field: field}) for field in fields))
+    assert {answer.status_code for answer in answers} == {200}
+    last = (await desk.client.get(one)).json()
+    assert [last[field] for field in fields] == fields
+    assert len((await desk.client.get(f"{one}/versions")).json()) == 41
 
 
 async def test_the_text_of_a_pdf_is_read(quick_desk: Desk) -> None:

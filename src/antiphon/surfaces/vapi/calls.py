@@ -291,6 +291,8 @@ class CallRoutes:
         if problems:
             raise ApiError(400, problems)
         found = await self._views.found(request, asker)
+        if "name" not in body:
+            return json_response(self._views.shown(found))
         changed = await self._parts.calls.change(found.id, self._parts.clock.wall_ms(), name=name)
         if changed is None:
             raise not_found("call", found.id)
@@ -305,6 +307,9 @@ class CallRoutes:
         if (cancelled := await self._cancelled(found, "manually-canceled")) is not None:
             return json_response(self._views.shown(cancelled), 201)
         if not await self._end(found):
+            await self._parts.planner.written()
+            if (await self._views.found(request, asker)).status == "ended":
+                raise ApiError(400, "The call has ended already.")
             raise ApiError(409, "The call is not held by this server any more.")
         return json_response(self._views.shown(found), 201)
 
