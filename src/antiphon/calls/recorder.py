@@ -48,7 +48,8 @@ class CallRecorder:
         self._history: CallHistory | None = None
         self._usage: dict[str, dict[str, int]] = {}
         self._failures: list[dict[str, str]] = []
-        self._plans = [plan_of(planned.assistant.spec)]
+        self._first = planned.assistant
+        self._plans: list[dict[str, bool]] = []
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         wall_ms = now_ms + self._wall_offset_ms
@@ -68,6 +69,8 @@ class CallRecorder:
 
     def _lead_changed(self, call_id: str, wall_ms: int) -> None:
         """Written at once: a process that dies must not leave what the next one is to do after the call."""
+        if not self._plans:
+            self._plans.append(plan_of(self._first.spec))
         self._plans.append(plan_of(self._planned.assistant.spec))
         if (lead := self._planned.lead) is not None:
             body = {LEAD: lead_of(lead, keeps_words=self._keeps_words), PLANS: list(self._plans)}
