@@ -111,7 +111,7 @@ def transport(**audio_format: Any) -> dict[str, Any]:
 
 async def ask(client: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
     """A call over a socket, of the assistant ``scripted`` where none is named."""
-    named = {} if "assistant" in body else {"assistantId": "scripted"}
+    named = {} if "assistant" in body or "squad" in body else {"assistantId": "scripted"}
     answer = await client.post("/call", json={**named, "transport": transport(), **body})
     assert answer.status_code == 201, answer.text
     call: dict[str, Any] = answer.json()

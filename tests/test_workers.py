@@ -25,7 +25,7 @@ PATIENCE_S = 30.0
 
 
 @asynccontextmanager
-async def workers(folder: Path, count: int = 2) -> AsyncIterator[ServerProcess]:
+async def workers(folder: Path, count: int = 2, **more: str) -> AsyncIterator[ServerProcess]:
     environment = {
         "ANTIPHON_WORKERS": str(count),
         "ANTIPHON_REDIS_URL": redis_url(),
@@ -33,6 +33,7 @@ async def workers(folder: Path, count: int = 2) -> AsyncIterator[ServerProcess]:
         "ANTIPHON_DATABASE_URL": postgres_url(),
         "ANTIPHON_OPEN_API": "true",
         "ANTIPHON_DRAIN_S": "0",
+        **more,
     }
     async with server_process(folder, environment) as server:
         await until(lambda: _serving(server, count))
@@ -195,6 +196,43 @@ async def test_calls_spread_are_controlled_from_any_worker_and_outlive_one_that_
         server.signal(signal.SIGTERM)
         status, _ = await server.ended(PATIENCE_S)
         assert status == 0
+
+
+async def test_a_list_of_calls_is_erased_whichever_workers_hold_them(tmp_path: Path) -> None:
+    async with (
+        receiving(Receiver()) as receiver,
+        workers(tmp_path) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+        AsyncExitStack() as sockets,
+    ):
+        await until(lambda: _all_are_open(server))
+        ids, callers = [], {}
+        for _ in range(5):
+            call = await ask(client, assistant=assistant_of(receiver))
+            ids.append(call["id"])
+            callers[call["id"]] = await sockets.enter_async_context(on_socket(call["transport"]["websocketCallUrl"]))
+        await asyncio.gather(*map(greeted, callers.values()))
+        await until(lambda: _sums_to(server, 5))
+        assert min((await live_of(server)).values()) >= 1
+        kept = ids.pop()
+        asked = {"ids": [ids[3], "nobody's", ids[0], ids[1], ids[2], ids[0]]}
+        gone = await fresh(server, "DELETE", "/call", json=asked)
+        assert gone.status_code == 200, gone.text
+        assert [call["id"] for call in gone.json()] == [ids[3], ids[0], ids[1], ids[2]]
+        for id in ids:
+            await callers[id].until(lambda id=id: callers[id].closed)  # type: ignore[misc]  # each its own
+            assert (await fresh(server, "GET", f"/call/{id}")).status_code == 404
+        assert not callers[kept].closed
+        assert [call["id"] for call in (await fresh(server, "GET", "/call")).json()] == [kept]
+        refused = await fresh(server, "DELETE", "/call", json={"ids": "all"})
+        assert (refused.status_code, refused.json()["statusCode"]) == (400, 400)
+        assert (await fresh(server, "DELETE", "/call", json={"ids": ["nobody's"]})).json() == []
+
+
+async def test_what_a_key_asks_of_all_workers_is_counted_together(tmp_path: Path) -> None:
+    async with workers(tmp_path, ANTIPHON_API__REQUESTS_PER_MINUTE="12") as server:
+        asked = [(await fresh(server, "GET", "/assistant")).status_code for _ in range(12)]
+        assert asked.count(200) in (2, 3), "two at once, and one each five seconds; not two of each worker"
 
 
 async def _closed(callers: dict[str, SocketCaller], calls: list[dict[str, Any]], count: int) -> bool:

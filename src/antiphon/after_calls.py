@@ -12,6 +12,7 @@ from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.calls.artifact import Labels
 from antiphon.calls.cost import cost_fields
 from antiphon.calls.files import CallFiles
+from antiphon.calls.leads import last_assistant
 from antiphon.calls.meter import CostMeter
 from antiphon.calls.stores import CallRecord, Resource, ResourceStore
 from antiphon.clock import Clock
@@ -50,9 +51,12 @@ def after_plan(
     keep_days = keep_days if plan.retention_days is None else plan.retention_days
     return AfterPlan(
         Labels(names.assistant_name or "AI", names.user_name or "User"),
+        spec.records,
         names.enabled,
+        plan.logging_enabled,
         spec.analysis_plan,
         plan.structured_output_ids,
+        plan.structured_outputs,
         "\n".join(message.content for message in spec.messages() if message.role == "system"),
         keep_days,
         analyst if spec.model is not None and spec.model.provider not in _NO_MODELS else None,
@@ -61,7 +65,7 @@ def after_plan(
 
 def keeps_nothing(spec: AssistantSpec | None, settings: Settings) -> bool:
     """Whether nothing that is said to this assistant may be written down."""
-    return settings.after_call.zero_retention or (spec is not None and spec.compliance_plan.hipaa_enabled is True)
+    return settings.after_call.zero_retention or (spec is not None and spec.compliance_plan.keeps_nothing)
 
 
 class Assistants(Protocol):
@@ -169,16 +173,21 @@ class AfterCallWork:
         return after_plan(spec, self._settings, analyst, await retention_days(self._resources, record.org_id))
 
     async def _spec_of(self, record: CallRecord) -> AssistantSpec | None:
-        own = record.body.get("assistant")
-        if not isinstance(own, dict):
-            stored = await self._resources.find("assistant", record.org_id, record.assistant_id)
-            own = dict(stored.body) if stored is not None else None
-        if own is not None:
-            try:
-                return parse_assistant(own)
-            except ConfigurationError:
-                return None
-        return self._assistants.spec(record.assistant_id)
+        """Of the assistant that led it last, with the call's overrides."""
+        document = await last_assistant(record, self._document)
+        if document is None:
+            return None
+        try:
+            return parse_assistant(dict(document))
+        except ConfigurationError:
+            return None
+
+    async def _document(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        stored = await self._resources.find("assistant", org_id, id)
+        if stored is not None:
+            return stored.body
+        spec = self._assistants.spec(id)
+        return spec.model_dump(by_alias=True, exclude_unset=True, mode="json") if spec is not None else None
 
     async def _outputs_of(self, org_id: str, ids: Sequence[str]) -> Sequence[Resource]:
         found: list[Resource] = []

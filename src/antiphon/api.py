@@ -17,6 +17,7 @@ from antiphon.assistants.loader import AssistantLibrary
 from antiphon.calls.dead_workers import DeadWorkers, nothing_after
 from antiphon.calls.health import CallHealth
 from antiphon.calls.meter import CostMeter
+from antiphon.calls.rates import MemoryRates, RateLimits
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.clock import Clock
 from antiphon.config import Settings
@@ -41,7 +42,6 @@ from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.kinds import whole
-from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.orgs import Orgs
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.server_credentials import ServerCredentials
@@ -66,8 +66,10 @@ class Api:
         library: AssistantLibrary,
         served: ServedAssistants,
         engines: EngineRoom,
+        rates: RateLimits | None = None,
     ) -> None:
-        """``library``: the assistants that are files; ``served``: as they can be called. Raises ConfigurationError."""
+        """``library``: the assistants that are files; ``served``: as they can be called. ``rates``: how often keys may ask; None: as the
+        settings say, in this process. Raises ConfigurationError."""
         self.settings = settings
         self.clock = clock
         self.keys = keys
@@ -94,7 +96,7 @@ class Api:
         )
         self.access = Access(
             keys,
-            RateLimits(settings.api.requests_per_minute, clock.now_ms),
+            rates or MemoryRates(settings.api.requests_per_minute, clock.now_ms),
             clock,
             open_api=settings.open_api,
             open_anywhere=settings.expose_without_protection,
@@ -137,7 +139,7 @@ class Api:
         client = inside.engines.tools.client
         inside.engines.tools.looks.append(StoredFiles(self.resources, self.settings.data_dir / "files").look)
         credentials = ServerCredentials(self.resources, self.sealed, self.clock).find
-        inside.events.log = self.logs.log.put
+        inside.events.log = inside.engines.tools.log = self.logs.log.put
         inside.engines.tools.authenticate = inside.events.authenticate = credentials
         self._outbox = Outbox(
             StoredDeliveries(self.database), client, self.clock,
@@ -150,7 +152,10 @@ class Api:
                 socket.gethostname()[:255],
             )  # fmt: skip
         self._reports = ServerReports(
-            self._outbox, self._live.assistant_of, self.clock, zero_retention=self.settings.after_call.zero_retention
+            self._outbox,
+            (self._live.assistant_of, self._live.first_assistant_of),
+            self.clock,
+            zero_retention=self.settings.after_call.zero_retention,
         )
         if self.after is not None:
             self.after.report_to(self._reports)

@@ -10,16 +10,17 @@ from typing import Any
 
 from starlette.routing import Route
 
-from antiphon.assistants.compile import Assistant, compile_assistant, merged
-from antiphon.assistants.templates import filled
-from antiphon.assistants.tools import run_tools
+from antiphon.assistants.compile import Assistant, compile_assistant
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.cluster import Cluster, alone
+from antiphon.calls.destinations import Destinations
 from antiphon.calls.directory import MemoryDirectory
 from antiphon.calls.handoffs import Handoffs
+from antiphon.calls.leads import first_assistant, last_assistant
 from antiphon.calls.planned import CallRequest, KnowsStatus, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
+from antiphon.calls.recorded_leads import RecordedLeads
 from antiphon.calls.stores import CallRecord, CallStore, Resource, ResourceStore
 from antiphon.calls.trials import Trials
 from antiphon.carriers.base import CallControl
@@ -106,7 +107,7 @@ class ApiCalls:
             ), self._register,
         )  # fmt: skip
         self.events = inside.events
-        self.planner.watches.append(self._told)
+        self.planner.watches += (self._recorded, self._told)
         inside.engines.tools.facts = self._facts
         inside.engines.tools.variables.on_change = self._variables_changed
         inside.engines.tools.hand_over = self._hand_over
@@ -122,9 +123,8 @@ class ApiCalls:
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.handoffs = Handoffs(
-            self.planner, inside.manager.find, self._squad,
+            self.planner, inside.manager.find, Destinations(self.planner.finder, self._squad),
             lambda engines, call_id: inside.engines.opening_answers(engines, CallContext(call_id)),
-            lambda text, variables: filled(text, variables, lambda name: None),
         )  # fmt: skip
         self.directory = MemoryDirectory(
             inside.manager.find,
@@ -185,10 +185,12 @@ class ApiCalls:
         )  # fmt: skip
         media_routes.add(PREFIX, gate.on_upgrade)
 
+    def _recorded(self, planned: PlannedCall) -> Iterable[SessionObserver]:
+        return (RecordedLeads(planned, self._inside.manager.find),) if planned.may_be_handed_over else ()
+
     def _told(self, planned: PlannedCall) -> Iterable[SessionObserver]:
         """Who tells the assistant's server of a call."""
-        assistant = planned.assistant
-        may_change = planned.squad is not None or any(tool.type == "handoff" for tool, _ in run_tools(assistant.spec))
+        assistant, may_change = planned.assistant, planned.may_be_handed_over
         return self.events.observers(
             assistant.spec, _about(planned), (lambda: (planned.assistant.spec, _about(planned))) if may_change else None
         )
@@ -198,14 +200,17 @@ class ApiCalls:
         return await self.handoffs.hand_over(context.call_id, destination, told)
 
     async def assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
-        """The document of the assistant that led a call, with the call's overrides, as both are now; None where it is gone. Raises
+        """The document of the assistant that led a call last, with the call's overrides, as both are now; None where it is gone. Raises
         StoreUnavailable."""
-        document, id = record.body.get("assistant"), record.assistant_id
-        if not isinstance(document, Mapping):
-            stored = await self._resources.find("assistant", record.org_id, id) if id else None
-            document = stored.body if stored is not None else self._file(id)
-        overrides = record.body.get("assistantOverrides")
-        return merged(document, overrides) if document is not None and isinstance(overrides, Mapping) else document
+        return await last_assistant(record, self._assistant)
+
+    async def first_assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
+        """Of the one that took it."""
+        return await first_assistant(record, self._assistant)
+
+    async def _assistant(self, org_id: str, id: str) -> Mapping[str, Any] | None:
+        stored = await self._resources.find("assistant", org_id, id)
+        return stored.body if stored is not None else self._file(id)
 
     def _facts(self, context: CallContext) -> CallFacts:
         """What tools may tell and fill in."""
@@ -223,7 +228,7 @@ class ApiCalls:
     def _variables_changed(self, call_id: str, values: Mapping[str, Any]) -> None:
         """Tools' answers have said something that is to be kept with the call."""
         planned = self.planner.known(call_id)
-        if planned is None or planned.assistant.spec.compliance_plan.hipaa_enabled:
+        if planned is None or planned.assistant.spec.compliance_plan.keeps_nothing:
             return
         if not self._settings.after_call.zero_retention:
             self.writer.change(call_id, self._clock.wall_ms(), {"variableValues": values})

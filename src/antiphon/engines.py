@@ -30,6 +30,7 @@ from antiphon.session.plan import Engines
 from antiphon.session.speech_to_speech import Ears
 from antiphon.tool_room import ToolRoom
 from antiphon.tools.base import LoadsTools, ToolRunner
+from antiphon.tools.handoff import HandOver
 from antiphon.vocabulary import CallContext
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.egress import Egress
@@ -170,8 +171,9 @@ class EngineRoom:
             fallback=cascade,
         )
 
-    def for_text(self, spec: AssistantSpec, on_failure: OnFailure) -> TextEngines:
-        """What an assistant needs to answer in text. Raises ConfigurationError, ProviderUnavailable."""
+    def for_text(self, spec: AssistantSpec, on_failure: OnFailure, hand_over: HandOver | None = None) -> TextEngines:
+        """What an assistant needs to answer in text; ``hand_over`` is what its handoffs do. Raises ConfigurationError,
+        ProviderUnavailable."""
         models = [
             _as_chosen(choice, engine, first=at == 0) for at, (choice, engine) in enumerate(self._get(spec, "llm"))
         ]
@@ -181,7 +183,7 @@ class EngineRoom:
                 f"{spec.model.provider if spec.model else ''} speaks: name a model that writes here",
             )
         return TextEngines(
-            FailoverModel(models, self._breakers, on_failure), self.tools.runner(spec), _model_options(spec)
+            FailoverModel(models, self._breakers, on_failure), self.tools.runner(spec, hand_over), _model_options(spec)
         )
 
     async def wait_for(self, engines: Iterable[object], within_s: float) -> None:

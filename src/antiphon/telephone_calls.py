@@ -12,7 +12,7 @@ import structlog
 from antiphon.answering_machine import detection_of
 from antiphon.assistants.spec import ServerSpec
 from antiphon.calls.cluster import CallRegister
-from antiphon.calls.handoffs import FindSquad
+from antiphon.calls.destinations import FindSquad
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.record_writer import RecordWriter

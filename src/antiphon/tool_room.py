@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
-from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools
+from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools, tool_spec
+from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, RequestFailed
 from antiphon.knowledge.library import Library, Look
 from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
@@ -61,6 +63,8 @@ class ToolRoom:
         """Looks up credentials; set by whoever keeps them."""
         self.hand_over: HandOver | None = None
         """Lets another assistant take over a call; set by whoever holds calls."""
+        self.log: Callable[[LogEntry], None] | None = None
+        """Takes what servers were asked; set by whoever keeps a log."""
         self._clock = clock
         self._once = Once()
         self.variables = ExtractedVariables()
@@ -87,8 +91,9 @@ class ToolRoom:
         if self._bookings is not None:
             self._bookings.close()
 
-    def runner(self, spec: AssistantSpec) -> ToolRunner | None:
-        """Raises ConfigurationError where a function has nobody to run it."""
+    def runner(self, spec: AssistantSpec, hand_over: HandOver | None = None) -> ToolRunner | None:
+        """``hand_over``: of a conversation in text; without one, calls are handed over. Raises ConfigurationError where a function has
+        nobody to run it."""
         wanted = list(run_tools(spec))
         sources = [_McpSource(self, at, tool) for at, tool in mcp_servers(spec)]
         if not wanted and not sources:
@@ -97,7 +102,7 @@ class ToolRoom:
             self._bookings = Bookings(self._bookings_path)
             self.local.register(self._bookings.book_appointment)
         here = [tool.name for tool in self.local.specs()]
-        offered = tuple(self._offered(spec, tool, described, here) for tool, described in wanted)
+        offered = tuple(self._offered(spec, tool, described, here, hand_over) for tool, described in wanted)
         missing = [described.name for (_, described), one in zip(wanted, offered, strict=True) if one is None]
         if missing:
             raise ConfigurationError(
@@ -126,7 +131,12 @@ class ToolRoom:
         self.variables.forget(call_id)
 
     def _offered(
-        self, spec: AssistantSpec, tool: ToolDefinition, described: ToolSpec, here: list[str]
+        self,
+        spec: AssistantSpec,
+        tool: ToolDefinition,
+        described: ToolSpec,
+        here: list[str],
+        hand_over: HandOver | None,
     ) -> OfferedTool | None:
         runs: Runs
         keeps_ids = False
@@ -140,12 +150,12 @@ class ToolRoom:
             bases = [Base(base.name, base.file_ids) for base in tool.knowledge_bases]
             runs = QueryTool(bases, self.knowledge, lambda context: self._facts_of(context).org_id or DEFAULT_ORG)
         elif tool.type == "handoff":
-            runs = self._handoff(spec, tool)
+            runs = self._handoff(spec, tool, hand_over or self._handed_over)
         elif tool.server is None and described.name in here:
             runs, keeps_ids = self.local, True
             described = _as_declared(described, next(one for one in self.local.specs() if one.name == described.name))
         elif (server := tool.server or spec.webhook) is not None:
-            runs = self._webhook(tool, server)
+            runs = self._webhook(tool, server, described)
         else:
             return None
         return OfferedTool(described, self._unless_rejected(tool, runs), keeps_ids)
@@ -167,17 +177,18 @@ class ToolRoom:
 
         return extract
 
-    def _webhook(self, tool: ToolDefinition, server: ServerSpec) -> WebhookTool:
+    def _webhook(self, tool: ToolDefinition, server: ServerSpec, described: ToolSpec) -> WebhookTool:
         target = target_of(server)
 
-        async def send(body: bytes, id: str, org_id: str) -> HttpAnswer:
-            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
-            return await post(self.client, proven, body, id)
+        async def send(body: bytes, id: str, facts: CallFacts) -> HttpAnswer:
+            with self._asked(facts, "tool-calls", "POST", server.url, described.name) as answered:
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return answered(await post(self.client, proven, body, id))
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
 
-    def _handoff(self, spec: AssistantSpec, tool: ToolDefinition) -> HandoffTool:
+    def _handoff(self, spec: AssistantSpec, tool: ToolDefinition, hand_over: HandOver) -> HandoffTool:
         destinations, ask = handoffs_of(tool), {}
         for written, destination in zip(tool.destinations, destinations, strict=True):
             own = (written.model_extra or {}).get("server")
@@ -185,13 +196,14 @@ class ToolRoom:
             if written.type == DYNAMIC and server is not None:
                 ask[name_of(destination)] = self._destination_of(target_of(server))
         default = (tool.model_extra or {}).get("defaultResult")
-        return HandoffTool(destinations, ask, self._handed_over, default if isinstance(default, str) else "")
+        return HandoffTool(destinations, ask, hand_over, default if isinstance(default, str) else "")
 
     def _destination_of(self, target: Target) -> AskDestination:
         async def ask(context: CallContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             facts = self._facts_of(context)
-            proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-            return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
+            with self._asked(facts, "handoff-destination-request", "POST", target.url, "handoff"):
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
 
         return ask
 
@@ -204,12 +216,44 @@ class ToolRoom:
         timeout_s = tool.timeout_seconds or _API_TIMEOUT_S
         request = ApiRequest(tool.url, tool.method, _headers(tool.headers or {}), timeout_s)
 
-        async def send(outgoing: Outgoing, org_id: str) -> HttpAnswer:
-            target = Target(outgoing.url, credential_id=tool.credential_id)
-            proven = await authenticated(target, org_id or DEFAULT_ORG, self.authenticate)
-            return await self.client.send(outgoing, proven.authentication)
+        async def send(outgoing: Outgoing, facts: CallFacts) -> HttpAnswer:
+            # As its author wrote the address: what is filled into it may be anybody's.
+            with self._asked(facts, "api-request", tool.method, tool.url, tool_spec(tool).name) as answered:
+                target = Target(outgoing.url, credential_id=tool.credential_id)
+                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                return answered(await self.client.send(outgoing, proven.authentication))
 
         return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
+
+    @contextmanager
+    def _asked(
+        self, facts: CallFacts, kind: str, method: str, url: str, tool: str
+    ) -> Iterator[Callable[[HttpAnswer], HttpAnswer]]:
+        """Around a request: it is logged, with what was answered or why nothing was; neither its words nor the answer's."""
+        began_ms, wall_ms = self._clock.now_ms(), self._clock.wall_ms()
+        status: int | None = None
+        problem = ""
+
+        def answered(answer: HttpAnswer) -> HttpAnswer:
+            nonlocal status
+            status = answer.status
+            return answer
+
+        try:
+            yield answered
+        except RequestFailed as error:
+            problem = error.reason
+            raise
+        finally:
+            if self.log is not None:
+                call = facts.message.get("call") or {}
+                self.log(
+                    LogEntry(
+                        facts.org_id or DEFAULT_ORG, "Webhook", wall_ms, self._clock.now_ms() - began_ms, method,
+                        url.partition("?")[0], status, problem, tool, kind, str(call.get("id") or ""),
+                        str(call.get("assistantId") or ""),
+                    )
+                )  # fmt: skip
 
     def _facts_of(self, context: CallContext) -> CallFacts:
         known = self.facts(context) if self.facts is not None else CallFacts()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Any
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 
 from antiphon.assistants.compile import Assistant, compile_assistant, merged
+from antiphon.assistants.spec import AssistantSpec
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import Message
 
@@ -122,6 +127,26 @@ def test_every_field_that_nothing_acts_on_is_named() -> None:
     assert not {"id", "monitorPlan.listenEnabled", "createdAt", "voice.ms_per_character", "voice.voiceId"} & set(warned)
 
 
+_ACTED_ON_OF_PLANS = {
+    "artifactPlan.recordingEnabled", "artifactPlan.loggingEnabled", "artifactPlan.transcriptPlan", "artifactPlan.structuredOutputIds",
+    "artifactPlan.structuredOutputs", "compliancePlan.hipaaEnabled", "compliancePlan.pciEnabled",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("plan", ["ArtifactPlan", "CompliancePlan"])
+def test_every_field_of_what_is_left_of_a_call_works_or_is_named(plan: str) -> None:
+    forms = json.loads((files("antiphon.surfaces.vapi") / "fields.json").read_bytes())
+    values = {"boolean": False, "number": 1, "string": "x", "array": [{}]}
+    name = plan[0].lower() + plan[1:]
+    assert len(forms[plan]["fields"]) > 3
+    for field, form in forms[plan]["fields"].items():
+        value = values.get(form.get("type"), {"enabled": False})
+        value = ["x"] if field == "structuredOutputIds" else value
+        warned = dict(compiled({name: {field: value}}).warnings)
+        assert (f"{name}.{field}" in warned) is (f"{name}.{field}" not in _ACTED_ON_OF_PLANS), field
+        assert "did you mean" not in warned.get(f"{name}.{field}", "")
+
+
 def test_a_wrong_field_is_refused_by_its_name() -> None:
     with pytest.raises(ConfigurationError) as refused:
         compiled({}, overrides={"model": {"temperature": 3}})
@@ -129,3 +154,32 @@ def test_a_wrong_field_is_refused_by_its_name() -> None:
     with pytest.raises(ConfigurationError) as refused:
         compiled({}, overrides={"variableValues": [1]})
     assert refused.value.field == "assistantOverrides.variableValues"
+
+
+def _paths(model: type[BaseModel], before: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, described in model.model_fields.items():
+        path = (*before, described.alias or name)
+        yield path
+        for kind in (described.annotation, *get_args(described.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from _paths(kind, path)
+
+
+@pytest.mark.parametrize("path", tuple(_paths(AssistantSpec)), ids=".".join)
+def test_a_null_anywhere_is_taken_or_refused_by_its_name(path: tuple[str, ...]) -> None:
+    """In the document, and in overrides: where clients write out what they leave open."""
+    overrides: dict[str, Any] = {path[-1]: None}
+    for name in reversed(path[:-1]):
+        overrides = {name: {"provider": "scripted", **overrides} if len(path) == 2 else overrides}
+    plain = {"model": MODEL, "voice": {"provider": "scripted"}, "transcriber": {"provider": "scripted"}}
+    for document, given in ((plain, {"overrides": overrides}), (merged(plain, overrides), {})):
+        assert _named(document, given) in (path[0], None)
+
+
+def _named(document: dict[str, Any], given: dict[str, Any]) -> str | None:
+    """The field that is refused; None where all is taken."""
+    try:
+        compile_assistant(document, WALL_MS, **given)
+    except ConfigurationError as error:
+        return error.field.split(".")[0]
+    return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.calls.handoffs import context_of
+from antiphon.calls.destinations import context_of
 from antiphon.calls.squads import squad_of
 from antiphon.conversation.context import ContextPlan
 from antiphon.errors import ConfigurationError

@@ -16,6 +16,7 @@ from antiphon.cluster.holders import CallHolders, MemoryHolders, RedisHolders, W
 from antiphon.cluster.limits import RedisLimits
 from antiphon.cluster.link import RedisLink
 from antiphon.cluster.nonces import RedisNonces
+from antiphon.cluster.rates import RedisRates
 from antiphon.errors import ConfigurationError, StoreUnavailable
 from antiphon.losses import Losses
 
@@ -107,6 +108,35 @@ async def test_without_redis_each_worker_counts_its_own(links: Links) -> None:
 def test_a_url_that_is_none_is_named() -> None:
     with pytest.raises(ConfigurationError, match="redis_url"):
         RedisLink("http://127.0.0.1", "test", Losses())
+
+
+# ------------------------------------------------------------------------------------------------ rates
+
+
+async def test_what_workers_are_asked_with_one_key_is_counted_together(links: Links) -> None:
+    workers = [RedisRates(links.make(), 60, lambda: 0) for _ in range(3)]
+    waits = await asyncio.gather(*(workers[number % 3].take("a") for number in range(30)))
+    assert 10 <= waits.count(0.0) <= 12, "ten at once, and one each second"
+    assert all(0 < wait <= 1 for wait in waits if wait)
+    assert await workers[0].take("b") == 0.0
+
+
+async def test_a_bucket_fills_again_and_is_forgotten_when_it_is_full(links: Links) -> None:
+    link = links.make()
+    rates, key = RedisRates(link, 6, lambda: 0), link.key("requests-of", "a")
+    assert await rates.take("a") == 0.0
+    assert 9 < await rates.take("a") <= 10
+    assert 9_000 < await link.redis.pttl(key) <= 10_001
+    await link.redis.hincrby(key, "at", -4_000)
+    assert 5 < await rates.take("a") <= 6
+    await link.redis.hincrby(key, "at", -7_000)
+    assert await rates.take("a") == 0.0
+
+
+async def test_without_redis_each_worker_counts_what_it_is_asked(links: Links) -> None:
+    rates = RedisRates(links.make("redis://127.0.0.1:1/0"), 6, lambda: 0)
+    assert await rates.take("a") == 0.0
+    assert await rates.take("a") == pytest.approx(10.0)
 
 
 # ------------------------------------------------------------------------------------------------ nonces

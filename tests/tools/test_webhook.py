@@ -17,7 +17,7 @@ DEFINITION = {"type": "function", "function": {"name": "get_weather"}}
 
 
 def tool(answer: HttpAnswer | RequestFailed, sent: list[tuple[Any, str]], **options: Any) -> WebhookTool:
-    async def post(body: bytes, id: str, org_id: str) -> HttpAnswer:
+    async def post(body: bytes, id: str, facts: CallFacts) -> HttpAnswer:
         sent.append((orjson.loads(body), id))
         if isinstance(answer, RequestFailed):
             raise answer

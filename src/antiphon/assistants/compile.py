@@ -210,7 +210,7 @@ def _filled(text: str, path: str, values: Mapping[str, Any], warnings: list[tupl
 def _without_effect(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     """All that the document sets and nothing acts on."""
     misspelt = {name: f"is not known; did you mean {meant}?" for name, meant in misspelt_fields(spec)}
-    told = {**dict(ignored_fields(spec)), **misspelt}
+    told = {**misspelt, **dict(ignored_fields(spec))}
     yield from told.items()
     monitor = (spec.model_extra or {}).get("monitorPlan")
     for name in monitor if isinstance(monitor, Mapping) else ():

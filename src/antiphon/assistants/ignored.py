@@ -27,6 +27,15 @@ IGNORED: Mapping[str, str] = {
     "analysisPlan.successEvaluationPrompt": "write analysisPlan.successEvaluationPlan.messages",
     "artifactPlan.videoRecordingEnabled": "there is no video",
     "artifactPlan.pcapEnabled": "packets are not kept",
+    "artifactPlan.pcapS3PathPrefix": "packets are not kept",
+    "artifactPlan.pcapUseCustomStorageEnabled": "packets are not kept",
+    "artifactPlan.recordingPath": "recordings are kept in data_dir",
+    "artifactPlan.loggingPath": "logs are kept in data_dir",
+    "artifactPlan.loggingUseCustomStorageEnabled": "logs are kept in data_dir",
+    "artifactPlan.scorecardIds": "there are no scorecards",
+    "artifactPlan.scorecards": "there are no scorecards",
+    "compliancePlan.securityFilterPlan": "what a caller says reaches the model as it was heard",
+    "compliancePlan.recordingConsentPlan": "begin with an assistant that asks, and is not recorded, and hands over to yours",
     "artifactPlan.recordingFormat": "recordings are WAV",
     "artifactPlan.recordingUseCustomStorageEnabled": "recordings are kept in data_dir",
 }
@@ -80,11 +89,13 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             yield path, why
     for field, (kind, options, why) in UNLESS_TAKEN.items():
         part, name = field.split(".")
-        provider = said.get(part, {}).get("provider", "")
-        if part == "model" and (engine := registry.in_one(provider, said.get("model", {}).get("model", ""))):
+        provider = (said.get(part) or {}).get("provider", "")
+        if part == "model" and (engine := registry.in_one(provider, (said.get("model") or {}).get("model", ""))):
             kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
+    if spec.artifact_plan.full_message_history_enabled is False:
+        yield "artifactPlan.fullMessageHistoryEnabled", "what is left of a call is the whole of it"
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
     if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):

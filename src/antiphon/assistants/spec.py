@@ -302,8 +302,14 @@ class ArtifactPlan(WireModel):
     """What is left of a call."""
 
     recording_enabled: bool | None = None
+    logging_enabled: bool = True
+    """Whether the event log is kept when what is made of it has been made."""
     transcript_plan: TranscriptPlan = Field(default_factory=TranscriptPlan)
     structured_output_ids: tuple[str, ...] = Field(default=(), max_length=50)
+    structured_outputs: tuple[dict[str, Any], ...] = Field(default=(), max_length=50)
+    """Written out, instead of by the ids of stored ones."""
+    full_message_history_enabled: bool | None = None
+    """What is left of a call is the whole of it in any case, whatever a model was shown after a handoff."""
     retention_days: float | None = Field(default=None, ge=0, le=36_500)
     """Ours: what was said is erased after so long; 0: never. The setting ``after_call.retention_days`` where it is not given."""
 
@@ -311,6 +317,12 @@ class ArtifactPlan(WireModel):
 class CompliancePlan(WireModel):
     hipaa_enabled: bool | None = None
     """Nothing of what is said is written down: no recording, no event log, no transcript."""
+    pci_enabled: bool | None = None
+    """The same."""
+
+    @property
+    def keeps_nothing(self) -> bool:
+        return bool(self.hipaa_enabled or self.pci_enabled)
 
 
 class CostPlan(WireModel):

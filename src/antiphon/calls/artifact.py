@@ -40,13 +40,18 @@ class Addresses:
 
 
 def artifact(
-    calls: Sequence[HeardCall], labels: Labels | None = None, addresses: Addresses | None = None
+    calls: Sequence[HeardCall],
+    labels: Labels | None = None,
+    addresses: Addresses | None = None,
+    transcribed: Sequence[bool] = (),
 ) -> dict[str, Any]:
-    """Of a call, in its parts: one that was transferred and came back has several. An empty list gives an artifact without words."""
+    """Of a call, in its parts: one that was transferred and came back has several. An empty list gives an artifact without words.
+    ``transcribed``: of each assistant that led it, whether its part is in the transcript; all are, where it says nothing."""
     spoken = [(part, message) for part in calls for message in part.messages]
+    written = [message for part, message in spoken if _is_transcribed(part, message, transcribed)]
     messages = list(_messages(calls))
     return {
-        "transcript": transcript((message for _, message in spoken), labels or Labels()),
+        "transcript": transcript(written, labels or Labels()),
         "messages": messages,
         "messagesOpenAIFormatted": list(openai_messages(message for _, message in spoken)),
         "performanceMetrics": performance([part.timeline for part in calls]),
@@ -54,6 +59,12 @@ def artifact(
         **_activations(calls),
         **_files(addresses or Addresses()),
     }
+
+
+def _is_transcribed(part: HeardCall, message: HeardMessage, transcribed: Sequence[bool]) -> bool:
+    """A part of a call that came back begins with whoever leads it then."""
+    lead = max(sum(from_ms <= message.at_ms for from_ms in part.led_from_ms) - 1, 0)
+    return lead >= len(transcribed) or transcribed[lead]
 
 
 def _activations(calls: Sequence[HeardCall]) -> dict[str, Any]:

@@ -56,6 +56,16 @@ class CallFiles:
                     erased += 1
         return erased
 
+    def erase_recordings(self, call_id: str) -> None:
+        """The logs stay. Raises OSError."""
+        for path in self.recordings(call_id):
+            path.unlink(missing_ok=True)
+
+    def erase_logs(self, call_id: str) -> None:
+        """The recordings stay. Raises OSError."""
+        for name in self.parts(call_id):
+            self.log(name).unlink(missing_ok=True)
+
     def ended_since(self, wall_ms: int) -> Iterator[str]:
         """Names of logs of calls that are over, and were written to since then. Raises OSError."""
         dead = {path.name for path in unfinished_logs(self.folder, lambda path, error: None)}

@@ -34,7 +34,7 @@ class AssistantFinder:
         if document is None:
             document = await self._find(request.org_id, request.assistant_id)
         variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
-        tools = await self._tools(request.org_id, document, request.overrides)
+        tools = await self.tools(request.org_id, document, request.overrides)
         return compile_assistant(
             document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
             tools=tools,
@@ -47,7 +47,7 @@ class AssistantFinder:
             raise UnknownAssistant("assistantId", f"there is no assistant {id[:64]}")
         return document
 
-    async def _tools(
+    async def tools(
         self, org_id: str, document: Mapping[str, Any], overrides: Mapping[str, Any]
     ) -> Mapping[str, Mapping[str, Any]]:
         """The stored tools that the model names by their ids."""

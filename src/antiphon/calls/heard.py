@@ -50,6 +50,8 @@ class HeardCall:
     timeline: CallTimeline
     leads: tuple[tuple[str, str], ...] = ()
     """Name and id of each assistant that led it, in their order; empty where it was never handed over."""
+    led_from_ms: tuple[int, ...] = ()
+    """Since when each led."""
     truncated: bool = False
     """Whether there were more messages: the log has them all."""
 
@@ -69,6 +71,7 @@ class _Times:
     speech_ended: int | None = None
     leads: list[tuple[int, str, str]] = field(default_factory=list)
     """The first reply of each assistant that led the call, its name and its id; empty where it was never handed over."""
+    led_from_ms: list[int] = field(default_factory=list)
     ready: ev.AssistantReady | None = None
     _step: dict[int, int] = field(default_factory=dict)
 
@@ -86,9 +89,11 @@ class _Times:
         for action in actions:
             self._note_action(at_ms, action)
 
-    def _note_change(self, ready: ev.AssistantReady) -> None:
+    def _note_change(self, at_ms: int, ready: ev.AssistantReady) -> None:
         if not self.leads:
             self.leads.append((0, ready.leaving, ready.leaving_id))
+            self.led_from_ms.append(0)
+        self.led_from_ms.append(at_ms)
         begun = max((*self.reply_closed, *self._step), default=0)
         self.leads.append((begun + 1, ready.assistant, ready.assistant_id))
 
@@ -109,7 +114,7 @@ class _Times:
             step = (action.reply, self._step.get(action.reply, 1))
             self.step_began.setdefault(step, at_ms)
         elif isinstance(action, do.ChangeAssistant) and self.ready is not None:
-            self._note_change(self.ready)
+            self._note_change(at_ms, self.ready)
         elif isinstance(action, do.ReplyClosed):
             self.reply_closed[action.reply] = at_ms
             self.heard_ms[action.reply] = action.heard_ms
@@ -153,6 +158,7 @@ def heard_call(event_log: EventLog) -> HeardCall:
         messages,
         timeline,
         tuple((name, id) for _, name, id in times.leads),
+        tuple(times.led_from_ms),
         truncated=len(messages) < len(timed),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from antiphon.calls.cost import CallCost
-from antiphon.conversation.actions import Action
+from antiphon.conversation.actions import Action, ChangeAssistant
 from antiphon.conversation.events import EndRequested, Event
 from antiphon.providers.prices import Prices
 from antiphon.transports.base import CallStarted
@@ -36,10 +36,13 @@ class Caps:
 
 @dataclass(slots=True)
 class _Metered:
+    call: CallStarted
     cost: CallCost
     caps: Caps
     started_ms: int
     looked_ms: int
+    handed_over: bool = False
+    """Whoever leads now has caps of its own, which are not looked up yet."""
     over: bool = False
     """It has been asked to end."""
 
@@ -75,7 +78,7 @@ class CostMeter:
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         cost = CallCost(call.provider, call.direction)
-        self._live[call.call_id] = _Metered(cost, self._caps_of(call), now_ms, now_ms - _LOOK_EVERY_MS)
+        self._live[call.call_id] = _Metered(call, cost, self._caps_of(call), now_ms, now_ms - _LOOK_EVERY_MS)
 
     def happened(self, call_id: str, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         metered = self._live.get(call_id)
@@ -83,6 +86,8 @@ class CostMeter:
             metered.looked_ms = now_ms
             metered.cost.duration_ms = now_ms - metered.started_ms
             self._look(call_id, metered)
+        if metered is not None and any(isinstance(action, ChangeAssistant) for action in actions):
+            metered.handed_over = True
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         metered = self._live.get(call_id)
@@ -102,6 +107,8 @@ class CostMeter:
                 del self._ended[next(iter(self._ended))]
 
     def _look(self, call_id: str, metered: _Metered) -> None:
+        if metered.handed_over:
+            metered.caps, metered.handed_over = self._caps_of(metered.call), False
         caps = metered.caps
         if metered.over or not (caps.call_usd or caps.day_usd):
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from antiphon.assistants.compile import Assistant
+from antiphon.assistants.tools import run_tools
 from antiphon.calls.squads import Squad
 from antiphon.calls.stores import CallRecord
 from antiphon.errors import CapacityError
@@ -60,6 +61,8 @@ class Coming:
     """Who leads next."""
 
     assistant: Assistant
+    asked: CallRequest
+    """As which it was found."""
     squad: Squad | None = None
 
 
@@ -80,6 +83,8 @@ class PlannedCall:
     coming: Coming | None = None
     """Ready to take over."""
     handoffs: int = 0
+    lead: CallRequest | None = None
+    """As which whoever leads it was found; None for the one it began with."""
 
     @property
     def id(self) -> str:
@@ -91,10 +96,16 @@ class PlannedCall:
             if isinstance(observer, KnowsStatus):
                 observer.status_changed(status, ended_reason)
 
+    @property
+    def may_be_handed_over(self) -> bool:
+        """By those who lead it; it can be by its control URL, too."""
+        return self.squad is not None or any(tool.type == "handoff" for tool, _ in run_tools(self.assistant.spec))
+
     def follow(self) -> None:
         """Whoever was coming leads."""
         if self.coming is not None:
-            self.assistant, self.squad, self.coming = self.coming.assistant, self.coming.squad, None
+            self.assistant, self.squad, self.lead = self.coming.assistant, self.coming.squad, self.coming.asked
+            self.coming = None
 
     @property
     def org_id(self) -> str:

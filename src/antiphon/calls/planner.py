@@ -14,6 +14,7 @@ from antiphon.assistants.compile import Assistant
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.cluster import NOBODY_ELSE, CallRegister
 from antiphon.calls.finder import AssistantFinder, UnknownAssistant
+from antiphon.calls.leads import without_words
 from antiphon.calls.limits import CallLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.record_writer import RecordWriter
@@ -130,6 +131,8 @@ class CallPlanner:
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
             record = self._record(request, call_id, (*assistant.warnings, *missing_tools(engines.tools)))
+            if self.keeps_nothing(assistant.spec):
+                record = replace(record, body=without_words(record.body))
             await self._register.hold(call_id, *filter(None, (request.provider_call_id,)))
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
@@ -237,7 +240,7 @@ class CallPlanner:
 
     def keeps_nothing(self, spec: AssistantSpec) -> bool:
         """Whether nothing that is said to this assistant may be written down."""
-        return self._rules.zero_retention or bool(spec.compliance_plan.hipaa_enabled)
+        return self._rules.zero_retention or spec.compliance_plan.keeps_nothing
 
     def find(self, call_id: str) -> PlannedCall | None:
         """The call that waits for its media under this id."""
@@ -290,6 +293,12 @@ class CallPlanner:
         """What a live call's record will say, as far as it has come; empty where it is not here."""
         found = self._live.get(call_id)
         return found[1].said() if found is not None and call_id not in self._planned else {}
+
+    async def written(self, within_s: float = 2.0) -> None:
+        """What has become of calls here is in their records, unless the database takes longer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._writer.written()
 
     def engines(self) -> Iterator[Engines]:
         """Those that planned calls wait with."""

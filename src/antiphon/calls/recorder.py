@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from antiphon.calls.history import CallHistory
+from antiphon.calls.leads import LEAD, PLANS, lead_of, plan_of
 from antiphon.calls.planned import PlannedCall
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.clock import Clock
@@ -47,6 +48,8 @@ class CallRecorder:
         self._history: CallHistory | None = None
         self._usage: dict[str, dict[str, int]] = {}
         self._failures: list[dict[str, str]] = []
+        self._first = planned.assistant
+        self._plans: list[dict[str, bool]] = []
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         wall_ms = now_ms + self._wall_offset_ms
@@ -62,6 +65,16 @@ class CallRecorder:
             self._history.happened(now_ms + self._wall_offset_ms, event, actions)
         if any(isinstance(action, do.ChangeAssistant) for action in actions):
             self._planned.follow()
+            self._lead_changed(call_id, now_ms + self._wall_offset_ms)
+
+    def _lead_changed(self, call_id: str, wall_ms: int) -> None:
+        """Written at once: a process that dies must not leave what the next one is to do after the call."""
+        if not self._plans:
+            self._plans.append(plan_of(self._first.spec))
+        self._plans.append(plan_of(self._planned.assistant.spec))
+        if (lead := self._planned.lead) is not None:
+            body = {LEAD: lead_of(lead, keeps_words=self._keeps_words), PLANS: list(self._plans)}
+            self._writer.change(call_id, wall_ms, body)
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         sums = self._usage.setdefault(provider, {})

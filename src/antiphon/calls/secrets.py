@@ -31,7 +31,7 @@ _TOLD_OF_CREDENTIALS = frozenset(
     {"id", "provider", "name", "type", "region", "url", "headerName", "algorithm", "signatureHeader", "timestampHeader", "scope"}
 )  # fmt: skip
 WRITTEN = (
-    "assistant", "assistantOverrides", "squad", "squadOverrides", "workflow", "workflowOverrides", "phoneNumber", "transport",
+    "assistant", "assistantOverrides", "squad", "squadOverrides", "workflow", "workflowOverrides", "phoneNumber", "transport", "lead",
 )  # fmt: skip
 """Fields of a call that hold what somebody wrote; the others are what happened."""
 

@@ -46,7 +46,13 @@ def squad_of(document: Mapping[str, Any], *overrides: Any, id: str = "") -> Squa
     if len(written) > MAX_MEMBERS:
         raise ConfigurationError("squad.members", f"must contain no more than {MAX_MEMBERS} elements")
     common = (document.get("membersOverrides"), *overrides)
-    return Squad(tuple(_member(each, common, at) for at, each in enumerate(written)), id)
+    members = tuple(_member(each, common, at) for at, each in enumerate(written))
+    names = [member.named for member in members if member.named]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            "squad.members", f"must have different names: there are several called {twice[0][:64]}"
+        )
+    return Squad(members, id)
 
 
 def _member(written: Any, common: Iterable[Any], at: int) -> Member:

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from antiphon.chat.shown import Keep
 from antiphon.providers.base import LanguageModel
 from antiphon.tools.base import ToolRunner
 from antiphon.vocabulary import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which assistant somebody asks for: by id (or a file's name), or one that came in the request. With a squad and no assistant: its
+    first member."""
+
+    assistant_id: str = ""
+    assistant: Mapping[str, Any] | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """As ``assistantOverrides``; later ones have been laid over earlier ones."""
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    """What is known beside those that the overrides say: from assistants before."""
+    squad_id: str = ""
+    squad: Mapping[str, Any] | None = None
+    """Whose members the conversation can be handed to by name, as the API has it."""
+    squad_overrides: Mapping[str, Any] = field(default_factory=dict)
+    """For all its members."""
+
+    @property
+    def names_nobody(self) -> bool:
+        return not (self.assistant_id or self.squad_id) and self.assistant is None and self.squad is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +46,25 @@ class TextAgent:
     """Of the model: temperature, max_tokens …"""
     id: str = ""
     """Of the stored assistant, or the name of its file; empty for one that came with the request."""
+    name: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[tuple[str, str], ...] = ()
     """Dotted field, and why it has no effect."""
+    handoffs: frozenset[str] = frozenset()
+    """The names of its tools that hand the conversation over."""
+    taken_over: Callable[[], TakenOver | None] = lambda: None
+    """Whether one of those has been run with success, and for whom. An agent is found anew for each turn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which assistant somebody asks for: by id (or a file's name), or one that came in the request."""
+class TakenOver:
+    """Who answers from now on."""
 
-    assistant_id: str = ""
-    assistant: Mapping[str, Any] | None = None
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """As ``assistantOverrides``; later ones have been laid over earlier ones."""
+    agent: TextAgent
+    wanted: Wanted
+    """By which the same one is found again."""
+    keep: Keep | None
+    """What of the past it is shown; None: all, under the instructions so far, its own after them."""
 
 
 class TextAgents(Protocol):

@@ -8,6 +8,7 @@ from typing import Any
 
 from antiphon.chat.agent import TextAgent
 from antiphon.chat.judging import judge_by_model, judge_by_words
+from antiphon.chat.shown import Shown
 from antiphon.chat.turn import TextTurn
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import CallContext, Message, ToolCall
@@ -64,7 +65,9 @@ class Evaluation:
         self._messages = messages
         self._context = context
         self._judge = judge
-        self._history: list[Message] = []
+        self._said: list[Message] = []
+        self._shown = Shown()
+        """Of it, to whoever answers now."""
         self._open: list[ToolCall] = []
         """Calls of tools that have no answer yet."""
         self.judged: list[Judged] = []
@@ -77,8 +80,10 @@ class Evaluation:
         """The whole conversation. Raises ConfigurationError for a plan that cannot be followed, ProviderError."""
         for at, given in enumerate(self._messages):
             plan = given.get("judgePlan")
+            if given["role"] != "tool":
+                await self._hand_over()
             if plan is None:
-                self._mock(given, at)
+                await self._mock(given, at)
                 continue
             message = await (self._answer() if given["role"] == "assistant" else self._tool_answer(at))
             failure = await self._failure(plan, message)
@@ -88,17 +93,42 @@ class Evaluation:
                 return
             self._go_on(message, going_on, at)
 
-    def _mock(self, given: Mapping[str, Any], at: int) -> None:
+    async def _mock(self, given: Mapping[str, Any], at: int) -> None:
         role, content = given["role"], given.get("content") or ""
         if role == "tool":
-            message = Message("tool", content, tool_call_id=self._next_call(at).id)
+            message = await self._tool_mock(self._next_call(at), content)
         else:
             calls = _calls(given.get("toolCalls"), at, "toolCalls") if role == "assistant" else ()
             message = Message(role, content, calls)
             if role == "assistant":
                 self._open = list(calls)
-        self._history.append(message)
+        self._add(message)
         self.judged.append(Judged(message))
+
+    async def _tool_mock(self, call: ToolCall, content: str) -> Message:
+        """A handoff is done all the same: whoever takes over answers from then on. One that fails says so itself."""
+        if call.name in self._agent.handoffs:
+            answer = await self._turn().answer(call)
+            if answer.tool_outcome == "failed":
+                return answer
+        return Message("tool", content, tool_call_id=call.id)
+
+    async def _hand_over(self) -> None:
+        """Handoffs that the eval gives no answer to."""
+        for call in [call for call in self._open if call.name in self._agent.handoffs]:
+            self._open.remove(call)
+            self._add(await self._turn().answer(call))
+
+    def _add(self, message: Message) -> None:
+        self._said.append(message)
+        self._shown = self._shown.with_more([message])
+        if message.role == "tool" and not self._open and (next_one := self._agent.taken_over()) is not None:
+            self._shown = self._shown.handed_over(self._agent.messages, next_one.agent.messages, next_one.keep)
+            self._agent = next_one.agent
+            self._context = replace(self._context, variables=dict(next_one.agent.variables))
+
+    def _turn(self, *, runs_tools: bool = True) -> TextTurn:
+        return TextTurn(self._agent, self._shown, self._context, runs_tools=runs_tools)
 
     def _go_on(self, message: Message, plan: Mapping[str, Any], at: int) -> None:
         """With what was answered, or what the plan says instead."""
@@ -106,19 +136,19 @@ class Evaluation:
             message = replace(message, content=str(content))
         if (calls := plan.get("toolCallsOverride")) is not None:
             message = replace(message, tool_calls=_calls(calls, at, "toolCallsOverride"))
-        self._history.append(message)
+        self._add(message)
         if message.role == "assistant":
             self._open = list(message.tool_calls)
 
     async def _answer(self) -> Message:
-        turn = TextTurn(self._agent, self._history, self._context, runs_tools=False)
+        turn = self._turn(runs_tools=False)
         await turn.run()
         return turn.messages[-1]
 
     async def _tool_answer(self, at: int) -> Message:
         """What the real tool answers."""
         call = self._next_call(at)
-        return await TextTurn(self._agent, self._history, self._context).answer(call)
+        return await self._turn().answer(call)
 
     def _next_call(self, at: int) -> ToolCall:
         if not self._open:
@@ -128,7 +158,7 @@ class Evaluation:
     async def _failure(self, plan: Mapping[str, Any], message: Message) -> str:
         if plan["type"] != "ai":
             return judge_by_words(plan, message)
-        said = [*self._history, message]
+        said = [*self._said, message]
         return await judge_by_model(await self._judge(plan, said), said)
 
 

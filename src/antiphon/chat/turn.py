@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from antiphon.chat.agent import TextAgent
+from antiphon.chat.agent import TakenOver, TextAgent
+from antiphon.chat.shown import Shown
 from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.providers.base import (
     EndCallDelta,
@@ -61,21 +62,25 @@ class TextTurn:
     def __init__(
         self,
         agent: TextAgent,
-        history: Sequence[Message],
+        history: Sequence[Message] | Shown,
         context: CallContext,
         bounds: TurnBounds | None = None,
         *,
         runs_tools: bool = True,
     ) -> None:
-        """``history``: all that was said, from the first message to that which is to be answered, without the agent's own beginning.
+        """``history``: all that the agent is shown, from the first message to that which is to be answered, without its own beginning.
         ``context.call_id`` is the conversation's, the same for all its turns: tools are run once for each of their calls in it.
         Without ``runs_tools`` the turn is over where the model asks for tools."""
-        self._agent = agent
-        self._history = list(history)
+        self.agent = agent
+        """Who answers: another one once a tool has handed the conversation over."""
+        self._before = history if isinstance(history, Shown) else Shown().with_more(history)
+        self._since = 0
+        self.taken_over: TakenOver | None = None
+        """By whom, within this turn."""
         self._context = context
         self._runs_tools = runs_tools
         self._bounds = bounds or TurnBounds()
-        self._specs = {spec.name: spec for spec in agent.tools.specs()} if agent.tools else {}
+        self._specs = _specs_of(agent)
         self._calls_left = self._bounds.calls
         self._characters_left = self._bounds.characters
         self.messages: list[Message] = []
@@ -108,28 +113,42 @@ class TextTurn:
                     written.append(text)
                     yield TextPiece(len(self.messages), text)
                     if loop.time() > until_s:
-                        raise ProviderTimeout(self._agent.model.name, f"no answer within {self._bounds.seconds:g} s")
+                        raise ProviderTimeout(self.agent.model.name, f"no answer within {self._bounds.seconds:g} s")
             self.messages.append(Message("assistant", "".join(written), tuple(calls)))
             if not calls or not self._runs_tools:
                 return
             left_s = until_s - loop.time()
             self.messages += await asyncio.gather(*(self.answer(call, left_s) for call in calls))
+            if (next_one := self.agent.taken_over()) is not None:
+                self._follow(next_one)
+
+    def shown(self) -> Shown:
+        """What whoever answers has been shown, and what was said since."""
+        return self._before.with_more(self.messages[self._since :])
+
+    def _follow(self, next_one: TakenOver) -> None:
+        """Whoever took over answers what is still to be answered."""
+        self._before = self.shown().handed_over(self.agent.messages, next_one.agent.messages, next_one.keep)
+        self._since = len(self.messages)
+        self.agent, self.taken_over = next_one.agent, next_one
+        self._specs = _specs_of(next_one.agent)
+        self._context = replace(self._context, variables=dict(next_one.agent.variables))
 
     async def _written(self, calls: list[ToolCall], *, with_tools: bool) -> AsyncGenerator[str, None]:
         """The text of one reply; the tools it asks for go to ``calls``."""
         request = ModelRequest(
-            (*self._agent.messages, *self._history, *self.messages),
+            self.shown().messages(self.agent.messages),
             tuple(self._specs.values()) if with_tools else (),
             self._context,
-            dict(self._agent.options),
+            dict(self.agent.options),
         )
-        stream = self._agent.model.stream(request)
+        stream = self.agent.model.stream(request)
         try:
             async for delta in stream:
                 if isinstance(delta, TextDelta):
                     self._characters_left -= len(delta.text)
                     if self._characters_left < 0:
-                        raise ProviderError(self._agent.model.name, "the answer is too long")
+                        raise ProviderError(self.agent.model.name, "the answer is too long")
                     yield delta.text
                 elif isinstance(delta, ToolCallDelta):
                     if with_tools and self._calls_left > 0:
@@ -150,12 +169,12 @@ class TextTurn:
     async def answer(self, call: ToolCall, left_s: float = math.inf) -> Message:
         """What a tool answers, within its deadline and ``left_s`` seconds; that it did not, else."""
         spec = self._specs.get(call.name)
-        if spec is None or self._agent.tools is None:
+        if spec is None or self.agent.tools is None:
             return _result(call, UNKNOWN, "failed")
         try:
             async with asyncio.timeout(max(0.0, min(spec.deadline_ms / 1000, left_s))):
-                said = (*self._agent.messages, *self._history, *self.messages)
-                answer = await self._agent.tools.run(call, replace(self._context, messages=said))
+                said = self.shown().messages(self.agent.messages)
+                answer = await self.agent.tools.run(call, replace(self._context, messages=said))
         except TimeoutError:
             return _result(call, NO_ANSWER, _late(spec))
         except Exception as error:
@@ -166,13 +185,17 @@ class TextTurn:
         return _result(call, answer.content, "failed" if answer.failed else "answered")
 
     def _used(self, delta: UsageDelta) -> None:
-        name = delta.provider or self._agent.model.name
+        name = delta.provider or self.agent.model.name
         before, now = self.usage.get(name, Usage()), delta.usage
         self.usage[name] = Usage(
             input_tokens=before.input_tokens + now.input_tokens,
             output_tokens=before.output_tokens + now.output_tokens,
             cached_tokens=before.cached_tokens + now.cached_tokens,
         )
+
+
+def _specs_of(agent: TextAgent) -> dict[str, ToolSpec]:
+    return {spec.name: spec for spec in agent.tools.specs()} if agent.tools else {}
 
 
 def _result(call: ToolCall, content: str, outcome: ToolOutcome) -> Message:

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
-from typing import Literal
-from urllib.parse import parse_qs
+from typing import Any, Literal
+from urllib.parse import parse_qs, quote
 
 import httpcore
+import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +25,7 @@ PEER = b"x-antiphon-peer"
 """Tells a worker who asked: nobody else reaches its socket."""
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of requests that are passed on: documents, not uploads."""
+MAX_IDS = 100
 _CONNECTIONS = 256
 _TIMEOUTS = {"connect": 2.0, "pool": 5.0, "write": 10.0}
 """Seconds. How long an answer takes is the asker's business: some go on as long as a call."""
@@ -50,9 +52,9 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Which worker answers a request: this one; the one that holds a call, by its id (``name``) or by a field of the form that is sent; the
-    one that takes new calls, of which ``name`` chooses always the same; the first; or all of them."""
+    one that takes new calls, of which ``name`` chooses always the same; the first; all of them; or, of a list of calls, each its own."""
 
-    kind: Literal["here", "call", "form", "new", "free", "first", "all"] = "here"
+    kind: Literal["here", "call", "form", "new", "free", "first", "all", "each"] = "here"
     name: str = ""
 
 
@@ -94,6 +96,8 @@ class Forwarding:
             await self._app(scope, receive, send)
         elif owner.kind == "all":
             await self._gather(scope, receive, send)
+        elif owner.kind == "each":
+            await self._each(scope, receive, send)
         elif owner.kind == "form":
             body = await _whole(receive, self._max_body_bytes)
             again = _Replayed(body, receive)
@@ -211,6 +215,49 @@ class Forwarding:
                 await self._ask(worker, scope, b"", kept)
         return (worker.number, kept.body) if kept.status == 200 else None
 
+    # ---------------------------------------------------------------------------------- to each its own
+
+    async def _each(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Of a body ``{"ids"}``: what is done with a call, its holder does. The answer is one list, in the order of the ids; where one
+        refuses, what it says: others may have done theirs."""
+        body = await _whole(receive, self._max_body_bytes)
+        ids = _ids(body)
+        held = dict(zip(ids, await asyncio.gather(*map(self._member.elsewhere, ids)), strict=True))
+        if not any(held.values()):
+            await self._app(scope, _Replayed(body, receive), send)
+            return
+        here = [id for id, worker in held.items() if worker is None]
+        answers = [await self._ours(scope, here, receive)] if here else []
+        if not here or answers[0].status == 200:
+            theirs = [self._theirs(worker, scope, id) for id, worker in held.items() if worker is not None]
+            answers += await asyncio.gather(*theirs)
+        refused = next((each for each in answers if each.status not in (200, 404)), None)
+        done = [row for each in answers if each.status == 200 for row in _rows(each.body)]
+        done.sort(key=lambda row: ids.index(row["id"]))
+        status, told = (refused.status, refused.body) if refused is not None else (200, orjson.dumps(done))
+        headers = [
+            (name, value) for name, value in (refused or answers[0]).headers if name.lower() != b"content-length"
+        ]
+        headers.append((b"content-length", str(len(told)).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": told})
+
+    async def _ours(self, scope: Scope, ids: Sequence[str], receive: Receive) -> _Kept:
+        kept, body = _Kept(), orjson.dumps({"ids": ids})
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() != b"content-length"]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await self._app({**scope, "headers": headers}, _Replayed(body, receive), kept)
+        return kept
+
+    async def _theirs(self, worker: Worker, scope: Scope, id: str) -> _Kept:
+        kept, named = _Kept(), f"/{quote(id, safe='')}"
+        try:
+            await self._ask(worker, {**scope, "raw_path": scope["raw_path"].rstrip(b"/") + named.encode()}, b"", kept)
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+            kept = _Kept()
+            await self._refuse(scope, kept, 503, "The worker that holds this call does not answer.")
+        return kept
+
 
 class FromWorkers:
     """Around the ASGI application, for what other workers ask: whoever asked them is who asks."""
@@ -274,6 +321,21 @@ async def _whole(receive: Receive, max_bytes: int) -> bytes | None:
 async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _ids(body: bytes | None) -> list[str]:
+    """Each once; none where it is no such body, which is for whoever reads it to say."""
+    with suppress(orjson.JSONDecodeError):
+        told = orjson.loads(body or b"")
+        ids = told.get("ids") if isinstance(told, dict) else None
+        if isinstance(ids, list) and len(ids) <= MAX_IDS and all(isinstance(id, str) and len(id) <= 64 for id in ids):
+            return list(dict.fromkeys(ids))
+    return []
+
+
+def _rows(body: bytes) -> list[dict[str, Any]]:
+    told = orjson.loads(body)
+    return told if isinstance(told, list) else [told]
 
 
 def _field(scope: Scope, body: bytes, name: str) -> str:

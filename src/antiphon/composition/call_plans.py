@@ -93,7 +93,7 @@ class CallPlans:
         else:
             assistant, engines = self._assistants.find(name)
         spec = assistant.spec
-        recording, event_log = self._files(call, spec)
+        recording, event_log = self._files(call, spec, changes=planned is not None and planned.may_be_handed_over)
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self._clock.wall_ms())
         return SessionPlan(
@@ -134,13 +134,17 @@ class CallPlans:
             observers=(),
         )
 
-    def _files(self, call: CallStarted, spec: AssistantSpec) -> tuple[Path | None, Path | None]:
-        """Recording and event log. A call that comes back after its stream (a transfer returns) is the same call, and what is there of it
-        stays."""
+    def _files(
+        self, call: CallStarted, spec: AssistantSpec, *, changes: bool = False
+    ) -> tuple[Path | None, Path | None]:
+        """Recording and event log. ``changes``: assistants may lead the call that say otherwise of its recording. A call that comes back
+        after its stream (a transfer returns) is the same call, and what is there of it stays."""
         settings = self._settings
-        kept = not (settings.after_call.zero_retention or spec.compliance_plan.hipaa_enabled)
+        kept = not (settings.after_call.zero_retention or spec.compliance_plan.keeps_nothing)
         name = unused_name(self.folder, call.call_id, (".wav", ".jsonl"))
-        recording = self.folder / f"{name}.wav" if settings.record_calls and spec.records and kept else None
+        recording = (
+            self.folder / f"{name}.wav" if settings.record_calls and (spec.records or changes) and kept else None
+        )
         return recording, self.folder / f"{name}.jsonl" if settings.keep_event_logs and kept else None
 
     def _tellers(self, call: CallStarted, name: str, spec: AssistantSpec) -> tuple[SessionObserver, ...]:

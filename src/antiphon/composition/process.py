@@ -253,7 +253,8 @@ class Antiphon:
                 raise
             log.info("api_not_installed", missing=error.name, install="antiphon[api]")
             return None
-        return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines)
+        rates = self.joined.rates if self.joined is not None else None
+        return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines, rates)
 
     def _hold_calls(self, api: Api) -> None:
         from antiphon.api_calls import Inside

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
@@ -18,6 +19,7 @@ from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
 from antiphon.calls.cost import cost_fields, cost_from_log
 from antiphon.calls.files import CallFiles
 from antiphon.calls.heard import HeardCall, heard_call
+from antiphon.calls.leads import PLANS
 from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
 from antiphon.errors import MalformedMessage
@@ -42,10 +44,14 @@ class AfterPlan:
     """What an assistant wants done after its calls."""
 
     labels: Labels = field(default_factory=Labels)
+    with_recording: bool = True
     with_transcript: bool = True
+    keeps_log: bool = True
     analysis: Mapping[str, Any] = field(default_factory=dict)
     """``analysisPlan``, as it was written."""
     structured_output_ids: tuple[str, ...] = ()
+    structured_outputs: tuple[Mapping[str, Any], ...] = ()
+    """Written out; each is known by an id that is made of the call's."""
     instructions: str = ""
     keep_days: float = 0.0
     """What was said is erased after so long; 0: never."""
@@ -95,6 +101,7 @@ class AfterCall:
             ("analysis", self.analysis),
             ("cost", self.cost),
             ("report", self.report),
+            ("log", self.log),
         )
         return {"after": after, "erase": (("erase", self.erase),)}
 
@@ -130,9 +137,11 @@ class AfterCall:
         heard = await self._heard(job)
         record = await self._record(job)
         plan = await self._around.plan_of(record)
-        recorded = bool(self._files.recordings(job.call_id))
-        left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, bool(heard)))
-        if not plan.with_transcript:
+        recorded = await asyncio.to_thread(self._recorded, record, plan)
+        kept = [each.get("transcript", True) for each in record.body.get(PLANS) or ()]
+        logged = bool(heard) and may_be_logged(record, plan)
+        left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, logged), kept)
+        if not (any(kept) if kept else plan.with_transcript):
             del left["transcript"]
         if values := record.body.get("variableValues"):
             left["variableValues"] = values
@@ -150,7 +159,10 @@ class AfterCall:
         spoken = [
             message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
         ]
-        outputs = await self._around.outputs_of(record.org_id, plan.structured_output_ids)
+        outputs = [
+            *await self._around.outputs_of(record.org_id, plan.structured_output_ids),
+            *(_written_out(record, at, output) for at, output in enumerate(plan.structured_outputs)),
+        ]
         text = transcript(spoken, plan.labels)
         questions = Questions(job.call_id, text, plan.instructions, plan.analysis, plan.analyst, outputs)
         done = await questions.ask(sum(bool(message.message.content) for message in spoken))
@@ -181,9 +193,23 @@ class AfterCall:
                 await self._jobs.add(erase)
         return Done()
 
+    async def log(self, job: Job) -> Done:
+        """The event log goes, where it may not be kept, when all is made of it."""
+        record = await self._record(job)
+        if not job.facts.get("zeroRetention") and not may_be_logged(record, await self._around.plan_of(record)):
+            await asyncio.to_thread(self._files.erase_logs, job.call_id)
+        return Done()
+
     async def erase(self, job: Job) -> Done:
         await self._erase_content(job.call_id)
         return Done()
+
+    def _recorded(self, record: CallRecord, plan: AfterPlan) -> bool:
+        """Of a call whose assistants wanted none, each for its part, there is a recording of silence: it goes."""
+        plans = record.body.get(PLANS)
+        if not (any(each.get("recording", True) for each in plans) if plans else plan.with_recording):
+            self._files.erase_recordings(record.id)
+        return bool(self._files.recordings(record.id))
 
     async def _heard(self, job: Job) -> list[HeardCall]:
         return await asyncio.to_thread(lambda: [heard_call(part) for part in self._files.logs(job.call_id)])
@@ -191,6 +217,16 @@ class AfterCall:
     async def _record(self, job: Job) -> CallRecord:
         record = await self._calls.find(None, job.call_id)
         return record if record is not None else _record_of_facts(job)  # deleted meanwhile
+
+
+def _written_out(record: CallRecord, at: int, output: Mapping[str, Any]) -> Resource:
+    id = str(uuid5(NAMESPACE_URL, f"{record.id}/structured-output/{at}"))
+    return Resource("structured-output", id, record.org_id, output, record.created_wall_ms, record.created_wall_ms)
+
+
+def may_be_logged(record: CallRecord, plan: AfterPlan) -> bool:
+    """One assistant that forbids it is enough: a log without its part could not be followed."""
+    return plan.keeps_log and all(each.get("log", True) for each in record.body.get(PLANS) or ())
 
 
 _TYPES = {("twilio", "inbound"): "inboundPhoneCall", ("twilio", "outbound"): "outboundPhoneCall"}

@@ -3,9 +3,10 @@
 One JSON document a line. The first is the header (how the conversation was set up), every other is ``[now_ms, event,
 actions]``: an event is ``[name, fields]`` or null for a timer, an action likewise. Of the messages in a ``StartReply`` only their
 number and a checksum are kept: they follow from the rest. ``{"used": [now_ms, provider, usage]}`` between them tells what a provider was
-asked for, ``{"failed": [now_ms, provider, code]}`` where it did not serve: nothing follows from them, a replay passes over them. The last
-line is ``{"ended": reason}``; a log without it belongs to a process that died, or to a live call: whoever writes a log holds a lock on it,
-which the system lets go of when the process dies.
+asked for, ``{"failed": [now_ms, provider, code]}`` where it did not serve, ``{"recording": [now_ms, "paused"]}`` (``"resumed"``) since when
+the recording is silent: nothing follows from these, a replay passes over them. The last line is ``{"ended": reason}``; a log without it
+belongs to a process that died, or to a live call: whoever writes a log holds a lock on it, which the system lets go of when the process
+dies.
 
 The log holds what was said: it is data, kept where recordings are kept, never a log message.
 """
@@ -160,6 +161,10 @@ class EventLogWriter:
         if not self._lost and len(self._lines) < self._MAX_LINES:
             self._lines.append(encode({kind: note}))
 
+    def note_recording(self, now_ms: int, *, paused: bool) -> None:
+        """That the recording is silent from now on, or no more. As ``note_usage``."""
+        self._note("recording", [now_ms, "paused" if paused else "resumed"])
+
     def append(self, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         """Never raises: what cannot be written (half a character from a model) breaks the log off, not the call."""
         if self._lost or len(self._lines) >= self._MAX_LINES:
@@ -215,6 +220,8 @@ class EventLog:
     """Inputs after the last entry that could not be written."""
     used: tuple[UsageEntry, ...] = ()
     failed: tuple[FailureEntry, ...] = ()
+    pauses: tuple[tuple[int, bool], ...] = ()
+    """When the recording was paused (True) and resumed."""
 
 
 def read_event_log(path: Path) -> EventLog:
@@ -234,6 +241,7 @@ def _read(file: BinaryIO) -> EventLog:
     torn = False
     used: list[UsageEntry] = []
     failed: list[FailureEntry] = []
+    pauses: list[tuple[int, bool]] = []
     for number, line in enumerate(file, start=2):
         if not line.endswith(b"\n"):
             torn = True
@@ -248,13 +256,17 @@ def _read(file: BinaryIO) -> EventLog:
                 now_ms, provider, code = document["failed"]
                 failed.append(FailureEntry(int(now_ms), str(provider), str(code)))
                 continue
+            if isinstance(document, dict) and "recording" in document:
+                now_ms, what = document["recording"]
+                pauses.append((int(now_ms), what == "paused"))
+                continue
             if isinstance(document, dict):
                 ended, lost = str(document["ended"]), int(document.get("lost", 0))
                 continue
             entries.append(_read_entry(document))
         except _UNREADABLE as error:
             raise MalformedMessage("event_log", f"line {number} cannot be read ({type(error).__name__})") from None
-    return EventLog(header, entries, ended, torn, lost, tuple(used), tuple(failed))
+    return EventLog(header, entries, ended, torn, lost, tuple(used), tuple(failed), tuple(pauses))
 
 
 def _read_entry(document: Any) -> LogEntry:

@@ -270,6 +270,8 @@ class Session:
             raise ConfigurationError("control", "this call is not recorded")
         changed = self.port.pause_recording(paused, self._clock.now_ms())
         if changed:
+            if self._event_log is not None:
+                self._event_log.note_recording(self._clock.now_ms(), paused=paused)
             log.info("recording_paused" if paused else "recording_resumed", call_id=self.call.call_id)
         return changed
 

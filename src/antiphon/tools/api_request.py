@@ -12,7 +12,7 @@ import structlog
 
 from antiphon.errors import ConfigurationError, RequestFailed
 from antiphon.tools.http import HttpAnswer, Outgoing
-from antiphon.tools.webhook import MAX_RESULT_CHARS, Extract, FactsOf, Static, json_of
+from antiphon.tools.webhook import MAX_RESULT_CHARS, CallFacts, Extract, FactsOf, Static, json_of
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 
 log = structlog.get_logger(__name__)
@@ -37,13 +37,13 @@ class ApiRequestTool:
     def __init__(
         self,
         request: ApiRequest,
-        send: Callable[[Outgoing, str], Awaitable[HttpAnswer]],
+        send: Callable[[Outgoing, CallFacts], Awaitable[HttpAnswer]],
         facts: FactsOf,
         fill: Fill,
         static: Static = dict,
         extract: Extract | None = None,
     ) -> None:
-        """``send`` makes the request for an organisation; it raises RequestFailed. ``extract`` is handed what a call was answered."""
+        """``send`` makes the request for a call; it raises RequestFailed. ``extract`` is handed what a call was answered."""
         self._request = request
         self._send = send
         self._facts = facts
@@ -58,7 +58,7 @@ class ApiRequestTool:
         arguments = {**call.arguments, **self._static(variables)}
         try:
             outgoing = self._outgoing(call.id, arguments, {**variables, **arguments})
-            answer = await self._send(outgoing, facts.org_id)
+            answer = await self._send(outgoing, facts)
         except ConfigurationError as error:
             log.warning("api_request_wrong", tool=call.name, call_id=context.call_id, problem=error.problem)
             return ToolAnswer("The request could not be written.", failed=True)

@@ -19,8 +19,6 @@ log = structlog.get_logger(__name__)
 MAX_RESULT_CHARS = 32_000
 """What of an answer the model is told."""
 NO_RESULT = "The application's server answered without a result for this tool call."
-Post = Callable[[bytes, str, str], Awaitable[HttpAnswer]]
-"""Sends a body, with an id that is the same where it is sent again, for an organisation. Raises RequestFailed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,8 @@ class CallFacts:
 
 
 FactsOf = Callable[[CallContext], CallFacts]
+Post = Callable[[bytes, str, CallFacts], Awaitable[HttpAnswer]]
+"""Sends a body, with an id that is the same where it is sent again, for a call. Raises RequestFailed."""
 Static = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Arguments that the model neither sees nor chooses, out of the call's variables."""
 Extract = Callable[[CallContext, Any, Mapping[str, str]], None]
@@ -61,7 +61,7 @@ class WebhookTool:
         arguments = {**call.arguments, **self._static(facts.variables)}
         body = tool_calls_message(call, arguments, self._definition, facts.message, self._wall_ms())
         try:
-            answer = await self._post(orjson.dumps({"message": body}), call.id, facts.org_id)
+            answer = await self._post(orjson.dumps({"message": body}), call.id, facts)
         except RequestFailed as error:
             log.warning("tool_webhook_failed", tool=call.name, call_id=context.call_id, reason=error.reason)
             return ToolAnswer("The application's server did not answer.", failed=True)

@@ -13,6 +13,7 @@ from antiphon.cluster.limits import RedisLimits
 from antiphon.cluster.link import RedisLink
 from antiphon.cluster.member import Member
 from antiphon.cluster.nonces import RedisNonces
+from antiphon.cluster.rates import RedisRates
 from antiphon.config import Settings
 from antiphon.errors import StoreUnavailable
 from antiphon.files import reason
@@ -28,6 +29,7 @@ class Joined:
 
     member: Member
     limits: RedisLimits
+    rates: RedisRates
     nonces: RedisNonces
     place: WorkerPlace
     folder: Path
@@ -76,4 +78,6 @@ def join(settings: Settings, place: WorkerPlace, now_ms: Callable[[], int], loss
     )
     folder = settings.data_dir / "workers"
     lock = LifeLock(folder, place.node.rpartition("/")[2])
-    return Joined(Member(me, RedisHolders(link), now_ms, link, limits), limits, RedisNonces(link), place, folder, lock)
+    rates = RedisRates(link, settings.api.requests_per_minute, now_ms)
+    member = Member(me, RedisHolders(link), now_ms, link, limits)
+    return Joined(member, limits, rates, RedisNonces(link), place, folder, lock)

@@ -30,6 +30,8 @@ def owner_of(scope: Scope) -> Owner:
     match path.split("/")[1:]:
         case ["call"] | ["call", "phone" | "web"] if asks:
             return Owner("new", _header(scope, b"idempotency-key"))
+        case ["call"] if scope["method"] == "DELETE":
+            return Owner("each")
         case ["call", id, *_] | ["calls", id, "timeline"] | ["console", "api", "live", id, *_] if id:
             return Owner("call", id)
         case ["twilio", "voice", *_] | ["twilio", "after" | "call-status" | "answered-by"]:

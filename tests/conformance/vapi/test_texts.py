@@ -133,6 +133,38 @@ async def test_an_evaluation_is_made_run_and_polled(vapi: Any) -> None:
     assert polled.eval_id == made.id
 
 
+async def test_a_squad_chats_and_is_evaluated(vapi: Any) -> None:
+    handoff = {"tool_calls": [{"name": "handoff_to_Second", "arguments": {}}]}
+    destination = {"type": "assistant", "assistantName": "Second", "contextEngineeringPlan": {"type": "all"}}
+    first = {"name": "First", "model": {"provider": "scripted", "options": {"replies": [handoff]}}}
+    second = {"name": "Second", "model": {"provider": "scripted", "options": {"replies": ["Second here."]}}}
+    members: Any = [{"assistant": first, "assistantDestinations": [destination]}, {"assistant": second}]
+    squad = await vapi.squads.create(name="S", members=members)
+    chat: Any = await vapi.chats.create(squad_id=squad.id, input="hi")
+    assert (chat.squad_id, chat.output[-1].content) == (squad.id, "Second here.")
+    session = await vapi.sessions.create(squad={"name": "S", "members": members})
+    assert [member.assistant.name for member in session.squad.members] == ["First", "Second"]
+    for text in ("hi", "and again"):
+        answer: Any = await vapi.chats.create(session_id=session.id, input=text)
+        assert answer.output[-1].content == "Second here."
+    assert len(answer.output) == 1, "nobody hands over again"
+    assert [each.id for each in (await vapi.chats.list(squad_id=squad.id)).results] == [chat.id]
+    plan = {"type": "exact", "content": "", "toolCalls": [{"name": "handoff_to_Second"}]}
+    messages: Any = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "judgePlan": plan},
+        {"role": "assistant", "judgePlan": {"type": "exact", "content": "Second here."}},
+    ]
+    written: Any = {"type": "chat.mockConversation", "messages": messages}
+    target: Any = {"type": "squad", "squadId": squad.id}
+    run: Any = await vapi.eval.eval_controller_run(type="eval", eval=written, target=target)
+    async with asyncio.timeout(30):
+        while (polled := await vapi.eval.eval_controller_get_run(run["id"])).status != "ended":  # noqa: ASYNC110 (a run tells nobody)
+            await asyncio.sleep(0.02)
+    assert type(polled.target).__name__ == "EvalRunTarget_Squad"
+    assert (polled.ended_reason, polled.results[0].status) == ("mockConversation.done", "pass")
+
+
 async def test_calls_are_counted(vapi: Any) -> None:
     operations: Any = [{"operation": "count", "column": "id"}]
     answers = await vapi.analytics.get(queries=[{"table": "call", "name": "n", "operations": operations}])  # type: ignore[list-item]

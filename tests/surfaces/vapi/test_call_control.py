@@ -159,11 +159,14 @@ async def test_calls_are_listed_renamed_ended_and_deleted(tmp_path: Path) -> Non
         assert (await client.get("/call", params={"id": calls[0]["id"]})).json()[0]["id"] == calls[0]["id"]
         renamed = await client.patch(f"/call/{calls[0]['id']}", json={"name": "x"})
         assert (renamed.status_code, renamed.json()["name"]) == (200, "x")
+        assert (await client.patch(f"/call/{calls[0]['id']}", json={})).json()["name"] == "x"
         wrong = await client.patch(f"/call/{calls[0]['id']}", json={"status": "ended"})
         assert (wrong.status_code, wrong.json()["message"]) == (400, ["property status should not exist"])
         assert (await client.post(f"/call/{calls[0]['id']}/end")).status_code == 201
         assert (await ended(client, calls[0]["id"]))["endedReason"] == "manually-canceled"
         assert (await client.post(f"/call/{calls[0]['id']}/end")).status_code == 400
+        at_once = await asyncio.gather(*(client.post(f"/call/{calls[1]['id']}/end") for _ in range(5)))
+        assert sorted(answer.status_code for answer in at_once) == [201, 400, 400, 400, 400]
         gone = await client.delete(f"/call/{calls[1]['id']}")
         assert (gone.status_code, gone.json()["id"]) == (200, calls[1]["id"])
         many = await client.request("DELETE", "/call", json={"ids": [calls[2]["id"], other["id"], "none"]})

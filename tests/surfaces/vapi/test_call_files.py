@@ -12,6 +12,7 @@ from tests.databases import sqlite_url
 
 from antiphon.audio.wav import WavWriter, is_being_written, read_wav
 from antiphon.calls.files import CallFiles
+from antiphon.calls.rates import MemoryRates
 from antiphon.calls.recorded_side import RecordedSide
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord
 from antiphon.clock import ManualClock
@@ -21,7 +22,6 @@ from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_files import CallFileRoutes
 from antiphon.surfaces.vapi.file_links import FileLinks
-from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
@@ -67,7 +67,7 @@ async def test_a_recording_is_found_by_key_and_fetched_without_one(tmp_path: Pat
     calls, files = StoredCalls(database), CallFiles(tmp_path / "calls")
     keys = ApiKeys(tmp_path / "keys.json")
     _, key = keys.create("test", clock.wall_ms())
-    access = Access(keys, RateLimits(1000, clock.now_ms), clock)
+    access = Access(keys, MemoryRates(1000, clock.now_ms), clock)
     links = FileLinks(SignedUrls(b"secret", lambda: "http://here", clock), clock, 60)
     record(tmp_path / "calls" / "call-1.wav")
     (tmp_path / "calls" / "call-1.jsonl").write_text("{}\n")

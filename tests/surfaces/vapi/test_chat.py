@@ -58,7 +58,7 @@ async def test_a_chat_goes_on_where_the_one_before_it_ended(client: httpx.AsyncC
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({"input": "x"}, "one of assistantId, assistant, sessionId, previousChatId must be provided"),
+        ({"input": "x"}, "one of assistantId, assistant, squadId, squad, sessionId, previousChatId must be provided"),
         ({"assistantId": "a", "sessionId": "s", "input": "x"}, "sessionId and assistantId are mutually exclusive"),
         ({"previousChatId": "a", "sessionId": "s", "input": "x"}, "sessionId and previousChatId are mutually exclusive"),
         ({"assistantId": "scripted", "input": ""}, "input must be a non-empty"),
@@ -69,7 +69,11 @@ async def test_a_chat_goes_on_where_the_one_before_it_ended(client: httpx.AsyncC
         ({"assistantId": "scripted", "input": "x", "name": "n" * 41}, "name must be shorter than or equal to 40 characters"),
         ({"assistantId": "scripted", "input": "x", "stream": "yes"}, "stream must be a boolean value"),
         ({"assistantId": "scripted", "input": "x", "assistantOverrides": {"model": {}}}, "assistantOverrides.model cannot"),
-        ({"squadId": "x", "input": "x"}, "squads cannot chat here"),
+        ({"squadId": "x", "input": "x"}, "squadId there is no squad x"),
+        ({"squadId": "x", "assistantId": "y", "input": "x"}, "assistantId and squadId are mutually exclusive"),
+        ({"squad": {"members": 3}, "input": "x"}, "squad.members must be an array"),
+        ({"squad": {"members": []}, "input": "x"}, "squad.members must contain at least 1 element"),
+        ({"previousChatId": "x", "squad": {"members": [{}]}, "input": "x"}, "previousChatId and squad are mutually exclusive"),
         ({"assistantId": "scripted", "input": "x", "transport": {"type": "twilio.sms"}}, "transport is not supported"),
         ({"assistantId": "nobody", "input": "x"}, "Couldn't Get Assistant. assistantId nobody does not exist."),
         ({"assistant": {"model": {"provider": "nobody"}}, "input": "x"}, "assistant.model.provider"),
@@ -192,7 +196,11 @@ async def test_messages_of_a_session_can_be_set(client: httpx.AsyncClient) -> No
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
-        ({"expirationSeconds": 59}, "expirationSeconds must be between 60 and 2592000"),
+        ({"expirationSeconds": 59}, "expirationSeconds must not be less than 60"),
+        ({"expirationSeconds": True}, "expirationSeconds must be a number"),
+        ({"name": 1}, "name must be a string"),
+        ({"squadId": ["x"]}, "squadId must be a string"),
+        ({"customer": {"number": 7}}, "customer.number must be a string"),
         ({"status": "over"}, "status must be one of the following values: active, completed"),
         ({"assistant": {}, "assistantId": "x"}, "mutually exclusive"),
         ({"color": "red"}, "property color should not exist"),
@@ -204,6 +212,25 @@ async def test_a_wrong_session_is_refused(client: httpx.AsyncClient, body: dict[
     refused = await client.post("/session", json=body)
     assert refused.status_code == 400
     assert problem in " ".join(refused.json()["message"])
+
+
+async def test_nulls_of_a_session_are_as_if_they_were_not_there(client: httpx.AsyncClient) -> None:
+    nulls = dict.fromkeys(
+        ("name", "status", "expirationSeconds", "assistant", "squad", "squadId", "messages", "customer")
+    )
+    made = await client.post("/session", json={**nulls, "assistantId": "scripted"})
+    assert made.status_code == 201, made.text
+    session = made.json()
+    assert (session["status"], session["expirationSeconds"]) == ("active", 86400)
+    await ask(client, sessionId=session["id"], input="x")
+    nulls_of_patch = dict.fromkeys(("name", "status", "expirationSeconds", "messages"))
+    patched = await client.patch(f"/session/{session['id']}", json=nulls_of_patch)
+    assert (patched.status_code, patched.json()["status"]) == (200, "active")
+    assert [message["content"] for message in patched.json()["messages"]] == [
+        "x",
+        patched.json()["messages"][1]["content"],
+    ]
+    await ask(client, sessionId=session["id"], input="y")
 
 
 async def test_a_workflow_keeps_its_place_over_the_chats_of_a_session(client: httpx.AsyncClient) -> None:

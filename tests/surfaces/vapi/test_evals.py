@@ -133,7 +133,7 @@ async def test_a_judge_is_told_what_its_templates_ask_for(server: Server) -> Non
         ({"type": "eval", "eval": {"messages": []}, "target": TARGET}, "eval.messages must contain 1 to 100"),
         ({"type": "eval", "eval": {"messages": [judge("magic")]}, "target": TARGET}, "eval.messages.0.judgePlan.type"),
         ({"type": "eval", "eval": {"messages": [{"role": "x"}]}, "target": TARGET}, "eval.messages.0.role"),
-        ({"type": "eval", "eval": {"messages": [ASKED]}, "target": {"type": "squad"}}, "squads are not evaluated"),
+        ({"type": "eval", "eval": {"messages": [ASKED]}, "target": {"type": "army"}}, "target.type must be one of"),
         ({"type": "eval", "eval": {"messages": [ASKED]}, "target": {"type": "assistant", "assistantId": "nobody"}},
          "Couldn't Get Assistant"),
     ],

@@ -129,7 +129,7 @@ async def test_the_control_url_hands_over_and_says_so_when_it_cannot(tmp_path: P
             await until_said(caller, "First here.")
             assert await asked() == (400, ["destination must be an object"])
             status, problem = await asked(destination={"type": "assistant", "assistantName": "Second"})
-            assert status == 400 and "this call has none" in problem[0]
+            assert status == 400 and "there is none here" in problem[0]
             status, problem = await asked(destination={"type": "assistant", "assistantId": "nobody"})
             assert status == 400 and "there is no assistant nobody" in problem[0]
             broken = {**desk("Third"), "voice": {"provider": "nobody"}}

@@ -100,3 +100,52 @@ async def test_a_public_key_reads_no_logs(quick_desk: Desk) -> None:
     _, public = quick_desk.keys.create("page", 0, like=KeyRecord("", "", "", 0, kind="public"))
     async with quick_desk.with_key(public) as client:
         assert (await client.get("/logs")).status_code == 401
+
+
+async def test_what_tools_ask_servers_is_there_without_its_words(tmp_path: Path) -> None:
+    async def answer(came: Received) -> Any:
+        if came.path.startswith("/orders"):
+            return Response(SECRET, 503)
+        call = came.json["message"]["toolCalls"][0]
+        return {"results": [{"toolCallId": call["id"], "result": SECRET}]}
+
+    said = {"city": SECRET}
+    replies = [
+        {"tool_calls": [{"name": "look", "arguments": said}, {"name": "order", "arguments": said}, {"name": "lost", "arguments": said}]},
+        "Done.",
+    ]  # fmt: skip
+    async with (
+        receiving(Receiver(answer)) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        server = {"url": f"{receiver.url}?key={SECRET}", "headers": {"x-api-key": SECRET}, "secret": SECRET}
+        tools = [
+            {"type": "function", "function": {"name": "look"}, "server": server},
+            {"type": "apiRequest", "name": "order", "method": "PATCH", "headers": {"authorization": SECRET},
+             "url": f"{receiver.url}/orders/{{{{ city }}}}?key={SECRET}"},
+            {"type": "function", "function": {"name": "lost"}, "server": {"url": "http://127.0.0.1:1/x"}},
+        ]  # fmt: skip
+        model = {"provider": "scripted", "options": {"replies": replies}, "tools": tools}
+        stored = (await client.post("/assistant", json={**ENGINES, "firstMessage": GREETING, "model": model})).json()
+        call = await ask(client, assistantId=stored["id"])
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await greeted(caller)
+            caller.say()
+            await caller.until_told("transcript", role="assistant", transcript="Done.")
+            found = await logs(client, callId=call["id"], type="Webhook")
+        shown = {each["resource"]: each for each in found}
+        look, order, lost = shown["look"], shown["order"], shown["lost"]
+        assert (look["webhookType"], look["requestHttpMethod"], look["responseHttpCode"]) == ("tool-calls", "POST", 200)
+        assert look["requestUrl"] == receiver.url and look["assistantId"] == stored["id"]
+        assert (order["webhookType"], order["requestHttpMethod"], order["responseHttpCode"]) == (
+            "api-request",
+            "PATCH",
+            503,
+        )
+        assert order["requestUrl"] == f"{receiver.url}/orders/{{{{ city }}}}"
+        assert lost["error"] == {"message": "connection"} and "responseHttpCode" not in lost
+        assert all(
+            each["requestDurationSeconds"] >= 0 and not {"requestBody", "responseBody"} & each.keys() for each in found
+        )
+        assert SECRET not in str(found)
+        assert len(await logs(client, webhookType="api-request")) == 1

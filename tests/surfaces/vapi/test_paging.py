@@ -9,7 +9,6 @@ from antiphon.calls.stores import Listing, Span
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.paging import listing_of, paginated
 
 
@@ -74,14 +73,3 @@ def test_a_page_says_where_it_stands() -> None:
     }  # fmt: skip
     assert not paginated([{}], 5, Listing(limit=2, offset=4))["metadata"]["hasNextPage"]
     assert paginated([], 5, Listing(limit=0))["metadata"]["totalItems"] == 5
-
-
-def test_a_key_that_asks_too_often_waits_and_no_other_does() -> None:
-    now_ms = 0
-    limits = RateLimits(60, lambda: now_ms)
-    assert [limits.take("a") for _ in range(10)] == [0.0] * 10
-    assert limits.take("a") == pytest.approx(1.0)
-    assert limits.take("b") == 0.0
-    now_ms = 1000
-    assert limits.take("a") == 0.0
-    assert limits.take("a") > 0

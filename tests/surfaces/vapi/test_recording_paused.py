@@ -16,6 +16,7 @@ from tests.surfaces.vapi.test_calls import ENGINES, greeted
 
 from antiphon.audio.wav import is_being_written, read_wav
 from antiphon.composition.process import Antiphon
+from antiphon.session.event_log import read_event_log
 
 SLOW = {**ENGINES, "firstMessage": GREETING}
 PAUSES = {"tool_calls": [{"name": "pause_recording", "arguments": {}}]}
@@ -67,6 +68,10 @@ async def test_by_control(tmp_path: Path) -> None:
             await spoken(caller, 3)
         record = await ended(client, call["id"])
         loud = await recording_of(antiphon, call["id"])
+    kept = read_event_log(antiphon.calls_dir / f"{call['id']}.jsonl")
+    (paused_ms, first_is), (resumed_ms, second_is) = kept.pauses
+    assert (first_is, second_is) == (True, False) and resumed_ms - paused_ms > 500
+    assert kept.header.started_ms < paused_ms and resumed_ms < kept.entries[-1].now_ms
     assert stretches(loud[:, 0]) == 0, "all that the caller said was said while it was paused"
     assert stretches(loud[:, 1]) == 2, "the greeting and the last words of the agent, not the answer"
     first, last = np.flatnonzero(loud[:, 1])[[0, -1]]

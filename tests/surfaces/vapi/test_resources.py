@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.databases import sqlite_url
+from tests.pdf_file import pdf
 from tests.surfaces.vapi.desk import Desk, desk_of
 
 from antiphon.calls.secrets import masked
@@ -334,6 +336,27 @@ async def test_a_named_upload_that_is_sent_again_changes_no_content(quick_desk: 
     ]
     assert first.json()["id"] == again.json()["id"]
     assert (await quick_desk.client.get(again.json()["url"])).content == b"first"
+
+
+async def test_changes_that_come_at_once_are_all_made(desk: Desk) -> None:
+    made = await desk.make("/assistant", name="A", metadata={})
+    one = f"/assistant/{made['id']}"
+    fields = [f"field{number}" for number in range(40)]
+    answers = await asyncio.gather(*(desk.client.patch(one, json={field: field}) for field in fields))
+    assert {answer.status_code for answer in answers} == {200}
+    last = (await desk.client.get(one)).json()
+    assert [last[field] for field in fields] == fields
+    assert len((await desk.client.get(f"{one}/versions")).json()) == 41
+
+
+async def test_the_text_of_a_pdf_is_read(quick_desk: Desk) -> None:
+    pytest.importorskip("pypdf")
+    sent = {"file": ("prices.PDF", pdf("Marmalade costs eleven crowns."), "application/octet-stream")}
+    made = (await quick_desk.client.post("/file", files=sent)).json()
+    assert made["parsedTextBytes"] == len("Marmalade costs eleven crowns.")
+    assert (await quick_desk.client.get(made["parsedTextUrl"])).text == "Marmalade costs eleven crowns."
+    broken = {"file": ("b.pdf", b"%PDF-1.7 nothing", "application/pdf")}
+    assert "parsedTextUrl" not in (await quick_desk.client.post("/file", files=broken)).json()
 
 
 async def test_a_file_has_bounds(tmp_path: Path) -> None:

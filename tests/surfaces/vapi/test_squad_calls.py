@@ -41,11 +41,47 @@ async def test_the_first_member_takes_the_call_with_all_overrides(tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("part", "problem"),
+    [
+        ({"model": {"temperature": 0.2}}, ""),
+        ({"model": {"toolIds": ["x"]}, "voice": {"speed": 1.5}, "transcriber": {"language": "de"}}, ""),
+        ({"model": {"temperature": "x"}}, "Overrides.model.temperature must be a number"),
+        ({"model": {"maxTokens": 1}}, "Overrides.model.maxTokens must not be less than 50"),
+        ({"model": {"provider": "nobody"}}, "Overrides.model.provider must be one of"),
+        ({"voice": 7}, "Overrides.voice must be an object"),
+    ],
+)
+async def test_overrides_say_of_an_engine_what_they_change(tmp_path: Path, part: dict[str, Any], problem: str) -> None:
+    """The provider, too, may be left to the assistant: wherever there are overrides."""
+    assistant = {**ENGINES, "name": "A"}
+    async with server(tmp_path) as (_, client):
+        member = {"assistant": assistant}
+        squads: list[dict[str, Any]] = [
+            {"members": [{**member, "assistantOverrides": part}]},
+            {"members": [member], "membersOverrides": part},
+        ]
+        asked: list[tuple[str, dict[str, Any]]] = [("/squad", squad) for squad in squads]
+        asked += [("/call", {"squad": squad, "transport": transport()}) for squad in squads]
+        asked += [
+            ("/call", {"assistant": assistant, "assistantOverrides": part, "transport": transport()}),
+            ("/session", {"assistant": assistant, "assistantOverrides": part}),
+        ]
+        for path, body in asked:
+            answer = await client.post(path, json=body)
+            assert answer.status_code == (400 if problem else 201), (path, answer.text)
+            assert problem in str(answer.json().get("message", ""))
+
+
+@pytest.mark.parametrize(
     ("asked", "problem"),
     [
         ({"squadId": "none"}, "Couldn't find squad: none."),
         ({"squad": {"members": []}}, ["squad.members must contain at least 1 element"]),
         ({"squad": {"name": "x"}}, ["squad.members should not be empty"]),
+        (
+            {"squad": {"members": [SQUAD["members"][1]] * 2}},
+            ["squad.members must have different names: there are several called B"],
+        ),
         ({"squad": {"members": [{}]}}, ["squad.members.0 one of assistantId and assistant must be given"]),
         ({"squad": SQUAD, "assistantId": "scripted"}, ["assistantId must be absent where a squad is given"]),
         (

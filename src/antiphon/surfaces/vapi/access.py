@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from antiphon.calls.rates import RateLimits
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.errors import AntiphonError, StoreUnavailable
@@ -23,7 +24,6 @@ from antiphon.surfaces.http.bearer import Handler, bearer_key
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.locality import is_for_here, is_foreign
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.limits import RateLimits
 from antiphon.surfaces.vapi.signed_tokens import MAX_TOKEN_CHARS, looks_signed, signed_record
 
 INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of the public key, or vice versa."
@@ -107,7 +107,7 @@ class Access:
                 return error.response()
             began_ms, problem = self._clock.now_ms(), ""
             try:
-                self._require_rate(asker)
+                await self._require_rate(asker)
                 response = await handler(request, asker)
             except Exception as fault:
                 refused = _refusal(request, fault)
@@ -149,8 +149,8 @@ class Access:
         assistants = frozenset(record.assistants) if record.assistants else None
         return Asker(record.org_id, record.id, True, assistants, record.transient and assistants is None)
 
-    def _require_rate(self, asker: Asker) -> None:
-        if wait_s := self._limits.take(asker.key_id):
+    async def _require_rate(self, asker: Asker) -> None:
+        if wait_s := await self._limits.take(asker.key_id):
             seconds = str(max(1, round(wait_s + 0.5)))
             raise ApiError(429, "Rate limit exceeded", headers={"Retry-After": seconds})
 

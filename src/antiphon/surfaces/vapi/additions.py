@@ -81,6 +81,8 @@ def _is_engine(kind: registry.Kind) -> Callable[[Any], bool]:
     return lambda provider: provider in registry.names(kind)
 
 
+ENGINE_FIELDS = ("model", "voice", "transcriber")
+"""Of an assistant."""
 LOOSE: Mapping[str, Callable[[Any], bool]] = {
     "model": lambda provider: _is_engine("llm")(provider) or bool(registry.in_one(provider, "")),
     "voice": _is_engine("tts"),

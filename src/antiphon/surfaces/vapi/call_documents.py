@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from antiphon.calls.leads import LEAD, PLANS
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages, transcript
 
-OURS = frozenset({"history", "historyTruncated", "usage", "failures", "endReason", "leads", "variableValues"})
+OURS = frozenset(
+    {"history", "historyTruncated", "usage", "failures", "endReason", "leads", "variableValues", LEAD, PLANS}
+)
 """Fields of a record's body that are not shown as they are."""
 _COLUMNS = {
     "name": "name",

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.destinations import FindSquad
 from antiphon.calls.directory import CallDirectory, HangUp
 from antiphon.calls.finder import UnknownAssistant
-from antiphon.calls.handoffs import FindSquad
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.stores import CallRecord, CallStore
@@ -291,6 +291,8 @@ class CallRoutes:
         if problems:
             raise ApiError(400, problems)
         found = await self._views.found(request, asker)
+        if "name" not in body:
+            return json_response(self._views.shown(found))
         changed = await self._parts.calls.change(found.id, self._parts.clock.wall_ms(), name=name)
         if changed is None:
             raise not_found("call", found.id)
@@ -305,6 +307,9 @@ class CallRoutes:
         if (cancelled := await self._cancelled(found, "manually-canceled")) is not None:
             return json_response(self._views.shown(cancelled), 201)
         if not await self._end(found):
+            await self._parts.planner.written()
+            if (await self._views.found(request, asker)).status == "ended":
+                raise ApiError(400, "The call has ended already.")
             raise ApiError(409, "The call is not held by this server any more.")
         return json_response(self._views.shown(found), 201)
 
@@ -315,7 +320,9 @@ class CallRoutes:
         ids = (await json_body(request)).get("ids")
         if not isinstance(ids, list) or not 0 < len(ids) <= MAX_DELETED or not all(isinstance(id, str) for id in ids):
             raise ApiError(400, [f"ids must be an array of 1 to {MAX_DELETED} strings"])
-        found = [record for id in ids if (record := await self._views.record(asker.org_id, id)) is not None]
+        found = [
+            record for id in dict.fromkeys(ids) if (record := await self._views.record(asker.org_id, id)) is not None
+        ]
         return bare([await self._deleted(record) for record in found])
 
     async def _deleted(self, record: CallRecord) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from typing import Any
 from antiphon.chat.history import read_input
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.fields import check
 from antiphon.vocabulary import Message
 
 MAX_NAME = 40
-_WHO = ("assistantId", "assistant", "sessionId", "previousChatId")
-CHAT_FIELDS = frozenset({*_WHO, "assistantOverrides", "squadId", "squad", "name", "input", "stream", "transport"})
+_ANSWERING = ("assistantId", "assistant", "squadId", "squad")
+_WHO = (*_ANSWERING, "sessionId", "previousChatId")
+CHAT_FIELDS = frozenset({*_WHO, "assistantOverrides", "name", "input", "stream", "transport"})
 WEB_FIELDS = frozenset(
     {"assistantId", "assistant", "sessionId", "sessionExpirationSeconds", "assistantOverrides", "customer", "input",
      "stream", "sessionEnd"}
@@ -31,6 +33,8 @@ class ChatRequest:
     assistant: Mapping[str, Any] | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     session_id: str = ""
+    squad_id: str = ""
+    squad: Mapping[str, Any] | None = None
     previous_chat_id: str = ""
     name: str = ""
     stream: bool = False
@@ -54,6 +58,8 @@ def read_chat(body: Mapping[str, Any], fields: Collection[str] = CHAT_FIELDS) ->
             problems.append(f"{name} must be an object")
     if body.get("store") is False:
         problems.append("store must be true: chats are kept, and deleted with DELETE /chat/{id}")
+    if (squad := body.get("squad")) is not None and "squad" in fields:
+        problems += check("CreateSquadDTO", squad, "squad").problems
     problems += _wrong_overrides(body)
     messages: list[Message] = []
     try:
@@ -71,6 +77,8 @@ def read_chat(body: Mapping[str, Any], fields: Collection[str] = CHAT_FIELDS) ->
         assistant_id=body.get("assistantId") or "",
         assistant=body.get("assistant"),
         overrides=body.get("assistantOverrides") or {},
+        squad_id=body.get("squadId") or "",
+        squad=body.get("squad"),
         session_id=body.get("sessionId") or "",
         previous_chat_id=body.get("previousChatId") or body.get("previous_response_id") or "",
         name=body.get("name") or "",
@@ -83,17 +91,17 @@ def _exclusions(body: Mapping[str, Any], fields: Collection[str]) -> list[str]:
     """Who answers must be said once, and be somebody."""
     given = {name for name in (*_WHO, "previous_response_id") if body.get(name)}
     problems = []
-    if body.get("squad") or body.get("squadId"):
-        problems.append("squads cannot chat here: name one of their assistants with assistantId")
     if body.get("transport"):
         problems.append("transport is not supported: text messages cannot be sent from here")
-    if {"assistantId", "assistant"} <= given:
-        problems.append("assistantId and assistant are mutually exclusive")
+    named = [name for name in _ANSWERING if name in given]
+    problems += [f"{named[0]} and {name} are mutually exclusive" for name in named[1:]]
     previous = given & {"previousChatId", "previous_response_id"}
     if "sessionId" in given:
         problems += [f"sessionId and {name} are mutually exclusive" for name in sorted(given - {"sessionId"})]
     elif previous:
-        problems += [f"previousChatId and {name} are mutually exclusive" for name in sorted(given & {"assistant"})]
+        problems += [
+            f"previousChatId and {name} are mutually exclusive" for name in sorted(given & {"assistant", "squad"})
+        ]
     if not given:
         ways = ", ".join(name for name in _WHO if name in fields)
         problems.append(f"one of {ways} must be provided")

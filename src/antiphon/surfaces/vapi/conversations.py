@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
 from antiphon.calls.stores import Resource, ResourceStore
 from antiphon.chat.agent import TextAgent, TextAgents, Wanted
 from antiphon.chat.history import MOST_MESSAGES, outcomes_of, read_messages, written
+from antiphon.chat.shown import Shown
 from antiphon.chat.turn import TextTurn
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError, ProviderError
@@ -17,12 +18,14 @@ from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.chat_requests import ChatRequest
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.leads import kept_lead, read_lead
 from antiphon.surfaces.vapi.sessions import Sessions
 from antiphon.vocabulary import CallContext, Message, ToolOutcome, Usage
 
 _NOTHING = Usage()
 _STATE = "_state"
-"""What goes on with the conversation and is not the API's: its name for tools, when it began, which tools did not answer."""
+"""What goes on with the conversation and is not the API's: its name for tools, when it began, which tools did not answer, who leads it."""
+_LEAD = "lead"
 
 
 @dataclass(slots=True)
@@ -34,10 +37,12 @@ class Begun:
     request: ChatRequest
     agent: TextAgent
     turn: TextTurn
+    lead: Wanted | None
+    """Whom the conversation was handed to before; None where it never was."""
     before: tuple[Message, ...]
     context: CallContext
     who: Mapping[str, Any]
-    """``assistantId`` or ``assistant``, as the chat says it."""
+    """``assistantId``, ``assistant``, ``squadId`` or ``squad``, as the chat says it."""
     variables: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -53,7 +58,7 @@ class Conversations:
     async def begin(self, asker: Asker, request: ChatRequest) -> Begun:
         """Raises ApiError 400, 403, 404."""
         id, now = str(uuid4()), self._clock.wall_ms()
-        wanted = Wanted(request.assistant_id, request.assistant)
+        wanted = Wanted(request.assistant_id, request.assistant, squad_id=request.squad_id, squad=request.squad)
         state: dict[str, Any] = {"conversation": id, "beganWallMs": now}
         before: list[Message] = []
         overrides: Mapping[str, Any] = {}
@@ -61,30 +66,37 @@ class Conversations:
             session = await self._sessions.open(asker.org_id, request.session_id)
             wanted = _of_document(session)
             overrides = session.body.get("assistantOverrides") or {}
-            state = {"conversation": session.id, "beganWallMs": session.created_wall_ms}
-            before = await self._said_in(session)
+            chats = await self._sessions.chats(session)
+            state = dict(chats[-1].body[_STATE]) if chats else {}
+            state |= {"conversation": session.id, "beganWallMs": session.created_wall_ms}
+            before = _messages(session, "messages")
+            before += [message for chat in chats for message in _messages(chat, "input", "output")]
         elif request.previous_chat_id:
             previous = await self.documents.get(asker.org_id, request.previous_chat_id)
             if previous.links.get("session_id"):
                 raise ApiError(400, [f"chat {previous.id} is part of a session: continue with its sessionId"])
-            own = _of_document(previous)
-            wanted = wanted if request.assistant_id else own
             overrides = previous.body.get("assistantOverrides") or {}
             state = dict(previous.body[_STATE])
             before = _messages(previous, "messages", "input", "output")
-        wanted = Wanted(wanted.assistant_id, wanted.assistant, _laid_over(overrides, request.overrides))
-        if not wanted.assistant_id and wanted.assistant is None:
+            if wanted.names_nobody:
+                wanted = _of_document(previous)
+            else:  # somebody else answers from here on, and is shown all
+                state.pop(_LEAD, None)
+        if wanted.names_nobody:
             raise ApiError(400, ["the session names no assistant"])
         asker.require_assistant(wanted.assistant_id or None)
         if len(before) + len(request.input) > MOST_MESSAGES:
             raise ApiError(400, [f"the conversation has more than {MOST_MESSAGES} messages"])
-        agent = await self._found(asker.org_id, wanted)
+        overrides = _laid_over(overrides, request.overrides)
+        lead, shown = _lead(state, request.overrides)
+        agent = await self._found(asker.org_id, lead or _with(wanted, overrides))
         context = CallContext(
             state["conversation"], "", dict(agent.variables), state["beganWallMs"], org_id=asker.org_id
         )
-        turn = TextTurn(agent, [*before, *request.input], context)
-        who = {"assistantId": wanted.assistant_id} if wanted.assistant_id else {"assistant": wanted.assistant}
-        return Begun(id, asker.org_id, request, agent, turn, tuple(before), context, who, wanted.overrides)
+        turn = TextTurn(
+            agent, (Shown().with_more(before) if shown is None else shown).with_more(request.input), context
+        )
+        return Begun(id, asker.org_id, request, agent, turn, lead, tuple(before), context, _who(wanted), overrides)
 
     async def keep(self, begun: Begun) -> Resource:
         """The chat, now that its turn is over."""
@@ -100,6 +112,7 @@ class Conversations:
             }
             for name, usage in (turn.usage or {begun.agent.model.name: _NOTHING}).items()
         ]
+        lead = turn.taken_over.wanted if turn.taken_over is not None else begun.lead
         body = {
             **begun.who,
             **({"assistantOverrides": begun.variables} if begun.variables else {}),
@@ -116,15 +129,10 @@ class Conversations:
                 "conversation": begun.context.call_id,
                 "beganWallMs": begun.context.wall_ms,
                 "outcomes": outcomes_of((*begun.before, *turn.messages)),
+                **({_LEAD: kept_lead(lead, turn.shown())} if lead is not None else {}),
             },
         }
         return await self.documents.create(begun.org_id, body, begun.id)
-
-    async def _said_in(self, session: Resource) -> list[Message]:
-        said = _messages(session, "messages")
-        for chat in await self._sessions.chats(session):
-            said += _messages(chat, "input", "output")
-        return said
 
     async def _found(self, org_id: str, wanted: Wanted) -> TextAgent:
         try:
@@ -145,7 +153,38 @@ def failed(error: ProviderError) -> ApiError:
 
 
 def _of_document(document: Resource) -> Wanted:
-    return Wanted(document.body.get("assistantId") or "", document.body.get("assistant"))
+    body = document.body
+    assistant_id, squad_id = body.get("assistantId") or "", body.get("squadId") or ""
+    return Wanted(
+        assistant_id, None if assistant_id else body.get("assistant"), squad_id=squad_id,
+        squad=None if squad_id else body.get("squad"),
+    )  # fmt: skip
+
+
+def _who(wanted: Wanted) -> dict[str, Any]:
+    """As a document says it."""
+    if wanted.squad_id or wanted.squad is not None:
+        return {"squadId": wanted.squad_id} if wanted.squad_id else {"squad": wanted.squad}
+    return {"assistantId": wanted.assistant_id} if wanted.assistant_id else {"assistant": wanted.assistant}
+
+
+def _with(wanted: Wanted, overrides: Mapping[str, Any]) -> Wanted:
+    """``overrides`` are for all members of a squad."""
+    squad = wanted.squad_id or wanted.squad is not None
+    return replace(wanted, squad_overrides=overrides) if squad else replace(wanted, overrides=overrides)
+
+
+def _lead(state: Mapping[str, Any], overrides: Mapping[str, Any]) -> tuple[Wanted | None, Shown | None]:
+    """Whom the conversation was handed to, and what that one is shown of it so far. ``overrides`` are those of this request."""
+    if _LEAD not in state:
+        return None, None
+    lead, shown = read_lead(state[_LEAD], state.get("outcomes") or {})
+    lead = replace(
+        lead,
+        overrides=_laid_over(lead.overrides, overrides),
+        squad_overrides=_laid_over(lead.squad_overrides, overrides),
+    )
+    return lead, shown
 
 
 def _laid_over(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
@@ -15,7 +17,7 @@ from antiphon.surfaces.vapi.errors import ApiError, not_found
 OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
 """Ours to say. Whoever sends them back with a change changes nothing."""
 MAX_ID_CHARS = 64
-_TRIES = 5
+_TRIES = 20
 _SEALED_ANEW = ("credential", "phone-number")
 """Kinds whose bodies differ each time they are kept, though they say the same."""
 _COLUMNS = {
@@ -61,6 +63,7 @@ class Documents:
         self.kind = kind
         self._store = store
         self._clock = clock
+        self._changes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, org_id: str, body: Mapping[str, Any], id: str = "") -> Resource:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
@@ -102,8 +105,14 @@ class Documents:
         return await self.change(org_id, id, lambda _: self._theirs(body))
 
     async def change(self, org_id: str, id: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Resource:
-        """``changed`` makes the new document from the one that is there; it is asked again where somebody else was quicker. Raises
-        ApiError 404, 400, 409."""
+        """``changed`` makes the new document from the one that is there; it is asked again where somebody else was quicker: another
+        process, for here one waits for the other. Raises ApiError 404, 400, 409."""
+        async with self._changes.setdefault((org_id, id), asyncio.Lock()):
+            return await self._changed(org_id, id, changed)
+
+    async def _changed(
+        self, org_id: str, id: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> Resource:
         for _ in range(_TRIES):
             before = await self.get(org_id, id)
             new = _with_secrets(changed(before.body), before.body)

@@ -23,6 +23,7 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
 from antiphon.vocabulary import CallContext, Message
 
@@ -73,7 +74,7 @@ class EvalRuns:
         _check(body)
         messages, kept = await self._eval(asker.org_id, body)
         wanted = _wanted(body["target"])
-        agent = await self._found(asker.org_id, wanted)
+        agent = await self._found(asker.org_id, wanted, body["target"]["type"])
         if len(self._running) >= MOST_WAITING:
             raise ApiError(429, "Too many evaluations wait already.", headers={"Retry-After": "30"})
         now = iso(self._clock.wall_ms())
@@ -126,11 +127,11 @@ class EvalRuns:
             raise ApiError(400, [f"{error.field} {error.problem}"]) from None
         return document["messages"], kept
 
-    async def _found(self, org_id: str, wanted: Wanted) -> TextAgent:
+    async def _found(self, org_id: str, wanted: Wanted, target_type: str) -> TextAgent:
         try:
             agent = await self._agents.find(org_id, wanted)
         except (ConfigurationError, ProviderError) as error:
-            raise ApiError(400, [f"target.assistant: {error}"]) from None
+            raise ApiError(400, [f"target.{target_type}: {error}"]) from None
         if agent is None:
             raise ApiError(400, f"Couldn't Get Assistant. assistantId {wanted.assistant_id[:64]} does not exist.")
         return agent
@@ -204,22 +205,34 @@ def _check(body: Mapping[str, Any]) -> None:
     target = body.get("target")
     if not isinstance(target, dict) or target.get("type") not in ("assistant", "squad"):
         problems.append("target.type must be one of the following values: assistant, squad")
-    elif target["type"] == "squad":
-        problems.append("target: squads are not evaluated here; name one of their assistants")
     else:
-        if len([name for name in ("assistant", "assistantId") if target.get(name)]) != 1:
-            problems.append("target: exactly one of assistantId and assistant must be provided")
-        if not isinstance(target.get("assistantId") or "", str):
-            problems.append("target.assistantId must be a string")
-        for name in ("assistant", "assistantOverrides"):
-            if not isinstance(target.get(name) or {}, dict):
-                problems.append(f"target.{name} must be an object")
+        problems += _wrong_target(target)
     if problems:
         raise ApiError(400, problems)
 
 
+def _wrong_target(target: Mapping[str, Any]) -> list[str]:
+    kind = target["type"]
+    problems = []
+    if len([name for name in (kind, f"{kind}Id") if target.get(name)]) != 1:
+        problems.append(f"target: exactly one of {kind}Id and {kind} must be provided")
+    if not isinstance(target.get(f"{kind}Id") or "", str):
+        problems.append(f"target.{kind}Id must be a string")
+    for name in (kind, "assistantOverrides"):
+        if not isinstance(target.get(name) or {}, dict):
+            problems.append(f"target.{name} must be an object")
+    if kind == "squad" and not problems and target.get("squad"):
+        problems += check("CreateSquadDTO", target["squad"], "target.squad").problems
+    return problems
+
+
 def _wanted(target: Mapping[str, Any]) -> Wanted:
-    return Wanted(target.get("assistantId") or "", target.get("assistant"), target.get("assistantOverrides") or {})
+    overrides = target.get("assistantOverrides") or {}
+    if target["type"] == "squad":
+        return Wanted(
+            squad_id=target.get("squadId") or "", squad=target.get("squad") or None, squad_overrides=overrides
+        )
+    return Wanted(target.get("assistantId") or "", target.get("assistant"), overrides)
 
 
 def _shown(judged: Judged) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from antiphon.surfaces.vapi.additions import LOOSE, added_to, engine_of
+from antiphon.surfaces.vapi.additions import ENGINE_FIELDS, LOOSE, added_to, engine_of
 from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.wire_model import join
@@ -173,7 +173,8 @@ def _look_at_union(
 ) -> None:
     union = _unions.get(id(forms)) or _unions.setdefault(id(forms), _Union(forms))
     candidates = union.objects if isinstance(value, dict) else union.every
-    for tag, by_value in union.by_tag.items() if isinstance(value, dict) else ():
+    partial = isinstance(value, dict) and _is_laid_over(path) and not any(value.get(tag) for tag in union.by_tag)
+    for tag, by_value in union.by_tag.items() if isinstance(value, dict) and not partial else ():
         given = value.get(tag)
         tagged = by_value.get(given) if isinstance(given, str) else None
         if tagged is None:
@@ -183,14 +184,22 @@ def _look_at_union(
                 )
             return
         candidates = [form for form in tagged if any(form is each for each in candidates)] or tagged
-    best = min((_trial(form, value, path, found) for form in candidates), key=_badness)
+    tried = (_trial(form, value, path, found, partial=partial) for form in candidates)
+    # Which form is meant is told by its fields, where nothing else tells it.
+    best = min(tried, key=lambda each: _badness(each)[:: -1 if partial else 1])
     found.problems += best.problems
     found.unknown += best.unknown
 
 
-def _trial(form: Form, value: Any, path: str, so_far: Findings) -> Findings:
+def _is_laid_over(path: str) -> bool:
+    """Whether it is an engine's part of overrides: what is left open there, the provider too, the assistant has."""
+    *before, last = path.split(".")
+    return last in ENGINE_FIELDS and any(part.endswith("Overrides") for part in before)
+
+
+def _trial(form: Form, value: Any, path: str, so_far: Findings, *, partial: bool) -> Findings:
     found = Findings(steps=so_far.steps)
-    _look(form, value, path, found)
+    _look(form, value, path, found, partial=partial)
     so_far.steps = found.steps
     return found
 

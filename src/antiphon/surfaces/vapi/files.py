@@ -18,6 +18,7 @@ from starlette.routing import Route
 from antiphon.calls.stores import Resource, ResourceStore
 from antiphon.clock import Clock
 from antiphon.files import private_file
+from antiphon.knowledge.pdf import text_of_pdf
 from antiphon.surfaces.http.bearer import Handler
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
@@ -83,8 +84,10 @@ class Files(Documents):
             body = _document(upload.fields, upload.file, upload.bytes, id)
             await self._checked(org_id, id, body)
             text = await asyncio.to_thread(self._keep, upload.file, id, is_text=_is_text(body))
+        if text is None and _is_pdf(body):
+            text = await text_of_pdf(self.path_of(id))
         if text is not None:
-            body["parsedTextBytes"] = text
+            body["parsedTextBytes"] = await asyncio.to_thread(self._keep_text, id, text)
         now = self._clock.wall_ms()
         made = Resource("file", id, org_id, body, now, now, links=_links(body))
         return made if await self._store.add(made) else await self.get(org_id, id)
@@ -94,8 +97,8 @@ class Files(Documents):
         await asyncio.to_thread(self._erase, id)
         return deleted
 
-    def _keep(self, file: UploadFile, id: str, *, is_text: bool) -> int | None:
-        """Bytes of its text; None where it is none."""
+    def _keep(self, file: UploadFile, id: str, *, is_text: bool) -> bytes | None:
+        """Its text, as UTF-8; None where it is none."""
         path = self.path_of(id)
         private_file(path)
         file.file.seek(0)
@@ -104,9 +107,11 @@ class Files(Documents):
         if not is_text:
             return None
         try:
-            text = path.read_bytes().decode("utf-8-sig").encode()
+            return path.read_bytes().decode("utf-8-sig").encode()
         except UnicodeDecodeError:
             return None
+
+    def _keep_text(self, id: str, text: bytes) -> int:
         private_file(self.text_path_of(id))
         self.text_path_of(id).write_bytes(text)
         return len(text)
@@ -196,6 +201,10 @@ def _document(given: Mapping[str, str], file: UploadFile, size: int, id: str) ->
 def _is_text(body: Mapping[str, Any]) -> bool:
     kind, name = str(body["mimetype"]), str(body["originalName"])
     return kind.startswith(_TEXT_TYPES) or name.lower().endswith(_TEXT_ENDINGS)
+
+
+def _is_pdf(body: Mapping[str, Any]) -> bool:
+    return body["mimetype"] == "application/pdf" or str(body["originalName"]).lower().endswith(".pdf")
 
 
 def _links(body: Mapping[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,19 +30,24 @@ class ServerReports:
     """Takes reports from the work after calls (``jobs.report.ReportOutbox``)."""
 
     def __init__(
-        self, outbox: Outbox, assistant_of: AssistantOf, clock: Clock, *, zero_retention: bool = False
+        self, outbox: Outbox, assistants: Sequence[AssistantOf], clock: Clock, *, zero_retention: bool = False
     ) -> None:
-        """``zero_retention``: nothing of what is said may be written down; reports wait in the database."""
+        """``assistants``: the first of them that has a server is told.
+
+        ``zero_retention``: nothing of what is said may be written down; reports wait in the database."""
         self._zero_retention = zero_retention
         self._outbox = outbox
-        self._assistant_of = assistant_of
+        self._assistants = assistants
         self._clock = clock
 
     async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
         """Once this returns, the report will be delivered, also where this process dies. The same id again changes nothing. A call whose
         assistant has no server, or does not want reports, is reported to nobody. Raises StoreUnavailable."""
-        assistant = await self._assistant_of(call)
-        server = _server_of(assistant)
+        assistant, server = None, None
+        for assistant_of in self._assistants:
+            assistant = await assistant_of(call)
+            if (server := _server_of(assistant)) is not None:
+                break
         if assistant is None or server is None or TYPE not in wanted_by(assistant):
             return
         if self._zero_retention or _keeps_nothing(assistant):
@@ -75,7 +80,7 @@ def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitab
 
 def _keeps_nothing(assistant: Mapping[str, Any]) -> bool:
     plan = assistant.get("compliancePlan")
-    return isinstance(plan, Mapping) and plan.get("hipaaEnabled") is True
+    return isinstance(plan, Mapping) and (plan.get("hipaaEnabled") is True or plan.get("pciEnabled") is True)
 
 
 def _without_words(call: Mapping[str, Any], assistant: Mapping[str, Any]) -> About:

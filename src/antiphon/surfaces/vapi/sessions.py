@@ -16,18 +16,18 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.chat_requests import MAX_NAME
 from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
 
 EXPIRATION_S = 86_400
-_SHORTEST_S, _LONGEST_S = 60, 2_592_000
-_STATUSES = ("active", "completed")
 _CREATE = frozenset(
     {"name", "status", "expirationSeconds", "assistantId", "assistant", "assistantOverrides", "messages", "customer",
      "customerId", "phoneNumberId", "phoneNumber", "squadId", "squad"}
 )  # fmt: skip
+_BY_FORM = _CREATE - {"messages"}
+"""Messages are read in more shapes than the platform's form has (``chat.history``)."""
 _UPDATE = frozenset({"name", "status", "expirationSeconds", "messages"})
 _SINCE = "_messagesSinceMs"
 """When ``messages`` were last set: chats from before are in them, or were meant to be gone."""
@@ -60,7 +60,7 @@ class Sessions:
         session = await self.documents.get(org_id, id)
         if session.body.get("status") == "completed":
             raise ApiError(400, f"Session {id[:64]} is completed.")
-        expires_ms = session.created_wall_ms + 1000 * session.body.get("expirationSeconds", EXPIRATION_S)
+        expires_ms = session.created_wall_ms + 1000 * (session.body.get("expirationSeconds") or EXPIRATION_S)
         if self._clock.wall_ms() >= expires_ms:
             raise ApiError(400, f"Session {id[:64]} has expired.")
         return session
@@ -92,7 +92,7 @@ class Sessions:
         body = await json_body(request)
         _require_known(body, _UPDATE)
         changes: dict[str, Any] = dict(body)
-        if "messages" in changes:
+        if changes.get("messages") is not None:
             changes[_SINCE] = self._clock.wall_ms()
         patched = await self.documents.patch(asker.org_id, request.path_params["id"], changes)
         return json_response(await self._shown(patched))
@@ -128,7 +128,8 @@ def _keeping(body: dict[str, Any]) -> dict[str, Any]:
             body = {**body, "messages": written(read_messages(messages))}
         except ConfigurationError as error:
             raise ApiError(400, [f"{error.field} {error.problem}"]) from None
-    return {"status": "active", "expirationSeconds": EXPIRATION_S, **body}
+    given = {name: value for name, value in body.items() if value is not None}
+    return {"status": "active", "expirationSeconds": EXPIRATION_S, **given}
 
 
 def _show(session: Resource) -> Mapping[str, Any]:
@@ -143,24 +144,8 @@ def _require_known(body: Mapping[str, Any], fields: frozenset[str]) -> None:
 
 async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
     problems = []
-    if body.get("squad") or body.get("squadId"):
-        problems.append("squads cannot chat here: name one of their assistants with assistantId")
-    if body.get("assistant") is not None and body.get("assistantId") is not None:
-        problems.append("assistantId and assistant are mutually exclusive")
-    for name in ("assistant", "assistantOverrides", "customer", "phoneNumber"):
-        if body.get(name) is not None and not isinstance(body[name], dict):
-            problems.append(f"{name} must be an object")
-    for name in ("name", "assistantId", "customerId", "phoneNumberId"):
-        if body.get(name) is not None and not isinstance(body[name], str):
-            problems.append(f"{name} must be a string")
-    if len(body.get("name") or "") > MAX_NAME:
-        problems.append(f"name must be shorter than or equal to {MAX_NAME} characters")
-    if body.get("status", "active") not in _STATUSES:
-        problems.append(f"status must be one of the following values: {', '.join(_STATUSES)}")
-    seconds = body.get("expirationSeconds", EXPIRATION_S)
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-        problems.append("expirationSeconds must be a number")
-    elif not _SHORTEST_S <= seconds <= _LONGEST_S:
-        problems.append(f"expirationSeconds must be between {_SHORTEST_S} and {_LONGEST_S}")
+    named = [name for name in ("assistantId", "assistant", "squadId", "squad") if body.get(name) is not None]
+    problems += [f"{named[0]} and {name} are mutually exclusive" for name in named[1:]]
+    problems += check("CreateSessionDTO", {name: value for name, value in body.items() if name in _BY_FORM}).problems
     if problems:
         raise ApiError(400, problems)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from antiphon.calls.handoffs import FindSquad
+from antiphon.calls.destinations import FindSquad
 from antiphon.calls.squads import Squad, laid_over, squad_of
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields

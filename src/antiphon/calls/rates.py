@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from typing import Protocol
 
 _MAX_BUCKETS = 10_000
 
 
-class RateLimits:
-    """``per_minute`` requests on average, a sixth of them at once. Buckets that nobody has used for longest are forgotten: they are full
-    again after ten seconds anyway. One process; several on one port allow as many times that."""
+class RateLimits(Protocol):
+    """``per_minute`` requests on average, a sixth of them at once."""
+
+    async def take(self, who: str) -> float:
+        """0 where the request is within the limit; else in how many seconds one would be."""
+        ...
+
+
+def bucket_of(per_minute: int) -> tuple[float, float]:
+    """How many requests there may be at once, and how many come back in a millisecond."""
+    return max(1.0, per_minute / 6), per_minute / 60_000
+
+
+class MemoryRates:
+    """In one process. Buckets that nobody has used for longest are forgotten: they are full again after ten seconds anyway."""
 
     def __init__(self, per_minute: int, now_ms: Callable[[], int]) -> None:
-        self._per_ms = per_minute / 60_000
-        self._burst = max(1.0, per_minute / 6)
+        self._burst, self._per_ms = bucket_of(per_minute)
         self._now_ms = now_ms
         self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    def take(self, who: str) -> float:
-        """0 where the request is within the limit; else in how many seconds one would be."""
+    async def take(self, who: str) -> float:
         now_ms = self._now_ms()
         left, at_ms = self._buckets.pop(who, (self._burst, now_ms))
         left = min(self._burst, left + (now_ms - at_ms) * self._per_ms)
