@@ -12,14 +12,13 @@ from starlette.routing import Route
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
 from antiphon.providers import registry
 from antiphon.surfaces.console.door import Door, Visitor
-from antiphon.surfaces.console.paging import number_of
+from antiphon.surfaces.console.paging import page_of
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.vapi.assistant_warnings import warnings_of
 from antiphon.surfaces.vapi.assistants import Assistants
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.errors import ApiError
 
-PAGE, MAX_PAGE = 50, 200
 _PREFIX = "/console/api/assistants"
 
 
@@ -28,7 +27,7 @@ def routes(door: Door, assistants: Assistants, files: Callable[[], Sequence[str]
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
-        limit, offset = number_of(request, "limit", PAGE, MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
+        limit, offset = page_of(request)
         listing = Listing(limit=limit, offset=offset)
         kept = await assistants.list(DEFAULT_ORG, listing)
         total = await assistants.count(DEFAULT_ORG, listing)

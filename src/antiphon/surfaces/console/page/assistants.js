@@ -1,13 +1,11 @@
 /** Assistants: the list; one of them, and its versions, have modules of their own. */
 
-import { ask, el, pages, table, when } from "./kit.js";
+import { PAGE, ask, el, pages, table, when } from "./kit.js";
 import { say } from "./words.js";
 
-const PAGE = 50;
-
-export async function open(main, [id, what], visitor) {
+export async function open(main, [id, what, from], visitor) {
   if (id === "from") return list(main, visitor, Number(what) || 0);
-  if (id && what === "versions") return (await import("./versions.js")).open(main, id, visitor);
+  if (id && what === "versions") return (await import("./versions.js")).open(main, id, Number(from) || 0, visitor);
   if (id && what === "workflow") return (await import("./workflow.js")).open(main, id, visitor);
   if (id) return (await import("./assistant.js")).open(main, id === "new" ? "" : id, visitor);
   return list(main, visitor, 0);
@@ -24,8 +22,8 @@ async function list(main, { may }, offset) {
       [`v${each.version}`, "number"], [when(each.updated_wall_ms), "wide"],
     ]),
   ) : el("p", { className: "faint" }, say("no_assistants")));
-  main.append(pages(offset, assistants.length, total, PAGE, (next) => `#/assistants/from/${next}`, "more_assistants", "newer_kept"));
-  if (files.length) main.append(el("h2", {}, say("files")), el("p", { className: "faint" }, say("files_text")),
+  main.append(pages(offset, assistants.length, total, (next) => `#/assistants/from/${next}`));
+  if (files.length) main.append(el("h2", {}, `${say("files")} (${files.length})`), el("p", { className: "faint" }, say("files_text")),
     el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
   return undefined;
 }

@@ -2,10 +2,9 @@
 
 import { bodyOf, jsonEditor, switcher } from "./assistant.js";
 import { Fields } from "./fields.js";
-import { Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
 
-const PAGE = 50;
 /** Each kind: a new one, its form, and what it is called. `secret`: some of it is never shown, so only what was changed is sent. */
 const KINDS = {
   tool: {
@@ -47,7 +46,7 @@ async function list(main, kind, editable, offset) {
   if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, `${say("add")}: ${say(`k_${kind}`)}`)));
   main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => [
     el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, each.name || each.id), each.type, [when(each.updated_wall_ms), "wide"],
-  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, PAGE, (next) => `#/kept/${kind}/from/${next}`, "more_kept", "newer_kept"));
+  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, (next) => `#/kept/${kind}/from/${next}`));
 }
 
 async function one(main, kind, id, editable) {

@@ -88,14 +88,21 @@ export const day = (wall) => new Intl.DateTimeFormat(language, { month: "short",
 /** With seconds. */
 export const exactly = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(wall);
 
-/** Below one page of a list: which part of it is shown, and the ways to the others. `href(offset)`; `older` and `newer`: the words
- * for what follows and what came before. */
-export function pages(offset, shown, total, page, href, older, newer) {
-  if (total <= page && !offset) return "";
-  return el("p", { className: "row" },
-    offset > 0 && el("a", { href: href(Math.max(0, offset - page)) }, say(newer)),
-    el("span", { className: "faint" }, shown ? `${offset + 1}–${offset + shown} ${say("of_all")} ${total}` : `0 ${say("of_all")} ${total}`),
-    offset + page < total && el("a", { href: href(offset + page) }, say(older)));
+/** Rows of a list that are shown at once. */
+export const PAGE = 50;
+
+const counted = (number) => new Intl.NumberFormat(language).format(number);
+
+/** Below one page of a list: which part of it is shown, of how many, and the ways to the others. `href(offset)`; `older` and `newer`: the
+ * words for what follows and what came before. */
+export function pages(offset, shown, total, href, older = "more_kept", newer = "newer_kept") {
+  if (!total && !offset) return "";
+  const last = Math.max(0, Math.ceil(total / PAGE) - 1) * PAGE;
+  const part = shown ? `${counted(offset + 1)}–${counted(offset + shown)}` : "0";
+  return el("nav", { className: "row pages", "aria-label": say("pages") },
+    offset > 0 && el("a", { href: href(Math.min(Math.max(0, offset - PAGE), last)) }, say(newer)),
+    el("span", { className: "faint" }, say("part_of_all", { part, total: counted(total) })),
+    offset + PAGE < total && el("a", { href: href(offset + PAGE) }, say(older)));
 }
 
 /** A table of rows; a cell is text, a node, or [text or node, class]. */

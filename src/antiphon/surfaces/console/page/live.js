@@ -1,23 +1,24 @@
 /** Calls that live: the list, and one of them as it goes. */
 
-import { announce, ask, at, attempt, clock, el, ms, problem, sure, table, urlOf } from "./kit.js";
+import { PAGE, announce, ask, at, attempt, clock, el, ms, pages, problem, sure, table, urlOf } from "./kit.js";
 import { Drawing } from "./graph.js";
 import { listen } from "./listen.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
 
-export async function open(main, [id], { may }) {
-  return id ? one(main, id, may) : list(main);
+export async function open(main, [id, from], { may }) {
+  return id && id !== "from" ? one(main, id, may) : list(main, Number(from) || 0);
 }
 
-async function list(main) {
+async function list(main, offset) {
   const draw = ({ calls }) => {
+    const shown = calls.slice(offset, offset + PAGE);
     const focused = document.activeElement?.getAttribute?.("href");
-    main.replaceChildren(el("h1", {}, say("live")), calls.length ? table(
+    main.replaceChildren(el("h1", {}, say("live")), shown.length ? table(
       [say("assistant"), say("floor"), [say("lasted"), "number"], [say("last_words"), "words"]],
-      calls.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
-    ) : el("p", { className: "faint" }, say("no_live")));
+      shown.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
+    ) : el("p", { className: "faint" }, say("no_live")), pages(offset, shown.length, calls.length, (next) => `#/live/from/${next}`, "more", "newer"));
     if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   };
   draw(await ask("live"));
