@@ -35,7 +35,7 @@ def routes(door: Door, calls: CallStore, resources: ResourceStore, deliveries: D
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
         listing = _listing(request)
-        found = await calls.list(DEFAULT_ORG, listing)
+        found = await calls.list(DEFAULT_ORG, listing, bodies=False)
         names = await _names(resources, {record.assistant_id for record in found})
         total = await calls.count(DEFAULT_ORG, listing)
         return secret_response({"calls": [_row(record, names) for record in found], "total": total})
