@@ -19,7 +19,7 @@ async function list(main, { may }, offset) {
     [say("name"), say("model"), [say("voice_of"), "wide"], [say("transcriber"), "wide"], [say("version"), "number"], [say("changed_at"), "wide"]],
     assistants.map((each) => [
       el("a", { href: `#/assistants/${encodeURIComponent(each.id)}` }, each.name || each.id), each.model, [each.voice, "wide"], [each.transcriber, "wide"],
-      [`v${each.version}`, "number"], [when(each.updated_wall_ms), "wide"],
+      [`v${each.version}`, "number"], [when(each.updated_wall_ms), "when wide"],
     ]),
   ) : el("p", { className: "faint" }, say("no_assistants")));
   main.append(pages(offset, assistants.length, total, (next) => `#/assistants/from/${next}`));

@@ -1,6 +1,9 @@
 /** What every page needs: elements, the server, and how times are written. */
 
+import { Refused } from "./server.js";
 import { language, say } from "./words.js";
+
+export { Refused, ask, carry, urlOf } from "./server.js";
 
 /** An element. `fields` are properties, `on…` listeners, and what has a dash is an attribute; children are nodes or text. */
 export function el(name, fields = {}, ...children) {
@@ -26,35 +29,6 @@ function give(made, fields) {
     else made[key] = value;
   }
 }
-
-/** Whatever the server refused, in its own words. */
-export class Refused extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
-
-let csrf = "";
-export const carry = (token) => (csrf = token ?? "");
-
-/** Ask the server; its JSON, or null. Throws Refused; status 0: it does not answer. */
-export async function ask(path, { method = "GET", body } = {}) {
-  const headers = method === "GET" ? {} : { "X-CSRF-Token": csrf };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
-  try {
-    answer = await fetch(new URL(`api/${path}`, import.meta.url), { method, headers, body: body && JSON.stringify(body) });
-  } catch {
-    throw new Refused(0, say("unreachable"));
-  }
-  if (answer.status === 204) return null;
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"));
-  return told;
-}
-
-export const urlOf = (path) => new URL(`api/${path}`, import.meta.url).href;
 
 /** For screen readers. */
 export function announce(text) {

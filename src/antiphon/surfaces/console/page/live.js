@@ -38,12 +38,12 @@ async function one(main, id, may) {
   const ear = hearing(id, wrong);
   const over = (reason) => {
     ear.stop();
-    floor.textContent = say("over", { reason });
+    floor.textContent = reason ? say("over", { reason }) : say("over_unknown");
     acts.replaceChildren(el("a", { href: `#/calls/${encodeURIComponent(id)}` }, say("see_it")));
     announce(floor.textContent);
   };
   if (!found) {
-    over("–");
+    over("");
     return undefined;
   }
   acts.append(ear.button);
@@ -65,7 +65,7 @@ async function one(main, id, may) {
     } else take(lines, rows, news);
   };
   source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) over("–");
+    if (source.readyState === EventSource.CLOSED) over("");
     else {
       wrong.textContent = say("lost");
       wrong.hidden = false;
