@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,8 +22,19 @@ from antiphon.surfaces.vapi.errors import ApiError
 _PREFIX = "/console/api/assistants"
 
 
-def routes(door: Door, assistants: Assistants, files: Callable[[], Sequence[str]]) -> list[Route]:
-    """``files``: the names of those that are files and can be called."""
+class Files(Protocol):
+    """Assistants that are files of the server."""
+
+    def names(self) -> Sequence[str]:
+        """Those that can be called."""
+        ...
+
+    def unusable(self) -> Mapping[str, str]:
+        """The others, and what is wrong with each."""
+        ...
+
+
+def routes(door: Door, assistants: Assistants, files: Files) -> list[Route]:
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
@@ -31,7 +42,8 @@ def routes(door: Door, assistants: Assistants, files: Callable[[], Sequence[str]
         listing = Listing(limit=limit, offset=offset)
         kept = await assistants.list(DEFAULT_ORG, listing)
         total = await assistants.count(DEFAULT_ORG, listing)
-        return secret_response({"assistants": [_row(each) for each in kept], "total": total, "files": list(files())})
+        found = {"files": list(files.names()), "unusable": dict(files.unusable())}
+        return secret_response({"assistants": [_row(each) for each in kept], "total": total, **found})
 
     @door.guarded("viewer")
     async def choices(request: Request, visitor: Visitor) -> Response:

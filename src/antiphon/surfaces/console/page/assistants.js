@@ -12,7 +12,7 @@ export async function open(main, [id, what, from], visitor) {
 }
 
 async function list(main, { may }, offset) {
-  const { assistants, total, files } = await ask(`assistants?limit=${PAGE}&offset=${offset}`);
+  const { assistants, total, files, unusable } = await ask(`assistants?limit=${PAGE}&offset=${offset}`);
   main.append(el("h1", {}, say("assistants")));
   if (may("builder")) main.append(el("p", {}, el("a", { className: "button main", href: "#/assistants/new" }, say("new_assistant"))));
   main.append(assistants.length ? table(
@@ -25,5 +25,8 @@ async function list(main, { may }, offset) {
   main.append(pages(offset, assistants.length, total, (next) => `#/assistants/from/${next}`));
   if (files.length) main.append(el("h2", {}, `${say("files")} (${files.length})`), el("p", { className: "faint" }, say("files_text")),
     el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
+  const broken = Object.entries(unusable);
+  if (broken.length) main.append(el("h2", {}, `${say("unusable")} (${broken.length})`),
+    el("ul", { className: "notes" }, broken.map(([name, why]) => el("li", { className: "bad" }, el("code", {}, name), ` ${why}`))));
   return undefined;
 }

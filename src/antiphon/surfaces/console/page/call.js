@@ -129,7 +129,7 @@ function bargeIns(list, seek) {
     const { why } = sound;
     const facts = why ? [say(`b_${why.rule}`), why.voice_ms > 0 && `${say("voice")} ${ms(why.voice_ms)}`, why.words && `${say("heard_words")} “${why.words}”`].filter(Boolean).join(" · ") : "";
     return el("article", { className: "turn" }, el("h3", { className: sound.confirmed ? "bad" : "" }, say(verdict)),
-      el("p", {}, say("b_held", { at: at(sound.at_ms), after, ms: took }), " ", el("button", { type: "button", onclick: () => seek(Math.max(0, sound.at_ms - 1500)) , "aria-label": `▶ ${at(sound.at_ms)}` }, "▶")),
+      el("p", {}, say(sound.decided_ms === null ? "b_held_open" : "b_held", { at: at(sound.at_ms), after, ms: took }), " ", el("button", { type: "button", onclick: () => seek(Math.max(0, sound.at_ms - 1500)) , "aria-label": `▶ ${at(sound.at_ms)}` }, "▶")),
       facts && el("p", {}, facts));
   });
 }

@@ -21,7 +21,7 @@ async function records(main, wanted) {
     main.append(table(
       [say("began"), say("assistant"), [say("status"), "wide"], [say("lasted"), "number"], [say("cost"), "number"], [say("ended"), "wide"], [say("caller"), "wide"]],
       calls.map((call) => [
-        el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), call.assistant, [say(`s_${call.status}`), "wide"],
+        el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), [call.assistant, "name"], [say(`s_${call.status}`), "wide"],
         [clock(call.duration_ms), "number"], [money(call.cost_usd), "number"], [call.ended_reason || "–", "wide"], [call.caller || say(`t_${call.type}`), "wide"],
       ]),
     ), pages(offset, calls.length, total, (next) => {
@@ -66,7 +66,7 @@ async function logs(main, offset) {
   main.append(table(
     [say("began"), say("assistant"), [say("lasted"), "number"], say("ended"), [say("from"), "wide"], [say("recorded"), "wide"]],
     calls.map((call) => [
-      el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), call.assistant, [clock(call.duration_ms), "number"],
+      el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), [call.assistant, "name"], [clock(call.duration_ms), "number"],
       call.ended ?? el("a", { href: `#/live/${encodeURIComponent(call.call_id)}` }, say("live")), [call.provider, "wide"], [call.recorded ? say("yes") : "–", "wide"],
     ]),
   ), pages(offset, calls.length, total, (next) => `#/calls/logs/${next}`, "more", "newer"));

@@ -37,7 +37,7 @@ async function people(main, offset, user) {
     const role = roles(person.role, `${say("role")}: ${person.name}`);
     role.addEventListener("change", () => act(() => ask(`people/${person.id}`, { method: "PATCH", body: { role: role.value } })).then(() => draw()));
     const gone = person.id === user.id ? say("you") : sure(say("remove"), say("remove_sure"), () => act(() => ask(`people/${person.id}`, { method: "DELETE" })));
-    return [person.name, role, [when(person.created_wall_ms), "when wide"], gone];
+    return [[person.name, "name"], role, [when(person.created_wall_ms), "when wide"], gone];
   }
 
   function adding() {
