@@ -33,7 +33,7 @@ const KINDS = {
 export async function open(main, [kind = "tool", id, offset], { may }) {
   if (!Object.hasOwn(KINDS, kind)) throw new Refused(404, say("no_page"));
   if (id === "from") return list(main, kind, may("builder"), Number(offset) || 0);
-  return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"), 0);
+  return id ? one(main, kind, id === "new" ? "" : id, may("builder"), Number(offset) || 0) : list(main, kind, may("builder"), 0);
 }
 
 async function list(main, kind, editable, offset) {
@@ -50,7 +50,7 @@ async function list(main, kind, editable, offset) {
   ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, (next) => `#/kept/${kind}/from/${next}`));
 }
 
-async function one(main, kind, id, editable) {
+async function one(main, kind, id, editable, offset) {
   const { blank, form, secret, name } = KINDS[kind];
   const path = `rest/${kind}${id ? `/${encodeURIComponent(id)}` : ""}`;
   const shown = id ? await ask(path) : blank;
@@ -92,7 +92,7 @@ async function one(main, kind, id, editable) {
     wrong, saved);
   if (secret) main.append(el("p", { className: "faint" }, say("secrets_text")));
   main.append(switcher(fields, json));
-  const stop = kind === "eval" && id ? await (await import("./evals.js")).runs(main, id, editable) : () => {};
+  const stop = kind === "eval" && id ? await (await import("./evals.js")).runs(main, id, editable, Math.floor(offset / PAGE) * PAGE) : () => {};
   const forget = keepUnsaved(() => state.changed);
   return () => {
     forget();
