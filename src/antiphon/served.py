@@ -124,4 +124,5 @@ def _pathless(problem: AntiphonError) -> str:
     if not isinstance(problem, ConfigurationError):
         return str(problem)
     said = problem.problem if problem.field == problem.file else f"{problem.field}: {problem.problem}"
-    return f"line {problem.line}: {said}" if problem.line else said
+    place = f"line {problem.line}"
+    return f"{place}: {said}" if problem.line and place not in said else said

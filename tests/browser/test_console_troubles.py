@@ -4,6 +4,7 @@ what is not saved, and names that no table was made for.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,9 +15,10 @@ import pytest
 import pytest_asyncio
 from tests.browser.chromium import browser_page
 from tests.browser.test_console import PASSWORD, Visit, console
-from tests.serving import free_port, running_server, settings_for
+from tests.serving import free_port, line, place_call, running_server, settings_for
 
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
+from antiphon.vocabulary import EndReason
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DESK: dict[str, Any] = {
@@ -221,6 +223,31 @@ async def test_a_call_in_which_nothing_was_said_says_so(visit: Visit) -> None:
     assert not await visit.page.visible("main form"), "there is nothing to run again"
     assert not await visit.page.visible("#as-test")
     (calls / "silent.jsonl").unlink()
+
+
+async def test_a_session_that_ends_while_a_call_is_watched_does_not_end_the_watching(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/live")
+    call = asyncio.create_task(place_call(visit.antiphon.settings.base_url, line(barge_in_ms=30_000)))
+    await page.wait_for("main td a")
+    await page.click("main td a")
+    await visit.title("Call · scripted")
+    await end_sessions(visit)
+    # As where a proxy cuts what is long: the browser connects anew, and is refused.
+    watched = visit.antiphon.live_calls.find(visit.antiphon.manager.sessions()[0].call.call_id)
+    assert watched is not None
+    for queue in watched.watchers:
+        queue.put_nowait(None)
+    await page.wait_for("dialog[open]")
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await page.wait_for("dialog", state="detached")
+    await visit.until("document.querySelector('main > div > .notice').hidden")
+    assert "over" not in await page.text("#floor")
+    visit.antiphon.manager.sessions()[0].drop(EndReason.CANCELLED)
+    await visit.until("document.querySelector('#floor').textContent.startsWith('The call is over')")
+    await call
 
 
 async def test_who_goes_by_keys_goes_on_from_the_page_that_was_opened(visit: Visit) -> None:

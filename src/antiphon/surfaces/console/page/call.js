@@ -53,14 +53,14 @@ export async function open(main, name, { may }) {
       location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
     }) }, say("make_test"))) : "",
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
+    el("div", { className: "columns" },
+      el("section", {}, el("h2", {}, say("transcript")), story.lines.length ? said.element : nothing()),
+      el("section", {}, el("h2", {}, say("why")), story.turns.length ? turns : nothing(), el("h2", {}, say("barge_ins")), ...bargeIns(story.barge_ins, seek))),
     story.turns.length ? whatIf(name, call.policy, (was, would) => {
       const differing = would?.filter((each, number) => JSON.stringify(each) !== JSON.stringify(was[number])) ?? [];
       lanes.mark(differing);
       turns.replaceChildren(...story.turns.map((turn) => turnOf(turn, differing.find((each) => each.turn === turn.turn))));
     }) : "",
-    el("div", { className: "columns" },
-      el("section", {}, el("h2", {}, say("transcript")), story.lines.length ? said.element : nothing()),
-      el("section", {}, el("h2", {}, say("why")), story.turns.length ? turns : nothing(), el("h2", {}, say("barge_ins")), ...bargeIns(story.barge_ins, seek))),
     el("h2", {}, say("tools")),
     story.tools.length ? table([say("name"), [say("lasted"), "number"], say("what")], story.tools.map((tool) => [
       el("code", {}, tool.name), [tool.to_ms === null ? "–" : ms(tool.to_ms - tool.from_ms), "number"],
