@@ -72,7 +72,12 @@ class ServedAssistants:
 
     def names(self) -> list[str]:
         """All that can be called, in order."""
-        return [name for name in self._library.names() if self._can_be_called(name)]
+        return [name for name in self._library.names() if self._problem(name) is None]
+
+    def unusable(self) -> dict[str, str]:
+        """Files that cannot be called, in order, and why. No path of the server's is in it."""
+        found = {name: self._problem(name) for name in self._library.names()}
+        return {name: _pathless(problem) for name, problem in found.items() if problem is not None}
 
     def specs(self) -> Iterator[AssistantSpec]:
         """All whose engines shall be there: not those of files that are gone, nor of a version that another one has replaced."""
@@ -97,14 +102,15 @@ class ServedAssistants:
                 del self._coming[name]
                 self._tell(name, ProviderUnavailable("engines", broken))
 
-    def _can_be_called(self, name: str) -> bool:
+    def _problem(self, name: str) -> AntiphonError | None:
+        """Why it cannot be called; None where it can."""
         if name in self._served:
-            return True
+            return None
         try:
             self._engines.check(self._library.find(name).spec)
-        except (ConfigurationError, ProviderUnavailable):
-            return False
-        return True
+        except (ConfigurationError, ProviderUnavailable) as error:
+            return error
+        return None
 
     def _tell(self, name: str, error: AntiphonError) -> None:
         """Once for each thing that is wrong, not with every call."""
@@ -112,3 +118,11 @@ class ServedAssistants:
         if self._problems.get(name) != problem:
             self._problems[name] = problem
             log.error("assistant_not_reloaded", assistant=name, problem=problem)
+
+
+def _pathless(problem: AntiphonError) -> str:
+    if not isinstance(problem, ConfigurationError):
+        return str(problem)
+    said = problem.problem if problem.field == problem.file else f"{problem.field}: {problem.problem}"
+    place = f"line {problem.line}"
+    return f"{place}: {said}" if problem.line and place not in said else said

@@ -15,6 +15,7 @@ from tests.browser.axe import AXE, SHOTS, axe
 from tests.browser.chromium import Page, browser_page
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
+from antiphon.calls.people import AuditEntry
 from antiphon.calls.stores import DEFAULT_ORG, Resource
 from antiphon.composition.process import Antiphon
 from antiphon.storage.deliveries import StoredDeliveries
@@ -235,10 +236,34 @@ async def test_a_table_of_many_has_pages(visit: Visit) -> None:
     await visit.go("#/kept/tool")
     await visit.until("document.querySelector('main td a')?.textContent === 'look_up_119'")
     for first in ("look_up_69", "look_up_19"):
-        await visit.page.click("main > div > p.row:last-child a:last-child")
+        await visit.page.click("main .pages a:last-child")
         await visit.until(f"document.querySelector('main td a').textContent === '{first}'")
-    assert "101–120 of 120" in await visit.page.text("main > div > p.row:last-child")
+    assert "101–120 of 120" in await visit.page.text("main .pages")
     await visit.look("tools")
+
+
+async def test_the_audit_log_has_pages_and_every_list_says_how_many_there_are(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    people, page = visit.antiphon.door.people, visit.page
+    await visit.enter()
+    for number in range(60):
+        await people.note(AuditEntry(1_800_000_000_000 + number, "ada", "call.read", f"call-{number}"))
+    entries, known = await people.count_audit(), await people.count()
+    await visit.go("#/people")
+    await visit.title("People")
+    assert await page.text("main .pages") == f"1–{known} of {known}"
+    await page.click("main a[href='#/people/audit']")
+    await visit.title("Who did what")
+    assert await page.text("main .pages") == f"1–50 of {entries}Older ones"
+    assert await page.text("main tbody td.words") == "call-59"
+    await visit.look("audit")
+    await page.click("main .pages a")
+    await visit.until("document.querySelector('main tbody td.words')?.textContent === 'call-9'")
+    assert await page.text("main .pages") == f"Newer ones51–{entries} of {entries}"
+    await visit.go("#/people/audit/100000")
+    await visit.until("document.querySelector('main .pages')?.textContent.includes('0 of')")
+    await page.click("main .pages a")
+    await visit.until("document.querySelector('main tbody td.words')?.textContent === 'call-9'")
 
 
 async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:

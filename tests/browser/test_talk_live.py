@@ -41,10 +41,13 @@ def card() -> Said:
 
 
 @asynccontextmanager
-async def live(folder: Path, *sounds: Said | int, before: str = "") -> AsyncIterator[tuple[TalkPage, Antiphon]]:
+async def live(
+    folder: Path, *sounds: Said | int, before: str = "", hears: str = ""
+) -> AsyncIterator[tuple[TalkPage, Antiphon]]:
     """The page, open, and the server behind it. Nobody may have complained at the end, and no call may be left. ``before`` is run
-    before the page's own scripts."""
-    write_assistant(folder / "assistants", GREETING, ms_per_character=60)
+    before the page's own scripts. ``hears``: what the recogniser makes of what is said, if not ``QUESTION``."""
+    file = write_assistant(folder / "assistants", GREETING, ms_per_character=60) / "scripted.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace(QUESTION, hears or QUESTION), encoding="utf-8")
     mic = microphone(folder / "microphone.wav", *sounds)
     async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
         talk = TalkPage(page, antiphon.settings.base_url)
@@ -106,6 +109,27 @@ NO_UDP = """
 """A browser that may send through relays alone, and has none. The page gives up on that sooner than it would."""
 
 
+HEARD = """
+  window.heard = { flushes: 0, playedMs: 0 };
+  const Plain = WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({ data }) => {
+        if (typeof data !== "string") heard.playedMs += data.byteLength / 48;
+        else if (JSON.parse(data).type === "antiphon.flush") heard.flushes++;
+      });
+    }
+  };
+"""
+"""Counts what comes of the agent's sound over the WebSocket."""
+
+
+def part(said: Said, duration_ms: int) -> Said:
+    """Its beginning."""
+    return Said("", said.pcm[: RATE_HZ * duration_ms // 1000])
+
+
 async def test_without_udp_it_is_all_the_same_over_the_websocket(tmp_path: Path, card: Said) -> None:
     """The greeting is cut by speech, what was said is answered, and the marks are there."""
     async with live(tmp_path, 3500, card, before=NO_UDP) as (talk, _):
@@ -122,6 +146,24 @@ async def test_without_udp_it_is_all_the_same_over_the_websocket(tmp_path: Path,
         await talk.floor("nobody")
         kinds = "[...document.querySelectorAll('.mark')].map((mark) => mark.classList[1]).join()"
         assert await talk.page.evaluate(f"() => {kinds}") == "socket,hold,times"
+        await talk.page.click("#talk")
+
+
+async def test_without_udp_a_sound_that_is_no_interruption_holds_the_agent_and_it_goes_on(
+    tmp_path: Path, card: Said
+) -> None:
+    """An acknowledgement: the agent is silent for it, and then says the rest of what it was saying, as over WebRTC."""
+    async with live(tmp_path, 3500, part(card, 400), before=NO_UDP + HEARD, hears="mhm") as (talk, _):
+        await talk.talk()
+        await talk.page.wait_for(".mark.hold", within_s=20)
+        await talk.floor("agent")
+        await talk.floor("nobody")
+        assert await talk.lines() == [f"Scripted: {GREETING}", "You: mhm"]
+        [_, mark] = await talk.marks()
+        assert re.fullmatch(r"The agent paused for \d+ ms and went on", mark), mark
+        flushes, played_ms = await talk.page.evaluate("() => [heard.flushes, heard.playedMs]")
+        assert flushes >= 1
+        assert abs(played_ms - len(GREETING) * 60) < 700, "what was thrown away was sent again, and nothing else"
         await talk.page.click("#talk")
 
 

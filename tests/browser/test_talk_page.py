@@ -175,6 +175,37 @@ async def test_a_cough_leaves_no_trace(talk: TalkPage) -> None:
     await talk.until_lines(f"Scripted: {GREETING}")
 
 
+async def test_words_that_nobody_answers_leave_nobody_waiting(talk: TalkPage) -> None:
+    """ "Mhm", while the agent speaks: it is read, and the agent goes on."""
+    await talk.talk()
+    await talk.agent_begins("r1", "a1", GREETING)
+    await talk.user_speaks("u1")
+    await talk.turn(2100, 1900)
+    await talk.turn(2400)
+    await talk.user_stops("u1", "mhm", "a1")
+    await talk.floor("agent")
+    await talk.agent_done("r1", "a1", GREETING)
+    await talk.say("output_audio_buffer.stopped", response_id="r1")
+    await talk.floor("nobody")
+    await talk.user_speaks("u2")
+    await talk.turn(4000, 3800)
+    await talk.turn(4400, 3800, 4400)
+    await talk.user_stops("u2", "What is the price?", "u1")
+    await talk.floor("thinking")
+
+
+async def test_an_answer_that_ends_while_the_agent_is_held_was_interrupted(talk: TalkPage) -> None:
+    """Somebody coughs and types: nobody decides about the cough any more."""
+    await talk.talk()
+    await talk.agent_begins("r1", "a1", GREETING)
+    await talk.say("talk.held", reply=1, at_ms=1500)
+    await talk.until("document.querySelector('.mark')?.textContent.includes('pauses to listen')")
+    await talk.say("output_audio_buffer.cleared", response_id="r1")
+    await talk.say("conversation.item.truncated", item_id="a1", content_index=0, audio_end_ms=1200)
+    await talk.until("document.querySelector('.mark').textContent.includes('after 1.2 s of the answer')")
+    assert len(await talk.marks()) == 1
+
+
 async def test_typing_stops_the_agent_and_asks_for_an_answer_when_it_has_stopped(talk: TalkPage) -> None:
     await talk.talk()
     await talk.page.fill("#text", "  How much are pears?  ")

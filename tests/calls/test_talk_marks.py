@@ -24,7 +24,7 @@ TRANSCRIBED = {"audio": {"input": {"transcription": {}}}}
 
 
 def page(*, tells_arguments: bool = True, **options: Any) -> Rig:
-    """A conversation on the talk page, over WebRTC unless ``plays_out`` is false."""
+    """A conversation on the talk page, which the server plays out."""
     given = {"plays_out": True, "owner": VISITOR, "stored": TRANSCRIBED} | options
     return Rig(watch=partial(TalkMarks, tells_arguments=tells_arguments), **given)
 
@@ -183,26 +183,3 @@ def test_nobody_else_is_told_anything(owner: Access, plays_out: bool) -> None:
         assert rig.watcher.of(do.RunTool)
 
     assert marks(rig.run(talk)) == []
-
-
-def test_over_a_websocket_the_marks_are_the_same() -> None:
-    stt = ScriptedSpeechToText(["stop please now"], partial_every_ms=100)
-    rig = page(stt=stt, answers=[LONG, "Yes."], plays_out=False)
-
-    async def talk(rig: Rig, client: Client) -> None:
-        client.say("response.create")
-        await client.until("response.output_audio.delta")
-        await client.listen(800)
-        speaking = asyncio.create_task(client.speak(900))
-        await client.until("input_audio_buffer.speech_started")
-        item = client.one("conversation.item.added")["item"]["id"]
-        for _ in range(2):  # the page says it once
-            client.say("conversation.item.truncate", item_id=item, content_index=0, audio_end_ms=700)
-        await speaking
-        await client.listen(1500)
-        await client.until("response.done", 2)
-
-    client = rig.run(talk)
-    assert client.one("talk.interrupted")["heard_ms"] == 700
-    assert client.of("talk.partial")
-    assert client.of("talk.turn")[-1]["heard_ms"] is not None

@@ -30,7 +30,7 @@ async def test_of_many_who_want_to_be_first_one_is(people: StoredPeople) -> None
     made = await asyncio.gather(
         *(people.add(replace(ADA, id=f"u{number}", name=f"n{number}"), first=True) for number in range(5))
     )
-    assert made.count(True) == len(await people.list()) == 1
+    assert made.count(True) == len(await people.list(10)) == await people.count() == 1
 
 
 async def test_names_are_unique_and_an_admin_stays(people: StoredPeople) -> None:
@@ -43,7 +43,7 @@ async def test_names_are_unique_and_an_admin_stays(people: StoredPeople) -> None
     assert await people.change("u1", password_hash="another")
     assert await people.change("u2", role="admin")
     assert await people.delete("u1")
-    assert await people.list() == [replace(BOB, role="admin")]
+    assert await people.list(10) == [replace(BOB, role="admin")]
 
 
 async def test_sessions_end_by_time_by_number_and_with_a_new_role(people: StoredPeople) -> None:
@@ -60,9 +60,19 @@ async def test_sessions_end_by_time_by_number_and_with_a_new_role(people: Stored
     assert await people.signed_in("t3", 1500) is None
 
 
+async def test_people_are_listed_by_name_and_by_pages(people: StoredPeople) -> None:
+    for number in (3, 1, 2):
+        await people.add(replace(BOB, id=f"u{number}", name=f"n{number}"))
+    assert [each.name for each in await people.list(2)] == ["n1", "n2"]
+    assert [each.name for each in await people.list(2, 2)] == ["n3"]
+    assert await people.count() == 3
+
+
 async def test_the_audit_log_is_newest_first_and_bounded(people: StoredPeople) -> None:
     for number in range(5):
         await people.note(AuditEntry(number, "ada", "call.listened", "x" * 400))
     newest, *_ = listed = await people.audit(3)
     assert [entry.wall_ms for entry in listed] == [4, 3, 2]
     assert len(newest.subject) == 255
+    assert [entry.wall_ms for entry in await people.audit(3, 3)] == [1, 0]
+    assert await people.count_audit() == 5

@@ -104,10 +104,13 @@ async def test_changes_of_a_call_do_not_lose_each_other(database: Database) -> N
 async def test_calls_are_listed_by_what_they_are(database: Database) -> None:
     store = StoredCalls(database)
     for number in range(4):
-        await store.add(call(number, assistant_id=f"a{number % 2}"))
+        await store.add(call(number, assistant_id=f"a{number % 2}", body={"artifact": {}}))
     listed = await store.list("org", Listing(equal={"assistant_id": "a1"}))
     assert [each.id for each in listed] == ["c3", "c1"]
     assert await store.count("org", Listing()) == 4
+    assert listed[0].body
+    bare = await store.list("org", Listing(equal={"assistant_id": "a1"}), bodies=False)
+    assert list(bare) == [replace(each, body={}) for each in listed]
     assert (await store.delete("org", "c3")) == listed[0]
     assert await store.delete("org", "c3") is None
 

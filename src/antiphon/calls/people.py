@@ -57,9 +57,11 @@ class PeopleStore(Protocol):
 
     async def find(self, name: str) -> User | None: ...
 
-    async def list(self) -> Sequence[User]:
+    async def list(self, limit: int, offset: int = 0) -> Sequence[User]:
         """By name."""
         ...
+
+    async def count(self) -> int: ...
 
     async def change(self, id: str, *, role: Role | None = None, password_hash: str | None = None) -> bool:
         """False where there is no such user, or where no admin would be left. A new password or role ends the user's sessions."""
@@ -79,6 +81,8 @@ class PeopleStore(Protocol):
 
     async def note(self, entry: AuditEntry) -> None: ...
 
-    async def audit(self, limit: int) -> Sequence[AuditEntry]:
+    async def audit(self, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
         """The newest first."""
         ...
+
+    async def count_audit(self) -> int: ...

@@ -144,7 +144,7 @@ class Front:
         live = api.live
         return [
             *command_routes.routes(self.door, live.directory, live.planner.known, live.urls),
-            *assistant_routes.routes(self.door, api.documents.assistants, self.assistants.names),
+            *assistant_routes.routes(self.door, api.documents.assistants, self.assistants),
             *workflow_routes.routes(self.door, api.text_agents, self.clock, self._outline),
             *console_stores.routes(self.door, api.database, self.clock),
             *console_rest.routes(self.door, rest),

@@ -42,10 +42,11 @@ class StoredCalls:
             row = (await connection.execute(query)).first()
         return None if row is None else self._record(dict(row._mapping))
 
-    async def list(self, org_id: str, listing: Listing) -> Sequence[CallRecord]:
-        query = paged(select(calls).where(calls.c.org_id == org_id), calls, listing)
+    async def list(self, org_id: str, listing: Listing, *, bodies: bool = True) -> Sequence[CallRecord]:
+        columns = [column for column in calls.c if bodies or column is not calls.c.body]
+        query = paged(select(*columns).where(calls.c.org_id == org_id), calls, listing)
         async with self._database.reading() as connection:
-            return [self._record(dict(row._mapping)) for row in await connection.execute(query)]
+            return [self._record({"body": {}, **row._mapping}) for row in await connection.execute(query)]
 
     async def count(self, org_id: str, listing: Listing) -> int:
         query = counted(calls, listing).where(calls.c.org_id == org_id)

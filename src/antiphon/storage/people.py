@@ -42,9 +42,14 @@ class StoredPeople:
             row = (await connection.execute(select(users).where(users.c.name == name))).first()
         return None if row is None else _user(row)
 
-    async def list(self) -> Sequence[User]:
+    async def list(self, limit: int, offset: int = 0) -> Sequence[User]:
+        query = select(users).order_by(users.c.name).limit(limit).offset(offset)
         async with self._database.reading() as connection:
-            return [_user(row) for row in await connection.execute(select(users).order_by(users.c.name))]
+            return [_user(row) for row in await connection.execute(query)]
+
+    async def count(self) -> int:
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(func.count()).select_from(users))).scalar_one()
 
     async def change(self, id: str, *, role: Role | None = None, password_hash: str | None = None) -> bool:
         changed = {
@@ -100,12 +105,17 @@ class StoredPeople:
         async with self._database.writing() as connection:
             await connection.execute(insert(audit).values(**values))
 
-    async def audit(self, limit: int) -> Sequence[AuditEntry]:
+    async def audit(self, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit).offset(offset)
         async with self._database.reading() as connection:
-            rows = await connection.execute(select(audit).order_by(audit.c.id.desc()).limit(limit))
+            rows = await connection.execute(query)
             return [
                 AuditEntry(**{field.name: row._mapping[field.name] for field in fields(AuditEntry)}) for row in rows
             ]
+
+    async def count_audit(self) -> int:
+        async with self._database.reading() as connection:
+            return (await connection.execute(select(func.count()).select_from(audit))).scalar_one()
 
 
 async def _may_lose(connection: AsyncConnection, id: str, *, stays_admin: bool) -> bool:

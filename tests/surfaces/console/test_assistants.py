@@ -22,6 +22,19 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
         yield opened
 
 
+async def test_files_that_cannot_be_used_are_told_with_what_is_wrong(console: Console, tmp_path: Path) -> None:
+    folder = tmp_path / "assistants"
+    (folder / "torn.yaml").write_text("name: [unclosed\n", encoding="utf-8")
+    (folder / "deaf.json").write_text('{"name": "Deaf", "transcriber": {"provider": "nobody"}}', encoding="utf-8")
+    listed = (await console.ask("GET", "assistants")).json()
+    assert "scripted" in listed["files"]
+    assert not {"torn", "deaf"} & set(listed["files"])
+    assert set(listed["unusable"]) == {"torn", "deaf"}
+    assert "transcriber.provider: " in listed["unusable"]["deaf"]
+    assert "line 2" in listed["unusable"]["torn"]
+    assert str(tmp_path) not in str(listed)
+
+
 async def test_one_is_made_changed_restored_and_removed(console: Console) -> None:
     made = (await console.ask("POST", "rest/assistant", json=DESK)).json()
     path = f"rest/assistant/{made['id']}"

@@ -167,7 +167,14 @@ async def test_an_admin_manages_people_and_one_stays(console: Console) -> None:
     assert (await console.ask("DELETE", f"people/{bob}")).status_code == 204
     told = (await console.ask("GET", "people")).text
     assert "scrypt" not in told
-    entries = (await console.ask("GET", "audit")).json()["entries"]
+    told_of = (await console.ask("GET", "audit")).json()
+    entries = told_of["entries"]
+    assert told_of["total"] == len(entries)
+    [second] = (await console.ask("GET", "audit?limit=1&offset=1")).json()["entries"]
+    assert second == entries[1]
+    assert (await console.ask("GET", "people?limit=1")).json()["total"] == 1
+    for path in ("audit?limit=201", "people?offset=x"):
+        assert (await console.ask("GET", path)).status_code == 422
     actions = [entry["action"] for entry in entries]
     assert actions == ["person.removed", "person.changed", "person.added", "console.set_up"]
     assert {entry["who"] for entry in entries} == {"ada"}

@@ -70,15 +70,7 @@ const afterwards = play(cut, 40);
 const full = new JitterBuffer(1000);
 for (let at = 0; at < 400; at++) full.push(numbered(at * 20, 20));
 
-const ahead = new JitterBuffer(1000, 6000);
-for (let at = 0; at < 400; at++) ahead.push(numbered(at * 20, 20));
-play(ahead, 100);
-ahead.flush();
-const flushed = ahead.played;
-play(ahead, 40);
-
 console.log(JSON.stringify({
   rates, folded,
   jitter: { waits, plays, alone, target: before, hiccups: bumpy.hiccups, afterwards, held: full.held, dropped: full.dropped },
-  ahead: { dropped: ahead.dropped, flushed, played: ahead.played },
 }));

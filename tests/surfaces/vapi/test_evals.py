@@ -79,6 +79,18 @@ async def test_an_answer_is_judged(server: Server, checked: dict[str, Any], stat
     assert (answered["content"], answered["judge"]["status"]) == (ANSWER, status)
 
 
+async def test_the_runs_of_one_eval_are_listed_by_pages(server: Server) -> None:
+    _, client = server
+    document = {"type": "chat.mockConversation", "messages": [ASKED, judge("exact", ANSWER)]}
+    ids = [(await client.post("/eval", json=document)).json()["id"] for _ in range(2)]
+    for id in (ids[0], ids[1], ids[0]):
+        body = {"type": "eval", "evalId": id, "target": TARGET}
+        await ended(client, (await client.post("/eval/run", json=body)).json()["id"])
+    listed = (await client.get(f"/eval/run?evalId={ids[0]}&limit=1&page=2")).json()
+    assert [run["evalId"] for run in listed["results"]] == [ids[0]]
+    assert listed["metadata"]["totalItems"] == 2
+
+
 async def test_a_conversation_goes_on_with_what_the_plan_says(server: Server) -> None:
     stops = {**judge("exact", "No."), "continuePlan": {"exitOnFailureEnabled": True}}
     run = await run_of(server[1], ASKED, stops, ASKED, judge("exact", ANSWER))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,27 +12,38 @@ from starlette.routing import Route
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
 from antiphon.providers import registry
 from antiphon.surfaces.console.door import Door, Visitor
-from antiphon.surfaces.console.paging import number_of
+from antiphon.surfaces.console.paging import page_of
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.vapi.assistant_warnings import warnings_of
 from antiphon.surfaces.vapi.assistants import Assistants
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.errors import ApiError
 
-PAGE, MAX_PAGE = 50, 200
 _PREFIX = "/console/api/assistants"
 
 
-def routes(door: Door, assistants: Assistants, files: Callable[[], Sequence[str]]) -> list[Route]:
-    """``files``: the names of those that are files and can be called."""
+class Files(Protocol):
+    """Assistants that are files of the server."""
+
+    def names(self) -> Sequence[str]:
+        """Those that can be called."""
+        ...
+
+    def unusable(self) -> Mapping[str, str]:
+        """The others, and what is wrong with each."""
+        ...
+
+
+def routes(door: Door, assistants: Assistants, files: Files) -> list[Route]:
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
-        limit, offset = number_of(request, "limit", PAGE, MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
+        limit, offset = page_of(request)
         listing = Listing(limit=limit, offset=offset)
         kept = await assistants.list(DEFAULT_ORG, listing)
         total = await assistants.count(DEFAULT_ORG, listing)
-        return secret_response({"assistants": [_row(each) for each in kept], "total": total, "files": list(files())})
+        found = {"files": list(files.names()), "unusable": dict(files.unusable())}
+        return secret_response({"assistants": [_row(each) for each in kept], "total": total, **found})
 
     @door.guarded("viewer")
     async def choices(request: Request, visitor: Visitor) -> Response:

@@ -24,14 +24,12 @@ from antiphon.session.storytelling import story_of
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
 from antiphon.surfaces.console.live import LiveCalls, News
-from antiphon.surfaces.console.paging import number_of
+from antiphon.surfaces.console.paging import page_of
 from antiphon.surfaces.console.recordings import peaks
 from antiphon.surfaces.console.what_if import WhatIf
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.vocabulary import EndReason
 
-_PAGE = 50
-_MAX_PAGE = 200
 _SAY_CHARS = 1000
 _MAX_CHANGES = 50
 _QUIET_S = 15.0
@@ -45,7 +43,7 @@ def finished_routes(door: Door, files: CallFiles) -> list[Route]:
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
-        limit, offset = number_of(request, "limit", _PAGE, _MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
+        limit, offset = page_of(request)
         calls, total = await asyncio.to_thread(files.page, limit, offset)
         return secret_response({"calls": [asdict(call) for call in calls], "total": total})
 

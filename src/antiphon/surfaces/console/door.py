@@ -66,7 +66,7 @@ class Door:
 
     async def open(self) -> None:
         """At the start: where nobody can sign in yet, the token of the printed link is made."""
-        if not await self.people.list():
+        if not await self.people.count():
             self.setup_token = secrets.token_urlsafe(32)
 
     # ---------------------------------------------------------------------------------- coming in

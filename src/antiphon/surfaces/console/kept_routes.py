@@ -12,10 +12,9 @@ from starlette.routing import Route
 
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource, ResourceStore
 from antiphon.surfaces.console.door import Door, Visitor
-from antiphon.surfaces.console.paging import number_of
+from antiphon.surfaces.console.paging import page_of
 from antiphon.surfaces.http.responses import secret_response
 
-PAGE, MAX_PAGE = 50, 200
 _TYPE = {"tool": "type", "phone-number": "provider", "credential": "provider", "eval": "type"}
 """Each kind that is listed, and which of its fields says what sort of one it is."""
 
@@ -28,7 +27,7 @@ def routes(door: Door, resources: ResourceStore) -> list[Route]:
         kind = request.path_params["kind"]
         if kind not in _TYPE:
             raise HTTPException(404)
-        limit, offset = number_of(request, "limit", PAGE, MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
+        limit, offset = page_of(request)
         listing = Listing(limit=limit, offset=offset)
         found = await resources.list(kind, DEFAULT_ORG, listing)
         total = await resources.count(kind, DEFAULT_ORG, listing)

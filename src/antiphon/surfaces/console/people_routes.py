@@ -14,9 +14,9 @@ from antiphon.calls.people import ROLES, Role, User
 from antiphon.errors import StoreUnavailable
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
+from antiphon.surfaces.console.paging import page_of
 from antiphon.surfaces.http.responses import secret_response
 
-_AUDIT_SHOWN = 200
 T = TypeVar("T")
 
 
@@ -45,7 +45,9 @@ def routes(door: Door) -> list[Route]:
 
     @door.guarded("admin")
     async def people(request: Request, visitor: Visitor) -> Response:
-        return secret_response({"people": [_shown(user) for user in await door.people.list()]})
+        limit, offset = page_of(request)
+        shown = [_shown(user) for user in await door.people.list(limit, offset)]
+        return secret_response({"people": shown, "total": await door.people.count()})
 
     @door.guarded("admin")
     async def add(request: Request, visitor: Visitor) -> Response:
@@ -78,15 +80,12 @@ def routes(door: Door) -> list[Route]:
 
     @door.guarded("admin")
     async def audit(request: Request, visitor: Visitor) -> Response:
-        entries = await door.people.audit(_AUDIT_SHOWN)
-        return secret_response(
-            {
-                "entries": [
-                    {"wall_ms": each.wall_ms, "who": each.user_name, "action": each.action, "subject": each.subject}
-                    for each in entries
-                ]
-            }
-        )
+        limit, offset = page_of(request)
+        shown = [
+            {"wall_ms": each.wall_ms, "who": each.user_name, "action": each.action, "subject": each.subject}
+            for each in await door.people.audit(limit, offset)
+        ]
+        return secret_response({"entries": shown, "total": await door.people.count_audit()})
 
     prefix = "/console/api"
     return [

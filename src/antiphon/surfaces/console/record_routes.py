@@ -12,11 +12,10 @@ from starlette.routing import Route
 
 from antiphon.calls.stores import DEFAULT_ORG, CallRecord, CallStore, Listing, ResourceStore, Span
 from antiphon.surfaces.console.door import Door, Visitor
-from antiphon.surfaces.console.paging import number_of
+from antiphon.surfaces.console.paging import number_of, page_of
 from antiphon.surfaces.http.responses import secret_response
 from antiphon.surfaces.vapi.call_documents import call_document
 
-PAGE, MAX_PAGE = 50, 200
 _MAX_CHARS = 128
 _FILTERS = {"status": "status", "assistant": "assistant_id", "reason": "ended_reason", "type": "type"}
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -36,7 +35,7 @@ def routes(door: Door, calls: CallStore, resources: ResourceStore, deliveries: D
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
         listing = _listing(request)
-        found = await calls.list(DEFAULT_ORG, listing)
+        found = await calls.list(DEFAULT_ORG, listing, bodies=False)
         names = await _names(resources, {record.assistant_id for record in found})
         total = await calls.count(DEFAULT_ORG, listing)
         return secret_response({"calls": [_row(record, names) for record in found], "total": total})
@@ -68,7 +67,7 @@ def _listing(request: Request) -> Listing:
             equal[column] = value
     since_ms, until_ms = (number_of(request, name, 0, 100_000) * _DAY_MS for name in ("since_day", "until_day"))
     created = Span(since_ms or None, until_ms + _DAY_MS - 1 if until_ms else None)
-    limit, offset = number_of(request, "limit", PAGE, MAX_PAGE), number_of(request, "offset", 0, 1_000_000)
+    limit, offset = page_of(request)
     return Listing(limit=limit, offset=offset, created=created, equal=equal)
 
 

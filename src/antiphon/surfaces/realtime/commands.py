@@ -113,7 +113,9 @@ class Commands:
         session = self._session
         if session.plays_out:
             raise ClientError(
-                "invalid_event_for_transport", "The audio of this session comes on its media track.", "type"
+                "invalid_event_for_transport",
+                "The audio of this session comes on its media track, or in binary messages.",
+                "type",
             )
         core = self._core
         audio, appended = event.audio, self._parts.appended

@@ -1,7 +1,7 @@
 """One Realtime session: a conversation of the core, the items and responses by which the wire knows it, and whoever drives it.
 
 A session does not know which transport carries it. What clients send comes as bytes from a ``Controller``; what the caller
-says and hears goes through a ``CallTransport``: deltas over the same connection, or a WebRTC leg given from outside.
+says and hears goes through a ``CallTransport``: deltas over the same connection, or a leg given from outside.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class RealtimeSession:
 
     @property
     def connecting(self) -> bool:
-        """Whether its media is still to come, over WebRTC."""
+        """Whether its media is still to come, on a leg."""
         return self.plays_out and self.core is None and not self.ended
 
     def idle_ms(self, now_ms: int) -> int:

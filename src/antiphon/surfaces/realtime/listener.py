@@ -6,7 +6,7 @@ way it costs a third of what the ASGI route does, and slow readers, floods and h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import parse_qs
 
 import orjson
@@ -20,6 +20,7 @@ from antiphon.surfaces.realtime.protocol.beta import to_beta
 from antiphon.surfaces.realtime.protocol.errors import ClientError
 from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.sessions import RealtimeSessions
+from antiphon.surfaces.realtime.socket_leg import SocketLeg
 from antiphon.transports.base import LostReason
 from antiphon.transports.handshake import Refusal
 from antiphon.transports.listener import MediaSocket, SocketLimits
@@ -51,6 +52,7 @@ class RealtimeListener(MediaSocket):
     __slots__ = (
         "_begin",
         "_beta",
+        "_leg",
         "_pinged_at_ms",
         "_sent_bytes",
         "_session",
@@ -64,6 +66,7 @@ class RealtimeListener(MediaSocket):
         self._begin: Begin | None = begin
         self._beta = beta
         self._session: RealtimeSession | None = None
+        self._leg: SocketLeg | None = None
         self._sent_bytes = 0
         self._taken_bytes = 0
         self._taken_at_ms = 0
@@ -73,6 +76,14 @@ class RealtimeListener(MediaSocket):
         """From now on it drives this session, with the right of this private key."""
         self._session = session
         session.attach(self, primary=primary, key_id=key_id)
+
+    def start(self, session: RealtimeSession) -> None:
+        """Its session begins; where the server plays it out, with the sound on this socket. Raises as ``RealtimeSession.start``."""
+        if not session.plays_out:
+            session.start()
+            return
+        self._leg = SocketLeg(self, session.ahead)
+        self._leg.listen(session.start(self._leg))
 
     # What the session says (Controller; ``close`` is the base's).
 
@@ -84,6 +95,11 @@ class RealtimeListener(MediaSocket):
             event = orjson.dumps(translated)
         self._sent_bytes += len(event)
         self.send_text(event)
+
+    def send_sound(self, audio: bytes) -> None:
+        """The agent's, as it is to be played."""
+        self._sent_bytes += len(audio)
+        self.send_binary(audio)
 
     def hold(self, held: bool) -> None:
         """While held, the kernel keeps what the client sends, and lets it send no more than fits there."""
@@ -107,8 +123,13 @@ class RealtimeListener(MediaSocket):
             self._session.receive(self, payload, beta=self._beta)
 
     def binary(self, payload: bytes) -> None:
-        if self._session is not None:
-            problem = ClientError("invalid_message", "Messages must be JSON text; audio goes base64-encoded inside it.")
+        if self._session is None:
+            return
+        try:
+            if self._leg is None:
+                raise ClientError("invalid_message", "Messages must be JSON text; audio goes base64-encoded inside it.")
+            self._leg.receive(payload)
+        except ClientError as problem:
             self._session.complain(self, problem, None)
 
     # The socket's life.
@@ -125,7 +146,7 @@ class RealtimeListener(MediaSocket):
     def gone(self) -> None:
         if self._session is not None:
             self._session.detach(self)
-            self._session = None
+            self._session = self._leg = None
 
     def _is_write_stalled(self, now_ms: int) -> bool:
         """A long reply may well take longer to send than a peer may be silent: what counts is whether it takes anything."""
@@ -163,6 +184,7 @@ class RealtimeGate:
         query = {name: values[-1] for name, values in parse_qs(request.query).items()}
         call_id = query.get("call_id", "")
         access = self._access.require(request.headers, Act.CONTROL_CALL if call_id else Act.OPEN_SESSION)
+        plays_out = _plays_out(query)
         if call_id:
             session = self._sessions.find(call_id)
             if session is None:
@@ -174,14 +196,14 @@ class RealtimeGate:
         except ClientError as error:  # the server has changed since the secret was made
             raise HttpError(400, error.message, error.code, param=error.param) from None
         self._sessions.admit(access)
-        return lambda listener: self._begin(listener, config, access)
+        return lambda listener: self._begin(listener, config, access, plays_out=plays_out)
 
-    def _begin(self, listener: RealtimeListener, config: SessionConfig, access: Access) -> None:
+    def _begin(self, listener: RealtimeListener, config: SessionConfig, access: Access, *, plays_out: bool) -> None:
         """It was admitted, and is open now."""
         sessions = self._sessions
         try:
             sessions.require_share(access)  # others were answered at the same time
-            session = sessions.create(config, owner=access)
+            session = sessions.create(config, owner=access, plays_out=plays_out)
         except (HttpError, CapacityError) as error:
             sessions.withdraw()
             code = (error.wire_code if isinstance(error, HttpError) else error.code) or "refused"
@@ -191,8 +213,17 @@ class RealtimeGate:
             return
         listener.drive(session, primary=True, key_id=access.key_id)
         try:
-            session.start()
+            listener.start(session)
         except (CapacityError, ProviderError, ConfigurationError) as error:
             log.warning("realtime_session_refused", session_id=session.id, code=error.code)
             sessions.withdraw()
             session.fail()
+
+
+def _plays_out(query: Mapping[str, str]) -> bool:
+    """Whether the server is to play the agent out, as over WebRTC. Raises HttpError."""
+    owner = query.get("playout", "client")
+    if owner not in ("client", "server") or ("playout" in query and "call_id" in query):
+        problem = "playout: must be client or server, and a session that is joined has its own."
+        raise HttpError(400, problem, "invalid_value", param="playout")
+    return owner == "server"

@@ -136,7 +136,7 @@ class RealtimeSessions:
         self, config: SessionConfig, call_id: str = "", *, owner: Access = NOBODY, plays_out: bool = False
     ) -> RealtimeSession:
         """A session that can be joined; it lives from its ``start`` until the core's session ends. ``owner`` is who opens it.
-        ``plays_out``: its audio leaves on a leg of its own in real time (WebRTC), not as deltas. Raises HttpError."""
+        ``plays_out``: its audio leaves on a leg in real time (WebRTC, or binary messages), not as deltas. Raises HttpError."""
         session_id = new_id("sess")
         call_id = call_id or session_id
         session = RealtimeSession(

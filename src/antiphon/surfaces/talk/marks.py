@@ -45,16 +45,8 @@ class _Watched:
     session: RealtimeSession
     started_ms: int
     turn: TurnTimes = field(default_factory=TurnTimes)
-    cut: int = 0
-    """The last reply that was interrupted."""
     tools: dict[str, int] = field(default_factory=dict)
     """Since when (``at_ms``) each runs, by the call's id."""
-
-    def interrupted(self, reply: int, at_ms: int, heard_ms: int) -> None:
-        """Once for each reply."""
-        if reply > self.cut:
-            self.cut = reply
-            self.tell("interrupted", {"reply": reply, "at_ms": at_ms, "heard_ms": heard_ms})
 
     def tell(self, kind: str, fields: Fields) -> None:
         primary = self.session.controllers.primary
@@ -115,9 +107,7 @@ class TalkMarks:
             case do.InterruptionDismissed(reply, held_ms):
                 watched.tell("resumed", {"reply": reply, "at_ms": at_ms, "held_ms": held_ms})
             case do.InterruptionConfirmed(reply, heard_ms):
-                watched.interrupted(reply, at_ms, heard_ms)
-            case do.ReplyCut(reply, _, heard_ms):  # it was made, and the page that plays it has cut it
-                watched.interrupted(reply, at_ms, heard_ms)
+                watched.tell("interrupted", {"reply": reply, "at_ms": at_ms, "heard_ms": heard_ms})
             case do.RunTool(call) if len(watched.tools) < _MAX_TOOLS:
                 watched.tools[call.id] = at_ms
                 arguments = {"arguments": _short(call.arguments)} if self._tells_arguments else {}

@@ -37,6 +37,11 @@ _FIELDS = ("type", "eval", "evalId", "target")
 log = structlog.get_logger(__name__)
 
 
+def _links(body: Mapping[str, Any]) -> dict[str, str]:
+    """What it is a run of, so that an eval's runs are found."""
+    return {"purpose": body["evalId"]} if body.get("evalId") else {}
+
+
 class EvalRuns:
     """The routes, and the runs of this process."""
 
@@ -47,7 +52,7 @@ class EvalRuns:
         self._clock = clock
         self._agents = agents
         self._access = access
-        self._documents = Documents(store, clock, Kind("eval-run"))
+        self._documents = Documents(store, clock, Kind("eval-run", links=_links))
         self._places = asyncio.Semaphore(AT_ONCE)
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -89,7 +94,7 @@ class EvalRuns:
         return json_response(self._documents.show(made), 201)
 
     async def _list(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request)
+        listing = listing_of(request, {"evalId": "purpose"})
         runs = await self._documents.list(asker.org_id, listing)
         total = await self._documents.count(asker.org_id, listing)
         return json_response(paginated([self._show(run) for run in runs], total, listing))

@@ -1,6 +1,9 @@
 /** The shell: who is here, which page is shown, in which language. */
 
-import { announce, ask, attempt, carry, el, problem, Refused } from "./kit.js";
+import { comeBack, setUpForm, signInForm } from "./door.js";
+import { announce, ask, carry, el, Refused } from "./kit.js";
+import { onSignedOut } from "./server.js";
+import { mayLeave } from "./unsaved.js";
 import { language, say, speak } from "./words.js";
 
 const find = (id) => document.getElementById(id);
@@ -12,6 +15,8 @@ let user = null;
 /** What the page that is shown has running; called when another takes its place. */
 let leave = () => {};
 let turn = 0;
+/** Whether the address is set back to where they stay. */
+let staying = false;
 
 const may = (role) => user !== null && RANK.indexOf(user.role) >= RANK.indexOf(role);
 
@@ -23,6 +28,7 @@ async function begin() {
     const { user: known, setup } = await ask("me");
     user = known;
     carry(known?.csrf);
+    onSignedOut(known && (() => comeBack(known)));
     if (!known && setup && !location.hash.startsWith("#/setup/")) return show(say("sign_in"), el("p", { className: "notice" }, say("set_up_wanted")));
   } catch (error) {
     return show(say("failed"), el("p", { className: "notice", role: "alert" }, error.message));
@@ -36,8 +42,8 @@ async function route() {
   const mine = ++turn;
   const [, page = "", ...rest] = location.hash.split("/").map((part) => safely(part));
   navigation(page || "overview");
-  if (page === "setup" && !user) return setUp(rest[0] ?? "");
-  if (!user) return signIn();
+  if (page === "setup" && !user) return atDoor(say("set_up_title"), setUpForm(rest[0] ?? "", enter));
+  if (!user) return atDoor(say("sign_in"), signInForm(enter));
   if (page === "setup") return go("#/overview");
   if (page && !(Object.hasOwn(PAGES, page) && may(PAGES[page]))) return show(say("no_page"));
   try {
@@ -93,40 +99,41 @@ function navigation(current) {
   find("nav").querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
-function door(title, text, button, fields, act) {
-  const wrong = problem();
-  const form = el("form", { className: "form", onsubmit: async (event) => {
-    event.preventDefault();
-    await attempt(wrong, async () => {
-      await act(Object.fromEntries(new FormData(form)));
-      await begin();
-      if (user) go("#/overview");
-    });
-  } }, wrong, text && el("p", {}, text), ...fields, el("button", { className: "main" }, button));
+/** At the door: a form, and the page that was asked for behind it. */
+function atDoor(title, form) {
   show(title, form);
   form.querySelector("input").focus();
 }
 
-const nameField = () => el("label", {}, say("name"), el("input", { name: "name", autocomplete: "username", autocapitalize: "none", required: true, maxLength: 100 }));
-
-function signIn() {
-  const password = el("label", {}, say("password"), el("input", { name: "password", type: "password", autocomplete: "current-password", required: true }));
-  door(say("sign_in"), null, say("sign_in"), [nameField(), password], (body) => ask("sign-in", { method: "POST", body }));
+async function enter() {
+  await begin();
+  if (user && location.hash.startsWith("#/setup/")) go("#/overview");
 }
 
-function setUp(token) {
-  const password = el("label", {}, say("new_password"), el("input", { name: "password", type: "password", autocomplete: "new-password", required: true, minLength: 10 }));
-  door(say("set_up_title"), say("set_up_text"), say("set_up"), [nameField(), password], (body) => ask("setup", { method: "POST", body: { ...body, token } }));
+/** Nobody loses what they have typed by a press on a link, another language or the way out. */
+async function left({ oldURL }) {
+  if (staying) return (staying = false);
+  if (!mayLeave()) {
+    staying = true;
+    return (location.hash = new URL(oldURL).hash);
+  }
+  await route();
+  // The link that was pressed is drawn anew: whoever goes by keys goes on from the page.
+  if (document.activeElement === document.body) find("main").focus({ preventScroll: true });
+  return undefined;
 }
 
 find("language").addEventListener("change", (event) => {
+  if (!mayLeave()) return void (event.target.value = language);
   speak(event.target.value);
   begin();
 });
 find("sign-out").addEventListener("click", async () => {
+  if (!mayLeave()) return;
+  onSignedOut(null);
   await ask("sign-out", { method: "POST" }).catch(() => {});
   user = null;
   begin();
 });
-addEventListener("hashchange", route);
+addEventListener("hashchange", left);
 begin();

@@ -1,7 +1,8 @@
 /** One assistant: a form for what is common, JSON for all, and what is wrong or without effect said at its field. */
 
-import { ask, attempt, el, problem, sure } from "./kit.js";
+import { ask, attempt, el, problem, sure, when } from "./kit.js";
 import { Fields } from "./fields.js";
+import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
 const CHECK_AFTER_MS = 400;
@@ -15,7 +16,7 @@ export const bodyOf = (shown) => Object.fromEntries(Object.entries(shown).filter
 export async function open(main, id, { may }) {
   const [shown, choices, { files }] = await Promise.all([id ? ask(`rest/assistant/${encodeURIComponent(id)}`) : NEW, ask("assistants/choices"), ask("assistants?limit=1")]);
   const editable = may("builder") && !files.includes(id);
-  const state = { doc: structuredClone(bodyOf(shown)), version: shown.latestVersion, changed: false };
+  const state = { doc: structuredClone(bodyOf(shown)), version: versionOf(shown), changed: false };
   const wrong = problem();
   const saved = el("p", { className: "faint", role: "status" });
   const rest = el("ul", { className: "notes" });
@@ -51,7 +52,7 @@ export async function open(main, id, { may }) {
     const answer = await ask(path, { method: id ? "PUT" : "POST", body: state.doc });
     state.changed = false;
     if (!id) return void (location.hash = `#/assistants/${encodeURIComponent(answer.id)}`);
-    state.version = answer.latestVersion;
+    state.version = versionOf(answer);
     saved.textContent = say("saved", { version: answer.latestVersion });
     title.textContent = state.doc.name || id;
     return check();
@@ -65,27 +66,30 @@ export async function open(main, id, { may }) {
     event.preventDefault();
     keep();
   });
-  const stay = (event) => state.changed && event.preventDefault();
-  addEventListener("beforeunload", stay);
   if (id) await check();
+  const forget = keepUnsaved(() => state.changed);
   return () => {
     clearTimeout(timer);
-    removeEventListener("beforeunload", stay);
+    forget();
   };
 }
 
+/** What tells one state of a document from another: an assistant's version, of all others when they were changed last. */
+export const versionOf = (shown) => shown.latestVersion ?? shown.updatedAt;
+
 /** Where somebody else has saved since: said once, and the next press takes the place of theirs. */
 export async function unlessNewer(path, state) {
-  const { latestVersion } = await ask(path);
-  if (latestVersion === state.version) return;
-  state.version = latestVersion;
-  throw new Error(say("newer_there", { version: latestVersion }));
+  const there = versionOf(await ask(path));
+  if (there === state.version) return;
+  state.version = there;
+  throw new Error(/^v\d+$/.test(there) ? say("newer_there", { version: there }) : say("newer_there_at", { when: when(Date.parse(there)) }));
 }
 
 function actions(id, state, { editable, may, keep, wrong }) {
   const copy = () => attempt(wrong, async () => {
     const name = `${(state.doc.name || id).slice(0, MAX_NAME - 7)} (copy)`;
     const made = await ask("rest/assistant", { method: "POST", body: { ...state.doc, name } });
+    state.changed = false; // the copy has it
     location.hash = `#/assistants/${encodeURIComponent(made.id)}`;
   });
   const gone = () => attempt(wrong, async () => {

@@ -48,28 +48,30 @@ export async function open(main, name, { may }) {
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
     el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
-    may("builder") && call.ended ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: () => attempt(wrong, async () => {
+    may("builder") && call.ended && story.lines.length ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: () => attempt(wrong, async () => {
       const made = await ask("rest/eval", { method: "POST", body: evalOf(`${call.assistant} ${when(call.wall_ms)}`, story.lines) });
       location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
     }) }, say("make_test"))) : "",
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
-    whatIf(name, call.policy, (was, would) => {
+    el("div", { className: "columns" },
+      el("section", {}, el("h2", {}, say("transcript")), story.lines.length ? said.element : nothing()),
+      el("section", {}, el("h2", {}, say("why")), story.turns.length ? turns : nothing(), el("h2", {}, say("barge_ins")), ...bargeIns(story.barge_ins, seek))),
+    story.turns.length ? whatIf(name, call.policy, (was, would) => {
       const differing = would?.filter((each, number) => JSON.stringify(each) !== JSON.stringify(was[number])) ?? [];
       lanes.mark(differing);
       turns.replaceChildren(...story.turns.map((turn) => turnOf(turn, differing.find((each) => each.turn === turn.turn))));
-    }),
-    el("div", { className: "columns" },
-      el("section", {}, el("h2", {}, say("transcript")), said.element),
-      el("section", {}, el("h2", {}, say("why")), turns, el("h2", {}, say("barge_ins")), ...bargeIns(story.barge_ins, seek))),
+    }) : "",
     el("h2", {}, say("tools")),
     story.tools.length ? table([say("name"), [say("lasted"), "number"], say("what")], story.tools.map((tool) => [
       el("code", {}, tool.name), [tool.to_ms === null ? "–" : ms(tool.to_ms - tool.from_ms), "number"],
       el("div", {}, el("pre", {}, JSON.stringify(tool.arguments, null, 1)), el("pre", { className: tool.failed ? "bad" : "" }, tool.result ?? "–")),
-    ])) : el("p", { className: "faint" }, say("none")),
+    ])) : nothing(),
     ...becameOf(record),
   );
   return () => audio?.pause();
 }
+
+const nothing = () => el("p", { className: "faint" }, say("none"));
 
 function transcript({ lines }, seek) {
   const rows = lines.map((line) => {
@@ -119,7 +121,7 @@ function stages({ speech_ended_ms: ended, closed_ms: closed, first_token_ms: tok
 }
 
 function bargeIns(list, seek) {
-  if (!list.length) return [el("p", { className: "faint" }, say("none"))];
+  if (!list.length) return [nothing()];
   return list.map((sound) => {
     const verdict = sound.confirmed === null || sound.confirmed === undefined ? "b_open" : sound.confirmed ? "b_yes" : "b_no";
     const after = sound.sound_ms === null ? "–" : ms(sound.at_ms - sound.sound_ms);
@@ -127,7 +129,7 @@ function bargeIns(list, seek) {
     const { why } = sound;
     const facts = why ? [say(`b_${why.rule}`), why.voice_ms > 0 && `${say("voice")} ${ms(why.voice_ms)}`, why.words && `${say("heard_words")} “${why.words}”`].filter(Boolean).join(" · ") : "";
     return el("article", { className: "turn" }, el("h3", { className: sound.confirmed ? "bad" : "" }, say(verdict)),
-      el("p", {}, say("b_held", { at: at(sound.at_ms), after, ms: took }), " ", el("button", { type: "button", onclick: () => seek(Math.max(0, sound.at_ms - 1500)) , "aria-label": `▶ ${at(sound.at_ms)}` }, "▶")),
+      el("p", {}, say(sound.decided_ms === null ? "b_held_open" : "b_held", { at: at(sound.at_ms), after, ms: took }), " ", el("button", { type: "button", onclick: () => seek(Math.max(0, sound.at_ms - 1500)) , "aria-label": `▶ ${at(sound.at_ms)}` }, "▶")),
       facts && el("p", {}, facts));
   });
 }

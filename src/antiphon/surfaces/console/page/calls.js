@@ -1,9 +1,8 @@
 /** Calls: those the database has a record of, filtered; all that left a log; and one of them. */
 
-import { ask, clock, el, money, pages, table, when } from "./kit.js";
+import { PAGE, ask, clock, el, money, pages, table, when } from "./kit.js";
 import { say } from "./words.js";
 
-const PAGE = 50;
 const STATUSES = ["", "queued", "ringing", "in-progress", "ended"];
 const DAY_MS = 86_400_000;
 
@@ -22,10 +21,10 @@ async function records(main, wanted) {
     main.append(table(
       [say("began"), say("assistant"), [say("status"), "wide"], [say("lasted"), "number"], [say("cost"), "number"], [say("ended"), "wide"], [say("caller"), "wide"]],
       calls.map((call) => [
-        el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), call.assistant, [say(`s_${call.status}`), "wide"],
+        el("a", { href: `#/${call.status === "in-progress" ? "live" : "calls"}/${encodeURIComponent(call.id)}` }, when(call.wall_ms)), [call.assistant, "name"], [say(`s_${call.status}`), "wide"],
         [clock(call.duration_ms), "number"], [money(call.cost_usd), "number"], [call.ended_reason || "–", "wide"], [call.caller || say(`t_${call.type}`), "wide"],
       ]),
-    ), pages(offset, calls.length, total, PAGE, (next) => {
+    ), pages(offset, calls.length, total, (next) => {
       const there = new URLSearchParams(wanted);
       there.set("offset", next);
       return `#/calls/find/${encodeURIComponent(there)}`;
@@ -67,9 +66,9 @@ async function logs(main, offset) {
   main.append(table(
     [say("began"), say("assistant"), [say("lasted"), "number"], say("ended"), [say("from"), "wide"], [say("recorded"), "wide"]],
     calls.map((call) => [
-      el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), call.assistant, [clock(call.duration_ms), "number"],
+      el("a", { href: `#/calls/${encodeURIComponent(call.name)}` }, when(call.wall_ms)), [call.assistant, "name"], [clock(call.duration_ms), "number"],
       call.ended ?? el("a", { href: `#/live/${encodeURIComponent(call.call_id)}` }, say("live")), [call.provider, "wide"], [call.recorded ? say("yes") : "–", "wide"],
     ]),
-  ), pages(offset, calls.length, total, PAGE, (next) => `#/calls/logs/${next}`, "more", "newer"));
+  ), pages(offset, calls.length, total, (next) => `#/calls/logs/${next}`, "more", "newer"));
   return undefined;
 }

@@ -1,22 +1,22 @@
 /** An eval's runs, and calls made into evals. */
 
-import { announce, ask, attempt, el, problem, when } from "./kit.js";
+import { PAGE, announce, ask, attempt, el, pages, problem, when } from "./kit.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
-const PAGE = 200;
+const AT_ONCE = 200;
 /** Assistants that one chooses from; the newest. */
 const MOST_CHOICES = 2000;
 
 /** Below an eval: run it with an assistant, and how it went. What ends the waiting is the answer. */
-export async function runs(main, id, editable) {
+export async function runs(main, id, editable, offset) {
   const wrong = problem();
   const place = el("div");
   let timer = 0;
   const draw = async () => {
-    const { results } = await ask("rest/eval/run?limit=100");
-    const ours = results.filter((run) => run.evalId === id);
-    place.replaceChildren(...(ours.length ? ours.map(told) : [el("p", { className: "faint" }, say("none"))]));
+    const { results: ours, metadata } = await ask(`rest/eval/run?evalId=${encodeURIComponent(id)}&limit=${PAGE}&page=${offset / PAGE + 1}`);
+    place.replaceChildren(...(ours.length ? ours.map(told) : [el("p", { className: "faint" }, say("none"))]),
+      pages(offset, ours.length, metadata.totalItems, (next) => `#/kept/eval/${encodeURIComponent(id)}/${next}`));
     clearTimeout(timer);
     if (ours.some((run) => run.status !== "ended")) timer = setTimeout(() => draw().catch(() => {}), EVERY_MS);
     else if (ours[0]) announce(say(passed(ours[0]) ? "pass" : "fail"));
@@ -42,7 +42,7 @@ export async function runs(main, id, editable) {
 async function everyAssistant() {
   const found = [];
   for (;;) {
-    const { assistants, files, total } = await ask(`assistants?limit=${PAGE}&offset=${found.length}`);
+    const { assistants, files, total } = await ask(`assistants?limit=${AT_ONCE}&offset=${found.length}`);
     found.push(...assistants.map((each) => [each.id, each.name || each.id]));
     if (!assistants.length || found.length >= Math.min(total, MOST_CHOICES)) return [...found, ...files.map((name) => [name, name])];
   }

@@ -25,7 +25,7 @@ export class Fields {
     const id = `field-${path.replaceAll(".", "-")}`;
     const note = el("span", { className: "note", id: `${id}-note` });
     const long = kind in ROWS;
-    const input = el(long ? "textarea" : "input", { id, "aria-describedby": note.id, autocomplete: "off", ...(long ? { rows: ROWS[kind], readOnly: !editable } : { disabled: !editable }) });
+    const input = el(long ? "textarea" : "input", { id, "aria-describedby": note.id, autocomplete: "off", dir: "auto", ...(long ? { rows: ROWS[kind], readOnly: !editable } : { disabled: !editable }) });
     if (path === "name") input.maxLength = 40;
     if (kind === "secret") Object.assign(input, { type: "password", autocomplete: "new-password" });
     if (kind === "number") Object.assign(input, { type: "number", min: 0, max: 2, step: "any" });
@@ -56,9 +56,10 @@ export class Fields {
 
   #at({ field, text, bad }) {
     const path = pathOf(field, this.state.doc);
-    const place = this.#inputs.get(path) ?? this.#inputs.get(`${path}.provider`);
+    const own = this.#inputs.get(path);
+    const place = own ?? this.#inputs.get(`${path}.provider`);
     if (!place) return false;
-    place.note.textContent = `${place.note.textContent} ${text}`.trim();
+    place.note.textContent = `${place.note.textContent} ${own ? "" : `${field} `}${text}`.trim();
     place.note.classList.toggle("bad", bad || place.note.classList.contains("bad"));
     if (bad) place.input.setAttribute("aria-invalid", "true");
     return true;

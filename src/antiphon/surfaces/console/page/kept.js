@@ -1,11 +1,11 @@
 /** Tools, numbers, credentials and evals: tables, and a form with the whole document as JSON beside it. */
 
-import { bodyOf, jsonEditor, switcher } from "./assistant.js";
+import { bodyOf, jsonEditor, switcher, unlessNewer, versionOf } from "./assistant.js";
 import { Fields } from "./fields.js";
-import { Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
-const PAGE = 50;
 /** Each kind: a new one, its form, and what it is called. `secret`: some of it is never shown, so only what was changed is sent. */
 const KINDS = {
   tool: {
@@ -33,7 +33,7 @@ const KINDS = {
 export async function open(main, [kind = "tool", id, offset], { may }) {
   if (!Object.hasOwn(KINDS, kind)) throw new Refused(404, say("no_page"));
   if (id === "from") return list(main, kind, may("builder"), Number(offset) || 0);
-  return id ? one(main, kind, id === "new" ? "" : id, may("builder")) : list(main, kind, may("builder"), 0);
+  return id ? one(main, kind, id === "new" ? "" : id, may("builder"), Number(offset) || 0) : list(main, kind, may("builder"), 0);
 }
 
 async function list(main, kind, editable, offset) {
@@ -44,27 +44,34 @@ async function list(main, kind, editable, offset) {
     return link;
   });
   main.append(el("h1", {}, say("kept")), el("p", { className: "row kinds" }, links));
-  if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, `${say("add")}: ${say(`k_${kind}`)}`)));
+  if (editable) main.append(el("p", {}, el("a", { className: "button main", href: `#/kept/${kind}/new` }, say(`new_${kind}`))));
   main.append(rows.length ? table([say("name"), say("type"), [say("changed_at"), "wide"]], rows.map((each) => [
-    el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, each.name || each.id), each.type, [when(each.updated_wall_ms), "wide"],
-  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, PAGE, (next) => `#/kept/${kind}/from/${next}`, "more_kept", "newer_kept"));
+    el("a", { href: `#/kept/${kind}/${encodeURIComponent(each.id)}` }, each.name || each.id), each.type, [when(each.updated_wall_ms), "when wide"],
+  ])) : el("p", { className: "faint" }, say("none")), pages(offset, rows.length, total, (next) => `#/kept/${kind}/from/${next}`));
 }
 
-async function one(main, kind, id, editable) {
+async function one(main, kind, id, editable, offset) {
   const { blank, form, secret, name } = KINDS[kind];
   const path = `rest/${kind}${id ? `/${encodeURIComponent(id)}` : ""}`;
-  let before = id ? bodyOf(await ask(path)) : blank;
+  const shown = id ? await ask(path) : blank;
+  let before = bodyOf(shown);
   delete before.status;
-  const state = { doc: structuredClone(before) };
+  const state = { doc: structuredClone(before), version: versionOf(shown), changed: false };
   const wrong = problem();
   const saved = el("p", { className: "faint", role: "status" });
-  const changed = () => (saved.textContent = say("unsaved"));
+  const changed = () => {
+    state.changed = true;
+    saved.textContent = say("unsaved");
+  };
   const fields = new Fields(state, {}, changed, editable, form);
   const json = jsonEditor(state, changed, editable);
   const save = () => attempt(wrong, async () => {
     if (json.broken()) throw new Error(json.broken());
+    if (id) await unlessNewer(path, state);
     const made = await ask(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc });
+    state.changed = false;
     if (!id) return void (location.hash = `#/kept/${kind}/${encodeURIComponent(made.id)}`);
+    state.version = versionOf(made);
     before = bodyOf(made); // without the secrets that were typed
     delete before.status;
     state.doc = structuredClone(before);
@@ -75,16 +82,22 @@ async function one(main, kind, id, editable) {
   });
   const gone = () => attempt(wrong, async () => {
     await ask(path, { method: "DELETE" });
+    state.changed = false;
     location.hash = `#/kept/${kind}`;
   });
-  const title = el("h1", {}, `${say(`k_${kind}`)} · ${id ? name(before) || id : say("add")}`);
+  const title = el("h1", {}, id ? `${say(`k_${kind}`)} · ${name(before) || id}` : say(`new_${kind}`));
   main.append(
     title, el("p", {}, el("a", { href: `#/kept/${kind}` }, say(`k_${kind}`))),
     el("p", { className: "row" }, editable && el("button", { type: "button", id: "save", className: "main", onclick: save }, say("save")), editable && id && sure(say("remove"), say("remove_sure"), gone)),
     wrong, saved);
   if (secret) main.append(el("p", { className: "faint" }, say("secrets_text")));
   main.append(switcher(fields, json));
-  return kind === "eval" && id ? (await import("./evals.js")).runs(main, id, editable) : undefined;
+  const stop = kind === "eval" && id ? await (await import("./evals.js")).runs(main, id, editable, Math.floor(offset / PAGE) * PAGE) : () => {};
+  const forget = keepUnsaved(() => state.changed);
+  return () => {
+    forget();
+    stop();
+  };
 }
 
 /** The top-level fields that are another now: what is not shown is not sent back. */

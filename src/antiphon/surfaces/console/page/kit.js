@@ -1,6 +1,9 @@
 /** What every page needs: elements, the server, and how times are written. */
 
+import { Refused } from "./server.js";
 import { language, say } from "./words.js";
+
+export { Refused, ask, carry, urlOf } from "./server.js";
 
 /** An element. `fields` are properties, `on…` listeners, and what has a dash is an attribute; children are nodes or text. */
 export function el(name, fields = {}, ...children) {
@@ -26,35 +29,6 @@ function give(made, fields) {
     else made[key] = value;
   }
 }
-
-/** Whatever the server refused, in its own words. */
-export class Refused extends Error {
-  constructor(status, detail) {
-    super(detail);
-    this.status = status;
-  }
-}
-
-let csrf = "";
-export const carry = (token) => (csrf = token ?? "");
-
-/** Ask the server; its JSON, or null. Throws Refused; status 0: it does not answer. */
-export async function ask(path, { method = "GET", body } = {}) {
-  const headers = method === "GET" ? {} : { "X-CSRF-Token": csrf };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
-  try {
-    answer = await fetch(new URL(`api/${path}`, import.meta.url), { method, headers, body: body && JSON.stringify(body) });
-  } catch {
-    throw new Refused(0, say("unreachable"));
-  }
-  if (answer.status === 204) return null;
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"));
-  return told;
-}
-
-export const urlOf = (path) => new URL(`api/${path}`, import.meta.url).href;
 
 /** For screen readers. */
 export function announce(text) {
@@ -88,14 +62,21 @@ export const day = (wall) => new Intl.DateTimeFormat(language, { month: "short",
 /** With seconds. */
 export const exactly = (wall) => new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" }).format(wall);
 
-/** Below one page of a list: which part of it is shown, and the ways to the others. `href(offset)`; `older` and `newer`: the words
- * for what follows and what came before. */
-export function pages(offset, shown, total, page, href, older, newer) {
-  if (total <= page && !offset) return "";
-  return el("p", { className: "row" },
-    offset > 0 && el("a", { href: href(Math.max(0, offset - page)) }, say(newer)),
-    el("span", { className: "faint" }, shown ? `${offset + 1}–${offset + shown} ${say("of_all")} ${total}` : `0 ${say("of_all")} ${total}`),
-    offset + page < total && el("a", { href: href(offset + page) }, say(older)));
+/** Rows of a list that are shown at once. */
+export const PAGE = 50;
+
+const counted = (number) => new Intl.NumberFormat(language).format(number);
+
+/** Below one page of a list: which part of it is shown, of how many, and the ways to the others. `href(offset)`; `older` and `newer`: the
+ * words for what follows and what came before. */
+export function pages(offset, shown, total, href, older = "more_kept", newer = "newer_kept") {
+  if (!total && !offset) return "";
+  const last = Math.max(0, Math.ceil(total / PAGE) - 1) * PAGE;
+  const part = shown ? `${counted(offset + 1)}–${counted(offset + shown)}` : "0";
+  return el("nav", { className: "row pages", "aria-label": say("pages") },
+    offset > 0 && el("a", { href: href(Math.min(Math.max(0, offset - PAGE), last)) }, say(newer)),
+    el("span", { className: "faint" }, say("part_of_all", { part, total: counted(total) })),
+    offset + PAGE < total && el("a", { href: href(offset + PAGE) }, say(older)));
 }
 
 /** A table of rows; a cell is text, a node, or [text or node, class]. */

@@ -101,7 +101,7 @@ export class Lanes {
   }
 
   #axis(total, height) {
-    const step = total > 240_000 ? 30_000 : total > 60_000 ? 10_000 : 5000;
+    const step = total > 60_000 ? 10_000 : 5000;
     for (let ms = 0; ms <= total; ms += step) {
       this.#drawing.append(svg("text", { x: this.#x(ms), y: height - 4, "text-anchor": "middle" }, `${Math.floor(ms / 60_000)}:${String((ms / 1000) % 60).padStart(2, "0")}`));
       this.#drawing.append(svg("line", { class: "axis", x1: this.#x(ms), x2: this.#x(ms), y1: height - 22, y2: height - 17 }));

@@ -1,23 +1,26 @@
 /** Calls that live: the list, and one of them as it goes. */
 
-import { announce, ask, at, attempt, clock, el, ms, problem, sure, table, urlOf } from "./kit.js";
+import { PAGE, announce, ask, at, attempt, clock, el, ms, pages, problem, sure, table, urlOf } from "./kit.js";
 import { Drawing } from "./graph.js";
 import { listen } from "./listen.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
+/** To watch a call that lives and is not shown. */
+const MOST_TRIES = 3;
 
-export async function open(main, [id], { may }) {
-  return id ? one(main, id, may) : list(main);
+export async function open(main, [id, from], { may }) {
+  return id && id !== "from" ? one(main, id, may) : list(main, Number(from) || 0);
 }
 
-async function list(main) {
+async function list(main, offset) {
   const draw = ({ calls }) => {
+    const shown = calls.slice(offset, offset + PAGE);
     const focused = document.activeElement?.getAttribute?.("href");
-    main.replaceChildren(el("h1", {}, say("live")), calls.length ? table(
+    main.replaceChildren(el("h1", {}, say("live")), shown.length ? table(
       [say("assistant"), say("floor"), [say("lasted"), "number"], [say("last_words"), "words"]],
-      calls.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
-    ) : el("p", { className: "faint" }, say("no_live")));
+      shown.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
+    ) : el("p", { className: "faint" }, say("no_live")), pages(offset, shown.length, calls.length, (next) => `#/live/from/${next}`, "more", "newer"));
     if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   };
   draw(await ask("live"));
@@ -37,42 +40,69 @@ async function one(main, id, may) {
   const ear = hearing(id, wrong);
   const over = (reason) => {
     ear.stop();
-    floor.textContent = say("over", { reason });
+    wrong.hidden = true;
+    floor.textContent = reason ? say("over", { reason }) : say("over_unknown");
     acts.replaceChildren(el("a", { href: `#/calls/${encodeURIComponent(id)}` }, say("see_it")));
     announce(floor.textContent);
   };
   if (!found) {
-    over("–");
+    over("");
     return undefined;
   }
   acts.append(ear.button);
   if (may("builder")) acts.append(...commands(id, wrong));
   const stands = await graphOf(id, map);
-  const source = new EventSource(urlOf(`live/${encodeURIComponent(id)}/events`));
   const rows = new Map();
-  source.onmessage = ({ data }) => {
-    const news = JSON.parse(data);
+  const told = (news) => {
     wrong.hidden = true;
     if (news.kind === "begin") {
       rows.clear();
       lines.replaceChildren();
     } else if (news.kind === "node") stands(news.node);
     else if (news.kind === "now") floor.textContent = say(`f_${news.floor}`);
-    else if (news.kind === "ended") {
-      source.close();
-      over(news.reason);
-    } else take(lines, rows, news);
+    else if (news.kind === "ended") over(news.reason);
+    else take(lines, rows, news);
+    return news.kind === "ended";
   };
-  source.onerror = () => {
-    if (source.readyState === EventSource.CLOSED) over("–");
-    else {
-      wrong.textContent = say("lost");
-      wrong.hidden = false;
-    }
+  const lost = () => {
+    wrong.textContent = say("lost");
+    wrong.hidden = false;
   };
+  const unwatch = watch(id, told, lost, () => over(""));
   return () => {
-    source.close();
+    unwatch();
     ear.stop();
+  };
+}
+
+/** What happens in the call is `told`, which returns whether that was the last. `lost`: nothing comes, and it is tried again; `gone`: there is
+ * no such call. Returns what ends it. */
+function watch(id, told, lost, gone) {
+  let left = MOST_TRIES;
+  let source = null;
+  let over = false;
+  const begin = () => {
+    source = new EventSource(urlOf(`live/${encodeURIComponent(id)}/events`));
+    source.onmessage = ({ data }) => {
+      left = MOST_TRIES;
+      if (told(JSON.parse(data))) source.close();
+    };
+    source.onerror = () => {
+      lost();
+      if (source.readyState === EventSource.CLOSED) refused();
+    };
+  };
+  /** The call is over; or the session of whoever watches is, which asking shows and mends. */
+  const refused = async () => {
+    const lives = await ask("live").then(({ calls }) => calls.some((call) => call.id === id), () => false);
+    if (over) return;
+    if (lives && left-- > 0) begin();
+    else gone();
+  };
+  begin();
+  return () => {
+    over = true;
+    source.close();
   };
 }
 

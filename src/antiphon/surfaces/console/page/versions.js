@@ -2,14 +2,14 @@
 
 import { bodyOf } from "./assistant.js";
 import { differences } from "./diff.js";
-import { ask, attempt, el, problem, sure, table, when } from "./kit.js";
+import { PAGE, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const OF_A_VERSION = ["assistantId", "version", "parentVersion", "configHash"];
 
 const written = (version) => JSON.stringify(Object.fromEntries(Object.entries(bodyOf(version)).filter(([name]) => !OF_A_VERSION.includes(name))), null, 2).split("\n");
 
-export async function open(main, id, { may }) {
+export async function open(main, id, offset, { may }) {
   const path = `rest/assistant/${encodeURIComponent(id)}`;
   const wrong = problem();
   const shown = el("section", { "aria-live": "polite" });
@@ -26,15 +26,15 @@ export async function open(main, id, { may }) {
     main.replaceChildren(
       el("h1", {}, `${versions[0].name || id} · ${say("versions")}`),
       el("p", {}, el("a", { href: `#/assistants/${encodeURIComponent(id)}` }, say("back_to_it"))), wrong,
-      table([say("version"), say("when")], versions.map((version, at) => [
+      table([say("version"), say("when")], versions.map((version, at) => [version, at]).slice(offset, offset + PAGE).map(([version, at]) => [
         version.version,
         el("div", { className: "row" }, el("span", { className: "grow" }, when(Date.parse(version.createdAt))),
           versions[at + 1] && el("button", { type: "button", "aria-label": `${say("what_changed")}: ${version.version}`, onclick: () => compare(version, versions[at + 1]) }, say("what_changed")),
           at > 0 && el("button", { type: "button", "aria-label": `${say("against_now")}: ${version.version}`, onclick: () => compare(versions[0], version) }, say("against_now")),
           at > 0 && may("builder") && sure(say("restore"), say("restore_sure"), () => restore(version.version))),
-      ])), shown);
+      ])), pages(offset, versions.slice(offset, offset + PAGE).length, versions.length, (next) => `#/assistants/${encodeURIComponent(id)}/versions/${next}`), shown);
     shown.replaceChildren();
-    if (versions[1]) compare(versions[0], versions[1]);
+    if (versions[offset + 1]) compare(versions[offset], versions[offset + 1]);
   };
   await draw();
 }

@@ -6,6 +6,7 @@ import { ElementForm, outline } from "./flow_forms.js";
 import { Drawing, HEIGHT } from "./graph.js";
 import { announce, ask, attempt, el, problem } from "./kit.js";
 import { trial } from "./trial.js";
+import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
 const CHECK_AFTER_MS = 400;
@@ -55,9 +56,8 @@ class Editor {
 
   begin() {
     this.#lay();
-    const stay = (event) => this.changed && event.preventDefault();
+    const forget = keepUnsaved(() => this.changed);
     const keys = (event) => this.#pressed(event);
-    addEventListener("beforeunload", stay);
     addEventListener("keydown", keys);
     const look = () => ask("live").then(({ calls }) => this.#light(calls), () => {});
     look();
@@ -65,7 +65,7 @@ class Editor {
     return () => {
       clearInterval(timer);
       clearTimeout(this.#timer);
-      removeEventListener("beforeunload", stay);
+      forget();
       removeEventListener("keydown", keys);
     };
   }
@@ -93,6 +93,7 @@ class Editor {
       el("section", {}, el("h2", {}, say("graph")), this.drawing.element, this.light, this.form.element),
       el("section", {}, el("h2", {}, say("nodes_and_edges")), this.list, el("h2", {}, say("in_text")), this.builder ? trial(() => this.#whom(), (node) => this.#stand(node)) : el("p", { className: "faint" }, say("read_only")))));
     this.show({ form: true });
+    requestAnimationFrame(() => this.drawing.reveal(this.flow.nodes.find((node) => node.isStart)?.name ?? this.flow.nodes[0].name)); // once it is on the page
     this.#check();
   }
 

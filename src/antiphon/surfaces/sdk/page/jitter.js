@@ -12,14 +12,10 @@ const CALM_MS = 20_000;
 const FADE_MS = 5;
 
 export class JitterBuffer {
-  /** `heldMs`: how much may wait. */
-  constructor(rate, heldMs = HELD_MS) {
+  constructor(rate) {
     this.rate = rate;
-    this.heldMs = heldMs;
     this.blocks = [];
     this.held = 0;
-    /** Samples that were given away, in all. */
-    this.played = 0;
     this.offset = 0;
     this.playing = false;
     this.waited = 0;
@@ -46,7 +42,7 @@ export class JitterBuffer {
     }
     this.blocks.push(block);
     this.held += block.length;
-    while (this.held > this.samples(this.heldMs)) {
+    while (this.held > this.samples(HELD_MS)) {
       const gone = this.blocks.shift();
       this.held -= gone.length - this.offset;
       this.dropped += gone.length - this.offset;
@@ -64,7 +60,6 @@ export class JitterBuffer {
     }
     const filled = this.playing ? this.take(output) : 0;
     output.fill(0, filled);
-    this.played += filled;
     if (!this.playing) return;
     this.calm += output.length;
     if (this.calm > this.samples(CALM_MS)) {

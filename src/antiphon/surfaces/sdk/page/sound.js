@@ -1,8 +1,6 @@
 /** Both directions of a call's sound, between the browser's devices and frames of 20 ms (16 bits, mono, 16 kHz unless another rate is asked
     for). */
 
-/** Longest wait for the audio thread to say where it stopped. */
-const FLUSH_MS = 250;
 /** Longest wait for what is left in the buffer when a call ends. */
 const DRAIN_MS = 1000;
 
@@ -11,10 +9,6 @@ export class Sound {
   track;
   /** Root mean square of the last moments, 0 to 1. */
   levels = { local: 0, remote: 0 };
-  /** Received and not yet played, in ms. */
-  heldMs = 0;
-  /** Played so far, in ms of sound. */
-  playedMs = 0;
   onframe = () => {};
   onlevel = () => {};
 
@@ -25,9 +19,8 @@ export class Sound {
   #microphone = null;
   #muted = false;
   #drained = () => {};
-  #flushed = () => {};
 
-  /** `worklets`: the address of `worklet.js`. `hz`: of the frames; `heldMs`: how much may wait to be played. Raises where the browser cannot
+  /** `worklets`: the address of `worklet.js`. `hz`: of the frames. Raises where the browser cannot
       load it. */
   async open(worklets, microphone, processorOptions = {}) {
     this.#microphone = microphone;
@@ -53,9 +46,6 @@ export class Sound {
       if (data.drained) this.#drained();
       if (data.level === undefined) return;
       this.levels.remote = data.level;
-      this.heldMs = data.held;
-      this.playedMs = data.played;
-      if (data.flushed) this.#flushed();
       this.onlevel(data.level);
     };
     this.#listen();
@@ -96,15 +86,9 @@ export class Sound {
     this.#playout.port.postMessage({ pcm }, [pcm]);
   }
 
-  /** Throw away what is not played, at once. Until it is known how much was (`playedMs`), which is returned. */
-  async flush() {
-    if (!this.#playout) return this.playedMs;
-    const flushed = new Promise((resolve) => {
-      this.#flushed = resolve;
-    });
-    this.#playout.port.postMessage({ flush: true });
-    await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
-    return this.playedMs;
+  /** Throw away what is not played, at once. */
+  flush() {
+    this.#playout?.port.postMessage({ flush: true });
   }
 
   /** Until all is played. */

@@ -32,13 +32,12 @@ class Capture extends AudioWorkletProcessor {
   }
 }
 
-/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level, held, played}` (ms; `flushed` after a flush) and, when all is played after a drain,
-    `{drained}`. */
+/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level}` and, when all is played after a drain, `{drained}`. */
 class Playout extends AudioWorkletProcessor {
-  constructor({ processorOptions: { hz = WIRE_HZ, heldMs } = {} } = {}) {
+  constructor({ processorOptions: { hz = WIRE_HZ } = {} } = {}) {
     super();
     this.resampler = new Resampler(hz, sampleRate);
-    this.buffer = new JitterBuffer(sampleRate, heldMs);
+    this.buffer = new JitterBuffer(sampleRate);
     this.draining = false;
     this.squares = this.counted = 0;
     this.port.onmessage = ({ data }) => this.told(data);
@@ -49,7 +48,7 @@ class Playout extends AudioWorkletProcessor {
     if (flush) {
       this.buffer.flush();
       this.resampler.reset();
-      this.tell(0, true);
+      this.tell(0);
     }
     if (drain) this.draining = true;
   }
@@ -68,10 +67,9 @@ class Playout extends AudioWorkletProcessor {
     return true;
   }
 
-  tell(level, flushed = false) {
+  tell(level) {
     this.squares = this.counted = 0;
-    const ms = (samples) => Math.round((samples * 1000) / sampleRate);
-    this.port.postMessage({ level, held: ms(this.buffer.held), played: ms(this.buffer.played), flushed });
+    this.port.postMessage({ level });
   }
 }
 

@@ -10,6 +10,8 @@ export class Floor {
   responding = false;
   /** Whether one is due: the visitor has finished, and no answer has begun. */
   due = false;
+  /** Whether what was said wants none: "mhm", while the agent speaks. Told before the visitor's silence is. */
+  #idle = false;
 
   /** "you", "held", "agent", "thinking" or "nobody". Whoever speaks over the agent has the floor. */
   get holder() {
@@ -31,8 +33,12 @@ export class Floor {
         break;
       case "input_audio_buffer.speech_stopped":
       case "input_audio_buffer.committed":
-        this.due = true;
+        this.due = !this.#idle;
         this.speaking = false;
+        break;
+      case "talk.turn":
+        this.#idle = event.stopped_ms === null && event.closed_ms === null;
+        if (this.#idle) this.due = false;
         break;
       case "input_audio_buffer.cleared":
         this.due = this.speaking = false;

@@ -24,6 +24,9 @@ export class Marks {
       case "talk.interrupted":
         this.#decide({ state: "interrupted", ms: event.heard_ms });
         break;
+      case "conversation.item.truncated": // by a typed word, say, before it was decided
+        if (this.#hold) this.#decide({ state: "interrupted", ms: event.audio_end_ms });
+        break;
       case "talk.tool":
         this.#tools.set(event.id, this.#add({ kind: "tool", state: "running", name: event.name, words: event.arguments ?? "", ms: 0 }));
         break;

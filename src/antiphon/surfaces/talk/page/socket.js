@@ -1,20 +1,17 @@
 /**
  * One call over the Realtime WebSocket, for where WebRTC finds no way: the same methods as `Call`, and the same events. Sound goes as PCM at
- * 24 kHz inside them. The server sends the agent's faster than it is spoken, so that here is known what of it was heard: a visitor who
- * speaks silences it at once, and the server is told where.
+ * 24 kHz in binary messages between them. The server plays the agent out, as over WebRTC: it sends sound as it is to be heard, and
+ * `antiphon.flush` where what is not played yet is not to be heard.
  */
 
-import { Playout } from "./playout.js";
 import { Problem } from "./problems.js";
 import { Sound } from "./sound.js";
 
 const REALTIME = new URL("../v1/realtime", import.meta.url);
 const OPENS_WITHIN_MS = 15_000;
 const RATE_HZ = 24_000;
-/** As much of an answer as the server sends ahead is kept. */
-const HELD_MS = 600_000;
 /** A second of sound that the network does not take: more would only come too late. */
-const MAX_WAITING_BYTES = 64_000;
+const MAX_WAITING_BYTES = 48_000;
 /** Close codes that a server gives which is there and does not want to. */
 const MEANT = { 1000: null, 1008: "refused", 1013: "server_full" };
 
@@ -22,17 +19,14 @@ export class SocketCall {
   #microphone;
   #heard;
   #sound = new Sound();
-  #playout;
   #socket = null;
   #live = false;
   #ended = false;
-  #detects = true;
 
   /** As `Call`'s. */
   constructor(microphone, heard) {
     this.#microphone = microphone;
     this.#heard = heard;
-    this.#playout = new Playout(this.#sound, heard.event, (event) => this.send(event));
   }
 
   /** Until events can be sent. Throws Problem, and is closed then. */
@@ -41,7 +35,7 @@ export class SocketCall {
     try {
       // Its own copy: what is closed here is open elsewhere.
       const [track] = this.#microphone.getAudioTracks();
-      await this.#sound.open(new URL("worklet.js", import.meta.url).href, track.clone(), { hz: RATE_HZ, heldMs: HELD_MS });
+      await this.#sound.open(new URL("worklet.js", import.meta.url).href, track.clone(), { hz: RATE_HZ });
       this.#sound.start();
       await this.#open(key);
     } catch (error) {
@@ -50,15 +44,13 @@ export class SocketCall {
     }
     this.#live = true;
     this.#sound.onframe = (pcm) => this.#speak(pcm);
-    this.#sound.onlevel = () => this.#playout.look();
     this.#heard.voice(new MediaStream([this.#sound.track]));
     this.send({ type: "session.update", session: { type: "realtime" } });
   }
 
   /** Send a client event. Those of a call that is over are dropped. */
   send(event) {
-    if (event.type === "output_audio_buffer.clear") this.#playout.cut(); // ours to clear: it is here
-    else if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(event));
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(event));
   }
 
   set muted(muted) {
@@ -74,9 +66,10 @@ export class SocketCall {
 
   async #open(key) {
     if (this.#ended) throw new Problem("lost");
-    const url = new URL(REALTIME);
+    const url = new URL(`${REALTIME}?playout=server`);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = (this.#socket = new WebSocket(url, ["realtime", `openai-insecure-api-key.${key}`]));
+    socket.binaryType = "arraybuffer";
     await new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Problem("not_connected")), OPENS_WITHIN_MS);
       let refused = null;
@@ -86,7 +79,7 @@ export class SocketCall {
         if (event.type !== "session.created") return;
         clearTimeout(timer);
         this.#take(event);
-        socket.onmessage = (message) => this.#take(JSON.parse(message.data));
+        socket.onmessage = (message) => (typeof message.data === "string" ? this.#take(JSON.parse(message.data)) : this.#sound.play(message.data));
         resolve();
       };
       socket.onclose = ({ code }) => {
@@ -99,21 +92,17 @@ export class SocketCall {
   }
 
   #take(event) {
-    if (event.type === "session.created" || event.type === "session.updated") {
-      this.#detects = event.session.audio?.input?.turn_detection?.interrupt_response ?? false;
-    }
-    if (event.type === "input_audio_buffer.speech_started" && this.#detects) this.#playout.cut();
-    if (event.type === "response.output_audio.delta") return this.#playout.play(event);
-    if (event.type === "response.done") this.#playout.made(event.response);
-    return this.#heard.event(event);
+    if (event.type === "antiphon.flush") this.#sound.flush();
+    else this.#heard.event(event);
   }
 
   #speak(pcm) {
     if (this.#socket.readyState !== WebSocket.OPEN || this.#socket.bufferedAmount > MAX_WAITING_BYTES) return;
-    this.#socket.send(JSON.stringify({ type: "input_audio_buffer.append", audio: btoa(String.fromCharCode(...new Uint8Array(pcm))) }));
+    this.#socket.send(pcm);
   }
 
-  #closed(code) {
+  async #closed(code) {
+    if (code === 1000) await this.#sound.drain(); // the last word is still to be heard
     if (this.#ended) return;
     this.close();
     const why = code in MEANT ? MEANT[code] : "lost";

@@ -13,7 +13,7 @@ export const WORDS = {
 
     interrupted: "— interrupted", not_understood: "not understood", s_deciding: "deciding", s_model: "model", s_voice: "voice", stage: "{stage} {ms} ms", answered_after: "Answered after {ms} ms", where_time_went: "Where the time of this turn went",
     m_held: "The agent pauses to listen", m_resumed: "The agent paused for {ms} ms and went on", m_interrupted: "Interrupted after {s} s of the answer", m_tool: "Tool {name}", m_running: "running", m_answered: "{ms} ms", m_failed: "failed after {ms} ms", m_cancelled: "cancelled",
-    m_back: "The connection was lost for {s} s. The conversation goes on: what was said until then is known, what you said meanwhile was not heard.", m_socket: "Sound found no way over UDP, so it goes over the WebSocket: the agent stops when you speak, and does not go on where it stopped.",
+    m_back: "The connection was lost for {s} s. The conversation goes on: what was said until then is known, what you said meanwhile was not heard.", m_socket: "Sound found no way over UDP, so it goes over the WebSocket.",
 
     p_no_microphone: "No microphone was found", p_no_microphone_text: "Connect one and try again, or type: you will still hear the answers.",
     p_microphone_denied: "The microphone is not allowed", p_microphone_denied_text: "Allow it for this page beside the address, then try again. Or type: you will still hear the answers.",
@@ -59,7 +59,7 @@ export const WORDS = {
 
     interrupted: "— 말이 끊김", not_understood: "알아듣지 못함", s_deciding: "판단", s_model: "모델", s_voice: "음성", stage: "{stage} {ms} ms", answered_after: "{ms} ms 뒤에 답함", where_time_went: "이 차례에 걸린 시간",
     m_held: "에이전트가 멈추고 듣습니다", m_resumed: "에이전트가 {ms} ms 멈췄다가 이어 말함", m_interrupted: "답을 {s}초 듣고 끼어듦", m_tool: "도구 {name}", m_running: "실행 중", m_answered: "{ms} ms", m_failed: "{ms} ms 뒤 실패", m_cancelled: "취소됨",
-    m_back: "연결이 {s}초 동안 끊겼습니다. 대화는 이어집니다. 그때까지의 말은 알고 있으나, 끊긴 동안 하신 말은 들리지 않았습니다.", m_socket: "UDP로 소리가 통하지 않아 WebSocket으로 보냅니다. 말씀하시면 에이전트가 멈추며, 멈춘 곳에서 이어 말하지 않습니다.",
+    m_back: "연결이 {s}초 동안 끊겼습니다. 대화는 이어집니다. 그때까지의 말은 알고 있으나, 끊긴 동안 하신 말은 들리지 않았습니다.", m_socket: "UDP로 소리가 통하지 않아 WebSocket으로 보냅니다.",
 
     p_no_microphone: "마이크를 찾지 못했습니다", p_no_microphone_text: "연결한 뒤 다시 시도하거나 글로 쓰세요. 답은 그대로 들립니다.",
     p_microphone_denied: "마이크 사용이 차단되어 있습니다", p_microphone_denied_text: "주소창 옆에서 이 페이지에 허용한 뒤 다시 시도하세요. 글로 써도 답은 들립니다.",

@@ -1,0 +1,280 @@
+"""The console when things go wrong: a session that ends while somebody types, a server that goes and comes back, two who edit the same,
+what is not saved, and names that no table was made for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from tests.browser.chromium import browser_page
+from tests.browser.test_console import PASSWORD, Visit, console
+from tests.serving import free_port, line, place_call, running_server, settings_for
+
+from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
+from antiphon.vocabulary import EndReason
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+DESK: dict[str, Any] = {
+    "name": "Desk",
+    "firstMessage": "Good day.",
+    "model": {"provider": "scripted", "options": {"replies": ["Yes."]}},
+    "voice": {"provider": "scripted"},
+    "transcriber": {"provider": "scripted"},
+}
+LONG = "The unabbreviated appointments desk of Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch " + "9" * 80
+SCRIPT = "<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>"
+RTL = "مكتب الاستقبال في المستشفى (24/7)"
+STATUS = "document.querySelector('main [role=status]').textContent"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def visit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Visit]:
+    async with console(tmp_path_factory.mktemp("troubles")) as opened:
+        yield opened
+        opened.page.program.told.clear()  # what is refused here, browsers note
+
+
+async def keep(visit: Visit, kind: str, id: str, body: dict[str, Any]) -> None:
+    """A document, as if it had been kept a while ago."""
+    assert visit.antiphon.api is not None
+    await visit.antiphon.api.resources.add(Resource(kind, id, DEFAULT_ORG, body, 1000, 1000))
+
+
+async def end_sessions(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    people = visit.antiphon.door.people
+    ada = await people.find("ada")
+    assert ada is not None
+    assert await people.change(ada.id, password_hash=ada.password_hash)
+
+
+async def edited(visit: Visit, id: str) -> None:
+    """An assistant's page, with something typed and not saved."""
+    await visit.enter()
+    await visit.go(f"#/assistants/{id}")
+    await visit.until(f"document.querySelector('#field-name')?.value === {json.dumps(DESK['name'])}")
+    await visit.page.fill("#field-firstMessage", "Good evening.")
+    await visit.until(f"{STATUS} === 'Not saved yet.'")
+
+
+async def test_a_session_that_ends_while_somebody_types_costs_them_a_password_and_nothing_else(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "expiring", DESK)
+    await edited(visit, "expiring")
+    await end_sessions(visit)
+    await page.click("#save")
+    await page.wait_for("dialog[open]")
+    await visit.look("come-back")
+    await page.fill("dialog [name=password]", "not the password")
+    await page.press("Enter")
+    await page.wait_for("dialog .notice")
+    assert await page.text("dialog .notice") == "Name or password is wrong"
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await visit.until(f"{STATUS} === 'Saved as v2.'")
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good evening."
+
+    await end_sessions(visit)
+    await page.fill("#field-firstMessage", "Good night.")
+    await page.wait_for("dialog[open]")  # by the check that follows what is typed
+    await page.press("Escape")
+    await page.wait_for("dialog", state="detached")
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good night."
+    await page.click("#save")
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await visit.until(f"{STATUS} === 'Saved as v3.'")
+
+
+async def test_who_has_signed_in_anew_in_another_tab_goes_on(visit: Visit) -> None:
+    await keep(visit, "assistant", "tabs", DESK)
+    await edited(visit, "tabs")
+    body = json.dumps({"name": "ada", "password": PASSWORD})
+    other = "fetch('console/api/sign-in', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })"
+    assert await visit.page.evaluate(f"(body) => {other}.then(({{ status }}) => status)", body) == 204
+    await visit.page.click("#save")
+    await visit.until(f"{STATUS} === 'Saved as v2.'")
+
+
+async def test_nobody_leaves_what_is_not_saved_without_being_asked(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "unsaved", DESK)
+    await edited(visit, "unsaved")
+    asked = "window.asked = []; window.confirm = (text) => { asked.push(text); return answer; };"
+    await page.evaluate(f"(answer) => {{ {asked} }}", False)
+    await page.click("#nav a[href='#/calls']")
+    await visit.until("asked.length === 1 && location.hash === '#/assistants/unsaved'")
+    await visit.choose("language", "ko")
+    await page.click("#sign-out")
+    await visit.until("asked.length === 3")
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good evening."
+    assert await page.evaluate("() => document.getElementById('language').value") == "en"
+    await page.evaluate(f"(answer) => {{ {asked} }}", True)
+    await page.click("#nav a[href='#/calls']")
+    await visit.title("Calls")
+    await visit.go("#/live")
+    await visit.title("Live")
+    assert await page.evaluate("() => asked.length") == 1, "and what is left is not asked about again"
+
+
+async def test_of_two_who_edit_the_same_the_second_is_told(visit: Visit) -> None:
+    page = visit.page
+    assert visit.antiphon.api is not None
+    await keep(visit, "tool", "shared", {"type": "endCall", "function": {"name": "hang_up"}})
+    await visit.enter()
+    await visit.go("#/kept/tool/shared")
+    await page.wait_for("#field-function-name")
+    await page.fill("#field-function-description", "Mine")
+    [there] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
+    body = {**there.body, "function": {"name": "hang_up", "description": "Theirs"}}
+    newer = replace(there, body=body, updated_wall_ms=1_800_000_000_000, version=there.version + 1)
+    assert await visit.antiphon.api.resources.replace(newer)
+    await page.click("#save")
+    await visit.until(
+        "document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('Somebody has saved')"
+    )
+    [kept] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
+    assert kept == newer
+    await page.click("#save")
+    await visit.until(f"{STATUS} === 'Saved.'")
+
+
+async def test_names_of_every_kind_stay_in_their_place_and_run_nothing(visit: Visit) -> None:
+    await visit.enter()
+    for id, name in (("long", LONG), ("script", SCRIPT), ("rtl", RTL)):
+        await keep(visit, "assistant", id, {**DESK, "name": name})
+        await keep(visit, "eval", id, {"type": "chat.mockConversation", "name": name, "messages": []})
+        await keep(visit, "credential", id, {"provider": "openai", "name": name})
+    for hash in (
+        "assistants", "assistants/long", "assistants/script", "assistants/rtl", "assistants/long/versions", "assistants/rtl/workflow",
+        "kept/eval", "kept/eval/long", "kept/eval/script", "kept/credential", "kept/credential/rtl",
+    ):  # fmt: skip
+        await visit.go(f"#/{hash}")
+        await visit.until(f"location.hash === '#/{hash}' && document.querySelector('main h1')")
+        if hash.startswith("kept/eval/"):
+            await visit.page.wait_for("#target")
+        for width in (1280, 640, 390, 320):
+            await visit.page.viewport(width, 850)
+            assert await visit.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (hash, width)
+        assert await visit.page.evaluate("() => window.ran") is None, hash
+    await visit.page.viewport(390, 850)
+    await visit.go("#/assistants")
+    await visit.title("Assistants")
+    inside = (
+        "(cell) => { const { left, right } = cell.getBoundingClientRect(); return left >= 0 && right <= innerWidth; }"
+    )
+    assert await visit.page.evaluate(f"() => [...document.querySelectorAll('main td a')].every({inside})")
+    await visit.page.viewport(1280, 850)
+
+
+async def test_what_is_wrong_with_a_broken_document_is_said_by_its_name(visit: Visit) -> None:
+    await keep(visit, "assistant", "broken", {"name": "Broken", "model": "gpt", "voice": 7, "transcriber": None})
+    await visit.enter()
+    await visit.go("#/assistants/broken")
+    await visit.title("Broken")
+    await visit.until("document.querySelector('#field-model-provider-note').textContent === 'model must be an object'")
+    await visit.look("assistant-broken")
+
+
+async def test_a_large_workflow_opens_at_its_start(visit: Visit) -> None:
+    say = {"firstMessage": "And then?"}
+    nodes = [{"type": "conversation", "name": f"n{at}", "messagePlan": say} for at in range(60)]
+    nodes[0]["isStart"] = True
+    edges = [
+        {"from": f"n{at}", "to": f"n{to}", "condition": {"type": "examples", "phrases": [f"go {to}"]}}
+        for at in range(60)
+        for to in (2 * at + 1, 2 * at + 2)
+        if to < 60
+    ]
+    model = {"provider": "workflow", "workflow": {"nodes": nodes, "edges": edges}}
+    await keep(visit, "assistant", "sixty", {**DESK, "model": model})
+    await visit.enter()
+    await visit.go("#/assistants/sixty/workflow")
+    within = """(() => {
+      const box = document.querySelector('.graph .start')?.getBoundingClientRect();
+      const frame = document.querySelector('.lanes:has(.graph)')?.getBoundingClientRect();
+      return box && box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;
+    })()"""
+    await visit.until(within)
+    await visit.look("workflow-sixty")
+
+
+async def test_a_call_in_which_nothing_was_said_says_so(visit: Visit) -> None:
+    calls = visit.antiphon.settings.data_dir / "calls"
+    [log] = calls.glob("*.jsonl")
+    head, *_, end = log.read_text(encoding="utf-8").splitlines()
+    header = json.loads(head) | {"call_id": "silent"}
+    (calls / "silent.jsonl").write_text(f"{json.dumps(header)}\n{end}\n", encoding="utf-8")
+    await visit.enter()
+    await visit.go("#/calls/silent")
+    await visit.title("Call · scripted")
+    sections = "[...document.querySelectorAll('.columns > section')].map((each) => each.textContent)"
+    assert await visit.page.evaluate(f"() => {sections}") == [
+        "What was saidNone.",
+        "Turn by turnNone.Sounds over the agentNone.",
+    ]
+    assert not await visit.page.visible("main form"), "there is nothing to run again"
+    assert not await visit.page.visible("#as-test")
+    (calls / "silent.jsonl").unlink()
+
+
+async def test_a_session_that_ends_while_a_call_is_watched_does_not_end_the_watching(visit: Visit) -> None:
+    page = visit.page
+    await visit.enter()
+    await visit.go("#/live")
+    call = asyncio.create_task(place_call(visit.antiphon.settings.base_url, line(barge_in_ms=30_000)))
+    await page.wait_for("main td a")
+    await page.click("main td a")
+    await visit.title("Call · scripted")
+    await end_sessions(visit)
+    # As where a proxy cuts what is long: the browser connects anew, and is refused.
+    watched = visit.antiphon.live_calls.find(visit.antiphon.manager.sessions()[0].call.call_id)
+    assert watched is not None
+    for queue in watched.watchers:
+        queue.put_nowait(None)
+    await page.wait_for("dialog[open]")
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await page.wait_for("dialog", state="detached")
+    await visit.until("document.querySelector('main > div > .notice').hidden")
+    assert "over" not in await page.text("#floor")
+    visit.antiphon.manager.sessions()[0].drop(EndReason.CANCELLED)
+    await visit.until("document.querySelector('#floor').textContent.startsWith('The call is over')")
+    await call
+
+
+async def test_who_goes_by_keys_goes_on_from_the_page_that_was_opened(visit: Visit) -> None:
+    await visit.enter()
+    for title in ("Assistants", "Calls"):
+        await visit.page.evaluate(
+            "(words) => [...document.querySelectorAll('#nav a')].find((link) => link.textContent === words).focus()",
+            title,
+        )
+        await visit.page.press("Enter")
+        await visit.title(title)
+        await visit.until("document.activeElement?.id === 'main'")
+    await visit.page.press("Tab")
+    assert await visit.page.evaluate("() => document.getElementById('main').contains(document.activeElement)")
+
+
+async def test_a_server_that_goes_is_said_and_the_page_goes_on_when_it_is_back(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, port=free_port())
+    async with browser_page() as page:
+        async with running_server(settings) as (antiphon, _):
+            visit = Visit(page, antiphon, "")
+            await visit.enter()
+            await visit.go("#/live")
+            await visit.title("Live")
+            assert not await page.visible("#unreachable")
+        await page.wait_for("#unreachable")
+        assert "What you see here is from before" in await page.text("#unreachable")
+        async with running_server(settings):
+            await page.wait_for("#unreachable", state="hidden", within_s=20)
+            await visit.title("Live")
