@@ -31,7 +31,8 @@ late
 later best better good great fine perfect ideal okay nice lovely wonderful super convenient possible available free okay alright
 right
 easier easy preferable preferably ideally probably possibly maybe perhaps definitely certainly actually really just only even still again
-also too as well if when whenever where what which how who why whether any anything something some sometime anytime one ones either same
+also too as well if when whenever where what which how who why whether any anything something thing some sometime anytime one
+ones either same
 yes no yeah yep sure please thanks thank sorry hello hi hey sir madam ma'am oh um uh so and or but because since not
 pm am p m o'clock clock o half quarter past minutes minute sharp exactly ish latest earliest instead rather change changed move moved
 switch

@@ -46,6 +46,7 @@ _FAMILY_IS = (
     ("last", "name", "is"), ("last", "name's"), ("surname", "is"), ("family", "name", "is"), ("last", "name"), ("surname",),
     ("family", "name"),
 )  # fmt: skip
+_TAKES_BACK = frozenset(("no", "sorry", "wait", "actually", "rather", "correction", "mean", "meant"))
 _EDGE = FILLERS | frozenset((
     "yes", "no", "oh", "wait", "actually", "sorry", "speaking", "here", "instead", "for", "it's", "sure", "make", "it", "yeah", "my",
     "name", "is", "calling", "that's",
@@ -61,6 +62,8 @@ _AFTER_A_NAME = frozenset((
 def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
     """The name in a turn; not sure where two different ones are given and none takes back the other."""
     found = find(tokens)
+    if asked and not found and (restated := _restated(tokens)) is not None:
+        found = [restated]
     values = {item.value for item in found}
     spans = tuple((item.start, item.end) for item in found)
     if len(values) > 1:
@@ -71,6 +74,9 @@ def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
 def find(tokens: Sequence[Token]) -> list[Found[str]]:
     """Every name introduced as one, else the whole of a short answer that can be nothing but a name."""
     words = texts(tokens)
+    letters = _letters_at_end(tokens)
+    if letters and (spelt := _spelt_out(tokens, letters)) is not None:
+        return [spelt]
     parts = _by_parts(tokens, words)
     if parts is not None:
         return [parts]
@@ -82,10 +88,56 @@ def find(tokens: Sequence[Token]) -> list[Found[str]]:
     return [bare] if bare else []
 
 
+def _restated(tokens: Sequence[Token]) -> Found[str] | None:
+    """The name that takes the place of one said just before: "john, no, jack miller", "not john, jack miller"."""
+    for at in range(len(tokens) - 1, 0, -1):
+        if tokens[at].text in _TAKES_BACK:
+            before, after = find(tokens[:at]), find(tokens[at + 1 :])
+        elif tokens[0].text == "not" and any(mark in tokens[at].gap for mark in ",.;"):
+            before, after = find(tokens[1:at]), find(tokens[at:])
+        else:
+            continue
+        if len(before) == 1 and len(after) == 1:
+            return Found(0, len(tokens), after[0].value, False)
+    return None
+
+
+def _letters_at_end(tokens: Sequence[Token]) -> int:
+    """How many single letters a turn ends with, where words stand before them."""
+    letters = 0
+    while letters < len(tokens) and len(tokens[-1 - letters].text) == 1 and tokens[-1 - letters].text.isalpha():
+        letters += 1
+    return letters if 3 <= letters < len(tokens) else 0
+
+
+def _spelt_out(tokens: Sequence[Token], letters: int) -> Found[str] | None:
+    """A name whose last word is spelled after it: "john smith, s m y t h" is John Smyth."""
+    found = find(tokens[:-letters])
+    if len(found) != 1 or found[0].end != len(tokens) - letters:
+        return None
+    spelled = "".join(token.text for token in tokens[-letters:])
+    *others, last = found[0].value.split(" ")
+    if last[0].lower() != spelled[0]:
+        return None
+    written = last if last.lower() == spelled else spelled.capitalize()
+    return Found(found[0].start, len(tokens), " ".join((*others, written)), found[0].explicit)
+
+
+def _past_a_part_said_before(words: tuple[str, ...], start: int, end: int) -> int:
+    """Where the whole name begins, if a part of it was said before it: "bond, james bond", "jane, jane doe"."""
+    for size in range(1, (end - start) // 2 + 1):
+        part, whole = words[start : start + size], words[start + size : end]
+        if part in (whole[:size], whole[-size:]):
+            return start + size
+    return start
+
+
 def _by_parts(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
     """ "first name john last name smith"."""
     given = next(_introduced(tokens, words, _GIVEN_IS, explicit=True), None)
     family = next(_introduced(tokens, words, _FAMILY_IS, explicit=True), None)
+    if given is None and family is not None:
+        given = next(iter(find(tokens[: family.start])), None)  # "john, last name smith"
     if given is None or family is None:
         return None
     return Found(min(given.start, family.start), max(given.end, family.end), f"{given.value} {family.value}", True)
@@ -102,6 +154,7 @@ def _introduced(
             end = _name_end(tokens, start, introduced=explicit)
             if words[end : end + 1] == ("with",):
                 break  # "it's brown with an e": how it is written is more than we can tell
+            start = _past_a_part_said_before(words, start, end)
             if end > start and _is_name(tokens, start, end, introduced=explicit):
                 yield Found(at, end, _title(tokens[start:end]), explicit)
             break
@@ -182,14 +235,16 @@ def _bare(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
     spelled = _spelled(tokens[start:end])
     if spelled:
         return Found(start, end, spelled, False)
+    start = _past_a_part_said_before(words, start, end)
     suffix = end
     if end - start > 2 and tokens[end - 1].ordinal and words[end - 2] == "the":
         suffix = end - 2
     if not 0 < suffix - start <= MAX_WORDS or NOT_A_NAME.spans(words[start:suffix]):
         return None
-    if not all(_may_be_bare(token) for token in tokens[start:suffix]) or not _is_name(
-        tokens, start, suffix, introduced=False
-    ):
+    if not all(_may_be_bare(token) for token in tokens[start:suffix]):
+        return None
+    # A month alone is no day, so it is somebody's name.
+    if not (len(tokens) == 1 and words[0] in _ALSO_MONTHS) and not _is_name(tokens, start, suffix, introduced=False):
         return None
     if suffix < end and _with_suffix(tokens, suffix) != end:
         return None

@@ -25,12 +25,12 @@ HUMAN = (
 GOODBYE = (
     "goodbye", "bye", "bye bye", "good bye", "hang up", "end the call", "see you", "see you later", "see you soon", "talk to you later",
     "have a nice day", "have a good day", "have a great day", "take care", "good night", "cheerio", "farewell", "have a good one",
-    "gotta go", "have to go", "must go", "got to go",
+    "gotta go", "have to go", "must go", "got to go", "wrong number",
 )  # fmt: skip
 """Said at the end of an answer, these say goodbye after it."""
 NOTHING_MORE = (
     "that's all", "that is all", "that will be all", "that'll be all", "nothing else", "i'm done", "i am done", "that was all",
-    "that's everything", "that is everything", "we're done", "all done",
+    "that's everything", "that is everything", "we're done", "all done", "that was it", "that was everything",
 )  # fmt: skip
 """Goodbye where no question is open; at a question they may be part of an answer."""
 DONE = (

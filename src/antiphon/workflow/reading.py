@@ -16,13 +16,21 @@ from antiphon.workflow.graph import Graph
 from antiphon.workflow.settling import Settled
 from antiphon.workflow.slots import FREE, READING_ORDER, VOLUNTEERED, Hearing, Slot, Value
 from antiphon.workflow.state import State
-from antiphon.workflow.words import Utterance, find_phrase
+from antiphon.workflow.words import FILLERS, Utterance, find_phrase
 
 _CORRECTING = (
     ("no",), ("actually",), ("wait",), ("sorry",), ("instead",), ("rather",), ("i", "said"), ("i", "meant"), ("i", "mean"),
     ("make", "it"), ("change",), ("correction",), ("not",),
 )  # fmt: skip
 _REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "incorrect")
+_COMPARED = frozenset(("later", "earlier", "sooner"))
+_AROUND_COMPARED = frozenset((
+    "a", "bit", "little", "something", "anything", "time", "day", "slot", "any", "much", "make", "it", "one", "is", "there", "have", "do",
+    "you", "than", "that", "can", "could", "we", "i", "be", "no", "yes", "but", "got", "get", "on", "the", "same", "what", "about", "how",
+    "would", "prefer", "like", "i'd", "rather", "need", "want", "an", "come", "possible", "not", "too", "maybe", "actually", "date", "hour",
+    "of", "in", "move", "to",
+))  # fmt: skip
+"""Words that a wish for something later or earlier is made of."""
 _KIND_LABELS = {
     "date": ("day", "date"),
     "time": ("time", "hour"),
@@ -68,7 +76,7 @@ def read(graph: Graph, state: State, said: Utterance, asked: Slot | None, now: d
     grouped: tuple[str, ...] = ()
     for slot in _in_reading_order(graph, asked):
         is_asked = slot is asked
-        settled = slots.read(slot, Hearing(said, now, is_asked, taken), graph.language)
+        settled = slots.read(slot, Hearing(said, now, is_asked, taken, state.value(slot.name)), graph.language)
         if is_asked and groups.is_grouped(slot) and state.value(slot.name) is None:
             joined = groups.join(slot, state.groups, said.tokens)
             grouped = joined.groups
@@ -149,7 +157,7 @@ def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datet
         slot = graph.slot.get(name)
         if slot is None or slot.kind in ("yes-no", *FREE):
             continue
-        settled = slots.read(slot, Hearing(said, now, True), graph.language)
+        settled = slots.read(slot, Hearing(said, now, True, standing=state.value(name)), graph.language)
         chosen = settled.chosen
         # A name must be introduced ("no it's jon"): else every odd word after a "no" would be one.
         if chosen is None or (slot.kind == "name" and chosen.end - chosen.start <= len(str(chosen.value.raw).split())):
@@ -161,13 +169,20 @@ def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datet
 
 
 def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, ...]:
-    """ "can we change the day", "the time is wrong": known values named by their label."""
-    if not any(word in words for word in _REOPENING):
+    """ "can we change the day", "the time is wrong": known values named by their label. "Is there anything later" is about the time."""
+    compared = _asks_for_another_time(words)
+    if not compared and not any(word in words for word in _REOPENING):
         return ()
     known = [
         graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
     ]
-    return tuple(slot for slot in known if any(find_phrase(label.split(), words) >= 0 for label in labels(slot)))
+    named = tuple(slot for slot in known if any(find_phrase(label.split(), words) >= 0 for label in labels(slot)))
+    return named or (tuple(slot for slot in known if slot.kind == "time") if compared else ())
+
+
+def _asks_for_another_time(words: Sequence[str]) -> bool:
+    """Whether a turn asks for something later or earlier, and says nothing else."""
+    return not _COMPARED.isdisjoint(words) and _COMPARED.union(_AROUND_COMPARED, FILLERS).issuperset(words)
 
 
 def labels(slot: Slot) -> tuple[str, ...]:

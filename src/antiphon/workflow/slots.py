@@ -100,6 +100,8 @@ class Hearing:
     """Whether the slot is the one in question; of others only what can mean nothing else is read."""
     taken: frozenset[int] = frozenset()
     """Places of words that another slot has taken."""
+    standing: Value | None = None
+    """The slot's value so far: "the day after", "an hour later" are told from it."""
 
     def free(self, found: Sequence[Found[T]], *, all_when_asked: bool = False) -> list[Found[T]]:
         """What no other slot has taken; what was asked for in the surest words there are, or in all."""
@@ -123,7 +125,8 @@ def _valued(settled: Settled[T], value: Callable[[T], Value]) -> Settled[Value]:
 
 def _dates(slot: Slot, hearing: Hearing) -> Settled[Value]:
     today, tokens = hearing.now.date(), hearing.said.tokens
-    found = hearing.free(dates.find(tokens, today))
+    standing = dt.date.fromisoformat(str(hearing.standing.raw)) if hearing.standing is not None else None
+    found = hearing.free(dates.find(tokens, today, standing))
     if not found and hearing.asked and (typed := dates.find_typed(_written(tokens), today)) is not None:
         found = [Found(0, len(tokens), typed, False)]
         return _valued(Settled(found[0]), lambda date: _date_value(date, today))
@@ -148,7 +151,8 @@ def _times(slot: Slot, hearing: Hearing) -> Settled[Value]:
         meant = time.within(slot.options.opens, slot.options.closes)
         return Value(meant.isoformat("minutes"), times.spoken(meant))
 
-    found = hearing.free(times.find(hearing.said.tokens), all_when_asked=True)
+    standing = dt.time.fromisoformat(str(hearing.standing.raw)) if hearing.standing is not None else None
+    found = hearing.free(times.find(hearing.said.tokens, standing), all_when_asked=True)
     settled = settle(found, hearing.said.tokens, times.AROUND)
     if settled.chosen is not None and times.taken_back(hearing.said.tokens, settled.chosen.end, settled.spans):
         settled = Settled(None, settled.refused, True, settled.spans)
