@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from antiphon.workflow.month_days import WEEKDAYS
 from antiphon.workflow.words import FILLERS, Phrases, Token, texts
 
 
@@ -141,7 +142,7 @@ _CONTRACTED = {"that'd": ("that", "would"), "it'd": ("it", "would"), "this'd": (
 _BARE_YES = frozenset(("yes", "yeah", "yep", "yup", "yea"))
 _BARE_NO = frozenset(("no", "nope", "nah"))
 _ASKING_VERBS = frozenset(("is", "are", "was", "were", "does", "did", "has", "will"))
-_SUBJECTS = frozenset(("this", "these", "that", "there", "the", "my", "it", "he", "she"))
+_SUBJECTS = frozenset((*WEEKDAYS, "this", "these", "that", "there", "the", "my", "it", "he", "she"))
 _PERSONS = frozenset(("you", "i", "we", "they"))
 """With these "do" and "have" ask, too; "do that" is a yes."""
 _TAG_PHRASES = frozenset(tuple(tag.split()) for tag in _TAGS)
@@ -150,7 +151,7 @@ _TAG_PHRASES = frozenset(tuple(tag.split()) for tag in _TAGS)
 def yes_or_no(tokens: Sequence[Token]) -> bool | None:
     """Agreement, refusal, or neither."""
     words = _without_tag(_without_interjections(_spelled_out(texts(tokens))))
-    if _asks(words):
+    if begins_with_question(words):
         return None
     kinds, unknown = _kinds(words)
     if _Kind.DOUBT in kinds:
@@ -182,10 +183,10 @@ def _spelled_out(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(part for word in words for part in _CONTRACTED.get(word, (word,)))
 
 
-def _asks(words: tuple[str, ...]) -> bool:
+def begins_with_question(words: tuple[str, ...]) -> bool:
     """Whether the turn asks back ("is that the right day"): an answer does not begin with a verb and its subject."""
     at = 0
-    while at < len(words) and words[at] in FILLERS:
+    while at < len(words) and (words[at] in FILLERS or words[at] in ("wait", "sorry", "and", "but", "no")):
         at += 1
     if at + 1 >= len(words):
         return False

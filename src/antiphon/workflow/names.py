@@ -6,9 +6,11 @@ the words beside it can be nothing else. What people say of themselves in the sa
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 
 from antiphon.workflow.found import Found, without_overlaps
+from antiphon.workflow.month_days import MONTHS, WEEKDAYS
 from antiphon.workflow.name_words import (
     ALSO_NAMES,
     FAMILY,
@@ -19,7 +21,7 @@ from antiphon.workflow.name_words import (
     says_how_one_feels,
 )
 from antiphon.workflow.settling import Settled
-from antiphon.workflow.words import FILLERS, Token, texts
+from antiphon.workflow.words import FILLERS, HIDDEN, Token, texts
 
 MAX_WORDS = 5
 
@@ -46,6 +48,11 @@ _FAMILY_IS = (
     ("last", "name", "is"), ("last", "name's"), ("surname", "is"), ("family", "name", "is"), ("last", "name"), ("surname",),
     ("family", "name"),
 )  # fmt: skip
+_DAY_OR_TIME = frozenset(
+    (*WEEKDAYS, *MONTHS, "today", "tomorrow", "pm", "am", "o'clock", "noon", "morning", "afternoon")
+)
+_SOUNDS_LIKE = 0.55
+"""From this share of common letters on, a name is another spelling of one that stands: "smythe" and "smith"."""
 _TAKES_BACK = frozenset(("no", "sorry", "wait", "actually", "rather", "correction", "mean", "meant"))
 _EDGE = FILLERS | frozenset((
     "yes", "no", "oh", "wait", "actually", "sorry", "speaking", "here", "instead", "for", "it's", "sure", "make", "it", "yeah", "my",
@@ -62,6 +69,12 @@ _AFTER_A_NAME = frozenset((
 def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
     """The name in a turn; not sure where two different ones are given and none takes back the other."""
     found = find(tokens)
+    if (
+        not asked
+        and not any(item.explicit for item in found)
+        and (trailing := _after_a_day_or_time(tokens)) is not None
+    ):
+        return Settled(trailing, (), False, ((trailing.start, trailing.end),))
     if asked and not found and (restated := _restated(tokens)) is not None:
         found = [restated]
     values = {item.value for item in found}
@@ -100,6 +113,47 @@ def _restated(tokens: Sequence[Token]) -> Found[str] | None:
         if len(before) == 1 and len(after) == 1:
             return Found(0, len(tokens), after[0].value, False)
     return None
+
+
+def _after_a_day_or_time(tokens: Sequence[Token]) -> Found[str] | None:
+    """The name at the end of "wednesday at three for john smith": volunteered, where its first word is one that only names have."""
+    for start in range(1, len(tokens)):
+        if tokens[start].text not in GIVEN - ALSO_NAMES:
+            continue
+        before = tokens[start - 1]
+        place = before.text.removesuffix("'s")
+        introduced = place in ("for", "under") and start > 1 and _is_day_or_time(tokens[start - 2])
+        end = _name_end(tokens, start, introduced=True)
+        if (introduced or _is_day_or_time(before)) and all(token.text in FILLERS for token in tokens[end:]):
+            return Found(start - introduced, end, _title(tokens[start:end]), True)
+        return None
+    return None
+
+
+def hidden(tokens: Sequence[Token]) -> Sequence[Token]:
+    """``tokens`` with a name that stands after a day or a time made unreadable: it says nothing of the day."""
+    found = _after_a_day_or_time(tokens)
+    if found is None:
+        return tokens
+    name = tuple(Token(HIDDEN, HIDDEN, gap=token.gap) for token in tokens[found.start : found.end])
+    return (*tokens[: found.start], *name, *tokens[found.end :])
+
+
+def _is_day_or_time(token: Token) -> bool:
+    return token.number is not None or token.text in _DAY_OR_TIME
+
+
+def completed(name: str, standing: str) -> str:
+    """The whole name, when ``name`` is one word that takes the place of a word of ``standing`` that sounds like it ("no, it's smith")."""
+    words = standing.split()
+    if " " in name or len(words) < 2:
+        return name
+    alike = [
+        at
+        for at, word in enumerate(words)
+        if difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio() >= _SOUNDS_LIKE
+    ]
+    return " ".join((*words[: alike[0]], name, *words[alike[0] + 1 :])) if len(alike) == 1 else name
 
 
 def _letters_at_end(tokens: Sequence[Token]) -> int:

@@ -58,6 +58,14 @@ GREETING = (
     "hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening", "are you there",
     "hello are you there", "can you hear me", "anybody there",
 )  # fmt: skip
+PAUSE = (
+    "hold on", "hang on", "one moment", "just a moment", "a moment", "one second", "just a second", "a second", "one minute",
+    "just a minute",
+    "a minute", "give me a second", "give me a moment", "give me a minute", "let me think", "let me check", "let me see", "let me look",
+    "wait", "wait a second", "wait a minute", "wait a moment", "bear with me", "i'm thinking", "let me ask", "um", "uh", "er", "erm", "hmm",
+    "hm", "well", "so",
+)  # fmt: skip
+"""Said by whoever needs a moment."""
 START_OVER = (
     "start over",
     "start again",

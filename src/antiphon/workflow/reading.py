@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from antiphon.workflow import groups, slots
+from antiphon.workflow.found import Found
 from antiphon.workflow.graph import Graph
 from antiphon.workflow.settling import Settled
 from antiphon.workflow.slots import FREE, READING_ORDER, VOLUNTEERED, Hearing, Slot, Value
@@ -23,6 +24,14 @@ _CORRECTING = (
     ("make", "it"), ("change",), ("correction",), ("not",),
 )  # fmt: skip
 _REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "incorrect")
+_ASKS_BACK = (
+    ("is", "it"), ("is", "that"), ("was", "it"), ("was", "that"), ("isn't", "it"), ("wasn't", "it"), ("did", "you", "say"),
+    ("did", "i", "say"), ("is", "my", "appointment"), ("is", "the", "appointment"), ("so", "is", "it"), ("you", "said"),
+)  # fmt: skip
+_WISHES = frozenset((
+    "possible", "okay", "ok", "free", "available", "alright", "all", "fine", "too", "can", "could", "better", "open", "late", "early",
+    "not",
+))  # fmt: skip
 _COMPARED = frozenset(("later", "earlier", "sooner"))
 _AROUND_COMPARED = frozenset((
     "a", "bit", "little", "something", "anything", "time", "day", "slot", "any", "much", "make", "it", "one", "is", "there", "have", "do",
@@ -54,15 +63,17 @@ class Reading:
     """Values of the slot in question that were turned down."""
     groups: tuple[str, ...] = ()
     """The digits of the slot in question so far, where more are to come."""
+    asks_back: bool = False
+    """Whether the turn asks whether a value is another one than it is ("is it at three?"): nothing is changed by that."""
 
     @property
     def empty(self) -> bool:
-        return not (self.given or self.changed or self.reopened or self.refused or self.groups)
+        return not (self.given or self.changed or self.reopened or self.refused or self.groups or self.asks_back)
 
     @property
     def only_yes_or_no(self) -> bool:
         """Whether nothing was said but, at most, yes or no."""
-        others = self.changed or self.reopened or self.refused or self.groups
+        others = self.changed or self.reopened or self.refused or self.groups or self.asks_back
         return not others and all(slot.answers_one_question for slot, _ in self.given)
 
 
@@ -112,6 +123,11 @@ def _judged(
     grouped: tuple[str, ...],
 ) -> Reading:
     """The reading, once every slot has been looked for."""
+    if _asks_back(said.words) and any(
+        slot is not asked and (known := state.value(slot.name)) is not None and known.raw != value.raw
+        for slot, value in answers
+    ):
+        return Reading(asks_back=True)
     given: list[tuple[Slot, Value]] = []
     changed: list[tuple[Slot, Value]] = []
     for slot, value in answers:
@@ -160,12 +176,18 @@ def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datet
         settled = slots.read(slot, Hearing(said, now, True, standing=state.value(name)), graph.language)
         chosen = settled.chosen
         # A name must be introduced ("no it's jon"): else every odd word after a "no" would be one.
-        if chosen is None or (slot.kind == "name" and chosen.end - chosen.start <= len(str(chosen.value.raw).split())):
+        if chosen is None or (slot.kind == "name" and not _introduced(chosen, said)):
             if settled.unsure:
                 return []
             continue
         return [(slot, chosen.value)]
     return []
+
+
+def _introduced(name: Found[Value], said: Utterance) -> bool:
+    """Whether words of the turn say that this is a name, besides the name itself."""
+    own = str(name.value.raw).lower().replace("-", " ").split()
+    return any(word not in own for word in said.words[name.start : name.end])
 
 
 def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, ...]:
@@ -176,13 +198,27 @@ def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, .
     known = [
         graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
     ]
-    named = tuple(slot for slot in known if any(find_phrase(label.split(), words) >= 0 for label in labels(slot)))
+    if compared and any(slot not in known and _named(slot, words) for slot in graph.slot.values()):
+        return ()  # "a day later", and no day is known
+    named = tuple(slot for slot in known if _named(slot, words))
     return named or (tuple(slot for slot in known if slot.kind == "time") if compared else ())
 
 
 def _asks_for_another_time(words: Sequence[str]) -> bool:
     """Whether a turn asks for something later or earlier, and says nothing else."""
     return not _COMPARED.isdisjoint(words) and _COMPARED.union(_AROUND_COMPARED, FILLERS).issuperset(words)
+
+
+def _named(slot: Slot, words: Sequence[str]) -> bool:
+    return any(find_phrase(label.split(), words) >= 0 for label in labels(slot))
+
+
+def _asks_back(words: Sequence[str]) -> bool:
+    """Whether a turn begins by asking whether something is so, and asks for nothing ("is it possible on friday" does)."""
+    while words and words[0] in FILLERS | {"wait", "sorry", "no", "and"}:
+        words = words[1:]
+    begins = any(tuple(words[: len(opening)]) == opening for opening in _ASKS_BACK)
+    return begins and _WISHES.isdisjoint(words)
 
 
 def labels(slot: Slot) -> tuple[str, ...]:

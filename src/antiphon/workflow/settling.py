@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from antiphon.workflow.found import Found
-from antiphon.workflow.words import Phrases, Token, texts
+from antiphon.workflow.words import HIDDEN, Phrases, Token, texts
 
 T = TypeVar("T")
 
@@ -204,7 +204,7 @@ class _Windows:
         for first, last in _NEUTRAL.spans(words):
             if not self._around.or_so and words[first:last] == ["or", "so"]:
                 continue
-            words[first:last] = ["_"] * (last - first)
+            words[first:last] = [HIDDEN] * (last - first)
         return tuple(words)
 
     def _cuts(self, words: tuple[str, ...]) -> tuple[list[int], list[int]]:
@@ -252,6 +252,8 @@ class _Windows:
             return True
         if at and self._plain[at] == ("over",):
             return True  # "friday over thursday"
+        if before[-1:] in (("is",), ("was",)):
+            return False  # "is monday a holiday" asks
         if _TURNS_DOWN_EITHER.spans(before):
             return True
         own = self._own_after(at)
@@ -307,7 +309,7 @@ class _Windows:
             *zip(range(last, last + len(after)), after, strict=True),
         )
         known = self._around.harmless
-        return any(word not in known and word != "_" and not self._is_number(place) for place, word in places)
+        return any(word not in known and word != HIDDEN and not self._is_number(place) for place, word in places)
 
     def _is_number(self, at: int) -> bool:
         token = self._tokens[at]

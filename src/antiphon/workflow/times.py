@@ -10,7 +10,7 @@ from antiphon.workflow.clauses import HARMLESS
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
 from antiphon.workflow.settling import Surroundings
-from antiphon.workflow.words import FILLERS, Token
+from antiphon.workflow.words import FILLERS, HIDDEN, Token
 
 _PARTS_OF_DAY = {
     ("in", "the", "morning"): False,
@@ -40,7 +40,7 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
     "prefer", "go", "with", "put", "down", "us", "set", "book", "pick", "choose", "think", "guess", "better", "tonight", "morning",
     "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
-    "need", "i'll", "then", "sharp", "exactly", "ish",
+    "need", "i'll", "then", "sharp", "exactly", "ish", HIDDEN,
 ))  # fmt: skip
 _AGAINST_AN_ANSWER = frozenset((
     "but", "can't", "cannot", "doesn't", "does", "don't", "won't", "isn't", "work", "possible", "anything", "any", "time", "anytime",

@@ -42,6 +42,10 @@ _AFTER_THE_NUMBER_ONE = frozenset(
 )
 
 
+HIDDEN = "_"
+"""Stands for words that are understood as something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One word, one spoken or written number, or a separator between digits."""
