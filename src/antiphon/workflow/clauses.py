@@ -39,7 +39,7 @@ switch
 correction wait hold moment second third fourth fifth last year much very quite long more most all whole other another else everything
 son daughter wife husband mother father child kid kids family friend checkup cleaning
 son's got tooth teeth back eye eyes exam examination consultation meeting call school work after before lunch birthday's
-able happy fits manage managed happen happens into onto through him her them my's possible's today's tomorrow's myself
+able happy fits sound sounds manage managed happen happens into onto through him her them my's possible's today's tomorrow's myself
 'd 's be been being become using use let me know it's i'd say let's say
 name's name is phone number ready
 """)  # fmt: skip

@@ -194,10 +194,8 @@ def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, .
     """ "can we change the day", "the time is wrong": known values named by their label. "Is there anything later" is about the time."""
     compared = _asks_for_another_time(words)
     if not compared and not any(word in words for word in _REOPENING):
-        return ()
-    known = [
-        graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
-    ]
+        return tuple(slot for slot in _known_values(graph, state) if _denied(slot, words))
+    known = _known_values(graph, state)
     if compared and any(slot not in known and _named(slot, words) for slot in graph.slot.values()):
         return ()  # "a day later", and no day is known
     named = tuple(slot for slot in known if _named(slot, words))
@@ -207,6 +205,18 @@ def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, .
 def _asks_for_another_time(words: Sequence[str]) -> bool:
     """Whether a turn asks for something later or earlier, and says nothing else."""
     return not _COMPARED.isdisjoint(words) and _COMPARED.union(_AROUND_COMPARED, FILLERS).issuperset(words)
+
+
+def _known_values(graph: Graph, state: State) -> list[Slot]:
+    return [
+        graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
+    ]
+
+
+def _denied(slot: Slot, words: Sequence[str]) -> bool:
+    """ "that's not my name", "not the right day"."""
+    openings = (("not", "my"), ("not", "the"), ("not", "the", "right"), ("isn't", "my"), ("isn't", "the", "right"))
+    return any(find_phrase((*opening, *label.split()), words) >= 0 for opening in openings for label in labels(slot))
 
 
 def _named(slot: Slot, words: Sequence[str]) -> bool:

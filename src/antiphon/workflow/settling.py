@@ -67,7 +67,7 @@ _NEUTRAL = Phrases((
 _TURNS_DOWN_NEXT = Phrases((
     "not", "except", "except for", "excluding", "excepting", "instead of", "rather than", "other than", "apart from", "aside from",
     "besides", "than", "anything but", "any day but", "any time but", "anytime but", "any other day but", "every day but", "all but",
-    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not",
+    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not", "scratch", "forget", "forget about", "strike",
     "any one but", "anyone but", "any but", "never on", "never",
 ))  # fmt: skip
 """Just before a value, these turn that value down and say nothing of the one before."""
@@ -101,7 +101,7 @@ _OWN_AFFAIRS = Phrases((
     "i've got a", "i've got an", "i've got my", "i got a", "i used to", "we used to", "i came", "we came", "i went", "we went", "i missed",
     "i saw", "i pick up", "we pick up", "i drop off", "i start", "we start", "i begin", "i leave", "we leave", "i arrive", "we arrive",
     "i get up", "i get back", "we get back", "i get home", "i get in", "i come back", "i come home", "i go home", "i go to", "i wake up",
-    "i usually", "i always", "i normally", "i often",
+    "has a", "has an", "i usually", "i always", "i normally", "i often",
 ))  # fmt: skip
 """What the caller tells of other days and times: a value after it may be no answer, so it is asked again."""
 _NEGATIONS = frozenset(
