@@ -67,7 +67,7 @@ async def test_it_says_first_where_the_conversation_stands(model: WorkflowModel)
 def test_its_outline_is_the_graph_without_what_is_said_in_it(model: WorkflowModel) -> None:
     outline = model.outline()
     starts = [node["name"] for node in outline["nodes"] if node["isStart"]]
-    assert (starts, len(outline["nodes"])) == (["welcome"], 13)
+    assert (starts, len(outline["nodes"])) == (["welcome"], 14)
     assert {"from": "day", "to": "hour"} in outline["edges"]
     assert "clinic" not in str(outline)
 

@@ -58,9 +58,13 @@ async def reply(model: WorkflowModel, said: str) -> str:
     return "".join([delta.text async for delta in model.stream(request) if isinstance(delta, TextDelta)])
 
 
+def _nothing_meant(answer: str) -> bool:
+    return "did not understand" in answer or "cannot help with that" in answer
+
+
 async def test_wishes_in_other_words_are_found_and_none_is_mistaken(desk: WorkflowModel) -> None:
     made = {said: await reply(desk, said) for said in WISHES}
-    wrong = {said: text for said, text in made.items() if WISHES[said] not in text and "did not understand" not in text}
+    wrong = {said: text for said, text in made.items() if WISHES[said] not in text and not _nothing_meant(text)}
     found = [said for said, text in made.items() if WISHES[said] in text]
     assert not wrong
     assert len(found) >= FOUND_AT_LEAST, set(WISHES) - set(found)
@@ -68,7 +72,7 @@ async def test_wishes_in_other_words_are_found_and_none_is_mistaken(desk: Workfl
 
 @pytest.mark.parametrize("said", FOREIGN)
 async def test_a_sentence_about_nothing_is_never_taken_for_a_wish(desk: WorkflowModel, said: str) -> None:
-    assert "did not understand" in await reply(desk, said)
+    assert _nothing_meant(await reply(desk, said))
 
 
 async def test_what_was_asked_before_is_remembered_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from antiphon.workflow.words import Phrases, Token, texts
+from antiphon.workflow.month_days import WEEKDAYS
+from antiphon.workflow.words import FILLERS, Phrases, Token, texts
 
 
 class _Kind(Enum):
@@ -41,7 +42,10 @@ YES = (
     "that is all right", "that's alright", "that is alright", "sure thing", "yes please",
 
     "would be great", "would be perfect", "would be lovely", "that would be fine", "make it so",
-    "that's true",
+    "that's true", "spot on", "bang on", "dead on", "i'd love that", "i would love that",
+    "i guess so", "i suppose so", "i suppose", "i'd say so", "i would say so", "if you could", "if you would", "if you can", "if you don't mind",
+    "if you please", "if possible",
+    "don't mind if i do", "wouldn't say no", "would not say no", "can't say no", "couldn't say no",
     "no problem", "no worries", "not a problem", "no trouble", "no objection", "no objections", "no complaints", "i don't mind",
     "i do not mind",
     "i don't see why not", "don't see why not", "i have no objections", "i have no objection", "i don't have any objections",
@@ -62,7 +66,8 @@ YES = (
     "i am fine with that", "i'm fine with it", "that should be fine", "totally", "amen", "ja", "oui", "si",
 )  # fmt: skip
 _FINE = (
-    "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may", "i'd love to", "i would love to",
+    "you got it", "you've got it", "i do", "i would", "it is", "i am", "i have", "they are", "it does", "you can", "you may",
+    "i'd love to", "i would love to",
     "i'd like to",
     "true", "sure", "okay", "ok", "alright", "all right", "right", "fine", "perfect", "great", "wonderful", "lovely", "good", "very good",
     "excellent",
@@ -101,7 +106,7 @@ _DOUBTS = (
     "what do you mean", "are you sure", "is that right", "is that correct", "is it", "do you", "are you", "should i", "shall i",
     "could you",
     "can you", "would you", "who", "what", "when", "where", "which", "how", "why", "right now", "right to", "right away", "good question",
-    "good morning", "good afternoon", "good evening", "good night", "if", "i guess", "i suppose", "yes no", "whatever", "who cares",
+    "good morning", "good afternoon", "good evening", "good night", "if", "i guess", "yes no", "whatever", "who cares",
     "nothing else",
     "i wonder", "can i", "could i", "may i", "might", "no one told", "undecided", "i don't care", "i do not care", "either way",
 )  # fmt: skip
@@ -133,12 +138,21 @@ _PHRASES = Phrases(phrase for phrases, _ in _ALL for phrase in phrases)
 for _phrases, _kind in _ALL:
     for _phrase in _phrases:
         _TABLE[tuple(_phrase.split())] = _kind
+_CONTRACTED = {"that'd": ("that", "would"), "it'd": ("it", "would"), "this'd": ("this", "would")}
+_BARE_YES = frozenset(("yes", "yeah", "yep", "yup", "yea"))
+_BARE_NO = frozenset(("no", "nope", "nah"))
+_ASKING_VERBS = frozenset(("is", "are", "was", "were", "does", "did", "has", "will"))
+_SUBJECTS = frozenset((*WEEKDAYS, "this", "these", "that", "there", "the", "my", "it", "he", "she"))
+_PERSONS = frozenset(("you", "i", "we", "they"))
+"""With these "do" and "have" ask, too; "do that" is a yes."""
 _TAG_PHRASES = frozenset(tuple(tag.split()) for tag in _TAGS)
 
 
 def yes_or_no(tokens: Sequence[Token]) -> bool | None:
     """Agreement, refusal, or neither."""
-    words = _without_tag(texts(tokens))
+    words = _without_tag(_without_interjections(_spelled_out(texts(tokens))))
+    if begins_with_question(words):
+        return None
     kinds, unknown = _kinds(words)
     if _Kind.DOUBT in kinds:
         return None
@@ -162,6 +176,37 @@ def yes_or_no(tokens: Sequence[Token]) -> bool | None:
             else None
         )
     return True if _Kind.FINE in kinds and unknown == 0 else None
+
+
+def _spelled_out(words: tuple[str, ...]) -> tuple[str, ...]:
+    """ "that'd be great" says "that would be great"."""
+    return tuple(part for word in words for part in _CONTRACTED.get(word, (word,)))
+
+
+def begins_with_question(words: tuple[str, ...]) -> bool:
+    """Whether the turn asks back ("is that the right day"): an answer does not begin with a verb and its subject."""
+    at = 0
+    while at < len(words) and (words[at] in FILLERS or words[at] in ("wait", "sorry", "and", "but", "no")):
+        at += 1
+    if at + 1 >= len(words):
+        return False
+    verb, subject = words[at : at + 2]
+    return (verb in _ASKING_VERBS and subject in _SUBJECTS | _PERSONS) or (
+        verb in ("do", "have") and subject in _PERSONS
+    )
+
+
+def _without_interjections(words: tuple[str, ...]) -> tuple[str, ...]:
+    """ "yeah, no, that's fine": where both begin a turn they say nothing, and what follows is the answer."""
+    at, said = 0, set[bool]()
+    while at < len(words) and (words[at] in _BARE_YES or words[at] in _BARE_NO or words[at] in FILLERS):
+        if words[at] in _BARE_YES or words[at] in _BARE_NO:
+            said.add(words[at] in _BARE_YES)
+        at += 1
+    if len(said) < 2:
+        return words
+    rest = words[at:]
+    return rest if any(kind not in (_Kind.SMALL, _Kind.DOUBT) for kind in _kinds(rest)[0]) else words
 
 
 def _kinds(words: tuple[str, ...]) -> tuple[list[_Kind], int]:

@@ -31,14 +31,15 @@ late
 later best better good great fine perfect ideal okay nice lovely wonderful super convenient possible available free okay alright
 right
 easier easy preferable preferably ideally probably possibly maybe perhaps definitely certainly actually really just only even still again
-also too as well if when whenever where what which how who why whether any anything something some sometime anytime one ones either same
+also too as well if when whenever where what which how who why whether any anything something thing some sometime anytime one
+ones either same
 yes no yeah yep sure please thanks thank sorry hello hi hey sir madam ma'am oh um uh so and or but because since not
 pm am p m o'clock clock o half quarter past minutes minute sharp exactly ish latest earliest instead rather change changed move moved
 switch
 correction wait hold moment second third fourth fifth last year much very quite long more most all whole other another else everything
 son daughter wife husband mother father child kid kids family friend checkup cleaning
 son's got tooth teeth back eye eyes exam examination consultation meeting call school work after before lunch birthday's
-able happy fits manage managed happen happens into onto through him her them my's possible's today's tomorrow's myself
+able happy fits sound sounds manage managed happen happens into onto through him her them my's possible's today's tomorrow's myself
 'd 's be been being become using use let me know it's i'd say let's say
 name's name is phone number ready
 """)  # fmt: skip

@@ -11,9 +11,11 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from antiphon.workflow import day_references
 from antiphon.workflow.clauses import HARMLESS
-from antiphon.workflow.day_phrases import MONTHS, WEEKDAYS, DayFound, DayReader
+from antiphon.workflow.day_phrases import DayReader
 from antiphon.workflow.found import without_overlaps
+from antiphon.workflow.month_days import MONTHS, WEEKDAYS, DayFound
 from antiphon.workflow.settling import Surroundings
 from antiphon.workflow.words import FILLERS, Token
 
@@ -35,14 +37,33 @@ AROUND = Surroundings(
         "week", "weeks", "fortnight", "ago", "following", "eve", "month", "months", "years", "next", "last", "fortnightly", "weekly",
     )),
     harmless=HARMLESS,
+    or_so=False,
 )  # fmt: skip
 """What makes another day of a day next to it."""
 
 
-def find(tokens: Sequence[Token], today: dt.date) -> list[DayFound]:
-    """Every phrase in ``tokens`` that names a day; days without a year are the next ones, ``today`` excluded for bare weekdays."""
+def find(tokens: Sequence[Token], today: dt.date, standing: dt.date | None = None) -> list[DayFound]:
+    """Every phrase in ``tokens`` that names a day; days without a year are the next ones, ``today`` excluded for bare weekdays.
+
+    "The day after" and its like are told from the day named before in the turn, else from ``standing``, the day agreed on so far.
+    """
     reader = DayReader(tokens, today)
-    return without_overlaps(match for at in range(len(tokens)) if (match := reader.at(at)) is not None)
+    found: list[DayFound] = []
+    for at in range(len(tokens)):
+        told = day_references.read(tokens, at, _named_before(found, tokens, at), standing, today)
+        match = told or reader.at(at)
+        if match is not None:
+            found.append(match)
+    return without_overlaps(found)
+
+
+def _named_before(found: Sequence[DayFound], tokens: Sequence[Token], at: int) -> day_references.Antecedent | None:
+    """The last day named before ``at``."""
+    earlier = [item for item in without_overlaps(found) if item.end <= at and item.value is not None]
+    if not earlier or (date := earlier[-1].value) is None:
+        return None
+    words = (token.text.removesuffix("'s") for token in tokens[earlier[-1].start : earlier[-1].end])
+    return day_references.Antecedent(date, any(word in WEEKDAYS for word in words))
 
 
 def find_typed(text: str, today: dt.date) -> dt.date | None:

@@ -21,6 +21,12 @@ _AFTER = frozenset(
 )
 _LOCAL = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*")
 _DOMAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*\.[a-z]{2,24}")
+_HOW_IT_IS_WRITTEN = re.compile(
+    r"\b(?:all (?:in )?one word|(?:as|in) one word|one word|no spaces?|without spaces?|all (?:in )?(?:lower ?case|small(?: letters)?)"
+    r"|lower ?case)\b",
+    re.IGNORECASE,
+)
+"""Said of an address, these are no part of it."""
 MAX_SPOKEN_WORDS = 60
 
 
@@ -33,7 +39,7 @@ def find(text: str) -> str:
 
 
 def _spoken(text: str) -> str:
-    tokens = tokenize(text)
+    tokens = tokenize(_HOW_IT_IS_WRITTEN.sub(" ", text))
     words = [token.text for token in tokens]
     if words.count("at") != 1 or len(words) > MAX_SPOKEN_WORDS:
         return ""

@@ -80,7 +80,8 @@ class Fold:
         if not said.tokens:
             return replace(state, prompt=Prompt.REPEAT)
         if isinstance(self._graph.nodes[state.node], ConversationNode):
-            return self._hear_at(state, said) or self._missed(state)
+            beyond = intents.asks(said.tokens) or said.text.rstrip().endswith("?")
+            return self._hear_at(state, said) or self._missed(state, Prompt.BEYOND if beyond else Prompt.AGAIN)
         if state.call_id:
             return self._hear_while_tool_works(state, said)
         # The words come before the tool was called, or after a goodbye: they may take back what led here.
@@ -95,6 +96,8 @@ class Fold:
         if slot is not None and intents.accepts(said.tokens):
             return self._answer(replace(state, leaving=True), said)
         begins = intents.farewell(said.tokens, open_question=slot is not None)
+        if begins == 0 and slot is None and read(self._graph, state, said, None, self._now).changed:
+            begins = None  # "see you friday" after wednesday was booked: one of the two is mistaken
         if begins == 0:
             # "great, thanks, bye" to "shall I book it?" may mean yes: whoever hangs up on it believes that it is booked.
             return (
@@ -125,6 +128,8 @@ class Fold:
             return self._enter(state, target.name)
         if spoken.edge is None and reading.only_yes_or_no and (about := self._hear_about_talk(state, reading, tokens)):
             return about
+        if reading.asks_back:
+            return replace(state, misses=0, prompt=Prompt.ASK)
         if spoken.edge is None and reading.reopened:
             return self._reopen(state, reading.reopened)
         if reading.groups:
@@ -171,6 +176,8 @@ class Fold:
             return replace(state, prompt=Prompt.REPEAT)
         if intents.is_all(intents.HELP, tokens):
             return replace(state, prompt=Prompt.HELP)
+        if reading.empty and intents.is_all(intents.PAUSE, tokens) and self._after_any_words(state) is None:
+            return replace(state, prompt=Prompt.PAUSE)
         if reading.empty and intents.is_all(intents.GREETING, tokens):
             return replace(state, prompt=Prompt.ASK)
         return None
@@ -234,6 +241,9 @@ class Fold:
         """Forget the values, and ask for the first of them where it is asked for."""
         names = tuple(slot.name for slot in reopened)
         state = state.without(*names).doubting(*names)
+        asked = edges.open_slot(self._graph, state)
+        if asked is not None and self._graph.depth[state.node] < self._graph.depth[self._graph.asked_at[names[0]]]:
+            return replace(state, misses=0, prompt=Prompt.ASK)  # what comes before it is still to be asked
         return replace(self._enter(state, self._graph.asked_at[reopened[0].name]), prompt=Prompt.ASK)
 
     def _after_any_words(self, state: State) -> State | None:

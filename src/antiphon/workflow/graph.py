@@ -43,6 +43,8 @@ class Graph:
     """Every slot by name. One that several nodes ask for is described by the first."""
     asked_at: Mapping[str, str]
     """The first node that asks for a slot."""
+    depth: Mapping[str, int]
+    """How many edges each node is away from the start; more than all for one that no edge leads to."""
     expressions: Mapping[str, Expression]
     """Compiled ``logic`` conditions, by their text."""
     timezone: tzinfo | None
@@ -94,6 +96,7 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
         slots=slots,
         slot=by_name,
         asked_at=asked_at,
+        depth=_depths(spec),
         expressions={
             edge.condition.liquid: compile_expression(edge.condition.liquid)
             for edge in spec.edges
@@ -101,6 +104,16 @@ def compile_workflow(data: Mapping[str, Any] | WorkflowSpec, path: str = "") -> 
         },
         timezone=zone_of(spec),
     )
+
+
+def _depths(spec: WorkflowSpec) -> Mapping[str, int]:
+    depths, reached = {start_of(spec): 0}, [start_of(spec)]
+    for name in reached:
+        for edge in spec.edges:
+            if edge.from_ == name and edge.to not in depths:
+                depths[edge.to] = depths[name] + 1
+                reached.append(edge.to)
+    return {node.name: depths.get(node.name, len(spec.nodes)) for node in spec.nodes}
 
 
 def _as_ours(node: Node) -> Node:

@@ -11,14 +11,43 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from antiphon.workflow.agreement import yes_or_no
-from antiphon.workflow.phrases import BUILT_IN, GOODBYE, GREETING, HELP, NO, NOTHING_MORE, REPEAT, START_OVER, YES
+from antiphon.workflow.agreement import begins_with_question, yes_or_no
+from antiphon.workflow.month_days import MONTHS, WEEKDAYS
+from antiphon.workflow.phrases import (
+    BUILT_IN,
+    GOODBYE,
+    GREETING,
+    HELP,
+    NO,
+    NOTHING_MORE,
+    PAUSE,
+    REPEAT,
+    START_OVER,
+    YES,
+)
 from antiphon.workflow.words import FILLERS, Phrases, Token, find_phrase, texts, tokenize
 
 __all__ = [
-    "BUILT_IN", "GREETING", "HELP", "MATCHES", "NEGATIONS", "NO", "PLAIN", "REPEAT", "START_OVER", "YES", "accepts", "farewell",
-    "goodbye_at", "is_all",
-    "is_wish", "score", "score_prompt", "yes_or_no",
+    "BUILT_IN",
+    "GREETING",
+    "HELP",
+    "MATCHES",
+    "NEGATIONS",
+    "NO",
+    "PAUSE",
+    "PLAIN",
+    "REPEAT",
+    "START_OVER",
+    "YES",
+    "accepts",
+    "asks",
+    "farewell",
+    "goodbye_at",
+    "is_all",
+    "is_wish",
+    "score",
+    "score_prompt",
+    "yes_or_no",
 ]  # fmt: skip
 
 MATCHES = 0.5
@@ -41,6 +70,12 @@ _CONTRARY = frozenset((
 """Words that make another wish of a wish ("cancel my appointment"), unless the example has them."""
 _ASKING = frozenset(
     ("what", "when", "where", "who", "why", "how", "which", "what's", "when's", "where's", "do", "does", "are", "is")
+)
+_QUESTION_WORDS = frozenset(
+    ("what", "when", "where", "who", "why", "how", "which", "what's", "when's", "where's", "who's", "how's")
+)
+_REQUESTS = frozenset(
+    (verb, who) for verb in ("can", "could", "would", "will", "should", "may") for who in ("you", "i", "we")
 )
 _ASKING_FOR = Phrases((
     "how about", "what about", "how do i", "how can i", "how would i", "when can i", "when could i", "what do i have to do", "what if",
@@ -90,6 +125,10 @@ _POLITE = FILLERS | frozenset((
     "wonderful", "one", "with", "else", "more", "that", "but", "as", "well", "of", "there", "here", "to", "else", "bye",
 ))  # fmt: skip
 """Words that may stand around a goodbye without being an answer."""
+_WHEN_SEEN = _POLITE | frozenset((
+    *WEEKDAYS, "on", "at", "next", "this", "tomorrow", "week", "in", "morning", "afternoon", "pm", "am", "o'clock", "half", "past",
+    "quarter", *MONTHS,
+))  # fmt: skip
 _ACCEPTS = Phrases(("see you then", "see you there", "see you on", "see you at", "see you tomorrow", "see you next"))
 
 
@@ -148,19 +187,32 @@ def farewell(tokens: Sequence[Token], *, open_question: bool) -> int | None:
     At an ``open_question`` "that's all" and "I'm done" are no goodbye: they may be part of an answer.
     """
     words = texts(tokens)
-    begins = _farewell_begins((*GOODBYE, *NOTHING_MORE), words)
+    begins = _farewell_begins((*GOODBYE, *NOTHING_MORE), words, with_day=not open_question)
     if open_question and begins == 0:
         begins = _farewell_begins(GOODBYE, words)
     return begins
 
 
-def _farewell_begins(phrases: tuple[str, ...], words: tuple[str, ...]) -> int | None:
+def _farewell_begins(phrases: tuple[str, ...], words: tuple[str, ...], *, with_day: bool = False) -> int | None:
+    """``with_day``: "see you on friday at two" is one."""
+    if with_day and words[:2] == ("see", "you") and _WHEN_SEEN.issuperset(words[2:]):
+        return 0
     spans = [(start, end) for start, end in _phrases(phrases).spans(words) if words[end : end + 1] != ("right",)]
     said = {at for start, end in spans for at in range(start, end)}
     begins = len(words)
     while begins and (begins - 1 in said or words[begins - 1] in _POLITE):
         begins -= 1
     return begins if any(start >= begins for start, _ in spans) else None
+
+
+def asks(tokens: Sequence[Token]) -> bool:
+    """Whether the turn is a question, or asks for something to be done, rather than an answer."""
+    words = texts(tokens)
+    if _ASKING_FOR.at(words, 0):
+        return True
+    if len(words) >= 3 and (words[0] in _QUESTION_WORDS or words[:2] in _REQUESTS):
+        return True
+    return begins_with_question(words)
 
 
 def goodbye_at(tokens: Sequence[Token]) -> int:

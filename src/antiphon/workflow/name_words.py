@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from antiphon.workflow.day_phrases import WEEKDAYS
+from antiphon.workflow.month_days import WEEKDAYS
 from antiphon.workflow.words import Phrases
 
 
@@ -35,7 +35,7 @@ walking
 run running sit sitting sits stand standing wear wearing bring bringing brought put puts putting set setting turn turning play playing
 pick
 picking drive driving fly flying sing singing dance swim cook cooking clean cleaning wash fix fixing break breaking broke broken cut
-free full empty big small large little tiny huge high low tall fast slow easy hard soft heavy light clear dark loud quiet safe true real
+free full empty big small large tiny huge high low tall fast slow easy hard soft heavy light clear dark loud quiet safe true real
 sick healthy alive dead married single main whole few several each every both either neither such own able ready possible impossible
 available busy usually always often sometimes once twice ever again soon anyway however although though while during before after since
 toward towards around across along among against inside outside above below behind beside between beyond near far away together apart
@@ -49,6 +49,7 @@ insurance patient patients medicine medication pill pills prescription blood too
 banana split potato tomato apple orange cheese bread chicken dog cat horse
 thousand hundred million birthday married nobody nothing emergency hospital police ambulance lawyer manager boss supervisor owner
 important private personal secret confidential serious joke joking kidding lying lie lies
+her him his their them us ours hers theirs pardon huh whoops oops ouch wow gosh gee yikes eek duh
 reception robot machine computer doctor's telling business mother father wife husband son daughter brother sister kid kids child
 everything everybody everyone email address street road morning o same comma dash hyphen just useless stupid shut
 """)
@@ -69,7 +70,7 @@ oh pak pan park phan pham poon quan quang ra ran ri rim roh ryu seo shin si so s
 yang yeo yoo you van von der den ter ten das dos del della di da la le el al bin ibn ben bar mac mc st saint
 major minor page porter price prior pride peacock parrot partridge sparrow swan wolf fox hare lamb bull bear badger finch crane drake
 bird fish salmon pike herring bass ball bell bond bonds cash coin penny pound pounds money rich power powers marshall marshal sergeant
-judge justice justus chance lucky luck victor victory win winner wins early late day days knight night weekes week weeks read reading
+judge justice justus chance lucky luck little victor victory win winner wins early late day days knight night weekes week weeks read reading
 write wright singer player dancer walker rider driver shepherd shepard farmer gardener forrester archer fletcher bowman hood
 cross crossman christian pagan angel angels heaven paradise eden zion israel case casey books page story tale tales bliss blessing
 peace charity patience prudence constance felicity honor honour mercy verity temperance comfort merry noel

@@ -6,9 +6,11 @@ the words beside it can be nothing else. What people say of themselves in the sa
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 
 from antiphon.workflow.found import Found, without_overlaps
+from antiphon.workflow.month_days import MONTHS, WEEKDAYS
 from antiphon.workflow.name_words import (
     ALSO_NAMES,
     FAMILY,
@@ -19,7 +21,7 @@ from antiphon.workflow.name_words import (
     says_how_one_feels,
 )
 from antiphon.workflow.settling import Settled
-from antiphon.workflow.words import FILLERS, Token, texts
+from antiphon.workflow.words import FILLERS, HIDDEN, Token, texts
 
 MAX_WORDS = 5
 
@@ -46,6 +48,12 @@ _FAMILY_IS = (
     ("last", "name", "is"), ("last", "name's"), ("surname", "is"), ("family", "name", "is"), ("last", "name"), ("surname",),
     ("family", "name"),
 )  # fmt: skip
+_DAY_OR_TIME = frozenset(
+    (*WEEKDAYS, *MONTHS, "today", "tomorrow", "pm", "am", "o'clock", "noon", "morning", "afternoon")
+)
+_SOUNDS_LIKE = 0.55
+"""From this share of common letters on, a name is another spelling of one that stands: "smythe" and "smith"."""
+_TAKES_BACK = frozenset(("no", "sorry", "wait", "actually", "rather", "correction", "mean", "meant"))
 _EDGE = FILLERS | frozenset((
     "yes", "no", "oh", "wait", "actually", "sorry", "speaking", "here", "instead", "for", "it's", "sure", "make", "it", "yeah", "my",
     "name", "is", "calling", "that's",
@@ -61,6 +69,14 @@ _AFTER_A_NAME = frozenset((
 def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
     """The name in a turn; not sure where two different ones are given and none takes back the other."""
     found = find(tokens)
+    if (
+        not asked
+        and not any(item.explicit for item in found)
+        and (trailing := _after_a_day_or_time(tokens)) is not None
+    ):
+        return Settled(trailing, (), False, ((trailing.start, trailing.end),))
+    if asked and not found and (restated := _restated(tokens)) is not None:
+        found = [restated]
     values = {item.value for item in found}
     spans = tuple((item.start, item.end) for item in found)
     if len(values) > 1:
@@ -71,6 +87,9 @@ def read(tokens: Sequence[Token], *, asked: bool) -> Settled[str]:
 def find(tokens: Sequence[Token]) -> list[Found[str]]:
     """Every name introduced as one, else the whole of a short answer that can be nothing but a name."""
     words = texts(tokens)
+    letters = _letters_at_end(tokens)
+    if letters and (spelt := _spelt_out(tokens, letters)) is not None:
+        return [spelt]
     parts = _by_parts(tokens, words)
     if parts is not None:
         return [parts]
@@ -82,10 +101,97 @@ def find(tokens: Sequence[Token]) -> list[Found[str]]:
     return [bare] if bare else []
 
 
+def _restated(tokens: Sequence[Token]) -> Found[str] | None:
+    """The name that takes the place of one said just before: "john, no, jack miller", "not john, jack miller"."""
+    for at in range(len(tokens) - 1, 0, -1):
+        if tokens[at].text in _TAKES_BACK:
+            before, after = find(tokens[:at]), find(tokens[at + 1 :])
+        elif tokens[0].text == "not" and any(mark in tokens[at].gap for mark in ",.;"):
+            before, after = find(tokens[1:at]), find(tokens[at:])
+        else:
+            continue
+        if len(before) == 1 and len(after) == 1:
+            return Found(0, len(tokens), after[0].value, False)
+    return None
+
+
+def _after_a_day_or_time(tokens: Sequence[Token]) -> Found[str] | None:
+    """The name at the end of "wednesday at three for john smith": volunteered, where its first word is one that only names have."""
+    for start in range(1, len(tokens)):
+        if tokens[start].text not in GIVEN - ALSO_NAMES:
+            continue
+        before = tokens[start - 1]
+        place = before.text.removesuffix("'s")
+        introduced = place in ("for", "under") and start > 1 and _is_day_or_time(tokens[start - 2])
+        end = _name_end(tokens, start, introduced=True)
+        if (introduced or _is_day_or_time(before)) and all(token.text in FILLERS for token in tokens[end:]):
+            return Found(start - introduced, end, _title(tokens[start:end]), True)
+        return None
+    return None
+
+
+def hidden(tokens: Sequence[Token]) -> Sequence[Token]:
+    """``tokens`` with a name that stands after a day or a time made unreadable: it says nothing of the day."""
+    found = _after_a_day_or_time(tokens)
+    if found is None:
+        return tokens
+    name = tuple(Token(HIDDEN, HIDDEN, gap=token.gap) for token in tokens[found.start : found.end])
+    return (*tokens[: found.start], *name, *tokens[found.end :])
+
+
+def _is_day_or_time(token: Token) -> bool:
+    return token.number is not None or token.text in _DAY_OR_TIME
+
+
+def completed(name: str, standing: str) -> str:
+    """The whole name, when ``name`` is one word that takes the place of a word of ``standing`` that sounds like it ("no, it's smith")."""
+    words = standing.split()
+    if " " in name or len(words) < 2:
+        return name
+    alike = [
+        at
+        for at, word in enumerate(words)
+        if difflib.SequenceMatcher(None, word.lower(), name.lower()).ratio() >= _SOUNDS_LIKE
+    ]
+    return " ".join((*words[: alike[0]], name, *words[alike[0] + 1 :])) if len(alike) == 1 else name
+
+
+def _letters_at_end(tokens: Sequence[Token]) -> int:
+    """How many single letters a turn ends with, where words stand before them."""
+    letters = 0
+    while letters < len(tokens) and len(tokens[-1 - letters].text) == 1 and tokens[-1 - letters].text.isalpha():
+        letters += 1
+    return letters if 3 <= letters < len(tokens) else 0
+
+
+def _spelt_out(tokens: Sequence[Token], letters: int) -> Found[str] | None:
+    """A name whose last word is spelled after it: "john smith, s m y t h" is John Smyth."""
+    found = find(tokens[:-letters])
+    if len(found) != 1 or found[0].end != len(tokens) - letters:
+        return None
+    spelled = "".join(token.text for token in tokens[-letters:])
+    *others, last = found[0].value.split(" ")
+    if last[0].lower() != spelled[0]:
+        return None
+    written = last if last.lower() == spelled else spelled.capitalize()
+    return Found(found[0].start, len(tokens), " ".join((*others, written)), found[0].explicit)
+
+
+def _past_a_part_said_before(words: tuple[str, ...], start: int, end: int) -> int:
+    """Where the whole name begins, if a part of it was said before it: "bond, james bond", "jane, jane doe"."""
+    for size in range(1, (end - start) // 2 + 1):
+        part, whole = words[start : start + size], words[start + size : end]
+        if part in (whole[:size], whole[-size:]):
+            return start + size
+    return start
+
+
 def _by_parts(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
     """ "first name john last name smith"."""
     given = next(_introduced(tokens, words, _GIVEN_IS, explicit=True), None)
     family = next(_introduced(tokens, words, _FAMILY_IS, explicit=True), None)
+    if given is None and family is not None:
+        given = next(iter(find(tokens[: family.start])), None)  # "john, last name smith"
     if given is None or family is None:
         return None
     return Found(min(given.start, family.start), max(given.end, family.end), f"{given.value} {family.value}", True)
@@ -102,6 +208,7 @@ def _introduced(
             end = _name_end(tokens, start, introduced=explicit)
             if words[end : end + 1] == ("with",):
                 break  # "it's brown with an e": how it is written is more than we can tell
+            start = _past_a_part_said_before(words, start, end)
             if end > start and _is_name(tokens, start, end, introduced=explicit):
                 yield Found(at, end, _title(tokens[start:end]), explicit)
             break
@@ -182,14 +289,16 @@ def _bare(tokens: Sequence[Token], words: tuple[str, ...]) -> Found[str] | None:
     spelled = _spelled(tokens[start:end])
     if spelled:
         return Found(start, end, spelled, False)
+    start = _past_a_part_said_before(words, start, end)
     suffix = end
     if end - start > 2 and tokens[end - 1].ordinal and words[end - 2] == "the":
         suffix = end - 2
     if not 0 < suffix - start <= MAX_WORDS or NOT_A_NAME.spans(words[start:suffix]):
         return None
-    if not all(_may_be_bare(token) for token in tokens[start:suffix]) or not _is_name(
-        tokens, start, suffix, introduced=False
-    ):
+    if not all(_may_be_bare(token) for token in tokens[start:suffix]):
+        return None
+    # A month alone is no day, so it is somebody's name.
+    if not (len(tokens) == 1 and words[0] in _ALSO_MONTHS) and not _is_name(tokens, start, suffix, introduced=False):
         return None
     if suffix < end and _with_suffix(tokens, suffix) != end:
         return None

@@ -38,7 +38,7 @@ AROUND = Surroundings(
     after=frozenset((
         "times", "tops", "max", "min", "plus", "below", "above", "in", "point", "oh", "thirds", "third", "squared", "multiplied",
         "divided", "minus", ".", ",",
-        "/", ":", "-", "fifths", "tenths",
+        "/", ":", "-", "fifths", "tenths", "more", "less", "fewer", "extra", "additional",
     )),
     numbers_before=True,
 )  # fmt: skip
@@ -204,7 +204,9 @@ def _digits(tokens: Sequence[Token], at: int) -> tuple[str, int] | None:
     token = tokens[at]
     if token.text in _TIMES and at + 1 < len(tokens):
         digits = "" if tokens[at + 1].text in _TIMES else (_digits(tokens, at + 1) or ("",))[0]
-        return (digits * _TIMES[token.text], at + 2) if len(digits) == 1 else None
+        # "triple zero one": what is said thrice is the first figure of what follows.
+        first = tokens[at + 1].text.split()[0] in (*_UNITS, *_ZEROS) or len(digits) == 1
+        return (digits[0] * _TIMES[token.text] + digits[1:], at + 2) if digits and first else None
     if token.text in _ZEROS:
         return "0", at + 1
     if token.text in _SEPARATORS and at > 0:

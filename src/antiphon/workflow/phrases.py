@@ -25,12 +25,12 @@ HUMAN = (
 GOODBYE = (
     "goodbye", "bye", "bye bye", "good bye", "hang up", "end the call", "see you", "see you later", "see you soon", "talk to you later",
     "have a nice day", "have a good day", "have a great day", "take care", "good night", "cheerio", "farewell", "have a good one",
-    "gotta go", "have to go", "must go", "got to go",
+    "gotta go", "have to go", "must go", "got to go", "wrong number",
 )  # fmt: skip
 """Said at the end of an answer, these say goodbye after it."""
 NOTHING_MORE = (
     "that's all", "that is all", "that will be all", "that'll be all", "nothing else", "i'm done", "i am done", "that was all",
-    "that's everything", "that is everything", "we're done", "all done",
+    "that's everything", "that is everything", "we're done", "all done", "that was it", "that was everything",
 )  # fmt: skip
 """Goodbye where no question is open; at a question they may be part of an answer."""
 DONE = (
@@ -58,6 +58,14 @@ GREETING = (
     "hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening", "are you there",
     "hello are you there", "can you hear me", "anybody there",
 )  # fmt: skip
+PAUSE = (
+    "hold on", "hang on", "one moment", "just a moment", "a moment", "one second", "just a second", "a second", "one minute",
+    "just a minute",
+    "a minute", "give me a second", "give me a moment", "give me a minute", "let me think", "let me check", "let me see", "let me look",
+    "wait", "wait a second", "wait a minute", "wait a moment", "bear with me", "i'm thinking", "let me ask", "um", "uh", "er", "erm", "hmm",
+    "hm", "well", "so",
+)  # fmt: skip
+"""Said by whoever needs a moment."""
 START_OVER = (
     "start over",
     "start again",

@@ -12,17 +12,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from antiphon.workflow import groups, slots
+from antiphon.workflow.found import Found
 from antiphon.workflow.graph import Graph
 from antiphon.workflow.settling import Settled
 from antiphon.workflow.slots import FREE, READING_ORDER, VOLUNTEERED, Hearing, Slot, Value
 from antiphon.workflow.state import State
-from antiphon.workflow.words import Utterance, find_phrase
+from antiphon.workflow.words import FILLERS, Utterance, find_phrase
 
 _CORRECTING = (
     ("no",), ("actually",), ("wait",), ("sorry",), ("instead",), ("rather",), ("i", "said"), ("i", "meant"), ("i", "mean"),
     ("make", "it"), ("change",), ("correction",), ("not",),
 )  # fmt: skip
 _REOPENING = ("change", "different", "another", "wrong", "other", "reschedule", "move", "incorrect")
+_ASKS_BACK = (
+    ("is", "it"), ("is", "that"), ("was", "it"), ("was", "that"), ("isn't", "it"), ("wasn't", "it"), ("did", "you", "say"),
+    ("did", "i", "say"), ("is", "my", "appointment"), ("is", "the", "appointment"), ("so", "is", "it"), ("you", "said"),
+)  # fmt: skip
+_WISHES = frozenset((
+    "possible", "okay", "ok", "free", "available", "alright", "all", "fine", "too", "can", "could", "better", "open", "late", "early",
+    "not",
+))  # fmt: skip
+_COMPARED = frozenset(("later", "earlier", "sooner"))
+_AROUND_COMPARED = frozenset((
+    "a", "bit", "little", "something", "anything", "time", "day", "slot", "any", "much", "make", "it", "one", "is", "there", "have", "do",
+    "you", "than", "that", "can", "could", "we", "i", "be", "no", "yes", "but", "got", "get", "on", "the", "same", "what", "about", "how",
+    "would", "prefer", "like", "i'd", "rather", "need", "want", "an", "come", "possible", "not", "too", "maybe", "actually", "date", "hour",
+    "of", "in", "move", "to",
+))  # fmt: skip
+"""Words that a wish for something later or earlier is made of."""
 _KIND_LABELS = {
     "date": ("day", "date"),
     "time": ("time", "hour"),
@@ -46,15 +63,17 @@ class Reading:
     """Values of the slot in question that were turned down."""
     groups: tuple[str, ...] = ()
     """The digits of the slot in question so far, where more are to come."""
+    asks_back: bool = False
+    """Whether the turn asks whether a value is another one than it is ("is it at three?"): nothing is changed by that."""
 
     @property
     def empty(self) -> bool:
-        return not (self.given or self.changed or self.reopened or self.refused or self.groups)
+        return not (self.given or self.changed or self.reopened or self.refused or self.groups or self.asks_back)
 
     @property
     def only_yes_or_no(self) -> bool:
         """Whether nothing was said but, at most, yes or no."""
-        others = self.changed or self.reopened or self.refused or self.groups
+        others = self.changed or self.reopened or self.refused or self.groups or self.asks_back
         return not others and all(slot.answers_one_question for slot, _ in self.given)
 
 
@@ -68,7 +87,7 @@ def read(graph: Graph, state: State, said: Utterance, asked: Slot | None, now: d
     grouped: tuple[str, ...] = ()
     for slot in _in_reading_order(graph, asked):
         is_asked = slot is asked
-        settled = slots.read(slot, Hearing(said, now, is_asked, taken), graph.language)
+        settled = slots.read(slot, Hearing(said, now, is_asked, taken, state.value(slot.name)), graph.language)
         if is_asked and groups.is_grouped(slot) and state.value(slot.name) is None:
             joined = groups.join(slot, state.groups, said.tokens)
             grouped = joined.groups
@@ -104,6 +123,11 @@ def _judged(
     grouped: tuple[str, ...],
 ) -> Reading:
     """The reading, once every slot has been looked for."""
+    if _asks_back(said.words) and any(
+        slot is not asked and (known := state.value(slot.name)) is not None and known.raw != value.raw
+        for slot, value in answers
+    ):
+        return Reading(asks_back=True)
     given: list[tuple[Slot, Value]] = []
     changed: list[tuple[Slot, Value]] = []
     for slot, value in answers:
@@ -149,10 +173,10 @@ def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datet
         slot = graph.slot.get(name)
         if slot is None or slot.kind in ("yes-no", *FREE):
             continue
-        settled = slots.read(slot, Hearing(said, now, True), graph.language)
+        settled = slots.read(slot, Hearing(said, now, True, standing=state.value(name)), graph.language)
         chosen = settled.chosen
         # A name must be introduced ("no it's jon"): else every odd word after a "no" would be one.
-        if chosen is None or (slot.kind == "name" and chosen.end - chosen.start <= len(str(chosen.value.raw).split())):
+        if chosen is None or (slot.kind == "name" and not _introduced(chosen, said)):
             if settled.unsure:
                 return []
             continue
@@ -160,14 +184,51 @@ def _vague_correction(graph: Graph, state: State, said: Utterance, now: dt.datet
     return []
 
 
+def _introduced(name: Found[Value], said: Utterance) -> bool:
+    """Whether words of the turn say that this is a name, besides the name itself."""
+    own = str(name.value.raw).lower().replace("-", " ").split()
+    return any(word not in own for word in said.words[name.start : name.end])
+
+
 def _reopened(graph: Graph, state: State, words: Sequence[str]) -> tuple[Slot, ...]:
-    """ "can we change the day", "the time is wrong": known values named by their label."""
-    if not any(word in words for word in _REOPENING):
-        return ()
-    known = [
+    """ "can we change the day", "the time is wrong": known values named by their label. "Is there anything later" is about the time."""
+    compared = _asks_for_another_time(words)
+    if not compared and not any(word in words for word in _REOPENING):
+        return tuple(slot for slot in _known_values(graph, state) if _denied(slot, words))
+    known = _known_values(graph, state)
+    if compared and any(slot not in known and _named(slot, words) for slot in graph.slot.values()):
+        return ()  # "a day later", and no day is known
+    named = tuple(slot for slot in known if _named(slot, words))
+    return named or (tuple(slot for slot in known if slot.kind == "time") if compared else ())
+
+
+def _asks_for_another_time(words: Sequence[str]) -> bool:
+    """Whether a turn asks for something later or earlier, and says nothing else."""
+    return not _COMPARED.isdisjoint(words) and _COMPARED.union(_AROUND_COMPARED, FILLERS).issuperset(words)
+
+
+def _known_values(graph: Graph, state: State) -> list[Slot]:
+    return [
         graph.slot[name] for name, _ in state.values if name in graph.slot and not graph.slot[name].answers_one_question
     ]
-    return tuple(slot for slot in known if any(find_phrase(label.split(), words) >= 0 for label in labels(slot)))
+
+
+def _denied(slot: Slot, words: Sequence[str]) -> bool:
+    """ "that's not my name", "not the right day"."""
+    openings = (("not", "my"), ("not", "the"), ("not", "the", "right"), ("isn't", "my"), ("isn't", "the", "right"))
+    return any(find_phrase((*opening, *label.split()), words) >= 0 for opening in openings for label in labels(slot))
+
+
+def _named(slot: Slot, words: Sequence[str]) -> bool:
+    return any(find_phrase(label.split(), words) >= 0 for label in labels(slot))
+
+
+def _asks_back(words: Sequence[str]) -> bool:
+    """Whether a turn begins by asking whether something is so, and asks for nothing ("is it possible on friday" does)."""
+    while words and words[0] in FILLERS | {"wait", "sorry", "no", "and"}:
+        words = words[1:]
+    begins = any(tuple(words[: len(opening)]) == opening for opening in _ASKS_BACK)
+    return begins and _WISHES.isdisjoint(words)
 
 
 def labels(slot: Slot) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ def reply_at(graph: Graph, state: State) -> Reply:
         return Reply(_text(own, state, message), transfer_to=say(node.destination, state))
     if isinstance(node, EndNode):
         return Reply(_text(own, state, message), ends_call=True)
+    if state.prompt is Prompt.PAUSE:
+        return Reply(_text(own, state, own.take_your_time))
     slot = open_slot(graph, state)
     prompt = (
         _without_question(own, node, message, state) if slot is None else _question(own, node, message, slot, state)
@@ -56,8 +58,9 @@ def _without_question(own: Sentences, node: ConversationNode, message: str, stat
         return (message or short or _generic_help(own, node, state),)
     if state.prompt is Prompt.HELP:
         return (say(node.help, state) or short,)
-    if state.prompt is Prompt.AGAIN:
-        return (own.not_understood, *((say(node.help, state),) if state.misses > 1 else ()), short)
+    if state.prompt in (Prompt.AGAIN, Prompt.BEYOND):
+        again = own.beyond if state.prompt is Prompt.BEYOND else own.not_understood
+        return (again, *((say(node.help, state),) if state.misses > 1 else ()), short)
     return (short,)
 
 
@@ -75,6 +78,8 @@ def _question(own: Sentences, node: ConversationNode, message: str, slot: Slot, 
         return (own.more_digits.format(spoken_digits("".join(state.groups))),)
     if state.prompt is Prompt.HELP:
         return (say(options.help or node.help, state) or (own.yes_or_no if confirming else ""), question)
+    if state.prompt is Prompt.BEYOND:
+        return (own.beyond, *((say(options.help or node.help, state),) if state.misses > 1 else ()), question)
     if state.prompt is Prompt.AGAIN:
         if confirming:
             return (own.not_understood, own.yes_or_no, question)

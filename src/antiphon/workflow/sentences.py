@@ -13,6 +13,8 @@ class Sentences:
     """``{}`` stands for a value as it is spoken."""
 
     not_understood: str
+    beyond: str
+    take_your_time: str
     still_working: str
     yes_or_no: str
     how_can_i_help: str
@@ -36,6 +38,8 @@ class Sentences:
 SENTENCES: Mapping[Language, Sentences] = {
     "en": Sentences(
         not_understood="Sorry, I did not understand.",
+        beyond="I am sorry, I cannot help with that.",
+        take_your_time="Take your time.",
         still_working="One moment please, I am still working on it.",
         yes_or_no="Please say yes or no.",
         how_can_i_help="How can I help you?",
@@ -57,6 +61,8 @@ SENTENCES: Mapping[Language, Sentences] = {
     ),
     "ko": Sentences(
         not_understood="죄송합니다, 잘 이해하지 못했습니다.",
+        beyond="죄송합니다, 그 부분은 도와드릴 수 없습니다.",
+        take_your_time="천천히 말씀해 주세요.",
         still_working="잠시만요, 아직 처리하고 있습니다.",
         yes_or_no="네 또는 아니요로 말씀해 주세요.",
         how_can_i_help="무엇을 도와드릴까요?",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from antiphon.workflow.found import Found
-from antiphon.workflow.words import Phrases, Token, texts
+from antiphon.workflow.words import HIDDEN, Phrases, Token, texts
 
 T = TypeVar("T")
 
@@ -37,6 +37,8 @@ class Surroundings:
     after: frozenset[str] = frozenset()
     harmless: frozenset[str] = frozenset()
     """The words a value may stand among; among others it is not sure to be meant. Empty: among any."""
+    or_so: bool = True
+    """Whether "or so" leaves the value what it is."""
     numbers_before: bool = False
     """Whether a number just before it belongs to it in a way the reader did not understand ("two fridays", "second friday")."""
 
@@ -56,6 +58,7 @@ _NEUTRAL = Phrases((
     "don't know", "do not know", "don't mind", "do not mind", "no problem", "not a problem", "isn't a problem", "not be a problem",
     "no worries", "if not", "why not", "don't care", "do not care", "not sure", "can't wait", "not bad", "no matter", "doesn't matter",
     "does not matter", "no trouble", "i'm not sure", "no objection", "no objections", "or so", "not too late", "not too early",
+    "i was thinking", "we were thinking", "i was hoping", "we were hoping", "i was wondering", "i was going to", "i was about to",
     "can't remember", "don't remember", "isn't bad", "is not bad", "won't be a problem",
     "wouldn't be a problem", "would not be a problem", "will not be a problem", "is not a problem",
     "isn't it", "doesn't it", "don't you", "not to worry", "never mind", "isn't that",
@@ -64,7 +67,7 @@ _NEUTRAL = Phrases((
 _TURNS_DOWN_NEXT = Phrases((
     "not", "except", "except for", "excluding", "excepting", "instead of", "rather than", "other than", "apart from", "aside from",
     "besides", "than", "anything but", "any day but", "any time but", "anytime but", "any other day but", "every day but", "all but",
-    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not",
+    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not", "scratch", "forget", "forget about", "strike",
     "any one but", "anyone but", "any but", "never on", "never",
 ))  # fmt: skip
 """Just before a value, these turn that value down and say nothing of the one before."""
@@ -75,6 +78,7 @@ _TURNS_DOWN_LAST = Phrases((
     "is wrong", "wrong", "not possible", "a problem", "is a problem", "never", "awful", "inconvenient", "unsuitable", "no use",
     "out of the question", "too many", "too much", "too few", "too long", "too short", "not enough", "too big", "too small",
     "too expensive",
+    "a holiday", "a bank holiday", "a public holiday", "my day off",
     "is my", "is his", "is her", "is our", "is their", "is a holiday", "is when", "was", "is the day", "is already",
     "is not an option", "clashes", "conflicts", "tricky", "is tricky",
 ))  # fmt: skip
@@ -91,6 +95,15 @@ _TURNS_DOWN_EITHER = Phrases((
     "we were", "not free", "not available", "unavailable", "fed up with", "nobody", "no one", "none",
 ))  # fmt: skip
 """Said of the caller, these turn down whichever value they stand next to: without a boundary between two, both."""
+_OWN_AFFAIRS = Phrases((
+    "i had a", "i had an", "i had my", "we had a", "we had an", "we had our", "i have a", "i have an", "i have my", "we have a",
+    "we have an",
+    "i've got a", "i've got an", "i've got my", "i got a", "i used to", "we used to", "i came", "we came", "i went", "we went", "i missed",
+    "i saw", "i pick up", "we pick up", "i drop off", "i start", "we start", "i begin", "i leave", "we leave", "i arrive", "we arrive",
+    "i get up", "i get back", "we get back", "i get home", "i get in", "i come back", "i come home", "i go home", "i go to", "i wake up",
+    "has a", "has an", "i usually", "i always", "i normally", "i often",
+))  # fmt: skip
+"""What the caller tells of other days and times: a value after it may be no answer, so it is asked again."""
 _NEGATIONS = frozenset(
     ("can't", "cannot", "cant", "couldn't", "won't", "don't", "dont", "not", "never", "didn't", "wouldn't", "unable")
 )
@@ -108,6 +121,8 @@ _LIMITS_AFTER = frozenset((
     "or", "onward", "onwards", "earliest", "latest", "ago", "to", "till", "until", "through", "thru", "and", "minimum", "maximum",
     "forward", "upwards", "nor", "otherwise",
 ))  # fmt: skip
+_OR_CORRECTS = (("rather",), ("actually",), ("better",), ("no",), ("wait",), ("sorry",))
+"""After "or", these take back rather than offer a choice."""
 _JOINS = frozenset(("and", "to", "till", "until", "-", "or", "through"))
 _AT_THE = frozenset(("earliest", "latest", "least", "most"))
 _AND_STARTS_ANEW = frozenset((
@@ -122,14 +137,22 @@ def settle(found: Sequence[Found[T]], tokens: Sequence[Token], around: Surroundi
     if not found:
         return Settled()
     windows = _Windows(found, texts(tokens), tokens, around)
-    refused = tuple(item for at, item in enumerate(found) if windows.turned_down(at))
-    kept = [at for at, item in enumerate(found) if item not in refused]
+    turned_down = [at for at in range(len(found)) if windows.turned_down(at)]
+    refused = tuple(found[at] for at in turned_down)
+    # "thursday, wait, thursday I have work": what is turned down was meant by no mention before it.
+    kept = [
+        at
+        for at, item in enumerate(found)
+        if at not in turned_down and not any(later > at and found[later].value == item.value for later in turned_down)
+    ]
     spans = tuple((item.start, item.end) for item in found)
     if not kept:
         return Settled(None, refused, False, spans)
     last = kept[-1]
     # What was said before a correction is taken back, whatever it was.
     standing = [at for at in kept if at == last or not windows.corrects(at, last)]
+    if any(windows.tells_of_other_things(at) for at in standing):
+        return Settled(None, refused, True, spans)
     if any(windows.limited(at) for at in standing):
         return Settled(None, refused, True, spans)
     if any(found[at].value != found[last].value for at in standing):
@@ -157,11 +180,31 @@ class _Windows:
         self._afters = [
             words[: starts[0]] if starts else words for words, (starts, _) in zip(self._plain, cuts, strict=True)
         ]
+        self._parted = [0] * len(self._windows)
+        for at in range(1, len(self._windows) - 1):
+            self._part_at_comma(at)
+
+    def _part_at_comma(self, at: int) -> None:
+        """ "thursday I have work, friday" turns down thursday alone, "thursday, I can't do friday" friday alone."""
+        start, words = self._windows[at][0], self._plain[at]
+        commas = [
+            place for place in range(len(words) + 1) if any(mark in self._tokens[start + place].gap for mark in ",;.?!")
+        ]
+        if not commas:
+            return
+        said = words[: commas[-1]]
+        if _TURNS_DOWN_LAST.spans(said) or _TURNS_DOWN_EITHER.spans(said):
+            self._befores[at] = self._befores[at][-(len(words) - commas[-1]) :] if len(words) > commas[-1] else ()
+            self._parted[at] = commas[-1]
+        elif commas == [0] and _TURNS_DOWN_EITHER.spans(words):
+            self._afters[at] = ()
 
     def _without_neutral(self, start: int, end: int) -> tuple[str, ...]:
         words = list(self._words[start:end])
         for first, last in _NEUTRAL.spans(words):
-            words[first:last] = ["_"] * (last - first)
+            if not self._around.or_so and words[first:last] == ["or", "so"]:
+                continue
+            words[first:last] = [HIDDEN] * (last - first)
         return tuple(words)
 
     def _cuts(self, words: tuple[str, ...]) -> tuple[list[int], list[int]]:
@@ -199,10 +242,18 @@ class _Windows:
             else after
         )
 
+    def tells_of_other_things(self, at: int) -> bool:
+        """Whether the words before the value tell what the caller does, or did, at other times."""
+        return bool(_OWN_AFFAIRS.spans(self._before(at)))
+
     def turned_down(self, at: int) -> bool:
         before = self._before(at)
         if self._just_before(before):
             return True
+        if at and self._plain[at] == ("over",):
+            return True  # "friday over thursday"
+        if before[-1:] in (("is",), ("was",)):
+            return False  # "is monday a holiday" asks
         if _TURNS_DOWN_EITHER.spans(before):
             return True
         own = self._own_after(at)
@@ -224,7 +275,7 @@ class _Windows:
         size = len(before)
         while size and before[size - 1] in _CONNECTORS:
             size -= 1
-        before = before[:size]
+        before = before[:size] if size > self._parted[at] else ()
         if before and (
             before[-1] in _LIMITS_BEFORE or before[-1] in self._around.before or before[-2:] == ("up", "to")
         ):
@@ -258,7 +309,7 @@ class _Windows:
             *zip(range(last, last + len(after)), after, strict=True),
         )
         known = self._around.harmless
-        return any(word not in known and word != "_" and not self._is_number(place) for place, word in places)
+        return any(word not in known and word != HIDDEN and not self._is_number(place) for place, word in places)
 
     def _is_number(self, at: int) -> bool:
         token = self._tokens[at]
@@ -281,4 +332,6 @@ class _Windows:
     def corrects(self, first: int, last: int) -> bool:
         """Whether the words between two values say that the later one takes the place of the earlier."""
         between = (self._plain[at] for at in range(first + 1, last + 1))
-        return any(words[:1] != ("or",) and _CORRECTIONS.spans(words) for words in between)
+        return any(
+            (words[:1] != ("or",) or words[1:2] in _OR_CORRECTS) and _CORRECTIONS.spans(words) for words in between
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from antiphon.workflow import choices, dates, emails, intents, korean, names, numbers, times
@@ -100,6 +100,8 @@ class Hearing:
     """Whether the slot is the one in question; of others only what can mean nothing else is read."""
     taken: frozenset[int] = frozenset()
     """Places of words that another slot has taken."""
+    standing: Value | None = None
+    """The slot's value so far: "the day after", "an hour later" are told from it."""
 
     def free(self, found: Sequence[Found[T]], *, all_when_asked: bool = False) -> list[Found[T]]:
         """What no other slot has taken; what was asked for in the surest words there are, or in all."""
@@ -122,8 +124,9 @@ def _valued(settled: Settled[T], value: Callable[[T], Value]) -> Settled[Value]:
 
 
 def _dates(slot: Slot, hearing: Hearing) -> Settled[Value]:
-    today, tokens = hearing.now.date(), hearing.said.tokens
-    found = hearing.free(dates.find(tokens, today))
+    today, tokens = hearing.now.date(), names.hidden(hearing.said.tokens)
+    standing = dt.date.fromisoformat(str(hearing.standing.raw)) if hearing.standing is not None else None
+    found = hearing.free(dates.find(tokens, today, standing))
     if not found and hearing.asked and (typed := dates.find_typed(_written(tokens), today)) is not None:
         found = [Found(0, len(tokens), typed, False)]
         return _valued(Settled(found[0]), lambda date: _date_value(date, today))
@@ -148,9 +151,11 @@ def _times(slot: Slot, hearing: Hearing) -> Settled[Value]:
         meant = time.within(slot.options.opens, slot.options.closes)
         return Value(meant.isoformat("minutes"), times.spoken(meant))
 
-    found = hearing.free(times.find(hearing.said.tokens), all_when_asked=True)
-    settled = settle(found, hearing.said.tokens, times.AROUND)
-    if settled.chosen is not None and times.taken_back(hearing.said.tokens, settled.chosen.end, settled.spans):
+    standing = dt.time.fromisoformat(str(hearing.standing.raw)) if hearing.standing is not None else None
+    tokens = names.hidden(hearing.said.tokens)
+    found = hearing.free(times.find(tokens, standing), all_when_asked=True)
+    settled = settle(found, tokens, times.AROUND)
+    if settled.chosen is not None and times.taken_back(tokens, settled.chosen.end, settled.spans):
         settled = Settled(None, settled.refused, True, settled.spans)
     return _valued(settled, value)
 
@@ -175,9 +180,25 @@ def _phones(slot: Slot, hearing: Hearing) -> Settled[Value]:
 
 def _names(slot: Slot, hearing: Hearing) -> Settled[Value]:
     settled = names.read(hearing.said.tokens, asked=hearing.asked)
+    standing = str(hearing.standing.raw) if hearing.standing is not None else ""
+    if settled.chosen is not None and _fuller(settled.chosen.value, standing):
+        # "bruce lee", where "lee" was understood: it needs no words that introduce it.
+        chosen = replace(settled.chosen, explicit=True)
+        settled = replace(settled, chosen=chosen)
     if settled.chosen is not None and not hearing.free([settled.chosen]):
         return Settled()
-    return _valued(settled, lambda name: Value(name, name))
+
+    def value(name: str) -> Value:
+        whole = names.completed(name, standing)
+        return Value(whole, whole)
+
+    return _valued(settled, value)
+
+
+def _fuller(name: str, standing: str) -> bool:
+    """Whether a name has all the words of the one that stands, and more."""
+    words, known = name.lower().split(), standing.lower().split()
+    return bool(known) and len(words) > len(known) and set(known) <= set(words)
 
 
 def _choices(slot: Slot, hearing: Hearing) -> Settled[Value]:

@@ -17,6 +17,8 @@ class Prompt(Enum):
     HELP = "what may be said here"
     REPEAT = "its question once more"
     WAIT = "that the tool is still at work"
+    PAUSE = "that the caller may take their time"
+    BEYOND = "that it cannot help with what was asked, then its question"
     MORE = "the digits it has, and that more are to come"
 
 

@@ -10,7 +10,7 @@ from antiphon.workflow.clauses import HARMLESS
 from antiphon.workflow.dates import WEEKDAYS
 from antiphon.workflow.found import Found, without_overlaps
 from antiphon.workflow.settling import Surroundings
-from antiphon.workflow.words import FILLERS, Token
+from antiphon.workflow.words import FILLERS, HIDDEN, Token
 
 _PARTS_OF_DAY = {
     ("in", "the", "morning"): False,
@@ -27,6 +27,7 @@ _HALVES = {"morning": False, "afternoon": True, "evening": True, "tonight": True
 """Said anywhere in a turn, these tell which half of the day its times are in ("friday evening at seven")."""
 _NAMED = {"noon": dt.time(12), "midday": dt.time(12), "midnight": dt.time(0)}
 _FRACTIONS = {("half",): 30, ("quarter",): 15, ("a", "quarter"): 15}
+_UNIT_MINUTES = {"hour": 60, "hours": 60, "minute": 1, "minutes": 1}
 _PAST = ("past", "after")
 _TO = ("to", "of", "before")
 _TILL = ("till", "until", "til")
@@ -39,7 +40,7 @@ _AROUND_AN_ANSWER = FILLERS | frozenset((
     "to", "not", "oh", "works", "good", "or", "could", "can", "do", "come", "we", "me", "be", "perfect", "great", "fine", "what",
     "prefer", "go", "with", "put", "down", "us", "set", "book", "pick", "choose", "think", "guess", "better", "tonight", "morning",
     "afternoon", "evening", "today", "tomorrow", "suit", "suits", "please", "have", "take", "want",
-    "need", "i'll", "then", "sharp", "exactly", "ish",
+    "need", "i'll", "then", "sharp", "exactly", "ish", HIDDEN,
 ))  # fmt: skip
 _AGAINST_AN_ANSWER = frozenset((
     "but", "can't", "cannot", "doesn't", "does", "don't", "won't", "isn't", "work", "possible", "anything", "any", "time", "anytime",
@@ -88,12 +89,37 @@ class ClockTime:
         return dt.time(self.hour % 12 + (12 if self.afternoon else 0), self.minute)
 
 
-def find(tokens: Sequence[Token]) -> list[Found[ClockTime]]:
-    """Every time of day named in ``tokens``. A bare number is one only where hardly anything else is said."""
+def find(tokens: Sequence[Token], standing: dt.time | None = None) -> list[Found[ClockTime]]:
+    """Every time of day named in ``tokens``. A bare number is one only where hardly anything else is said.
+
+    "An hour later" is told from ``standing``, the time agreed on so far; without one it is no time.
+    """
     found = [match for at in range(len(tokens)) if (match := _at(tokens, at)) is not None]
+    if standing is not None:
+        found += [match for at in range(len(tokens)) if (match := _told_from(standing, tokens, at)) is not None]
     found = without_overlaps([*found, *_bare(tokens, {at for item in found for at in range(item.start, item.end)})])
     half = _half_of_the_day(tokens)
     return found if half is None else [_in_half(item, half) for item in found]
+
+
+def _told_from(standing: dt.time, tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
+    """ "half an hour later", "two hours earlier", "fifteen minutes later"; None where that would be another day."""
+    words = [token.text for token in tokens[at : at + 5]]
+    if words[:3] == ["half", "an", "hour"]:
+        minutes, end = 30, 3
+    else:
+        count = 1 if words[0] in ("a", "an", "one") else tokens[at].number
+        unit = _UNIT_MINUTES.get(words[1]) if len(words) > 1 else None
+        if count is None or unit is None or tokens[at].ordinal or words[-1:] == []:
+            return None
+        minutes, end = count * unit, 2
+    sign = {"later": 1, "earlier": -1, "sooner": -1}.get(words[end] if end < len(words) else "")
+    if sign is None:
+        return None
+    moved = standing.hour * 60 + standing.minute + sign * minutes
+    if not 0 <= moved < 24 * 60:
+        return None
+    return Found(at, at + end + 1, ClockTime(moved // 60, moved % 60, moved >= 12 * 60), True)
 
 
 def _half_of_the_day(tokens: Sequence[Token]) -> bool | None:
@@ -130,6 +156,8 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
             return None
         minutes, after = number, at + 1
         after += after < len(words) and words[after] in ("minutes", "minute")
+    if words[at] == "half" and (hour_read := _half_hour(tokens, at)) is not None:
+        return hour_read
     if after + 1 >= len(tokens) or words[after] not in (*_PAST, *_TO, *_TILL):
         return None
     is_fraction = tokens[at].number is None
@@ -152,6 +180,28 @@ def _relative_to_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | No
     return Found(at, end, ClockTime(earlier, 60 - minutes, afternoon), True)
 
 
+def _half_hour(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
+    """ "half seven", as half past seven is called in Britain."""
+    hour = tokens[at + 1].number if at + 1 < len(tokens) else None
+    if hour is None or not 1 <= hour <= 12 or tokens[at + 1].ordinal:
+        return None
+    words = [token.text for token in tokens]
+    afternoon, end = _part_of_day(words, at + 2)
+    if end < len(words) and words[end] in (
+        "hours",
+        "hour",
+        "minutes",
+        "minute",
+        "days",
+        "weeks",
+        "people",
+        "million",
+        "thousand",
+    ):
+        return None
+    return Found(at, end, ClockTime(hour, 30, afternoon), True)
+
+
 def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | None:
     """ "three", "three thirty", "nine oh five", "10:30", "fifteen hundred", each with "o'clock", "pm", "in the morning" …"""
     hour = tokens[at].number
@@ -161,6 +211,9 @@ def _hour_and_minute(tokens: Sequence[Token], at: int) -> Found[ClockTime] | Non
     if hour >= 100:
         hour, minute = divmod(hour, 100)
         explicit = minute in (0, 30)
+        end += (
+            explicit and tokens[end : end + 1] != () and tokens[at + 1 : at + 2] != () and tokens[end].text == "hours"
+        )
     else:
         minute, end, explicit = _minute(tokens, end)
     if not (0 <= hour <= 23 and 0 <= minute < 60):

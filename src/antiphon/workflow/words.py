@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -31,6 +31,19 @@ FILLERS = frozenset((
     "know", "hi", "hello", "hey", "thanks", "thank",
 ))  # fmt: skip
 """Words that may stand around an answer without changing it."""
+
+
+_BEFORE_THE_PRONOUN_ONE = frozenset((
+    "other", "this", "that", "which", "same", "wrong", "right", "later", "earlier", "next", "last", "first", "second", "third", "new",
+    "old", "any", "each", "every", "no", "another", "o'clock", "pm", "am", "morning", "afternoon", "better", "good", "whichever",
+))  # fmt: skip
+_AFTER_THE_NUMBER_ONE = frozenset(
+    ("o'clock", "oclock", "pm", "am", "oh", "point", "hundred", "thousand", "more", "of", "and", "in", "at")
+)
+
+
+HIDDEN = "_"
+"""Stands for words that are understood as something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +128,18 @@ def tokenize(text: str) -> tuple[Token, ...]:
         tokens.append(_spoken_number(number, pieces, raw, gaps[number.start]))
         position = number.end
     tokens += [_token(pieces[at], raw[at], gaps[at]) for at in range(position, len(raw))]
-    return tuple(tokens)
+    return tuple(
+        replace(token, number=None, digits="") if token.text == "one" and _is_pronoun(tokens, at) else token
+        for at, token in enumerate(tokens)
+    )
+
+
+def _is_pronoun(tokens: Sequence[Token], at: int) -> bool:
+    """Whether the "one" at ``at`` counts nothing: "no, the other one", "the ten o'clock one", "that one please"."""
+    following = tokens[at + 1] if at + 1 < len(tokens) else None
+    if at == 0 or (following is not None and (following.number is not None or following.text in _AFTER_THE_NUMBER_ONE)):
+        return False
+    return tokens[at - 1].text in _BEFORE_THE_PRONOUN_ONE
 
 
 def _piece(raw: str, *, after_digit: bool) -> str:

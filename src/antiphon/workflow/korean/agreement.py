@@ -20,8 +20,17 @@ _PUNCTUATION = re.compile(r"[^\w가-힣?？]+")
 _AGREES_FIRST = re.compile(r"^(?:네|예(?!약)|넵|응)")
 
 
+_YES_AT_THE_END = re.compile(r"\s(?:네|예|넵)[\s.!,]*$")
+
+
 def read(text: str) -> bool | None:
     """Agreement, refusal, or neither."""
+    words = text.split()
+    if "아니" in words[1:-1]:
+        # "네 아니 아니요": the "아니" between two answers takes the first one back.
+        after = len(words) - words[::-1].index("아니") if words[-1] != "아니" else len(words)
+        if (answer := read(" ".join(words[after:]))) is not None:
+            return answer
     said = _PUNCTUATION.sub("", text.strip())
     if not said or _DOUBT.search(said):
         return None
@@ -34,6 +43,6 @@ def read(text: str) -> bool | None:
         return None
     if refuses:
         return False
-    if agrees:
+    if agrees or (_YES_AT_THE_END.search(text) and not _DENIES.search(said)):
         return True
     return None

@@ -39,6 +39,29 @@ _WRITTEN = re.compile(
 _DIGIT_DAY = re.compile(r"(?<!\d)(?<!월)(?<!월 )(?P<day>\d{1,2})\s*일(?!\s*(?:뒤|후|전|간|있다가))")
 
 
+_SINO_DAY = re.compile(
+    r"(?<!\S)(?P<day>[일이삼사오육칠팔구십]{1,4})일(?=(?:이요|이에요|입니다|요|로|에|날|은|도|쯤)|\s|$)(?!\s*(?:뒤|후|전|간|있다가|이\s))"
+)
+"""A day of a month that is not named, in words: an answer only where a day was asked for ("삼일" is three days, too)."""
+_A_MONTH = rf"(?:(?P<which>이번|다음|다다음)\s*달|(?P<this>이달)|(?P<month>{_N}|유|시)\s*월)(?:의)?\s*"
+_LAST_DAY = re.compile(rf"{_A_MONTH}(?:마지막\s*날|말일)")
+_NTH = {
+    "첫": 1,
+    "첫째": 1,
+    "첫번째": 1,
+    "둘째": 2,
+    "두번째": 2,
+    "셋째": 3,
+    "세번째": 3,
+    "넷째": 4,
+    "네번째": 4,
+    "마지막": -1,
+}
+_NTH_WEEKDAY = re.compile(
+    rf"{_A_MONTH}(?P<nth>마지막|첫\s?번째|두\s?번째|세\s?번째|네\s?번째|첫째|둘째|셋째|넷째|첫)\s*(?P<week>주)?\s*(?P<weekday>[{_WEEKDAYS}])요일"
+)
+
+
 def read(text: str, today: dt.date) -> Reading:
     """The day meant."""
     return settle(text, find(text, today))
@@ -48,14 +71,20 @@ def find(text: str, today: dt.date) -> list[Item]:
     """Every day named in ``text``."""
     forms: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], dt.date], dt.date | None]], ...] = (
         (_FULL, _full), (_OF_MONTH, _of_month), (_OF_WEEK, _of_week), (_WEEKDAY, _weekday), (_NEAR_DAY, _near), (_COUNTED, _counted),
-        (_COUNTED_UNITS, _counted_units), (_WRITTEN, _written), (_DIGIT_DAY, _digit_day),
+        (_COUNTED_UNITS, _counted_units), (_WRITTEN, _written), (_DIGIT_DAY, _digit_day), (_SINO_DAY, _sino_day), (_LAST_DAY, _last_day),
+        (_NTH_WEEKDAY, _nth_weekday),
     )  # fmt: skip
     items: list[Item] = []
     for pattern, day in forms:
         for match in pattern.finditer(text):
             date = day(match, today)
             items.append(
-                Item(match.start(), match.end(), None if date is None else (date.isoformat(), spoken(date, today)))
+                Item(
+                    match.start(),
+                    match.end(),
+                    None if date is None else (date.isoformat(), spoken(date, today)),
+                    pattern is not _SINO_DAY,
+                )
             )
     return without_overlaps(items)
 
@@ -130,11 +159,46 @@ def _written(match: re.Match[str], today: dt.date) -> dt.date | None:
     return _next(int(match["month2"]), int(match["day2"]), today)
 
 
+def _month_of(match: re.Match[str], today: dt.date) -> tuple[int, int] | None:
+    """The year and month that ``_A_MONTH`` names."""
+    if match["month"]:
+        month = {"유": 6, "시": 10}.get(match["month"]) or _number(match["month"])
+        return (today.year + (month < today.month), month) if 1 <= month <= 12 else None
+    ahead = today.month - 1 + {"다음": 1, "다다음": 2}.get(match["which"] or "", 0)
+    return today.year + ahead // 12, ahead % 12 + 1
+
+
+def _last_day(match: re.Match[str], today: dt.date) -> dt.date | None:
+    month = _month_of(match, today)
+    return dt.date(*month, calendar.monthrange(*month)[1]) if month else None
+
+
+def _nth_weekday(match: re.Match[str], today: dt.date) -> dt.date | None:
+    """ "십이월 첫째 주 금요일", "다음 달 두 번째 월요일"; None where a month's first week may be counted in two ways."""
+    month, nth = _month_of(match, today), _NTH[match["nth"].replace(" ", "")]
+    weekday = _WEEKDAYS.index(match["weekday"])
+    if month is None:
+        return None
+    first, days = dt.date(*month, 1), calendar.monthrange(*month)[1]
+    if match["week"] and (nth == -1 or weekday < first.weekday()):
+        return None
+    fitting = [day for day in range(1, days + 1) if dt.date(*month, day).weekday() == weekday]
+    return dt.date(*month, fitting[nth - 1 if nth > 0 else -1])
+
+
+def _sino_day(match: re.Match[str], today: dt.date) -> dt.date | None:
+    return _day_of_some_month(_number(match["day"]), today)
+
+
 def _digit_day(match: re.Match[str], today: dt.date) -> dt.date | None:
+    return _day_of_some_month(int(match["day"]), today)
+
+
+def _day_of_some_month(day: int, today: dt.date) -> dt.date | None:
     """The day of this month or of the next that has it."""
     year, month = today.year, today.month
     for _ in range(12):
-        date = _dated(year, month, int(match["day"]))
+        date = _dated(year, month, day)
         if date is not None and date >= today:
             return date
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)

@@ -19,6 +19,9 @@ _NATIVE_TENS = {
 
 SINO = "[영공일이삼사오육륙칠팔구십백천만억조]"
 NATIVE = rf"(?:(?:{'|'.join(_NATIVE_TENS)})(?:{'|'.join(_NATIVE_UNITS)})?|(?:{'|'.join(_NATIVE_UNITS)}))"
+_MIXED = re.compile(rf"(?P<hundreds>{SINO}*[백천])(?P<rest>{NATIVE})")
+_ALONE = "혼자"
+"""Of people: one."""
 _WRITTEN = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,15}(?:\.\d+)?"
 _UNIT = (
     "명|분|사람|개|원|살|번|달러|퍼센트|프로|도|인분|인|마리|장|잔|병|박|층|호|"
@@ -26,7 +29,7 @@ _UNIT = (
 )
 _TAIL = r"(?:입니다|이에요|예요|에요|이요|이고요|이고|요|쯤|정도|이|가|은|는|을|를|로|으로|에|만|도|이랑|랑|하고|이나|나|에서|부터|까지)*"
 _NUMBER = re.compile(
-    rf"(?<![^\s])(?P<sign>마이너스\s*|영하\s*|[-−](?=\d))?(?P<number>(?:{_WRITTEN}|{SINO})+(?:점{SINO}+)?|{NATIVE})"
+    rf"(?<![^\s])(?P<sign>마이너스\s*|영하\s*|[-−](?=\d))?(?P<number>{SINO}*[백천]{NATIVE}|(?:{_WRITTEN}|{SINO})+(?:점{SINO}+)?|{NATIVE}|{_ALONE})"
     rf"(?:\s*(?P<unit>{_UNIT}))?(?P<half>\s*반)?(?={_TAIL}(?:\s|$))"
 )
 _GROUPS = re.compile(r"(?<=[만억천조])\s+(?=[\d일이삼사오육륙칠팔구십백천])(?!이상|이하|이내|일\s|사람)")
@@ -36,7 +39,11 @@ _POINT = re.compile(r"\s*점\s*(?=[영공일이삼사오육륙칠팔구])")
 def value_of(text: str) -> float | None:
     """The number that ``text``, without its unit, says; None for none."""
     whole, _, decimals = text.partition("점")
+    if whole == _ALONE:
+        return 1
     value = _native(whole)
+    if value is None:
+        value = _mixed(whole)
     if value is None:
         value = _sino(whole)
     if value is None or not decimals:
@@ -52,6 +59,15 @@ def _native(text: str) -> float | None:
             rest = text.removeprefix(tens)
             return value + _NATIVE_UNITS[rest] if rest in _NATIVE_UNITS else (value if not rest else None)
     return _NATIVE_UNITS.get(text)
+
+
+def _mixed(text: str) -> float | None:
+    """백스물다섯: hundreds are Sino-Korean, what follows may be native."""
+    parts = _MIXED.fullmatch(text)
+    if parts is None:
+        return None
+    hundreds, rest = _sino(parts["hundreds"]), _native(parts["rest"])
+    return hundreds + rest if hundreds is not None and rest is not None else None
 
 
 def _sino(text: str) -> float | None:
