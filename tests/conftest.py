@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
+
+from antiphon.bench.vendors.certificate import CERTIFICATE
 
 # Tests share the machine with each other: that one example took long says nothing about the code.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+# No test talks to a stranger, and to read the machine's 150 authorities takes 20 ms for each client, of which there are thousands.
+# Child processes inherit it; tests of TLS name an authority of their own.
+os.environ["SSL_CERT_FILE"] = str(CERTIFICATE)
