@@ -72,6 +72,8 @@ async def serve_here(folder: Path, **settings: Any) -> AsyncIterator[Server]:
         "drain_s": 0,
         "twilio": Twilio(verify_signatures=False),
         "realtime": Realtime(debug_order=True),
+        # What is staged has nothing to do with any sound, and each server would start a process for it.
+        "turn_detector": "off",
         # The clients share its thread: when that is late, it is not for too many calls.
         "overload": Overload(busy_share=1, late_ms=1000),
     }
