@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 
+# Before numpy is loaded, as for a server: threads that wait for their share of so small a product spin. They made a test of the ears take
+# eleven times the CPU, and on a busy machine many times that.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from hypothesis import settings
 
 from antiphon.bench.vendors.certificate import CERTIFICATE
