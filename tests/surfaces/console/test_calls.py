@@ -64,15 +64,12 @@ async def _live(console: Console) -> list[Any]:
     raise AssertionError("no call came")
 
 
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [({"endpointing.wait_ms": "soon"}, 422), ({"nothing": 1}, 422), ({"endpointing.wait_ms": [1]}, 422), (7, 422)],
-)
-async def test_what_makes_no_sense_is_said(console: Console, tmp_path: Path, body: object, status: int) -> None:
+async def test_what_makes_no_sense_is_said(console: Console, tmp_path: Path) -> None:
     await place_call(console.antiphon.settings.base_url, line())
     [log] = (tmp_path / "data" / "calls").glob("*.jsonl")
-    answer = await console.ask("POST", f"calls/{log.stem}/what-if", timeout=60, json=body)
-    assert (answer.status_code, bool(answer.json()["detail"])) == (status, True)
+    for body in ({"endpointing.wait_ms": "soon"}, {"nothing": 1}, {"endpointing.wait_ms": [1]}, 7):
+        answer = await console.ask("POST", f"calls/{log.stem}/what-if", timeout=60, json=body)
+        assert (answer.status_code, bool(answer.json()["detail"])) == (422, True), body
     for path in ("calls/none", "calls/none/peaks", "calls/none/recording", "calls/..%2fx", "live/none/events"):
         assert (await console.ask("GET", path)).status_code == 404
     assert (await console.ask("GET", "calls?limit=x")).status_code == 422
