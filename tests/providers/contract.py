@@ -62,9 +62,9 @@ class Ear:
     def partials(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Transcribed) and not event.final]
 
-    async def wait_for(self, count: int) -> list[Transcribed | TranscriptionFailed]:
+    async def wait_for(self, count: int, within_s: float = PATIENCE_S) -> list[Transcribed | TranscriptionFailed]:
         """The answers, as soon as there are ``count``."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while len(self.answers) < count:
                 self._changed.clear()
                 await self._changed.wait()

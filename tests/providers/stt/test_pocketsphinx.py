@@ -230,10 +230,8 @@ async def test_recordings_leave_the_recogniser_to_those_who_speak(stt: Pocketsph
     assert isinstance((await short.wait_for(1))[0], Transcribed)
     assert not any(hog.answers for hog in hogs), "who has a little to say does not wait for those who have much"
     for hog in hogs:
-        async with asyncio.timeout(120):
-            while not hog.answers:
-                await hog.wait_for(1)
-        assert isinstance(hog.answers[0], Transcribed), "in their own time they are served, too"
+        (answer,) = await hog.wait_for(1, within_s=120)
+        assert isinstance(answer, Transcribed), "in their own time they are served, too"
 
 
 async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
@@ -255,10 +253,8 @@ async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
             stream.finish(utterance)
             assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
         for hog in hogs:
-            async with asyncio.timeout(120):
-                while not hog.answers:
-                    await asyncio.wait_for(hog._changed.wait(), 120)
-            assert isinstance(hog.answers[0], Transcribed), "one after the other"
+            (answer,) = await hog.wait_for(1, within_s=120)
+            assert isinstance(answer, Transcribed), "one after the other"
     finally:
         await engine.close()
 
