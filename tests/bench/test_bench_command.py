@@ -52,7 +52,6 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(program: str, 
 
 @pytest.mark.speech
 @pytest.mark.timed
-@pytest.mark.xdist_group("load")
 @pytest.mark.usefixtures("short_run")
 def test_a_real_run_costs_what_it_did(tmp_path: Path) -> None:
     """Ten calls for six seconds. A gross regression of CPU, measured by the fixed work of the same run, fails."""

@@ -17,7 +17,6 @@ def test_what_is_spelled_is_read() -> None:
 
 
 @pytest.mark.timed
-@pytest.mark.xdist_group("load")
 async def test_no_turn_is_silent_and_no_word_said_twice(tmp_path: Path) -> None:
     found = await run_chaos(tmp_path, calls=12, turns=2)
     assert not found.lost

@@ -34,7 +34,6 @@ SETTLES_KIB = 8 * 1024
 
 
 @pytest.mark.timed
-@pytest.mark.xdist_group("load")
 async def test_fifty_sessions_at_once_leave_nothing_behind(tmp_path: Path, ten: Said) -> None:
     """Each speaks two turns as fast as people do; every response is whole, and memory, files and tasks come back."""
     async with serve_in_child(tmp_path) as (server, child):

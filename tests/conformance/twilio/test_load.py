@@ -23,7 +23,6 @@ CALLS, WAVES = 25, 3
 
 
 @pytest.mark.timed
-@pytest.mark.xdist_group("load")
 async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, ten: Said) -> None:
     """Each call: a greeting, a turn, an answer that is interrupted, another answer. Memory, files and tasks come back."""
     async with serve_in_child(tmp_path) as (server, child):
@@ -100,7 +99,6 @@ class TestAdmission:
             undisturbed(others[1])
 
     @pytest.mark.timed
-    @pytest.mark.xdist_group("load")
     async def test_row_24_two_hundred_sockets_at_once_are_bounded_and_freed(self, server: Server) -> None:
         other = await server.bystander()
         url = other.stream.url
