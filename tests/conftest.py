@@ -8,6 +8,7 @@ import os
 # eleven times the CPU, and on a busy machine many times that.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import structlog
 from hypothesis import settings
 
 from antiphon.bench.vendors.certificate import CERTIFICATE
@@ -19,3 +20,11 @@ settings.load_profile("shared machine")
 # No test talks to a stranger, and to read the machine's 150 authorities takes 20 ms for each client, of which there are thousands.
 # Child processes inherit it; tests of TLS name an authority of their own.
 os.environ["SSL_CERT_FILE"] = str(CERTIFICATE)
+
+# As a server logs, without the values of all variables beside each traceback: to draw those holds the loop up for a second.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
