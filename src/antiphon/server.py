@@ -23,7 +23,7 @@ from antiphon.composition.process import Antiphon
 from antiphon.config import Settings
 from antiphon.errors import CapacityError, StoreUnavailable
 from antiphon.session.manager import close_dead_calls
-from antiphon.session.returning import collect_rarely
+from antiphon.session.returning import collect_rarely, give_back_what_is_large
 from antiphon.surfaces.http.errors import error_body
 from antiphon.transports.binding import bound_socket
 from antiphon.transports.connections import Connections, raise_handle_limit
@@ -150,6 +150,7 @@ async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -
     """Serve until a signal says stop (SIGINT, SIGTERM: drain, then end; a second one: end). ``worker``: as one of several on one port.
     Raises as ``serving``; a worker StoreUnavailable, too."""
     raise_handle_limit()
+    give_back_what_is_large()  # before threads are there: an arena that has been made stays
     await _start_threads()
     with open_socket(settings) if worker is None else socket.socket(fileno=worker.listener) as listener:
         settings = _at_port_of(listener, settings)

@@ -11,10 +11,12 @@ from tests.calls.rig import Call
 from antiphon.calls.artifact import Addresses, Labels, artifact
 from antiphon.calls.heard import HeardCall, heard_call
 from antiphon.conversation import actions as do
+from antiphon.conversation.events import CallConnected, MessageAdded
+from antiphon.conversation.policy import Policy
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
-from antiphon.session.event_log import read_event_log
+from antiphon.session.event_log import EventLog, LogEntry, LogHeader, read_event_log
 from antiphon.session.replay import replay
-from antiphon.vocabulary import CallContext, EndReason, ToolCall, ToolSpec
+from antiphon.vocabulary import CallContext, EndReason, Message, ToolCall, ToolSpec
 
 
 class Prices:
@@ -153,3 +155,15 @@ def test_usage_is_in_the_log_and_a_replay_passes_over_it(tmp_path: Path) -> None
     assert log.header.carrier["direction"] == "inbound"
     assert call.watcher.of(do.EndCall)
     assert isinstance(call.engines.models[0], ScriptedLanguageModel)
+
+
+def test_a_record_holds_no_more_of_what_a_client_puts_into_a_conversation_than_two_million_characters() -> None:
+    header = LogHeader("call-1", "desk", 0, 0, Policy(), (), ())
+    added = [MessageAdded(Message("user", str(number) * 300_000, id=f"item-{number}")) for number in range(9)]
+    entries = [LogEntry(number, event, []) for number, event in enumerate(added, start=1)]
+    long = heard_call(EventLog(header, [LogEntry(0, CallConnected(), []), *entries], "hangup", torn=False))
+    assert long.truncated and len(long.messages) == 6
+    left = artifact([long])
+    assert left["messagesTruncated"] is True and len(left["messages"]) == 6
+    short = heard_call(EventLog(header, [LogEntry(0, CallConnected(), []), *entries[:6]], "hangup", torn=False))
+    assert not short.truncated and "messagesTruncated" not in artifact([short])

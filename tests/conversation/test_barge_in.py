@@ -50,6 +50,24 @@ POLICY = BargeIn()
         (replace(SPEECH, text="tuesday", voice_ms=400, silence_ms=300, confidence=0.4, **OVER), Verdict.RESUME),
         (replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, confidence=0.1, **OVER), Verdict.RESUME),
         (replace(SPEECH, text="tuesday", voice_ms=400, silence_ms=300, confidence=0.6, **OVER), Verdict.CONFIRM),
+        # Of a cough hardly any voice is surely speech, and a recogniser makes words of it.
+        (
+            replace(SPEECH, text="never", voice_ms=400, silence_ms=300, confidence=0.8, speech_share=0.15, **OVER),
+            Verdict.RESUME,
+        ),
+        (
+            replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, confidence=0.8, speech_share=0.15, **OVER),
+            Verdict.RESUME,
+        ),
+        (
+            replace(SPEECH, text="never", voice_ms=400, silence_ms=300, confidence=0.8, speech_share=0.8, **OVER),
+            Verdict.CONFIRM,
+        ),
+        (
+            replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, confidence=0.95, speech_share=0.15, **OVER),
+            Verdict.CONFIRM,
+        ),
+        (replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, speech_share=0.15, **OVER), Verdict.CONFIRM),
         (replace(SOUND, voice_ms=1200), Verdict.WAIT),
         # It was nothing.
         (replace(SOUND, sounding=False, silence_ms=299), Verdict.WAIT),

@@ -38,7 +38,7 @@ class Told(list[tuple[object, ...]], Nobody):
     def speech_continued(self, voice_ms: int) -> None:
         self.append(("continued", voice_ms))
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.append(("stopped", media_ms, silence_ms))
 
 

@@ -58,7 +58,7 @@ class Facts:
     def speech_continued(self, voice_ms: int) -> None:
         self.told.append(("continued", voice_ms))
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.told.append(("stopped", media_ms, silence_ms))
 
     def silence_reached(self, silence_ms: int) -> None: ...

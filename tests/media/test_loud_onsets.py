@@ -54,7 +54,7 @@ class Told:
         self.at_ms.append(media_ms)
 
     def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.names.append("stopped")
 
 
@@ -157,7 +157,7 @@ def test_noise_that_goes_on_is_given_up_after_a_quarter_of_a_second() -> None:
 def test_when_the_model_agrees_the_sound_is_a_sound_like_any_other() -> None:
     model = DeafModel()
     line = Line(model).known_to_be_quiet().noise(4)
-    model.speech = 0.9
+    model.speech = 0.95
     line.noise(10)
     assert line.told.names == ["sound", "speech"]
     assert line.told.at_ms[1] == line.heard_ms - 10 * WINDOW_MS, "voice is counted from where the model heard it"

@@ -21,13 +21,24 @@ class Sure(LoudnessModel):
         return np.where(np.abs(windows).max(axis=1) > 0.004, SURE, 0.0).astype(np.float32)
 
 
+class Says(LoudnessModel):
+    """Whatever it hears."""
+
+    says = 0.0
+
+    def infer(self, slots: np.ndarray, windows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+        return np.full(len(slots), self.says, dtype=np.float32)
+
+
 class NearFacts(Facts):
     def __init__(self) -> None:
         super().__init__()
         self.near: list[bool] = []
+        self.speech_shares: list[float] = []
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
-        super().speech_stopped(media_ms, silence_ms, near)
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
+        super().speech_stopped(media_ms, silence_ms, near, speech_share)
+        self.speech_shares.append(speech_share)
         self.near.append(near)
 
 
@@ -120,18 +131,28 @@ def test_speech_tells_whether_it_may_have_been_the_callers(
 
 
 def test_what_becomes_speech_late_in_a_sound_must_be_speech_for_a_while_if_it_is_to_silence_the_agent() -> None:
-    class Says(LoudnessModel):
-        says = 0.0
-
-        def infer(self, slots: np.ndarray, windows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-            return np.full(len(slots), self.says, dtype=np.float32)
-
-    for before, sure, silences in ((1, 1, True), (3, 1, True), (6, 1, False), (6, 2, False), (6, 3, True)):
+    cases = (
+        (1, 0.6, 1, True), (3, 0.6, 1, True), (6, 0.95, 1, False), (6, 0.95, 2, False), (6, 0.95, 3, True), (6, 0.8, 30, False),
+    )  # fmt: skip
+    for before, surely, windows, silences in cases:
         call = Call()
         model = Says()
         call.ears = FedEars(Encoding.MULAW, model, slots=1)
         call.slot = call.ears.open_line(call.facts, HearingSettings())
         call.hears(70).agent(True)
-        for model.says in [0.2] * before + [0.8] * sure + [0.2]:
+        for model.says in [0.2] * before + [surely] * windows + [0.2]:
             call.hears(1, -20)
-        assert ("speech" in call.kinds) is silences, (before, sure)
+        assert ("speech" in call.kinds) is silences, (before, surely, windows)
+
+
+def test_speech_tells_how_much_of_it_was_surely_speech() -> None:
+    for surely, share in (([0.95] * 8, 1.0), ([0.95] * 2 + [0.6] * 6, 0.25), ([0.6] * 8, 0.0)):
+        call = Call()
+        model = Says()
+        call.ears = FedEars(Encoding.MULAW, model, slots=1)
+        call.slot = call.ears.open_line(call.facts, HearingSettings())
+        call.hears(70)
+        for _ in range(2):  # what was heard before is another sound's
+            for model.says in [*surely, *[0.0] * 12]:
+                call.hears(1, -20 if model.says else -60)
+            assert call.facts.speech_shares[-1] == share

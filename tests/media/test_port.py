@@ -63,7 +63,7 @@ class Facts:
         self.told.append(("speech", media_ms))
 
     def speech_continued(self, voice_ms: int) -> None: ...
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.told.append(("stopped", silence_ms))
 
     def silence_reached(self, silence_ms: int) -> None:
@@ -158,8 +158,8 @@ class Session(Facts):
         self.port.watch_utterance_end(None)
         assert not self.recogniser.busy, "an utterance begins before the words of the last are there"
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
-        super().speech_stopped(media_ms, silence_ms, near)
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
+        super().speech_stopped(media_ms, silence_ms, near, speech_share)
         self.port.watch_utterance_end(320)
         self.port.watch_silence(500)
 

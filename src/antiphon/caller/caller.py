@@ -70,6 +70,8 @@ class CallPlan:
     """A call longer than this is ended as broken."""
     keep_audio: bool = False
     """Record both sides: 16 kB a second."""
+    hears_faint: bool = False
+    """An agent that has made itself softer counts as speaking."""
 
 
 class Observer(Protocol):
@@ -99,7 +101,7 @@ class Caller:
         self._observer = observer
         # What the caller takes for the end of the agent's speech cannot lie within an utterance.
         self._gap_ms = min(UTTERANCE_GAP_MS, plan.patience.agent_done_ms)
-        self._hearing = Hearing(self._gap_ms)
+        self._hearing = Hearing(self._gap_ms, faint=plan.hears_faint)
         self._playout = Playout(keep_audio=plan.keep_audio)
         self._dialogue = Dialogue(plan.lines, plan.patience, plan.noise, self._hearing)
         self._spacing = Spacing()

@@ -19,14 +19,22 @@ UTTERANCE_GAP_MS = 300
 # segment; 260 lies in segment 1 (260 + 132 = 392), step 8. A block is audible when one sample in twenty is loud: speech
 # at -20 dBFS is, room tone at -55 dBFS is not (260 is 4.5 sigma there).
 _QUIET_STEPS = 16 + 8
-_QUIET = bytes(sign | (0x7F - step) for sign in (0x00, 0x80) for step in range(_QUIET_STEPS))
+# An agent that makes itself 15 dB softer is still speaking: 46 lies in segment 0, step 6.
+_FAINT_STEPS = 6
 _AUDIBLE_SHARE = 20
 
 
-def is_audible(block: bytes) -> bool:
-    """Whether a person would hear this block of µ-law as a sound."""
+def _codes_below(steps: int) -> bytes:
+    return bytes(sign | (0x7F - step) for sign in (0x00, 0x80) for step in range(steps))
+
+
+_QUIET, _FAINT = _codes_below(_QUIET_STEPS), _codes_below(_FAINT_STEPS)
+
+
+def is_audible(block: bytes, *, faint: bool = False) -> bool:
+    """Whether a person would hear this block of µ-law as a sound; ``faint``: of a voice that has been turned down."""
     # translate() with a deletion table is the cheapest count there is: about half a microsecond for 20 ms.
-    return len(block.translate(None, _QUIET)) * _AUDIBLE_SHARE >= len(block)
+    return len(block.translate(None, _FAINT if faint else _QUIET)) * _AUDIBLE_SHARE >= len(block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,10 @@ class Utterance:
 class Hearing:
     """The agent's utterances on one call, in order."""
 
-    def __init__(self, gap_ms: float = UTTERANCE_GAP_MS) -> None:
-        """``gap_ms``: the pause that parts two utterances."""
+    def __init__(self, gap_ms: float = UTTERANCE_GAP_MS, *, faint: bool = False) -> None:
+        """``gap_ms``: the pause that parts two utterances. ``faint``: as in ``is_audible``."""
         self._gap_ms = gap_ms
+        self._faint = faint
         self.utterances: list[Utterance] = []
         self.cuts_ms: list[float] = []
         """When the server sent ``clear``."""
@@ -62,7 +71,7 @@ class Hearing:
         """Take one message's µ-law audio, whose first sample is played at ``heard_ms``."""
         for offset in range(0, len(audio), BLOCK_BYTES):
             block = audio[offset : offset + BLOCK_BYTES]
-            if is_audible(block):
+            if is_audible(block, faint=self._faint):
                 from_ms = heard_ms + offset / 8
                 self._sound(received_ms, from_ms, from_ms + len(block) / 8)
 

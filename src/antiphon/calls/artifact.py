@@ -50,6 +50,7 @@ def artifact(
         "messages": messages,
         "messagesOpenAIFormatted": list(openai_messages(message for _, message in spoken)),
         "performanceMetrics": performance([part.timeline for part in calls]),
+        **({"messagesTruncated": True} if any(part.truncated for part in calls) else {}),
         **_activations(calls),
         **_files(addresses or Addresses()),
     }

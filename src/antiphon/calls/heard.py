@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from antiphon.calls.history import MAX_CHARS, MAX_ENTRIES
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
@@ -45,9 +46,12 @@ class HeardCall:
     duration_ms: int
     ended: str
     messages: tuple[HeardMessage, ...]
+    """The first of them, as many and as long as a record holds."""
     timeline: CallTimeline
     leads: tuple[tuple[str, str], ...] = ()
     """Name and id of each assistant that led it, in their order; empty where it was never handed over."""
+    truncated: bool = False
+    """Whether there were more messages: the log has them all."""
 
 
 @dataclass(slots=True)
@@ -139,15 +143,28 @@ def heard_call(event_log: EventLog) -> HeardCall:
             times.note(last_ms - header.started_ms, None, conversation.actions())
     timeline = timelines.find(header.call_id)
     assert timeline is not None, "it was started above"
+    timed = _timed(conversation, times)
+    messages = _bounded(timed)
     return HeardCall(
         header.call_id,
         header.wall_ms,
         last_ms - header.started_ms,
         event_log.ended or "",
-        tuple(_timed(conversation, times)),
+        messages,
         timeline,
         tuple((name, id) for _, name, id in times.leads),
+        truncated=len(messages) < len(timed),
     )
+
+
+def _bounded(messages: Sequence[HeardMessage]) -> tuple[HeardMessage, ...]:
+    """What a client puts into a conversation may be megabytes, and a record, a report and a page carry each text several times over."""
+    chars = 0
+    for kept, message in enumerate(messages):
+        chars += len(message.message.content) + sum(len(str(call.arguments)) for call in message.message.tool_calls)
+        if kept >= MAX_ENTRIES or chars > MAX_CHARS:
+            return tuple(messages[:kept])
+    return tuple(messages)
 
 
 def _started(event_log: EventLog) -> CallStarted:

@@ -17,6 +17,7 @@ from antiphon.vocabulary import Message
 
 MAX_ENTRIES = 5000
 MAX_CHARS = 2_000_000
+"""Of one call's record, together. Its event log holds everything."""
 
 
 class CallHistory:

@@ -14,6 +14,9 @@ from typing import Literal
 from antiphon.conversation.policy import BargeIn
 from antiphon.conversation.words import starts_with_phrase, strip_phrases, words_of
 
+_CERTAIN = 0.9
+"""What a recogniser believes of words that were said plainly."""
+
 
 class Verdict(StrEnum):
     CONFIRM = "confirm"
@@ -45,6 +48,8 @@ class Evidence:
     """How long after the end of speech this call's recogniser usually has its last word; 0 while that is not known."""
     partials: Literal["none", "doubtful", "reliable"] = "reliable"
     """What the recogniser tells while words are being said (``Policy.partials``)."""
+    speech_share: float | None = None
+    """How much of the voice was surely speech; None while that is not known."""
 
 
 def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
@@ -90,6 +95,12 @@ def _doubtful(telling: tuple[str, ...], evidence: Evidence, policy: BargeIn) -> 
     if not evidence.text_final:
         several = len(telling) > 1 and evidence.voice_ms >= policy.voice_alone_ms
         return evidence.partials == "doubtful" and not several
-    if evidence.confidence is not None and evidence.confidence < policy.min_confidence:
+    if evidence.confidence is not None and evidence.confidence < _needed_confidence(evidence, policy):
         return True
     return 0 < evidence.voice_ms < policy.voice_ms // 2
+
+
+def _needed_confidence(evidence: Evidence, policy: BargeIn) -> float:
+    """A recogniser that is given a cough makes words of it: of what hardly was speech, it must be nearly certain."""
+    coughed = evidence.speech_share is not None and evidence.speech_share < policy.min_speech_share
+    return max(policy.min_confidence, _CERTAIN) if coughed else policy.min_confidence

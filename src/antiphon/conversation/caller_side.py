@@ -89,6 +89,7 @@ class CallerSide:
         utterance = turn.hear(event.utterance)
         utterance.ended_ms = turn.silence_began_ms
         utterance.near = utterance.near or event.near
+        utterance.speech_share = max(utterance.speech_share or 0.0, event.speech_share)
         if utterance.voiced:
             turn.voice_ms = max(turn.voice_ms, event.media_ms - utterance.began_media_ms)
             turn.longest_voice_ms = max(turn.longest_voice_ms, turn.voice_ms)

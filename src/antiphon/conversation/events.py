@@ -138,6 +138,8 @@ class SpeechStopped:
     silence_ms: int
     near: bool = True
     """False where it was so much softer than the caller that it may have been somebody else's."""
+    speech_share: float = 1.0
+    """How much of its voice was surely speech, 0…1: of words nearly all of it, of a cough or a laugh less than a third."""
 
 
 @dataclass(frozen=True, slots=True)

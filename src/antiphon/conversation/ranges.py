@@ -35,6 +35,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "barge_in.num_words": (0, 50),
     "barge_in.voice_ms": (0, 30_000),
     "barge_in.min_confidence": (0, 1),
+    "barge_in.min_speech_share": (0, 1),
     "barge_in.voice_alone_ms": (0, _MINUTE_MS),
     "barge_in.resume_after_ms": (0, 30_000),
     "barge_in.transcript_wait_ms": (0, 30_000),

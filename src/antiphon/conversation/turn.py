@@ -24,6 +24,8 @@ class Utterance:
     """Session clock at the end of its speech; None while it goes on."""
     near: bool = False
     """Whether any of it was loud enough to be the caller's."""
+    speech_share: float | None = None
+    """How much of its voice was surely speech, of the stretch where most was; None before the first has ended."""
 
 
 @dataclass(slots=True)
@@ -75,6 +77,12 @@ class Turn:
         """How sure the recogniser is of the words it is least sure of."""
         told = [each.confidence for each in self.utterances.values() if each.text and each.confidence is not None]
         return min(told, default=None)
+
+    @property
+    def speech_share(self) -> float | None:
+        """How much of its voice was surely speech, in the utterance where most was; None where the ears have told of none."""
+        told = [each.speech_share for each in self.utterances.values() if each.speech_share is not None]
+        return max(told, default=None)
 
     @property
     def near(self) -> bool:

@@ -29,9 +29,9 @@ class MediaListener(Protocol):
         """Still speech."""
         ...
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         """Speech ended at ``media_ms``; ``silence_ms`` have passed since. ``near`` is false where it was so much softer than the
-        caller that it may have been somebody else's (``media.nearness``)."""
+        caller that it may have been somebody else's (``media.nearness``). ``speech_share``: of its voice, so much was surely speech."""
         ...
 
     def silence_reached(self, silence_ms: int) -> None:
@@ -68,7 +68,7 @@ class Nobody:
 
     def speech_continued(self, voice_ms: int) -> None: ...
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None: ...
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None: ...
 
     def silence_reached(self, silence_ms: int) -> None: ...
 

@@ -58,20 +58,24 @@ AMBIENT_DB = 18
 """What the line usually carries while nothing sounds: the mean level of its frames, slowly followed."""
 VOICE_DB = 19
 """The loudest frame of the speech since the caller was last recognised by it; ``UNHEARD_DBFS`` where there was none."""
+VOICE_WINDOWS = 20
+"""Windows of the present sound in which the model heard voice …"""
+SPEECH_WINDOWS = 21
+"""… and those in which it was very sure that it is speech."""
 
 # From here on: set from outside, only read by the beat.
-AGENT_SOUNDS = 20
+AGENT_SOUNDS = 22
 """1 while the agent can be heard."""
-AGENT_WAITS = 21
+AGENT_WAITS = 23
 """1 while the agent has been silenced, and would go on."""
-CALLER_DB = 22
+CALLER_DB = 24
 """The loudest frames of the caller, learnt from the turns that were answered; ``UNHEARD_DBFS`` before the first."""
-SOUND_AT = 23
-SPEECH_AT = 24
-RELEASE_AT = 25
-STOP_MS = 26
-FADE_MS = 27
-_ROWS = 28
+SOUND_AT = 25
+SPEECH_AT = 26
+RELEASE_AT = 27
+STOP_MS = 28
+FADE_MS = 29
+_ROWS = 30
 
 QUIET, SOUND, SPEECH = 0, 1, 2
 

@@ -19,7 +19,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import msgspec
 from pydantic import TypeAdapter, ValidationError
@@ -203,16 +203,24 @@ class EventLog:
 
 def read_event_log(path: Path) -> EventLog:
     """Raises OSError, MalformedMessage (with the line)."""
-    lines = path.read_bytes().split(b"\n")
-    torn = bool(lines.pop())
-    if not lines:
+    with path.open("rb") as file:  # line by line: a log may be long, and one client's lines are 200 KB each
+        return _read(file)
+
+
+def _read(file: BinaryIO) -> EventLog:
+    first = file.readline()
+    if not first.endswith(b"\n"):
         raise MalformedMessage("event_log", "the file is empty")
-    header = _read_header(lines[0])
+    header = _read_header(first)
     entries: list[LogEntry] = []
     ended: str | None = None
     lost = 0
+    torn = False
     used: list[UsageEntry] = []
-    for number, line in enumerate(lines[1:], start=2):
+    for number, line in enumerate(file, start=2):
+        if not line.endswith(b"\n"):
+            torn = True
+            break
         try:
             document = decode(line)
             if isinstance(document, dict) and "used" in document:

@@ -324,9 +324,10 @@ class Session:
     def speech_continued(self, voice_ms: int) -> None:
         self._pump.feed(ev.SpeechContinued(self._listening.utterance, voice_ms))
 
-    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool) -> None:
+    def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
         self.port.watch_utterance_end(self._utterance_end_ms())
-        self._pump.feed(ev.SpeechStopped(self._listening.utterance, media_ms, silence_ms, near))
+        utterance = self._listening.utterance
+        self._pump.feed(ev.SpeechStopped(utterance, media_ms, silence_ms, near, round(speech_share, 2)))
 
     def _utterance_end_ms(self) -> int:
         """Early enough that the recogniser's last word is there when the turn could close, late enough not to cut an answer in two."""

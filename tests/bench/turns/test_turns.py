@@ -79,13 +79,40 @@ def test_what_was_said_before_the_caller_began_is_no_cut() -> None:
     assert outcome(TURN, 500.0, [spoke(100, 550), spoke(4000, 4500)]).cut_ms is None
 
 
-def test_an_agent_that_is_spoken_over_ends_goes_on_or_takes_no_notice() -> None:
-    over = Trial("cough.wav", "sound", TURN.pcm, ((100.0, 600.0),), over=True)
-    assert outcome(over, 1000.0, [spoke(0, 9000)]).stopped_ms is None
-    held = outcome(over, 1000.0, [spoke(0, 1200, cut=True), spoke(1900, 9000)])
-    assert (held.stopped_ms, held.ended) == (100.0, False)
-    assert outcome(over, 1000.0, [spoke(0, 1200, cut=True)]).ended
-    assert outcome(over, 1000.0, []).problem
+COUGH = Trial("cough.wav", "sound", TURN.pcm, ((100.0, 600.0),), over=True)
+
+
+def test_an_agent_that_is_spoken_over_may_take_no_notice() -> None:
+    assert outcome(COUGH, 1000.0, [spoke(0, 9000)], 9000).stopped_ms is None
+    assert outcome(COUGH, 1000.0, [], 9000).problem
+
+
+def test_an_agent_that_makes_itself_softer_has_not_been_silent() -> None:
+    """It clears what it has sent, and sends it again, softer: one sound to whoever listens."""
+    found = outcome(COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1700, cut=True), spoke(1700, 9000)], 9000)
+    assert (found.stopped_ms, found.hole_ms, found.ended) == (None, None, False)
+
+
+def test_an_agent_that_goes_on_has_a_hole_in_what_it_says() -> None:
+    found = outcome(COUGH, 1000.0, [spoke(0, 1200, cut=True), spoke(1900, 9700)], 9000)
+    assert (found.stopped_ms, found.hole_ms, found.ended) == (100.0, 700.0, False)
+
+
+def test_a_breath_before_the_onset_belongs_to_the_sound() -> None:
+    found = outcome(COUGH, 1000.0, [spoke(0, 1040, cut=True), spoke(1600, 9500)], 9000)
+    assert (found.stopped_ms, found.hole_ms, found.ended, found.problem) == (0.0, 560.0, False, "")
+
+
+def test_an_agent_that_says_something_else_has_been_ended() -> None:
+    stopped = spoke(0, 1200, cut=True)
+    for after in ([], [spoke(2000, 3400)]):
+        found = outcome(COUGH, 1000.0, [stopped, *after], 9000)
+        assert (found.stopped_ms, found.hole_ms, found.ended) == (100.0, None, True)
+
+
+def test_an_agent_that_grows_softer_and_then_silent_is_timed_until_it_is_silent() -> None:
+    found = outcome(COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1300, cut=True), spoke(2500, 3900)], 9000)
+    assert (found.stopped_ms, found.ended) == (200.0, True)
 
 
 def test_shares_come_with_their_intervals() -> None:

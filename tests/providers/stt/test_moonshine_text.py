@@ -11,7 +11,21 @@ from antiphon.workflow.words import tokenize
 
 @pytest.mark.parametrize(
     "text",
-    ["", " . ", "You", "YOU!", "Thank you.", "\u266a" * 4, "\u266b\u266a.", "\ufffd", "..."],
+    [
+        "",
+        " . ",
+        "You",
+        "YOU!",
+        "Thank you.",
+        "\u266a" * 4,
+        "\u266b\u266a.",
+        "\ufffd",
+        "...",
+        "Thank you for watching!",
+        "\u00a9 transcript Emily Beynon",
+        "\u4f60\u597d,\u4f60\u597d",
+        "2-3\u0e15\u0e27\u0e1a",
+    ],
 )
 def test_what_fills_a_silence_is_nothing(text: str) -> None:
     assert shown(text) == ""

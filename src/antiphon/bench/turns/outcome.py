@@ -12,8 +12,12 @@ from antiphon.caller.hearing import Utterance
 _Z = 1.96
 _TOLERANCE_MS = 20
 """A frame: what begins so little before the true end is an answer."""
+_HOLE_MS = 60
+"""A silence this short is no hole: a server that makes itself softer clears what it has sent, and sends it again."""
 _RESUMED_MS = 2500
-"""An agent that is back within this has held its tongue, and has not been interrupted."""
+"""A hole counts as the trial's where it begins no later than this after the sound."""
+_MOST_LEFT = 0.5
+"""An agent that says less than this of what it had still to say has been ended: what else it says is another reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +34,25 @@ class Outcome:
     """From the true end to the agent's first sound, where it did not cut in."""
     missed: bool = False
     stopped_ms: float | None = None
-    """Where the agent was speaking: from the sound's onset until it was silent; None where it went on."""
+    """Where the agent was speaking: from the sound's onset until it was silent; None where it went on, if more softly."""
+    hole_ms: float | None = None
+    """The longest silence the sound made in what the agent then went on to say."""
     ended: bool = False
-    """Where the agent was speaking: it did not go on afterwards."""
+    """Where the agent was speaking: it did not go on with that afterwards."""
     problem: str = ""
 
 
-def outcome(trial: Trial, began_ms: float, utterances: Sequence[Utterance]) -> Outcome:
-    """``began_ms`` is when the trial's sound began, on the clock of the agent's utterances."""
+def outcome(
+    trial: Trial, began_ms: float, utterances: Sequence[Utterance], undisturbed_ms: float = math.inf
+) -> Outcome:
+    """``began_ms`` is when the trial's sound began, on the clock of the agent's utterances; ``undisturbed_ms``, how long an agent speaks
+    that nobody speaks over."""
     heard = [
         (each.received_ms - began_ms, each.heard_from_ms - began_ms, each.heard_to_ms - began_ms, each.cut)
         for each in utterances
     ]
     if trial.over:
-        return _over(trial, heard)
+        return _over(trial, _stretches(heard), undisturbed_ms)
     end_ms = trial.end_ms
     cuts = [at for at, _, until, _ in heard if trial.start_ms < at < end_ms - _TOLERANCE_MS and until > trial.start_ms]
     answers = [at for at, _, _, _ in heard if at >= end_ms - _TOLERANCE_MS]
@@ -58,14 +67,40 @@ def outcome(trial: Trial, began_ms: float, utterances: Sequence[Utterance]) -> O
     return Outcome(trial.name, trial.group, len(lived_through), cut_ms, delay_ms, missed=cut_ms is None and not answers)
 
 
-def _over(trial: Trial, heard: Sequence[tuple[float, float, float, bool]]) -> Outcome:
+_Stretch = tuple[float, float, float, bool]
+"""When a sound was received, when it was heard from and to, and whether it was cut off."""
+
+
+def _stretches(heard: Sequence[_Stretch]) -> list[_Stretch]:
+    """What a person hears as one sound."""
+    whole: list[_Stretch] = []
+    for received, begins, ends, cut in heard:
+        if whole and begins - whole[-1][2] < _HOLE_MS:
+            whole[-1] = (whole[-1][0], whole[-1][1], ends, cut)
+        else:
+            whole.append((received, begins, ends, cut))
+    return whole
+
+
+def _over(trial: Trial, heard: Sequence[_Stretch], undisturbed_ms: float) -> Outcome:
     onset_ms = trial.start_ms
-    current = next((each for each in heard if each[1] < onset_ms < each[2] + _TOLERANCE_MS), None)
-    if current is None:
+    # The recording begins at 0: a breath before the labelled onset is of the sound, too.
+    at = next((at for at, (_, begins, ends, _) in enumerate(heard) if begins < onset_ms and ends > 0), None)
+    if at is None:
         return Outcome(trial.name, trial.group, problem="the agent was not speaking")
-    stopped_ms = current[2] - onset_ms if current[3] else None
-    back = any(onset_ms < each[1] <= trial.end_ms + _RESUMED_MS for each in heard if each is not current)
-    return Outcome(trial.name, trial.group, stopped_ms=stopped_ms, ended=stopped_ms is not None and not back)
+    _, _, silent_ms, cut = heard[at]
+    if not cut:
+        return Outcome(trial.name, trial.group)
+    before_ms = sum(ends - begins for _, begins, ends, _ in heard[: at + 1])
+    after_ms = sum(ends - begins for _, begins, ends, _ in heard[at + 1 :])
+    ended = not after_ms or after_ms < _MOST_LEFT * (undisturbed_ms - before_ms)
+    holes = [
+        right[1] - left[2]
+        for left, right in zip(heard[at:], heard[at + 1 :], strict=False)
+        if left[3] and left[2] <= trial.end_ms + _RESUMED_MS
+    ]
+    hole_ms = None if ended else max(holes)
+    return Outcome(trial.name, trial.group, stopped_ms=max(silent_ms - onset_ms, 0.0), hole_ms=hole_ms, ended=ended)
 
 
 def wilson(hits: int, of: int) -> tuple[float, float]:

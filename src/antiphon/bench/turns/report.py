@@ -35,6 +35,7 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     whole = [each for each in outcomes if not each.problem]
     delays = sorted(each.delay_ms for each in whole if each.delay_ms is not None)
     stops = sorted(each.stopped_ms for each in whole if each.stopped_ms is not None)
+    holes = sorted(each.hole_ms for each in whole if each.hole_ms is not None)
     cuts = sum(each.cut_ms is not None for each in whole)
     return {
         "calls": len(outcomes),
@@ -43,9 +44,10 @@ def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "pauses_cut": _share(cuts, max(sum(each.pauses for each in whole), cuts)),
         "missed": _share(sum(each.missed for each in whole), len(whole)),
         "delay_ms": _spread(delays),
-        "silenced": _share(len(stops), len(whole)),
         "ended": _share(sum(each.ended for each in whole), len(whole)),
         "stopped_ms": _spread(stops),
+        "holes": _share(len(holes), len(whole)),
+        "hole_ms": _spread(holes),
     }
 
 
@@ -67,10 +69,11 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
 def table(found: Mapping[str, Mapping[str, Any]], *, over: bool) -> str:
     """Markdown."""
     columns = (
-        ("silenced", "ended", "stopped_ms") if over else ("turns_cut", "pauses_cut", "missed", "delay_ms")
+        ("ended", "stopped_ms", "holes", "hole_ms") if over else ("turns_cut", "pauses_cut", "missed", "delay_ms")
     )  # fmt: skip
     titles = {
-        "silenced": "silenced %", "ended": "ended the reply %", "stopped_ms": "onset → silent mean / p50 / p95 ms",
+        "ended": "ended the reply %", "stopped_ms": "onset → silent mean / p50 / p95 ms",
+        "holes": "made a hole in it %", "hole_ms": "hole mean / p50 / p95 ms",
         "turns_cut": "turns cut %", "pauses_cut": "pauses cut %", "missed": "not answered %", "delay_ms": "delay mean / p50 / p95 ms",
     }  # fmt: skip
     rows = [f"| | {' | '.join(titles[column] for column in columns)} |", f"|---{'|---' * len(columns)}|"]

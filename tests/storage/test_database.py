@@ -1,0 +1,39 @@
+"""The database itself: what it keeps of what went through it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from antiphon.bench import proc
+from antiphon.storage.database import Database
+
+MIB = 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_sqlite_keeps_nothing_of_what_it_was_given(tmp_path: Path) -> None:
+    """Python's sqlite3 keeps the last parameters of every statement that it has in its cache."""
+    database = Database(f"sqlite:///{tmp_path}/antiphon.db")
+    await database.open()
+    try:
+        async with database.writing() as connection:
+            await connection.exec_driver_sql("CREATE TABLE long (number INTEGER, text TEXT)")
+        before = own_kib()
+        for number in range(6):
+            async with database.writing() as connection:
+                await connection.exec_driver_sql(f"INSERT INTO long VALUES ({number}, ?)", ("x" * 16 * 1024 * 1024,))
+        assert own_kib() - before < 40 * MIB
+    finally:
+        await database.close()
+
+
+def own_kib() -> int:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    return proc.memory(os.getpid()).own_kib
