@@ -2,8 +2,29 @@
 
 from __future__ import annotations
 
+import os
+
+# Before numpy is loaded, as for a server: threads that wait for their share of so small a product spin. They made a test of the ears take
+# eleven times the CPU, and on a busy machine many times that.
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import structlog
 from hypothesis import settings
+
+from antiphon.bench.vendors.certificate import CERTIFICATE
 
 # Tests share the machine with each other: that one example took long says nothing about the code.
 settings.register_profile("shared machine", deadline=None)
 settings.load_profile("shared machine")
+
+# No test talks to a stranger, and to read the machine's 150 authorities takes 20 ms for each client, of which there are thousands.
+# Child processes inherit it; tests of TLS name an authority of their own.
+os.environ["SSL_CERT_FILE"] = str(CERTIFICATE)
+
+# As a server logs, without the values of all variables beside each traceback: to draw those holds the loop up for a second.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from tests.databases import sqlite_url
 
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
@@ -61,6 +62,7 @@ def settings_for(folder: Path, **given: Any) -> Settings:
         "assistant": "scripted",
         "assistants_dir": assistants,
         "data_dir": folder / "data",
+        "database_url": sqlite_url(folder / "data"),
         "twilio": Twilio(auth_token=TOKEN),  # type: ignore[arg-type]
         "drain_s": 0.0,
     }

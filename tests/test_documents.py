@@ -220,12 +220,12 @@ def test_metrics_in_the_documents_exist(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_the_documents_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8").replace("\\\n", " ")
-    commands = app.commands
+    context = click.Context(app)
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     fences = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     for name, rest in re.findall(r"^\s*antiphon (\w+)([^\n&]*)", fences, re.MULTILINE):
-        assert name in commands, name
-        command = commands[name]
+        command = app.get_command(context, name)
+        assert command is not None, name
         if isinstance(command, click.Group):
             command = command.commands.get(rest.split()[0] if rest.split() else "", command)
         options = {option for parameter in command.params for option in parameter.opts}

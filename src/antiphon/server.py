@@ -28,6 +28,7 @@ from antiphon.surfaces.http.errors import error_body
 from antiphon.transports.binding import bound_socket
 from antiphon.transports.connections import Connections, raise_handle_limit
 from antiphon.transports.socket import MediaRoutes, http_protocol
+from antiphon.transports.stopping import StoppableServer
 
 if TYPE_CHECKING:
     from antiphon.workers.joining import Joined
@@ -81,7 +82,7 @@ async def _answering_operators(antiphon: Antiphon) -> AsyncIterator[None]:
                 connection.shutdown()
 
 
-class _Server(uvicorn.Server):
+class _Server(StoppableServer):
     """Draining calls comes before closing connections: uvicorn would wait for media sockets that wait for their calls."""
 
     def __init__(self, antiphon: Antiphon, *, takes_signals: bool) -> None:
@@ -118,7 +119,7 @@ class _Server(uvicorn.Server):
         """The first signal drains, the second one ends the calls that are left."""
         if self.should_exit and self._hurry is None:
             self._hurry = asyncio.get_running_loop().create_task(self._antiphon.manager.close(0), name="hurry")
-        self.should_exit = True
+        self.stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._antiphon.manager.close(self._antiphon.settings.drain_s)
@@ -141,7 +142,7 @@ async def serving(settings: Settings) -> AsyncIterator[Antiphon]:
                     await asyncio.sleep(0.01)
                 yield antiphon
             finally:
-                server.should_exit = True
+                server.stop()
                 await task
 
 

@@ -20,9 +20,9 @@ from antiphon.audio.wav import write_wav
 from antiphon.composition.process import Antiphon
 from antiphon.vocabulary import EndReason
 
-# A browser with its microphone, and a server, that get no time for a moment hear a pause where nobody made one.
-pytestmark = pytest.mark.timed
 GREETING = "Good day, this is the front desk of a rather large house, and what may we do for you?"
+SPOKEN = pytest.mark.timed
+"""A browser with its microphone, and a server, that get no time for a moment hear a pause where nobody made one."""
 QUESTION, ANSWER = "what is the price of marmalade", "It costs eleven crowns."
 """What the engines of ``tests.serving`` hear and say."""
 
@@ -68,6 +68,7 @@ async def until_empty(antiphon: Antiphon) -> None:
     raise AssertionError("a call was left behind")
 
 
+@SPOKEN
 async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, card: Said) -> None:
     async with live(tmp_path, 2000, card) as (talk, antiphon):
         await talk.talk()
@@ -130,6 +131,7 @@ def part(said: Said, duration_ms: int) -> Said:
     return Said("", said.pcm[: RATE_HZ * duration_ms // 1000])
 
 
+@SPOKEN
 async def test_without_udp_it_is_all_the_same_over_the_websocket(tmp_path: Path, card: Said) -> None:
     """The greeting is cut by speech, what was said is answered, and the marks are there."""
     async with live(tmp_path, 3500, card, before=NO_UDP) as (talk, _):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -17,7 +20,7 @@ def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
     assert listed == ["init", "serve", "demo", "call", "replay", "bench", "keys", "webhooks", "providers", "models"]
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in app.commands), ["keys", "create"], ["keys", "revoke"]])
+@pytest.mark.parametrize("command", [[], *([name] for name in cli.COMMANDS), ["keys", "create"], ["keys", "revoke"]])
 def test_every_command_has_its_help(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0
@@ -42,6 +45,16 @@ def test_a_mistake_on_the_command_line_is_named_and_exits_with_2(arguments: list
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
     assert problem in result.stderr
+
+
+def test_a_command_waits_for_nothing_that_only_others_need() -> None:
+    script = (
+        "import sys; from antiphon.cli import app; app(['keys', '--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    loaded = set(said.splitlines()[-1].split())
+    assert "antiphon.cli.keys" in loaded
+    assert not loaded & {"antiphon.cli.bench", "antiphon.cli.serve", "numpy", "sqlalchemy"}
 
 
 def test_an_interrupt_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,13 +98,14 @@ def test_the_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize("form", ["console", "json"])
 def test_logs_go_to_standard_error_from_their_level_up(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
     try:
         configure_logging("warning", form)  # type: ignore[arg-type]
         log = structlog.get_logger("test")
         log.info("not_shown")
         log.warning("shown", call_id="a")
     finally:
-        structlog.reset_defaults()
+        structlog.configure(**before)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "not_shown" not in captured.err

@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -26,6 +25,16 @@ def antiphon(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def three_keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of a server whose keys have names in three scripts."""
+    data = {"ANTIPHON_DATA_DIR": str(tmp_path_factory.mktemp("keys"))}
+    for name in ("José", "김", "a – b"):
+        made = antiphon("keys", "create", name, **data, PYTHONUTF8="1")
+        assert made.returncode == 0, made.stderr
+    return data
+
+
 @pytest.mark.parametrize(
     "environment",
     [
@@ -36,12 +45,10 @@ def antiphon(*arguments: str, **environment: str) -> subprocess.CompletedProcess
     ],
     ids=str,
 )
-def test_names_in_any_script_are_listed_in_any_encoding(tmp_path: Path, environment: dict[str, str]) -> None:
-    data = {"ANTIPHON_DATA_DIR": str(tmp_path / "data")}
-    for name in ("José", "김", "a – b"):
-        made = antiphon("keys", "create", name, **data, PYTHONUTF8="1")
-        assert made.returncode == 0, made.stderr
-    listed = antiphon("keys", "list", **data, **environment)
+def test_names_in_any_script_are_listed_in_any_encoding(
+    three_keys: dict[str, str], environment: dict[str, str]
+) -> None:
+    listed = antiphon("keys", "list", **three_keys, **environment)
     assert (listed.returncode, listed.stderr) == (0, "")
     assert listed.stdout.count("key_") == 3
 

@@ -134,7 +134,7 @@ async def test_the_secret_is_the_same_for_all_processes_also_after_a_crash_betwe
     tmp_path: Path,
 ) -> None:
     settings = settings_for(tmp_path, port=8080)
-    settings.data_dir.mkdir()
+    settings.data_dir.mkdir(exist_ok=True)
     (settings.data_dir / "token.secret").touch()
     Antiphon(settings, ManualClock())
     assert len((settings.data_dir / "token.secret").read_text()) == 64

@@ -10,10 +10,23 @@ import pytest
 from numpy.typing import NDArray
 
 from antiphon.audio import wav
+from antiphon.providers.base import SpeechToText, TextToSpeech
 
 CLIPS = Path(__file__).resolve().parents[1] / "data" / "speech"
 
 Clip = Callable[[str], NDArray[np.int16]]
+
+
+@pytest.fixture
+def own_stt(stt: SpeechToText) -> SpeechToText:
+    """Where each test has one of its own anyway."""
+    return stt
+
+
+@pytest.fixture
+def own_tts(tts: TextToSpeech) -> TextToSpeech:
+    """Where each test has one of its own anyway."""
+    return tts
 
 
 @pytest.fixture

@@ -62,9 +62,9 @@ class Ear:
     def partials(self) -> list[str]:
         return [event.text for event in self.events if isinstance(event, Transcribed) and not event.final]
 
-    async def wait_for(self, count: int) -> list[Transcribed | TranscriptionFailed]:
+    async def wait_for(self, count: int, within_s: float = PATIENCE_S) -> list[Transcribed | TranscriptionFailed]:
         """The answers, as soon as there are ``count``."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(within_s):
             while len(self.answers) < count:
                 self._changed.clear()
                 await self._changed.wait()
@@ -80,7 +80,7 @@ class Ear:
 
 
 class SpeechToTextContract:
-    """Needs a fixture ``stt``: a started engine, closed afterwards."""
+    """Needs a fixture ``stt``: a started engine, closed afterwards; where all tests share it, ``own_stt``, too: one for a test alone."""
 
     @staticmethod
     def sound(audio: AudioFormat) -> bytes:
@@ -172,13 +172,13 @@ class SpeechToTextContract:
         with pytest.raises(ProviderError):
             stt.open(NOBODY_SPEAKS, ANSWERS, Ear())
 
-    async def test_the_engine_may_be_closed_twice(self, stt: SpeechToText) -> None:
-        await stt.close()
-        await stt.close()
+    async def test_the_engine_may_be_closed_twice(self, own_stt: SpeechToText) -> None:
+        await own_stt.close()
+        await own_stt.close()
 
 
 class TextToSpeechContract:
-    """Needs a fixture ``tts``: a started engine, closed afterwards."""
+    """Needs a fixture ``tts``: a started engine, closed afterwards; where all tests share it, ``own_tts``, too: one for a test alone."""
 
     async def test_every_format_gives_the_same_speech_in_whole_samples(self, tts: TextToSpeech) -> None:
         lengths_ms = []
@@ -240,9 +240,9 @@ class TextToSpeechContract:
             with pytest.raises(ProviderError):
                 await speak(tts, request)
 
-    async def test_the_engine_may_be_closed_twice(self, tts: TextToSpeech) -> None:
-        await tts.close()
-        await tts.close()
+    async def test_the_engine_may_be_closed_twice(self, own_tts: TextToSpeech) -> None:
+        await own_tts.close()
+        await own_tts.close()
 
 
 class LanguageModelContract:

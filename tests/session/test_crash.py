@@ -35,7 +35,7 @@ async def test_a_call_survives_the_death_of_its_process(tmp_path: Path) -> None:
     async with server_process(tmp_path) as server:
         # The caller breaks in late and long enough that something happens up to the end.
         call = asyncio.create_task(place_call(server.url, line(1600, barge_in_ms=1800)))
-        await asyncio.sleep(3.5)
+        await _until_heard(tmp_path / "data" / "calls")
         killed_wall_ms = SystemClock().wall_ms()
         server.signal(signal.SIGKILL)
         status, _ = await server.ended(5)
@@ -61,6 +61,18 @@ async def test_a_call_survives_the_death_of_its_process(tmp_path: Path) -> None:
     assert len(samples) / 8 >= 1000, "all but the blocks that could still have changed"
     assert np.abs(samples[:, 1]).max() > 3000, "the agent's voice is on the right"
     assert independently_read(recording) == (7, 2, 8000, len(samples))
+
+
+async def _until_heard(calls: Path) -> None:
+    """Until the caller who breaks in is in the log, and more than a second of the call in its recording."""
+
+    def heard() -> bool:
+        logged = any(b"SpeechStarted" in path.read_bytes() for path in calls.glob("*.jsonl"))
+        return logged and any(path.stat().st_size > 1.2 * 16_000 for path in calls.glob("*.wav"))
+
+    async with asyncio.timeout(20):
+        while not heard():  # noqa: ASYNC110 (another process tells nobody)
+            await asyncio.sleep(0.02)
 
 
 def independently_read(path: Path) -> tuple[int, int, int, int]:

@@ -248,11 +248,9 @@ async def test_a_browser_that_vanishes_is_given_up_and_one_that_is_only_muted_is
             network.blocked = False
             heard = len(owner.texts)
             await owner.until(lambda heard=heard: len(owner.texts) > heard)
-            network.blocked = True
+            await network.block()
             here.watch.check(clock.now_ms())
         assert "closed stalled" not in owner.events
-        # Whatever was under way when the network closed has arrived by now.
-        await asyncio.sleep(0.05)
         here.watch.check(clock.now_ms())
         clock.advance(15_000)
         here.watch.check(clock.now_ms())
@@ -423,8 +421,7 @@ async def test_a_stranger_can_neither_end_a_call_nor_keep_it_alive(network: Netw
         browser, owner = Browser(), Owner()
         await here.call(browser, owner, route=network.route)
         await owner.until_event("opened oai-events")
-        network.blocked = True
-        await asyncio.sleep(0.05)
+        await network.block()
         here.watch.check(clock.now_ms())
         clock.advance(15_000)
         assert network.server_address is not None

@@ -240,6 +240,10 @@ class _Side(asyncio.DatagramProtocol):
         self.network.carry(self, data, addr)
 
 
+_MOST_UNREAD = 200
+"""Datagrams that may lie in a socket when a network is blocked: a call sends some hundred a second."""
+
+
 class Network:
     """Between a browser and a leg: ``route`` makes the browser talk to us through it."""
 
@@ -267,6 +271,13 @@ class Network:
         self._server.peer = (match[1], int(match[2]))
         port = self._browser.transport.get_extra_info("sockname")[1]
         return answer.replace(f"{match[1]} {match[2]} typ host", f"127.0.0.1 {port} typ host")
+
+    async def block(self) -> None:
+        """Nothing gets through any more, and what had got through has been read: on the loopback a datagram lies at its receiver's as
+        soon as it is sent, and each turn of the loop takes one."""
+        self.blocked = True
+        for _ in range(_MOST_UNREAD):
+            await asyncio.sleep(0)
 
     @property
     def server_address(self) -> tuple[str, int] | None:

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from antiphon.transports.stopping import StoppableServer
+
 
 @dataclass(frozen=True)
 class Received:
@@ -101,7 +103,7 @@ async def served(
     if certificate is not None:
         config.ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate(config.ssl)
-    server = uvicorn.Server(config)
+    server = StoppableServer(config)
     server.capture_signals = _no_signals  # type: ignore[method-assign]
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
@@ -111,7 +113,7 @@ async def served(
     try:
         yield f"{'https' if certificate else 'http'}://127.0.0.1:{listens_on}"
     finally:
-        server.should_exit = True
+        server.stop()
         await asyncio.wait_for(task, 10)
 
 

@@ -29,6 +29,9 @@ from antiphon.webhooks.outbox import Outbox, delivery_of
 from antiphon.webhooks.target import UNTIL_ACKNOWLEDGED, Backoff, Target
 
 QUICKLY = Backoff("fixed", 0.02, 1000)
+AT_ONCE = 64
+"""As many as an outbox has under way unless told otherwise."""
+_PAGE = 250
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -70,9 +73,10 @@ async def settled(store: StoredDeliveries, within_s: float = 20.0) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_two_thousand_to_a_receiver_that_fails_and_is_restarted(database: Database) -> None:
-    """None is lost, and none acknowledged twice."""
-    count = 2000 if database.is_sqlite else 300
+async def test_hundreds_to_a_receiver_that_fails_and_is_restarted(database: Database) -> None:
+    """None is lost, and none acknowledged twice. Five times what is under way at once: whenever the receiver goes there are some in each
+    state, waiting, claimed, asked, refused and due again, and one that is dropped or sent twice in any of them is counted."""
+    count = 5 * AT_ONCE
     store = StoredDeliveries(database)
     acknowledged: Counter[str] = Counter()
     asked = 0
@@ -90,7 +94,7 @@ async def test_two_thousand_to_a_receiver_that_fails_and_is_restarted(database: 
 
     receiver = Receiver(answer)
     port = 0
-    async with working(store) as outbox:
+    async with working(store, at_once=AT_ONCE) as outbox:
         filling: asyncio.Task[None] | None = None
         for share in (0.3, 0.7, 1.0):  # twice it goes away, and comes back at the same address
             async with receiving(receiver, port=port):
@@ -104,14 +108,14 @@ async def test_two_thousand_to_a_receiver_that_fails_and_is_restarted(database: 
         await filling
     assert len(acknowledged) == count
     assert set(acknowledged.values()) == {1}
-    log = [entry for part in range(0, 2 * count, 1000) for entry in await _log(store, part)]
+    log = [entry for part in range(0, 2 * count, _PAGE) for entry in await _log(store, part)]
     noted = Counter(entry.delivery.id for entry in log if entry.attempt.status == 200)
     assert set(noted.values()) == {1}
     assert len(noted) == count or len(log) == 2 * count
 
 
 async def _log(store: StoredDeliveries, offset: int) -> Any:
-    return await store.attempts("org", AttemptListing(limit=1000, offset=offset))
+    return await store.attempts("org", AttemptListing(limit=_PAGE, offset=offset))
 
 
 async def _fill(outbox: Outbox, url: str, count: int) -> None:

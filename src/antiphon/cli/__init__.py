@@ -7,21 +7,16 @@ import os
 # Before numpy is loaded: the beat is one thread, and its matrix products are too small to be worth more.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from importlib import import_module
+
 import click
 
 from antiphon import __version__
-from antiphon.cli.bench import bench
-from antiphon.cli.call import call
-from antiphon.cli.demo import demo
-from antiphon.cli.init import init
-from antiphon.cli.keys import keys
-from antiphon.cli.models import models
-from antiphon.cli.providers import providers
-from antiphon.cli.replay import replay
-from antiphon.cli.serve import serve
 from antiphon.cli.terminal import use_any_encoding
-from antiphon.cli.webhooks import webhooks
 
+COMMANDS = ("init", "serve", "demo", "call", "replay", "bench", "keys", "webhooks", "providers", "models")
+"""Each is a module of this package that has a command of its name: it is loaded when it is asked for, so that none waits for what the
+others need."""
 EXIT_INTERRUPTED = 130
 """128 and the signal's number, as shells have it."""
 
@@ -30,7 +25,12 @@ class _Commands(click.Group):
     """Lists its commands in the order they are told in."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            self.add_command(getattr(import_module(f"antiphon.cli.{cmd_name}"), cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -44,10 +44,6 @@ class _Commands(click.Group):
 def app() -> None:
     """A self-hosted server for real-time voice agents."""
     use_any_encoding()
-
-
-for _command in (init, serve, demo, call, replay, bench, keys, webhooks, providers, models):
-    app.add_command(_command)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from antiphon.providers.http_transport import transport_for
 _CONNECT_S = 3.0
 _WRITE_S = 5.0
 _ATTEMPTS = 3
-_BACKOFF_S = 0.15
+BACKOFF_S = 0.15
 """Before the second attempt; twice that before the third."""
 _LONGEST_WAIT_S = 1.0
 """A vendor that asks for more patience than this is failed at once: a caller hears every second, and another vendor may stand in."""
@@ -164,7 +164,7 @@ class VendorHttp:
         attempt = 0
         while True:
             attempt += 1
-            wait_s = _BACKOFF_S * 2 ** (attempt - 1)
+            wait_s = BACKOFF_S * 2 ** (attempt - 1)
             response: httpx.Response | None = None
             problem: ProviderError | None = None
             retry = True

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.databases import sqlite_url
 
 from antiphon.composition.process import Antiphon
 from antiphon.config import Overload, Realtime, Settings, Twilio
@@ -67,9 +68,12 @@ async def serve_here(folder: Path, **settings: Any) -> AsyncIterator[Server]:
         "assistant": "default",
         "assistants_dir": assistants,
         "data_dir": folder / "data",
+        "database_url": sqlite_url(folder / "data"),
         "drain_s": 0,
         "twilio": Twilio(verify_signatures=False),
         "realtime": Realtime(debug_order=True),
+        # What is staged has nothing to do with any sound, and each server would start a process for it.
+        "turn_detector": "off",
         # The clients share its thread: when that is late, it is not for too many calls.
         "overload": Overload(busy_share=1, late_ms=1000),
     }

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import agents
 import pytest
-from agents import function_tool
-from agents.realtime import RealtimeAgent, RealtimeRunner, RealtimeSession
 from tests.conformance.realtime.server import MODEL, Server
 from tests.conformance.realtime.speech import Said
 from tests.conformance.realtime.stage import Stage, last, tool_call
 from tests.conformance.realtime.tap import Tap
+
+if TYPE_CHECKING:  # every worker of a test run imports this file, and these take a second
+    from agents.realtime import RealtimeSession
 
 VAD = {"type": "server_vad", "silence_duration_ms": 300, "interrupt_response": True, "create_response": True}
 
 
 @pytest.fixture(autouse=True)
 def _no_traces_to_the_maker() -> None:
+    import agents
+
     agents.set_tracing_disabled(True)
 
 
@@ -70,6 +72,8 @@ class Listener:
 @asynccontextmanager
 async def session_of(tap: Tap, server: Server, tools: list[Any], **settings: Any) -> AsyncIterator[Listener]:
     """A session that has begun; nothing may have gone wrong at its end."""
+    from agents.realtime import RealtimeAgent, RealtimeRunner
+
     agent = RealtimeAgent(name="Tester", instructions="Be brief.", tools=tools)
     runner = RealtimeRunner(agent)
     config = {"url": f"{tap.ws_url}?model={MODEL}", "api_key": server.key, "initial_model_settings": settings}
@@ -84,6 +88,8 @@ async def session_of(tap: Tap, server: Server, tools: list[Any], **settings: Any
 
 
 async def test_check_10_a_message_and_a_tool(tap: Tap, server: Server, stage: Stage) -> None:
+    from agents import function_tool
+
     ran: list[str] = []
 
     @function_tool
@@ -158,14 +164,14 @@ async def test_check_20_barge_in_while_the_voice_still_speaks(
 async def test_check_16_the_transcript_comes_after_the_response(
     tap: Tap, server: Server, stage: Stage, ten: Said
 ) -> None:
+    from agents.realtime import RealtimeModelSendRawMessage
+
     stage.transcript_ms = 400
     stage.hears = [ten.words]
     stage.says("Yes.")
     async with session_of(tap, server, [], turn_detection=None) as listener:
         await listener.session.send_audio(ten.audio(tail_ms=100), commit=True)
-        await listener.session.model.send_event(
-            agents.realtime.RealtimeModelSendRawMessage(message={"type": "response.create"})
-        )
+        await listener.session.model.send_event(RealtimeModelSendRawMessage(message={"type": "response.create"}))
         await listener.until(
             lambda: ("user", ten.words) in listener.history and ("assistant", "Yes.") in listener.history
         )

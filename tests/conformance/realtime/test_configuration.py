@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from openai import AsyncOpenAI
 from tests.conformance.realtime.server import Server, serve_here
 from tests.conformance.realtime.stage import Stage
@@ -137,24 +136,26 @@ async def test_check_7_a_strict_server_refuses_what_it_does_not_know(stage: Stag
             assert await echoed(talk) == before
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"type": 1}', b'{"type": null}', b"[" * 100_000, b'{"type":"\\ud800"}',
-        b'{"type":"input_audio_buffer.append"}', b'{"type":"input_audio_buffer.append","audio":"***"}',
-        b'{"type":"input_audio_buffer.append","audio":5}', b'{"type":"response.create","response":"now"}',
-        b'{"type":"conversation.item.create","item":{"type":"message","role":"user","content":"hi"}}',
-        b'{"type":"conversation.item.create","item":{"type":"message","role":"pirate","content":[]}}',
-        b'{"type":"conversation.item.create","item":{"type":"carrier_pigeon"}}',
-        b'{"type":"conversation.item.truncate","item_id":"x","content_index":0,"audio_end_ms":"soon"}',
-    ],
-)  # fmt: skip
-async def test_nonsense_gets_an_error_and_the_session_goes_on(client: AsyncOpenAI, message: bytes) -> None:
+NONSENSE = [
+    b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"type": 1}', b'{"type": null}', b"[" * 100_000, b'{"type":"\\ud800"}',
+    b'{"type":"input_audio_buffer.append"}', b'{"type":"input_audio_buffer.append","audio":"***"}',
+    b'{"type":"input_audio_buffer.append","audio":5}', b'{"type":"response.create","response":"now"}',
+    b'{"type":"conversation.item.create","item":{"type":"message","role":"user","content":"hi"}}',
+    b'{"type":"conversation.item.create","item":{"type":"message","role":"pirate","content":[]}}',
+    b'{"type":"conversation.item.create","item":{"type":"carrier_pigeon"}}',
+    b'{"type":"conversation.item.truncate","item_id":"x","content_index":0,"audio_end_ms":"soon"}',
+]  # fmt: skip
+
+
+async def test_nonsense_gets_an_error_each_and_the_session_goes_on(client: AsyncOpenAI) -> None:
+    """All in one session: it goes on after each."""
     async with talking(client) as talk:
-        await talk.connection.send_raw(message.decode())
-        error = (await talk.until("error")).error
-        assert error.type == "invalid_request_error"
-        await talk.settled()
+        for count, message in enumerate(NONSENSE, start=1):
+            await talk.connection.send_raw(message.decode())
+            error = (await talk.until("error", count)).error
+            assert error.type == "invalid_request_error", message[:80]
+            await talk.settled()
+            assert len(talk.of("error")) == count, message[:80]
 
 
 async def test_check_8_the_voice_may_change_until_it_was_heard(client: AsyncOpenAI, stage: Stage) -> None:

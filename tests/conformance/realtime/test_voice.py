@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from openai import AsyncOpenAI
+from tests.conformance.realtime.conftest import assert_conforming
+from tests.conformance.realtime.oracles import AgentsJs
+from tests.conformance.realtime.server import serve_here
 from tests.conformance.realtime.speech import Said, quiet
 from tests.conformance.realtime.stage import Stage
 from tests.conformance.realtime.talk import Talk, talking
+from tests.conformance.realtime.tap import tapping
 
 from antiphon.audio import codec, pcm
 from antiphon.vocabulary import Encoding
@@ -102,13 +107,20 @@ async def test_two_turns_count_time_from_the_beginning_of_the_session(
     assert [m.content for m in stage.asked[1].messages if m.role == "user"] == ["one", "two"]
 
 
-async def test_semantic_vad_takes_a_turn_too(client: AsyncOpenAI, stage: Stage, ten: Said) -> None:
+async def test_semantic_vad_takes_a_turn_too(tmp_path: Path, stage: Stage, agents_js: AgentsJs, ten: Said) -> None:
+    """With the model that judges by the sound."""
     stage.hears = ["What is the weather like?"]
-    async with talking(client) as talk:
+    async with (
+        serve_here(tmp_path, turn_detector="smart-turn") as server,
+        tapping(server.port) as tap,
+        AsyncOpenAI(base_url=tap.base_url, api_key=server.key, max_retries=0) as client,
+        talking(client) as talk,
+    ):
         detection = {"type": "semantic_vad", "eagerness": "high"}
         await talk.update(audio={"input": {"turn_detection": detection, "transcription": {"model": "whisper-1"}}})
         await talk.speak(ten.audio(lead_ms=300, tail_ms=3000))
         assert (await talk.until("response.done")).response.status == "completed"
+    assert_conforming(tap, agents_js)
 
 
 async def test_silence_is_no_turn(client: AsyncOpenAI) -> None:

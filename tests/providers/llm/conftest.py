@@ -17,7 +17,7 @@ from tests.providers.fakes.http_server import KEY, MODEL, FakeVendor
 from tests.providers.fakes.openai_chat import FakeOpenAiChat
 from tests.providers.fakes.openai_responses import FakeOpenAiResponses
 
-from antiphon.providers import registry
+from antiphon.providers import http, registry
 from antiphon.providers.base import CallContext, ModelDelta, ModelRequest
 from antiphon.vocabulary import Message, ToolSpec
 
@@ -65,6 +65,7 @@ def authority() -> trustme.CA:
 async def vendor(
     request: pytest.FixtureRequest, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Vendor]:
+    monkeypatch.setattr(http, "BACKOFF_S", 0.01)
     certificates = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(certificates))
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx
 import openai
 import pytest
-from google import genai
-from google.genai import types
 from tests.providers.fakes.http_server import KEY, MODEL, Call, Reply
 from tests.providers.llm.conftest import Vendor
+
+if TYPE_CHECKING:  # every worker of a test run imports this file, and these take a second
+    from google import genai
+    from google.genai import types
 
 CALL = Call("book", {"day": "Friday"}, "call_1")
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"day": {"type": "string"}}}
@@ -90,6 +91,8 @@ async def responses(vendor: Vendor) -> tuple[str, Any, str]:
 
 
 async def messages(vendor: Vendor) -> tuple[str, Any, str]:
+    import anthropic
+
     async with (
         anthropic.DefaultAsyncHttpxClient(verify=vendor.trusted) as http,
         anthropic.AsyncAnthropic(api_key=KEY, base_url=vendor.url, http_client=http) as client,
@@ -124,6 +127,9 @@ async def generate(vendor: Vendor) -> tuple[str, Any, str]:
 
 
 def genai_client(vendor: Vendor, http: httpx.AsyncClient) -> genai.Client:
+    from google import genai
+    from google.genai import types
+
     options = types.HttpOptions(
         base_url=vendor.url.removesuffix("/v1beta"),
         api_version="v1beta",
@@ -134,6 +140,8 @@ def genai_client(vendor: Vendor, http: httpx.AsyncClient) -> genai.Client:
 
 
 async def generate_with(client: genai.Client) -> tuple[str, Any, str]:
+    from google.genai import types
+
     config = types.GenerateContentConfig(
         system_instruction="Be brief.",
         tools=[
@@ -167,10 +175,14 @@ async def generate_with(client: genai.Client) -> tuple[str, Any, str]:
 async def test_a_wrong_key_is_an_error_that_the_vendors_own_sdk_knows(vendor: Vendor) -> None:
     vendor.fake.faults.extend(["wrong key"] * 3)
     if vendor.name == "google":
-        with pytest.raises(genai.errors.ClientError, match="UNAUTHENTICATED"):
+        from google.genai.errors import ClientError
+
+        with pytest.raises(ClientError, match="UNAUTHENTICATED"):
             await generate(vendor)
     elif vendor.name == "anthropic":
-        with pytest.raises(anthropic.AuthenticationError):
+        from anthropic import AuthenticationError
+
+        with pytest.raises(AuthenticationError):
             await messages(vendor)
     else:
         with pytest.raises(openai.AuthenticationError):

@@ -232,7 +232,7 @@ async def test_a_fault_is_one_clear_line_without_the_vendors_words(
 
 @pytest.mark.parametrize("fault", ["stall", "stall amid"])
 async def test_a_vendor_that_stalls_is_given_up(vendor: Vendor, fault: Any) -> None:
-    vendor.model = await vendor.make(first_byte_timeout_ms=700, stall_timeout_ms=700)
+    vendor.model = await vendor.make(first_byte_timeout_ms=200, stall_timeout_ms=200)
     vendor.fake.faults.append(fault)
     began_s = time.monotonic()
     with pytest.raises(ProviderTimeout):

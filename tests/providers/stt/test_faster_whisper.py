@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
 from tests.providers.stt.calls import FORMATS, Call, Clip, Noise, bursts
 from tests.providers.stt.tiny_whisper import SENTENCE, make_whisper
@@ -15,6 +16,8 @@ from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.providers.base import ExpectedAnswers, Transcribed
 from antiphon.providers.stt.faster_whisper import FasterWhisperSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
 LATE_MS = 30_000
 """For answers on a machine that may be busy."""
@@ -25,8 +28,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_whisper(tmp_path_factory.mktemp("models") / "faster-whisper-tiny.en")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stt(folder: Path) -> AsyncIterator[FasterWhisperSpeechToText]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = FasterWhisperSpeechToText(models_dir=str(folder.parent), language="en-US", final_timeout_ms=LATE_MS)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_stt(folder: Path) -> AsyncIterator[FasterWhisperSpeechToText]:
+    """One that the test may do anything to."""
     engine = FasterWhisperSpeechToText(models_dir=str(folder.parent), language="en-US", final_timeout_ms=LATE_MS)
     await engine.start()
     yield engine
@@ -94,7 +107,7 @@ async def test_a_language_that_the_model_does_not_know(tmp_path: Path) -> None:
     assert "does not know the language ko; it knows en" in told
 
 
-def test_options_that_do_not_fit() -> None:
+async def test_options_that_do_not_fit() -> None:
     for options in ({"threads": 0}, {"beam_size": 99}, {"device": "abacus"}, {"workers": 0}, {"final_timeout_ms": 0}):
         with pytest.raises(ConfigurationError):
             FasterWhisperSpeechToText(**options)  # type: ignore[arg-type]

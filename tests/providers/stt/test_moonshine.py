@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
 from tests.providers.stt.calls import (
     BOOKING,
@@ -27,6 +28,8 @@ from antiphon.providers.base import ExpectedAnswers, Transcribed, TranscriptionF
 from antiphon.providers.stt.moonshine import MoonshineSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
+
 FOREIGN = ("cards-001.wav", "cards-003.wav", "goforward.wav", "librivox-0880.wav")
 LATE_MS = 30_000
 """For answers on a machine that may be busy: words are judged here, not haste."""
@@ -37,8 +40,18 @@ def words(text: str) -> str:
     return re.sub(r"[^a-z0-9' ]", "", text.lower()).replace("10", "ten")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stt() -> AsyncIterator[MoonshineSpeechToText]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = MoonshineSpeechToText(final_timeout_ms=LATE_MS)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_stt() -> AsyncIterator[MoonshineSpeechToText]:
+    """One that the test may do anything to."""
     engine = MoonshineSpeechToText(final_timeout_ms=LATE_MS)
     await engine.start()
     yield engine
@@ -235,6 +248,6 @@ async def test_half_a_sample_fails_the_utterance_and_the_call_goes_on(stt: Moons
         {"hung_after_s": 0},
     ],
 )
-def test_bad_options(options: dict[str, object]) -> None:
+async def test_bad_options(options: dict[str, object]) -> None:
     with pytest.raises(ConfigurationError):
         MoonshineSpeechToText(**options)  # type: ignore[arg-type]

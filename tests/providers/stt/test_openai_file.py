@@ -21,6 +21,7 @@ from tests.providers.fakes.speech import say
 
 from antiphon.providers.base import ExpectedAnswers, Transcribed, TranscriptionFailed
 from antiphon.providers.stt.openai_file import OpenAIFileSpeechToText
+from antiphon.transports.stopping import StoppableServer
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PCM = AudioFormat(Encoding.PCM16, 16000)
@@ -38,10 +39,10 @@ async def service() -> AsyncIterator[Service]:
     there = Service()
     with socket.create_server(("127.0.0.1", 0)) as listening:
         there.url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
-        server = uvicorn.Server(uvicorn.Config(file_app(there.answers, there.seen), log_level="error", lifespan="off"))
+        server = StoppableServer(uvicorn.Config(file_app(there.answers, there.seen), log_level="error", lifespan="off"))
         task = asyncio.create_task(server.serve([listening]))
         yield there
-        server.should_exit = True
+        server.stop()
         await task
 
 

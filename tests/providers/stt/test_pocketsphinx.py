@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tests.providers.contract import ANSWERS, Ear, SpeechToTextContract
 from tests.providers.stt.calls import BOOKING, CARD_CLIPS, CARDS, COMMANDS, FORMATS, WIDE, Call, Clip, Noise, bursts
 
@@ -16,10 +17,21 @@ from antiphon.providers.scripted_hum import hum
 from antiphon.providers.stt.pocketsphinx import PocketsphinxSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stt() -> AsyncIterator[PocketsphinxSpeechToText]:
     """Grammars only: the language model is not loaded."""
+    engine = PocketsphinxSpeechToText(dictation_decoders=0)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_stt() -> AsyncIterator[PocketsphinxSpeechToText]:
+    """One that the test may do anything to."""
     engine = PocketsphinxSpeechToText(dictation_decoders=0)
     await engine.start()
     yield engine
@@ -172,11 +184,11 @@ async def test_half_a_sample_fails_the_utterance_and_the_call_goes_on(stt: Pocke
     stream.close()
 
 
-async def test_a_crash_fails_the_open_utterance_and_the_next_one_is_heard(stt: PocketsphinxSpeechToText) -> None:
+async def test_a_crash_fails_the_open_utterance_and_the_next_one_is_heard(own_stt: PocketsphinxSpeechToText) -> None:
     ear = Ear()
-    stream = stt.open(TELEPHONE, ANSWERS, ear)
+    stream = own_stt.open(TELEPHONE, ANSWERS, ear)
     stream.begin(1)
-    for worker in stt._pool._workers:
+    for worker in own_stt._pool._workers:
         assert worker.connection is not None
         worker.connection._process.kill()
     (failure,) = await ear.wait_for(1)
@@ -218,10 +230,8 @@ async def test_recordings_leave_the_recogniser_to_those_who_speak(stt: Pocketsph
     assert isinstance((await short.wait_for(1))[0], Transcribed)
     assert not any(hog.answers for hog in hogs), "who has a little to say does not wait for those who have much"
     for hog in hogs:
-        async with asyncio.timeout(120):
-            while not hog.answers:
-                await hog.wait_for(1)
-        assert isinstance(hog.answers[0], Transcribed), "in their own time they are served, too"
+        (answer,) = await hog.wait_for(1, within_s=120)
+        assert isinstance(answer, Transcribed), "in their own time they are served, too"
 
 
 async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
@@ -243,10 +253,8 @@ async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
             stream.finish(utterance)
             assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
         for hog in hogs:
-            async with asyncio.timeout(120):
-                while not hog.answers:
-                    await asyncio.wait_for(hog._changed.wait(), 120)
-            assert isinstance(hog.answers[0], Transcribed), "one after the other"
+            (answer,) = await hog.wait_for(1, within_s=120)
+            assert isinstance(answer, Transcribed), "one after the other"
     finally:
         await engine.close()
 
@@ -326,6 +334,6 @@ async def test_audio_past_the_longest_utterance_is_not_heard(stt: PocketsphinxSp
         {"hung_after_s": 0.5},
     ],
 )
-def test_bad_options(options: dict[str, float]) -> None:
+async def test_bad_options(options: dict[str, float]) -> None:
     with pytest.raises(ConfigurationError):
         PocketsphinxSpeechToText(**options)  # type: ignore[arg-type]

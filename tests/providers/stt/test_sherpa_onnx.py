@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from tests.providers.contract import SpeechToTextContract
 from tests.providers.stt.calls import FORMATS, Call, Clip, Noise, bursts
 from tests.providers.stt.tiny_nemo import TEXT, make_nemo
@@ -18,6 +19,8 @@ from antiphon.providers.base import ExpectedAnswers
 from antiphon.providers.stt.moonshine_model import _pieces, installed_folder
 from antiphon.providers.stt.sherpa_onnx import SherpaOnnxSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
 LATE_MS = 30_000
 """For answers on a machine that may be busy."""
@@ -42,8 +45,18 @@ def moonshine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stt(tiny: Path) -> AsyncIterator[SherpaOnnxSpeechToText]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = SherpaOnnxSpeechToText(model="nemo-ctc-tiny", models_dir=str(tiny.parent), final_timeout_ms=LATE_MS)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_stt(tiny: Path) -> AsyncIterator[SherpaOnnxSpeechToText]:
+    """One that the test may do anything to."""
     engine = SherpaOnnxSpeechToText(model="nemo-ctc-tiny", models_dir=str(tiny.parent), final_timeout_ms=LATE_MS)
     await engine.start()
     yield engine
@@ -81,7 +94,7 @@ async def test_a_file_that_is_not_there(tmp_path: Path, missing: str) -> None:
     assert missing in str(error.value) and str(tmp_path) in str(error.value)
 
 
-def test_a_family_must_be_known() -> None:
+async def test_a_family_must_be_known() -> None:
     for options in ({"model": "paraformer"}, {"family": "nonesuch"}, {"threads": 0}):
         with pytest.raises(ConfigurationError):
             SherpaOnnxSpeechToText(**options)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from contextlib import aclosing
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from numpy.typing import NDArray
 from tests.providers.contract import TEXT, TextToSpeechContract, joined, speak
 
@@ -22,9 +23,21 @@ from antiphon.providers.espeak_voices import voices
 from antiphon.providers.tts.espeak import MAX_TEXT_CHARACTERS, EspeakTextToSpeech
 from antiphon.vocabulary import TELEPHONE
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tts() -> AsyncIterator[EspeakTextToSpeech]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = EspeakTextToSpeech()
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_tts() -> AsyncIterator[EspeakTextToSpeech]:
+    """One that the test may do anything to."""
     engine = EspeakTextToSpeech()
     await engine.start()
     yield engine
@@ -105,10 +118,10 @@ async def test_odd_text_is_no_error(tts: EspeakTextToSpeech, text: str) -> None:
     await speak(tts, SpeechRequest(text, TELEPHONE))
 
 
-async def test_a_crash_fails_the_speech(tts: EspeakTextToSpeech) -> None:
-    speech = tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
+async def test_a_crash_fails_the_speech(own_tts: EspeakTextToSpeech) -> None:
+    speech = own_tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
     await anext(speech)
-    for worker in tts._pool._workers:
+    for worker in own_tts._pool._workers:
         assert worker.connection is not None
         worker.connection._process.kill()
         await worker.connection.lost
@@ -142,14 +155,14 @@ async def test_two_workers() -> None:
         "mb/mb-en1",
     ],
 )
-def test_a_voice_that_does_not_exist_is_refused_with_those_there_are(voice: str) -> None:
+async def test_a_voice_that_does_not_exist_is_refused_with_those_there_are(voice: str) -> None:
     with pytest.raises(ConfigurationError, match=r"tts\.voice: unknown (voice|variant) .* espeak has .*\w"):
         EspeakTextToSpeech(voice=voice)
     with pytest.raises(ConfigurationError, match=r"^voice\.voiceId: unknown"):
         EspeakTextToSpeech().check_voice(voice, "voice.voiceId")
 
 
-def test_the_choices_told_are_those_of_the_same_language_first() -> None:
+async def test_the_choices_told_are_those_of_the_same_language_first() -> None:
     with pytest.raises(ConfigurationError, match="espeak has en, en-029, en-gb-scotland"):
         EspeakTextToSpeech(voice="en-gb")
 
@@ -228,14 +241,14 @@ async def test_a_long_text_is_spoken_whole_and_its_words_are_timed_through(tts: 
     assert words[-1].end_ms <= TELEPHONE.ms_of(len(joined(chunks))) + 1
 
 
-async def test_only_the_text_that_kills_the_process_fails(tts: EspeakTextToSpeech) -> None:
+async def test_only_the_text_that_kills_the_process_fails(own_tts: EspeakTextToSpeech) -> None:
     """Others that waited behind it are spoken by the next process."""
-    guilty = tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
+    guilty = own_tts.synthesize(SpeechRequest("word " * 45, TELEPHONE))
     await anext(guilty)
-    [worker] = tts._pool._workers
+    [worker] = own_tts._pool._workers
     assert worker.connection is not None
     os.kill(worker.connection._process.pid, signal.SIGSTOP)
-    waiting = [asyncio.create_task(speak(tts, SpeechRequest(TEXT, TELEPHONE))) for _ in range(3)]
+    waiting = [asyncio.create_task(speak(own_tts, SpeechRequest(TEXT, TELEPHONE))) for _ in range(3)]
     await asyncio.sleep(0)
     worker.connection._process.kill()
     with pytest.raises(ProviderError, match="ended"):
@@ -246,6 +259,6 @@ async def test_only_the_text_that_kills_the_process_fails(tts: EspeakTextToSpeec
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"workers": 1000}, {"piece_timeout_ms": 0}, {"hung_after_s": 0}])
-def test_bad_options(options: dict[str, int]) -> None:
+async def test_bad_options(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
         EspeakTextToSpeech(**options)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tests.providers.contract import TEXT, TextToSpeechContract, joined, speak, words_of
 from tests.providers.tts.tiny_kokoro import make_kokoro
 
@@ -16,14 +17,26 @@ from antiphon.providers.base import SpeechRequest, TextToSpeech
 from antiphon.providers.tts.kokoro import KokoroTextToSpeech
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_kokoro(tmp_path_factory.mktemp("models") / "kokoro-v1.0-int8")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tts(folder: Path) -> AsyncIterator[KokoroTextToSpeech]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = KokoroTextToSpeech(models_dir=str(folder.parent), cache_mb=0)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_tts(folder: Path) -> AsyncIterator[KokoroTextToSpeech]:
+    """One that the test may do anything to."""
     engine = KokoroTextToSpeech(models_dir=str(folder.parent))
     await engine.start()
     yield engine
@@ -78,7 +91,7 @@ async def test_a_default_voice_that_there_is_not(folder: Path) -> None:
         await engine.start()
 
 
-def test_options_that_do_not_fit() -> None:
+async def test_options_that_do_not_fit() -> None:
     for options in ({"threads": 0}, {"workers": 0}, {"cache_mb": -1}, {"piece_timeout_ms": 0}):
         with pytest.raises(ConfigurationError):
             KokoroTextToSpeech(**options)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from tests.providers.contract import TEXT, TextToSpeechContract, joined, speak
 
 from antiphon.audio import codec
@@ -15,9 +16,21 @@ from antiphon.providers.base import SpeechRequest, WordTiming
 from antiphon.providers.tts.piper import MAX_TEXT_CHARACTERS, PiperTextToSpeech
 from antiphon.vocabulary import TELEPHONE
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
-@pytest.fixture
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def tts() -> AsyncIterator[PiperTextToSpeech]:
+    """One for all tests: its process takes longer to start than most of them last."""
+    engine = PiperTextToSpeech(cache_mb=0)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_tts() -> AsyncIterator[PiperTextToSpeech]:
+    """One that the test may do anything to."""
     engine = PiperTextToSpeech()
     await engine.start()
     yield engine
@@ -47,9 +60,9 @@ async def test_a_speech_comes_in_pieces_the_first_one_short(tts: PiperTextToSpee
     assert 200 < TELEPHONE.ms_of(len(chunks[0].audio)) < 400
 
 
-async def test_the_same_text_is_the_same_speech_and_made_once(tts: PiperTextToSpeech) -> None:
-    first = await speak(tts, SpeechRequest(TEXT, TELEPHONE))
-    again = await speak(tts, SpeechRequest(TEXT, TELEPHONE))
+async def test_the_same_text_is_the_same_speech_and_made_once(own_tts: PiperTextToSpeech) -> None:
+    first = await speak(own_tts, SpeechRequest(TEXT, TELEPHONE))
+    again = await speak(own_tts, SpeechRequest(TEXT, TELEPHONE))
     assert again == first
     assert all(one is other for one, other in zip(first, again, strict=True))
 
@@ -89,10 +102,10 @@ async def test_odd_text_is_no_error(tts: PiperTextToSpeech, text: str) -> None:
     await speak(tts, SpeechRequest(text, TELEPHONE))
 
 
-async def test_a_crash_fails_the_speech(tts: PiperTextToSpeech) -> None:
-    speech = tts.synthesize(SpeechRequest("word " * 390, TELEPHONE))
+async def test_a_crash_fails_the_speech(own_tts: PiperTextToSpeech) -> None:
+    speech = own_tts.synthesize(SpeechRequest("word " * 390, TELEPHONE))
     await anext(speech)
-    for worker in tts._pool._workers:
+    for worker in own_tts._pool._workers:
         live = worker.alive
         assert live is not None
         live._process.kill()
@@ -134,7 +147,7 @@ async def test_a_voice_whose_phonemes_need_espeak_is_refused_and_so_is_another_f
 @pytest.mark.parametrize(
     "options", [{"workers": 0}, {"workers": 1000}, {"piece_timeout_ms": 0}, {"cache_mb": -1}, {"sha256": "ab"}]
 )
-def test_bad_options(options: dict[str, int]) -> None:
+async def test_bad_options(options: dict[str, int]) -> None:
     with pytest.raises(ConfigurationError):
         PiperTextToSpeech(**options)  # type: ignore[arg-type]
 

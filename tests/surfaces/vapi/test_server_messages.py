@@ -147,20 +147,24 @@ async def test_the_telephone_and_an_assistant_file(tmp_path: Path, api: bool) ->
 
 
 async def test_a_server_that_hangs_costs_the_call_nothing(tmp_path: Path) -> None:
-    async def hangs(came: Received) -> Any:
-        await asyncio.Event().wait()
+    over = asyncio.Event()
 
-    async with receiving(Receiver()) as receiver:
-        receiver.answer = hangs
-        async with running_server(settings_for(tmp_path, open_api=True)) as (_, client):
-            options = {"replies": ["It costs eleven crowns."], "first_token_ms": 40}
-            model = {**ENGINES["model"], "options": options}
-            call = await ask(client, assistant=assistant_of(receiver, model=model))
-            async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
-                await caller.until_told("transcript", role="assistant")
-                caller.say()
-                await caller.until_told("transcript", role="assistant", transcript="It costs eleven crowns.")
-            assert (await ended(client, call["id"]))["endedReason"] == "customer-ended-call"
+    async def hangs(came: Received) -> Any:
+        await over.wait()
+
+    async with (
+        receiving(Receiver(hangs)) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        options = {"replies": ["It costs eleven crowns."], "first_token_ms": 40}
+        model = {**ENGINES["model"], "options": options}
+        call = await ask(client, assistant=assistant_of(receiver, model=model))
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await caller.until_told("transcript", role="assistant")
+            caller.say()
+            await caller.until_told("transcript", role="assistant", transcript="It costs eleven crowns.")
+        assert (await ended(client, call["id"]))["endedReason"] == "customer-ended-call"
+        over.set()  # or the server that stops, and the receiver, would each wait for it
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ The products are meant for one thread: ``antiphon serve`` sets OPENBLAS_NUM_THRE
 
 from __future__ import annotations
 
+import functools
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -112,7 +113,7 @@ class _Network:
     """The arithmetic. Activations are rows: one window each."""
 
     def __init__(self, rate_hz: int) -> None:
-        tensors = read_float_tensors(model_path())
+        tensors = _tensors()
         prefix = f"{_BRANCH[rate_hz]}__Inline_0__"
 
         def weight(name: str) -> Matrix:
@@ -250,6 +251,12 @@ def _sigmoid(values: Matrix) -> Matrix:
     half += np.float32(1.0)
     half *= np.float32(0.5)
     return half
+
+
+@functools.cache
+def _tensors() -> dict[str, Matrix]:
+    """Of the model file, read once: a server has a model for each format of audio. Nobody writes into them."""
+    return read_float_tensors(model_path())
 
 
 def model_path() -> Path:

@@ -24,7 +24,7 @@ class Passwords:
 
     def __init__(self) -> None:
         self._turn = asyncio.Semaphore(_AT_ONCE)
-        self._nobody_s = _hashed("nobody", secrets.token_bytes(16))
+        self._nobody_s = _kept(secrets.token_bytes(16), secrets.token_bytes(32))
 
     async def hash(self, password: str) -> str:
         async with self._turn:
@@ -38,7 +38,10 @@ class Passwords:
 
 
 def _hashed(password: str, salt: bytes) -> str:
-    made = hashlib.scrypt(password.encode(), salt=salt, n=_N, r=_R, p=_P, dklen=32)
+    return _kept(salt, hashlib.scrypt(password.encode(), salt=salt, n=_N, r=_R, p=_P, dklen=32))
+
+
+def _kept(salt: bytes, made: bytes) -> str:
     return f"scrypt${_N}${_R}${_P}${_text(salt)}${_text(made)}"
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,15 +26,16 @@ class Part:
     etag: str
 
 
-def read_parts(package: str) -> dict[str, Part]:
-    """What lies in the folder ``page`` of a package, by name."""
+@functools.cache
+def read_parts(package: str) -> Mapping[str, Part]:
+    """What lies in the folder ``page`` of a package, by name. Read and compressed once for a process."""
     parts = {}
     for file in files(package).joinpath("page").iterdir():
         content = file.read_bytes()
         kind = _TYPES[file.name.rpartition(".")[2]]
         etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
         parts[file.name] = Part(content, gzip.compress(content, mtime=0), f"{kind}; charset=utf-8", etag)
-    return parts
+    return MappingProxyType(parts)
 
 
 def part_response(request: Request, part: Part, headers: Mapping[str, str], status: int = 200) -> Response:

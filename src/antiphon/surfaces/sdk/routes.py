@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import tarfile
@@ -29,7 +30,7 @@ _HEADERS = {
 def routes(version: str) -> list[Route]:
     """``/sdk/…``. ``version`` is the package's."""
     parts = read_parts("antiphon.surfaces.sdk")
-    package = npm_package({name: part.content for name, part in parts.items()}, version)
+    package = _package(version)
     etag = f'"{sha256(package).hexdigest()[:16]}"'
 
     async def part(request: Request) -> Response:
@@ -44,6 +45,11 @@ def routes(version: str) -> list[Route]:
         return Response(package, headers={**_HEADERS, "ETag": etag}, media_type="application/gzip")
 
     return [Route(f"/sdk/{PACKAGE}", packed), Route("/sdk/{name}", part)]
+
+
+@functools.cache
+def _package(version: str) -> bytes:
+    return npm_package({name: part.content for name, part in read_parts("antiphon.surfaces.sdk").items()}, version)
 
 
 def npm_package(modules: Mapping[str, bytes], version: str) -> bytes:

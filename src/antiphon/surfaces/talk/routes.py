@@ -95,7 +95,7 @@ class _Served:
     def __init__(self, page: TalkPage) -> None:
         self._page = page
         sound = read_parts("antiphon.surfaces.sdk")
-        self._parts = {name: sound[name] for name in _SOUND_PARTS} | read_parts("antiphon.surfaces.talk")
+        self._parts = {**{name: sound[name] for name in _SOUND_PARTS}, **read_parts("antiphon.surfaces.talk")}
 
     # ---------------------------------------------------------------------------------- its files
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -39,10 +40,15 @@ from antiphon.surfaces.realtime.protocol.session_config import SessionConfig
 from antiphon.surfaces.realtime.protocol.tools import FunctionTool
 
 examples = settings(max_examples=80, deadline=None, derandomize=True, database=None)
-MODELS: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
 BASE = SessionConfig(model="gpt-realtime")
 PLACE = PartPlace("resp_1", "item_1", 0)
 SAID = MessageItem("item_1", "assistant", (OutputAudio("hello"), OutputText("hello")))
+
+
+@functools.cache
+def models() -> TypeAdapter[Any]:
+    """OpenAI's own of all events. They take a while to build, and every worker of a test run imports this file."""
+    return TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
 
 
 def read(event: dict[str, Any]) -> Any:
@@ -187,7 +193,7 @@ ANSWERS: list[Event] = [
 def test_openais_models_read_the_answers(event: Event) -> None:
     beta = to_beta({**event, "event_id": "event_1"})
     assert beta is not None
-    parsed = MODELS.validate_json(orjson.dumps(beta), strict=True)
+    parsed = models().validate_json(orjson.dumps(beta), strict=True)
     assert parsed.event_id == "event_1"
 
 

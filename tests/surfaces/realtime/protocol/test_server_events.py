@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from functools import cache
@@ -43,7 +44,6 @@ from antiphon.surfaces.realtime.protocol.session_config import SessionConfig, Tr
 from antiphon.surfaces.realtime.protocol.tools import FunctionTool, McpTool, ToolChoice
 
 SPECIFICATION = Path(__file__).resolve().parents[3] / "data" / "openai-realtime-server-events.json"
-MODELS: TypeAdapter[Any] = TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
 NULLS_IN_EXAMPLES = frozenset(
     ["transcription", "noise_reduction", "include", "status_details", "usage", "conversation_id", "transcript"]
 )
@@ -182,6 +182,12 @@ EVENTS = [
 ]
 
 
+@functools.cache
+def models() -> TypeAdapter[Any]:
+    """OpenAI's own of all events. They take a while to build, and every worker of a test run imports this file."""
+    return TypeAdapter(Annotated[RealtimeServerEvent, Field(discriminator="type")])
+
+
 def test_every_builder_has_its_examples() -> None:
     builders = [
         builder
@@ -193,7 +199,7 @@ def test_every_builder_has_its_examples() -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_openais_models_read_it(event: Event) -> None:
-    parsed = MODELS.validate_json(orjson.dumps(event), strict=True)
+    parsed = models().validate_json(orjson.dumps(event), strict=True)
     assert parsed.type == event["type"]
     assert parsed.event_id == "event_1"
 
@@ -208,7 +214,7 @@ def test_the_readers_above_are_not_blind() -> None:
     event = {**say.speech_started("item_1", 0), "event_id": "event_1"}
     del event["item_id"]
     with pytest.raises(ValidationError):
-        MODELS.validate_json(orjson.dumps(event), strict=True)
+        models().validate_json(orjson.dumps(event), strict=True)
 
 
 def test_the_specification_is_not_blind() -> None:
