@@ -43,7 +43,8 @@ YES = (
 
     "would be great", "would be perfect", "would be lovely", "that would be fine", "make it so",
     "that's true", "spot on", "bang on", "dead on", "i'd love that", "i would love that",
-    "i guess so", "i suppose so", "i suppose", "i'd say so", "i would say so", "if you could", "if you would", "if you can", "if you don't mind",
+    "i guess so", "i suppose so", "i suppose", "i'd say so",
+    "i would say so", "if you could", "if you would", "if you can", "if you don't mind",
     "if you please", "if possible",
     "don't mind if i do", "wouldn't say no", "would not say no", "can't say no", "couldn't say no",
     "no problem", "no worries", "not a problem", "no trouble", "no objection", "no objections", "no complaints", "i don't mind",

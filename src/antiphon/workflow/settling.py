@@ -67,7 +67,8 @@ _NEUTRAL = Phrases((
 _TURNS_DOWN_NEXT = Phrases((
     "not", "except", "except for", "excluding", "excepting", "instead of", "rather than", "other than", "apart from", "aside from",
     "besides", "than", "anything but", "any day but", "any time but", "anytime but", "any other day but", "every day but", "all but",
-    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not", "scratch", "forget", "forget about", "strike",
+    "everything but", "nothing but", "no time but", "any hour but", "whenever but", "without", "avoid", "avoiding", "but not", "scratch",
+    "forget", "forget about", "strike",
     "any one but", "anyone but", "any but", "never on", "never",
 ))  # fmt: skip
 """Just before a value, these turn that value down and say nothing of the one before."""

@@ -23,10 +23,12 @@ from tests.providers.stt.calls import (
     wire,
 )
 
+from antiphon.assistants.loader import load, package_library
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, Transcribed, TranscriptionFailed
 from antiphon.providers.stt.moonshine import MoonshineSpeechToText
-from antiphon.vocabulary import TELEPHONE, AudioFormat
+from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Message
+from antiphon.workflow.engine import Engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")  # so all of them are coroutines
 
@@ -38,6 +40,15 @@ LATE_MS = 30_000
 def words(text: str) -> str:
     """Without capitals and marks; a number in letters or in figures is the same."""
     return re.sub(r"[^a-z0-9' ]", "", text.lower()).replace("10", "ten")
+
+
+def asked_by_the_front_desk(*said: str) -> ExpectedAnswers:
+    """What it expects after a caller has said so much."""
+    spec = load(package_library() / "front-desk.yaml")
+    assert spec.model is not None and spec.model.workflow is not None
+    desk = Engine(spec.model.workflow)
+    messages = [message for line in said for message in (Message("user", line), Message("assistant", "…"))]
+    return desk.expected(desk.state(messages, CallContext("call-1", wall_ms=1_778_580_000_000), ("book_appointment",)))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -91,6 +102,21 @@ async def test_other_words_are_not_taken_for_an_answer_but_told(
     assert not set(heard) & set(BOOKING.phrases)
     assert heard[1].startswith("seven of")
     assert heard[2] == "go forward ten meters"
+
+
+@pytest.mark.speech
+async def test_an_answer_the_model_would_never_write_alone_needs_little_and_another_much(
+    stt: MoonshineSpeechToText, clip: Clip
+) -> None:
+    """What was heard freely ("First day.", "When the Williams.") is none of the answers; the evidence decides."""
+    booking = ("book an appointment", "wednesday", "three pm")
+    for said, answer in ((1, "thursday"), (1, "the third of may"), (3, "linda williams")):
+        call = Call(stt, TELEPHONE, asked_by_the_front_desk(*booking[:said]))
+        heard = await call.says(clip(f"../answers/{answer.replace(' ', '-')}.wav"))
+        assert (heard.text, heard.expected) == (answer, True)
+    call = Call(stt, TELEPHONE, asked_by_the_front_desk(*booking[:1]))
+    heard = await call.says(clip("cards-001.wav"))
+    assert (words(heard.text), heard.expected) == ("ten of clubs", False)  # and not "ten o'clock"
 
 
 @pytest.mark.speech

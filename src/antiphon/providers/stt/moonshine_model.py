@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,6 +24,8 @@ NAME = "moonshine"
 MIN_SAMPLES = RATE_HZ // 10
 """The encoder's convolutions need some sound to stand on; a shorter one is filled up with silence."""
 
+NOTHING_SAMPLES, NOTHING_DBFS = 28_800, -55.0
+"""A telephone line without speech, as long as a short answer with the quiet around it."""
 _START, END = 1, 2
 _FIRST_WRITTEN_TOKEN = 259
 """Before it stand the three special tokens and the 256 bytes."""
@@ -107,6 +110,12 @@ class Model:
         self._spoken = tuple(name for name in past if ".decoder." in name)
         self._heard = tuple(name for name in past if ".encoder." in name)
         self._outputs = [each.name for each in self._decoder.get_outputs()]
+
+    @cached_property
+    def nothing(self) -> Encoded:
+        """A line on which nobody speaks: with it the decoder tells how likely words are before anything is heard."""
+        noise = np.random.default_rng(7).standard_normal(NOTHING_SAMPLES) * 10 ** (NOTHING_DBFS / 20)
+        return self.encode(noise.astype(np.float32))
 
     def encode(self, samples: Floats) -> Encoded:
         """``samples`` has shape (n,), 16 kHz, −1…1."""
