@@ -3,8 +3,9 @@
     python bench/expected_answers.py [--voices joe,joe+3] [--foreign-step 4]
 
 Nine sets of answers: the six questions of the front desk, cards, digits and a handful of phrases. Each is spoken by Piper as 8 kHz µ-law
-over line noise of −55 dBFS. *Right*: told as the answer said ("double two" is "two two"). *Taken*: an utterance that is no answer of the
-set (an answer to another question, a sentence about nothing, people's recordings) told as one that is. Every one that is not right is listed.
+over line noise of −55 dBFS. *Right*: told as the answer said ("double two" is "two two"). *Taken*: an utterance that is no answer of
+the set (an answer to another question, a sentence about nothing, people's recordings) told as one that is. Every one that is not right
+is listed.
 """
 
 from __future__ import annotations
