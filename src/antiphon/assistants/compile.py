@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
+import orjson
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
@@ -34,6 +35,7 @@ ACTED_ON: frozenset[str] = frozenset(
 """Fields beside ``AssistantSpec``'s that somebody acts on, or that say nothing about a call."""
 MAX_WARNINGS = 100
 _MAX_DEPTH = 64
+_LONGEST_KEPT_BYTES = 64 * 1024
 _OF_OVERRIDES = ("variableValues", "tools:append")
 _NO_EFFECT = "is kept, and nothing here acts on it"
 _SIGNED = "a call's listenUrl is signed, for one call, and expires: it is the key"
@@ -79,17 +81,45 @@ def compile_assistant(
     _require_few_tags(whole)
     for path in TEMPLATES:
         whole = _rendered(whole, path.split("."), "", values, warnings)
-    spec = parse_assistant(whole)
-    warnings += _without_effect(spec)
+    read = _read(whole)
+    warnings += read.without_effect
     return Assistant(
         id=id,
-        spec=spec,
-        policy=policy_of(spec),
-        messages=spec.messages(),
+        spec=read.spec,
+        policy=read.policy,
+        messages=read.spec.messages(),
         document=whole,
         variables={name: value for name, value in values.items() if name != "now_utc"},
         warnings=tuple(dict.fromkeys(warnings))[:MAX_WARNINGS],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A document without templates, understood."""
+
+    spec: AssistantSpec
+    policy: Policy
+    without_effect: tuple[tuple[str, str], ...]
+
+
+def _read(whole: Mapping[str, Any]) -> _Read:
+    """Most calls of an assistant are begun with the very same document: it is understood once. Raises ConfigurationError."""
+    try:
+        written = orjson.dumps(whole)
+    except TypeError:  # what JSON cannot say
+        return _understood(whole)
+    return _known(written) if len(written) <= _LONGEST_KEPT_BYTES else _understood(whole)
+
+
+@lru_cache(maxsize=128)
+def _known(written: bytes) -> _Read:
+    return _understood(orjson.loads(written))
+
+
+def _understood(whole: Mapping[str, Any]) -> _Read:
+    spec = parse_assistant(whole)
+    return _Read(spec, policy_of(spec), tuple(_without_effect(spec)))
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def create(kind: Kind, name: str, options: Mapping[str, Any] | None = None) -> A
 
 def checked(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Options as the engine's own signature wants them. Raises ConfigurationError for an unknown one or a bad value."""
-    parameters = inspect.signature(_factory(kind, name)).parameters
+    parameters = _parameters(_factory(kind, name))
     fit: dict[str, Any] = {}
     for option, value in given.items():
         if option not in parameters:
@@ -161,14 +161,19 @@ def per_request(kind: Kind, name: str) -> frozenset[str]:
 def needs_key(kind: Kind, name: str) -> bool:
     """Whether an engine is of no use without a key: a class says so in ``needs_key``, or has no default for ``api_key``."""
     factory = _factory(kind, name)
-    key = inspect.signature(factory).parameters.get("api_key")
+    key = _parameters(factory).get("api_key")
     return key is not None and bool(getattr(factory, "needs_key", key.default is key.empty))
 
 
 @cache
 def options(kind: Kind, name: str) -> tuple[str, ...]:
     """What an engine can be told. Raises as ``create``."""
-    return tuple(inspect.signature(_factory(kind, name)).parameters)
+    return tuple(_parameters(_factory(kind, name)))
+
+
+@cache
+def _parameters(factory: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(factory).parameters
 
 
 def _factory(kind: Kind, name: str) -> Any:
@@ -188,6 +193,11 @@ _SIMPLE: dict[str, tuple[type, str]] = {
 """By the annotation's text: engines' modules keep annotations unevaluated."""
 
 
+@cache
+def _adapter(wanted: type) -> TypeAdapter[Any]:
+    return TypeAdapter(wanted)
+
+
 def _checked(field: str, value: Any, annotation: Any) -> Any:
     """The value as the engine's own signature wants it, where that is simple. (YAML knows 1 from 1.0, a variable is text.)"""
     wanted, name = _SIMPLE.get(annotation, (None, ""))
@@ -196,6 +206,6 @@ def _checked(field: str, value: Any, annotation: Any) -> Any:
     try:
         if isinstance(value, bool) and wanted is not bool:
             raise ValueError
-        return TypeAdapter(wanted).validate_python(value)
+        return _adapter(wanted).validate_python(value)
     except ValueError:
         raise ConfigurationError(field, f"must be {name}") from None
