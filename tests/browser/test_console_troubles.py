@@ -250,6 +250,33 @@ async def test_a_session_that_ends_while_a_call_is_watched_does_not_end_the_watc
     await call
 
 
+async def test_who_presses_twice_means_it_once(visit: Visit) -> None:
+    page = visit.page
+    assert visit.antiphon.api is not None
+    resources = visit.antiphon.api.resources
+    await visit.enter()
+    await visit.go("#/assistants/new")
+    await page.wait_for("#as-json")
+    await page.click("#as-json")
+    await page.fill("#json", json.dumps({**DESK, "name": "Twice"}))
+    double = """(selector) => { for (const detail of [1, 2])
+      document.querySelector(selector).dispatchEvent(new MouseEvent('click', { bubbles: true, detail })); }"""
+    await page.evaluate(double, "#save")
+    await visit.title("Twice")
+    await page.click("#save")  # whatever went before it has been answered
+    await visit.until(f"{STATUS} === 'Saved as v2.'")
+    only = Listing(equal={"name": "Twice"})
+    assert await resources.count("assistant", DEFAULT_ORG, only) == 1
+    gone = "main button.danger"
+    told = await page.evaluate(
+        f"(selector) => {{ ({double})(selector); return document.querySelector(selector).textContent; }}", gone
+    )
+    await page.click(gone)  # at once: what it asks is forgotten after some seconds
+    assert told == "Press again to remove"
+    await visit.title("Assistants")
+    assert await resources.count("assistant", DEFAULT_ORG, only) == 0
+
+
 async def test_who_goes_by_keys_goes_on_from_the_page_that_was_opened(visit: Visit) -> None:
     await visit.enter()
     for title in ("Assistants", "Calls"):

@@ -1,6 +1,6 @@
 /** One assistant: a form for what is common, JSON for all, and what is wrong or without effect said at its field. */
 
-import { ask, attempt, el, problem, sure, when } from "./kit.js";
+import { ask, attempt, el, once, problem, sure, when } from "./kit.js";
 import { Fields } from "./fields.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -41,7 +41,7 @@ export async function open(main, id, { may }) {
   const json = jsonEditor(state, changed, editable);
   const views = switcher(fields, json);
 
-  const keep = () => attempt(wrong, async () => {
+  const keep = once(() => attempt(wrong, async () => {
     if (json.broken()) throw new Error(json.broken());
     if (!(await check())) {
       main.querySelector("[aria-invalid]")?.focus();
@@ -56,7 +56,7 @@ export async function open(main, id, { may }) {
     saved.textContent = say("saved", { version: answer.latestVersion });
     title.textContent = state.doc.name || id;
     return check();
-  });
+  }));
   const title = el("h1", {}, id ? state.doc.name || id : say("new_assistant"));
   if (!editable) main.append(el("p", { className: "notice" }, say(files.includes(id) ? "file_only" : "read_only")));
   main.prepend(title);
@@ -86,12 +86,12 @@ export async function unlessNewer(path, state) {
 }
 
 function actions(id, state, { editable, may, keep, wrong }) {
-  const copy = () => attempt(wrong, async () => {
+  const copy = once(() => attempt(wrong, async () => {
     const name = `${(state.doc.name || id).slice(0, MAX_NAME - 7)} (copy)`;
     const made = await ask("rest/assistant", { method: "POST", body: { ...state.doc, name } });
     state.changed = false; // the copy has it
     location.hash = `#/assistants/${encodeURIComponent(made.id)}`;
-  });
+  }));
   const gone = () => attempt(wrong, async () => {
     await ask(`rest/assistant/${encodeURIComponent(id)}`, { method: "DELETE" });
     state.changed = false;

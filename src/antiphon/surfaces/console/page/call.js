@@ -1,7 +1,7 @@
 /** A call that is over: heard, read, seen, explained, and tried under other numbers. */
 
 import { evalOf } from "./evals.js";
-import { Refused, ask, at, attempt, clock, el, money, ms, table, urlOf, when } from "./kit.js";
+import { Refused, ask, at, attempt, clock, el, money, ms, once, table, urlOf, when } from "./kit.js";
 import { Lanes, legend } from "./lanes.js";
 import { becameOf, recordOnly } from "./record.js";
 import { whatIf } from "./whatif.js";
@@ -48,10 +48,10 @@ export async function open(main, name, { may }) {
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
     el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
-    may("builder") && call.ended && story.lines.length ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: () => attempt(wrong, async () => {
+    may("builder") && call.ended && story.lines.length ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: once(() => attempt(wrong, async () => {
       const made = await ask("rest/eval", { method: "POST", body: evalOf(`${call.assistant} ${when(call.wall_ms)}`, story.lines) });
       location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
-    }) }, say("make_test"))) : "",
+    })) }, say("make_test"))) : "",
     lanes.element, legend(), audio ?? el("p", { className: "faint" }, say("no_recording")),
     el("div", { className: "columns" },
       el("section", {}, el("h2", {}, say("transcript")), story.lines.length ? said.element : nothing()),

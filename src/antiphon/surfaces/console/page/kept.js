@@ -2,7 +2,7 @@
 
 import { bodyOf, jsonEditor, switcher, unlessNewer, versionOf } from "./assistant.js";
 import { Fields } from "./fields.js";
-import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, attempt, el, once, pages, problem, sure, table, when } from "./kit.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
@@ -65,7 +65,7 @@ async function one(main, kind, id, editable, offset) {
   };
   const fields = new Fields(state, {}, changed, editable, form);
   const json = jsonEditor(state, changed, editable);
-  const save = () => attempt(wrong, async () => {
+  const save = once(() => attempt(wrong, async () => {
     if (json.broken()) throw new Error(json.broken());
     if (id) await unlessNewer(path, state);
     const made = await ask(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc });
@@ -79,7 +79,7 @@ async function one(main, kind, id, editable, offset) {
     json.draw();
     title.textContent = `${say(`k_${kind}`)} · ${name(before) || id}`;
     return void (saved.textContent = say("saved_now"));
-  });
+  }));
   const gone = () => attempt(wrong, async () => {
     await ask(path, { method: "DELETE" });
     state.changed = false;

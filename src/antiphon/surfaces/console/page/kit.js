@@ -89,12 +89,20 @@ export function table(heads, rows) {
 
 /** A button that asks once more before it does something that cannot be taken back. */
 export function sure(label, again, act) {
-  const button = el("button", { type: "button", className: "danger", onclick: () => {
+  const button = el("button", { type: "button", className: "danger", onclick: ({ detail }) => {
+    if (detail > 1) return undefined; // a double click has read nothing
     if (button.textContent === again) return act();
     button.textContent = again;
     setTimeout(() => (button.textContent = label), 4000);
+    return undefined;
   } }, label);
   return button;
+}
+
+/** An action that is not begun anew while it is under way: who presses twice means it once. */
+export function once(act) {
+  let under = null;
+  return (...given) => (under ??= act(...given).finally(() => (under = null)));
 }
 
 /** Run an action of a form or a button; what is refused is said beside it. */
