@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 # Before numpy is loaded, as for a server: threads that wait for their share of so small a product spin. They made a test of the ears take
 # eleven times the CPU, and on a busy machine many times that.
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import pytest
 import structlog
 from hypothesis import settings
 
@@ -28,3 +31,21 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+_configure = structlog.configure
+
+
+def _configure_again(*given: Any, **named: Any) -> None:
+    _configure(*given, **{**named, "cache_logger_on_first_use": False})
+
+
+structlog.configure = _configure_again
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process configures logging for good. Loggers that kept what they found would be deaf to ``capture_logs``
+    from then on, and write to a file that is closed, in whichever test comes next."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)

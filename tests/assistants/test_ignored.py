@@ -42,7 +42,7 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
 }
-KEPT = ("analysisPlan.", "artifactPlan.")
+KEPT = ("analysisPlan.", "artifactPlan.", "compliancePlan.")
 """Documents of the platform's of which we name what we honour; the rest is kept as it came."""
 SET |= {name: (_nested(name), name) for name in IGNORED if name.startswith(KEPT)}
 
