@@ -236,7 +236,7 @@ async def test_a_session_that_ends_while_a_call_is_watched_does_not_end_the_watc
     watched = visit.antiphon.live_calls.find(visit.antiphon.manager.sessions()[0].call.call_id)
     assert watched is not None
     async with asyncio.timeout(10):
-        while not watched.watchers:
+        while not watched.watchers:  # noqa: ASYNC110 (nothing tells of it)
             await asyncio.sleep(0.02)
     await end_sessions(visit)
     # As where a proxy cuts what is long: the browser connects anew, and is refused.
