@@ -51,3 +51,19 @@ def test_the_line_itself_keeps_what_it_always_kept() -> None:
     line = TurnLine(TELEPHONE, 400, 8000)
     heard(line, TELEPHONE, 20_000)
     assert len(line.since(0)) < 1000 * 8 + 1
+
+
+def test_of_what_came_at_once_no_more_is_converted_than_is_remembered() -> None:
+    converted: list[int] = []
+    line = TurnLine(WIDE, 400, MOST_MS)
+    convert = line._convert
+    assert convert is not None
+
+    def counted(audio: bytes) -> bytes:
+        converted.append(len(audio))
+        return convert(audio)
+
+    line._convert = counted
+    line.append(bytes(WIDE.bytes_for_ms(120_000)))
+    assert abs(len(line.turn().data) - TELEPHONE.bytes_for_ms(MOST_MS)) <= 100
+    assert converted == [WIDE.bytes_for_ms(MOST_MS)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from antiphon.bench import proc
-from antiphon.storage.database import Database
+from antiphon.storage.database import Database, read, written
 
 MIB = 1024
 
@@ -37,3 +37,15 @@ def own_kib() -> int:
     if trim is not None:
         trim(0)
     return proc.memory(os.getpid()).own_kib
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"name": "미용실", "empty": None}, {"half": "\ud83d"}, {"big": 2**70}, {"nested": [{"a": 1.5, "b": [True, ""]}]}],
+)
+def test_a_document_comes_back_as_it_was_written(document: dict[str, object]) -> None:
+    assert read(written(document)) == document
+
+
+def test_what_another_writer_wrote_is_read() -> None:
+    assert read('{"half": "\\ud83d", "infinite": Infinity}') == {"half": "\ud83d", "infinite": float("inf")}

@@ -48,7 +48,8 @@ class TurnLine(CallerLine):
         return TurnAudio(TELEPHONE, bytes(self._kept[-max(TELEPHONE.bytes_for_ms(lasted_ms), 1) :]))
 
     def _take(self) -> None:
-        new = self.since(self._taken)
+        # Of two minutes that came at once, what will not be remembered is not converted: that would hold all other calls up.
+        new = self.since(max(self._taken, self.end - self._format.bytes_for_ms(self._kept_ms)))
         self._taken = self.end
         self._kept += new if self._convert is None else self._convert(new)
         del self._kept[: -TELEPHONE.bytes_for_ms(self._kept_ms)]
