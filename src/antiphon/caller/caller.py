@@ -72,6 +72,8 @@ class CallPlan:
     """Record both sides: 16 kB a second."""
     hears_faint: bool = False
     """An agent that has made itself softer counts as speaking."""
+    pause_ms: int = UTTERANCE_GAP_MS
+    """A pause of the agent's as long as this parts two utterances."""
 
 
 class Observer(Protocol):
@@ -100,7 +102,7 @@ class Caller:
         self._beat = beat
         self._observer = observer
         # What the caller takes for the end of the agent's speech cannot lie within an utterance.
-        self._gap_ms = min(UTTERANCE_GAP_MS, plan.patience.agent_done_ms)
+        self._gap_ms = min(plan.pause_ms, plan.patience.agent_done_ms)
         self._hearing = Hearing(self._gap_ms, faint=plan.hears_faint)
         self._playout = Playout(keep_audio=plan.keep_audio)
         self._dialogue = Dialogue(plan.lines, plan.patience, plan.noise, self._hearing)

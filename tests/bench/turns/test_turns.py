@@ -11,7 +11,7 @@ import pytest
 from antiphon.audio.wav import write_wav
 from antiphon.bench.turns import report
 from antiphon.bench.turns.corpus import Trial, trials
-from antiphon.bench.turns.outcome import Outcome, outcome, wilson
+from antiphon.bench.turns.outcome import Outcome, Undisturbed, outcome, undisturbed, wilson
 from antiphon.caller.hearing import Utterance
 from antiphon.errors import ConfigurationError
 
@@ -83,35 +83,49 @@ COUGH = Trial("cough.wav", "sound", TURN.pcm, ((100.0, 600.0),), over=True)
 
 
 def test_an_agent_that_is_spoken_over_may_take_no_notice() -> None:
-    assert outcome(COUGH, 1000.0, [spoke(0, 9000)], 9000).stopped_ms is None
-    assert outcome(COUGH, 1000.0, [], 9000).problem
+    assert outcome(COUGH, 1000.0, [spoke(0, 9000)], Undisturbed(9000)).stopped_ms is None
+    assert outcome(COUGH, 1000.0, [], Undisturbed(9000)).problem
 
 
 def test_an_agent_that_makes_itself_softer_has_not_been_silent() -> None:
     """It clears what it has sent, and sends it again, softer: one sound to whoever listens."""
-    found = outcome(COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1700, cut=True), spoke(1700, 9000)], 9000)
+    found = outcome(
+        COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1700, cut=True), spoke(1700, 9000)], Undisturbed(9000)
+    )
     assert (found.stopped_ms, found.hole_ms, found.ended) == (None, None, False)
 
 
+def test_a_pause_that_the_agent_makes_by_itself_is_no_hole() -> None:
+    alone = undisturbed([spoke(500, 1600), spoke(1800, 9500)])
+    assert alone == Undisturbed(8800.0, ((1100.0, 1300.0),))
+    softened = [spoke(0, 1100), spoke(1100, 1120, cut=True), spoke(1310, 9000)]
+    found = outcome(COUGH, 1000.0, softened, alone)
+    assert (found.stopped_ms, found.hole_ms, found.ended) == (None, None, False)
+    held = [spoke(0, 1120, cut=True), spoke(1700, 9400)]
+    assert outcome(COUGH, 1000.0, held, alone).hole_ms == 400.0
+
+
 def test_an_agent_that_goes_on_has_a_hole_in_what_it_says() -> None:
-    found = outcome(COUGH, 1000.0, [spoke(0, 1200, cut=True), spoke(1900, 9700)], 9000)
+    found = outcome(COUGH, 1000.0, [spoke(0, 1200, cut=True), spoke(1900, 9700)], Undisturbed(9000))
     assert (found.stopped_ms, found.hole_ms, found.ended) == (100.0, 700.0, False)
 
 
 def test_a_breath_before_the_onset_belongs_to_the_sound() -> None:
-    found = outcome(COUGH, 1000.0, [spoke(0, 1040, cut=True), spoke(1600, 9500)], 9000)
+    found = outcome(COUGH, 1000.0, [spoke(0, 1040, cut=True), spoke(1600, 9500)], Undisturbed(9000))
     assert (found.stopped_ms, found.hole_ms, found.ended, found.problem) == (0.0, 560.0, False, "")
 
 
 def test_an_agent_that_says_something_else_has_been_ended() -> None:
     stopped = spoke(0, 1200, cut=True)
     for after in ([], [spoke(2000, 3400)]):
-        found = outcome(COUGH, 1000.0, [stopped, *after], 9000)
+        found = outcome(COUGH, 1000.0, [stopped, *after], Undisturbed(9000))
         assert (found.stopped_ms, found.hole_ms, found.ended) == (100.0, None, True)
 
 
 def test_an_agent_that_grows_softer_and_then_silent_is_timed_until_it_is_silent() -> None:
-    found = outcome(COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1300, cut=True), spoke(2500, 3900)], 9000)
+    found = outcome(
+        COUGH, 1000.0, [spoke(0, 1140, cut=True), spoke(1160, 1300, cut=True), spoke(2500, 3900)], Undisturbed(9000)
+    )
     assert (found.stopped_ms, found.ended) == (200.0, True)
 
 

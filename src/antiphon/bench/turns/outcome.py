@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from antiphon.bench.turns.corpus import SHORTEST_PAUSE_MS, Trial
 from antiphon.caller.hearing import Utterance
@@ -42,17 +43,41 @@ class Outcome:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What an agent says that nobody speaks over."""
+
+    ms: float = math.inf
+    pauses: tuple[tuple[float, float], ...] = ()
+    """Where it is silent by itself, from and to, counted from its first sound."""
+
+    def pause_left_ms(self, at_ms: float) -> float:
+        """How long it would be silent from here on by itself."""
+        return next((to_ms - at_ms for from_ms, to_ms in self.pauses if from_ms - _HOLE_MS <= at_ms < to_ms), 0.0)
+
+
+def undisturbed(utterances: Sequence[Utterance]) -> Undisturbed:
+    """Out of a call in which nobody spoke."""
+    if not utterances:
+        return Undisturbed(0.0)
+    first_ms = utterances[0].heard_from_ms
+    return Undisturbed(
+        sum(each.heard_to_ms - each.heard_from_ms for each in utterances),
+        tuple((left.heard_to_ms - first_ms, right.heard_from_ms - first_ms) for left, right in pairwise(utterances)),
+    )
+
+
 def outcome(
-    trial: Trial, began_ms: float, utterances: Sequence[Utterance], undisturbed_ms: float = math.inf
+    trial: Trial, began_ms: float, utterances: Sequence[Utterance], alone: Undisturbed | None = None
 ) -> Outcome:
-    """``began_ms`` is when the trial's sound began, on the clock of the agent's utterances; ``undisturbed_ms``, how long an agent speaks
-    that nobody speaks over."""
+    """``began_ms`` is when the trial's sound began, on the clock of the agent's utterances; ``alone`` what the agent says when nobody
+    speaks over it."""
     heard = [
         (each.received_ms - began_ms, each.heard_from_ms - began_ms, each.heard_to_ms - began_ms, each.cut)
         for each in utterances
     ]
     if trial.over:
-        return _over(trial, _stretches(heard), undisturbed_ms)
+        return _over(trial, heard, alone or Undisturbed())
     end_ms = trial.end_ms
     cuts = [at for at, _, until, _ in heard if trial.start_ms < at < end_ms - _TOLERANCE_MS and until > trial.start_ms]
     answers = [at for at, _, _, _ in heard if at >= end_ms - _TOLERANCE_MS]
@@ -71,19 +96,30 @@ _Stretch = tuple[float, float, float, bool]
 """When a sound was received, when it was heard from and to, and whether it was cut off."""
 
 
-def _stretches(heard: Sequence[_Stretch]) -> list[_Stretch]:
-    """What a person hears as one sound."""
+def _stretches(heard: Sequence[_Stretch], alone: Undisturbed) -> tuple[list[_Stretch], list[float]]:
+    """What a person hears as one sound, and the silences between them that the agent would not have made by itself. A server that makes
+    itself softer clears what it has sent, and sends it again: where that meets a pause of its own, there is none more for it."""
     whole: list[_Stretch] = []
+    holes: list[float] = []
+    lost_ms = 0.0
     for received, begins, ends, cut in heard:
-        if whole and begins - whole[-1][2] < _HOLE_MS:
-            whole[-1] = (whole[-1][0], whole[-1][1], ends, cut)
-        else:
-            whole.append((received, begins, ends, cut))
-    return whole
+        if whole:
+            gap_ms = begins - whole[-1][2]
+            said_ms = whole[-1][2] - whole[0][1] - lost_ms
+            hole_ms = gap_ms - alone.pause_left_ms(said_ms)
+            if hole_ms < _HOLE_MS:
+                whole[-1] = (whole[-1][0], whole[-1][1], ends, cut)
+                lost_ms += max(hole_ms, 0.0)
+                continue
+            holes.append(hole_ms)
+            lost_ms += hole_ms
+        whole.append((received, begins, ends, cut))
+    return whole, holes
 
 
-def _over(trial: Trial, heard: Sequence[_Stretch], undisturbed_ms: float) -> Outcome:
+def _over(trial: Trial, utterances: Sequence[_Stretch], alone: Undisturbed) -> Outcome:
     onset_ms = trial.start_ms
+    heard, gaps = _stretches(utterances, alone)
     # The recording begins at 0: a breath before the labelled onset is of the sound, too.
     at = next((at for at, (_, begins, ends, _) in enumerate(heard) if begins < onset_ms and ends > 0), None)
     if at is None:
@@ -93,13 +129,13 @@ def _over(trial: Trial, heard: Sequence[_Stretch], undisturbed_ms: float) -> Out
         return Outcome(trial.name, trial.group)
     before_ms = sum(ends - begins for _, begins, ends, _ in heard[: at + 1])
     after_ms = sum(ends - begins for _, begins, ends, _ in heard[at + 1 :])
-    ended = not after_ms or after_ms < _MOST_LEFT * (undisturbed_ms - before_ms)
+    ended = not after_ms or after_ms < _MOST_LEFT * (alone.ms - before_ms)
     holes = [
-        right[1] - left[2]
-        for left, right in zip(heard[at:], heard[at + 1 :], strict=False)
+        gap_ms
+        for left, gap_ms in zip(heard[at:], gaps[at:], strict=False)
         if left[3] and left[2] <= trial.end_ms + _RESUMED_MS
     ]
-    hole_ms = None if ended else max(holes)
+    hole_ms = None if ended else max(holes, default=None)
     return Outcome(trial.name, trial.group, stopped_ms=max(silent_ms - onset_ms, 0.0), hole_ms=hole_ms, ended=ended)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import httpx
 
 from antiphon.bench.turns.corpus import Trial
-from antiphon.bench.turns.outcome import Outcome, outcome
+from antiphon.bench.turns.outcome import Outcome, Undisturbed, outcome, undisturbed
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
 from antiphon.caller.clips import Clip, LineNoise, encode_frames, mulaw_bytes
@@ -25,6 +25,7 @@ OVER_MS = 2000
 ANSWER_WITHIN_MS = 7000
 _LIMIT_MS = 90_000
 _NOISE_DBFS = -55.0
+_SHORTEST_PAUSE_MS = 40
 _LISTENER = Patience(reply_ms=ANSWER_WITHIN_MS, greeting_ms=OVER_MS * 4, agent_done_ms=4000)
 """Of somebody who waits whether an agent that has stopped goes on."""
 _HEARS_OUT = Cued(Line("wait", "", AgentDone(), expects_reply=False))
@@ -42,39 +43,35 @@ async def measure(target: Target, trials: Sequence[Trial], done: Callable[[], No
     """Every trial once, ``concurrency`` calls at a time. A call that broke is an outcome with a problem."""
     beat, places = CallerBeat(), asyncio.Semaphore(target.concurrency)
     async with httpx.AsyncClient() as client:
-        undisturbed_ms = await _undisturbed_ms(target.plan, beat, client) if trials and trials[0].over else 0.0
+        alone = await _alone(target.plan, beat, client) if trials and trials[0].over else Undisturbed()
 
         async def one(number: int, trial: Trial) -> Outcome:
             async with places:
-                found = await _call(target.plan, beat, client, number, trial, undisturbed_ms)
+                found = await _call(target.plan, beat, client, number, trial, alone)
                 done()
                 return found
 
         return list(await asyncio.gather(*(one(number, trial) for number, trial in enumerate(trials, 1))))
 
 
-async def _undisturbed_ms(plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient) -> float:
-    """How long the agent speaks when nobody speaks over it. Raises ConfigurationError."""
+async def _alone(plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient) -> Undisturbed:
+    """What the agent says when nobody speaks over it. Raises ConfigurationError."""
     plan = replace(
-        plan,
-        lines=(_HEARS_OUT,),
-        noise=LineNoise(_NOISE_DBFS),
-        patience=_LISTENER,
-        limit_ms=_LIMIT_MS,
-        hears_faint=True,
-    )
+        plan, lines=(_HEARS_OUT,), noise=LineNoise(_NOISE_DBFS), patience=_LISTENER, limit_ms=_LIMIT_MS, hears_faint=True,
+        pause_ms=_SHORTEST_PAUSE_MS,
+    )  # fmt: skip
     record = await Caller(plan, beat, number=0).call(client)
-    spoken_ms = sum(each.heard_to_ms - each.heard_from_ms for each in record.utterances)
-    if spoken_ms < 2 * OVER_MS:
-        found = record.problem or f"it spoke for {spoken_ms:.0f} ms"
+    alone = undisturbed(record.utterances)
+    if alone.ms < 2 * OVER_MS:
+        found = record.problem or f"it spoke for {alone.ms:.0f} ms"
         raise ConfigurationError(
             "url", f"to be spoken over, an agent must begin with more than {2 * OVER_MS} ms: {found}"
         )
-    return spoken_ms
+    return alone
 
 
 async def _call(
-    plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient, number: int, trial: Trial, undisturbed_ms: float
+    plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient, number: int, trial: Trial, alone: Undisturbed
 ) -> Outcome:
     noise = LineNoise(trial.noise_dbfs, seed=number)
     clip = _clip(trial, noise)
@@ -89,7 +86,7 @@ async def _call(
     if record.problem or not record.spoken:
         return Outcome(trial.name, trial.group, problem=record.problem or "nothing was said")
     # The dialogue counts from the clip's onset; the trial from its first sample.
-    return outcome(trial, record.spoken[0].started_ms - clip.onset_ms, record.utterances, undisturbed_ms)
+    return outcome(trial, record.spoken[0].started_ms - clip.onset_ms, record.utterances, alone)
 
 
 def _clip(trial: Trial, noise: LineNoise) -> Clip:
