@@ -124,16 +124,16 @@ def _over(trial: Trial, utterances: Sequence[_Stretch], alone: Undisturbed) -> O
     at = next((at for at, (_, begins, ends, _) in enumerate(heard) if begins < onset_ms and ends > 0), None)
     if at is None:
         return Outcome(trial.name, trial.group, problem="the agent was not speaking")
-    _, _, silent_ms, cut = heard[at]
-    if not cut:
-        return Outcome(trial.name, trial.group)
+    silent_ms = heard[at][2]
     before_ms = sum(ends - begins for _, begins, ends, _ in heard[: at + 1])
     after_ms = sum(ends - begins for _, begins, ends, _ in heard[at + 1 :])
-    ended = not after_ms or after_ms < _MOST_LEFT * (alone.ms - before_ms)
+    left_ms = alone.ms - before_ms
+    if silent_ms > trial.end_ms + _RESUMED_MS or (not after_ms and left_ms < _HOLE_MS):
+        return Outcome(trial.name, trial.group)  # it took no notice
+    ended = after_ms < _MOST_LEFT * left_ms
+    # Not whether a sound was cut: what is cleared may be a pause of its own.
     holes = [
-        gap_ms
-        for left, gap_ms in zip(heard[at:], gaps[at:], strict=False)
-        if left[3] and left[2] <= trial.end_ms + _RESUMED_MS
+        gap_ms for left, gap_ms in zip(heard[at:], gaps[at:], strict=False) if left[2] <= trial.end_ms + _RESUMED_MS
     ]
     hole_ms = None if ended else max(holes, default=None)
     return Outcome(trial.name, trial.group, stopped_ms=max(silent_ms - onset_ms, 0.0), hole_ms=hole_ms, ended=ended)
