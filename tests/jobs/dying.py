@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from antiphon.calls.artifact import Addresses
 from antiphon.calls.files import CallFiles
@@ -26,32 +26,29 @@ from antiphon.jobs.worker import Done, JobWorker, Step
 from antiphon.providers.prices import read_prices
 from antiphon.providers.scripted import ScriptedLanguageModel
 from antiphon.storage.call_records import StoredCalls
-from antiphon.storage.database import Database
+from antiphon.storage.database import Database, Store, writing
 from antiphon.storage.jobs import StoredJobs
 
 LEASE_S = 0.5
 
 
-class Reports:
+class Reports(Store):
     """A durable outbox."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    @writing
+    def open(self, connection: Connection) -> None:
+        connection.execute(
+            text("create table if not exists reports (id varchar(200) primary key, puts integer, summary text)")
+        )
 
-    async def open(self) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(
-                text("create table if not exists reports (id varchar(200) primary key, puts integer, summary text)")
-            )
-
-    async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(
-                text(
-                    "insert into reports values (:id, 1, :summary) on conflict (id) do update set puts = reports.puts + 1"
-                ),
-                {"id": report_id, "summary": message["summary"]},
-            )
+    @writing
+    def put(self, connection: Connection, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
+        connection.execute(
+            text(
+                "insert into reports values (:id, 1, :summary) on conflict (id) do update set puts = reports.puts + 1"
+            ),
+            {"id": report_id, "summary": message["summary"]},
+        )
 
 
 def dying_at(steps: Mapping[JobKind, Sequence[Step]], name: str, moment: str) -> dict[JobKind, Sequence[Step]]:

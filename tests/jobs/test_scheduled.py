@@ -116,9 +116,12 @@ async def test_after_a_process_that_died_while_it_dialled_the_carrier_is_asked_f
     first.start()
     await until(first, lambda: len(desk.carrier.asked) == 1)
     begun_ms = desk.clock.wall_ms()
-    for task in first._worker._tasks:  # it dies
+    worker = first._worker
+    assert worker._claiming is not None
+    tasks = [worker._claiming, *worker._doing]
+    for task in tasks:  # it dies
         task.cancel()
-    await asyncio.gather(*first._worker._tasks, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     desk.carrier.hangs = False
     desk.clock.advance(60_000)  # its lease ends
     second = desk.scheduled()

@@ -11,7 +11,7 @@ from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import ManualClock, SystemClock
-from antiphon.jobs.queue import CallChange, Job
+from antiphon.jobs.queue import CallChange, Job, Kept
 from antiphon.jobs.worker import Done, JobWorker, NotYet
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
@@ -46,8 +46,8 @@ async def test_a_job_is_claimed_by_one_until_its_lease_ends(database: Database) 
     assert await store.next_due(1000) == 1100
     assert await store.renew("c1", "a", 1500) and await store.claim("b", 1499, 100) is None
     assert await store.claim("b", 1500, 100) is not None
-    assert not await store.keep("c1", "a", "one", 1, CallChange(), 1), "it is another's"
-    assert await store.keep("c1", "b", "one", 1, CallChange(), 1)
+    assert not await store.keep("c1", "a", Kept("one", 1), 1), "it is another's"
+    assert await store.keep("c1", "b", Kept("one", 1), 1)
     assert await store.put_off("c1", "b", 9000, "one: OSError")
     found = await store.find("c1")
     assert found is not None and (found.results, found.attempts, found.problem) == ({"one": 1}, 1, "one: OSError")

@@ -59,7 +59,7 @@ async def test_a_document_is_read_once_and_again_when_it_has_changed(database: D
         if "performanceMetrics" in statement or " IN " in statement:
             read.append(statement)
 
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    event.listen(database.engine, "before_cursor_execute", note)
     assert len(await days.measured("org", 0, 10)) == 3
     assert len(read) == 1
     assert len(await days.measured("org", 0, 10)) == 3

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from antiphon.bench import proc
 from antiphon.storage.database import Database, read, written
@@ -21,15 +23,17 @@ async def test_sqlite_keeps_nothing_of_what_it_was_given(tmp_path: Path) -> None
     database = Database(f"sqlite:///{tmp_path}/antiphon.db")
     await database.open()
     try:
-        async with database.writing() as connection:
-            await connection.exec_driver_sql("CREATE TABLE long (number INTEGER, text TEXT)")
+        await database.write(run("CREATE TABLE long (number INTEGER, text TEXT)"))
         before = own_kib()
         for number in range(6):
-            async with database.writing() as connection:
-                await connection.exec_driver_sql(f"INSERT INTO long VALUES ({number}, ?)", ("x" * 16 * 1024 * 1024,))
+            await database.write(run(f"INSERT INTO long VALUES ({number}, ?)", "x" * 16 * 1024 * 1024))
         assert own_kib() - before < 40 * MIB
     finally:
         await database.close()
+
+
+def run(statement: str, *values: str) -> Callable[[Connection], None]:
+    return lambda connection: connection.exec_driver_sql(statement, values).close()
 
 
 def own_kib() -> int:

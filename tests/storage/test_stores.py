@@ -152,8 +152,7 @@ async def test_what_migrations_make_is_what_the_tables_say(database: Database) -
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
-    async with database.engine.connect() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await database.read(differences) == []
     await database.open()  # once more changes nothing
 
 

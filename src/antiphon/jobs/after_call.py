@@ -1,4 +1,4 @@
-"""The work after a call, step by step: recording, artifact, analysis, cost, report; and, much later, its erasure.
+"""The work after a call, step by step: artifact, analysis and cost, report; and, much later, its erasure.
 
 Every step is made of what is durable (event log, record, results of steps before it), so that it may be done again by another process.
 Its result and what it changes in the call's record are written together.
@@ -18,12 +18,12 @@ from antiphon.audio.wav import is_being_written
 from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
 from antiphon.calls.cost import cost_fields, cost_from_log
 from antiphon.calls.files import CallFiles
-from antiphon.calls.heard import HeardCall, heard_call
+from antiphon.calls.heard import heard_call
 from antiphon.calls.leads import PLANS
 from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
 from antiphon.errors import MalformedMessage
-from antiphon.jobs.analysis import Analyst, Questions, uses_of
+from antiphon.jobs.analysis import Analyst, Questions
 from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, job_id
 from antiphon.jobs.report import ReportOutbox, end_of_call_report
 from antiphon.jobs.worker import Done, NotYet, Step
@@ -96,48 +96,50 @@ class AfterCall:
 
     def steps(self) -> Mapping[JobKind, Sequence[Step]]:
         after: Sequence[Step] = (
-            ("recording", self.recording),
             ("artifact", self.artifact),
             ("analysis", self.analysis),
-            ("cost", self.cost),
             ("report", self.report),
-            ("log", self.log),
         )
         return {"after": after, "erase": (("erase", self.erase),)}
 
-    async def recording(self, job: Job) -> Done:
-        """Wait for the files to be whole, and see that there is a record."""
-        if not job.facts.get("zeroRetention"):
-            logs = await asyncio.to_thread(self._whole_logs, job)
-            fresh = _record(job, logs, self._around.ended_reason) if logs else None
-        else:
-            fresh, logs = None, []
+    async def artifact(self, job: Job) -> Done:
+        """Wait for the files to be whole, see that there is a record, and put into it what was said."""
+        if job.facts.get("zeroRetention"):
+            known = await self._calls.find(None, job.call_id)
+            await self._add_unless(known, _record_of_facts(job))
+            return Done(None, CallChange(columns=_end_of(known, None, job)))
+        logs = await asyncio.to_thread(self._whole_logs, job)
+        fresh = _record(job, logs, self._around.ended_reason) if logs else _record_of_facts(job)
         known = await self._calls.find(None, job.call_id)
+        await self._add_unless(known, fresh)
+        record = known or fresh
+        plan = await self._around.plan_of(record)
+        change = await asyncio.to_thread(self._left, job, logs, record, plan)
+        return Done(None, CallChange(change, _end_of(known, fresh, job)))
+
+    async def _add_unless(self, known: CallRecord | None, fresh: CallRecord) -> None:
         if known is None:
-            fresh = fresh or _record_of_facts(job)
             await self._calls.add(fresh)
-        change = _end_of(known, fresh, job)
-        return Done({"parts": len(logs)}, CallChange(columns=change))
 
     def _whole_logs(self, job: Job) -> list[EventLog]:
         patient = self._clock.wall_ms() - job.created_wall_ms < _PATIENCE_MS
-        try:
-            logs = self._files.logs(job.call_id)
-        except MalformedMessage as error:
-            log.error("event_log_unreadable", call_id=job.call_id, problem=error.code)
-            return []
+        logs = self._logs(job)
         writing = any(is_being_written(path) for path in self._files.recordings(job.call_id))
         if patient and (writing or any(event_log.ended is None for event_log in logs)):
             raise NotYet(_LOOK_AGAIN_MS)
         return logs
 
-    async def artifact(self, job: Job) -> Done:
-        if job.facts.get("zeroRetention"):
-            return Done()
-        heard = await self._heard(job)
-        record = await self._record(job)
-        plan = await self._around.plan_of(record)
-        recorded = await asyncio.to_thread(self._recorded, record, plan)
+    def _logs(self, job: Job) -> list[EventLog]:
+        try:
+            return self._files.logs(job.call_id)
+        except MalformedMessage as error:
+            log.error("event_log_unreadable", call_id=job.call_id, problem=error.code)
+            return []
+
+    def _left(self, job: Job, logs: Sequence[EventLog], record: CallRecord, plan: AfterPlan) -> dict[str, Any]:
+        """What a call leaves behind, in its record."""
+        heard = [heard_call(part) for part in logs]
+        recorded = self._recorded(record, plan)
         kept = [each.get("transcript", True) for each in record.body.get(PLANS) or ()]
         logged = bool(heard) and may_be_logged(record, plan)
         left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, logged), kept)
@@ -145,17 +147,18 @@ class AfterCall:
             del left["transcript"]
         if values := record.body.get("variableValues"):
             left["variableValues"] = values
-        change = {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
-        return Done(None, CallChange(change))
+        return {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
 
     async def analysis(self, job: Job) -> Done:
-        """A model that fails is asked again a few times; then the report goes without it."""
-        record = await self._record(job)
+        """What a model says of it, and what it all cost: out of the log, or, where none was kept, what the meter said when the call ended.
+        A model that fails is asked again a few times; then the report goes without it."""
         if job.facts.get("zeroRetention"):
             skipped = {"analysis": "nothing of this call is kept"}
-            return Done({}, CallChange({"analysis": {}, "analysisSkipped": skipped}))
+            return self._costed({"analysis": {}, "analysisSkipped": skipped}, job.facts.get("cost") or {})
+        record = await self._record(job)
         plan = await self._around.plan_of(record)
-        heard = await self._heard(job)
+        logs = await asyncio.to_thread(self._logs, job)
+        heard = await asyncio.to_thread(lambda: [heard_call(part) for part in logs])
         spoken = [
             message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
         ]
@@ -169,34 +172,27 @@ class AfterCall:
         body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
         if done.outputs:
             body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}
-        return Done({"uses": done.plain()["uses"]}, CallChange(body))
+        cost = cost_fields(cost_from_log(logs, self._prices), self._prices, done.uses) if logs else None
+        return self._costed(body, cost if cost is not None else job.facts.get("cost") or {})
 
-    async def cost(self, job: Job) -> Done:
-        """Out of the log; where none was kept, what the meter said when the call ended."""
-        fields = dict(job.facts.get("cost") or {})
-        kept = not job.facts.get("zeroRetention")
-        logs = await asyncio.to_thread(self._files.logs, job.call_id) if kept else []
-        if logs:
-            fields = cost_fields(cost_from_log(logs, self._prices), self._prices, uses_of(job.results["analysis"]))
-        return Done(None, CallChange(fields, {"cost_usd": fields.get("cost", 0.0)}))
+    @staticmethod
+    def _costed(body: Mapping[str, Any], cost: Mapping[str, Any]) -> Done:
+        return Done(None, CallChange({**body, **cost}, {"cost_usd": cost.get("cost", 0.0)}))
 
     async def report(self, job: Job) -> Done:
-        record = await self._record(job)
-        await self.outbox.put(f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms()))
-        if not job.facts.get("zeroRetention"):
-            plan = await self._around.plan_of(record)
-            if plan.keep_days:
-                due_ms = (record.ended_wall_ms or job.created_wall_ms) + round(plan.keep_days * _DAY_MS)
-                erase = Job(
-                    job_id("erase", job.call_id), job.call_id, job.org_id, job.created_wall_ms, due_ms, kind="erase"
-                )
-                await self._jobs.add(erase)
-        return Done()
-
-    async def log(self, job: Job) -> Done:
         """The event log goes, where it may not be kept, when all is made of it."""
         record = await self._record(job)
-        if not job.facts.get("zeroRetention") and not may_be_logged(record, await self._around.plan_of(record)):
+        await self.outbox.put(f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms()))
+        if job.facts.get("zeroRetention"):
+            return Done()
+        plan = await self._around.plan_of(record)
+        if plan.keep_days:
+            due_ms = (record.ended_wall_ms or job.created_wall_ms) + round(plan.keep_days * _DAY_MS)
+            erase = Job(
+                job_id("erase", job.call_id), job.call_id, job.org_id, job.created_wall_ms, due_ms, kind="erase"
+            )
+            await self._jobs.add(erase)
+        if not may_be_logged(record, plan):
             await asyncio.to_thread(self._files.erase_logs, job.call_id)
         return Done()
 
@@ -210,9 +206,6 @@ class AfterCall:
         if not (any(each.get("recording", True) for each in plans) if plans else plan.with_recording):
             self._files.erase_recordings(record.id)
         return bool(self._files.recordings(record.id))
-
-    async def _heard(self, job: Job) -> list[HeardCall]:
-        return await asyncio.to_thread(lambda: [heard_call(part) for part in self._files.logs(job.call_id)])
 
     async def _record(self, job: Job) -> CallRecord:
         record = await self._calls.find(None, job.call_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -59,18 +59,6 @@ class Analysis:
     skipped: dict[str, str] = field(default_factory=dict)
     """What was not done, and why."""
     uses: list[AnalysisUse] = field(default_factory=list)
-
-    def plain(self) -> dict[str, Any]:
-        return {
-            "fields": self.fields,
-            "outputs": self.outputs,
-            "skipped": self.skipped,
-            "uses": [asdict(use) for use in self.uses],
-        }
-
-
-def uses_of(plain: Mapping[str, Any]) -> list[AnalysisUse]:
-    return [AnalysisUse(use["kind"], use["provider"], Usage(**use["usage"])) for use in plain.get("uses", ())]
 
 
 @dataclass(slots=True)

@@ -44,6 +44,18 @@ class CallChange:
     columns: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is written of a step that is done."""
+
+    step: str
+    result: Any = None
+    """JSON."""
+    change: CallChange = field(default_factory=CallChange)
+    is_last: bool = False
+    """The job is done with it. Facts and results go: they stand in the call's record."""
+
+
 class JobStore(Protocol):
     """A job belongs to whoever has claimed it, until its lease ends. All raise ``StoreUnavailable``."""
 
@@ -69,7 +81,7 @@ class JobStore(Protocol):
         """False where it is not ``owner``'s any more."""
         ...
 
-    async def keep(self, id: str, owner: str, step: str, result: Any, change: CallChange, now_ms: int) -> bool:
+    async def keep(self, id: str, owner: str, kept: Kept, now_ms: int) -> bool:
         """A step is done: its result and what it changes in the call's record are written in one transaction, or not at all. False as
         ``renew``: somebody else has done it."""
         ...
@@ -79,7 +91,7 @@ class JobStore(Protocol):
         ...
 
     async def finish(self, id: str, owner: str) -> bool:
-        """All steps are done. Facts and results go: they stand in the call's record."""
+        """There is nothing to be done any more."""
         ...
 
     async def delete_of(self, call_id: str) -> None:

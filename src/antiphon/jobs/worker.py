@@ -13,7 +13,7 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.errors import StoreUnavailable
 from antiphon.ids import new_id
-from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore
+from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, Kept
 
 _FIRST_RETRY_MS = 1000
 _LONGEST_RETRY_MS = 600_000
@@ -21,6 +21,8 @@ _LOOK_EVERY_S = 5.0
 """Jobs that another process put there, or left, are found this soon."""
 _AT_ONCE = 2
 _CLOSE_S = 5.0
+_CLAIMED_BY_ANOTHER_S = 0.02
+"""What was due, another process has claimed in the same moment: look again."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,51 +61,73 @@ class JobWorker:
         self._lease_ms = int(lease_s * 1000)
         self._owner = new_id("worker")
         self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._claiming: asyncio.Task[None] | None = None
+        self._doing: set[asyncio.Task[None]] = set()
         self._closing = False
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._work(), name=f"jobs-{number}") for number in range(_AT_ONCE)]
+        self._claiming = asyncio.create_task(self._claim_for_ever(), name="jobs")
 
     async def close(self) -> None:
         """What is being done may end, for a moment; the rest stays in the store. Safe to call twice."""
         self._closing = True
         self._wake.set()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_CLOSE_S)
-        for task in self._tasks:
+        claiming, self._claiming = self._claiming, None
+        if claiming is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await asyncio.wait([claiming])
+                if self._doing:
+                    await asyncio.wait(self._doing)
+        for task in (claiming, *self._doing):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+        await asyncio.gather(claiming, *self._doing, return_exceptions=True)
 
     def wake(self) -> None:
         """There is a new job."""
         self._wake.set()
 
-    async def _work(self) -> None:
+    async def _claim_for_ever(self) -> None:
+        """One asks for all: where nothing is due, there is one question."""
         while not self._closing:
             self._wake.clear()
+            if len(self._doing) >= _AT_ONCE:
+                await self._wake.wait()
+                continue
             try:
-                job = await self._store.claim(self._owner, self._clock.wall_ms(), self._lease_ms, self._kinds)
-                if job is not None:
-                    await self._do(job)
-                    continue
                 wait_s = await self._until_due_s()
+                job = (
+                    None
+                    if wait_s
+                    else await self._store.claim(self._owner, self._clock.wall_ms(), self._lease_ms, self._kinds)
+                )
             except StoreUnavailable:  # told by the database
-                wait_s = 1.0
+                job, wait_s = None, 1.0
+            if job is not None:
+                task = asyncio.create_task(self._do(job), name="job")
+                self._doing.add(task)
+                task.add_done_callback(self._ended)
+                continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(wait_s or _CLAIMED_BY_ANOTHER_S):
                     await self._wake.wait()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._doing.discard(task)
+        self._wake.set()
 
     async def _until_due_s(self) -> float:
         now_ms = self._clock.wall_ms()
         due_ms = await self._store.next_due(now_ms, self._kinds)
-        return _LOOK_EVERY_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0.02), _LOOK_EVERY_S)
+        return _LOOK_EVERY_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0), _LOOK_EVERY_S)
 
     async def _do(self, job: Job) -> None:
         lease = asyncio.create_task(self._hold(job.id), name="job-lease")
         try:
             await self._do_steps(job)
+        except StoreUnavailable:  # told by the database; the job is somebody's again when its lease ends
+            pass
         finally:
             lease.cancel()
             await asyncio.gather(lease, return_exceptions=True)
@@ -119,9 +143,8 @@ class JobWorker:
     async def _do_steps(self, job: Job) -> None:
         results: Mapping[str, Any] = job.results
         attempts = job.attempts
-        for name, do in self._steps[job.kind]:
-            if name in results:
-                continue
+        left = [step for step in self._steps[job.kind] if step[0] not in results]
+        for name, do in left:
             try:
                 done = await do(replace(job, results=results, attempts=attempts))
             except NotYet as wait:
@@ -132,10 +155,12 @@ class JobWorker:
             except Exception as fault:
                 await self._put_off(job, name, attempts, fault)
                 return
-            if not await self._store.keep(job.id, self._owner, name, done.result, done.change, self._clock.wall_ms()):
+            kept = Kept(name, done.result, done.change, is_last=name == left[-1][0])
+            if not await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms()):
                 return
             results, attempts = {**results, name: done.result}, 0
-        await self._store.finish(job.id, self._owner)
+        if not left:  # its steps were others when it was put there
+            await self._store.finish(job.id, self._owner)
 
     async def _put_off(self, job: Job, step: str, attempts: int, fault: Exception) -> None:
         problem = f"{step}: {type(fault).__name__}"

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord, Listing
-from antiphon.storage.database import Database
+from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.listing import counted, paged
 from antiphon.storage.tables import calls
 
@@ -20,87 +19,82 @@ _HELD = ("queued", "ringing", "in-progress", "forwarding")
 _FIELDS = tuple(field.name for field in fields(CallRecord))
 
 
-class StoredCalls:
+class StoredCalls(Store):
     """Records of calls."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     async def add(self, call: CallRecord) -> bool:
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(calls).values(**{**asdict(call), "body": self._sealed(call.body)}))
-        except IntegrityError:
-            return False
-        return True
+        row = {**asdict(call), "body": self._sealed(call.body)}
+        return await self._database.add(insert(calls).values(**row))
 
-    async def find(self, org_id: str | None, id: str) -> CallRecord | None:
+    @reading
+    def find(self, connection: Connection, org_id: str | None, id: str) -> CallRecord | None:
         query = select(calls).where(calls.c.id == id)
         if org_id is not None:
             query = query.where(calls.c.org_id == org_id)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).first()
+        row = connection.execute(query).first()
         return None if row is None else self._record(dict(row._mapping))
 
-    async def list(self, org_id: str, listing: Listing, *, bodies: bool = True) -> Sequence[CallRecord]:
+    @reading
+    def list(
+        self, connection: Connection, org_id: str, listing: Listing, *, bodies: bool = True
+    ) -> Sequence[CallRecord]:
         columns = [column for column in calls.c if bodies or column is not calls.c.body]
         query = paged(select(*columns).where(calls.c.org_id == org_id), calls, listing)
-        async with self._database.reading() as connection:
-            return [self._record({"body": {}, **row._mapping}) for row in await connection.execute(query)]
+        return [self._record({"body": {}, **row._mapping}) for row in connection.execute(query)]
 
-    async def count(self, org_id: str, listing: Listing) -> int:
+    @reading
+    def count(self, connection: Connection, org_id: str, listing: Listing) -> int:
         query = counted(calls, listing).where(calls.c.org_id == org_id)
-        async with self._database.reading() as connection:
-            return (await connection.execute(query)).scalar_one()
+        return connection.execute(query).scalar_one()
 
-    async def change(
-        self, id: str, wall_ms: int, body: Mapping[str, Any] | None = None, **columns: Any
+    @writing
+    def change(
+        self, connection: Connection, /, id: str, wall_ms: int, body: Mapping[str, Any] | None = None, **columns: Any
     ) -> CallRecord | None:
-        async with self._database.writing() as connection:
-            row = (await connection.execute(select(calls).where(calls.c.id == id).with_for_update())).first()
-            if row is None:
-                return None
-            changed = {
-                **row._mapping,
-                **columns,
-                "updated_wall_ms": wall_ms,
-                "body": {**row._mapping["body"], **self._sealed(body or {})},
-            }
-            await connection.execute(update(calls).where(calls.c.id == id).values(changed))
+        row = connection.execute(select(calls).where(calls.c.id == id).with_for_update()).first()
+        if row is None:
+            return None
+        changed = {
+            **row._mapping,
+            **columns,
+            "updated_wall_ms": wall_ms,
+            "body": {**row._mapping["body"], **self._sealed(body or {})},
+        }
+        connection.execute(update(calls).where(calls.c.id == id).values(changed))
         return self._record(changed)
 
-    async def spent_since(self, wall_ms: int) -> float:
+    @reading
+    def spent_since(self, connection: Connection, wall_ms: int) -> float:
         """US dollars, of all calls that ended since then, whoever's they are."""
         query = select(func.sum(calls.c.cost_usd)).where(calls.c.ended_wall_ms >= wall_ms)
-        async with self._database.reading() as connection:
-            return float((await connection.execute(query)).scalar_one() or 0.0)
+        return float(connection.execute(query).scalar_one() or 0.0)
 
-    async def delete(self, org_id: str, id: str) -> CallRecord | None:
-        async with self._database.writing() as connection:
-            same = (calls.c.id == id) & (calls.c.org_id == org_id)
-            row = (await connection.execute(select(calls).where(same).with_for_update())).first()
-            if row is None:
-                return None
-            await connection.execute(delete(calls).where(same))
+    @writing
+    def delete(self, connection: Connection, org_id: str, id: str) -> CallRecord | None:
+        same = (calls.c.id == id) & (calls.c.org_id == org_id)
+        row = connection.execute(select(calls).where(same).with_for_update()).first()
+        if row is None:
+            return None
+        connection.execute(delete(calls).where(same))
         return self._record(dict(row._mapping))
 
-    async def nodes(self, beginning: str) -> Sequence[str]:
+    @reading
+    def nodes(self, connection: Connection, beginning: str) -> Sequence[str]:
         theirs = calls.c.status.in_(_HELD) & calls.c.node.startswith(beginning, autoescape=True)
-        async with self._database.reading() as connection:
-            return list((await connection.execute(select(calls.c.node).where(theirs).distinct())).scalars())
+        return list(connection.execute(select(calls.c.node).where(theirs).distinct()).scalars())
 
-    async def end_of(self, node: str, wall_ms: int, ended_reason: str) -> Sequence[tuple[str, str]]:
+    @writing
+    def end_of(self, connection: Connection, node: str, wall_ms: int, ended_reason: str) -> Sequence[tuple[str, str]]:
         theirs = calls.c.status.in_(_HELD) & (calls.c.node == node)
         ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
         change = update(calls).where(theirs).values(ended).returning(calls.c.id, calls.c.org_id)
-        async with self._database.writing() as connection:
-            return [(row.id, row.org_id) for row in await connection.execute(change)]
+        return [(row.id, row.org_id) for row in connection.execute(change)]
 
-    async def end_waiting(self, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
+    @writing
+    def end_waiting(self, connection: Connection, before_wall_ms: int, wall_ms: int, ended_reason: str) -> int:
         waiting = (calls.c.status == "queued") & (calls.c.updated_wall_ms < before_wall_ms)
         ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
-        async with self._database.writing() as connection:
-            return (await connection.execute(update(calls).where(waiting).values(ended))).rowcount
+        return connection.execute(update(calls).where(waiting).values(ended)).rowcount
 
     def _sealed(self, body: Mapping[str, Any]) -> dict[str, Any]:
         secrets = self._database.secrets

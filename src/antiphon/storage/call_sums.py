@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, case, cast, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Float, case, cast, func, literal, select
 
 from antiphon.calls.sums import Summed, SumQuestion
-from antiphon.storage.database import Database
+from antiphon.storage.database import Store, reading
 from antiphon.storage.tables import calls
 
 MOST_ROWS = 10_000
@@ -22,13 +22,13 @@ _GROUPS: Mapping[str, ColumnElement[Any]] = {
 _SECONDS = cast(calls.c.ended_wall_ms - calls.c.started_wall_ms, Float) / 1000
 
 
-class StoredCallSums:
+class StoredCallSums(Store):
     """Over the table of calls."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def ask(self, org_id: str, question: SumQuestion) -> Sequence[tuple[int, Mapping[str, Any]]]:
+    @reading
+    def ask(
+        self, connection: Connection, org_id: str, question: SumQuestion
+    ) -> Sequence[tuple[int, Mapping[str, Any]]]:
         first, *inner, last = question.edges_ms
         made = calls.c.created_wall_ms
         step = case(*((made < edge, at) for at, edge in enumerate(inner)), else_=len(inner)) if inner else literal(0)
@@ -51,8 +51,7 @@ class StoredCallSums:
             .limit(MOST_ROWS)
         )
         names = [*question.group_by, *(each.alias for each in question.operations)]
-        async with self._database.reading() as connection:
-            found = (await connection.execute(query)).all()
+        found = connection.execute(query).all()
         return [(row[0], {name: _plain(value) for name, value in zip(names, row[1:], strict=True)}) for row in found]
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import orjson
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import URL, Connection, Engine, Insert, QueuePool, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.errors import ConfigurationError, StoreUnavailable
@@ -27,9 +27,9 @@ BUSY_MS = 5000
 """How long a writer waits for another one (SQLite has one at a time)."""
 POOL = 8
 """Connections to PostgreSQL that are kept; as many again may be opened for a moment."""
-SQLITE_POOL = 4
-"""Connections to SQLite that are kept, each with a thread of its own. All are there from the start: a process at rest stays as it is."""
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+SQLITE_READERS = 3
+"""Threads that read from SQLite, beside the one that writes."""
+_DIALECTS = {"sqlite": "sqlite", "postgresql": "postgresql", "postgres": "postgresql"}
 _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",  # readers do not wait for the writer
     "PRAGMA synchronous=NORMAL",  # with WAL: a power cut may lose the last commits, never the database
@@ -47,6 +47,10 @@ _NOTHING_KEPT = {"cached_statements": 0}
 that long. To prepare one again takes some 30 µs."""
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+_S = TypeVar("_S", bound="Store")
 
 
 def written(document: Any) -> str:
@@ -67,7 +71,11 @@ def read(text: str | bytes) -> Any:
 
 
 class Database:
-    """``url`` is ``sqlite:///path`` or ``postgresql://user:password@host/name``; which driver is used is our business."""
+    """``url`` is ``sqlite:///path`` or ``postgresql://user:password@host/name``; which driver is used is our business.
+
+    What is to be read or written is a plain function of a connection, and done as a whole: with SQLite in a thread, for each statement
+    that is carried there and back by itself costs the event loop as much as the statement; with PostgreSQL as the network allows.
+    """
 
     def __init__(self, url: str, secrets: DocumentSecrets | None = None) -> None:
         """``secrets`` seals what documents hold of them. Raises ConfigurationError. Nothing is opened yet."""
@@ -76,22 +84,11 @@ class Database:
             parsed = make_url(url)
         except ArgumentError:
             raise ConfigurationError("database_url", "is not a URL like sqlite:///var/antiphon.db") from None
-        driver = _DRIVERS.get(parsed.drivername)
-        if driver is None:
+        dialect = _DIALECTS.get(parsed.drivername)
+        if dialect is None:
             raise ConfigurationError("database_url", "must begin with sqlite:// or postgresql://")
-        self.is_sqlite = driver.startswith("sqlite")
-        options: dict[str, Any] = (
-            {"pool_size": SQLITE_POOL, "connect_args": _NOTHING_KEPT}
-            if self.is_sqlite
-            else {"pool_size": POOL, "max_overflow": POOL, "pool_pre_ping": True}
-        )
-        if self.is_sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: AsyncEngine = create_async_engine(
-            parsed.set(drivername=driver), json_serializer=written, json_deserializer=read, **options
-        )
-        if self.is_sqlite:
-            event.listen(self.engine.sync_engine, "connect", _set_pragmas)
+        self.is_sqlite = dialect == "sqlite"
+        self._runner: _Runner = _Threads(parsed) if self.is_sqlite else _Network(parsed)
 
     async def open(self) -> None:
         """Bring its tables up to date, one process at a time. Raises ConfigurationError, StoreUnavailable."""
@@ -99,56 +96,180 @@ class Database:
         while not _migrating.acquire(blocking=False):  # noqa: ASYNC110 (another loop's event tells this one nothing)
             await asyncio.sleep(_LOOK_EVERY_S)
         try:
-            async with self.engine.begin() as connection:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE" if self.is_sqlite else _LOCK_POSTGRESQL)
-                await connection.run_sync(_upgrade)
-            if self.is_sqlite:
-                await asyncio.gather(*(self._look() for _ in range(SQLITE_POOL)))
+            await self._runner.write(_upgrade)
+            await self._runner.warm()
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
         finally:
             _migrating.release()
 
-    async def _look(self) -> None:
-        async with self.engine.connect() as connection:
-            await connection.exec_driver_sql("SELECT 1")
-            await asyncio.sleep(0)
-
     async def forget(self) -> None:
         """Something was erased: it shall not live on in SQLite's log of changes. Raises StoreUnavailable."""
         if self.is_sqlite:
-            async with self.reading() as connection:
-                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            await self.read(lambda connection: connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").close())
+
+    @property
+    def engine(self) -> Engine:
+        """What the statements go through: for listeners."""
+        return self._runner.engine
 
     async def close(self) -> None:
         """Safe to call twice."""
-        await self.engine.dispose()
+        await self._runner.close()
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to ask. Raises StoreUnavailable."""
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        """Ask. Raises StoreUnavailable."""
+        return await self._done(self._runner.read(work))
+
+    async def write(self, work: Callable[[Connection], _T]) -> _T:
+        """In a transaction, which is kept if ``work`` ends well, also where nobody waits for it any more. Raises StoreUnavailable, and
+        SQLAlchemy's IntegrityError for what contradicts what is there."""
+        return await self._done(self._runner.write(work))
+
+    async def add(self, row: Insert) -> bool:
+        """False where it is there already. Raises StoreUnavailable."""
         try:
-            async with self.engine.connect() as connection:
-                yield connection
+            await self.write(lambda connection: connection.execute(row).close())
+        except IntegrityError:
+            return False
+        return True
+
+    async def _done(self, doing: Awaitable[_T]) -> _T:
+        try:
+            return await doing
         except IntegrityError:
             raise  # the database works: what was written contradicts what is there
         except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
             raise _unavailable(error) from error
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction, which is kept if the block ends well. Raises StoreUnavailable, and SQLAlchemy's
-        IntegrityError for what contradicts what is there."""
-        try:
-            async with self.engine.begin() as connection:
-                if self.is_sqlite:
-                    # At once, not with the first write: who has read cannot become the writer while another one is.
-                    await connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-        except IntegrityError:
-            raise  # the database works: what was written contradicts what is there
-        except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
-            raise _unavailable(error) from error
+
+class _Runner(Protocol):
+    @property
+    def engine(self) -> Engine: ...
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T: ...
+
+    async def write(self, work: Callable[[Connection], _T]) -> _T: ...
+
+    async def warm(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class _Threads:
+    """SQLite. It has one writer at a time, so has the process: nobody waits for another by looking again and again."""
+
+    def __init__(self, url: URL) -> None:
+        if url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        self.engine = create_engine(
+            url.set(drivername="sqlite+pysqlite"), poolclass=QueuePool, pool_size=1 + SQLITE_READERS,
+            connect_args=_NOTHING_KEPT, json_serializer=written, json_deserializer=read,
+        )  # fmt: skip
+        event.listen(self.engine, "connect", _set_pragmas)
+        self._writer = ThreadPoolExecutor(1, "database-writer")
+        self._readers = ThreadPoolExecutor(SQLITE_READERS, "database-reader")
+        self._closed = False
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        return await self._run(self._readers, self._read, work)
+
+    async def write(self, work: Callable[[Connection], _T]) -> _T:
+        return await self._run(self._writer, self._write, work)
+
+    async def warm(self) -> None:
+        """All connections and threads are there from the start: a process at rest stays as it is."""
+        together = threading.Barrier(SQLITE_READERS)
+        await asyncio.gather(
+            *(self.read(lambda connection: _look(connection, together)) for _ in range(SQLITE_READERS))
+        )
+
+    async def close(self) -> None:
+        self._closed = True
+        for threads in (self._writer, self._readers):
+            await asyncio.to_thread(threads.shutdown)
+        self.engine.dispose()
+
+    async def _run(
+        self,
+        threads: ThreadPoolExecutor,
+        do: Callable[[Callable[[Connection], _T]], _T],
+        work: Callable[[Connection], _T],
+    ) -> _T:
+        if self._closed:
+            raise StoreUnavailable("the database is closed")
+        return await asyncio.get_running_loop().run_in_executor(threads, do, work)
+
+    def _read(self, work: Callable[[Connection], _T]) -> _T:
+        with self.engine.connect() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], _T]) -> _T:
+        with self.engine.begin() as connection:
+            # At once, not with the first write: who has read cannot become the writer while another process is.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return work(connection)
+
+
+class _Network:
+    """PostgreSQL."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_async_engine(
+            url.set(drivername="postgresql+asyncpg"), pool_size=POOL, max_overflow=POOL, pool_pre_ping=True,
+            json_serializer=written, json_deserializer=read,
+        )  # fmt: skip
+        self.engine = self._engine.sync_engine
+
+    async def read(self, work: Callable[[Connection], _T]) -> _T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(work)
+
+    async def write(self, work: Callable[[Connection], _T]) -> _T:
+        async with self._engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def warm(self) -> None:
+        """It is opened as it is needed."""
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class Store:
+    """What keeps one kind of thing in a database: its methods are functions of a connection, made ``reading`` or ``writing``."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
+def reading(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _T]]:
+    """Called without the connection, and awaited. Raises StoreUnavailable."""
+
+    @wraps(method)
+    async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def writing(
+    method: Callable[Concatenate[_S, Connection, _P], _T],
+) -> Callable[Concatenate[_S, _P], Coroutine[Any, Any, _T]]:
+    """Likewise, as one transaction. Raises StoreUnavailable, and what ``Database.write`` does."""
+
+    @wraps(method)
+    async def run(self: _S, /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self._database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def _look(connection: Connection, together: threading.Barrier) -> None:
+    connection.exec_driver_sql("SELECT 1").close()
+    together.wait(BUSY_MS / 1000)
 
 
 def _set_pragmas(connection: Any, record: object) -> None:
@@ -160,6 +281,8 @@ def _set_pragmas(connection: Any, record: object) -> None:
 
 
 def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":  # SQLite's transactions are alone in any case
+        connection.exec_driver_sql(_LOCK_POSTGRESQL)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection

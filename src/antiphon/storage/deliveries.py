@@ -6,11 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import BigInteger, Row, and_, bindparam, case, delete, func, insert, literal, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from antiphon.calls.secrets import scrubbed
-from antiphon.storage.database import Database
+from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import deliveries, delivery_attempts
 from antiphon.webhooks.deliveries import Attempt, AttemptListing, Delivery, LoggedAttempt, Outcome
 
@@ -18,25 +31,23 @@ _FIELDS = tuple(field.name for field in fields(Delivery))
 _MAX_LISTED = 1000
 
 
-class StoredDeliveries:
+class StoredDeliveries(Store):
     """The outbox."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     async def add(self, delivery: Delivery) -> bool:
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(
-                    insert(deliveries).values(
-                        **{**asdict(delivery), "target": self._database.secrets.sealed(dict(delivery.target))}
-                    )
-                )
-        except IntegrityError:
-            return False
-        return True
+        sealed = self._database.secrets.sealed(dict(delivery.target))
+        return await self._database.add(insert(deliveries).values(**{**asdict(delivery), "target": sealed}))
 
     async def claim(self, wall_ms: int, limit: int, lease: str, grace_ms: int) -> Sequence[Delivery]:
+        # Mostly nothing is due, and nobody need wait for that.
+        return await self._claim(wall_ms, limit, lease, grace_ms) if await self._is_due(wall_ms) else []
+
+    @reading
+    def _is_due(self, connection: Connection, wall_ms: int) -> bool:
+        return connection.execute(_pending_at(wall_ms)).first() is not None
+
+    @writing
+    def _claim(self, connection: Connection, wall_ms: int, limit: int, lease: str, grace_ms: int) -> Sequence[Delivery]:
         row = deliveries.c
         due = (
             select(row.id)
@@ -46,23 +57,20 @@ class StoredDeliveries:
         )
         if not self._database.is_sqlite:  # there, one transaction writes at a time in any case
             due = due.with_for_update(skip_locked=True)
-        async with self._database.reading() as connection:  # mostly nothing is due, and nobody need wait for that
-            if (await connection.execute(_pending_at(wall_ms))).first() is None:
-                return []
-        async with self._database.writing() as connection:
-            ids = list((await connection.execute(due)).scalars())
-            if not ids:
-                return []
-            chosen = (
-                update(deliveries)
-                .where(row.id.in_(ids))
-                .values(lease=lease, leased_until_wall_ms=literal(wall_ms + grace_ms, BigInteger) + row.timeout_ms)
-                .returning(deliveries)
-            )
-            found = [self._delivery(each) for each in await connection.execute(chosen)]
+        ids = list(connection.execute(due).scalars())
+        if not ids:
+            return []
+        chosen = (
+            update(deliveries)
+            .where(row.id.in_(ids))
+            .values(lease=lease, leased_until_wall_ms=literal(wall_ms + grace_ms, BigInteger) + row.timeout_ms)
+            .returning(deliveries)
+        )
+        found = [self._delivery(each) for each in connection.execute(chosen)]
         return sorted(found, key=lambda each: each.due_wall_ms)
 
-    async def settle(self, outcomes: Sequence[Outcome]) -> int:
+    @writing
+    def settle(self, connection: Connection, outcomes: Sequence[Outcome]) -> int:
         if not outcomes:
             return 0
         row = deliveries.c
@@ -85,38 +93,36 @@ class StoredDeliveries:
             )
         )
         changed = 0
-        async with self._database.writing() as connection:
-            for outcome in outcomes:
-                changed += (await connection.execute(change, _change(outcome))).rowcount
-            there = select(row.id).where(row.id.in_([outcome.delivery.id for outcome in outcomes]))
-            known = set((await connection.execute(there)).scalars())
-            if logged := [
-                _logged(outcome) for outcome in outcomes if outcome.delivery.id in known
-            ]:  # others were erased
-                await connection.execute(insert(delivery_attempts), logged)
+        for outcome in outcomes:
+            changed += connection.execute(change, _change(outcome)).rowcount
+        there = select(row.id).where(row.id.in_([outcome.delivery.id for outcome in outcomes]))
+        known = set(connection.execute(there).scalars())
+        if logged := [_logged(outcome) for outcome in outcomes if outcome.delivery.id in known]:  # others were erased
+            connection.execute(insert(delivery_attempts), logged)
         return changed
 
-    async def next_due(self) -> int | None:
+    @reading
+    def next_due(self, connection: Connection) -> int | None:
         row = deliveries.c
         when = case((row.leased_until_wall_ms > row.due_wall_ms, row.leased_until_wall_ms), else_=row.due_wall_ms)
-        async with self._database.reading() as connection:
-            found = (await connection.execute(select(func.min(when)).where(row.status == "pending"))).scalar_one()
+        found = connection.execute(select(func.min(when)).where(row.status == "pending")).scalar_one()
         return None if found is None else int(found)
 
-    async def find(self, org_id: str, id: str) -> Delivery | None:
+    @reading
+    def find(self, connection: Connection, org_id: str, id: str) -> Delivery | None:
         query = select(deliveries).where(deliveries.c.id == id, deliveries.c.org_id == org_id)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).first()
+        row = connection.execute(query).first()
         return None if row is None else self._delivery(row)
 
-    async def of_call(self, org_id: str, call_id: str, limit: int) -> Sequence[Delivery]:
+    @reading
+    def of_call(self, connection: Connection, org_id: str, call_id: str, limit: int) -> Sequence[Delivery]:
         row = deliveries.c
         mine = select(deliveries).where(row.call_id == call_id, row.org_id == org_id)
         query = mine.order_by(row.created_wall_ms, row.id).limit(min(limit, _MAX_LISTED))
-        async with self._database.reading() as connection:
-            return [self._delivery(each) for each in await connection.execute(query)]
+        return [self._delivery(each) for each in connection.execute(query)]
 
-    async def attempts(self, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
+    @reading
+    def attempts(self, connection: Connection, org_id: str, listing: AttemptListing) -> Sequence[LoggedAttempt]:
         made = delivery_attempts.c
         query = (
             select(deliveries, made.wall_ms, made.duration_ms, made.status.label("answered"), made.error, made.answer)
@@ -133,16 +139,15 @@ class StoredDeliveries:
         for name in ("type", "assistant_id"):
             if name in listing.equal:
                 query = query.where(deliveries.c[name] == listing.equal[name])
-        async with self._database.reading() as connection:
-            return [self._logged_attempt(row._mapping) for row in await connection.execute(query)]
+        return [self._logged_attempt(row._mapping) for row in connection.execute(query)]
 
-    async def forget(self, before_wall_ms: int, call_id: str = "") -> int:
+    @writing
+    def forget(self, connection: Connection, before_wall_ms: int, call_id: str = "") -> int:
         row = deliveries.c
         which = row.call_id == call_id if call_id else and_(row.status != "pending", row.due_wall_ms < before_wall_ms)
-        async with self._database.writing() as connection:
-            gone = select(row.id).where(which)
-            await connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
-            return (await connection.execute(delete(deliveries).where(which))).rowcount
+        gone = select(row.id).where(which)
+        connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
+        return connection.execute(delete(deliveries).where(which)).rowcount
 
     def _delivery(self, row: Row[Any]) -> Delivery:
         return self._opened({name: row._mapping[name] for name in _FIELDS})

@@ -2,82 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, delete, func, insert, select, true, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, true, update
 
-from antiphon.jobs.queue import CallChange, Job, JobKind
-from antiphon.storage.database import Database
+from antiphon.jobs.queue import CallChange, Job, JobKind, Kept
+from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import calls, jobs
 
+_DONE: Mapping[str, Any] = {"done": 1, "owner": "", "facts": {}, "results": {}}
 
-class StoredJobs:
+
+class StoredJobs(Store):
     """Jobs of all processes that share the database."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def add(self, job: Job) -> bool:
         row = {
             "id": job.id, "kind": job.kind, "call_id": job.call_id, "org_id": job.org_id, "created_wall_ms": job.created_wall_ms,
             "due_wall_ms": job.due_wall_ms, "facts": dict(job.facts), "results": dict(job.results),
         }  # fmt: skip
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(jobs).values(row))
-        except IntegrityError:
-            return False
-        return True
+        return await self._database.add(insert(jobs).values(row))
 
-    async def find(self, id: str) -> Job | None:
-        async with self._database.reading() as connection:
-            row = (await connection.execute(select(jobs).where(jobs.c.id == id))).first()
+    @reading
+    def find(self, connection: Connection, id: str) -> Job | None:
+        row = connection.execute(select(jobs).where(jobs.c.id == id)).first()
         return None if row is None else _job(row)
 
-    async def known(self, ids: list[str]) -> set[str]:
-        async with self._database.reading() as connection:
-            return set((await connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids)))).scalars())
+    @reading
+    def known(self, connection: Connection, ids: list[str]) -> set[str]:
+        return set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())
 
-    async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Job | None:
+    @writing
+    def claim(
+        self, connection: Connection, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()
+    ) -> Job | None:
         free = and_(_of(kinds), jobs.c.done == 0, jobs.c.due_wall_ms <= now_ms, jobs.c.leased_until_ms <= now_ms)
         oldest = select(jobs).where(free).order_by(jobs.c.due_wall_ms, jobs.c.id).limit(1)
-        async with self._database.writing() as connection:
-            row = (await connection.execute(oldest.with_for_update(skip_locked=True))).first()
-            if row is None:
-                return None
-            claimed = {"owner": owner, "leased_until_ms": now_ms + lease_ms}
-            await connection.execute(update(jobs).where(jobs.c.id == row.id).values(claimed))
+        row = connection.execute(oldest.with_for_update(skip_locked=True)).first()
+        if row is None:
+            return None
+        claimed = {"owner": owner, "leased_until_ms": now_ms + lease_ms}
+        connection.execute(update(jobs).where(jobs.c.id == row.id).values(claimed))
         return _job(row)
 
-    async def next_due(self, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
+    @reading
+    def next_due(self, connection: Connection, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
         waiting = (
             select(jobs.c.due_wall_ms, jobs.c.leased_until_ms)
             .where(_of(kinds), jobs.c.done == 0)
             .order_by(jobs.c.due_wall_ms)
             .limit(20)
         )
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(waiting)).all()
+        rows = connection.execute(waiting).all()
         return min((max(due_ms, until_ms) for due_ms, until_ms in rows), default=None)
 
     async def renew(self, id: str, owner: str, until_ms: int) -> bool:
         return await self._change(id, owner, {"leased_until_ms": until_ms})
 
-    async def keep(self, id: str, owner: str, step: str, result: Any, change: CallChange, now_ms: int) -> bool:
-        async with self._database.writing() as connection:
-            row = (await connection.execute(select(jobs).where(_is(id, owner)).with_for_update())).first()
-            if row is None:
-                return False
-            results = {**row.results, step: result}
-            await connection.execute(
-                update(jobs).where(jobs.c.id == id).values(results=results, attempts=0, problem="")
-            )
-            if change.body or change.columns:
-                await _change_call(connection, row.call_id, change, now_ms)
+    @writing
+    def keep(self, connection: Connection, id: str, owner: str, kept: Kept, now_ms: int) -> bool:
+        row = connection.execute(select(jobs).where(_is(id, owner)).with_for_update()).first()
+        if row is None:
+            return False
+        values = _DONE if kept.is_last else {"results": {**row.results, kept.step: kept.result}}
+        connection.execute(update(jobs).where(jobs.c.id == id).values({**values, "attempts": 0, "problem": ""}))
+        if kept.change.body or kept.change.columns:
+            _change_call(connection, row.call_id, kept.change, now_ms)
         return True
 
     async def put_off(self, id: str, owner: str, due_ms: int, problem: str) -> bool:
@@ -87,28 +79,28 @@ class StoredJobs:
         return await self._change(id, owner, later)
 
     async def finish(self, id: str, owner: str) -> bool:
-        return await self._change(id, owner, {"done": 1, "owner": "", "facts": {}, "results": {}})
+        return await self._change(id, owner, _DONE)
 
-    async def delete_of(self, call_id: str) -> None:
-        async with self._database.writing() as connection:
-            await connection.execute(delete(jobs).where(jobs.c.call_id == call_id))
+    @writing
+    def delete_of(self, connection: Connection, call_id: str) -> None:
+        connection.execute(delete(jobs).where(jobs.c.call_id == call_id))
 
-    async def waiting(self) -> int:
+    @reading
+    def waiting(self, connection: Connection) -> int:
         """How many are not done; those whose calls are scheduled for later are not counted."""
         query = select(func.count()).select_from(jobs).where(jobs.c.done == 0, jobs.c.kind != "dial")
-        async with self._database.reading() as connection:
-            return (await connection.execute(query)).scalar_one()
+        return connection.execute(query).scalar_one()
 
-    async def _change(self, id: str, owner: str, values: dict[str, Any]) -> bool:
-        async with self._database.writing() as connection:
-            return bool((await connection.execute(update(jobs).where(_is(id, owner)).values(values))).rowcount)
+    @writing
+    def _change(self, connection: Connection, id: str, owner: str, values: Mapping[str, Any]) -> bool:
+        return bool(connection.execute(update(jobs).where(_is(id, owner)).values(values)).rowcount)
 
 
-async def _change_call(connection: AsyncConnection, call_id: str, change: CallChange, now_ms: int) -> None:
-    row = (await connection.execute(select(calls.c.body).where(calls.c.id == call_id).with_for_update())).first()
+def _change_call(connection: Connection, call_id: str, change: CallChange, now_ms: int) -> None:
+    row = connection.execute(select(calls.c.body).where(calls.c.id == call_id).with_for_update()).first()
     if row is not None:  # deleted meanwhile: nothing of it comes back
         values = {**change.columns, "body": {**row.body, **change.body}, "updated_wall_ms": now_ms}
-        await connection.execute(update(calls).where(calls.c.id == call_id).values(values))
+        connection.execute(update(calls).where(calls.c.id == call_id).values(values))
 
 
 def _of(kinds: Sequence[JobKind]) -> ColumnElement[bool]:

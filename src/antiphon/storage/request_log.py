@@ -10,6 +10,7 @@ import orjson
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Connection,
     Select,
     String,
     Subquery,
@@ -24,12 +25,11 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from antiphon.calls.request_log import LogEntry, LogListing
 from antiphon.calls.secrets import masked
 from antiphon.calls.stores import MAX_LISTED
-from antiphon.storage.database import Database
+from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import calls, deliveries, delivery_attempts, request_log
 
 _MAX_COLUMN_CHARS = 255
@@ -37,76 +37,86 @@ _OF_THE_CALL = ("squad_id", "phone_number_id", "customer_number")
 _COLUMNS = tuple(column.name for column in request_log.columns if column.name != "number")
 
 
-class StoredRequestLog:
+class StoredRequestLog(Store):
     """Of all organisations."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def add(self, entries: Sequence[LogEntry]) -> None:
+    @writing
+    def add(self, connection: Connection, entries: Sequence[LogEntry]) -> None:
         rows = [_row(entry) for entry in entries]
-        async with self._database.writing() as connection:
-            await connection.execute(insert(request_log), rows)
+        connection.execute(insert(request_log), rows)
 
-    async def list(self, org_id: str, listing: LogListing) -> Sequence[LogEntry]:
+    @reading
+    def list(self, connection: Connection, org_id: str, listing: LogListing) -> Sequence[LogEntry]:
         found = _found(org_id, listing)
         keys = (found.c.wall_ms, found.c.source, found.c.number, found.c.key)
         query = select(found.c.source, found.c.key).order_by(
             *(key.desc() if listing.order == "newest" else key for key in keys)
         )
         query = query.limit(max(0, min(listing.limit, MAX_LISTED))).offset(max(0, listing.offset))
-        async with self._database.reading() as connection:
-            page = [(source, key) for source, key in await connection.execute(query)]
-            entries = {
-                **await _requests(connection, [int(key) for source, key in page if source == "request"]),
-                **await _attempts(connection, [int(key) for source, key in page if source == "attempt"]),
-                **await _calls(connection, [key for source, key in page if source == "call"]),
-            }
+        page = [(source, key) for source, key in connection.execute(query)]
+        entries = {
+            **_requests(connection, [int(key) for source, key in page if source == "request"]),
+            **_attempts(connection, [int(key) for source, key in page if source == "attempt"]),
+            **_calls(connection, [key for source, key in page if source == "call"]),
+        }
         return [entries[each] for each in page if each in entries]
 
-    async def count(self, org_id: str, listing: LogListing) -> int:
-        async with self._database.reading() as connection:
-            query = select(func.count()).select_from(_found(org_id, listing))
-            return (await connection.execute(query)).scalar_one()
+    @reading
+    def count(self, connection: Connection, org_id: str, listing: LogListing) -> int:
+        query = select(func.count()).select_from(_found(org_id, listing))
+        return connection.execute(query).scalar_one()
 
-    async def delete(self, org_id: str, listing: LogListing) -> int:
+    @writing
+    def delete(self, connection: Connection, org_id: str, listing: LogListing) -> int:
         asked = delete(request_log).where(*_requests_where(org_id, listing))
         settled = select(deliveries.c.id).where(
             deliveries.c.status != "pending", *_deliveries_where(org_id, listing, deliveries.c.created_wall_ms)
         )
         which = delivery_attempts.c.delivery_id.in_(settled)
         deleted = 0
-        async with self._database.writing() as connection:
-            if listing.type != "Call":
-                deleted += (await connection.execute(asked)).rowcount
-            if listing.type in (None, "Webhook"):
-                ids = (await connection.execute(settled)).scalars().all()
-                deleted += (await connection.execute(delete(delivery_attempts).where(which))).rowcount
-                for at in range(0, len(ids), MAX_LISTED):
-                    part = ids[at : at + MAX_LISTED]
-                    await connection.execute(delete(deliveries).where(deliveries.c.id.in_(part)))
+        if listing.type != "Call":
+            deleted += connection.execute(asked).rowcount
+        if listing.type in (None, "Webhook"):
+            ids = connection.execute(settled).scalars().all()
+            deleted += connection.execute(delete(delivery_attempts).where(which)).rowcount
+            for at in range(0, len(ids), MAX_LISTED):
+                part = ids[at : at + MAX_LISTED]
+                connection.execute(delete(deliveries).where(deliveries.c.id.in_(part)))
         return deleted
 
     async def forget(self, before_wall_ms: int, most: int) -> int:
-        newest = select(func.max(request_log.c.number)).scalar_subquery()
-        old = or_(request_log.c.wall_ms < before_wall_ms, request_log.c.number <= newest - most)
-        settled = and_(deliveries.c.status != "pending", deliveries.c.due_wall_ms < before_wall_ms)
-        gone = select(deliveries.c.id).where(settled)
-        async with self._database.reading() as connection:  # mostly there is nothing, and nobody need wait for that
-            query = select(func.count()).select_from(request_log).where(old)
-            if not (await connection.execute(query)).scalar_one() and not (await connection.execute(gone)).first():
-                return 0
-        async with self._database.writing() as connection:
-            forgotten = (await connection.execute(delete(request_log).where(old))).rowcount
-            await connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
-            return forgotten + (await connection.execute(delete(deliveries).where(settled))).rowcount
+        # Mostly there is nothing, and nobody need wait for that.
+        return await self._forget(before_wall_ms, most) if await self._is_old(before_wall_ms, most) else 0
 
-    async def forget_call(self, call_id: str) -> None:
+    @reading
+    def _is_old(self, connection: Connection, before_wall_ms: int, most: int) -> bool:
+        query = select(func.count()).select_from(request_log).where(_old(before_wall_ms, most))
+        gone = select(deliveries.c.id).where(_settled(before_wall_ms))
+        return bool(connection.execute(query).scalar_one()) or connection.execute(gone).first() is not None
+
+    @writing
+    def _forget(self, connection: Connection, before_wall_ms: int, most: int) -> int:
+        settled = _settled(before_wall_ms)
+        gone = select(deliveries.c.id).where(settled)
+        forgotten = connection.execute(delete(request_log).where(_old(before_wall_ms, most))).rowcount
+        connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(gone)))
+        return forgotten + connection.execute(delete(deliveries).where(settled)).rowcount
+
+    @writing
+    def forget_call(self, connection: Connection, call_id: str) -> None:
         of_call = select(deliveries.c.id).where(deliveries.c.call_id == call_id)
-        async with self._database.writing() as connection:
-            await connection.execute(delete(request_log).where(request_log.c.call_id == call_id))
-            await connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(of_call)))
-            await connection.execute(delete(deliveries).where(deliveries.c.call_id == call_id))
+        connection.execute(delete(request_log).where(request_log.c.call_id == call_id))
+        connection.execute(delete(delivery_attempts).where(delivery_attempts.c.delivery_id.in_(of_call)))
+        connection.execute(delete(deliveries).where(deliveries.c.call_id == call_id))
+
+
+def _old(before_wall_ms: int, most: int) -> ColumnElement[bool]:
+    newest = select(func.max(request_log.c.number)).scalar_subquery()
+    return or_(request_log.c.wall_ms < before_wall_ms, request_log.c.number <= newest - most)
+
+
+def _settled(before_wall_ms: int) -> ColumnElement[bool]:
+    return and_(deliveries.c.status != "pending", deliveries.c.due_wall_ms < before_wall_ms)
 
 
 def _found(org_id: str, listing: LogListing) -> Subquery:
@@ -175,14 +185,14 @@ def _equal(named: Mapping[str, Any], listing: LogListing, call_id: ColumnElement
     return made
 
 
-async def _requests(connection: AsyncConnection, numbers: Sequence[int]) -> dict[tuple[str, str], LogEntry]:
+def _requests(connection: Connection, numbers: Sequence[int]) -> dict[tuple[str, str], LogEntry]:
     if not numbers:
         return {}
-    rows = await connection.execute(select(request_log).where(request_log.c.number.in_(numbers)))
+    rows = connection.execute(select(request_log).where(request_log.c.number.in_(numbers)))
     return {("request", str(row.number)): LogEntry(**{name: row._mapping[name] for name in _COLUMNS}) for row in rows}
 
 
-async def _attempts(connection: AsyncConnection, numbers: Sequence[int]) -> dict[tuple[str, str], LogEntry]:
+def _attempts(connection: Connection, numbers: Sequence[int]) -> dict[tuple[str, str], LogEntry]:
     if not numbers:
         return {}
     made, sent = delivery_attempts.c, deliveries.c
@@ -195,7 +205,7 @@ async def _attempts(connection: AsyncConnection, numbers: Sequence[int]) -> dict
         .where(made.number.in_(numbers))
     )  # fmt: skip
     found: dict[tuple[str, str], LogEntry] = {}
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         found["attempt", str(row.number)] = LogEntry(
             row.org_id, "Webhook", row.wall_ms, row.duration_ms, "POST", _bare(str(row.target.get("url", ""))), row.status,
             row.error, "", row.type, row.call_id, row.assistant_id, _without_secrets(row.body), _without_secrets(row.answer),
@@ -203,7 +213,7 @@ async def _attempts(connection: AsyncConnection, numbers: Sequence[int]) -> dict
     return found
 
 
-async def _calls(connection: AsyncConnection, ids: Sequence[str]) -> dict[tuple[str, str], LogEntry]:
+def _calls(connection: Connection, ids: Sequence[str]) -> dict[tuple[str, str], LogEntry]:
     if not ids:
         return {}
     row = calls.c
@@ -215,7 +225,7 @@ async def _calls(connection: AsyncConnection, ids: Sequence[str]) -> dict[tuple[
             each.org_id, "Call", each.ended_wall_ms, each.ended_wall_ms - (each.started_wall_ms or each.ended_wall_ms),
             error=each.ended_reason, resource="call", call_id=each.id, assistant_id=each.assistant_id,
         )
-        for each in await connection.execute(query)
+        for each in connection.execute(query)
     }  # fmt: skip
 
 

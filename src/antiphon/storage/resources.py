@@ -5,81 +5,72 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from antiphon.calls.stores import LINKS, Listing, Resource
-from antiphon.storage.database import Database
+from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.listing import counted, filtered, paged
 from antiphon.storage.tables import resource_versions, resources
 
 _MAX_COLUMN_CHARS = 255
 
 
-class StoredResources:
+class StoredResources(Store):
     """Documents of organisations."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     async def add(self, resource: Resource) -> bool:
-        try:
-            async with self._database.writing() as connection:
-                await connection.execute(insert(resources).values(self._row(resource)))
-        except IntegrityError:
-            return False
-        return True
+        return await self._database.add(insert(resources).values(self._row(resource)))
 
-    async def find(self, kind: str, org_id: str, id: str) -> Resource | None:
+    @reading
+    def find(self, connection: Connection, kind: str, org_id: str, id: str) -> Resource | None:
         query = select(resources).where(_is(resources, kind, org_id, id))
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).first()
+        row = connection.execute(query).first()
         return None if row is None else self._resource(row)
 
-    async def list(self, kind: str, org_id: str, listing: Listing) -> Sequence[Resource]:
+    @reading
+    def list(self, connection: Connection, kind: str, org_id: str, listing: Listing) -> Sequence[Resource]:
         query = paged(_of(kind, org_id), resources, listing)
-        async with self._database.reading() as connection:
-            return [self._resource(row) for row in await connection.execute(query)]
+        return [self._resource(row) for row in connection.execute(query)]
 
-    async def count(self, kind: str, org_id: str, listing: Listing) -> int:
+    @reading
+    def count(self, connection: Connection, kind: str, org_id: str, listing: Listing) -> int:
         query = counted(resources, listing).where(resources.c.kind == kind, resources.c.org_id == org_id)
-        async with self._database.reading() as connection:
-            return (await connection.execute(query)).scalar_one()
+        return connection.execute(query).scalar_one()
 
-    async def replace(self, resource: Resource) -> bool:
+    @writing
+    def replace(self, connection: Connection, resource: Resource) -> bool:
         same = _is(resources, resource.kind, resource.org_id, resource.id)
         before = select(resources).where(same, resources.c.version == resource.version - 1).with_for_update()
-        async with self._database.writing() as connection:
-            row = (await connection.execute(before)).first()
-            if row is None:
-                return False
-            kept = {column.name: row._mapping[column.name] for column in resource_versions.columns}
-            await connection.execute(insert(resource_versions).values(kept))
-            await connection.execute(update(resources).where(same).values(self._row(resource)))
+        row = connection.execute(before).first()
+        if row is None:
+            return False
+        kept = {column.name: row._mapping[column.name] for column in resource_versions.columns}
+        connection.execute(insert(resource_versions).values(kept))
+        connection.execute(update(resources).where(same).values(self._row(resource)))
         return True
 
-    async def delete(self, kind: str, org_id: str, id: str) -> Resource | None:
-        async with self._database.writing() as connection:
-            same = _is(resources, kind, org_id, id)
-            row = (await connection.execute(select(resources).where(same).with_for_update())).first()
-            if row is None:
-                return None
-            await connection.execute(delete(resources).where(same))
-            await connection.execute(delete(resource_versions).where(_is(resource_versions, kind, org_id, id)))
+    @writing
+    def delete(self, connection: Connection, kind: str, org_id: str, id: str) -> Resource | None:
+        same = _is(resources, kind, org_id, id)
+        row = connection.execute(select(resources).where(same).with_for_update()).first()
+        if row is None:
+            return None
+        connection.execute(delete(resources).where(same))
+        connection.execute(delete(resource_versions).where(_is(resource_versions, kind, org_id, id)))
         return self._resource(row)
 
-    async def versions(self, kind: str, org_id: str, id: str) -> Sequence[Resource]:
+    @reading
+    def versions(self, connection: Connection, kind: str, org_id: str, id: str) -> Sequence[Resource]:
         query = select(resource_versions).where(_is(resource_versions, kind, org_id, id))
-        async with self._database.reading() as connection:
-            rows = await connection.execute(query.order_by(resource_versions.c.version.desc()))
-            return [self._resource(row) for row in rows]
+        rows = connection.execute(query.order_by(resource_versions.c.version.desc()))
+        return [self._resource(row) for row in rows]
 
-    async def find_by(self, kind: str, field: str, value: str) -> Sequence[Resource]:
+    @reading
+    def find_by(self, connection: Connection, kind: str, field: str, value: str) -> Sequence[Resource]:
         """Of whatever organisation: for our own work (which assistant has this telephone number?), never for a request."""
         listing = Listing(equal={field: value}, limit=10)
         query = filtered(select(resources).where(resources.c.kind == kind), resources, listing).limit(listing.limit)
-        async with self._database.reading() as connection:
-            return [self._resource(row) for row in await connection.execute(query)]
+        return [self._resource(row) for row in connection.execute(query)]
 
     def _row(self, resource: Resource) -> Mapping[str, Any]:
         name = resource.body.get("name")

@@ -84,7 +84,7 @@ async def test_a_page_costs_a_few_queries_however_long_the_list(console: Console
                 if statement.startswith("SELECT") and not any(name in statement for name in theirs):
                     to.append(statement)
 
-            engine = database.engine.sync_engine
+            engine = database.engine
             event.listen(engine, "before_cursor_execute", note)
             answer = await console.ask("GET", path)
             event.remove(engine, "before_cursor_execute", note)
