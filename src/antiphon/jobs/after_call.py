@@ -173,26 +173,25 @@ class AfterCall:
         if done.outputs:
             body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}
         cost = cost_fields(cost_from_log(logs, self._prices), self._prices, done.uses) if logs else None
-        return self._costed(body, cost if cost is not None else job.facts.get("cost") or {})
+        kept = {"days": plan.keep_days, "log": may_be_logged(record, plan)}
+        return self._costed(body, cost if cost is not None else job.facts.get("cost") or {}, kept)
 
     @staticmethod
-    def _costed(body: Mapping[str, Any], cost: Mapping[str, Any]) -> Done:
-        return Done(None, CallChange({**body, **cost}, {"cost_usd": cost.get("cost", 0.0)}))
+    def _costed(body: Mapping[str, Any], cost: Mapping[str, Any], kept: Mapping[str, Any] | None = None) -> Done:
+        return Done(kept, CallChange({**body, **cost}, {"cost_usd": cost.get("cost", 0.0)}))
 
     async def report(self, job: Job) -> Done:
         """The event log goes, where it may not be kept, when all is made of it."""
         record = await self._record(job)
         await self.outbox.put(f"{job.id}:end-of-call-report", record, end_of_call_report(record, self._clock.wall_ms()))
-        if job.facts.get("zeroRetention"):
-            return Done()
-        plan = await self._around.plan_of(record)
-        if plan.keep_days:
-            due_ms = (record.ended_wall_ms or job.created_wall_ms) + round(plan.keep_days * _DAY_MS)
+        kept = job.results["analysis"] or {}
+        if days := kept.get("days"):
+            due_ms = (record.ended_wall_ms or job.created_wall_ms) + round(days * _DAY_MS)
             erase = Job(
                 job_id("erase", job.call_id), job.call_id, job.org_id, job.created_wall_ms, due_ms, kind="erase"
             )
             await self._jobs.add(erase)
-        if not may_be_logged(record, plan):
+        if not kept.get("log", True):
             await asyncio.to_thread(self._files.erase_logs, job.call_id)
         return Done()
 

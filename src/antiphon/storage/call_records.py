@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord, Listing
@@ -16,6 +16,7 @@ from antiphon.storage.tables import calls
 
 _HELD = ("queued", "ringing", "in-progress", "forwarding")
 """A call in one of these is some process's."""
+_CHANGED = update(calls).where(calls.c.id == bindparam("of_id"))
 _FIELDS = tuple(field.name for field in fields(CallRecord))
 
 
@@ -24,7 +25,7 @@ class StoredCalls(Store):
 
     async def add(self, call: CallRecord) -> bool:
         row = {**asdict(call), "body": self._sealed(call.body)}
-        return await self._database.add(insert(calls).values(**row))
+        return await self._database.add(calls, row)
 
     @reading
     def find(self, connection: Connection, org_id: str | None, id: str) -> CallRecord | None:
@@ -54,14 +55,11 @@ class StoredCalls(Store):
         row = connection.execute(select(calls).where(calls.c.id == id).with_for_update()).first()
         if row is None:
             return None
-        changed = {
-            **row._mapping,
-            **columns,
-            "updated_wall_ms": wall_ms,
-            "body": {**row._mapping["body"], **self._sealed(body or {})},
-        }
-        connection.execute(update(calls).where(calls.c.id == id).values(changed))
-        return self._record(changed)
+        changes: dict[str, Any] = {**columns, "updated_wall_ms": wall_ms}
+        if body:
+            changes["body"] = {**row._mapping["body"], **self._sealed(body)}
+        connection.execute(_CHANGED, {**changes, "of_id": id})
+        return self._record({**row._mapping, **changes})
 
     @reading
     def spent_since(self, connection: Connection, wall_ms: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
@@ -15,7 +15,7 @@ import orjson
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, Insert, QueuePool, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, Table, create_engine, event, insert, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -126,10 +126,10 @@ class Database:
         SQLAlchemy's IntegrityError for what contradicts what is there."""
         return await self._done(self._runner.write(work))
 
-    async def add(self, row: Insert) -> bool:
+    async def add(self, table: Table, row: Mapping[str, Any]) -> bool:
         """False where it is there already. Raises StoreUnavailable."""
         try:
-            await self.write(lambda connection: connection.execute(row).close())
+            await self.write(lambda connection: connection.execute(insert(table), row).close())
         except IntegrityError:
             return False
         return True

@@ -36,7 +36,7 @@ class StoredDeliveries(Store):
 
     async def add(self, delivery: Delivery) -> bool:
         sealed = self._database.secrets.sealed(dict(delivery.target))
-        return await self._database.add(insert(deliveries).values(**{**asdict(delivery), "target": sealed}))
+        return await self._database.add(deliveries, {**asdict(delivery), "target": sealed})
 
     async def claim(self, wall_ms: int, limit: int, lease: str, grace_ms: int) -> Sequence[Delivery]:
         # Mostly nothing is due, and nobody need wait for that.

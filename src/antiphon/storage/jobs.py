@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, select, true, update
 
 from antiphon.jobs.queue import CallChange, Job, JobKind, Kept
 from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import calls, jobs
 
+_CHANGED = update(jobs).where(jobs.c.id == bindparam("of_id"))
+_CALL_CHANGED = update(calls).where(calls.c.id == bindparam("of_id"))
 _DONE: Mapping[str, Any] = {"done": 1, "owner": "", "facts": {}, "results": {}}
 
 
@@ -23,7 +25,7 @@ class StoredJobs(Store):
             "id": job.id, "kind": job.kind, "call_id": job.call_id, "org_id": job.org_id, "created_wall_ms": job.created_wall_ms,
             "due_wall_ms": job.due_wall_ms, "facts": dict(job.facts), "results": dict(job.results),
         }  # fmt: skip
-        return await self._database.add(insert(jobs).values(row))
+        return await self._database.add(jobs, row)
 
     @reading
     def find(self, connection: Connection, id: str) -> Job | None:
@@ -44,7 +46,7 @@ class StoredJobs(Store):
         if row is None:
             return None
         claimed = {"owner": owner, "leased_until_ms": now_ms + lease_ms}
-        connection.execute(update(jobs).where(jobs.c.id == row.id).values(claimed))
+        connection.execute(_CHANGED, {**claimed, "of_id": row.id})
         return _job(row)
 
     @reading
@@ -67,7 +69,7 @@ class StoredJobs(Store):
         if row is None:
             return False
         values = _DONE if kept.is_last else {"results": {**row.results, kept.step: kept.result}}
-        connection.execute(update(jobs).where(jobs.c.id == id).values({**values, "attempts": 0, "problem": ""}))
+        connection.execute(_CHANGED, {**values, "attempts": 0, "problem": "", "of_id": id})
         if kept.change.body or kept.change.columns:
             _change_call(connection, row.call_id, kept.change, now_ms)
         return True
@@ -100,7 +102,7 @@ def _change_call(connection: Connection, call_id: str, change: CallChange, now_m
     row = connection.execute(select(calls.c.body).where(calls.c.id == call_id).with_for_update()).first()
     if row is not None:  # deleted meanwhile: nothing of it comes back
         values = {**change.columns, "body": {**row.body, **change.body}, "updated_wall_ms": now_ms}
-        connection.execute(update(calls).where(calls.c.id == call_id).values(values))
+        connection.execute(_CALL_CHANGED, {**values, "of_id": call_id})
 
 
 def _of(kinds: Sequence[JobKind]) -> ColumnElement[bool]:

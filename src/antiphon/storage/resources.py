@@ -19,7 +19,7 @@ class StoredResources(Store):
     """Documents of organisations."""
 
     async def add(self, resource: Resource) -> bool:
-        return await self._database.add(insert(resources).values(self._row(resource)))
+        return await self._database.add(resources, self._row(resource))
 
     @reading
     def find(self, connection: Connection, kind: str, org_id: str, id: str) -> Resource | None:
