@@ -12,6 +12,7 @@ from typing import Any, cast
 import structlog
 
 from antiphon.errors import MalformedMessage
+from antiphon.processes import Process
 from antiphon.providers.worker_frames import Frame, FrameReader, encode
 from antiphon.providers.worker_queue import OnSent, TurnQueue
 from antiphon.providers.worker_start import start_process
@@ -127,7 +128,7 @@ class WorkerStream:
 class Connection(asyncio.Protocol):
     """One process from its start to its end."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Process) -> None:
         loop = asyncio.get_running_loop()
         self.streams: dict[int, WorkerStream] = {}
         self.turns = TurnQueue()
@@ -244,7 +245,7 @@ async def connect(engine: str, options: str) -> Connection:
     """Start a process and join it. Raises OSError, leaving nothing behind."""
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    process: asyncio.subprocess.Process | None = None
+    process: Process | None = None
     try:
         process = await start_process(theirs, engine, options)
         loop = asyncio.get_running_loop()

@@ -7,11 +7,12 @@ run Python and numpy: the settings, which hold secrets, stay here.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import sys
 from collections.abc import Mapping
+
+from antiphon.processes import Process, start
 
 _NAMES = frozenset({"PATH", "LANG", "LANGUAGE", "TMPDIR", "TZ", "LD_LIBRARY_PATH"})
 _PREFIXES = ("LC_", "PYTHON", "OPENBLAS", "OMP_", "MKL_", "MALLOC_")
@@ -26,16 +27,9 @@ def environment(ours: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {**kept, **_ONE_THREAD}
 
 
-async def start_process(theirs: socket.socket, engine: str, options: str) -> asyncio.subprocess.Process:
+async def start_process(theirs: socket.socket, engine: str, options: str) -> Process:
     """``worker_process`` serving ``engine`` on its end of the socket pair. Raises OSError."""
-    return await asyncio.create_subprocess_exec(
-        # -P: an engine's process must not import what happens to lie in the working directory.
-        *(sys.executable, "-P", "-m", "antiphon.providers.worker_process", str(theirs.fileno()), engine, options),
-        *(str(os.getpid()),),
-        pass_fds=(theirs.fileno(),),
-        close_fds=True,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        env=environment(),
-    )
+    # -P: an engine's process must not import what happens to lie in the working directory.
+    program = (sys.executable, "-P", "-m", "antiphon.providers.worker_process")
+    arguments = (str(theirs.fileno()), engine, options, str(os.getpid()))
+    return await start((*program, *arguments), environment(), (theirs.fileno(),))

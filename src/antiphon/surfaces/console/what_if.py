@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 from starlette.exceptions import HTTPException
+
+from antiphon.processes import output_of
 
 _AT_ONCE = 1
 _WAITING = 8
@@ -42,17 +43,8 @@ class WhatIf:
         return answer
 
     async def _run(self, log: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "antiphon.session.what_if_process", str(log),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        try:
-            out, _ = await process.communicate(orjson.dumps(changes))
-        finally:
-            if process.returncode is None:
-                with suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+        program = (sys.executable, "-m", "antiphon.session.what_if_process", str(log))
+        _, out = await output_of(program, given=orjson.dumps(changes))
         try:
             answer: dict[str, Any] = orjson.loads(out)
         except orjson.JSONDecodeError:
