@@ -16,13 +16,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-from antiphon.conversation.state import AGENT_TRANSITIONS, CALL_TRANSITIONS, USER_TRANSITIONS
+from antiphon.conversation.state import AGENT_TRANSITIONS, CALL_TRANSITIONS, REPLY_TRANSITIONS, USER_TRANSITIONS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "turn-taking.md"
 TABLES: Mapping[str, Mapping[tuple[StrEnum, StrEnum], StrEnum]] = {
     "user": USER_TRANSITIONS,
     "agent": AGENT_TRANSITIONS,
     "call": CALL_TRANSITIONS,
+    "reply": REPLY_TRANSITIONS,
 }
 BLOCK = re.compile(r"(?P<begin><!-- states: (?P<name>\w+) -->\n).*?(?P<end><!-- end of states -->)", re.DOTALL)
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.conversation.reply import Reply, Step
+from antiphon.conversation.reply import Reply, Step, speculative_life
 from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
-from antiphon.conversation.state import Agent, AgentTrigger, User
+from antiphon.conversation.state import Agent, AgentTrigger, ReplyTrigger, User
 from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
 from antiphon.vocabulary import EndReason, Message, ToolAnswer, ToolCall, ToolResult, ToolSpec
 
@@ -32,11 +32,11 @@ class AgentSide:
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
         self._ask(reply, self._messages_for(reply))
 
-    def guess(self, turn: int, text: str) -> None:
+    def speculate(self, turn: int, text: str) -> None:
         """Start a reply to words that may not be all of the turn."""
         reply = self._begin(turn)
-        reply.speculative = True
-        reply.guessed_text = text
+        reply.life = speculative_life()
+        reply.asked_text = text
         reply.asked_from = self._s.asked_from()
         self._ask(reply, (*self._s.history.messages(), Message("user", text)))
 
@@ -62,23 +62,25 @@ class AgentSide:
             )
         )
 
-    def drop_guess(self) -> None:
-        """The guess was wrong, or can no longer be right."""
-        if self._s.reply is not None and self._s.reply.speculative:
-            self._s.emit(do.CancelReply(self._s.reply.number))
+    def discard_speculation(self) -> None:
+        """A speculative reply, if there is one, answers the wrong words, or can no longer answer the right ones."""
+        reply = self._s.reply
+        if reply is not None and reply.speculative:
+            reply.life.fire(ReplyTrigger.DISCARDED)
+            self._s.emit(do.CancelReply(reply.number))
             self._s.reply = None
 
-    def drop_stale_guess(self) -> None:
-        """Asked after every input: whatever it has changed, a guess made before it is of no use."""
+    def discard_stale_speculation(self) -> None:
+        """Asked after every input: whatever it has changed, a reply that was asked for before it is of no use."""
         reply = self._s.reply
         if reply is not None and reply.speculative and reply.asked_from != self._s.asked_from():
-            self.drop_guess()
+            self.discard_speculation()
 
-    def adopt_guess(self) -> None:
-        """The turn closed with the very words guessed at: the reply gets the floor, with all it has so far."""
+    def commit_speculation(self) -> None:
+        """The turn closed with the very words it was asked for on: the reply gets the floor, with all it has so far."""
         reply = self._s.reply
-        assert reply is not None and reply.speculative
-        reply.speculative = False
+        assert reply is not None
+        reply.life.fire(ReplyTrigger.COMMITTED)
         self._s.unanswered = False
         self._s.agent.fire(AgentTrigger.REPLY_BEGAN)
         self._s.emit(do.ReplyAdopted(reply.number, reply.turn))
@@ -159,7 +161,7 @@ class AgentSide:
         reply.step.calls.append(event.call)
         for piece in reply.splitter.pause():
             self._speak(reply, piece)
-        # What a guess asks for is not done before the guess has proved right: a tool cannot be taken back.
+        # What a speculative reply asks for is not done before it is committed: a tool cannot be taken back.
         if not reply.speculative:
             self._run_tool(reply, event.call)
 
@@ -182,12 +184,12 @@ class AgentSide:
             self._go_on(reply)
 
     def reply_failed(self, event: ev.ReplyFailed) -> None:
-        """A fault is never silence: what was said stands, and the caller is told. A failed guess is simply forgotten."""
+        """A fault is never silence: what was said stands, and the caller is told. A speculative reply that fails is simply forgotten."""
         reply = self._live(event.reply)
         if reply is None or reply.speech_ended:
             return
         if reply.speculative:
-            self.drop_guess()
+            self.discard_speculation()
             return
         self._note_failure(reply)
         self._abandon_tools(reply)
@@ -325,7 +327,9 @@ class AgentSide:
         if reply.written or reply.losing_floor:
             return
         if reply.speculative and reply.ledger.pieces:
-            reply.unspoken.append(piece)  # the cost cap: only the first clause of a guess is turned into audio
+            reply.unspoken.append(
+                piece
+            )  # the cost cap: only the first clause of a speculative reply is turned into audio
             return
         number = reply.ledger.ask(piece.text, len(reply.steps), spaced=piece.spaced)
         self._s.emit(do.Speak(reply.number, number, piece.text, piece.spaced))
@@ -340,7 +344,7 @@ class AgentSide:
             return
         floor_is_free = self._s.user.state is User.SILENT or self._s.agent_insists
         assert floor_is_free, "while the caller has the floor, a reply insists, is held, or is over"
-        reply.may_play = True
+        reply.life.fire(ReplyTrigger.PLAYBACK_BEGAN)
         self._s.emit(do.StartPlayback(reply.number))
 
     def _go_on(self, reply: Reply) -> None:
@@ -497,6 +501,7 @@ class AgentSide:
         if reply.truncated_ms is not None:
             cut = cut or reply.truncated_ms < reply.heard_ms
             reply.heard_ms = min(reply.heard_ms, reply.truncated_ms, reply.ledger.duration_ms)
+        reply.life.fire(ReplyTrigger.ENDED)
         reply.status = status
         for number, step in enumerate(reply.steps, start=1):
             for message in (

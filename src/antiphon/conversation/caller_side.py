@@ -55,7 +55,7 @@ class CallerSide:
         if not self._listens:
             return
         self.interruption.sounding = True
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self.interruption.hold_if_possible()
         turn = self._open_turn()
         utterance = turn.hear(event.utterance)
@@ -148,7 +148,7 @@ class CallerSide:
             turn.words_changed()
 
     def transcript_failed(self, event: ev.TranscriptFailed) -> None:
-        # What was guessed so far is all there will ever be.
+        # What the recogniser has said so far is all there will ever be.
         if (turn := self._turn_of(event.utterance)) is not None:
             utterance = turn.hear(event.utterance)
             utterance.final = utterance.failed = True
@@ -166,12 +166,12 @@ class CallerSide:
         if turn is None or event.utterance not in turn.utterances:
             return
         if event.kind == "end":
-            turn.vendor_ended = turn.may_guess = True
+            turn.vendor_ended = turn.may_speculate = True
         elif event.kind == "eager_end":
-            turn.may_guess = True
+            turn.may_speculate = True
         else:
             turn.speech_goes_on()
-            self._agent.drop_guess()
+            self._agent.discard_speculation()
 
     def _turn_of(self, utterance: int) -> Turn | None:
         """The open turn, where this utterance belongs to it. With push-to-talk, words themselves open the turn."""
@@ -279,7 +279,7 @@ class CallerSide:
             self._close_when_final(turn)
             return
         turn.waiting_for_final_since_ms = None
-        self._guess_if_worth_it(turn)
+        self._speculate_if_worth_it(turn)
         if required is not None:
             self._watch_next(turn, required)
 
@@ -340,17 +340,17 @@ class CallerSide:
             self._watched_ms = silence_ms
             self._s.emit(do.WatchSilence(silence_ms))
 
-    def _guess_if_worth_it(self, turn: Turn) -> None:
+    def _speculate_if_worth_it(self, turn: Turn) -> None:
         """Ask the model early, on the words so far, unless they plainly are not all."""
         policy = self._s.policy
-        guess = self._s.reply
-        if guess is not None and not same_words(guess.guessed_text, turn.text):
-            self._agent.drop_guess()
+        speculation = self._s.reply
+        if speculation is not None and not same_words(speculation.asked_text, turn.text):
+            self._agent.discard_speculation()
         if (
             self._s.reply is not None
             or not policy.endpointing.speculative_reply
             or not policy.reply_on_turn_end
-            or (turn.silence_ms < policy.endpointing.speculate_after_ms and not turn.may_guess)
+            or (turn.silence_ms < policy.endpointing.speculate_after_ms and not turn.may_speculate)
             or turn.speculations >= policy.endpointing.max_speculations
             or not words_of(turn.text)
             or (turn.interrupting and self._only_announces(turn))
@@ -358,7 +358,7 @@ class CallerSide:
         ):
             return
         turn.speculations += 1
-        self._agent.guess(turn.number, turn.text)
+        self._agent.speculate(turn.number, turn.text)
 
     def _close_when_final(self, turn: Turn) -> None:
         if not turn.final:
@@ -366,7 +366,7 @@ class CallerSide:
                 turn.waiting_for_final_since_ms = self._s.now_ms
                 self._s.emit(do.FinishTranscript())
             if self._s.now_ms - turn.waiting_for_final_since_ms < self._s.policy.endpointing.final_timeout_ms:
-                self._guess_if_worth_it(turn)
+                self._speculate_if_worth_it(turn)
                 return
         if words_of(turn.text):
             self.close_turn(turn)
@@ -399,13 +399,13 @@ class CallerSide:
         self._end_turn(turn, dropped=False)
         self._s.history.add(Message("user", text), turn=turn.number)
         self._s.emit(do.TurnClosed(turn.number, text))
-        guess = self._s.reply
+        speculation = self._s.reply
         if not self._s.policy.reply_on_turn_end:
-            self._agent.drop_guess()
-        elif guess is not None and same_words(guess.guessed_text, text):
-            self._agent.adopt_guess()
+            self._agent.discard_speculation()
+        elif speculation is not None and same_words(speculation.asked_text, text):
+            self._agent.commit_speculation()
         else:
-            self._agent.drop_guess()
+            self._agent.discard_speculation()
             self._agent.ask_model(turn.number)
 
     def drop_turn(self) -> None:
@@ -413,7 +413,7 @@ class CallerSide:
         turn = self._s.turn
         if turn is None:
             return
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self._end_turn(turn, dropped=True)
         if turn.carried:
             # These words were a turn of their own before: they still stand, and nobody has answered them.
@@ -428,7 +428,7 @@ class CallerSide:
         if turn is None or not turn.text:
             self.drop_turn()
             return
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self._end_turn(turn, dropped=True)
         self._s.history.add(Message("user", turn.text), turn=turn.number)
         self._s.emit(do.TurnDropped(turn.number, turn.text, said=True))

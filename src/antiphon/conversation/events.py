@@ -151,7 +151,7 @@ class SilenceReached:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptChanged:
-    """The recogniser's best guess so far for an utterance."""
+    """The recogniser's words so far for an utterance: they may change."""
 
     utterance: int
     text: str

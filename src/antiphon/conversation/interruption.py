@@ -60,7 +60,7 @@ class Interruption:
     def decided(self) -> bool:
         """Whether an interruption is decided and only waits for the mouth's answer."""
         reply = self._s.committed_reply
-        return reply is not None and reply.losing_floor is not None
+        return reply is not None and reply.losing_floor
 
     def sound_began(self) -> None:
         """Something that may become speech: make room. Who has not been heard yet makes room by waiting."""
@@ -97,12 +97,12 @@ class Interruption:
         assert reply is not None
         if self._s.agent.state is not Agent.HELD:
             self._agent.hold()
-        reply.losing_floor = status
+        reply.loses_floor(status)
 
     def finish_if_known(self) -> None:
         """The mouth has answered: the reply ends, the turn is the caller's."""
         reply = self._s.committed_reply
-        if reply is None or reply.losing_floor is None:
+        if reply is None or reply.lost_as is None:
             return
         assert reply.held_since_ms is not None
         # A mouth that does not answer cannot keep the caller waiting: then what it told last stands.
@@ -112,7 +112,7 @@ class Interruption:
         went_on = turn is not None and self._went_on(reply)
         reply.taken_back = went_on and reply.voice_started
         answered = turn is not None and turn.answers
-        self._agent.interrupt(reply.losing_floor, backs_off=not went_on and not answered)
+        self._agent.interrupt(reply.lost_as, backs_off=not went_on and not answered)
         if turn is None:
             return
         turn.interrupting = not answered
@@ -124,7 +124,7 @@ class Interruption:
 
     def _went_on(self, reply: Reply) -> bool:
         """Whether the caller had not finished when the answer began, of which hardly anything was heard: then it is taken back whole."""
-        if reply.kind != "model" or reply.asked_tools or reply.losing_floor != "interrupted":
+        if reply.kind != "model" or reply.asked_tools or reply.lost_as != "interrupted":
             return reply.kind == "model" and not reply.voice_started and not reply.asked_tools
         # Where the client plays, what was heard is not known yet; where it said that the turn was over, it was.
         ours = self._s.policy.playback_owner == "server" and self._s.policy.endpointing.mode != "manual"

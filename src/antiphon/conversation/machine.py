@@ -135,7 +135,7 @@ class Conversation:
 
     def _settle(self) -> None:
         """Draw the consequences until nothing more follows, then check the joint rules."""
-        self._agent.drop_stale_guess()
+        self._agent.discard_stale_speculation()
         while True:
             closed, self._s.just_closed = self._s.just_closed, None
             if closed is not None and not self.ended:
@@ -253,7 +253,7 @@ class Conversation:
         self._end_reason = reason
         self._goodbye_deadline_ms = self._s.now_ms + self._s.policy.silence.goodbye_timeout_ms
         self._caller.leave()
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self._s.says.clear()
         self._typed.clear()
         goodbye = message or self._s.policy.silence.end_call_message
@@ -272,7 +272,7 @@ class Conversation:
         """End now."""
         reply = self._s.reply
         if reply is not None and reply.speculative:
-            self._agent.drop_guess()
+            self._agent.discard_speculation()
         elif reply is not None:
             self._agent.interrupt("cancelled")
         for pending in self._s.tool_calls.all():
@@ -307,7 +307,7 @@ class Conversation:
 
     def _take_text(self, text: str, *, reply: bool) -> None:
         """Typed words join the turn that is open, or are a turn of their own."""
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         if self._s.turn is not None:
             turn = self._s.turn
             turn.carried = f"{turn.carried} {text}".strip()
@@ -335,7 +335,7 @@ class Conversation:
     def _reply_requested(self, event: ev.ReplyRequested) -> None:
         if not self._s.live:
             return
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         reply = self._s.reply
         if self._requested is not None or (reply is not None and not reply.speech_ended):
             self._s.emit(do.RequestRefused(event.request, "reply_active"))
@@ -345,7 +345,7 @@ class Conversation:
             self._agent.ask_model(self._s.turn_count, request=event.request, options=event.options, insists=True)
 
     def _reply_cancelled(self, event: ev.ReplyCancelled) -> None:
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         if self._s.committed_reply is None:
             self._s.emit(do.RequestRefused(event.request, "no_reply_active"))
         else:
@@ -355,7 +355,7 @@ class Conversation:
         if not self._s.live or not event.text.strip():
             return
         end_after = EndReason.ASSISTANT_ENDED if event.end_call_after else None
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self._s.says.append(Say(event.text, event.interruptible, end_after))
         if event.interrupts and self._s.committed_reply is not None and not self._caller.interruption.decided:
             self._caller.interruption.take_floor()

@@ -93,9 +93,9 @@ class Endpointing:
     speculative_reply: bool = True
     """Ask the model at the first silence, on the words so far; what it says is spoken only if the turn closes with the same words."""
     speculate_after_ms: int = 200
-    """Silence before a speculative request: shorter pauses lie inside sentences, and each wrong guess is a paid request."""
+    """Silence before a speculative request: shorter pauses lie inside sentences, and each that is discarded is a paid request."""
     max_speculations: int = 3
-    """Paid guesses a turn, at most."""
+    """Paid requests a turn, at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from antiphon.conversation.actions import ReplyStatus
 from antiphon.conversation.events import ReplyOptions
 from antiphon.conversation.playback import PlaybackLedger
 from antiphon.conversation.sentences import Piece, SentenceSplitter, without_flushes
+from antiphon.conversation.state import REPLY_TRANSITIONS, Machine, ReplyState, ReplyTrigger
 from antiphon.conversation.tool_calls import NOT_YET
 from antiphon.vocabulary import EndReason, Message, ToolCall, ToolOutcome, ToolResult, ToolSpec
 
@@ -76,6 +77,15 @@ class AskedFrom:
     """Sentences of our own that wait to be said before it."""
 
 
+def _life(initial: ReplyState) -> Machine[ReplyState, ReplyTrigger]:
+    return Machine("reply", REPLY_TRANSITIONS, initial)
+
+
+def speculative_life() -> Machine[ReplyState, ReplyTrigger]:
+    """Of a reply that is asked for before the turn is over."""
+    return _life(ReplyState.SPECULATIVE)
+
+
 @dataclass(slots=True)
 class Reply:
     """``kind`` tells words of the model from words of our own (greeting, prompt, goodbye)."""
@@ -91,11 +101,11 @@ class Reply:
     idle_prompt: bool = False
     written: bool = False
     """Its words are read, not heard (``Policy.output`` when it began)."""
-    speculative: bool = False
-    guessed_text: str = ""
-    """The words of the turn a guess was made on."""
+    life: Machine[ReplyState, ReplyTrigger] = field(default_factory=lambda: _life(ReplyState.COMMITTED))
+    asked_text: str = ""
+    """Speculative: the words of the turn it was asked for on."""
     asked_from: AskedFrom | None = None
-    """What else it was made on."""
+    """Speculative: what else it was asked for on."""
     request: str = ""
     options: ReplyOptions | None = None
     taken_back: bool = False
@@ -105,12 +115,10 @@ class Reply:
     steps: list[Step] = field(default_factory=lambda: [Step()])
     ledger: PlaybackLedger = field(default_factory=PlaybackLedger)
     unspoken: list[Piece] = field(default_factory=list)
-    """Pieces kept back while the reply is a guess."""
+    """Pieces kept back while the reply is speculative."""
     notes: list[tuple[Message, int]] = field(default_factory=list)
     """Messages that came while it was live, with their turns: they follow it in the history."""
     first_token_ms: int | None = None
-    may_play: bool = False
-    """``StartPlayback`` was asked for."""
     voice_started_ms: int | None = None
     """When its first sound left."""
     speech_ended: bool = False
@@ -121,8 +129,8 @@ class Reply:
     held_since_ms: int | None = None
     heard_known: bool = True
     """False from ``HoldPlayback`` until the mouth has answered how much was heard."""
-    losing_floor: Literal["interrupted", "cancelled"] | None = None
-    """Its end is decided, and how it will be called; only the mouth's answer is waited for."""
+    lost_as: Literal["interrupted", "cancelled"] | None = None
+    """How its end will be called, once that is decided."""
     heard_ms: int = 0
     truncated_ms: int | None = None
     """What the client said was heard, where it said so while the reply was live."""
@@ -130,6 +138,26 @@ class Reply:
     transfer_to: str = ""
     status: ReplyStatus | None = None
     """How it ended; None while it is live."""
+
+    @property
+    def speculative(self) -> bool:
+        return self.life.state is ReplyState.SPECULATIVE
+
+    @property
+    def may_play(self) -> bool:
+        """Whether ``StartPlayback`` was asked for."""
+        return self.life.state in (ReplyState.PLAYING, ReplyState.YIELDING)
+
+    @property
+    def losing_floor(self) -> bool:
+        """Whether its end is decided."""
+        return self.life.state in (ReplyState.WITHDRAWN, ReplyState.YIELDING)
+
+    def loses_floor(self, status: Literal["interrupted", "cancelled"]) -> None:
+        """Its end is decided, or is to be called otherwise."""
+        if not self.losing_floor:
+            self.life.fire(ReplyTrigger.LOST_FLOOR)
+        self.lost_as = status
 
     @property
     def step(self) -> Step:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
 
-from antiphon.conversation.actions import Action
+from antiphon.conversation.actions import Action, StateChanged
 from antiphon.conversation.history import History
 from antiphon.conversation.policy import Policy
 from antiphon.conversation.reply import AskedFrom, Reply
@@ -43,6 +45,12 @@ class Say:
     idle: bool = False
 
 
+def _report(
+    machine: Literal["user", "agent", "call"], emit: Callable[[Action], None]
+) -> Callable[[StrEnum, StrEnum], None]:
+    return lambda before, after: emit(StateChanged(machine, str(before), str(after)))
+
+
 class Situation:
     """Mutable state with no behaviour of its own; ``CallerSide`` and ``AgentSide`` act on it."""
 
@@ -52,9 +60,13 @@ class Situation:
         self.outbox: list[Action] = []
         # Not ``self.emit``: machines that know the situation would make a circle, which only the garbage collector frees.
         emit = self.outbox.append
-        self.user: Machine[User, UserTrigger] = Machine("user", USER_TRANSITIONS, User.SILENT, emit)
-        self.agent: Machine[Agent, AgentTrigger] = Machine("agent", AGENT_TRANSITIONS, Agent.IDLE, emit)
-        self.call: Machine[Call, CallTrigger] = Machine("call", CALL_TRANSITIONS, Call.CONNECTING, emit)
+        self.user: Machine[User, UserTrigger] = Machine("user", USER_TRANSITIONS, User.SILENT, _report("user", emit))
+        self.agent: Machine[Agent, AgentTrigger] = Machine(
+            "agent", AGENT_TRANSITIONS, Agent.IDLE, _report("agent", emit)
+        )
+        self.call: Machine[Call, CallTrigger] = Machine(
+            "call", CALL_TRANSITIONS, Call.CONNECTING, _report("call", emit)
+        )
         self.history = History(messages)
         self.tools = {tool.name: tool for tool in tools}
         self.tool_calls = ToolCalls()
@@ -95,7 +107,7 @@ class Situation:
 
     @property
     def committed_reply(self) -> Reply | None:
-        """The reply that has the floor; not a guess."""
+        """The reply that has the floor; not a speculative one."""
         return self.reply if self.reply is not None and not self.reply.speculative else None
 
     @property

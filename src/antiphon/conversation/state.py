@@ -1,4 +1,4 @@
-"""The three state machines and the rules that couple them.
+"""The four state machines and the rules that couple them.
 
 Rule 1: everything that may change a state is in these tables; nothing else changes one.
 Rule 2: a (state, trigger) pair that is not listed raises ``IllegalTransition``: it is a bug of ours, never a no-op.
@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Generic, Literal, TypeVar
 
-from antiphon.conversation.actions import StateChanged
 from antiphon.errors import IllegalTransition
 
 
@@ -68,6 +67,29 @@ class CallTrigger(StrEnum):
     ENDED = "ended"
 
 
+class ReplyState(StrEnum):
+    SPECULATIVE = "speculative"
+    """Asked for on words that may not be all of the turn: nobody hears it, and it may be thrown away."""
+    COMMITTED = "committed"
+    """It has the floor. None of its sound may leave yet."""
+    PLAYING = "playing"
+    """Its sound may leave (``StartPlayback``). Softened and held is the agent's state, not the reply's."""
+    WITHDRAWN = "withdrawn"
+    """Its end is decided, before any sound could leave."""
+    YIELDING = "yielding"
+    """Its end is decided; how much was heard of it is being asked."""
+    CLOSED = "closed"
+
+
+class ReplyTrigger(StrEnum):
+    COMMITTED = "committed"
+    """The turn closed with the very words it was asked for on."""
+    DISCARDED = "discarded"
+    PLAYBACK_BEGAN = "playback began"
+    LOST_FLOOR = "lost the floor"
+    ENDED = "ended"
+
+
 USER_TRANSITIONS: Mapping[tuple[User, UserTrigger], User] = {
     (User.SILENT, UserTrigger.SPEECH_STARTED): User.SPEAKING,
     (User.SPEAKING, UserTrigger.SPEECH_STOPPED): User.PAUSING,
@@ -101,6 +123,19 @@ CALL_TRANSITIONS: Mapping[tuple[Call, CallTrigger], Call] = {
 }
 
 
+REPLY_TRANSITIONS: Mapping[tuple[ReplyState, ReplyTrigger], ReplyState] = {
+    (ReplyState.SPECULATIVE, ReplyTrigger.COMMITTED): ReplyState.COMMITTED,
+    (ReplyState.SPECULATIVE, ReplyTrigger.DISCARDED): ReplyState.CLOSED,
+    (ReplyState.COMMITTED, ReplyTrigger.PLAYBACK_BEGAN): ReplyState.PLAYING,
+    (ReplyState.COMMITTED, ReplyTrigger.LOST_FLOOR): ReplyState.WITHDRAWN,
+    (ReplyState.COMMITTED, ReplyTrigger.ENDED): ReplyState.CLOSED,
+    (ReplyState.PLAYING, ReplyTrigger.LOST_FLOOR): ReplyState.YIELDING,
+    (ReplyState.PLAYING, ReplyTrigger.ENDED): ReplyState.CLOSED,
+    (ReplyState.WITHDRAWN, ReplyTrigger.ENDED): ReplyState.CLOSED,
+    (ReplyState.YIELDING, ReplyTrigger.ENDED): ReplyState.CLOSED,
+}
+
+
 def forbidden(user: User, agent: Agent, call: Call, *, agent_insists: bool) -> str | None:
     """The rule a combination breaks, or None.
 
@@ -120,14 +155,16 @@ T = TypeVar("T", bound=StrEnum)
 
 
 class Machine(Generic[S, T]):
-    """One state, changed only by ``fire``, every change reported through ``report`` in one form."""
+    """One state, changed only by ``fire``. ``report`` is told what it was and what it is."""
+
+    __slots__ = ("_report", "_transitions", "name", "state")
 
     def __init__(
         self,
-        name: Literal["user", "agent", "call"],
+        name: Literal["user", "agent", "call", "reply"],
         transitions: Mapping[tuple[S, T], S],
         initial: S,
-        report: Callable[[StateChanged], None],
+        report: Callable[[S, S], None] | None = None,
     ) -> None:
         self.name = name
         self.state = initial
@@ -141,4 +178,5 @@ class Machine(Generic[S, T]):
         if after is None:
             raise IllegalTransition(self.name, before, trigger)
         self.state = after
-        self._report(StateChanged(self.name, str(before), str(after)))
+        if self._report is not None:
+            self._report(before, after)

@@ -29,7 +29,7 @@ class Succession:
         if next_one is None or not self._s.live or self._s.committed_reply is not None or self._s.says:
             return
         self._waiting = None
-        self._agent.drop_guess()
+        self._agent.discard_speculation()
         self._s.policy = next_one.policy
         self._s.tools = {tool.name: tool for tool in next_one.tools}
         self._s.history.succeed(next_one.messages, next_one.context)

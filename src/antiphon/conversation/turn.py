@@ -49,7 +49,7 @@ class Turn:
     """It has been asked and has not answered."""
     vendor_ended: bool = False
     """A recogniser that listens for turns has said that this one is over, and speech has not gone on since."""
-    may_guess: bool = False
+    may_speculate: bool = False
     """A recogniser thinks that the turn is probably over: a reply may be prepared before silence says as much."""
     speculations: int = 0
     silence_began_ms: int = 0
@@ -102,7 +102,7 @@ class Turn:
 
     def speech_goes_on(self) -> None:
         """What was said of its end does not hold."""
-        self.vendor_ended = self.may_guess = False
+        self.vendor_ended = self.may_speculate = False
 
     def words_changed(self) -> None:
         """What was said of the words before does not hold for these."""

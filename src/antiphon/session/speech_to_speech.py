@@ -191,7 +191,7 @@ class SpeechToSpeechCall:
             self._stream.respond(action.reply, request)
 
     def adopt(self, reply: int) -> None:
-        """Nothing is guessed: a guess would be remembered by the session."""
+        """Nothing is asked speculatively: the session would remember it."""
 
     # ---------------------------------------------------------------------------------- as a voice
 

@@ -29,7 +29,7 @@ class Story:
 
 
 def was_said(line: Facts) -> bool:
-    """Not what was prepared for a guess that proved wrong, nor what was cancelled before its first sound."""
+    """Not what was prepared for a speculative reply that was discarded, nor what was cancelled before its first sound."""
     if line["who"] == "agent" and not line["sounded"] and (line["status"] == "open" or not line["heard"]):
         return False
     return bool(line["text"])

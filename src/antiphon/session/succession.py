@@ -119,7 +119,7 @@ def policy_for(policy: Policy, stt: SpeechToText, engines: Engines) -> Policy:
         policy.endpointing,
         detector=engines.turn_detector is not None,
         punctuation=punctuation_of(stt),
-        # A model that is asked in its own session would remember a guess, and speak it.
+        # A model that is asked in its own session would remember a speculative request, and speak it.
         speculative_reply=policy.endpointing.speculative_reply and engines.speech_to_speech is None,
     )
     return replace(policy, partials=partials_of(stt), endpointing=endpointing)

@@ -50,9 +50,9 @@ class Thinking:
         self._spawn = spawn
         self._on_usage = on_usage
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._guess = 0
-        """The reply that is only a guess so far; 0 for none."""
-        self._guess_expects: ExpectedAnswers | None = None
+        self._speculative = 0
+        """The reply that is speculative so far; 0 for none."""
+        self._speculative_expects: ExpectedAnswers | None = None
 
     def engage(self, model: LanguageModel, tools: tuple[ToolSpec, ...], options: Mapping[str, Any]) -> None:
         """Another model, from the next reply on."""
@@ -66,8 +66,8 @@ class Thinking:
             if own.tools is not None:
                 tools = (*(tool for tool in tools if not tool.client), *own.tools)
         request = ModelRequest(action.messages, tools if action.tools_allowed else (), self._context, options)
-        self._guess = action.reply if action.speculative else 0
-        self._guess_expects = None  # what a guess before this one expected was never said
+        self._speculative = action.reply if action.speculative else 0
+        self._speculative_expects = None  # what one before this expected was never said
         self._tasks[action.reply] = self._spawn(self._think(action.reply, request), name=f"reply-{action.reply}")
 
     def cancel(self, reply: int) -> None:
@@ -75,12 +75,12 @@ class Thinking:
             task.cancel()
 
     def adopt(self, reply: int) -> None:
-        """The reply is no guess any more: what it expects to hear holds from now on."""
-        if self._guess == reply:
-            self._guess = 0
-            if self._guess_expects is not None:
-                self._expect(self._guess_expects)
-        self._guess_expects = None
+        """The reply is committed: what it expects to hear holds from now on."""
+        if self._speculative == reply:
+            self._speculative = 0
+            if self._speculative_expects is not None:
+                self._expect(self._speculative_expects)
+        self._speculative_expects = None
 
     async def _think(self, reply: int, request: ModelRequest) -> None:
         done: ev.Event = ev.ReplyDone(reply)
@@ -111,8 +111,8 @@ class Thinking:
         if isinstance(delta, ToolCallDelta):
             self._feed(ev.ReplyAskedForTool(reply, delta.call))
         elif isinstance(delta, ExpectedAnswersDelta):
-            if reply == self._guess:
-                self._guess_expects = delta.answers
+            if reply == self._speculative:
+                self._speculative_expects = delta.answers
             else:
                 self._expect(delta.answers)
         elif isinstance(delta, PlaceDelta):

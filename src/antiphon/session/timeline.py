@@ -29,7 +29,7 @@ class TurnTimes:
     turn_closed_ms: int | None = None
     reply: int | None = None
     asked_ms: int | None = None
-    """The model was asked (before the turn closed, for a guess that proved right)."""
+    """The model was asked (before the turn closed, for a speculative reply that was committed)."""
     first_token_ms: int | None = None
     first_audio_ms: int | None = None
     reply_text: str = ""
