@@ -18,7 +18,7 @@ from antiphon.audio.wav import is_being_written
 from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
 from antiphon.calls.cost import cost_fields, cost_from_log
 from antiphon.calls.files import CallFiles
-from antiphon.calls.heard import heard_call
+from antiphon.calls.heard import HeardCall, heard_call
 from antiphon.calls.leads import PLANS
 from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
@@ -136,6 +136,10 @@ class AfterCall:
             log.error("event_log_unreadable", call_id=job.call_id, problem=error.code)
             return []
 
+    def _heard(self, job: Job) -> tuple[list[EventLog], list[HeardCall]]:
+        logs = self._logs(job)
+        return logs, [heard_call(part) for part in logs]
+
     def _left(self, job: Job, logs: Sequence[EventLog], record: CallRecord, plan: AfterPlan) -> dict[str, Any]:
         """What a call leaves behind, in its record."""
         heard = [heard_call(part) for part in logs]
@@ -157,8 +161,7 @@ class AfterCall:
             return self._costed({"analysis": {}, "analysisSkipped": skipped}, job.facts.get("cost") or {})
         record = await self._record(job)
         plan = await self._around.plan_of(record)
-        logs = await asyncio.to_thread(self._logs, job)
-        heard = await asyncio.to_thread(lambda: [heard_call(part) for part in logs])
+        logs, heard = await asyncio.to_thread(self._heard, job)
         spoken = [
             message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
         ]

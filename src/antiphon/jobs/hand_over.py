@@ -27,6 +27,8 @@ from antiphon.vocabulary import EndReason, Usage
 _SWEEP_EVERY_S = 60.0
 _SWEEP_BACK_MS = 24 * 3_600_000
 """How far back logs without work are looked for: what is older was there before there was any."""
+FILES_CLOSE_MS = 250
+"""The log and the recording of a call that has just ended are whole by then: who asks before is sent away, and asks again."""
 _RETRY_S = 1.0
 _MAX_WAITING = 10_000
 _CLOSE_S = 5.0
@@ -101,7 +103,8 @@ class AfterCalls:
         if len(self._waiting) >= _MAX_WAITING:  # the sweep finds those that have a log
             self._losses.count("after_calls_waiting")
             return
-        self._waiting[name] = Job(job_id("after", name), call_id, org_id, now_ms, now_ms, dict(facts or {}))
+        due_ms = now_ms + FILES_CLOSE_MS
+        self._waiting[name] = Job(job_id("after", name), call_id, org_id, now_ms, due_ms, dict(facts or {}))
         self._handed_over.clear()
         self._news.set()
 
