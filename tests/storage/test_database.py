@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection
 
 from antiphon.bench import proc
+from antiphon.errors import ConfigurationError, StoreUnavailable
 from antiphon.storage.database import Database, read, written
 
 MIB = 1024
@@ -53,3 +54,24 @@ def test_a_document_comes_back_as_it_was_written(document: dict[str, object]) ->
 
 def test_what_another_writer_wrote_is_read() -> None:
     assert read('{"half": "\\ud83d", "infinite": Infinity}') == {"half": "\ud83d", "infinite": float("inf")}
+
+
+async def test_a_database_of_an_older_version_is_named_at_the_start(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/antiphon.db"
+    older = Database(url)
+    await older.open()
+    await older.write(run("ALTER TABLE users DROP COLUMN role"))
+    await older.close()
+    newer = Database(url)
+    with pytest.raises(ConfigurationError, match="users has no role"):
+        await newer.open()
+    await newer.close()
+
+
+async def test_after_its_end_a_database_is_unavailable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/antiphon.db")
+    await database.open()
+    await database.close()
+    await database.close()
+    with pytest.raises(StoreUnavailable):
+        await database.read(lambda connection: None)

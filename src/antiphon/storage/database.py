@@ -15,12 +15,13 @@ import orjson
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, QueuePool, Table, create_engine, event, insert, make_url
+from sqlalchemy import URL, Connection, Engine, QueuePool, Table, create_engine, event, insert, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.errors import ConfigurationError, StoreUnavailable
+from antiphon.storage.tables import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5000
@@ -287,6 +288,16 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    there = inspect(connection)
+    for table in metadata.sorted_tables:
+        columns = there.get_columns(table.name) if there.has_table(table.name) else []
+        known = {column["name"] for column in columns}
+        if missing := [column.name for column in table.columns if column.name not in known]:
+            # Before the first release tables change without a migration.
+            raise ConfigurationError(
+                "database_url",
+                f"an older version made this database ({table.name} has no {missing[0]}): move it away, or name another",
+            )
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:
