@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,15 +68,20 @@ class Line:
         return VendorCall(self.engine)
 
 
-@pytest.fixture(params=VENDORS, ids=str)
-async def line(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Line]:
-    vendor = VENDORS[request.param]
+@asynccontextmanager
+async def line_to(vendor: Vendor, folder: Path) -> AsyncIterator[Line]:
     async with vendor.fake() as fake:
-        engine = vendor.engine(KEY, fake.url, ca_file=fake.trust(tmp_path))
+        engine = vendor.engine(KEY, fake.url, ca_file=fake.trust(folder))
         engine.limits, engine.socket_limits = LIMITS, SOCKET
         await engine.start()
         yield Line(fake, engine)
         await engine.close()
+
+
+@pytest.fixture(params=VENDORS, ids=str)
+async def line(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Line]:
+    async with line_to(VENDORS[request.param], tmp_path) as line:
+        yield line
 
 
 def kinds(call: VendorCall) -> list[type]:

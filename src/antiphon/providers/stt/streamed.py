@@ -160,6 +160,8 @@ class StreamedTranscription:
         """Utterances whose final words this connection was asked for, and for which it has not said that they are all."""
         self._answers: ExpectedAnswers | None = None
         self._heard_s = self._sent_s = 0.0
+        self._told_s = 0.0
+        """When it last said anything of words, be it that there were none. That it took a piece of audio is no such word."""
         self._speaking_since_s: float | None = None
         self._was_ready = self._down = False
         self._closed = False
@@ -303,7 +305,7 @@ class StreamedTranscription:
 
     def ready(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._heard_s, self._sent_s = 0.0, now_s
+        self._heard_s, self._told_s, self._sent_s = 0.0, 0.0, now_s
         self._speaking_since_s = None
         if self._down:
             self._down = False
@@ -333,6 +335,8 @@ class StreamedTranscription:
         for each in told:
             if self._closed:
                 return
+            if isinstance(each, Segment | Flushed):
+                self._told_s = self._heard_s
             if isinstance(each, Segment):
                 self._hear(each)
             elif isinstance(each, Flushed):
@@ -388,7 +392,7 @@ class StreamedTranscription:
             ):
                 self._answer(heard)
             elif waited_s >= limits.final_timeout_s:
-                if self._heard_s >= heard.finished_s or heard.text:
+                if self._told_s >= heard.finished_s or heard.text:
                     self._answer(heard)
                 elif heard.asked_again:
                     self._fail(heard, "the vendor did not answer in time")
