@@ -43,6 +43,9 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.25
 PIECE_MS = 80
 """Audio is sent in pieces of this length: vendors recommend 20 to 250 ms (Flux 80), each costs a message. ``finish`` sends the rest."""
+IDLE_PIECE_MS = 240
+"""While nobody speaks and no words are waited for: each message is a TLS record and a system call, which cost more than what is in it. What
+is left is sent with the first frame of an utterance."""
 LONGEST_PIECE_MS = 500
 _SETTLED_MS = 1500
 """Final words followed by an end of speech are the last ones where our own end of speech comes within this time."""
@@ -149,6 +152,7 @@ class StreamedTranscription:
         self._wire, self._audio = wire, audio
         self._on_event, self._on_close = on_event, on_close
         self._piece_bytes = audio.bytes_for_ms(max(PIECE_MS, wire.smallest_ms))
+        self._idle_piece_bytes = max(audio.bytes_for_ms(IDLE_PIECE_MS), self._piece_bytes)
         self._longest_bytes = audio.bytes_for_ms(LONGEST_PIECE_MS)
         self._kept = KeptAudio(audio)
         self._kept_bytes = audio.bytes_for_ms(self._limits.keep_ms)
@@ -237,7 +241,10 @@ class StreamedTranscription:
             return
         kept = self._kept
         end = kept.end if until is None else until
-        least = max(1, self._audio.bytes_for_ms(self._wire.smallest_ms)) if flush else self._piece_bytes
+        if flush:
+            least = max(1, self._audio.bytes_for_ms(self._wire.smallest_ms))
+        else:
+            least = self._piece_bytes if self._utterances.waiting else self._idle_piece_bytes
         while end - kept.sent >= least:
             piece = kept.unsent(end, self._longest_bytes)
             message, text = self._wire.audio(piece)
