@@ -3,8 +3,8 @@
     python bench/vendor_chaos.py --calls 100
 
 The stand-ins (``antiphon.bench.vendors``) spell what they say, so that what the callers heard is read to the letter. Exit status 1 where
-a turn was not answered, a word was heard twice, or a failure is not on the timeline. Callers and stand-ins share this process: on a busy
-machine so many calls make the vendors slow for everybody, and what fails then is the machine.
+a turn was not answered, a word was heard twice, a failure is not on the timeline, or a task or work at a vendor is left over. Callers and
+stand-ins share this process: on a busy machine so many calls make the vendors slow for everybody, and what fails then is the machine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ async def main() -> int:
     print(
         f"{found.turns} turns: {found.silent} silent, {len(found.twice)} with a word said twice, {found.failures} failures on timelines"
     )
-    print(f"calls lost: {len(found.lost)}; troubles on no timeline: {found.untold or 'none'}")
+    print(f"calls lost: {len(found.lost)}; troubles on no timeline: {found.untold or 'none'}; left over: {found.left or 'nothing'}")
     for words in found.twice[:10]:
         print(f"  heard: {words}")
     return 0 if found.well else 1

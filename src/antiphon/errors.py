@@ -80,6 +80,8 @@ class ProviderError(AntiphonError):
     """A vendor or local engine failed. ``provider`` is its registry name."""
 
     code = "provider"
+    incident: object = None
+    """The same for all errors that one event made: a connection that is lost ends whatever was being done over it."""
 
     def __init__(self, provider: str, problem: str) -> None:
         super().__init__(f"{provider}: {problem}")

@@ -24,6 +24,7 @@ async def test_no_turn_is_silent_and_no_word_said_twice(tmp_path: Path) -> None:
     assert len({vendor for vendor, _ in found.made}) == 3 and len(found.made) >= 8
     assert found.silent == 0
     assert not found.twice
+    assert not found.left
     assert found.well, (found.made, found.failures)
     assert (
         found.failures["openai"] and found.untold.get("openai", 0) <= 12

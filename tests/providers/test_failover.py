@@ -175,6 +175,16 @@ async def test_models_of_one_account_fail_apart() -> None:
     assert breakers.of(small).closed(1.0)
 
 
+def test_what_one_incident_has_ended_is_one_failure() -> None:
+    breaker, lost = Breaker(), object()
+    for _ in range(5):
+        breaker.failed(0.0, lost)
+    assert breaker.closed(0.0)
+    breaker.failed(0.0, object())
+    breaker.failed(0.0)
+    assert not breaker.closed(0.0)
+
+
 def test_after_its_rest_one_request_tries_it() -> None:
     breaker = Breaker()
     for _ in range(3):

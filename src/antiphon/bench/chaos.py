@@ -56,8 +56,10 @@ ASSISTANT = {
         "fallbackPlan": {"voices": [{"provider": "elevenlabs", "voiceId": WELL}]},
     },
     "policy": {"endpointing": {"speculative_reply": False}},
+    "analysisPlan": {"summaryPlan": {"enabled": False}, "successEvaluationPlan": {"enabled": False}},
 }
-"""Nothing is guessed: what goes wrong with a guess that is dropped would be nobody's failure."""
+"""Nothing is guessed: what goes wrong with a guess that is dropped would be nobody's failure. Nothing is asked when a call is over: that
+would be on no timeline."""
 _TRIED_AGAIN: frozenset[Trouble] = frozenset({"killed", "throttled"})
 """A model that breaks off or throttles before its first word is asked again at once, which is a failure of no turn."""
 PATIENCE = Patience(agent_done_ms=2200, greeting_ms=300, reply_ms=15_000)
@@ -66,6 +68,8 @@ _STAGGER_MS = 150.0
 _UNLIMITED = {"ANTIPHON_OVERLOAD__BUSY_SHARE": "1.0", "ANTIPHON_OVERLOAD__LATE_MS": "1000"}
 """What is asked is what happens to calls, not how many are let in."""
 _LIMIT_MS = 180_000
+_CALM_S = 30.0
+"""By then whatever a call has begun is over: its records are written, its vendors are told goodbye."""
 
 
 @dataclass
@@ -81,6 +85,9 @@ class Chaos:
     """Calls that could not be made or broke."""
     twice: list[str] = field(default_factory=list)
     """What was heard in calls that heard a word more often than the answers have it."""
+    left: dict[str, int] = field(default_factory=dict)
+    """What was still there when all calls had been over for ``_CALM_S``: the server's calls and tasks (above those it had before), work at
+    the vendors."""
 
     @property
     def untold(self) -> dict[Vendor, int]:
@@ -94,7 +101,7 @@ class Chaos:
     @property
     def well(self) -> bool:
         untold = self.untold.keys() - {"openai"}
-        return bool(self.turns) and not (self.silent or self.lost or self.twice or untold)
+        return bool(self.turns) and not (self.silent or self.lost or self.twice or untold or self.left)
 
 
 async def run_chaos(scratch: Path, calls: int, turns: int) -> Chaos:
@@ -105,11 +112,33 @@ async def run_chaos(scratch: Path, calls: int, turns: int) -> Chaos:
         settings = {**environment(vendors.ports), "ANTIPHON_OPEN_API": "true", **_UNLIMITED}
         target = Target("chaos", settings=settings, assistant=ASSISTANT)
         async with target.running(divide_cores().server, scratch) as server, http_client() as client:
+            tasks_before = (await _told(server, client))["tasks"]
             records = await _place(server, client, calls, turns)
             found = Chaos(plan.made)
             for record in records:
                 await _judge(found, record, server, client)
+            found.left = await _left(vendors, server, client, tasks_before)
             return found
+
+
+async def _told(server: Server, client: httpx.AsyncClient) -> dict[str, int]:
+    told = (await client.get(server.health_url)).json()
+    return {name: int(told[name]) for name in ("calls", "tasks")}
+
+
+async def _left(vendors: StandIns, server: Server, client: httpx.AsyncClient, tasks_before: int) -> dict[str, int]:
+    """Nothing, as soon as there is nothing."""
+    deadline_s = asyncio.get_running_loop().time() + _CALM_S
+    while True:
+        told = await _told(server, client)
+        # Each connection that is kept has a task that pings.
+        tasks = told["tasks"] - tasks_before - vendors.kept_connections
+        there: dict[str, int] = {"calls": told["calls"], "tasks": tasks}
+        there |= {str(vendor): count for vendor, count in vendors.at_work.items()}
+        left = {name: count for name, count in there.items() if count > 0}
+        if not left or asyncio.get_running_loop().time() > deadline_s:
+            return left
+        await asyncio.sleep(0.25)
 
 
 async def _place(server: Server, client: httpx.AsyncClient, calls: int, turns: int) -> list[CallRecord]:

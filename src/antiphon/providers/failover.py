@@ -62,6 +62,7 @@ class Breaker:
     def __init__(self) -> None:
         self._failures = 0
         self._rests_until_s = 0.0
+        self._incident: object = None
 
     def closed(self, now_s: float) -> bool:
         """Whether it may be asked. After its rest, one request tries it while the others go on doing without."""
@@ -75,7 +76,11 @@ class Breaker:
     def succeeded(self) -> None:
         self._failures = 0
 
-    def failed(self, now_s: float) -> None:
+    def failed(self, now_s: float, incident: object = None) -> None:
+        """``incident``: as in ``ProviderError``. What one incident has ended is one failure, however many it was."""
+        if incident is not None and incident is self._incident:
+            return
+        self._incident = incident
         self._failures += 1
         if self._failures >= _FAILURES:
             self._rests_until_s = now_s + _REST_S
@@ -203,7 +208,7 @@ class _Failover:
             except ProviderError as error:
                 problem = error
                 log.warning("engine_failed", kind=self.kind, provider=error.provider, code=error.code)
-                self._failed(breaker, error.provider, error.code)
+                self._failed(breaker, error.provider, error.code, error.incident)
             except Exception as error:
                 problem = ProviderError(target.name, f"it broke ({type(error).__name__})")
                 log.error("engine_failed", kind=self.kind, provider=target.name, code=type(error).__name__)
@@ -222,8 +227,8 @@ class _Failover:
     def _passed_on(self, part: Any) -> Any:
         return part
 
-    def _failed(self, breaker: Breaker, provider: str, code: str) -> None:
-        breaker.failed(now_s())
+    def _failed(self, breaker: Breaker, provider: str, code: str, incident: object = None) -> None:
+        breaker.failed(now_s(), incident)
         self._on_failure(provider, code)
 
 
@@ -284,10 +289,11 @@ class FailoverVoice(_Failover):
         self._breakers.of(voice).succeeded()
 
     def failed(self, voice: TextToSpeech, problem: Exception) -> None:
+        incident: object = None
         if isinstance(problem, ProviderError):
-            name, code = problem.provider, problem.code
+            name, code, incident = problem.provider, problem.code, problem.incident
             log.warning("engine_failed", kind=self.kind, provider=name, code=code)
         else:
             name, code = voice.name, "exception"
             log.error("engine_failed", kind=self.kind, provider=name, code=type(problem).__name__)
-        self._failed(self._breakers.of(voice), name, code)
+        self._failed(self._breakers.of(voice), name, code, incident)

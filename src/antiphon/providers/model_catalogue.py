@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from antiphon.errors import ConfigurationError
 from antiphon.files import reason
+from antiphon.providers.model_archive import all_there
 
 TABLE = Path(__file__).with_name("models.toml")
 
@@ -29,6 +30,8 @@ class ModelFile(BaseModel, extra="forbid", frozen=True):
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     url: _Url | None = None
     """Its own address; None where the model's base says it."""
+    archive: bool = False
+    """It is a zip with one folder in it, whose content is the model. Then it is the model's only file."""
 
 
 class Model(BaseModel, extra="forbid", frozen=True):
@@ -43,6 +46,16 @@ class Model(BaseModel, extra="forbid", frozen=True):
     """The day on which all this was so."""
     base: _Url | None = None
     files: Annotated[tuple[ModelFile, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _archive_alone(self) -> Model:
+        if len(self.files) > 1 and any(file.archive for file in self.files):
+            raise ValueError("an archive is a model's only file")
+        return self
+
+    @property
+    def is_archive(self) -> bool:
+        return self.files[0].archive
 
     @property
     def size(self) -> int:
@@ -93,6 +106,8 @@ def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 def is_there(model: Model, folder: Path) -> bool:
     """Whether every file of a model is in its folder, with its size where that is known. Reads no content."""
+    if model.is_archive:
+        return all_there(folder)
     try:
         sizes = {file: (folder / file.name).stat().st_size for file in model.files}
     except OSError:

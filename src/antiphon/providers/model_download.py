@@ -3,6 +3,8 @@ there.
 
 A file grows beside its place (``.NAME.part``) and takes it when its checksum is right. Where nobody has published a checksum, that of the
 first download is kept (``checksums.json``) and another one is refused from there on: trust on first use.
+
+An archive is fetched and unpacked in a folder of its own (``.NAME.archive``), and what was in it takes the model's place as a whole.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ import orjson
 
 from antiphon.errors import AntiphonError
 from antiphon.files import free_bytes, locked, private_folder, reason, write_atomically
+from antiphon.providers.model_archive import ArchiveRefused, all_right, read_contents, unpack
 from antiphon.providers.model_catalogue import Model, ModelFile
 
 CHECKSUMS = "checksums.json"
@@ -74,7 +77,9 @@ class ModelDownload:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._model = model
-        self._folder = folder
+        self._place = folder
+        self._folder = folder.with_name(f".{folder.name}.archive") if model.is_archive else folder
+        """Where it is fetched to."""
         self._on_progress = on_progress
         self._client = client
         self._sleep = sleep
@@ -85,15 +90,18 @@ class ModelDownload:
         try:
             private_folder(self._folder)
             with locked(self._folder / "download"):
+                if (there := self._unpacked_before()) is not None:
+                    return [there]
                 self._check_room()
                 own = httpx.Client(timeout=_TIMEOUT, follow_redirects=True) if self._client is None else None
                 try:
-                    return [self._fetch(self._client or own, file) for file in self._model.files]  # type: ignore[arg-type]
+                    fetched = [self._fetch(self._client or own, file) for file in self._model.files]  # type: ignore[arg-type]
+                    return [self._unpacked(fetched[0])] if self._model.is_archive else fetched
                 finally:
                     if own is not None:
                         own.close()
         except OSError as error:
-            raise DownloadFailed(f"the folder {self._folder} cannot be written: {reason(error)}") from None
+            raise DownloadFailed(f"the folder {self._place} cannot be written: {reason(error)}") from None
 
     def _check_room(self) -> None:
         missing = sum(file.size for file in self._model.files if not (self._folder / file.name).exists())
@@ -121,6 +129,26 @@ class ModelDownload:
             )
         part.finish(path)
         return self._keep(file, found, was_there=False, first=not known)
+
+    # -------------------------------------------------------------------------------------------- archives
+
+    def _unpacked_before(self) -> Fetched | None:
+        """Of an archive whose files are all as they were unpacked."""
+        contents = read_contents(self._place) if self._model.is_archive else None
+        file = self._model.files[0]
+        if contents is None or contents.archive_sha256 != self._known(file) or not all_right(self._place):
+            return None
+        return Fetched(file.name, contents.archive_sha256, was_there=True, trusted=False)
+
+    def _unpacked(self, fetched: Fetched) -> Fetched:
+        archive = self._folder / fetched.name
+        try:
+            unpack(archive, fetched.sha256, self._folder, self._place)
+        except ArchiveRefused as refused:
+            raise DownloadFailed(f"{fetched.name} was not unpacked: {refused}") from None
+        finally:
+            archive.unlink()
+        return replace(fetched, was_there=False)
 
     # -------------------------------------------------------------------------------------------- checksums
 
@@ -164,9 +192,10 @@ class ModelDownload:
             if part.size
             else ""
         )
+        what = "What is in its folder" if file.archive else "The files"
         return (
             f"{file.name} could not be fetched from {_host(url)}: {problem}. Is this machine online, and is a proxy needed "
-            f"(HTTPS_PROXY)?{had} The files can also be put into {self._folder} by hand: {url}"
+            f"(HTTPS_PROXY)?{had} {what} can also be put into {self._place} by hand: {url}"
         )
 
     def _one_request(self, client: httpx.Client, file: ModelFile, part: _Part) -> None:

@@ -27,8 +27,8 @@ from antiphon.vocabulary import TELEPHONE, AudioFormat
 
 KEY = "fake-key-0123456789"
 Fault = Literal[
-    "refuse", "close_at_once", "never_ready", "mute", "drop_after_words", "garbage", "late_finals", "no_finals"
-]
+    "refuse", "close_at_once", "never_ready", "mute", "drop_after_words", "end_after_words", "garbage", "late_finals", "no_finals"
+]  # fmt: skip
 
 
 @dataclass
@@ -39,6 +39,11 @@ class Faults:
     refuse_body: str = ""
     drop_after_words: int = 2
     late_s: float = 0.3
+    refuse_headers: dict[str, str] = field(default_factory=dict)
+    last_words: dict[str, Any] | None = None
+    """What the vendor says before it ends a session by itself (``end_after_words``) …"""
+    closes_with: tuple[int, str] = (1000, "")
+    """… and how it closes it."""
     queue: deque[Fault | None] = field(default_factory=deque)
 
     def add(self, *faults: Fault | None) -> None:
@@ -85,7 +90,16 @@ class Session:
         if self.fault == "drop_after_words" and len(self.words()) >= self.vendor.faults.drop_after_words:
             self.socket.transport.abort()
             return
+        if self.fault == "end_after_words" and len(self.words()) >= self.vendor.faults.drop_after_words:
+            await self._end_session()
+            return
         await self.progress()
+
+    async def _end_session(self) -> None:
+        self.fault = "mute"
+        if (last := self.vendor.faults.last_words) is not None:
+            await self.socket.send(json.dumps(last))
+        await self.socket.close(*self.vendor.faults.closes_with)
 
     def words(self) -> list[Heard]:
         """All words in the audio so far."""
@@ -169,7 +183,9 @@ class FakeVendor:
         self.requests.append(request)
         fault = self.faults.queue.popleft() if self.faults.queue else None
         if fault == "refuse":
-            return socket.respond(http.HTTPStatus(self.faults.refuse_status), self.faults.refuse_body)
+            response = socket.respond(http.HTTPStatus(self.faults.refuse_status), self.faults.refuse_body)
+            response.headers.update(self.faults.refuse_headers)
+            return response
         if not self.authorised(request):
             return socket.respond(http.HTTPStatus.UNAUTHORIZED, "Invalid credentials.")
         if (problem := self.unfit(request)) is not None:

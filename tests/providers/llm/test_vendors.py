@@ -15,7 +15,9 @@ from tests.providers.llm.conftest import Vendor, request
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers import registry
 from antiphon.providers.base import TextDelta, ToolCallDelta, UsageDelta
+from antiphon.providers.failover import Breakers, FailoverModel
 from antiphon.providers.llm.prompt import CUT_OFF
+from antiphon.providers.scripted import ScriptedLanguageModel
 from antiphon.vocabulary import Message, ToolCall, ToolSpec, Usage
 
 BOOK = ToolSpec(
@@ -287,3 +289,41 @@ async def until(happened: Any) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("it never happened")
+
+
+# ------------------------------------------------------------------------------------------------ with another model behind it
+
+STANDS_IN = ScriptedLanguageModel(("By the other.",))
+
+
+async def ask_both(vendor: Vendor, failures: list[tuple[str, str]]) -> str:
+    both = FailoverModel([vendor.model, STANDS_IN], Breakers(), lambda *each: failures.append(each))
+    return text([delta async for delta in both.stream(request())])
+
+
+@pytest.mark.parametrize(
+    "fault", ["wrong key", "no credit", "no model", "long rate limit", "rate limit", "trouble", "drop", "stall", "garbage", "endless line"]
+)  # fmt: skip
+async def test_what_a_vendor_does_not_answer_is_answered_by_another_model(vendor: Vendor, fault: Any) -> None:
+    """A limit that asks for a long pause is not waited for; a key may expire amid a call."""
+    vendor.model = await vendor.make(first_byte_timeout_ms=300, stall_timeout_ms=300)
+    failures: list[tuple[str, str]] = []
+    if fault == "wrong key":
+        assert await ask_both(vendor, failures) == "Hello."
+    vendor.fake.faults.extend([fault] * 3)
+    with capture_logs() as logs:
+        assert await ask_both(vendor, failures) == "By the other."
+    assert [provider for provider, _ in failures] == [vendor.name]
+    assert KEY not in str(logs) and "SECRET" not in str(logs)
+
+
+@pytest.mark.parametrize("fault", ["cut", "cut clean", "error amid", "stall amid"])
+async def test_an_answer_that_has_begun_is_not_begun_again(vendor: Vendor, fault: Any) -> None:
+    """It ends as a failure, for which our side apologizes: such as a quota that is used up amid an answer."""
+    vendor.model = await vendor.make(first_byte_timeout_ms=300, stall_timeout_ms=300)
+    vendor.fake.faults.append(fault)
+    failures: list[tuple[str, str]] = []
+    with capture_logs() as logs, pytest.raises(ProviderError) as told:
+        await ask_both(vendor, failures)
+    assert [provider for provider, _ in failures] == [vendor.name] == [told.value.provider]
+    assert KEY not in f"{logs}{told.value}" and "SECRET" not in f"{logs}{told.value}"

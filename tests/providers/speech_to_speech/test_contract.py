@@ -270,6 +270,32 @@ async def test_a_key_that_is_refused_is_told_at_once(rig: Rig) -> None:
     caller.stream.close()
 
 
+async def test_a_session_that_is_not_ready_for_as_long_as_a_caller_waits_is_gone(rig: Rig) -> None:
+    rig.vendor.faults.add(*["never_ready"] * 20)
+    caller = Caller(rig.engine(reply_timeout_ms=500), rig.heard, rig.spoken)
+    caller.ask(1, Message("user", "hello"))
+    failed = await caller.over(1)
+    assert isinstance(failed, ReplyFailed) and failed.gone
+    assert "was not ready within" in failed.problem
+    caller.stream.say(2, "One moment.")
+    failed = await caller.over(2)
+    assert isinstance(failed, ReplyFailed) and failed.gone
+    caller.stream.close()
+
+
+async def test_a_session_that_waits_for_the_caller_is_not_gone(rig: Rig) -> None:
+    """A reply that is asked for while the caller speaks on and on fails; the session is there."""
+    caller = Caller(rig.engine(reply_timeout_ms=500), rig.heard, rig.spoken)
+    assert await caller.says("yes") == "yes"
+    caller.begin("a table for two")
+    await rig.vendor.until(lambda: len(rig.vendor.pieces) > 1)
+    rig.vendor.answers.append(Answer(trouble="mute"))
+    caller.ask(1, Message("user", "yes"), Message("assistant", "Yes."), Message("user", "hello"))
+    failed = await caller.over(1)
+    assert isinstance(failed, ReplyFailed) and not failed.gone
+    caller.stream.close()
+
+
 async def test_nothing_is_told_after_close(rig: Rig, caller: Caller) -> None:
     rig.vendor.answers.append(Answer(("Long.",), held=True))
     caller.ask(1, Message("user", "hello"))

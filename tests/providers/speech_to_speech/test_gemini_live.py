@@ -16,9 +16,10 @@ from tests.providers.fakes.speaking import MS_PER_CHARACTER, Answer
 from tests.providers.fakes.speech import say
 from tests.providers.speech_to_speech.calling import BOOK, Caller
 
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, MalformedMessage
 from antiphon.providers.base import ModelRequest, StreamInterrupted, StreamRestored, Transcribed
 from antiphon.providers.socket import SocketLimits
+from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, ReplyOver, ReplyToolCall
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
 from antiphon.providers.speech_to_speech.gemini_wire import seconds_of
@@ -461,6 +462,52 @@ async def test_a_turn_whose_end_comes_late_is_not_the_next_ones(vendor: FakeGemi
     await caller.over(2)
     assert caller.words(2) == "For how many people, please?"
     assert vendor.refused == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"{",
+        b"[]",
+        b"\xff\xfe",
+        b'{"serverContent":[]}',
+        b'{"serverContent":{"turnComplete":"yes"}}',
+        b'{"toolCall":{}}',
+        b'{"toolCall":{"functionCalls":[{"id":"1"}]}}',
+        b'{"toolCallCancellation":{"ids":7}}',
+        b'{"usageMetadata":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    ],
+)
+def test_what_is_no_message_cannot_be_read(message: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        wire.read(message)
+
+
+def test_what_the_vendor_adds_to_its_messages_does_not_matter() -> None:
+    read = wire.read(
+        b'{"serverContent":{"modelTurn":null,"groundingMetadata":{},"turnComplete":true},"usageMetadata":{"x":1},"news":[1]}'
+    )
+    assert read.server_content is not None and read.server_content.turn_complete
+    assert not read.server_content.of_the_model
+
+
+async def test_a_fault_of_ours_is_not_taken_for_a_message_that_cannot_be_read(
+    vendor: FakeGeminiLive, engine: GeminiLive
+) -> None:
+    def broken(event: Any) -> None:
+        raise KeyError("a fault of whoever is told")
+
+    stream = engine.open(HEARD, SPOKEN, "", 1.0, broken)
+    stream.prepare(ModelRequest((), (), CallContext("call"), {}), lambda reply: None)
+    await vendor.until(lambda: vendor.live_is_ready)
+    vendor.no_words = True
+    stream.begin(1)
+    stream.push(say("yes", HEARD))
+    stream.finish(1)
+    await vendor.until(lambda: bool(vendor.asked))
+    with pytest.raises(KeyError):
+        stream._session.message(b'{"serverContent":{"inputTranscription":{"text":"yes","finished":true}}}', text=False)
+    stream.close()
 
 
 @pytest.mark.parametrize(

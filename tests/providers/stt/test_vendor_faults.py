@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.providers.fakes.openai import FakeOpenAI
 from tests.providers.fakes.scribe import FakeScribe
 from tests.providers.fakes.server import KEY, FakeVendor
 from tests.providers.fakes.soniox import FakeSoniox
+from tests.providers.fakes.speech import silence
 from tests.providers.stt.vendor_calls import VendorCall
 
 from antiphon.providers.base import (
@@ -67,15 +69,20 @@ class Line:
         return VendorCall(self.engine)
 
 
-@pytest.fixture(params=VENDORS, ids=str)
-async def line(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Line]:
-    vendor = VENDORS[request.param]
+@asynccontextmanager
+async def line_to(vendor: Vendor, folder: Path) -> AsyncIterator[Line]:
     async with vendor.fake() as fake:
-        engine = vendor.engine(KEY, fake.url, ca_file=fake.trust(tmp_path))
+        engine = vendor.engine(KEY, fake.url, ca_file=fake.trust(folder))
         engine.limits, engine.socket_limits = LIMITS, SOCKET
         await engine.start()
         yield Line(fake, engine)
         await engine.close()
+
+
+@pytest.fixture(params=VENDORS, ids=str)
+async def line(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Line]:
+    async with line_to(VENDORS[request.param], tmp_path) as line:
+        yield line
 
 
 def kinds(call: VendorCall) -> list[type]:
@@ -91,6 +98,23 @@ async def test_without_a_fault_each_utterance_gets_its_words(line: Line) -> None
     assert await call.answer(1, SAID) == SAID
     assert await call.answer(2, "thank you") == "thank you"
     assert len(line.fake.sessions) == 1
+    call.stream.close()
+
+
+async def test_audio_comes_in_long_pieces_while_nobody_speaks(line: Line) -> None:
+    if not line.engine.continuous:
+        pytest.skip("it hears utterances alone")
+    call = line.call()
+    await call.connected()
+    audio, pieces = call.audio, line.fake.pieces
+    await call.push(silence(960, audio))
+    await line.fake.until(lambda: sum(pieces) >= audio.bytes_for_ms(960))
+    assert len(pieces) == 4
+    await call.push(silence(80, audio))
+    call.stream.begin(1)
+    call.stream.push(silence(20, audio))
+    await line.fake.until(lambda: sum(pieces) >= audio.bytes_for_ms(1060))
+    assert pieces[4:] == [audio.bytes_for_ms(100)], "what was left, with the first frame"
     call.stream.close()
 
 

@@ -14,10 +14,12 @@ from elevenlabs.types.initialize_connection_multi import InitializeConnectionMul
 from tests.providers.contract import TextToSpeechContract, speak
 from tests.providers.fakes.elevenlabs_voice import FakeElevenLabs
 from tests.providers.fakes.voice_server import KEY, speech
-from tests.providers.tts.streams import hear, reply
+from tests.providers.tts.streams import Heard, hear, reply, until
 
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import SpeechRequest, VoiceRequest
+from antiphon.providers.failover import Breakers, FailoverVoice, now_s
+from antiphon.providers.failover_stream import FailoverStream
 from antiphon.providers.tts.elevenlabs import ElevenLabsTextToSpeech
 from antiphon.vocabulary import TELEPHONE, WordTiming
 
@@ -142,6 +144,31 @@ async def test_a_connection_that_died_unseen_is_replaced(fake: FakeElevenLabs, t
     heard = await hear(stream, TELEPHONE)
     assert heard.texts() == ["Good day."]
     assert len(fake.requests) == 2
+
+
+async def test_a_connection_that_is_lost_is_one_failure_for_all_replies_on_it(
+    fake: FakeElevenLabs, tts: ElevenLabsTextToSpeech
+) -> None:
+    """The calls that come next are spoken by the same voice as ever."""
+    failures: list[tuple[str, str]] = []
+    breakers = Breakers()
+    fake.fault = "stall midway"
+    voice = FailoverVoice([tts], breakers, lambda *failed: failures.append(failed))
+    heard = [Heard() for _ in range(5)]
+    replies = [asyncio.ensure_future(hear(_greeting(voice), TELEPHONE, each)) for each in heard]
+    await until(lambda: all(each.audio() for each in heard))
+    (connection,) = fake.connections
+    connection.transport.abort()
+    await asyncio.gather(*replies)
+    assert failures == [("elevenlabs", "provider_unavailable")] * 5
+    assert breakers.of(tts).closed(now_s())
+
+
+def _greeting(voice: FailoverVoice) -> FailoverStream:
+    stream = voice.open(VoiceRequest(TELEPHONE))
+    stream.say(0, "Good morning to all of you. " * 4)
+    stream.end()
+    return stream
 
 
 async def test_a_voice_without_times_is_whole_all_the_same(fake: FakeElevenLabs, tts: ElevenLabsTextToSpeech) -> None:

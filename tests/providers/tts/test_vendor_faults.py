@@ -14,11 +14,13 @@ from tests.providers.fakes.cartesia_voice import FakeCartesia
 from tests.providers.fakes.deepgram_voice import FakeDeepgram
 from tests.providers.fakes.elevenlabs_voice import FakeElevenLabs
 from tests.providers.fakes.openai_voice import FakeOpenAI
-from tests.providers.fakes.voice_server import KEY, Fault
-from tests.providers.tts.streams import Heard, reply
+from tests.providers.fakes.voice_server import KEY, MS_PER_CHARACTER, FakeVoiceServer, Fault
+from tests.providers.tts.streams import Heard, hear, reply
 
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.base import StreamingVoice, VoiceRequest
+from antiphon.providers.failover import Breakers, FailoverVoice
+from antiphon.providers.scripted import ScriptedTextToSpeech
 from antiphon.providers.tts.cartesia import CartesiaTextToSpeech
 from antiphon.providers.tts.deepgram import DeepgramTextToSpeech
 from antiphon.providers.tts.elevenlabs import ElevenLabsTextToSpeech
@@ -177,3 +179,80 @@ async def test_a_reply_that_is_cancelled_tells_nothing_more(stage: Stage) -> Non
     await stage.is_well(voice)
     await voice.close()
     await voice.close()
+
+
+# ---------------------------------------------------------------------------------------------- with another voice behind it
+
+
+@dataclass
+class Together:
+    """A vendor's voice, and one of this machine that stands in."""
+
+    voice: FailoverVoice
+    failures: list[tuple[str, str]]
+
+    async def says(self, *texts: str) -> Heard:
+        stream = self.voice.open(VoiceRequest(TELEPHONE))
+        for number, text in enumerate(texts):
+            stream.say(number, text)
+        stream.end()
+        return await hear(stream, TELEPHONE)
+
+
+STANDS_IN = ScriptedTextToSpeech(ms_per_character=10)
+
+
+def together(voice: Any) -> Together:
+    failures: list[tuple[str, str]] = []
+    return Together(FailoverVoice([voice, STANDS_IN], Breakers(), lambda *each: failures.append(each)), failures)
+
+
+def length_ms(audio: bytes) -> float:
+    return TELEPHONE.ms_of(len(audio))
+
+
+@pytest.mark.parametrize(
+    "fault", ["401", "404", "429", "503", "stall", "silence", "garbage", "wrong context", "error", "not base64"]
+)
+async def test_what_a_vendor_does_not_say_is_said_by_another_voice(stage: Stage, fault: Fault) -> None:
+    """All of it, and once; the vendor's refusals, its quota and its silence are for the log, without words or key."""
+    if fault in ("not base64", "wrong context") and stage.name in ("deepgram", "openai"):
+        pytest.skip("it has no such thing")
+    vendor = stage.voice(audio_timeout_ms=QUICK_MS if fault in ("wrong context", "stall") else PATIENT_MS)
+    stage.fake.fault, stage.fake.retry_after = fault, "30"
+    both = together(vendor)
+    with structlog.testing.capture_logs() as logs:
+        heard = await both.says(SECRET, "And more.")
+    for piece, text in zip(heard.pieces.values(), (SECRET, "And more."), strict=True):
+        assert length_ms(piece.audio) == STANDS_IN.duration_ms(text)
+    assert {provider for provider, _ in both.failures} == {stage.name}
+    assert "swordfish" not in str(logs) and KEY not in str(logs)
+    await vendor.close()
+
+
+@pytest.mark.parametrize("fault", ["stall midway", "cut"])
+async def test_a_sentence_in_which_a_vendor_fails_is_not_begun_again(stage: Stage, fault: Fault) -> None:
+    vendor = stage.voice(audio_timeout_ms=QUICK_MS if fault == "stall midway" else PATIENT_MS)
+    stage.fake.fault = fault
+    both = together(vendor)
+    heard = await both.says(SECRET, "And more.")
+    assert 0 < length_ms(heard.pieces[0].audio) < MS_PER_CHARACTER * len(SECRET)
+    assert length_ms(heard.pieces[1].audio) == STANDS_IN.duration_ms("And more.")
+    words = " ".join(word.text for word in heard.pieces[0].words).split()
+    assert words == SECRET.split()[: len(words)], "nothing twice"
+    await vendor.close()
+
+
+async def test_a_key_that_expires_amid_a_call(stage: Stage) -> None:
+    vendor = stage.voice()
+    both = together(vendor)
+    assert length_ms((await both.says("Good day.")).pieces[0].audio) > STANDS_IN.duration_ms("Good day.")
+    stage.fake.fault = "401"
+    if isinstance(stage.fake, FakeVoiceServer):  # over HTTP each request tells the key
+        for connection in tuple(stage.fake.connections):
+            connection.transport.abort()
+    with structlog.testing.capture_logs() as logs:
+        heard = await both.says(SECRET)
+    assert length_ms(heard.pieces[0].audio) == STANDS_IN.duration_ms(SECRET)
+    assert "api_key" in str(logs) and KEY not in str(logs) and "swordfish" not in str(logs)
+    await vendor.close()

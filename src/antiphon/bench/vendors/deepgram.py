@@ -46,6 +46,11 @@ class DeepgramListener(WSListener):
         self._trouble: Trouble | None = None
         self._spared = False
 
+    @property
+    def at_work(self) -> int:
+        """1 while its connection is open, else 0."""
+        return int(self._transport is not None)
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self._spared = self._plan.spares("deepgram")

@@ -45,6 +45,15 @@ class ElevenLabsListener(WSListener):
         self._contexts: dict[str, _Context] = {}
         self._transport: WSTransport | None = None
 
+    @property
+    def at_work(self) -> int:
+        """Contexts that are open."""
+        return len(self._contexts)
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None
+
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
 

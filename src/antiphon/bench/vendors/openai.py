@@ -22,6 +22,8 @@ class ResponsesServer:
 
     def __init__(self, answers: Sequence[str], delays: Delays, plan: Plan) -> None:
         self._answers, self._delays, self._plan = answers, delays, plan
+        self.at_work = 0
+        """Requests that are being answered."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -43,6 +45,16 @@ class ResponsesServer:
         if headers.get("authorization") != f"bearer {KEY}":
             return _refuse(writer, 401, "invalid_api_key")
         request = orjson.loads(body)
+        self.at_work += 1
+        try:
+            return await self._answer_to(request, reader, writer)
+        finally:
+            self.at_work -= 1
+
+    async def _answer_to(
+        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Whether the connection goes on."""
         trouble = self._plan.next("openai") if request["model"] != WELL else None
         if trouble == "throttled":
             return _refuse(writer, 429, "rate_limit_exceeded")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
+from weakref import WeakSet
 
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
 
@@ -46,17 +47,32 @@ class StandIns:
     def __init__(self, script: Script | None = None, delays: Delays = DELAYS, plan: Plan | None = None) -> None:
         self._script, self._delays, self._plan = script or Script(), delays, plan or NoTrouble()
         self._servers: list[asyncio.Server] = []
+        self._connections: WeakSet[DeepgramListener | ElevenLabsListener] = WeakSet()
+        self._responses = ResponsesServer(self._script.answers, self._delays, self._plan)
 
     async def __aenter__(self) -> Self:
         context = server_context()
         sockets = await ws_create_server(self._admit, "127.0.0.1", 0, ssl=context)
-        responses = ResponsesServer(self._script.answers, self._delays, self._plan)
-        self._servers = [sockets, await asyncio.start_server(responses.serve, "127.0.0.1", 0, ssl=context)]
+        self._servers = [sockets, await asyncio.start_server(self._responses.serve, "127.0.0.1", 0, ssl=context)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
+
+    @property
+    def at_work(self) -> dict[Vendor, int]:
+        """What they do for calls at this moment: calls that are listened to, answers that are streamed, replies that are spoken."""
+        return {
+            "deepgram": sum(each.at_work for each in self._connections if isinstance(each, DeepgramListener)),
+            "openai": self._responses.at_work,
+            "elevenlabs": sum(each.at_work for each in self._connections if isinstance(each, ElevenLabsListener)),
+        }
+
+    @property
+    def kept_connections(self) -> int:
+        """To the voice, which are kept for replies to come."""
+        return sum(each.is_open for each in self._connections if isinstance(each, ElevenLabsListener))
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -70,17 +86,21 @@ class StandIns:
         if address.path == "/v1/listen":
             authorised = request.headers.get("Authorization") == f"Token {KEY}"
             fits = (query.get("encoding"), query.get("sample_rate")) == ("mulaw", "8000")
-            listener: WSListener = DeepgramListener(self._script.transcripts, self._delays, self._plan)
+            listener = self._kept(DeepgramListener(self._script.transcripts, self._delays, self._plan))
             return self._or_refusal("deepgram", listener, authorised=authorised, fits=fits)
         if address.path.startswith("/v1/text-to-speech/") and address.path.endswith("/multi-stream-input"):
             well = f"/{WELL}/" in address.path
             script, plan = self._script, NoTrouble() if well else self._plan
-            listener = ElevenLabsListener(script.sound, script.ms_per_character, self._delays, plan)
+            listener = self._kept(ElevenLabsListener(script.sound, script.ms_per_character, self._delays, plan))
             authorised = request.headers.get("xi-api-key") == KEY
             return self._or_refusal(
                 "elevenlabs", listener, authorised=authorised, fits=query.get("output_format") == "ulaw_8000", well=well
             )
         return None
+
+    def _kept(self, listener: DeepgramListener | ElevenLabsListener) -> WSListener:
+        self._connections.add(listener)
+        return listener
 
     def _or_refusal(
         self, vendor: Vendor, listener: WSListener, *, authorised: bool, fits: bool, well: bool = False

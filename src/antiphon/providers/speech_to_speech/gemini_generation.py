@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from antiphon.errors import MalformedMessage
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import (
     ReplyAudio,
@@ -52,24 +48,21 @@ class Generation:
     _rest: bytes = b""
     """Half a sample that came at the end of a piece."""
 
-    def read(self, content: Mapping[str, Any]) -> None:
-        """A ``serverContent``, which may hold several things at once. Raises MalformedMessage, KeyError, TypeError."""
-        for part in (content.get("modelTurn") or {}).get("parts") or ():
-            if (blob := part.get("inlineData")) and not part.get("thought"):
-                self._sound(blob["data"])
-        if words := (content.get("outputTranscription") or {}).get("text"):
+    def read(self, content: wire.ServerContent) -> None:
+        """Raises MalformedMessage for sound that cannot be read."""
+        for part in (content.model_turn and content.model_turn.parts) or ():
+            if part.inline_data is not None and not part.thought:
+                self._sound(part.inline_data.data)
+        if words := content.output_transcription and content.output_transcription.text:
             self.began = True
             if not self.verbatim:
-                self.item.text += str(words)
-                self.events.append(ReplyWords(0, str(words)))
-        if content.get("generationComplete"):
+                self.item.text += words
+                self.events.append(ReplyWords(0, words))
+        if content.generation_complete:
             self.began = self.generated = True
 
-    def _sound(self, data: Any) -> None:
-        try:
-            audio = self._rest + base64.b64decode(data, validate=True)
-        except (binascii.Error, ValueError, TypeError):
-            raise MalformedMessage("audio") from None
+    def _sound(self, data: str) -> None:
+        audio = self._rest + wire.audio_of(data)
         self.began = True
         whole = len(audio) - len(audio) % wire.SPOKEN.bytes_per_sample
         audio, self._rest = audio[:whole], audio[whole:]
@@ -95,9 +88,9 @@ class Generation:
         if usage:
             self.usage = wire.usage_of(usage, model)
 
-    def complete(self, content: Mapping[str, Any] | None = None) -> None:
-        """The vendor says that its turn is over; or has generated all of it, and takes the time that it sounds to say so."""
-        reason = (content or {}).get("turnCompleteReason")
+    def complete(self, reason: str | None = None) -> None:
+        """The vendor says that its turn is over; or has generated all of it, and takes the time that it sounds to say so. ``reason``: its
+        ``turnCompleteReason``."""
         if reason == "MALFORMED_FUNCTION_CALL":
             self.fail("the model asked for a tool in a way that cannot be read")
         elif not self.began:
@@ -107,9 +100,10 @@ class Generation:
         else:
             self._end(ReplyOver(0, self.usage, wire.stop_reason_of(reason)))
 
-    def fail(self, problem: str) -> None:
+    def fail(self, problem: str, *, gone: bool = False) -> None:
+        """``gone``: there was no session to ask."""
         self.break_off()
-        self._end(ReplyFailed(0, problem))
+        self._end(ReplyFailed(0, problem, gone))
 
     def break_off(self) -> None:
         """No more of it is heard than what has come."""

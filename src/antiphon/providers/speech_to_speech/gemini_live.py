@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
 from typing import Any
 
 from antiphon.errors import ConfigurationError, ProviderError
@@ -118,7 +117,7 @@ class GeminiLiveStream:
         self._reading = Reading(engine, voice, lambda: self._replying.heard_from_reading())
         self._replying = Replying(
             engine.model, self._memory, self._reading, self._session.send, self._tell,
-            lambda: self._session.is_ready and not self._hearing.speaking, self._start_over, self._fits,
+            lambda: self._session.is_ready, lambda: self._hearing.speaking, self._start_over, self._fits,
             lambda: self._hearing.go_on(), engine.reply_timeout_s,
         )  # fmt: skip
         self._hearing = Hearing(
@@ -219,39 +218,39 @@ class GeminiLiveStream:
         self._hearing.go_on()
         self._replying.go_on()
 
-    def read(self, message: Mapping[str, Any]) -> None:
-        if usage := message.get("usageMetadata"):
-            self._replying.turns.used(usage)
-        if update := message.get("sessionResumptionUpdate"):
-            self._note_handle(update)
-        if content := message.get("serverContent"):
-            self._read_content(content)
-        if call := message.get("toolCall"):
+    def read(self, message: wire.ServerMessage) -> None:
+        if message.usage_metadata:
+            self._replying.turns.used(message.usage_metadata)
+        if message.session_resumption_update is not None:
+            self._note_handle(message.session_resumption_update)
+        if message.server_content is not None:
+            self._read_content(message.server_content)
+        if message.tool_call is not None:
             self._hearing.model_began()
-            self._replying.turns.asked_for_tools(call["functionCalls"])
-        if cancelled := message.get("toolCallCancellation"):
-            self._replying.turns.tools_cancelled([str(id) for id in cancelled["ids"]])
-        if away := message.get("goAway"):
-            self._note_end(away)
+            self._replying.turns.asked_for_tools(message.tool_call.function_calls)
+        if message.tool_call_cancellation is not None:
+            self._replying.turns.tools_cancelled(message.tool_call_cancellation.ids)
+        if message.go_away is not None:
+            self._note_end(message.go_away)
         self._look_for_a_quiet_moment()
 
-    def _read_content(self, content: Mapping[str, Any]) -> None:
-        if words := content.get("inputTranscription"):
-            self._hearing.transcribed(str(words.get("text") or ""), finished=bool(words.get("finished")))
-        if "modelTurn" in content or "outputTranscription" in content:
+    def _read_content(self, content: wire.ServerContent) -> None:
+        if (words := content.input_transcription) is not None:
+            self._hearing.transcribed(words.text or "", finished=bool(words.finished))
+        if content.model_turn is not None or content.output_transcription is not None:
             self._hearing.model_began()
-        if content.get("turnComplete"):
+        if content.turn_complete:
             self._hearing.model_ended()
         self._replying.turns.read(content)
 
-    def _note_handle(self, update: Mapping[str, Any]) -> None:
-        if update.get("resumable") and update.get("newHandle"):
-            self._handle = str(update["newHandle"])
+    def _note_handle(self, update: wire.Resumption) -> None:
+        if update.resumable and update.new_handle:
+            self._handle = update.new_handle
             self._memory.keep()
 
-    def _note_end(self, away: Mapping[str, Any]) -> None:
+    def _note_end(self, away: wire.GoAway) -> None:
         """The vendor will end this connection. Half of the time that is left is waited for it to keep what was said last."""
-        left = wire.seconds_of(away.get("timeLeft"))
+        left = wire.seconds_of(away.time_left)
         if self._goes_away is None:
             self._goes_away = asyncio.get_running_loop().call_later(left / 2, self._end_comes_near)
 

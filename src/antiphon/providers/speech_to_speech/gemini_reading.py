@@ -3,9 +3,8 @@ asked, and may be waiting for a tool meanwhile. It is opened with the first word
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.gemini_generation import Generation
@@ -37,6 +36,11 @@ class Reading:
         self._session: LiveSession | None = None
         self._now: _Text | None = None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a session that can be asked."""
+        return self._session is not None and self._session.is_ready
+
     def read(self, text: str) -> Generation:
         """What comes of it."""
         self._now = _Text(text, Generation(verbatim=True))
@@ -65,18 +69,18 @@ class Reading:
     def setup(self) -> bytes:
         return wire.setup(self._account.model, _INSTRUCTIONS, (), voice=self._voice)
 
-    def said(self, message: Mapping[str, Any]) -> None:
+    def said(self, message: wire.ServerMessage) -> None:
         now = self._now
-        if "goAway" in message and now is None and self._session is not None:
+        if message.go_away is not None and now is None and self._session is not None:
             self._session.close()
             self._session = None
         if now is None or not now.sent:
             return
-        content = message.get("serverContent") or {}
+        content = message.server_content or wire.ServerContent()
         now.generation.read(content)
-        now.generation.note_usage(message.get("usageMetadata"), self._account.model)
-        if content.get("turnComplete"):
-            now.generation.complete(content)
+        now.generation.note_usage(message.usage_metadata, self._account.model)
+        if content.turn_complete:
+            now.generation.complete(content.turn_complete_reason)
         if now.generation.over:
             self._now = None
         self._tell()
@@ -89,7 +93,7 @@ class Reading:
             now.sent, now.tries = False, 1
             return
         self._now = None
-        now.generation.fail(failure.error.problem)
+        now.generation.fail(failure.error.problem, gone=not for_now and not now.generation.audio_bytes)
         self._tell()
 
 
@@ -105,7 +109,7 @@ class _Owner:
     def ready(self) -> None:
         self._reading.go_on()
 
-    def read(self, message: Mapping[str, Any]) -> None:
+    def read(self, message: wire.ServerMessage) -> None:
         self._reading.said(message)
 
     def interrupted(self, failure: Failure) -> None:

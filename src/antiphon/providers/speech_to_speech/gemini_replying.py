@@ -55,17 +55,20 @@ class Replying:
         reading: Reading,
         send: Callable[[bytes], bool],
         tell: Callable[[SpokenReplyEvent], None],
-        may_ask: Callable[[], bool],
+        is_up: Callable[[], bool],
+        caller_speaks: Callable[[], bool],
         start_over: Callable[[ModelRequest], None],
         fits: Callable[[ModelRequest], bool],
         floor_is_free: Callable[[], None],
         timeout_s: float,
     ) -> None:
-        """``may_ask``: whether the session is up. ``fits``: whether it was made for such a request; ``start_over`` makes one that is.
-        ``floor_is_free``: what waits for the end of a reply may go on."""
+        """``is_up``: whether there is a session that can be asked; ``caller_speaks``: whether it hears something that is to be waited for.
+        ``fits``: whether it was made for such a request; ``start_over`` makes one that is. ``floor_is_free``: what waits for the end of a
+        reply may go on."""
         self._memory, self._reading = memory, reading
         self._send, self._tell = send, tell
-        self._may_ask, self._start_over, self._fits = may_ask, start_over, fits
+        self._is_up, self._caller_speaks = is_up, caller_speaks
+        self._start_over, self._fits = start_over, fits
         self._floor_is_free = floor_is_free
         self._timeout_s = timeout_s
         self.heard_ms: HeardMs = lambda reply: None
@@ -112,7 +115,7 @@ class Replying:
         if asked.request is None:
             generation = self._reading.read(asked.text)
             generation.item = self._memory.add(Item("assistant", asked.text, told=False))
-        elif self._may_ask():
+        elif self._is_up() and not self._caller_speaks():
             found = self._answer_to(asked.request)
             if found is None:
                 self._wait_for_another_session(asked)
@@ -252,6 +255,7 @@ class Replying:
         self._timer = None
         asked = self._active or (self._queue[0] if self._queue else None)
         if asked is not None and self._loop.time() - asked.since_s > self._timeout_s:
+            gone = not (self._reading.is_ready if asked.request is None else self._is_up())
             if asked is self._active:
                 self._active = None
                 if asked.request is None:
@@ -261,7 +265,8 @@ class Replying:
                     asked.generation.give_up()
             else:
                 self._queue.popleft()
-            self._tell(ReplyFailed(asked.reply, f"nothing came of it for {self._timeout_s:.0f} s"))
+            what = "the session was not ready within" if gone else "nothing came of it for"
+            self._tell(ReplyFailed(asked.reply, f"{what} {self._timeout_s:.0f} s", gone=gone))
             self._floor_is_free()
             self.go_on()
         self._watch()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
 from antiphon.errors import MalformedMessage
 from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.speech_to_speech import gemini_wire as wire
-from antiphon.providers.stt.wire import json_object
 from antiphon.providers.websocket import Failure
 
 log = structlog.get_logger(__name__)
@@ -42,8 +40,8 @@ class SessionOwner(Protocol):
         """The vendor has taken it."""
         ...
 
-    def read(self, message: Mapping[str, Any]) -> None:
-        """What else the vendor says. KeyError, TypeError, AttributeError, MalformedMessage: it cannot be read."""
+    def read(self, message: wire.ServerMessage) -> None:
+        """What else the vendor says. Raises MalformedMessage for sound that cannot be read."""
         ...
 
     def interrupted(self, failure: Failure) -> None:
@@ -105,14 +103,13 @@ class LiveSession:
 
     def message(self, payload: bytes, *, text: bool) -> None:
         try:
-            # The vendor sends its JSON in binary messages.
-            message = json_object(payload, text=True)
-            if "setupComplete" in message:
+            message = wire.read(payload)  # the vendor sends its JSON in binary messages
+            if message.setup_complete is not None:
                 self._socket.greeted()
             else:
                 self._owner.read(message)
-        except (MalformedMessage, KeyError, TypeError, AttributeError) as error:
-            log.warning("vendor_message_unreadable", provider=self._account.name, kind=type(error).__name__)
+        except MalformedMessage as error:
+            log.warning("vendor_message_unreadable", provider=self._account.name, kind=str(error))
 
     def closed_by_vendor(self, code: int, reason: str) -> Failure | None:
         account = self._account

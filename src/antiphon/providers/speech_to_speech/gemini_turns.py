@@ -118,12 +118,12 @@ class ModelTurns:
 
     # -------------------------------------------------------------------------------------------- the vendor's side
 
-    def read(self, content: Mapping[str, Any]) -> None:
-        """A ``serverContent``. Raises MalformedMessage, KeyError, TypeError for one that cannot be read."""
+    def read(self, content: wire.ServerContent) -> None:
+        """Raises MalformedMessage for sound that cannot be read."""
         now = self.now
-        if content.get("interrupted"):
+        if content.interrupted:
             self._stale = False
-        told = any(name in content for name in ("modelTurn", "outputTranscription", "generationComplete"))
+        told = content.of_the_model
         if told and now is None:
             self._stale = self._unclosed = True  # it went on while our word was on its way
         elif told and now is not None and not self._stale:
@@ -135,10 +135,10 @@ class ModelTurns:
                 self._progress()
             if now.generated and not now.over:
                 self._settle(now)
-        if content.get("turnComplete") and content.get("interactionStatus") != "IN_PROGRESS":
-            self._turn_over(content)
+        if content.turn_complete and content.interaction_status != "IN_PROGRESS":
+            self._turn_over(content.turn_complete_reason)
 
-    def _turn_over(self, content: Mapping[str, Any]) -> None:
+    def _turn_over(self, reason: str | None) -> None:
         now = self.now
         if self._unclosed and (now is None or not now.began):
             self._stale = self._unclosed = False
@@ -147,7 +147,7 @@ class ModelTurns:
         if now is None:
             return
         now.generated = False  # its end has been told
-        now.complete(content)
+        now.complete(reason)
         self._progress()
         if now.unwanted:
             now.give_up()
@@ -163,13 +163,9 @@ class ModelTurns:
         generation.complete()
         self._progress()
 
-    def asked_for_tools(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """A ``toolCall``. Raises KeyError, TypeError, AttributeError for one that cannot be read."""
+    def asked_for_tools(self, calls: Sequence[wire.FunctionCall]) -> None:
         now = self.now
-        read = [
-            ToolCall(str(each.get("id") or new_id("call")), str(each["name"]), dict(each.get("args") or {}))
-            for each in calls
-        ]
+        read = [ToolCall(each.id or new_id("call"), each.name, each.args or {}) for each in calls]
         if now is None or self._stale:
             return  # of a turn that was interrupted
         if not now.may_use_tools and now.refusals < _MOST_REFUSALS:

@@ -7,12 +7,15 @@ Facts: ai.google.dev/api/live, ai.google.dev/gemini-api/docs/live-api/capabiliti
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import orjson
 
+from antiphon.errors import MalformedMessage
 from antiphon.providers.base import StopReason
 from antiphon.providers.llm.gemini import declaration, thinking_config
 from antiphon.providers.vendor_settings import websocket_url
@@ -161,3 +164,97 @@ def _audio(usage: Mapping[str, Any], name: str) -> int:
     details = usage.get(name)
     parts = [each for each in details if isinstance(each, Mapping)] if isinstance(details, Sequence) else []
     return sum(_number(each, "tokenCount") for each in parts if each.get("modality") == "AUDIO")
+
+
+# ---------------------------------------------------------------------------------------------- what the server says
+
+
+class Blob(msgspec.Struct, rename="camel"):
+    data: str = ""
+    """Base64."""
+
+
+class Part(msgspec.Struct, rename="camel"):
+    inline_data: Blob | None = None
+    thought: bool | None = None
+
+
+class ModelTurn(msgspec.Struct, rename="camel"):
+    parts: list[Part] | None = None
+
+
+class Transcription(msgspec.Struct, rename="camel"):
+    text: str | None = None
+    finished: bool | None = None
+
+
+class ServerContent(msgspec.Struct, rename="camel"):
+    """May hold several things at once."""
+
+    model_turn: ModelTurn | None = None
+    input_transcription: Transcription | None = None
+    output_transcription: Transcription | None = None
+    interrupted: bool | None = None
+    generation_complete: bool | None = None
+    turn_complete: bool | None = None
+    turn_complete_reason: str | None = None
+    interaction_status: str | None = None
+
+    @property
+    def of_the_model(self) -> bool:
+        """Whether the model makes something, or has made all."""
+        return bool(self.model_turn or self.output_transcription or self.generation_complete)
+
+
+class FunctionCall(msgspec.Struct, rename="camel"):
+    name: str
+    id: str | None = None
+    args: dict[str, Any] | None = None
+
+
+class FunctionCalls(msgspec.Struct, rename="camel"):
+    function_calls: list[FunctionCall]
+
+
+class Cancellation(msgspec.Struct, rename="camel"):
+    ids: list[str]
+
+
+class GoAway(msgspec.Struct, rename="camel"):
+    time_left: Any = None
+
+
+class Resumption(msgspec.Struct, rename="camel"):
+    new_handle: str | None = None
+    resumable: bool | None = None
+
+
+class ServerMessage(msgspec.Struct, rename="camel"):
+    """What we read of any message, which may hold several things at once."""
+
+    setup_complete: dict[str, Any] | None = None
+    server_content: ServerContent | None = None
+    tool_call: FunctionCalls | None = None
+    tool_call_cancellation: Cancellation | None = None
+    go_away: GoAway | None = None
+    session_resumption_update: Resumption | None = None
+    usage_metadata: Any = None
+
+
+_DECODER = msgspec.json.Decoder(ServerMessage)
+
+
+def read(payload: bytes) -> ServerMessage:
+    """Raises MalformedMessage."""
+    try:
+        return _DECODER.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        raise MalformedMessage("not_a_message") from None
+
+
+def audio_of(data: str) -> bytes:
+    """Raises MalformedMessage."""
+    try:
+        return base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise MalformedMessage("audio") from None

@@ -203,7 +203,7 @@ def read(payload: bytes, *, text: bool) -> ServerEvent:
         raise MalformedMessage("binary")
     try:
         event = _DECODER.decode(payload)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise MalformedMessage("not_an_event") from None
     id_of = _ID_OF.get(event.type)
     if id_of is not None and not id_of(event):

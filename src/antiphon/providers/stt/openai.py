@@ -168,6 +168,10 @@ class RealtimeTranscriptionWire:
         utterance = self._items.get(item)
         if kind == "delta":
             said = self._deltas[item] = self._deltas.get(item, "") + str(message["delta"])
+            if (
+                utterance is None and self._committing
+            ):  # our commit is on its way: the vendor has heard no more than it closes
+                utterance = self._committing[0]
             if utterance is not None:
                 return (Segment(said.strip(), False, 0, 0, utterance=utterance),)
             # Before its commit: what is being said now.

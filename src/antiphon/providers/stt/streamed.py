@@ -43,6 +43,9 @@ log = structlog.get_logger(__name__)
 TICK_S = 0.25
 PIECE_MS = 80
 """Audio is sent in pieces of this length: vendors recommend 20 to 250 ms (Flux 80), each costs a message. ``finish`` sends the rest."""
+IDLE_PIECE_MS = 240
+"""While nobody speaks and no words are waited for: each message is a TLS record and a system call, which cost more than what is in it. What
+is left is sent with the first frame of an utterance."""
 LONGEST_PIECE_MS = 500
 _SETTLED_MS = 1500
 """Final words followed by an end of speech are the last ones where our own end of speech comes within this time."""
@@ -149,6 +152,7 @@ class StreamedTranscription:
         self._wire, self._audio = wire, audio
         self._on_event, self._on_close = on_event, on_close
         self._piece_bytes = audio.bytes_for_ms(max(PIECE_MS, wire.smallest_ms))
+        self._idle_piece_bytes = max(audio.bytes_for_ms(IDLE_PIECE_MS), self._piece_bytes)
         self._longest_bytes = audio.bytes_for_ms(LONGEST_PIECE_MS)
         self._kept = KeptAudio(audio)
         self._kept_bytes = audio.bytes_for_ms(self._limits.keep_ms)
@@ -160,6 +164,8 @@ class StreamedTranscription:
         """Utterances whose final words this connection was asked for, and for which it has not said that they are all."""
         self._answers: ExpectedAnswers | None = None
         self._heard_s = self._sent_s = 0.0
+        self._told_s = 0.0
+        """When it last said anything of words, be it that there were none. That it took a piece of audio is no such word."""
         self._speaking_since_s: float | None = None
         self._was_ready = self._down = False
         self._closed = False
@@ -235,7 +241,10 @@ class StreamedTranscription:
             return
         kept = self._kept
         end = kept.end if until is None else until
-        least = max(1, self._audio.bytes_for_ms(self._wire.smallest_ms)) if flush else self._piece_bytes
+        if flush:
+            least = max(1, self._audio.bytes_for_ms(self._wire.smallest_ms))
+        else:
+            least = self._piece_bytes if self._utterances.waiting else self._idle_piece_bytes
         while end - kept.sent >= least:
             piece = kept.unsent(end, self._longest_bytes)
             message, text = self._wire.audio(piece)
@@ -303,7 +312,7 @@ class StreamedTranscription:
 
     def ready(self) -> None:
         now_s = asyncio.get_running_loop().time()
-        self._heard_s, self._sent_s = 0.0, now_s
+        self._heard_s, self._told_s, self._sent_s = 0.0, 0.0, now_s
         self._speaking_since_s = None
         if self._down:
             self._down = False
@@ -333,6 +342,8 @@ class StreamedTranscription:
         for each in told:
             if self._closed:
                 return
+            if isinstance(each, Segment | Flushed):
+                self._told_s = self._heard_s
             if isinstance(each, Segment):
                 self._hear(each)
             elif isinstance(each, Flushed):
@@ -388,7 +399,7 @@ class StreamedTranscription:
             ):
                 self._answer(heard)
             elif waited_s >= limits.final_timeout_s:
-                if self._heard_s >= heard.finished_s or heard.text:
+                if self._told_s >= heard.finished_s or heard.text:
                     self._answer(heard)
                 elif heard.asked_again:
                     self._fail(heard, "the vendor did not answer in time")

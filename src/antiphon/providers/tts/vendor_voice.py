@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from binascii import Error as NotBase64
 from binascii import a2b_base64
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -38,6 +38,7 @@ class ReplySocket(PooledSocket, ABC, Generic[Stream]):
         self.pool = voice.pool
         self.contexts: dict[str, Stream] = {}
         self._serial = 0
+        self._incident = object()
 
     @abstractmethod
     def told(self, message: bytes) -> None:
@@ -74,15 +75,19 @@ class ReplySocket(PooledSocket, ABC, Generic[Stream]):
 
     def broken(self, problem: str) -> None:
         """What was said is for nobody we know: every reply on this connection would wait in vain."""
-        for stream in tuple(self.contexts.values()):
-            stream.failed(ProviderUnavailable(self.provider, problem))
+        self._fail(tuple(self.contexts.values()), ProviderUnavailable, problem)
         self.pool.retire(self)
 
     def on_lost(self, problem: str) -> None:
         self.pool.lost(self)
         contexts, self.contexts = self.contexts, {}
-        for stream in contexts.values():
-            stream.failed(Lost(self.provider, problem))
+        self._fail(contexts.values(), Lost, problem)
+
+    def _fail(self, streams: Iterable[Stream], kind: type[ProviderError], problem: str) -> None:
+        for stream in streams:
+            error = kind(self.provider, problem)
+            error.incident = self._incident
+            stream.failed(error)
 
 
 class SocketStream(VendorStream, Generic[Voice, Socket]):
