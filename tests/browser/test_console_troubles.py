@@ -17,6 +17,7 @@ from tests.browser.chromium import browser_page
 from tests.browser.test_console import PASSWORD, Visit, console
 from tests.serving import free_port, line, place_call, running_server, settings_for
 
+from antiphon.calls.people import User
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
 from antiphon.vocabulary import EndReason
 
@@ -124,26 +125,138 @@ async def test_nobody_leaves_what_is_not_saved_without_being_asked(visit: Visit)
     assert await page.evaluate("() => asked.length") == 1, "and what is left is not asked about again"
 
 
-async def test_of_two_who_edit_the_same_the_second_is_told(visit: Visit) -> None:
-    page = visit.page
+async def save_first(visit: Visit, kind: str, id: str, by: str, **changes: Any) -> Resource:
+    """As if somebody else had saved the document this moment."""
     assert visit.antiphon.api is not None
+    there = await visit.antiphon.api.resources.find(kind, DEFAULT_ORG, id)
+    assert there is not None
+    newer = replace(there, body={**there.body, **changes}, version=there.version + 1, changed_by=by)
+    assert await visit.antiphon.api.resources.replace(newer)
+    return newer
+
+
+async def kept_now(visit: Visit, kind: str, id: str) -> Resource | None:
+    assert visit.antiphon.api is not None
+    return await visit.antiphon.api.resources.find(kind, DEFAULT_ORG, id)
+
+
+CLASH = "document.querySelector('.clash:not([hidden])')"
+
+
+async def test_of_two_who_edit_an_assistant_the_second_is_told_who_was_first_and_loses_nothing(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "both", DESK)
+    await edited(visit, "both")
+    newer = await save_first(visit, "assistant", "both", "grace", name="Theirs")
+    await page.click("#save")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved this first: v2, ')")
+    assert await kept_now(visit, "assistant", "both") == newer
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good evening."
+    await page.click("#see-difference")
+    await page.wait_for(".clash .diff")
+    lines = "[...document.querySelectorAll('.clash .diff > :is(.added, .removed)')]"
+    words = "(line) => line.className + line.lastChild.textContent.trim()"
+    assert set(await page.evaluate(f"() => {lines}.map({words})")) == {
+        'removed"name": "Theirs",', 'added"name": "Desk",', 'removed"firstMessage": "Good day.",', 'added"firstMessage": "Good evening.",',
+    }  # fmt: skip
+    await visit.look("clash")
+    await save_first(visit, "assistant", "both", "", name="A third")
+    await page.click("#all-the-same")
+    await visit.until(f"{CLASH}?.textContent.startsWith('A program with an API key saved this first: v3, ')")
+    await page.click("#all-the-same")
+    await visit.until(f"{STATUS} === 'Saved as v4.' && !{CLASH}")
+    kept = await kept_now(visit, "assistant", "both")
+    assert kept is not None
+    assert (kept.body["name"], kept.body["firstMessage"], kept.changed_by) == ("Desk", "Good evening.", "ada")
+
+
+async def test_who_was_second_can_take_what_the_first_saved(visit: Visit) -> None:
+    page = visit.page
     await keep(visit, "tool", "shared", {"type": "endCall", "function": {"name": "hang_up"}})
     await visit.enter()
     await visit.go("#/kept/tool/shared")
     await page.wait_for("#field-function-name")
     await page.fill("#field-function-description", "Mine")
-    [there] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
-    body = {**there.body, "function": {"name": "hang_up", "description": "Theirs"}}
-    newer = replace(there, body=body, updated_wall_ms=1_800_000_000_000, version=there.version + 1)
-    assert await visit.antiphon.api.resources.replace(newer)
+    newer = await save_first(visit, "tool", "shared", "grace", function={"name": "hang_up", "description": "Theirs"})
     await page.click("#save")
-    await visit.until(
-        "document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('Somebody has saved')"
-    )
-    [kept] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
-    assert kept == newer
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    take = ".clash .danger"
+    await page.click(take)
+    assert await page.evaluate("() => document.querySelector('#field-function-description').value") == "Mine"
+    await page.click(take)
+    await visit.until("document.querySelector('#field-function-description').value === 'Theirs'")
+    assert await kept_now(visit, "tool", "shared") == newer
+    await page.fill("#field-function-description", "Both")
     await page.click("#save")
     await visit.until(f"{STATUS} === 'Saved.'")
+
+
+async def test_what_somebody_else_has_changed_is_not_removed_unseen(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "credential", "old", {"provider": "openai", "name": "Old"})
+    await visit.enter()
+    await visit.go("#/kept/credential/old")
+    await page.wait_for("#field-name")
+    await save_first(visit, "credential", "old", "grace", name="In use")
+    for _ in range(2):
+        await page.click("main > div > .row .danger")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    assert await kept_now(visit, "credential", "old") is not None
+    await page.click("#all-the-same")
+    await visit.until("location.hash === '#/kept/credential'")
+    assert await kept_now(visit, "credential", "old") is None
+
+
+async def test_of_two_who_edit_a_workflow_the_second_keeps_theirs(visit: Visit) -> None:
+    page = visit.page
+    node = {"type": "conversation", "name": "hello", "isStart": True, "messagePlan": {"firstMessage": "And?"}}
+    model = {"provider": "workflow", "workflow": {"nodes": [node], "edges": []}}
+    await keep(visit, "assistant", "drawn", {**DESK, "model": model})
+    await visit.enter()
+    await visit.go("#/assistants/drawn/workflow")
+    await page.click("#add-end")
+    await save_first(visit, "assistant", "drawn", "grace", name="Theirs")
+    await page.click("#save")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    assert await page.evaluate("() => document.querySelectorAll('.graph .node').length") == 2
+    await page.click("#all-the-same")
+    await visit.until("document.querySelector('#state').textContent === 'Saved as v3.'")
+    kept = await kept_now(visit, "assistant", "drawn")
+    assert kept is not None
+    assert (len(kept.body["model"]["workflow"]["nodes"]), kept.body["name"]) == (2, "Desk")
+
+
+async def test_an_older_version_is_not_restored_over_one_that_nobody_saw(visit: Visit) -> None:
+    await keep(visit, "assistant", "restored", DESK)
+    await save_first(visit, "assistant", "restored", "ada", firstMessage="Hello.")
+    await visit.enter()
+    await visit.go("#/assistants/restored/versions")
+    await visit.page.wait_for("main td .danger")
+    newer = await save_first(visit, "assistant", "restored", "grace", firstMessage="Hi.")
+    for _ in range(2):
+        await visit.page.click("main td .danger")
+    await visit.until(
+        "document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('Not restored: grace')"
+    )
+    assert await visit.page.evaluate("() => document.querySelector('main td').textContent") == "v3"
+    assert await kept_now(visit, "assistant", "restored") == newer
+
+
+async def test_of_two_admins_who_change_one_person_the_second_is_told(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    people = visit.antiphon.door.people
+    await people.add(User("u-bob", "bob", "viewer", "no hash", 1000))
+    await visit.enter()
+    await visit.go("#/people")
+    bobs = "[...document.querySelectorAll('main tr')].find((row) => row.textContent.startsWith('bob')).querySelector('select')"
+    await visit.until("document.querySelector('main h1')?.textContent === 'People'")
+    assert await people.change("u-bob", role="admin", by="grace")
+    choose = "field.value = 'builder'; field.dispatchEvent(new Event('change'));"
+    await visit.page.evaluate(f"() => {{ const field = {bobs}; {choose} }}")
+    told = "Not done: grace changed bob first, whose role is now: admin."
+    await visit.until(f"document.querySelector('main .notice:not([hidden])')?.textContent === {json.dumps(told)}")
+    assert await visit.page.evaluate(f"() => {bobs}.value") == "admin"
+    await people.delete("u-bob")
 
 
 async def test_names_of_every_kind_stay_in_their_place_and_run_nothing(visit: Visit) -> None:

@@ -3,7 +3,7 @@
 import { Refused } from "./server.js";
 import { language, say } from "./words.js";
 
-export { Refused, ask, carry, urlOf } from "./server.js";
+export { Refused, ask, askVersion, carry, urlOf } from "./server.js";
 
 /** An element. `fields` are properties, `on…` listeners, and what has a dash is an attribute; children are nodes or text. */
 export function el(name, fields = {}, ...children) {

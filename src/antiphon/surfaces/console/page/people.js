@@ -1,22 +1,12 @@
-/** Who may come in, and what they did. */
+/** Who may come in. What they did has a module of its own. */
 
-import { PAGE, ask, attempt, el, exactly, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 const ROLES = ["admin", "builder", "viewer"];
 
 export async function open(main, [list, from], { user }) {
-  const offset = Number(from) || 0;
-  return list === "audit" ? audit(main, offset) : people(main, offset, user);
-}
-
-/** Newest first. */
-async function audit(main, offset) {
-  const { entries, total } = await ask(`audit?limit=${PAGE}&offset=${offset}`);
-  main.append(
-    el("h1", {}, say("audit")), el("p", {}, el("a", { href: "#/people" }, say("people"))),
-    table([say("when"), say("who"), say("what"), [say("subject"), "words"]], entries.map((each) => [[exactly(each.wall_ms), "when"], each.who, each.action, [each.subject, "words"]])),
-    pages(offset, entries.length, total, (next) => `#/people/audit/${next}`));
+  return list === "audit" ? (await import("./audit.js")).open(main, from) : people(main, Number(from) || 0, user);
 }
 
 async function people(main, offset, user) {
@@ -31,12 +21,22 @@ async function people(main, offset, user) {
       el("h2", {}, say("audit")), el("p", {}, el("a", { href: "#/people/audit" }, say("see_audit"))),
     );
   };
-  const act = (ask_) => attempt(wrong, async () => { await ask_(); await draw(); });
+  /** What was refused is said, and the table shows what is there. */
+  const act = (ask_, person) => attempt(wrong, async () => {
+    try {
+      await ask_();
+    } catch (error) {
+      if (person) await draw().catch(() => {});
+      throw error instanceof Refused && error.status === 412 ? new Error(first(person, error.told.changed)) : error;
+    }
+    await draw();
+  });
+  const first = ({ name }, changed) => (changed ? say("person_changed", { name, who: changed.by, role: say(changed.role) }) : say("person_gone", { name }));
 
   function row(person) {
     const role = roles(person.role, `${say("role")}: ${person.name}`);
-    role.addEventListener("change", () => act(() => ask(`people/${person.id}`, { method: "PATCH", body: { role: role.value } })).then(() => draw()));
-    const gone = person.id === user.id ? say("you") : sure(say("remove"), say("remove_sure"), () => act(() => ask(`people/${person.id}`, { method: "DELETE" })));
+    role.addEventListener("change", () => act(() => ask(`people/${person.id}`, { method: "PATCH", body: { role: role.value }, seen: person.version }), person));
+    const gone = person.id === user.id ? say("you") : sure(say("remove"), say("remove_sure"), () => act(() => ask(`people/${person.id}`, { method: "DELETE", seen: person.version }), person));
     return [[person.name, "name"], role, [when(person.created_wall_ms), "when wide"], gone];
   }
 

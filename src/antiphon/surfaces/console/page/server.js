@@ -4,9 +4,11 @@ import { say } from "./words.js";
 
 /** Whatever the server refused, in its own words. */
 export class Refused extends Error {
-  constructor(status, detail) {
+  /** `told`: all that it answered. */
+  constructor(status, detail, told = {}) {
     super(detail);
     this.status = status;
+    this.told = told;
   }
 }
 
@@ -23,18 +25,26 @@ export const onSignedOut = (act) => (signInAgain = act);
 
 /** Ask the server; its JSON, or null. Throws Refused; status 0: it does not answer. */
 export async function ask(path, given = {}) {
-  let answer = await sent(path, given);
-  if (signInAgain && !DOOR.has(path) && ((answer.status === 401 && (await comeBack())) || (answer.status === 403 && (await hasNewToken())))) answer = await sent(path, given);
-  if (answer.status === 204) return null;
-  const told = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"));
+  const [told] = await askVersion(path, given);
   return told;
 }
 
+/** As `ask`; with it the version of the document that was answered, an entity tag. `given.seen`: the version that a change is meant for; of
+ * any other it is refused (412). */
+export async function askVersion(path, given = {}) {
+  let answer = await sent(path, given);
+  if (signInAgain && !DOOR.has(path) && ((answer.status === 401 && (await comeBack())) || (answer.status === 403 && (await hasNewToken())))) answer = await sent(path, given);
+  if (answer.status === 204) return [null, null];
+  const told = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Refused(answer.status, told.detail ?? [told.message ?? say("failed")].flat().join("\n"), told);
+  return [told, answer.headers.get("ETag")];
+}
+
 /** Ask, and neither mind who is signed in nor try again. */
-async function sent(path, { method = "GET", body } = {}) {
+async function sent(path, { method = "GET", body, seen } = {}) {
   const headers = method === "GET" ? {} : { "X-CSRF-Token": csrf };
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (seen) headers["If-Match"] = seen;
   try {
     const answer = await fetch(urlOf(path), { method, headers, body: body && JSON.stringify(body) });
     reachable(true);
