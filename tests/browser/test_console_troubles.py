@@ -407,6 +407,25 @@ async def test_who_goes_by_keys_goes_on_from_the_page_that_was_opened(visit: Vis
     assert await visit.page.evaluate("() => document.getElementById('main').contains(document.activeElement)")
 
 
+async def test_a_server_that_is_restarted_under_a_form_takes_what_was_typed_when_it_is_back(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, port=free_port())
+    async with browser_page() as page:
+        async with running_server(settings) as (antiphon, _):
+            visit = Visit(page, antiphon, "")
+            await visit.enter()
+            await visit.go("#/assistants/new")
+            await page.wait_for("#as-json")
+            await page.click("#as-json")
+            await page.fill("#json", json.dumps({**DESK, "name": "Survivor"}))
+        await page.click("#save")
+        await visit.until("document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('The server')")
+        assert "Survivor" in await page.evaluate("() => document.querySelector('#json').value")
+        async with running_server(settings):
+            await page.click("#save")
+            await visit.title("Survivor")
+            assert not await page.visible("#unreachable")
+
+
 async def test_a_server_that_goes_is_said_and_the_page_goes_on_when_it_is_back(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, port=free_port())
     async with browser_page() as page:
@@ -421,3 +440,149 @@ async def test_a_server_that_goes_is_said_and_the_page_goes_on_when_it_is_back(t
         async with running_server(settings):
             await page.wait_for("#unreachable", state="hidden", within_s=20)
             await visit.title("Live")
+
+
+SLOW = """(given) => {
+  const plain = window.plain ??= window.fetch;
+  window.fetch = (url, options = {}) => {
+    const asked = `${options.method ?? "GET"} ${url}`;
+    if (!new RegExp(given.of).test(asked)) return plain(url, options);
+    if (given.status === 0) return Promise.reject(new TypeError("Failed to fetch"));
+    if (given.status) return Promise.resolve(new Response('{"detail": "It is broken"}', { status: given.status }));
+    return new Promise((done) => (window.arrive = done)).then(() => plain(url, options));
+  };
+}"""
+"""What is asked and fits ``of`` waits for ``arrive()``, is answered with ``status``, or not at all (0)."""
+PAGES = {
+    "#/overview": "Overview", "#/assistants": "Assistants", "#/assistants/failing": "Desk",
+    "#/assistants/failing/versions": "Desk · Versions",
+    "#/assistants/failing/workflow": "Desk · Workflow", "#/calls": "Calls", "#/calls/logs": "All event logs", "#/live": "Live",
+    "#/kept/tool": "Tools & more", "#/kept/tool/failing": "Tools · hang_up", "#/people": "People", "#/people/audit": "Who did what",
+}  # fmt: skip
+
+
+async def hinder(visit: Visit, of: str, status: int | None = None) -> None:
+    await visit.page.evaluate(SLOW, {"of": of, "status": status})
+
+
+async def test_a_page_whose_request_fails_says_so_and_can_be_asked_for_again(visit: Visit) -> None:
+    await keep(visit, "assistant", "failing", DESK)
+    await keep(visit, "tool", "failing", {"type": "endCall", "function": {"name": "hang_up"}})
+    await visit.enter()
+    for hash, title in PAGES.items():
+        await visit.go("#/nothing")
+        await visit.title("There is no such page")
+        await hinder(visit, "api/(?!me)", 500)
+        await visit.go(hash)
+        await visit.title("That did not work")
+        assert await visit.page.text("main .notice") == "It is broken", hash
+        await hinder(visit, "^never")
+        await visit.page.click("#again")
+        await visit.title(title)
+    await visit.go("#/nothing")
+    await visit.title("There is no such page")
+    await hinder(visit, "api/", 0)
+    await visit.go("#/calls")
+    await visit.title("That did not work")
+    await hinder(visit, "^never")
+    await visit.title("Calls")  # by itself, as soon as the server is back
+
+
+async def test_a_slow_page_says_that_it_is_on_its_way_and_nothing_is_typed_into_the_one_that_goes(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/people")
+    await visit.title("People")
+    await hinder(visit, "api/records")
+    await visit.go("#/calls")
+    await visit.title("Loading")
+    assert await visit.page.evaluate("() => document.getElementById('main').inert")
+    await visit.page.evaluate("() => arrive()")
+    await visit.title("Calls")
+    assert not await visit.page.evaluate("() => document.getElementById('main').inert")
+
+
+async def test_a_save_on_a_slow_network_says_so_and_one_that_fails_keeps_what_was_typed(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "slow", DESK)
+    await edited(visit, "slow")
+    await page.fill("#field-name", "Night desk")
+    await hinder(visit, "PUT")
+    await page.click("#save")
+    await visit.until(f"{STATUS} === 'Saving …'")
+    await page.fill("#field-firstMessage", "Good night.")
+    await page.evaluate("() => arrive()")
+    await visit.title("Night desk")  # it has arrived
+    assert await page.evaluate(f"() => {STATUS}") == "Not saved yet.", "what was typed since is not"
+    for status, told in ((500, "It is broken"), (0, "The server does not answer. Check your connection.")):
+        await hinder(visit, "PUT", status)
+        await page.click("#save")
+        await visit.until(f"document.querySelector('main .notice:not([hidden])')?.textContent === {json.dumps(told)}")
+        assert await page.evaluate(f"() => {STATUS}") == "Not saved yet."
+        assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good night."
+    await hinder(visit, "^never")
+    await page.click("#save")
+    await visit.until(f"{STATUS} === 'Saved as v3.'")
+    kept = await kept_now(visit, "assistant", "slow")
+    assert kept is not None and kept.body["firstMessage"] == "Good night."
+
+
+async def test_who_adds_a_person_loses_nothing_to_what_happens_meanwhile(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    page = visit.page
+    await visit.antiphon.door.people.add(User("u-eve", "eve", "viewer", "no hash", 1000))
+    await visit.enter()
+    await visit.go("#/people")
+    await visit.title("People")
+    await page.fill("main [name=name]", "mallory")
+    await page.fill("main [name=password]", PASSWORD)
+    typed = "document.querySelector('main [name=name]').value"
+    eves = "[...document.querySelectorAll('main tr')].find((row) => row.textContent.startsWith('eve')).querySelector('select')"
+    await page.evaluate(f"() => {{ const f = {eves}; f.value = 'builder'; f.dispatchEvent(new Event('change')); }}")
+    await visit.until(f"!document.contains(window.old ??= {eves}) && {eves}.value === 'builder'")
+    assert await page.evaluate(f"() => {typed}") == "mallory", "the table was drawn anew, the form was not"
+    await end_sessions(visit)
+    await page.click("main form button")
+    await page.wait_for("dialog[open]")
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await visit.until("[...document.querySelectorAll('main td')].some((cell) => cell.textContent === 'mallory')")
+    assert await page.evaluate(f"() => {typed}") == ""
+    for name in ("eve", "mallory"):
+        person = await visit.antiphon.door.people.find(name)
+        assert person is not None and await visit.antiphon.door.people.delete(person.id)
+
+
+async def test_what_asks_by_itself_asks_once_to_sign_in(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/live")
+    await visit.title("Live")
+    await end_sessions(visit)
+    await visit.page.wait_for("dialog[open]")
+    await visit.page.evaluate(
+        "() => { const plain = window.fetch; window.asked = 0; window.fetch = (...given) => { asked++; return plain(...given); }; }"
+    )
+    await visit.page.press("Escape")
+    await visit.until("asked >= 2")
+    assert not await visit.page.visible("dialog[open]")
+    await visit.go("#/calls")
+    await visit.page.fill("dialog [name=password]", PASSWORD)
+    await visit.page.press("Enter")
+    await visit.title("Calls")
+
+
+async def test_no_table_is_cut_on_a_telephone(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    await keep(visit, "assistant", "failing", DESK)
+    await visit.enter()
+    await visit.page.viewport(390, 850)
+    cut = "[...document.querySelectorAll('.scroll:has(table)')].some((box) => box.scrollWidth > box.clientWidth + 1)"
+    for language in ("en", "ko"):
+        await visit.choose("language", language)
+        for hash in ("calls", "calls/logs", "people", "people/audit", "assistants", "kept/eval", f"calls/{visit.call}"):
+            await visit.go("#/nothing")
+            await visit.until("document.querySelector('main h1') && !document.querySelector('main table')")
+            await visit.go(f"#/{hash}")
+            await visit.until("document.querySelector('main table')")
+            assert not await visit.page.evaluate(f"() => {cut}"), (language, hash)
+    await visit.choose("language", "en")
+    await visit.page.viewport(1280, 850)

@@ -1,7 +1,7 @@
 /** One assistant: a form for what is common, JSON for all, and what is wrong or without effect said at its field. */
 
 import { Clash } from "./clash.js";
-import { ask, askVersion, attempt, el, once, problem, sure } from "./kit.js";
+import { ask, askVersion, attempt, el, once, problem, saving, sure } from "./kit.js";
 import { Fields } from "./fields.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -58,13 +58,13 @@ export async function open(main, id, { may }) {
       throw new Error(say("wrong_fields"));
     }
     const kept = JSON.stringify(state.doc);
-    const [answer, now] = await askVersion(path, { method: id ? "PUT" : "POST", body: state.doc, seen: state.version });
+    const [answer, now] = await saving(saved, () => askVersion(path, { method: id ? "PUT" : "POST", body: state.doc, seen: state.version }));
     state.changed = JSON.stringify(state.doc) !== kept; // they may have typed on
     if (!id) return void (location.hash = `#/assistants/${encodeURIComponent(answer.id)}`);
     state.version = now;
     saved.textContent = state.changed ? say("unsaved") : say("saved", { version: answer.latestVersion });
     title.textContent = state.doc.name || id;
-    return check();
+    return void check(); // who presses again meanwhile is not passed over
   }, keep)));
   const title = el("h1", {}, id ? state.doc.name || id : say("new_assistant"));
   if (!editable) main.append(el("p", { className: "notice" }, say(files.includes(id) ? "file_only" : "read_only")));

@@ -3,7 +3,7 @@
 import { bodyOf, jsonEditor, switcher } from "./assistant.js";
 import { Clash } from "./clash.js";
 import { Fields } from "./fields.js";
-import { PAGE, Refused, ask, askVersion, attempt, el, once, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, askVersion, attempt, el, once, pages, problem, saving, sure, table, when } from "./kit.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
@@ -77,13 +77,14 @@ async function one(main, kind, id, editable, offset) {
   const save = once(() => attempt(wrong, () => clash.guard(async () => {
     if (json.broken()) throw new Error(json.broken());
     const sent = JSON.stringify(state.doc);
-    const [made, now] = await askVersion(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc, seen: state.version });
+    const [made, now] = await saving(saved, () => askVersion(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc, seen: state.version }));
     if (!id) {
       state.changed = false;
       return void (location.hash = `#/kept/${kind}/${encodeURIComponent(made.id)}`);
     }
     if (JSON.stringify(state.doc) === sent) return void draw(made, now, say("saved_now"));
     state.version = now; // they have typed on
+    saved.textContent = say("unsaved");
     return undefined;
   }, save)));
   const gone = () => attempt(wrong, () => clash.guard(async () => {

@@ -87,6 +87,17 @@ export function table(heads, rows) {
   return el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, el("table", {}, head, el("tbody", {}, rows.map((row) => el("tr", {}, row.map((each) => cell("td", each)))))));
 }
 
+/** What is saved is on its way; where it does not arrive, it is not saved. */
+export async function saving(place, act) {
+  place.textContent = say("saving");
+  try {
+    return await act();
+  } catch (error) {
+    place.textContent = say("unsaved");
+    throw error;
+  }
+}
+
 /** A button that asks once more before it does something that cannot be taken back. */
 export function sure(label, again, act) {
   const button = el("button", { type: "button", className: "danger", onclick: ({ detail }) => {

@@ -1,6 +1,7 @@
 /** Who may come in. What they did has a module of its own. */
 
-import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, attempt, el, once, pages, problem, sure, table, when } from "./kit.js";
+import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
 const ROLES = ["admin", "builder", "viewer"];
@@ -17,7 +18,7 @@ async function people(main, offset, user) {
       el("h1", {}, say("people")), wrong,
       table([say("name"), say("role"), [say("began"), "wide"], ""], shown.map((each) => row(each))),
       pages(offset, shown.length, total, (next) => `#/people/from/${next}`, "more_people", "earlier_people"),
-      el("h2", {}, say("add_person")), adding(),
+      el("h2", {}, say("add_person")), form,
       el("h2", {}, say("audit")), el("p", {}, el("a", { href: "#/people/audit" }, say("see_audit"))),
     );
   };
@@ -40,19 +41,26 @@ async function people(main, offset, user) {
     return [[person.name, "name"], role, [when(person.created_wall_ms), "when wide"], gone];
   }
 
+  /** One form for as long as the page is there: what is typed into it stays while the table is drawn anew. */
   function adding() {
     const form = el("form", { className: "row", onsubmit: (event) => {
       event.preventDefault();
-      act(() => ask("people", { method: "POST", body: Object.fromEntries(new FormData(form)) }));
+      add();
     } },
       el("label", { className: "grow" }, say("name"), el("input", { name: "name", required: true, maxLength: 100, autocomplete: "off" })),
       el("label", { className: "grow" }, say("new_password"), el("input", { name: "password", type: "password", required: true, minLength: 10, autocomplete: "new-password" })),
       el("label", {}, say("role"), roles("viewer", say("role"))),
       el("button", { className: "main" }, say("add")));
+    const add = once(() => act(async () => {
+      await ask("people", { method: "POST", body: Object.fromEntries(new FormData(form)) });
+      form.reset();
+    }));
     return form;
   }
 
+  const form = adding();
   await draw();
+  return keepUnsaved(() => form.elements.name.value !== "" || form.elements.password.value !== "");
 }
 
 function roles(chosen, label) {

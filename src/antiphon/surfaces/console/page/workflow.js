@@ -5,7 +5,7 @@ import { Clash } from "./clash.js";
 import { NODE_TYPES, addNode, blank, placeNodes, removeEdge, removeNode, unplaceNodes } from "./flow.js";
 import { ElementForm, outline } from "./flow_forms.js";
 import { Drawing, HEIGHT } from "./graph.js";
-import { announce, ask, askVersion, attempt, el, problem } from "./kit.js";
+import { announce, ask, askVersion, attempt, el, once, problem, saving } from "./kit.js";
 import { trial } from "./trial.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -60,7 +60,7 @@ class Editor {
     const forget = keepUnsaved(() => this.changed);
     const keys = (event) => this.#pressed(event);
     addEventListener("keydown", keys);
-    const look = () => ask("live").then(({ calls }) => this.#light(calls), () => {});
+    const look = () => ask("live", { poll: true }).then(({ calls }) => this.#light(calls), () => {});
     look();
     const timer = setInterval(look, LIVE_EVERY_MS);
     return () => {
@@ -241,14 +241,16 @@ class Editor {
 
   // ---------------------------------------------------------------------------------------- kept and tried
 
-  save() {
+  save = once(() => this.#save());
+
+  #save() {
     return attempt(this.wrong, () => this.clash.guard(async () => {
       if (!(await this.#check())) {
         this.findings.querySelector("button")?.focus();
         throw new Error(say("wrong_workflow"));
       }
       const kept = this.flow;
-      const [answer, now] = await askVersion(this.path, { method: "PUT", body: this.doc, seen: this.version });
+      const [answer, now] = await saving(this.state, () => askVersion(this.path, { method: "PUT", body: this.doc, seen: this.version }));
       this.version = now;
       this.saved = JSON.stringify(kept);
       this.said = say("saved", { version: answer.latestVersion });
