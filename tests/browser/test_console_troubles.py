@@ -245,8 +245,8 @@ async def test_an_older_version_is_not_restored_over_one_that_nobody_saw(visit: 
 async def test_of_two_admins_who_change_one_person_the_second_is_told(visit: Visit) -> None:
     assert visit.antiphon.door is not None
     people = visit.antiphon.door.people
-    await people.add(User("u-bob", "bob", "viewer", "no hash", 1000))
     await visit.enter()
+    await people.add(User("u-bob", "bob", "viewer", "no hash", 1000))
     await visit.go("#/people")
     bobs = "[...document.querySelectorAll('main tr')].find((row) => row.textContent.startsWith('bob')).querySelector('select')"
     await visit.until("document.querySelector('main h1')?.textContent === 'People'")
@@ -529,8 +529,8 @@ async def test_a_save_on_a_slow_network_says_so_and_one_that_fails_keeps_what_wa
 async def test_who_adds_a_person_loses_nothing_to_what_happens_meanwhile(visit: Visit) -> None:
     assert visit.antiphon.door is not None
     page = visit.page
-    await visit.antiphon.door.people.add(User("u-eve", "eve", "viewer", "no hash", 1000))
     await visit.enter()
+    await visit.antiphon.door.people.add(User("u-eve", "eve", "viewer", "no hash", 1000))
     await visit.go("#/people")
     await visit.title("People")
     await page.fill("main [name=name]", "mallory")
@@ -547,6 +547,8 @@ async def test_who_adds_a_person_loses_nothing_to_what_happens_meanwhile(visit: 
     await page.press("Enter")
     await visit.until("[...document.querySelectorAll('main td')].some((cell) => cell.textContent === 'mallory')")
     assert await page.evaluate(f"() => {typed}") == ""
+    role = "document.querySelector('main form [name=role]').value"
+    assert await page.evaluate(f"() => {role}") == "viewer", "nobody is made an admin by what the form forgot"
     for name in ("eve", "mallory"):
         person = await visit.antiphon.door.people.find(name)
         assert person is not None and await visit.antiphon.door.people.delete(person.id)

@@ -64,6 +64,6 @@ async function people(main, offset, user) {
 }
 
 function roles(chosen, label) {
-  const select = el("select", { name: "role", "aria-label": label }, ROLES.map((role) => el("option", { value: role, selected: role === chosen }, say(role))));
+  const select = el("select", { name: "role", "aria-label": label }, ROLES.map((role) => el("option", { value: role, defaultSelected: role === chosen }, say(role))));
   return select;
 }
