@@ -266,6 +266,43 @@ async def test_the_audit_log_has_pages_and_every_list_says_how_many_there_are(vi
     await visit.until("document.querySelector('main tbody td.words')?.textContent === 'call-9'")
 
 
+async def test_the_audit_log_is_filtered_and_the_address_says_by_what(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    people, page = visit.antiphon.door.people, visit.page
+    await visit.enter()
+    offset_ms = await page.evaluate("() => new Date(2026, 2, 8).getTime()")
+    for number, (who, action) in enumerate(
+        [("grace", "tool.removed"), ("grace", "call.listened"), ("linus", "tool.removed")]
+    ):
+        await people.note(AuditEntry(offset_ms + number * 86_399_999, who, action, f"object-{number}"))
+    rows = "[...document.querySelectorAll('main tbody td.words')].map((cell) => cell.textContent).join()"
+    await visit.go("#/people/audit")
+    await page.wait_for("main .filters select[name=who]")
+    await page.evaluate("() => { document.querySelector('select[name=who]').value = 'grace'; }")
+    await page.click("main .filters button")
+    await visit.until(f"{rows} === 'object-1,object-0'")
+    assert await page.evaluate("() => location.hash") == "#/people/audit/who%3Dgrace"
+    await page.click("main tbody tr:first-child td:nth-child(3) a")
+    await visit.until(f"{rows} === 'object-1'")
+    assert await page.text("main tbody td:nth-child(3)") == "recording heard"
+    await visit.look("audit-filtered")
+    await page.fill("main input[name=day]", "2026-03-09")
+    await page.evaluate("() => { for (const each of document.querySelectorAll('.filters select')) each.value = ''; }")
+    await page.click("main .filters button")
+    await visit.until(f"{rows} === 'object-2'")
+    assert await page.evaluate("() => location.hash") == "#/people/audit/day%3D2026-03-09"
+    await page.fill("main input[name=day]", "2026-03-08")
+    await page.press("Enter")
+    await visit.until(f"{rows} === 'object-1,object-0'")
+    await page.evaluate("() => history.back()")
+    await visit.until(f"{rows} === 'object-2' && document.querySelector('input[name=day]').value === '2026-03-09'")
+    await visit.go("#/people/audit/" + "subject%3Dcall-1%26offset%3D5")
+    await visit.until(f"{rows} === 'call-14,call-13,call-12,call-11,call-10,call-1'")
+    assert await page.evaluate("() => document.querySelector('input[name=subject]').value") == "call-1"
+    await visit.go("#/people/audit/who%3Dnobody%26day%3Dnever")
+    await visit.until("document.querySelector('main .faint')?.textContent === 'Nothing is like that.'")
+
+
 async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.enter()
     await visit.go("#/live")

@@ -17,6 +17,7 @@ from tests.browser.chromium import browser_page
 from tests.browser.test_console import PASSWORD, Visit, console
 from tests.serving import free_port, line, place_call, running_server, settings_for
 
+from antiphon.calls.people import User
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource
 from antiphon.vocabulary import EndReason
 
@@ -124,26 +125,138 @@ async def test_nobody_leaves_what_is_not_saved_without_being_asked(visit: Visit)
     assert await page.evaluate("() => asked.length") == 1, "and what is left is not asked about again"
 
 
-async def test_of_two_who_edit_the_same_the_second_is_told(visit: Visit) -> None:
-    page = visit.page
+async def save_first(visit: Visit, kind: str, id: str, by: str, **changes: Any) -> Resource:
+    """As if somebody else had saved the document this moment."""
     assert visit.antiphon.api is not None
+    there = await visit.antiphon.api.resources.find(kind, DEFAULT_ORG, id)
+    assert there is not None
+    newer = replace(there, body={**there.body, **changes}, version=there.version + 1, changed_by=by)
+    assert await visit.antiphon.api.resources.replace(newer)
+    return newer
+
+
+async def kept_now(visit: Visit, kind: str, id: str) -> Resource | None:
+    assert visit.antiphon.api is not None
+    return await visit.antiphon.api.resources.find(kind, DEFAULT_ORG, id)
+
+
+CLASH = "document.querySelector('.clash:not([hidden])')"
+
+
+async def test_of_two_who_edit_an_assistant_the_second_is_told_who_was_first_and_loses_nothing(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "both", DESK)
+    await edited(visit, "both")
+    newer = await save_first(visit, "assistant", "both", "grace", name="Theirs")
+    await page.click("#save")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved this first: v2, ')")
+    assert await kept_now(visit, "assistant", "both") == newer
+    assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good evening."
+    await page.click("#see-difference")
+    await page.wait_for(".clash .diff")
+    lines = "[...document.querySelectorAll('.clash .diff > :is(.added, .removed)')]"
+    words = "(line) => line.className + line.lastChild.textContent.trim()"
+    assert set(await page.evaluate(f"() => {lines}.map({words})")) == {
+        'removed"name": "Theirs",', 'added"name": "Desk",', 'removed"firstMessage": "Good day.",', 'added"firstMessage": "Good evening.",',
+    }  # fmt: skip
+    await visit.look("clash")
+    await save_first(visit, "assistant", "both", "", name="A third")
+    await page.click("#all-the-same")
+    await visit.until(f"{CLASH}?.textContent.startsWith('A program with an API key saved this first: v3, ')")
+    await page.click("#all-the-same")
+    await visit.until(f"{STATUS} === 'Saved as v4.' && !{CLASH}")
+    kept = await kept_now(visit, "assistant", "both")
+    assert kept is not None
+    assert (kept.body["name"], kept.body["firstMessage"], kept.changed_by) == ("Desk", "Good evening.", "ada")
+
+
+async def test_who_was_second_can_take_what_the_first_saved(visit: Visit) -> None:
+    page = visit.page
     await keep(visit, "tool", "shared", {"type": "endCall", "function": {"name": "hang_up"}})
     await visit.enter()
     await visit.go("#/kept/tool/shared")
     await page.wait_for("#field-function-name")
     await page.fill("#field-function-description", "Mine")
-    [there] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
-    body = {**there.body, "function": {"name": "hang_up", "description": "Theirs"}}
-    newer = replace(there, body=body, updated_wall_ms=1_800_000_000_000, version=there.version + 1)
-    assert await visit.antiphon.api.resources.replace(newer)
+    newer = await save_first(visit, "tool", "shared", "grace", function={"name": "hang_up", "description": "Theirs"})
     await page.click("#save")
-    await visit.until(
-        "document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('Somebody has saved')"
-    )
-    [kept] = await visit.antiphon.api.resources.list("tool", DEFAULT_ORG, Listing(ids=["shared"]))
-    assert kept == newer
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    take = ".clash .danger"
+    await page.click(take)
+    assert await page.evaluate("() => document.querySelector('#field-function-description').value") == "Mine"
+    await page.click(take)
+    await visit.until("document.querySelector('#field-function-description').value === 'Theirs'")
+    assert await kept_now(visit, "tool", "shared") == newer
+    await page.fill("#field-function-description", "Both")
     await page.click("#save")
     await visit.until(f"{STATUS} === 'Saved.'")
+
+
+async def test_what_somebody_else_has_changed_is_not_removed_unseen(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "credential", "old", {"provider": "openai", "name": "Old"})
+    await visit.enter()
+    await visit.go("#/kept/credential/old")
+    await page.wait_for("#field-name")
+    await save_first(visit, "credential", "old", "grace", name="In use")
+    for _ in range(2):
+        await page.click("main > div > .row .danger")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    assert await kept_now(visit, "credential", "old") is not None
+    await page.click("#all-the-same")
+    await visit.until("location.hash === '#/kept/credential'")
+    assert await kept_now(visit, "credential", "old") is None
+
+
+async def test_of_two_who_edit_a_workflow_the_second_keeps_theirs(visit: Visit) -> None:
+    page = visit.page
+    node = {"type": "conversation", "name": "hello", "isStart": True, "messagePlan": {"firstMessage": "And?"}}
+    model = {"provider": "workflow", "workflow": {"nodes": [node], "edges": []}}
+    await keep(visit, "assistant", "drawn", {**DESK, "model": model})
+    await visit.enter()
+    await visit.go("#/assistants/drawn/workflow")
+    await page.click("#add-end")
+    await save_first(visit, "assistant", "drawn", "grace", name="Theirs")
+    await page.click("#save")
+    await visit.until(f"{CLASH}?.textContent.startsWith('grace saved')")
+    assert await page.evaluate("() => document.querySelectorAll('.graph .node').length") == 2
+    await page.click("#all-the-same")
+    await visit.until("document.querySelector('#state').textContent === 'Saved as v3.'")
+    kept = await kept_now(visit, "assistant", "drawn")
+    assert kept is not None
+    assert (len(kept.body["model"]["workflow"]["nodes"]), kept.body["name"]) == (2, "Desk")
+
+
+async def test_an_older_version_is_not_restored_over_one_that_nobody_saw(visit: Visit) -> None:
+    await keep(visit, "assistant", "restored", DESK)
+    await save_first(visit, "assistant", "restored", "ada", firstMessage="Hello.")
+    await visit.enter()
+    await visit.go("#/assistants/restored/versions")
+    await visit.page.wait_for("main td .danger")
+    newer = await save_first(visit, "assistant", "restored", "grace", firstMessage="Hi.")
+    for _ in range(2):
+        await visit.page.click("main td .danger")
+    await visit.until(
+        "document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('Not restored: grace')"
+    )
+    assert await visit.page.evaluate("() => document.querySelector('main td').textContent") == "v3"
+    assert await kept_now(visit, "assistant", "restored") == newer
+
+
+async def test_of_two_admins_who_change_one_person_the_second_is_told(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    people = visit.antiphon.door.people
+    await visit.enter()
+    await people.add(User("u-bob", "bob", "viewer", "no hash", 1000))
+    await visit.go("#/people")
+    bobs = "[...document.querySelectorAll('main tr')].find((row) => row.textContent.startsWith('bob')).querySelector('select')"
+    await visit.until("document.querySelector('main h1')?.textContent === 'People'")
+    assert await people.change("u-bob", role="admin", by="grace")
+    choose = "field.value = 'builder'; field.dispatchEvent(new Event('change'));"
+    await visit.page.evaluate(f"() => {{ const field = {bobs}; {choose} }}")
+    told = "Not done: grace changed bob first, whose role is now: admin."
+    await visit.until(f"document.querySelector('main .notice:not([hidden])')?.textContent === {json.dumps(told)}")
+    assert await visit.page.evaluate(f"() => {bobs}.value") == "admin"
+    await people.delete("u-bob")
 
 
 async def test_names_of_every_kind_stay_in_their_place_and_run_nothing(visit: Visit) -> None:
@@ -294,6 +407,25 @@ async def test_who_goes_by_keys_goes_on_from_the_page_that_was_opened(visit: Vis
     assert await visit.page.evaluate("() => document.getElementById('main').contains(document.activeElement)")
 
 
+async def test_a_server_that_is_restarted_under_a_form_takes_what_was_typed_when_it_is_back(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, port=free_port())
+    async with browser_page() as page:
+        async with running_server(settings) as (antiphon, _):
+            visit = Visit(page, antiphon, "")
+            await visit.enter()
+            await visit.go("#/assistants/new")
+            await page.wait_for("#as-json")
+            await page.click("#as-json")
+            await page.fill("#json", json.dumps({**DESK, "name": "Survivor"}))
+        await page.click("#save")
+        await visit.until("document.querySelector('main .notice:not([hidden])')?.textContent.startsWith('The server')")
+        assert "Survivor" in await page.evaluate("() => document.querySelector('#json').value")
+        async with running_server(settings):
+            await page.click("#save")
+            await visit.title("Survivor")
+            assert not await page.visible("#unreachable")
+
+
 async def test_a_server_that_goes_is_said_and_the_page_goes_on_when_it_is_back(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, port=free_port())
     async with browser_page() as page:
@@ -308,3 +440,155 @@ async def test_a_server_that_goes_is_said_and_the_page_goes_on_when_it_is_back(t
         async with running_server(settings):
             await page.wait_for("#unreachable", state="hidden", within_s=20)
             await visit.title("Live")
+
+
+SLOW = """(given) => {
+  const plain = window.plain ??= window.fetch;
+  window.fetch = (url, options = {}) => {
+    const asked = `${options.method ?? "GET"} ${url}`;
+    if (!new RegExp(given.of).test(asked)) return plain(url, options);
+    if (given.status === 0) return Promise.reject(new TypeError("Failed to fetch"));
+    if (given.status) return Promise.resolve(new Response('{"detail": "It is broken"}', { status: given.status }));
+    return new Promise((done) => (window.arrive = done)).then(() => plain(url, options));
+  };
+}"""
+"""What is asked and fits ``of`` waits for ``arrive()``, is answered with ``status``, or not at all (0)."""
+PAGES = {
+    "#/overview": "Overview", "#/assistants": "Assistants", "#/assistants/failing": "Desk",
+    "#/assistants/failing/versions": "Desk · Versions",
+    "#/assistants/failing/workflow": "Desk · Workflow", "#/calls": "Calls", "#/calls/logs": "All event logs", "#/live": "Live",
+    "#/kept/tool": "Tools & more", "#/kept/tool/failing": "Tools · hang_up", "#/people": "People", "#/people/audit": "Who did what",
+}  # fmt: skip
+
+
+async def hinder(visit: Visit, of: str, status: int | None = None) -> None:
+    await visit.page.evaluate(SLOW, {"of": of, "status": status})
+
+
+async def test_a_page_whose_request_fails_says_so_and_can_be_asked_for_again(visit: Visit) -> None:
+    await keep(visit, "assistant", "failing", DESK)
+    await keep(visit, "tool", "failing", {"type": "endCall", "function": {"name": "hang_up"}})
+    await visit.enter()
+    for hash, title in PAGES.items():
+        await visit.go("#/nothing")
+        await visit.title("There is no such page")
+        await hinder(visit, "api/(?!me)", 500)
+        await visit.go(hash)
+        await visit.title("That did not work")
+        assert await visit.page.text("main .notice") == "It is broken", hash
+        await hinder(visit, "^never")
+        await visit.page.click("#again")
+        await visit.title(title)
+    await visit.go("#/nothing")
+    await visit.title("There is no such page")
+    await hinder(visit, "api/", 0)
+    await visit.go("#/calls")
+    await visit.title("That did not work")
+    await hinder(visit, "^never")
+    await visit.title("Calls")  # by itself, as soon as the server is back
+
+
+async def test_a_slow_page_says_that_it_is_on_its_way_and_nothing_is_typed_into_the_one_that_goes(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/people")
+    await visit.title("People")
+    await hinder(visit, "api/records")
+    await visit.go("#/calls")
+    await visit.title("Loading")
+    assert await visit.page.evaluate("() => document.getElementById('main').inert")
+    await visit.page.evaluate("() => arrive()")
+    await visit.title("Calls")
+    assert not await visit.page.evaluate("() => document.getElementById('main').inert")
+
+
+async def test_a_save_on_a_slow_network_says_so_and_one_that_fails_keeps_what_was_typed(visit: Visit) -> None:
+    page = visit.page
+    await keep(visit, "assistant", "slow", DESK)
+    await edited(visit, "slow")
+    await page.fill("#field-name", "Night desk")
+    await hinder(visit, "PUT")
+    await page.click("#save")
+    await visit.until(f"{STATUS} === 'Saving …'")
+    await page.fill("#field-firstMessage", "Good night.")
+    await page.evaluate("() => arrive()")
+    await visit.title("Night desk")  # it has arrived
+    assert await page.evaluate(f"() => {STATUS}") == "Not saved yet.", "what was typed since is not"
+    for status, told in ((500, "It is broken"), (0, "The server does not answer. Check your connection.")):
+        await hinder(visit, "PUT", status)
+        await page.click("#save")
+        await visit.until(f"document.querySelector('main .notice:not([hidden])')?.textContent === {json.dumps(told)}")
+        assert await page.evaluate(f"() => {STATUS}") == "Not saved yet."
+        assert await page.evaluate("() => document.querySelector('#field-firstMessage').value") == "Good night."
+    await hinder(visit, "^never")
+    await page.click("#save")
+    await visit.until(f"{STATUS} === 'Saved as v3.'")
+    kept = await kept_now(visit, "assistant", "slow")
+    assert kept is not None and kept.body["firstMessage"] == "Good night."
+
+
+async def test_who_adds_a_person_loses_nothing_to_what_happens_meanwhile(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    page = visit.page
+    await visit.enter()
+    await visit.antiphon.door.people.add(User("u-eve", "eve", "viewer", "no hash", 1000))
+    await visit.go("#/people")
+    await visit.title("People")
+    await page.fill("main [name=name]", "mallory")
+    await page.fill("main [name=password]", PASSWORD)
+    typed = "document.querySelector('main [name=name]').value"
+    eves = "[...document.querySelectorAll('main tr')].find((row) => row.textContent.startsWith('eve')).querySelector('select')"
+    await page.evaluate(f"() => {{ const f = {eves}; f.value = 'builder'; f.dispatchEvent(new Event('change')); }}")
+    await visit.until(f"!document.contains(window.old ??= {eves}) && {eves}.value === 'builder'")
+    assert await page.evaluate(f"() => {typed}") == "mallory", "the table was drawn anew, the form was not"
+    await end_sessions(visit)
+    await page.click("main form button")
+    await page.wait_for("dialog[open]")
+    await page.fill("dialog [name=password]", PASSWORD)
+    await page.press("Enter")
+    await visit.until("[...document.querySelectorAll('main td')].some((cell) => cell.textContent === 'mallory')")
+    assert await page.evaluate(f"() => {typed}") == ""
+    role = "document.querySelector('main form [name=role]').value"
+    assert await page.evaluate(f"() => {role}") == "viewer", "nobody is made an admin by what the form forgot"
+    for name in ("eve", "mallory"):
+        person = await visit.antiphon.door.people.find(name)
+        assert person is not None and await visit.antiphon.door.people.delete(person.id)
+
+
+async def test_what_asks_by_itself_asks_once_to_sign_in(visit: Visit) -> None:
+    await visit.enter()
+    await visit.go("#/live")
+    await visit.title("Live")
+    await end_sessions(visit)
+    await visit.page.wait_for("dialog[open]")
+    await visit.page.evaluate(
+        "() => { const plain = window.fetch; window.asked = 0; window.fetch = (...given) => { asked++; return plain(...given); }; }"
+    )
+    await visit.page.press("Escape")
+    await visit.until("asked >= 2")
+    assert not await visit.page.visible("dialog[open]")
+    await visit.go("#/calls")
+    await visit.page.fill("dialog [name=password]", PASSWORD)
+    await visit.page.press("Enter")
+    await visit.title("Calls")
+
+
+async def test_no_table_is_cut_on_a_telephone(visit: Visit) -> None:
+    assert visit.antiphon.door is not None
+    await keep(visit, "assistant", "table", DESK)
+    await keep(visit, "eval", "table", {"type": "chat.mockConversation", "name": "Prices", "messages": []})
+    await visit.enter()
+    await visit.page.viewport(390, 850)
+    boxes = "[...document.querySelectorAll('.scroll:has(table)')]"
+    cut = (
+        f"{boxes}.filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => [box.ariaLabel, box.scrollWidth])"
+    )
+    for language in ("en", "ko"):
+        await visit.choose("language", language)
+        for hash in ("calls", "calls/logs", "people", "people/audit", "assistants", "kept/eval", f"calls/{visit.call}"):
+            await visit.go("#/nothing")
+            await visit.until("document.querySelector('main h1') && !document.querySelector('main table')")
+            await visit.go(f"#/{hash}")
+            await visit.until("document.querySelector('main table')")
+            assert await visit.page.evaluate(f"() => {cut}") == [], (language, hash)
+    await visit.choose("language", "en")
+    await visit.page.viewport(1280, 850)

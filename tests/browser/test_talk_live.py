@@ -111,7 +111,7 @@ NO_UDP = """
 
 
 HEARD = """
-  window.heard = { flushes: 0, playedMs: 0 };
+  window.heard = { flushes: 0, playedMs: 0, marks: [], told: [] };
   const Plain = WebSocket;
   window.WebSocket = class extends Plain {
     constructor(...given) {
@@ -119,11 +119,20 @@ HEARD = """
       this.addEventListener("message", ({ data }) => {
         if (typeof data !== "string") heard.playedMs += data.byteLength / 48;
         else if (JSON.parse(data).type === "antiphon.flush") heard.flushes++;
+        else this.note(data, heard.marks);
       });
+    }
+    send(data) {
+      if (typeof data === "string") this.note(data, heard.told);
+      super.send(data);
+    }
+    note(data, list) {
+      const { type, mark } = JSON.parse(data);
+      if (type === "antiphon.mark") list.push({ mark, at: performance.now() });
     }
   };
 """
-"""Counts what comes of the agent's sound over the WebSocket."""
+"""Counts what comes of the agent's sound over the WebSocket, and the marks that come and go back."""
 
 
 def part(said: Said, duration_ms: int) -> Said:
@@ -166,6 +175,12 @@ async def test_without_udp_a_sound_that_is_no_interruption_holds_the_agent_and_i
         flushes, played_ms = await talk.page.evaluate("() => [heard.flushes, heard.playedMs]")
         assert flushes >= 1
         assert abs(played_ms - len(GREETING) * 60) < 700, "what was thrown away was sent again, and nothing else"
+        await talk.until("heard.told.length === heard.marks.length")
+        marks, told = await talk.page.evaluate("() => [heard.marks, heard.told]")
+        assert [each["mark"] for each in told] == [each["mark"] for each in marks]
+        assert len(marks) > len(GREETING) * 60 / 600, "about every half second"
+        waits = sorted(back["at"] - came["at"] for came, back in zip(marks, told, strict=True))
+        assert waits[len(waits) // 2] > 40, "they go back when the sound has been played, not when they come"
         await talk.page.click("#talk")
 
 

@@ -21,6 +21,27 @@ class User:
     role: Role
     password_hash: str
     created_wall_ms: int
+    version: int = 1
+    """Counted from 1, one more with every change."""
+    changed_by: str = ""
+    """The name of whoever changed it last; empty where nobody has."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the audit log; what is empty is not asked for."""
+
+    user_name: str = ""
+    action: str = ""
+    """One action, or with a dot at its end all that begin so: ``assistant.``."""
+    subject: str = ""
+    """A part of it: an id, a name."""
+    from_ms: int | None = None
+    until_ms: int | None = None
+    """Wall time; the first moment that is not meant any more."""
+
+
+EVERYTHING = AuditFilter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +84,22 @@ class PeopleStore(Protocol):
 
     async def count(self) -> int: ...
 
-    async def change(self, id: str, *, role: Role | None = None, password_hash: str | None = None) -> bool:
-        """False where there is no such user, or where no admin would be left. A new password or role ends the user's sessions."""
+    async def get(self, id: str) -> User | None: ...
+
+    async def change(
+        self,
+        id: str,
+        *,
+        role: Role | None = None,
+        password_hash: str | None = None,
+        by: str = "",
+        version: int | None = None,
+    ) -> bool:
+        """False where there is no such user, where no admin would be left, or, with ``version``, where that is not the one that is there. A
+        new password or role ends the user's sessions."""
         ...
 
-    async def delete(self, id: str) -> bool:
+    async def delete(self, id: str, *, version: int | None = None) -> bool:
         """With all sessions. False as in ``change``."""
         ...
 
@@ -81,8 +113,16 @@ class PeopleStore(Protocol):
 
     async def note(self, entry: AuditEntry) -> None: ...
 
-    async def audit(self, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
+    async def audit(self, limit: int, offset: int = 0, wanted: AuditFilter = EVERYTHING) -> Sequence[AuditEntry]:
         """The newest first."""
         ...
 
-    async def count_audit(self) -> int: ...
+    async def count_audit(self, wanted: AuditFilter = EVERYTHING) -> int: ...
+
+    async def audit_names(self, limit: int) -> Sequence[str]:
+        """Who is in it, by name: also those who are gone."""
+        ...
+
+    async def audit_actions(self, limit: int) -> Sequence[str]:
+        """What is in it, in alphabetical order."""
+        ...

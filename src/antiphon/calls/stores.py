@@ -54,6 +54,8 @@ class Resource:
     version: int = 1
     """Counted from 1, one more with every change."""
     links: Mapping[str, str] = field(default_factory=dict)
+    changed_by: str = ""
+    """The name of the person who made this version in the console; empty where it was no person (an API key)."""
 
 
 class ResourceStore(Protocol):
@@ -76,8 +78,8 @@ class ResourceStore(Protocol):
         The version that was there is kept (``versions``)."""
         ...
 
-    async def delete(self, kind: str, org_id: str, id: str) -> Resource | None:
-        """The resource that was there, with all its versions gone."""
+    async def delete(self, kind: str, org_id: str, id: str, version: int | None = None) -> Resource | None:
+        """The resource that was there, with all its versions gone. ``version``: only if that is the one that is there."""
         ...
 
     async def versions(self, kind: str, org_id: str, id: str) -> Sequence[Resource]:

@@ -134,6 +134,7 @@ class Front:
         if self.door is None:
             return []
         from antiphon import console_stores
+        from antiphon.storage.resources import StoredResources
         from antiphon.surfaces.console import assistant_routes, command_routes, workflow_routes
         from antiphon.surfaces.console import rest as console_rest
 
@@ -147,7 +148,7 @@ class Front:
             *assistant_routes.routes(self.door, api.documents.assistants, self.assistants),
             *workflow_routes.routes(self.door, api.text_agents, self.clock, self._outline),
             *console_stores.routes(self.door, api.database, self.clock),
-            *console_rest.routes(self.door, rest),
+            *console_rest.routes(self.door, rest, StoredResources(api.database)),
             *console_routes.routes(pages),
         ]
 

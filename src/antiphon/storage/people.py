@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from antiphon.calls.people import AuditEntry, Role, User, UserSession
+from antiphon.calls.people import EVERYTHING, AuditEntry, AuditFilter, Role, User, UserSession
 from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import audit, user_sessions, users
 
@@ -40,6 +40,11 @@ class StoredPeople(Store):
         return None if row is None else _user(row)
 
     @reading
+    def get(self, connection: Connection, id: str) -> User | None:
+        row = connection.execute(select(users).where(users.c.id == id)).first()
+        return None if row is None else _user(row)
+
+    @reading
     def list(self, connection: Connection, limit: int, offset: int = 0) -> Sequence[User]:
         query = select(users).order_by(users.c.name).limit(limit).offset(offset)
         return [_user(row) for row in connection.execute(query)]
@@ -50,20 +55,29 @@ class StoredPeople(Store):
 
     @writing
     def change(
-        self, connection: Connection, id: str, *, role: Role | None = None, password_hash: str | None = None
+        self,
+        connection: Connection,
+        id: str,
+        *,
+        role: Role | None = None,
+        password_hash: str | None = None,
+        by: str = "",
+        version: int | None = None,
     ) -> bool:
         changed = {
             name: value for name, value in (("role", role), ("password_hash", password_hash)) if value is not None
         }
-        if not _may_lose(connection, id, stays_admin=role in (None, "admin")):
+        if not _may_lose(connection, id, version, stays_admin=role in (None, "admin")):
             return False
-        connection.execute(update(users).where(users.c.id == id).values(**changed))
+        connection.execute(
+            update(users).where(users.c.id == id).values(**changed, version=users.c.version + 1, changed_by=by)
+        )
         connection.execute(delete(user_sessions).where(user_sessions.c.user_id == id))
         return True
 
     @writing
-    def delete(self, connection: Connection, id: str) -> bool:
-        if not _may_lose(connection, id, stays_admin=False):
+    def delete(self, connection: Connection, id: str, *, version: int | None = None) -> bool:
+        if not _may_lose(connection, id, version, stays_admin=False):
             return False
         connection.execute(delete(users).where(users.c.id == id))
         connection.execute(delete(user_sessions).where(user_sessions.c.user_id == id))
@@ -105,23 +119,55 @@ class StoredPeople(Store):
         connection.execute(insert(audit).values(**values))
 
     @reading
-    def audit(self, connection: Connection, limit: int, offset: int = 0) -> Sequence[AuditEntry]:
-        query = select(audit).order_by(audit.c.id.desc()).limit(limit).offset(offset)
+    def audit(
+        self, connection: Connection, limit: int, offset: int = 0, wanted: AuditFilter = EVERYTHING
+    ) -> Sequence[AuditEntry]:
+        query = select(audit).where(*_meant(wanted)).order_by(audit.c.id.desc()).limit(limit).offset(offset)
         rows = connection.execute(query)
         return [AuditEntry(**{field.name: row._mapping[field.name] for field in fields(AuditEntry)}) for row in rows]
 
     @reading
-    def count_audit(self, connection: Connection) -> int:
-        return connection.execute(select(func.count()).select_from(audit)).scalar_one()
+    def count_audit(self, connection: Connection, wanted: AuditFilter = EVERYTHING) -> int:
+        return connection.execute(select(func.count()).select_from(audit).where(*_meant(wanted))).scalar_one()
+
+    @reading
+    def audit_names(self, connection: Connection, limit: int) -> Sequence[str]:
+        return _different(connection, audit.c.user_name, limit)
+
+    @reading
+    def audit_actions(self, connection: Connection, limit: int) -> Sequence[str]:
+        return _different(connection, audit.c.action, limit)
 
 
-def _may_lose(connection: Connection, id: str, *, stays_admin: bool) -> bool:
-    """Whether there is this user, and an admin is left without them where they would be none. The admins are locked: of two who take
-    each other's role at once, one stays."""
+def _meant(wanted: AuditFilter) -> Sequence[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.user_name:
+        conditions.append(audit.c.user_name == wanted.user_name)
+    if wanted.action.endswith("."):
+        conditions.append(audit.c.action.startswith(wanted.action, autoescape=True))
+    elif wanted.action:
+        conditions.append(audit.c.action == wanted.action)
+    if wanted.subject:
+        conditions.append(audit.c.subject.contains(wanted.subject, autoescape=True))
+    if wanted.from_ms is not None:
+        conditions.append(audit.c.wall_ms >= wanted.from_ms)
+    if wanted.until_ms is not None:
+        conditions.append(audit.c.wall_ms < wanted.until_ms)
+    return conditions
+
+
+def _different(connection: Connection, column: Column[str], limit: int) -> Sequence[str]:
+    query = select(column).where(column != "").distinct().order_by(column).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def _may_lose(connection: Connection, id: str, version: int | None, *, stays_admin: bool) -> bool:
+    """Whether there is this user, in this version where one is named, and an admin is left without them where they would be none. The
+    admins are locked: of two who take each other's role at once, one stays."""
     admins = connection.execute(select(users.c.id).where(users.c.role == "admin").with_for_update()).scalars()
     others = [each for each in admins.all() if each != id]
-    there = connection.execute(select(func.count()).select_from(users).where(users.c.id == id)).scalar_one()
-    return bool(there) and (stays_admin or bool(others))
+    there = connection.execute(select(users.c.version).where(users.c.id == id).with_for_update()).scalar()
+    return there is not None and version in (None, there) and (stays_admin or bool(others))
 
 
 def _user(row: Row[Any]) -> User:

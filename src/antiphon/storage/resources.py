@@ -50,8 +50,12 @@ class StoredResources(Store):
         return True
 
     @writing
-    def delete(self, connection: Connection, kind: str, org_id: str, id: str) -> Resource | None:
+    def delete(
+        self, connection: Connection, kind: str, org_id: str, id: str, version: int | None = None
+    ) -> Resource | None:
         same = _is(resources, kind, org_id, id)
+        if version is not None:
+            same &= resources.c.version == version
         row = connection.execute(select(resources).where(same).with_for_update()).first()
         if row is None:
             return None
@@ -83,6 +87,7 @@ class StoredResources(Store):
             "updated_wall_ms": resource.updated_wall_ms,
             "name": name[:_MAX_COLUMN_CHARS] if isinstance(name, str) else "",
             **{link: resource.links.get(link, "")[:_MAX_COLUMN_CHARS] for link in LINKS},
+            "changed_by": resource.changed_by[:_MAX_COLUMN_CHARS],
             "body": self._database.secrets.sealed(dict(resource.body)),
         }
 
@@ -96,6 +101,7 @@ class StoredResources(Store):
             created_wall_ms=columns["created_wall_ms"],
             updated_wall_ms=columns["updated_wall_ms"],
             version=columns["version"],
+            changed_by=columns["changed_by"],
             links={link: columns[link] for link in LINKS if columns.get(link)},
         )
 

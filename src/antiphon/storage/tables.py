@@ -40,6 +40,7 @@ resources = Table(
     Column("version", Integer, nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
     Column("updated_wall_ms", BigInteger, nullable=False),
+    _text("changed_by"),
     _text("name"),
     *(_text(link) for link in LINKS),
     Column("body", Document, nullable=False),
@@ -59,6 +60,7 @@ resource_versions = Table(
     Column("version", Integer, nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
     Column("updated_wall_ms", BigInteger, nullable=False),
+    _text("changed_by"),
     Column("body", Document, nullable=False),
     PrimaryKeyConstraint("kind", "id", "version"),
 )
@@ -126,6 +128,8 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("password_hash", String(255), nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+    _text("changed_by"),
 )
 """People who may use the console."""
 
@@ -149,6 +153,9 @@ audit = Table(
     _text("user_name"),
     _text("action"),
     _text("subject"),
+    Index("audit_by_time", "wall_ms"),
+    Index("audit_by_user", "user_name"),
+    Index("audit_by_action", "action"),
 )
 """What they changed and listened to."""
 

@@ -128,7 +128,7 @@ async def test_a_change_needs_our_page_and_its_token(console: Console) -> None:
 READS = ("overview", "calls", "live", "calls/x", "calls/x/peaks", "calls/x/recording", "live/x/events")
 
 
-@pytest.mark.parametrize("path", [*READS, "people", "audit"])
+@pytest.mark.parametrize("path", [*READS, "people", "audit", "audit/choices"])
 async def test_nobody_reads_without_signing_in(console: Console, path: str) -> None:
     assert (await console.ask("GET", path)).status_code == 401
 
@@ -139,7 +139,8 @@ async def test_roles(console: Console) -> None:
     for path in READS:
         assert (await console.ask("GET", path)).status_code in (200, 404)
     for method, path in (
-        ("GET", "people"), ("GET", "audit"), ("POST", "people"), ("POST", "live/x/say"), ("POST", "live/x/end"), ("POST", "live/x/control")
+        ("GET", "people"), ("GET", "audit"), ("GET", "audit/choices"),
+        ("POST", "people"), ("POST", "live/x/say"), ("POST", "live/x/end"), ("POST", "live/x/control")
     ):  # fmt: skip
         assert (await console.ask(method, path, json={"text": "x"})).status_code == 403
     assert (await console.client.post("/talk/key/scripted")).status_code == 403, "talking costs money"
@@ -200,3 +201,37 @@ async def test_where_it_is_off_there_is_only_the_talk_page(tmp_path: Path, given
         for path in ("/", "/console/app.js", f"{API}/me"):
             assert (await client.get(path)).status_code == 404
         assert (await client.get("/talk")).status_code == 403
+
+
+async def test_the_audit_log_is_asked_for_by_person_action_object_and_time(console: Console) -> None:
+    await console.set_up()
+    await console.me()
+    body = {"name": "Bob", "password": PASSWORD, "role": "builder"}
+    bob = (await console.ask("POST", "people", json=body)).json()["id"]
+    await console.ask("PATCH", f"people/{bob}", json={"password": PASSWORD})
+    await console.sign_in("bob")
+    await console.me()
+    tool = (await console.ask("POST", "rest/tool", json={"type": "endCall"})).json()["id"]
+    await console.sign_in("ada")
+    await console.me()
+
+    async def found(query: str) -> list[tuple[str, str]]:
+        told = (await console.ask("GET", f"audit?{query}")).json()
+        assert told["total"] == len(told["entries"])
+        return [(entry["who"], entry["action"]) for entry in told["entries"]]
+
+    everything = (await console.ask("GET", "audit")).json()["entries"]
+    assert await found("who=bob") == [("bob", "tool.added"), ("bob", "console.signed_in")]
+    assert await found("who=Bob&action=tool.added") == [("bob", "tool.added")]
+    assert await found("action=person.") == [("ada", "person.changed"), ("ada", "person.added")]
+    assert await found(f"subject={tool}") == [("bob", "tool.added")]
+    [first] = [entry for entry in everything if entry["action"] == "console.set_up"]
+    assert ("ada", "console.set_up") not in await found(f"from_ms={first['wall_ms'] + 1}")
+    assert await found(f"until_ms={first['wall_ms'] + 1}&action=console.") == [("ada", "console.set_up")]
+    [newest] = (await console.ask("GET", "audit?who=ada&limit=1")).json()["entries"]
+    assert newest["action"] == "console.signed_in"
+    choices = (await console.ask("GET", "audit/choices")).json()
+    assert choices["who"] == ["ada", "bob"]
+    assert choices["actions"] == sorted({entry["action"] for entry in everything})
+    for query in ("from_ms=x", "until_ms=-1", f"who={'a' * 129}", "subject=%00", "from_ms=99999999999999"):
+        assert (await console.ask("GET", f"audit?{query}")).status_code == 422, query

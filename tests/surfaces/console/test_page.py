@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from antiphon.surfaces.console.rest import OPEN
 from antiphon.surfaces.http.parts import read_parts
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -42,6 +43,16 @@ def test_every_word_is_there_in_both_languages() -> None:
     said = {(name, key) for name, text in PAGE.items() for key in re.findall(r'\bsay\("([\w-]+)"', text)}
     assert len(said) > 150
     assert [pair for pair in said if pair[1] not in english] == []
+
+
+def test_every_action_of_the_audit_log_has_words() -> None:
+    folder = ROOT / "src" / "antiphon" / "surfaces" / "console"
+    code = "".join(file.read_text(encoding="utf-8") for file in folder.glob("*.py"))
+    noted = set(re.findall(r'"((?:call|chat|console|person|workflow)\.[a-z_]+)"', code))
+    changed = {f"{kind}.{verb}" for kind in OPEN if kind != "chat" for verb in ("added", "changed", "removed")}
+    actions = {*noted, *changed, "assistant.restored", "eval.run.added", "eval.run.removed"}
+    assert len(actions) > 30
+    assert {f"a_{action.replace('.', '_')}" for action in actions} - words("en") == set()
 
 
 def test_no_page_loads_from_elsewhere_or_runs_what_is_inline() -> None:

@@ -32,6 +32,8 @@ class Line:
         self.kinds: list[str] = []
         self.events: list[dict[str, Any]] = []
         self.sound_ms = 0.0
+        self.marked_ms: dict[str, float] = {}
+        """Each mark that came, and how much sound had come before it."""
         self._came = asyncio.Condition()
 
     async def read(self) -> None:
@@ -42,11 +44,18 @@ class Line:
             async with self._came:
                 self.events.append(orjson.loads(message))
                 self.kinds.append(self.events[-1]["type"])
+                if self.kinds[-1] == "antiphon.mark":
+                    self.marked_ms[self.events[-1]["mark"]] = self.sound_ms
                 self._came.notify_all()
 
     async def until(self, kind: str, count: int = 1) -> None:
         async with asyncio.timeout(15), self._came:
             await self._came.wait_for(lambda: self.kinds.count(kind) >= count)
+
+    async def until_marked(self, sound_ms: float) -> None:
+        """Until a mark has come behind so much sound."""
+        async with asyncio.timeout(15), self._came:
+            await self._came.wait_for(lambda: any(at_ms >= sound_ms for at_ms in self.marked_ms.values()))
 
     async def speak(self, audio: bytes) -> None:
         """As it is spoken."""
@@ -116,3 +125,55 @@ async def test_who_plays_it_out_must_be_one_of_two(place: Place, query: str) -> 
     assert refused.value.response.status_code == 400
     assert refused.value.response.body is not None
     assert orjson.loads(refused.value.response.body)["error"]["param"] == "playout"
+
+
+async def test_a_client_that_asked_for_marks_says_what_was_heard(place: Place) -> None:
+    async with place.connect(f"{QUERY}&marks=true") as socket:
+        line = Line(socket)
+        reading = asyncio.create_task(line.read())
+
+        async def send(mark: str) -> None:
+            await socket.send(orjson.dumps({"type": "antiphon.mark", "mark": mark}).decode())
+
+        await line.until_marked(len(GREETING) * 30 - 100)
+        whole_ms = round(line.sound_ms)
+        names, positions = list(line.marked_ms), list(line.marked_ms.values())
+        assert len(names) >= 3, "while it is played, not only at its end"
+        assert positions == sorted(positions)
+        assert round(positions[-1]) == whole_ms, "the last is behind all the sound"
+        assert "output_audio_buffer.stopped" not in line.kinds, "nobody has said that it was heard"
+        await send("of nobody")
+        for name in names[:-1]:
+            await send(name)
+        await socket.send(orjson.dumps({"type": "session.update", "session": {"type": "realtime"}}).decode())
+        await line.until("session.updated")
+        assert "output_audio_buffer.stopped" not in line.kinds
+        await send(names[-1])
+        await line.until("output_audio_buffer.stopped")
+        assert "error" not in line.kinds
+        await socket.send('{"type": "antiphon.mark", "mark": 7}')
+        await line.until("error")
+        assert line.events[-1]["error"]["param"] == "mark"
+        await socket.close()
+        await reading
+
+
+async def test_without_being_asked_for_there_are_no_marks(place: Place) -> None:
+    async with place.connect(QUERY) as socket:
+        line = Line(socket)
+        reading = asyncio.create_task(line.read())
+        await line.until("output_audio_buffer.stopped")
+        assert line.marked_ms == {}
+        await socket.send('{"type": "antiphon.mark", "mark": "r1"}')
+        await line.until("error")
+        await socket.close()
+        await reading
+
+
+@pytest.mark.parametrize("query", ["model=assistant:scripted&marks=true", f"{QUERY}&marks=yes"])
+async def test_marks_go_with_sound_that_the_server_plays_out(place: Place, query: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with place.connect(query):
+            pass
+    assert refused.value.response.status_code == 400
+    assert orjson.loads(refused.value.response.body or b"")["error"]["param"] == "marks"

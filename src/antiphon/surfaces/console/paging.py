@@ -12,7 +12,7 @@ PAGE, MAX_PAGE, MAX_OFFSET = 50, 200, 1_000_000
 def number_of(request: Request, name: str, usual: int, most: int) -> int:
     """Raises HTTPException 422 for what is none, or is too large."""
     given = request.query_params.get(name, str(usual))
-    if not given.isdecimal() or len(given) > 9 or int(given) > most:
+    if not given.isdecimal() or len(given) > len(str(most)) or int(given) > most:
         raise HTTPException(422, f"{name}: must be a number of at most {most}")
     return int(given)
 

@@ -10,14 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.calls.people import ROLES, Role, User
+from antiphon.calls.people import ROLES, AuditFilter, Role, User
 from antiphon.errors import StoreUnavailable
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
-from antiphon.surfaces.console.paging import page_of
-from antiphon.surfaces.http.responses import secret_response
+from antiphon.surfaces.console.paging import number_of, page_of
+from antiphon.surfaces.console.rest import changed_shown
+from antiphon.surfaces.http.preconditions import ANY_VERSION, etag, if_match_of
+from antiphon.surfaces.http.responses import json_response, secret_response
 
 T = TypeVar("T")
+_MAX_CHARS = 128
+_MOST_CHOICES = 500
+_MAX_WALL_MS = 9_999_999_999_999
+"""In the year 2286."""
 
 
 def routes(door: Door) -> list[Route]:
@@ -64,28 +70,64 @@ def routes(door: Door) -> list[Route]:
             raise HTTPException(422, "Only role and password can be changed")
         role = _role_of(body) if "role" in body else None
         password = await door.password_hash(text_of(body, "password")) if "password" in body else None
-        id = request.path_params["id"]
-        if not await door.people.change(id, role=role, password_hash=password):
-            raise HTTPException(409, "There is nobody of this id, or no admin would be left")
+        id, by = request.path_params["id"], visitor.user.name
+        version, refused = await _precondition(request, id)
+        if refused is None and not await door.people.change(
+            id, role=role, password_hash=password, by=by, version=version
+        ):
+            refused = await _refusal(id, version)
+        if refused is not None:
+            return refused
         await door.note(visitor.user, "person.changed", f"{id} ({', '.join(sorted(body))})")
         return Response(None, 204)
 
     @door.guarded("admin")
     async def remove(request: Request, visitor: Visitor) -> Response:
         id = request.path_params["id"]
-        if not await door.people.delete(id):
-            raise HTTPException(409, "There is nobody of this id, or no admin would be left")
+        version, refused = await _precondition(request, id)
+        if refused is None and not await door.people.delete(id, version=version):
+            refused = await _refusal(id, version)
+        if refused is not None:
+            return refused
         await door.note(visitor.user, "person.removed", id)
         return Response(None, 204)
+
+    async def _precondition(request: Request, id: str) -> tuple[int | None, Response | None]:
+        """The version that ``If-Match`` names and that is there, None without the header; or the refusal. Raises HTTPException 422."""
+        try:
+            seen = if_match_of(request.headers)
+        except ValueError as error:
+            raise HTTPException(422, str(error)) from None
+        if seen == ANY_VERSION:
+            return None, None
+        there = await door.people.get(id)
+        if there is None or not seen.met_by(there.version):
+            return None, _changed_since(there)
+        return there.version, None
+
+    async def _refusal(id: str, version: int | None) -> Response:
+        """Raises HTTPException 409."""
+        there = await door.people.get(id)
+        if version is not None and (there is None or there.version != version):
+            return _changed_since(there)
+        raise HTTPException(409, "There is nobody of this id, or no admin would be left")
 
     @door.guarded("admin")
     async def audit(request: Request, visitor: Visitor) -> Response:
         limit, offset = page_of(request)
+        wanted = _audit_filter(request)
         shown = [
             {"wall_ms": each.wall_ms, "who": each.user_name, "action": each.action, "subject": each.subject}
-            for each in await door.people.audit(limit, offset)
+            for each in await door.people.audit(limit, offset, wanted)
         ]
-        return secret_response({"entries": shown, "total": await door.people.count_audit()})
+        return secret_response({"entries": shown, "total": await door.people.count_audit(wanted)})
+
+    @door.guarded("admin")
+    async def audit_choices(request: Request, visitor: Visitor) -> Response:
+        """What there is to filter by."""
+        names = await door.people.audit_names(_MOST_CHOICES)
+        actions = await door.people.audit_actions(_MOST_CHOICES)
+        return secret_response({"who": list(names), "actions": list(actions)})
 
     prefix = "/console/api"
     return [
@@ -98,11 +140,41 @@ def routes(door: Door) -> list[Route]:
         Route(f"{prefix}/people/{{id}}", change, methods=["PATCH"]),
         Route(f"{prefix}/people/{{id}}", remove, methods=["DELETE"]),
         Route(f"{prefix}/audit", audit),
+        Route(f"{prefix}/audit/choices", audit_choices),
     ]
 
 
 def _shown(user: User) -> dict[str, Any]:
-    return {"id": user.id, "name": user.name, "role": user.role, "created_wall_ms": user.created_wall_ms}
+    return {
+        "id": user.id,
+        "name": user.name,
+        "role": user.role,
+        "created_wall_ms": user.created_wall_ms,
+        "version": etag(user.version),
+    }
+
+
+def _changed_since(there: User | None) -> Response:
+    """412, with who was first; ``changed`` is null where the person is gone."""
+    if there is None:
+        return json_response({"detail": "There is nobody of this id any more", "changed": None}, 412)
+    changed = {**changed_shown(there.version, there.changed_by, None), "role": there.role}
+    detail = f"{there.name} has been changed since, by {there.changed_by}"
+    return json_response({"detail": detail, "changed": changed}, 412, {"ETag": etag(there.version)})
+
+
+def _audit_filter(request: Request) -> AuditFilter:
+    """Raises HTTPException 422."""
+    texts = {}
+    for name in ("who", "action", "subject"):
+        texts[name] = request.query_params.get(name, "").strip()
+        if len(texts[name]) > _MAX_CHARS or "\0" in texts[name]:
+            raise HTTPException(422, f"{name}: must be a text of at most {_MAX_CHARS} characters")
+    from_ms, until_ms = (
+        number_of(request, name, 0, _MAX_WALL_MS) if name in request.query_params else None
+        for name in ("from_ms", "until_ms")
+    )
+    return AuditFilter(texts["who"].lower(), texts["action"], texts["subject"], from_ms, until_ms)
 
 
 def _role_of(body: dict[str, Any]) -> Role:

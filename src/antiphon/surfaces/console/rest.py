@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.calls.stores import DEFAULT_ORG, ResourceStore
 from antiphon.surfaces.console.door import Door, Visitor
 from antiphon.surfaces.http.bearer import Handler
+from antiphon.surfaces.http.preconditions import etag
+from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import LET_IN, Asker
 
 _ALL = frozenset({"GET", "POST", "PATCH", "PUT", "DELETE"})
@@ -29,8 +31,9 @@ _VERBS = {"POST": "added", "PATCH": "changed", "PUT": "changed", "DELETE": "remo
 _PREFIX = "/console/api/rest"
 
 
-def routes(door: Door, api: Sequence[Route]) -> list[Route]:
-    """``/console/api/rest/…`` is ``…`` of ``api``. Viewers read, builders change; what is changed is noted."""
+def routes(door: Door, api: Sequence[Route], resources: ResourceStore) -> list[Route]:
+    """``/console/api/rest/…`` is ``…`` of ``api``. Viewers read, builders change; what is changed is noted. A 412 also says who was first:
+    ``{"changed": {"version", "by", "wall_ms"}}``, ``by`` empty where it was an API key."""
 
     @door.guarded("viewer")
     async def read(request: Request, visitor: Visitor) -> Response:
@@ -41,13 +44,22 @@ def routes(door: Door, api: Sequence[Route]) -> list[Route]:
         answer = await _asked(request, visitor)
         if answer.status_code < 400:
             await door.note(visitor.user, *_noted(request, answer))
-        return answer
+        return await _with_who(request, answer) if answer.status_code == 412 else answer
+
+    async def _with_who(request: Request, answer: Response) -> Response:
+        path: str = request.path_params["path"]
+        kind, _, rest = path.partition("/")
+        there = await resources.find(kind, DEFAULT_ORG, rest.partition("/")[0])
+        if there is None:
+            return answer
+        changed = changed_shown(there.version, there.changed_by, there.updated_wall_ms)
+        return json_response({**orjson.loads(answer.body), "changed": changed}, 412, {"Cache-Control": "no-store"})
 
     async def _asked(request: Request, visitor: Visitor) -> Response:
         path = "/" + request.path_params["path"]
         if request.method not in OPEN.get(path.split("/")[1], ()):
             raise HTTPException(404)
-        asker = Asker(DEFAULT_ORG, f"console:{visitor.user.id}")
+        asker = Asker(DEFAULT_ORG, f"console:{visitor.user.id}", person=visitor.user.name)
         scope = {**request.scope, "path": path, "raw_path": path.encode(), "root_path": "", LET_IN: asker}
         for handler, child in _found(api, scope):
             answer = await handler(Request({**scope, **child}, request.receive))
@@ -57,6 +69,11 @@ def routes(door: Door, api: Sequence[Route]) -> list[Route]:
 
     path = f"{_PREFIX}/{{path:path}}"
     return [Route(path, read, methods=["GET"]), Route(path, change, methods=sorted(_ALL - {"GET"}))]
+
+
+def changed_shown(version: int, by: str, wall_ms: int | None) -> dict[str, object]:
+    """Who was first, for whoever was second."""
+    return {"version": etag(version), "by": by, "wall_ms": wall_ms}
 
 
 def _found(api: Sequence[Route], scope: dict[str, object]) -> Iterator[tuple[Handler, dict[str, object]]]:

@@ -77,12 +77,13 @@ class RealtimeListener(MediaSocket):
         self._session = session
         session.attach(self, primary=primary, key_id=key_id)
 
-    def start(self, session: RealtimeSession) -> None:
-        """Its session begins; where the server plays it out, with the sound on this socket. Raises as ``RealtimeSession.start``."""
+    def start(self, session: RealtimeSession, *, marks: bool = False) -> None:
+        """Its session begins; where the server plays it out, with the sound on this socket, and with marks where the client asked for them.
+        Raises as ``RealtimeSession.start``."""
         if not session.plays_out:
             session.start()
             return
-        self._leg = SocketLeg(self, session.ahead)
+        self._leg = SocketLeg(self, session.ahead, marks=marks)
         self._leg.listen(session.start(self._leg))
 
     # What the session says (Controller; ``close`` is the base's).
@@ -119,7 +120,14 @@ class RealtimeListener(MediaSocket):
             begin(self)
 
     def text(self, payload: bytes) -> None:
-        if self._session is not None:
+        if self._session is None:
+            return
+        try:
+            is_mark = self._leg is not None and self._leg.take_mark(payload)
+        except ClientError as problem:
+            self._session.complain(self, problem, None)
+            return
+        if not is_mark:
             self._session.receive(self, payload, beta=self._beta)
 
     def binary(self, payload: bytes) -> None:
@@ -185,6 +193,7 @@ class RealtimeGate:
         call_id = query.get("call_id", "")
         access = self._access.require(request.headers, Act.CONTROL_CALL if call_id else Act.OPEN_SESSION)
         plays_out = _plays_out(query)
+        marks = _marks(query, plays_out=plays_out)
         if call_id:
             session = self._sessions.find(call_id)
             if session is None:
@@ -196,9 +205,11 @@ class RealtimeGate:
         except ClientError as error:  # the server has changed since the secret was made
             raise HttpError(400, error.message, error.code, param=error.param) from None
         self._sessions.admit(access)
-        return lambda listener: self._begin(listener, config, access, plays_out=plays_out)
+        return lambda listener: self._begin(listener, config, access, plays_out=plays_out, marks=marks)
 
-    def _begin(self, listener: RealtimeListener, config: SessionConfig, access: Access, *, plays_out: bool) -> None:
+    def _begin(
+        self, listener: RealtimeListener, config: SessionConfig, access: Access, *, plays_out: bool, marks: bool
+    ) -> None:
         """It was admitted, and is open now."""
         sessions = self._sessions
         try:
@@ -213,7 +224,7 @@ class RealtimeGate:
             return
         listener.drive(session, primary=True, key_id=access.key_id)
         try:
-            listener.start(session)
+            listener.start(session, marks=marks)
         except (CapacityError, ProviderError, ConfigurationError) as error:
             log.warning("realtime_session_refused", session_id=session.id, code=error.code)
             sessions.withdraw()
@@ -227,3 +238,12 @@ def _plays_out(query: Mapping[str, str]) -> bool:
         problem = "playout: must be client or server, and a session that is joined has its own."
         raise HttpError(400, problem, "invalid_value", param="playout")
     return owner == "server"
+
+
+def _marks(query: Mapping[str, str], *, plays_out: bool) -> bool:
+    """Whether the client tells by marks what it has played. Raises HttpError."""
+    asked = query.get("marks", "false")
+    if asked not in ("true", "false") or ("marks" in query and not plays_out):
+        problem = "marks: must be true or false, and go with playout=server."
+        raise HttpError(400, problem, "invalid_value", param="marks")
+    return asked == "true"

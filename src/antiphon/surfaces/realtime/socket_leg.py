@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+import orjson
+
 from antiphon.surfaces.realtime.audio_buffers import AppendedAudio, AudioAhead
 from antiphon.surfaces.realtime.protocol.audio_config import PCM
 from antiphon.surfaces.realtime.protocol.errors import ClientError
@@ -15,6 +17,9 @@ from antiphon.transports.base import CallSink
 
 LONGEST_MS = 1000
 """Of one message with sound. Clients send 20 to 100 ms at a time."""
+MARK = "antiphon.mark"
+"""The type of a mark, in both directions: ``{"type", "mark"}``."""
+_MAX_MARK_BYTES = 256
 FLUSH = b'{"type":"antiphon.flush"}'
 """Tells the client to throw away what it has not played. What comes after it is to be played."""
 
@@ -32,11 +37,12 @@ class SoundSocket(Protocol):
 class SocketLeg:
     """The ``CallTransport`` of such a session. It is given the session's ``CallSink`` by ``listen``."""
 
-    marks = False
     paced = True
 
-    def __init__(self, socket: SoundSocket, ahead: AudioAhead) -> None:
-        """``ahead`` counts what comes before its time."""
+    def __init__(self, socket: SoundSocket, ahead: AudioAhead, *, marks: bool = False) -> None:
+        """``ahead`` counts what comes before its time. ``marks``: the client has asked for marks, and sends each back when it has played
+        all the sound before it, or thrown it away; else a clock estimates what was heard."""
+        self.marks = marks
         self.send_audio: Callable[[bytes], None] = socket.send_sound
         self.unsent_bytes = socket.unsent_bytes
         self._socket = socket
@@ -57,10 +63,28 @@ class SocketLeg:
             self._ahead.take(duration_ms)
             self._sink.audio(self._samples.take(audio), None)
 
+    def take_mark(self, payload: bytes) -> bool:
+        """Whether this message of the client was a mark. One that nobody waits for (any more) changes nothing. Raises ClientError for a
+        mark without its name."""
+        if not self.marks or len(payload) > _MAX_MARK_BYTES or MARK.encode() not in payload:
+            return False
+        try:
+            message = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return False
+        if not isinstance(message, dict) or message.get("type") != MARK:
+            return False
+        name = message.get("mark")
+        if not isinstance(name, str):
+            raise ClientError("invalid_value", f"{MARK}: mark must be the text that the server has sent.", "mark")
+        if self._sink is not None:
+            self._sink.mark(name)
+        return True
+
     # CallTransport
 
     def send_mark(self, name: str) -> None:
-        """There are none (``marks``): a clock estimates what was heard."""
+        self._socket.send_text(orjson.dumps({"type": MARK, "mark": name}))
 
     def clear(self) -> None:
         self._socket.send_text(FLUSH)

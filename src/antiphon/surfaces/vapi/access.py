@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -30,6 +31,7 @@ INVALID_KEY = "Invalid Key. Hot tip, you may be using the private key instead of
 _FOREIGN = "Web pages of this origin may not use this server."
 OPEN_KEY = "open"
 """``Asker.key_id`` of whoever needs none."""
+H = TypeVar("H", bound=Callable[..., Any])
 LET_IN = "antiphon.let_in"
 """In a request's scope: the ``Asker`` whom another door of this server has let in (``surfaces/console``). No client can write there."""
 log = structlog.get_logger(__name__)
@@ -46,6 +48,8 @@ class Asker:
     """Of a public key: the assistants it may call; None: any."""
     transient_allowed: bool = True
     """Whether it may bring an assistant of its own in the request."""
+    person: str = ""
+    """The name of whoever has signed in; empty where a key asks."""
 
     def require_assistant(self, assistant_id: str | None) -> None:
         """``assistant_id`` None: one that is brought in the request. Raises ApiError 403."""
@@ -62,6 +66,16 @@ class Asker:
 
 
 AskedHandler = Callable[[Request, Asker], Awaitable[Response]]
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_CONDITIONAL = "conditional"
+
+
+def conditional(handler: H) -> H:
+    """Marks a handler that looks at ``If-Match`` (``change_of``)."""
+    setattr(handler, _CONDITIONAL, True)
+    return handler
+
+
 OnAnswered = Callable[[Request, Asker, int, int, str], None]
 """``(request, asker, status, duration_ms, problem)``: somebody who was let in has been answered, with what was wrong."""
 
@@ -108,6 +122,7 @@ class Access:
             began_ms, problem = self._clock.now_ms(), ""
             try:
                 await self._require_rate(asker)
+                _require_conditional(request, handler)
                 response = await handler(request, asker)
             except Exception as fault:
                 refused = _refusal(request, fault)
@@ -153,6 +168,14 @@ class Access:
         if wait_s := await self._limits.take(asker.key_id):
             seconds = str(max(1, round(wait_s + 0.5)))
             raise ApiError(429, "Rate limit exceeded", headers={"Retry-After": seconds})
+
+
+def _require_conditional(request: Request, handler: AskedHandler) -> None:
+    """No header ``If-Match`` is passed over: what has no versions is of none that was named. Raises ApiError 412."""
+    given = request.headers.get("if-match")
+    if given is None or request.method in _SAFE or given.strip() == "*" or getattr(handler, _CONDITIONAL, False):
+        return
+    raise ApiError(412, "What is changed here has no versions, so it is of none that If-Match names.")
 
 
 def _refusal(request: Request, fault: Exception) -> ApiError:

@@ -16,13 +16,14 @@ from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import DEFAULT_ORG, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
+from antiphon.surfaces.http.preconditions import ANY_VERSION, etag
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
-from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.access import Access, Asker, conditional
 from antiphon.surfaces.vapi.assistant_warnings import FORM, lines_of, problems_of, warnings_of
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.crud import Crud
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.crud import Crud, change_of
+from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.kinds import every
 from antiphon.surfaces.vapi.repeats import Repeats
@@ -63,13 +64,13 @@ class Assistants(Documents):
     async def find(self, org_id: str, id: str) -> Resource | None:
         return await super().find(org_id, id) or self._file(org_id, id)
 
-    async def change(self, org_id: str, id: str, changed: Any) -> Resource:
+    async def change(self, org_id: str, id: str, changed: Changed, how: Change = UNASKED) -> Resource:
         await self._refuse_files(org_id, id)
-        return await super().change(org_id, id, changed)
+        return await super().change(org_id, id, changed, how)
 
-    async def delete(self, org_id: str, id: str) -> Resource:
+    async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
         await self._refuse_files(org_id, id)
-        deleted = await super().delete(org_id, id)
+        deleted = await super().delete(org_id, id, how)
         if await self.drafts.find(org_id, id) is not None:
             await self.drafts.delete(org_id, id)
         return deleted
@@ -108,10 +109,12 @@ def routes(assistants: Assistants, access: Access, repeats: Repeats) -> list[Rou
         found = await assistants.versions(asker.org_id, request.path_params["id"])
         return json_response([_version(each) for each in found])
 
+    @conditional
     async def restore(request: Request, asker: Asker) -> Response:
+        how = change_of(request, asker)
         id, label = request.path_params["id"], request.path_params["version"]
         old = await assistants.version(asker.org_id, id, label)
-        return crud.answer(await assistants.put(asker.org_id, id, old.body), 201)
+        return crud.answer(await assistants.put(asker.org_id, id, old.body, how), 201)
 
     special = [("warnings", "GET", warnings), ("versions", "GET", versions), ("restore/{version}", "POST", restore)]
     special += _draft_handlers(assistants, crud)
@@ -131,29 +134,39 @@ def _draft_handlers(assistants: Assistants, crud: Crud) -> list[Any]:
     def show(draft: Resource) -> dict[str, Any]:
         return {**drafts.show(draft), "assistantId": draft.id}
 
-    async def get(request: Request, asker: Asker) -> Response:
-        return json_response(show(await drafts.get(asker.org_id, request.path_params["id"])))
+    def answer(draft: Resource, status: int = 200) -> Response:
+        return json_response(show(draft), status, {"ETag": etag(draft.version)})
 
+    async def get(request: Request, asker: Asker) -> Response:
+        return answer(await drafts.get(asker.org_id, request.path_params["id"]))
+
+    @conditional
     async def save(request: Request, asker: Asker) -> Response:
-        id = request.path_params["id"]
+        id, how = request.path_params["id"], change_of(request, asker)
         parent = await assistants.get(asker.org_id, id)
         body = await json_body(request)
         if request.method == "PATCH":
-            return json_response(show(await drafts.patch(asker.org_id, id, body)))
+            return answer(await drafts.patch(asker.org_id, id, body, how))
         body.setdefault("baseVersion", f"v{parent.version}")
         if await drafts.find(asker.org_id, id) is None:
+            if how.seen != ANY_VERSION:
+                raise ApiError(412, "There is no draft any more: it was published or thrown away.")
             first, _ = restored({**parent.body, **body}, parent.body)  # a mask of the assistant's own is its secret
-            return json_response(show(await drafts.create(asker.org_id, first, id)), 201)
-        return json_response(show(await drafts.put(asker.org_id, id, body)), 201 if request.method == "POST" else 200)
+            return answer(await drafts.create(asker.org_id, first, id, by=asker.person), 201)
+        return answer(await drafts.put(asker.org_id, id, body, how), 201 if request.method == "POST" else 200)
 
+    @conditional
     async def discard(request: Request, asker: Asker) -> Response:
-        return json_response(show(await drafts.delete(asker.org_id, request.path_params["id"])))
+        how = change_of(request, asker)
+        return json_response(show(await drafts.delete(asker.org_id, request.path_params["id"], how)))
 
+    @conditional
     async def publish(request: Request, asker: Asker) -> Response:
-        id = request.path_params["id"]
+        """``If-Match`` is of the assistant, which this changes, not of the draft."""
+        id, how = request.path_params["id"], change_of(request, asker)
         draft = await drafts.get(asker.org_id, id)
         body = {field: value for field, value in draft.body.items() if field != "baseVersion"}
-        published = await assistants.put(asker.org_id, id, body)
+        published = await assistants.put(asker.org_id, id, body, how)
         await drafts.delete(asker.org_id, id)
         return crud.answer(published, 201)
 

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from antiphon.surfaces.http.errors import is_api
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_EXPOSED = ("Retry-After", "X-Antiphon-Warnings")
+_EXPOSED = ("ETag", "Retry-After", "X-Antiphon-Warnings")
 
 
 class ApiCors:

@@ -13,10 +13,12 @@ from starlette.routing import Route
 
 from antiphon.calls.stores import Resource
 from antiphon.errors import StoreUnavailable
+from antiphon.surfaces.http.preconditions import etag, if_match_of
 from antiphon.surfaces.http.responses import json_response
-from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.access import Access, Asker, conditional
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.documents import Documents
+from antiphon.surfaces.vapi.documents import Change, Documents
+from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
 
@@ -69,22 +71,38 @@ class Crud:
         return json_response(paginated(items, await self.documents.count(asker.org_id, listing), listing))
 
     async def get(self, request: Request, asker: Asker) -> Response:
-        return json_response(self.documents.show(await self.documents.get(asker.org_id, request.path_params["id"])))
+        found = await self.documents.get(asker.org_id, request.path_params["id"])
+        return json_response(self.documents.show(found), headers={"ETag": etag(found.version)})
 
+    @conditional
     async def patch(self, request: Request, asker: Asker) -> Response:
-        body = await json_body(request)
-        return self.answer(await self.documents.patch(asker.org_id, request.path_params["id"], body))
+        how, body = change_of(request, asker), await json_body(request)
+        return self.answer(await self.documents.patch(asker.org_id, request.path_params["id"], body, how))
 
+    @conditional
     async def put(self, request: Request, asker: Asker) -> Response:
-        body = await json_body(request)
-        return self.answer(await self.documents.put(asker.org_id, request.path_params["id"], body))
+        how, body = change_of(request, asker), await json_body(request)
+        return self.answer(await self.documents.put(asker.org_id, request.path_params["id"], body, how))
 
+    @conditional
     async def delete(self, request: Request, asker: Asker) -> Response:
-        return json_response(self.documents.show(await self.documents.delete(asker.org_id, request.path_params["id"])))
+        how = change_of(request, asker)
+        return json_response(
+            self.documents.show(await self.documents.delete(asker.org_id, request.path_params["id"], how))
+        )
 
     def answer(self, resource: Resource, status: int = 200) -> Response:
         """The document, with what of it is not honoured."""
-        return json_response(self.documents.show(resource), status, warning_header(self.warned(resource.body)))
+        headers = {"ETag": etag(resource.version), **warning_header(self.warned(resource.body))}
+        return json_response(self.documents.show(resource), status, headers)
+
+
+def change_of(request: Request, asker: Asker) -> Change:
+    """Who asks for a change, and to which version (``If-Match``). Raises ApiError 400."""
+    try:
+        return Change(asker.person, if_match_of(request.headers))
+    except ValueError as error:
+        raise ApiError(400, str(error)) from None
 
 
 async def create_once(
@@ -93,7 +111,7 @@ async def create_once(
     """What this request makes, or has made when it was sent before. Raises ApiError 400, StoreUnavailable."""
     id = repeats.id_for(request, asker.org_id, body)
     try:
-        made = await documents.create(asker.org_id, body, id)
+        made = await documents.create(asker.org_id, body, id, by=asker.person)
     except StoreUnavailable:
         repeats.unsure(request, asker.org_id, body, id)
         raise

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
+from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 
 OWN_FIELDS = ("id", "orgId", "createdAt", "updatedAt")
@@ -28,6 +29,8 @@ _COLUMNS = {
     "number": "number",
 }
 Check = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""The new document, from the one that is there."""
 
 
 def links_of(body: Mapping[str, Any]) -> dict[str, str]:
@@ -56,6 +59,30 @@ class Kind:
     """A field that stays as it was made."""
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a change was asked for."""
+
+    by: str = ""
+    """The person, where it is one (``Resource.changed_by``)."""
+    seen: IfMatch = ANY_VERSION
+    """The version that they have seen: no other is changed."""
+
+    def require_seen(self, resource: Resource) -> None:
+        """Raises ApiError 412."""
+        if not self.seen.met_by(resource.version):
+            raise changed_since(resource.kind, resource.version)
+
+
+UNASKED = Change()
+
+
+def changed_since(kind: str, version: int) -> ApiError:
+    """Somebody else was first."""
+    tag = etag(version)
+    return ApiError(412, f"This {kind} has been changed since: it is at {tag} now.", headers={"ETag": tag})
+
+
 class Documents:
     """All of one kind. Every method raises StoreUnavailable where the database does not answer."""
 
@@ -65,12 +92,12 @@ class Documents:
         self._clock = clock
         self._changes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
-    async def create(self, org_id: str, body: Mapping[str, Any], id: str = "") -> Resource:
+    async def create(self, org_id: str, body: Mapping[str, Any], id: str = "", *, by: str = "") -> Resource:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
         id = id or str(uuid4())
         kept = await self._checked(org_id, id, _with_secrets(self._theirs(body), {}))
         now = self._clock.wall_ms()
-        made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept))
+        made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
         if await self._store.add(made):
             return made
         there = await self.get(org_id, made.id)
@@ -96,42 +123,52 @@ class Documents:
     async def count(self, org_id: str, listing: Listing) -> int:
         return await self._store.count(self.kind.name, org_id, listing)
 
-    async def patch(self, org_id: str, id: str, changes: Mapping[str, Any]) -> Resource:
-        """Top-level fields of ``changes`` take the place of those that are there, whole. Raises ApiError 404, 400, 409."""
-        return await self.change(org_id, id, lambda body: {**body, **self._theirs(changes)})
+    async def patch(self, org_id: str, id: str, changes: Mapping[str, Any], how: Change = UNASKED) -> Resource:
+        """Top-level fields of ``changes`` take the place of those that are there, whole. Raises ApiError 404, 400, 409, 412."""
+        return await self.change(org_id, id, lambda body: {**body, **self._theirs(changes)}, how)
 
-    async def put(self, org_id: str, id: str, body: Mapping[str, Any]) -> Resource:
-        """``body`` takes the place of the whole document. Raises ApiError 404, 400, 409."""
-        return await self.change(org_id, id, lambda _: self._theirs(body))
+    async def put(self, org_id: str, id: str, body: Mapping[str, Any], how: Change = UNASKED) -> Resource:
+        """``body`` takes the place of the whole document. Raises ApiError 404, 400, 409, 412."""
+        return await self.change(org_id, id, lambda _: self._theirs(body), how)
 
-    async def change(self, org_id: str, id: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Resource:
+    async def change(self, org_id: str, id: str, changed: Changed, how: Change = UNASKED) -> Resource:
         """``changed`` makes the new document from the one that is there; it is asked again where somebody else was quicker: another
-        process, for here one waits for the other. Raises ApiError 404, 400, 409."""
+        process, for here one waits for the other. Raises ApiError 404, 400, 409, 412."""
         async with self._changes.setdefault((org_id, id), asyncio.Lock()):
-            return await self._changed(org_id, id, changed)
+            return await self._changed(org_id, id, changed, how)
 
-    async def _changed(
-        self, org_id: str, id: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-    ) -> Resource:
+    async def _changed(self, org_id: str, id: str, changed: Changed, how: Change) -> Resource:
         for _ in range(_TRIES):
             before = await self.get(org_id, id)
+            how.require_seen(before)
             new = _with_secrets(changed(before.body), before.body)
             if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
                 raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
             kept = await self._checked(org_id, id, new)
             now = max(self._clock.wall_ms(), before.updated_wall_ms)
-            after = replace(before, body=kept, updated_wall_ms=now, version=before.version + 1, links=self._links(kept))
+            after = replace(
+                before,
+                body=kept,
+                updated_wall_ms=now,
+                version=before.version + 1,
+                links=self._links(kept),
+                changed_by=how.by,
+            )
             if await self._store.replace(after):
                 return after
         raise ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
 
-    async def delete(self, org_id: str, id: str) -> Resource:
-        """What was there. Raises ApiError 404, and 409 where others need it."""
+    async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
+        """What was there. Raises ApiError 404, 412, and 409 where others need it."""
         found = await self.get(org_id, id)
+        how.require_seen(found)
         if self.kind.in_use is not None:
             await self.kind.in_use(org_id, found.id, found.body)
-        deleted = await self._store.delete(self.kind.name, org_id, id)
+        version = None if how.seen == ANY_VERSION else found.version
+        deleted = await self._store.delete(self.kind.name, org_id, id, version)
         if deleted is None:
+            if (there := await self.find(org_id, id)) is not None:  # another process was quicker
+                raise changed_since(self.kind.name, there.version)
             raise not_found(self.kind.name, id)
         return deleted
 

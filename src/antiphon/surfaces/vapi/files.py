@@ -24,7 +24,7 @@ from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.crud import Crud
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.documents import UNASKED, Change, Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
@@ -92,8 +92,8 @@ class Files(Documents):
         made = Resource("file", id, org_id, body, now, now, links=_links(body))
         return made if await self._store.add(made) else await self.get(org_id, id)
 
-    async def delete(self, org_id: str, id: str) -> Resource:
-        deleted = await super().delete(org_id, id)
+    async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
+        deleted = await super().delete(org_id, id, how)
         await asyncio.to_thread(self._erase, id)
         return deleted
 

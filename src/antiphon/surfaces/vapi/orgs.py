@@ -12,17 +12,21 @@ from starlette.routing import Route
 
 from antiphon.calls.stores import DEFAULT_ORG, CallStore, Listing, Resource, ResourceStore, Span
 from antiphon.clock import Clock
+from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.http.responses import json_response
-from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.access import Access, Asker, conditional
 from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.crud import change_of
 from antiphon.surfaces.vapi.dates import ms_of
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.documents import Change, Documents, Kind, changed_since
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 
 KIND = "org"
 MAX_ERASED = 500
 """Calls that one request erases; whoever has more asks again."""
 _MAX_DAYS = 36_500
+_UNSET, _FIRST = 0, 1
+"""The version of settings that nobody has made yet, and the one they begin with, which is empty."""
 _OURS = ("retentionDays",)
 log = structlog.get_logger(__name__)
 
@@ -59,15 +63,20 @@ class Orgs:
 
     async def _get(self, request: Request, asker: Asker) -> Response:
         _require_own(request, asker)
-        return json_response(_shown(asker, await self._documents.find(asker.org_id, asker.org_id)))
+        return _answer(asker, await self._documents.find(asker.org_id, asker.org_id))
 
+    @conditional
     async def _patch(self, request: Request, asker: Asker) -> Response:
         _require_own(request, asker)
-        body = await json_body(request)
+        how, body = change_of(request, asker), await json_body(request)
         id = asker.org_id
         if await self._documents.find(id, id) is None:
+            if not how.seen.met_by(_UNSET):
+                raise changed_since(KIND, _UNSET)
+            if how.seen != ANY_VERSION:
+                how = Change(how.by, IfMatch(frozenset({etag(_FIRST)})))
             await self._documents.create(id, {}, id)  # whoever else does so at the same time makes the same one
-        return json_response(_shown(asker, await self._documents.patch(id, id, body)))
+        return _answer(asker, await self._documents.patch(id, id, body, how))
 
     async def _erased(self, request: Request, asker: Asker) -> Response:
         """Calls that are over: all of the organisation, of ``assistantId``, made ``before`` a moment."""
@@ -114,6 +123,11 @@ async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
 def _require_own(request: Request, asker: Asker) -> None:
     if request.path_params["id"] != asker.org_id:
         raise not_found(KIND, request.path_params["id"])
+
+
+def _answer(asker: Asker, settings: Resource | None) -> Response:
+    version = _UNSET if settings is None else settings.version
+    return json_response(_shown(asker, settings), headers={"ETag": etag(version)})
 
 
 def _shown(asker: Asker, settings: Resource | None) -> dict[str, Any]:

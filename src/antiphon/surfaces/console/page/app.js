@@ -9,6 +9,10 @@ import { language, say, speak } from "./words.js";
 const find = (id) => document.getElementById(id);
 const PAGES = { overview: "viewer", assistants: "viewer", calls: "viewer", live: "viewer", kept: "viewer", people: "admin" };
 const MODULES = { overview: () => import("./overview.js"), assistants: () => import("./assistants.js"), calls: () => import("./calls.js"), live: () => import("./live.js"), kept: () => import("./kept.js"), people: () => import("./people.js") };
+/** A page that takes longer than this says that it is on its way. */
+const SLOW_MS = 400;
+/** Where the server does not answer, it is asked again so often. */
+const AGAIN_MS = 3000;
 const RANK = ["viewer", "builder", "admin"];
 
 let user = null;
@@ -31,7 +35,7 @@ async function begin() {
     onSignedOut(known && (() => comeBack(known)));
     if (!known && setup && !location.hash.startsWith("#/setup/")) return show(say("sign_in"), el("p", { className: "notice" }, say("set_up_wanted")));
   } catch (error) {
-    return show(say("failed"), el("p", { className: "notice", role: "alert" }, error.message));
+    return failed(error);
   }
   await route();
 }
@@ -46,6 +50,9 @@ async function route() {
   if (!user) return atDoor(say("sign_in"), signInForm(enter));
   if (page === "setup") return go("#/overview");
   if (page && !(Object.hasOwn(PAGES, page) && may(PAGES[page]))) return show(say("no_page"));
+  // What is left cannot be typed into any more: it goes when the page that was asked for is there.
+  find("main").inert = true;
+  const slow = setTimeout(() => mine === turn && show(say("loading")), SLOW_MS);
   try {
     const { open } = await MODULES[page || "overview"]();
     const main = el("div");
@@ -57,10 +64,23 @@ async function route() {
   } catch (error) {
     if (mine !== turn) return undefined;
     if (error instanceof Refused && error.status === 401) return begin();
-    show(say("failed"), el("p", { className: "notice", role: "alert" }, error.message));
+    failed(error);
     if (!(error instanceof Refused)) throw error;
+  } finally {
+    clearTimeout(slow);
+    if (mine === turn) find("main").inert = false;
   }
   return undefined;
+}
+
+/** A page that could not be had: it can be asked for again, and comes by itself when a server that was gone is back. */
+function failed(error) {
+  leave();
+  const again = () => (error instanceof Refused ? begin() : location.reload()); // a module that did not come is not asked for anew
+  show(say("failed"), el("p", { className: "notice", role: "alert" }, error.message), el("p", {}, el("button", { type: "button", id: "again", onclick: again }, say("try_again"))));
+  if (![0, 503].includes(error.status)) return;
+  const timer = setInterval(() => ask("me").then(begin, () => {}), AGAIN_MS);
+  leave = () => clearInterval(timer);
 }
 
 function safely(part) {

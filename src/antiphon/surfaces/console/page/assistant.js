@@ -1,6 +1,7 @@
 /** One assistant: a form for what is common, JSON for all, and what is wrong or without effect said at its field. */
 
-import { ask, attempt, el, once, problem, sure, when } from "./kit.js";
+import { Clash } from "./clash.js";
+import { ask, askVersion, attempt, el, once, problem, saving, sure } from "./kit.js";
 import { Fields } from "./fields.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -14,9 +15,10 @@ export const NEW = { name: "", firstMessage: "", model: { provider: "", model: "
 export const bodyOf = (shown) => Object.fromEntries(Object.entries(shown).filter(([name]) => !OURS.includes(name)));
 
 export async function open(main, id, { may }) {
-  const [shown, choices, { files }] = await Promise.all([id ? ask(`rest/assistant/${encodeURIComponent(id)}`) : NEW, ask("assistants/choices"), ask("assistants?limit=1")]);
+  const path = `rest/assistant${id ? `/${encodeURIComponent(id)}` : ""}`;
+  const [[shown, version], choices, { files }] = await Promise.all([id ? askVersion(path) : [NEW, null], ask("assistants/choices"), ask("assistants?limit=1")]);
   const editable = may("builder") && !files.includes(id);
-  const state = { doc: structuredClone(bodyOf(shown)), version: versionOf(shown), changed: false };
+  const state = { doc: structuredClone(bodyOf(shown)), version, changed: false };
   const wrong = problem();
   const saved = el("p", { className: "faint", role: "status" });
   const rest = el("ul", { className: "notes" });
@@ -41,26 +43,33 @@ export async function open(main, id, { may }) {
   const json = jsonEditor(state, changed, editable);
   const views = switcher(fields, json);
 
-  const keep = once(() => attempt(wrong, async () => {
+  const clash = new Clash({ path, state, mine: () => state.doc, load: (theirs, seen) => {
+    Object.assign(state, { doc: structuredClone(bodyOf(theirs)), version: seen, changed: false });
+    fields.draw();
+    json.draw();
+    title.textContent = state.doc.name || id;
+    saved.textContent = say("theirs_shown");
+    check();
+  } });
+  const keep = once(() => attempt(wrong, () => clash.guard(async () => {
     if (json.broken()) throw new Error(json.broken());
     if (!(await check())) {
       main.querySelector("[aria-invalid]")?.focus();
       throw new Error(say("wrong_fields"));
     }
-    const path = `rest/assistant${id ? `/${encodeURIComponent(id)}` : ""}`;
-    if (id) await unlessNewer(path, state);
-    const answer = await ask(path, { method: id ? "PUT" : "POST", body: state.doc });
-    state.changed = false;
+    const kept = JSON.stringify(state.doc);
+    const [answer, now] = await saving(saved, () => askVersion(path, { method: id ? "PUT" : "POST", body: state.doc, seen: state.version }));
+    state.changed = JSON.stringify(state.doc) !== kept; // they may have typed on
     if (!id) return void (location.hash = `#/assistants/${encodeURIComponent(answer.id)}`);
-    state.version = versionOf(answer);
-    saved.textContent = say("saved", { version: answer.latestVersion });
+    state.version = now;
+    saved.textContent = state.changed ? say("unsaved") : say("saved", { version: answer.latestVersion });
     title.textContent = state.doc.name || id;
-    return check();
-  }));
+    return void check(); // who presses again meanwhile is not passed over
+  }, keep)));
   const title = el("h1", {}, id ? state.doc.name || id : say("new_assistant"));
   if (!editable) main.append(el("p", { className: "notice" }, say(files.includes(id) ? "file_only" : "read_only")));
   main.prepend(title);
-  main.append(actions(id, state, { editable, may, keep, wrong }), wrong, saved, rest, views);
+  main.append(actions(id, state, { editable, may, keep, wrong, clash }), clash.element, wrong, saved, rest, views);
   main.addEventListener("keydown", (event) => {
     if (!editable || !(event.ctrlKey || event.metaKey) || event.key !== "s") return;
     event.preventDefault();
@@ -74,29 +83,18 @@ export async function open(main, id, { may }) {
   };
 }
 
-/** What tells one state of a document from another: an assistant's version, of all others when they were changed last. */
-export const versionOf = (shown) => shown.latestVersion ?? shown.updatedAt;
-
-/** Where somebody else has saved since: said once, and the next press takes the place of theirs. */
-export async function unlessNewer(path, state) {
-  const there = versionOf(await ask(path));
-  if (there === state.version) return;
-  state.version = there;
-  throw new Error(/^v\d+$/.test(there) ? say("newer_there", { version: there }) : say("newer_there_at", { when: when(Date.parse(there)) }));
-}
-
-function actions(id, state, { editable, may, keep, wrong }) {
+function actions(id, state, { editable, may, keep, wrong, clash }) {
   const copy = once(() => attempt(wrong, async () => {
     const name = `${(state.doc.name || id).slice(0, MAX_NAME - 7)} (copy)`;
     const made = await ask("rest/assistant", { method: "POST", body: { ...state.doc, name } });
     state.changed = false; // the copy has it
     location.hash = `#/assistants/${encodeURIComponent(made.id)}`;
   }));
-  const gone = () => attempt(wrong, async () => {
-    await ask(`rest/assistant/${encodeURIComponent(id)}`, { method: "DELETE" });
+  const gone = () => attempt(wrong, () => clash.guard(async () => {
+    await ask(`rest/assistant/${encodeURIComponent(id)}`, { method: "DELETE", seen: state.version });
     state.changed = false;
     location.hash = "#/assistants";
-  });
+  }, gone, "remove_anyway"));
   return el("p", { className: "row" },
     editable && el("button", { className: "main", type: "button", id: "save", onclick: keep }, say("save")),
     id && may("builder") && el("a", { className: "button", href: `talk?assistant=${encodeURIComponent(id)}` }, say("try_it")),

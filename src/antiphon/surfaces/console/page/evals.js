@@ -14,13 +14,15 @@ export async function runs(main, id, editable, offset) {
   const place = el("div");
   let timer = 0;
   const draw = async () => {
-    const { results: ours, metadata } = await ask(`rest/eval/run?evalId=${encodeURIComponent(id)}&limit=${PAGE}&page=${offset / PAGE + 1}`);
+    const { results: ours, metadata } = await ask(`rest/eval/run?evalId=${encodeURIComponent(id)}&limit=${PAGE}&page=${offset / PAGE + 1}`, { poll: true });
     place.replaceChildren(...(ours.length ? ours.map(told) : [el("p", { className: "faint" }, say("none"))]),
       pages(offset, ours.length, metadata.totalItems, (next) => `#/kept/eval/${encodeURIComponent(id)}/${next}`));
     clearTimeout(timer);
-    if (ours.some((run) => run.status !== "ended")) timer = setTimeout(() => draw().catch(() => {}), EVERY_MS);
+    if (ours.some((run) => run.status !== "ended")) timer = setTimeout(again, EVERY_MS);
     else if (ours[0]) announce(say(passed(ours[0]) ? "pass" : "fail"));
   };
+  /** Where it is not answered, it is asked again: a run goes on all the same. */
+  const again = () => draw().catch(() => (timer = setTimeout(again, EVERY_MS)));
   main.append(el("h2", {}, say("runs")), wrong);
   if (editable) {
     const all = await everyAssistant();

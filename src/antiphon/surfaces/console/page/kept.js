@@ -1,8 +1,9 @@
 /** Tools, numbers, credentials and evals: tables, and a form with the whole document as JSON beside it. */
 
-import { bodyOf, jsonEditor, switcher, unlessNewer, versionOf } from "./assistant.js";
+import { bodyOf, jsonEditor, switcher } from "./assistant.js";
+import { Clash } from "./clash.js";
 import { Fields } from "./fields.js";
-import { PAGE, Refused, ask, attempt, el, once, pages, problem, sure, table, when } from "./kit.js";
+import { PAGE, Refused, ask, askVersion, attempt, el, once, pages, problem, saving, sure, table, when } from "./kit.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
 
@@ -53,10 +54,9 @@ async function list(main, kind, editable, offset) {
 async function one(main, kind, id, editable, offset) {
   const { blank, form, secret, name } = KINDS[kind];
   const path = `rest/${kind}${id ? `/${encodeURIComponent(id)}` : ""}`;
-  const shown = id ? await ask(path) : blank;
-  let before = bodyOf(shown);
-  delete before.status;
-  const state = { doc: structuredClone(before), version: versionOf(shown), changed: false };
+  const [shown, version] = id ? await askVersion(path) : [blank, null];
+  let before = documentOf(shown);
+  const state = { doc: structuredClone(before), version, changed: false };
   const wrong = problem();
   const saved = el("p", { className: "faint", role: "status" });
   const changed = () => {
@@ -65,31 +65,38 @@ async function one(main, kind, id, editable, offset) {
   };
   const fields = new Fields(state, {}, changed, editable, form);
   const json = jsonEditor(state, changed, editable);
-  const save = once(() => attempt(wrong, async () => {
-    if (json.broken()) throw new Error(json.broken());
-    if (id) await unlessNewer(path, state);
-    const made = await ask(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc });
-    state.changed = false;
-    if (!id) return void (location.hash = `#/kept/${kind}/${encodeURIComponent(made.id)}`);
-    state.version = versionOf(made);
-    before = bodyOf(made); // without the secrets that were typed
-    delete before.status;
-    state.doc = structuredClone(before);
+  const draw = (now, seen, told) => {
+    before = documentOf(now); // without the secrets that were typed
+    Object.assign(state, { doc: structuredClone(before), version: seen, changed: false });
     fields.draw();
     json.draw();
     title.textContent = `${say(`k_${kind}`)} · ${name(before) || id}`;
-    return void (saved.textContent = say("saved_now"));
-  }));
-  const gone = () => attempt(wrong, async () => {
-    await ask(path, { method: "DELETE" });
+    saved.textContent = told;
+  };
+  const clash = new Clash({ path, state, mine: (theirs) => (secret ? { ...theirs, ...different(before, state.doc) } : state.doc), load: (theirs, seen) => draw(theirs, seen, say("theirs_shown")) });
+  const save = once(() => attempt(wrong, () => clash.guard(async () => {
+    if (json.broken()) throw new Error(json.broken());
+    const sent = JSON.stringify(state.doc);
+    const [made, now] = await saving(saved, () => askVersion(path, { method: id ? (secret ? "PATCH" : "PUT") : "POST", body: id && secret ? different(before, state.doc) : state.doc, seen: state.version }));
+    if (!id) {
+      state.changed = false;
+      return void (location.hash = `#/kept/${kind}/${encodeURIComponent(made.id)}`);
+    }
+    if (JSON.stringify(state.doc) === sent) return void draw(made, now, say("saved_now"));
+    state.version = now; // they have typed on
+    saved.textContent = say("unsaved");
+    return undefined;
+  }, save)));
+  const gone = () => attempt(wrong, () => clash.guard(async () => {
+    await ask(path, { method: "DELETE", seen: state.version });
     state.changed = false;
     location.hash = `#/kept/${kind}`;
-  });
+  }, gone, "remove_anyway"));
   const title = el("h1", {}, id ? `${say(`k_${kind}`)} · ${name(before) || id}` : say(`new_${kind}`));
   main.append(
     title, el("p", {}, el("a", { href: `#/kept/${kind}` }, say(`k_${kind}`))),
     el("p", { className: "row" }, editable && el("button", { type: "button", id: "save", className: "main", onclick: save }, say("save")), editable && id && sure(say("remove"), say("remove_sure"), gone)),
-    wrong, saved);
+    clash.element, wrong, saved);
   if (secret) main.append(el("p", { className: "faint" }, say("secrets_text")));
   main.append(switcher(fields, json));
   const stop = kind === "eval" && id ? await (await import("./evals.js")).runs(main, id, editable, Math.floor(offset / PAGE) * PAGE) : () => {};
@@ -98,6 +105,12 @@ async function one(main, kind, id, editable, offset) {
     forget();
     stop();
   };
+}
+
+/** Without what the server says of it. */
+function documentOf(shown) {
+  const { status: _, ...theirs } = bodyOf(shown);
+  return theirs;
 }
 
 /** The top-level fields that are another now: what is not shown is not sent back. */

@@ -3,7 +3,7 @@
 import { Refused } from "./server.js";
 import { language, say } from "./words.js";
 
-export { Refused, ask, carry, urlOf } from "./server.js";
+export { Refused, ask, askVersion, carry, urlOf } from "./server.js";
 
 /** An element. `fields` are properties, `on…` listeners, and what has a dash is an attribute; children are nodes or text. */
 export function el(name, fields = {}, ...children) {
@@ -85,6 +85,17 @@ export function table(heads, rows) {
   const head = el("thead", {}, el("tr", {}, heads.map((each) => { const th = cell("th", each); th.scope = "col"; return th; })));
   const label = heads.map((each) => (Array.isArray(each) ? each[0] : each)).filter(Boolean).join(", ");
   return el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": label }, el("table", {}, head, el("tbody", {}, rows.map((row) => el("tr", {}, row.map((each) => cell("td", each)))))));
+}
+
+/** What is saved is on its way; where it does not arrive, it is not saved. */
+export async function saving(place, act) {
+  place.textContent = say("saving");
+  try {
+    return await act();
+  } catch (error) {
+    place.textContent = say("unsaved");
+    throw error;
+  }
 }
 
 /** A button that asks once more before it does something that cannot be taken back. */

@@ -24,7 +24,7 @@ async function list(main, offset) {
     if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   };
   draw(await ask("live"));
-  const timer = setInterval(() => ask("live").then(draw, () => {}), EVERY_MS);
+  const timer = setInterval(() => ask("live", { poll: true }).then(draw, () => {}), EVERY_MS);
   return () => clearInterval(timer);
 }
 
@@ -126,8 +126,11 @@ function commands(id, wrong) {
   const text = el("input", { id: "say", maxLength: 1000, required: true, autocomplete: "off" });
   const form = el("form", { className: "row grow", onsubmit: async (event) => {
     event.preventDefault();
-    await attempt(wrong, () => ask(`${path}/say`, { method: "POST", body: { text: text.value } }));
-    text.value = "";
+    await attempt(wrong, async () => {
+      const said = text.value;
+      await ask(`${path}/say`, { method: "POST", body: { text: said } });
+      if (text.value === said) text.value = ""; // else they have typed on
+    });
   } }, el("label", { className: "grow" }, say("say_label"), text), el("button", {}, say("say")));
   const control = (body) => attempt(wrong, async () => {
     await ask(`${path}/control`, { method: "POST", body });

@@ -11,8 +11,16 @@ export async function open(main) {
   const days = el("div");
   draw(await ask("overview"));
   main.append(el("h1", {}, say("overview")), now, days);
-  ask("days").then((told) => days.replaceChildren(...byDay(told)), () => {}); // what the process knows is there at once
-  const timer = setInterval(() => ask("overview").then(draw, () => {}), EVERY_MS);
+  let whole = false;
+  const look = () => ask("days", { poll: true }).then((told) => {
+    whole = true;
+    days.replaceChildren(...byDay(told));
+  }, ({ message }) => days.replaceChildren(el("h2", {}, say("by_day")), el("p", { className: "notice", role: "alert" }, message)));
+  look(); // what the process knows is there at once
+  const timer = setInterval(() => {
+    ask("overview", { poll: true }).then(draw, () => {});
+    if (!whole) look();
+  }, EVERY_MS);
   return () => clearInterval(timer);
 }
 

@@ -27,16 +27,21 @@ function line({ role, message }) {
   return el("li", {}, el("span", { className: "at" }), el("p", {}, el("span", { className: `who ${agent ? "agent-side" : "you-side"}` }, say(agent ? "agent" : "caller")), message));
 }
 
+const KINDS = { transport: "k_transport", voice: "voice_of", transcriber: "transcriber", model: "model", analysis: "analysis" };
+
+/** What a row of the cost is for; what has no word is said as it is. */
+const kindOf = ({ type }) => (Object.hasOwn(KINDS, type) ? say(KINDS[type]) : type);
+
 function costs(list) {
   if (!list?.length) return null;
   const amount = ({ minutes, promptTokens, completionTokens, characters }) => {
-    if (minutes !== undefined) return `${minutes} min`;
+    if (minutes !== undefined) return `${minutes} ${say("minutes")}`;
     if (characters !== undefined) return `${characters} ${say("characters")}`;
     return promptTokens === undefined ? "–" : `${promptTokens} + ${completionTokens ?? 0} ${say("tokens")}`;
   };
   const who = (row) => [row.provider ?? row.model?.provider ?? row.voice?.provider ?? row.transcriber?.provider, row.model?.model ?? row.transcriber?.model].filter(Boolean).join(" ");
   return el("section", {}, el("h2", {}, say("cost")), table([say("what"), say("vendor"), [say("amount"), "number"], [say("cost"), "number"]],
-    list.map((row) => [row.type, who(row), [amount(row), "number"], [money(row.cost), "number"]])));
+    list.map((row) => [kindOf(row), who(row), [amount(row), "number"], [money(row.cost), "number"]])));
 }
 
 function analysis({ analysis: found, analysisSkipped: skipped }) {

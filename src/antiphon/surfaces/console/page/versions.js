@@ -1,13 +1,8 @@
 /** The versions of an assistant: what each changed, and any of them restored. */
 
-import { bodyOf } from "./assistant.js";
-import { differences } from "./diff.js";
-import { PAGE, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
+import { drawnDifferences, linesOf } from "./differing.js";
+import { PAGE, Refused, ask, attempt, el, pages, problem, sure, table, when } from "./kit.js";
 import { say } from "./words.js";
-
-const OF_A_VERSION = ["assistantId", "version", "parentVersion", "configHash"];
-
-const written = (version) => JSON.stringify(Object.fromEntries(Object.entries(bodyOf(version)).filter(([name]) => !OF_A_VERSION.includes(name))), null, 2).split("\n");
 
 export async function open(main, id, offset, { may }) {
   const path = `rest/assistant/${encodeURIComponent(id)}`;
@@ -16,12 +11,16 @@ export async function open(main, id, offset, { may }) {
   const draw = async () => {
     const versions = await ask(`${path}/versions`);
     const restore = (version) => attempt(wrong, async () => {
-      await ask(`${path}/restore/${version}`, { method: "POST" });
+      try {
+        await ask(`${path}/restore/${version}`, { method: "POST", seen: `"${versions[0].version}"` });
+      } catch (error) {
+        if (error instanceof Refused && error.status === 412) await draw(); // with what has come since
+        throw error.told?.changed ? new Error(say("restore_refused", { who: error.told.changed.by || say("an_api_key") })) : error;
+      }
       await draw();
     });
     const compare = (version, other) => {
-      const lines = differences(written(other), written(version));
-      shown.replaceChildren(el("h2", {}, say("changes_between", { old: other.version, new: version.version })), lines.length ? drawn(lines) : el("p", { className: "faint" }, say("no_changes")));
+      shown.replaceChildren(el("h2", {}, say("changes_between", { old: other.version, new: version.version })), drawnDifferences(linesOf(other), linesOf(version), say("no_changes")));
     };
     main.replaceChildren(
       el("h1", {}, `${versions[0].name || id} · ${say("versions")}`),
@@ -37,11 +36,4 @@ export async function open(main, id, offset, { may }) {
     if (versions[offset + 1]) compare(versions[offset], versions[offset + 1]);
   };
   await draw();
-}
-
-function drawn(lines) {
-  const marks = { added: "+", removed: "−", same: " ", gap: "⋯" };
-  const words = { added: "line_added", removed: "line_removed" };
-  return el("div", { className: "diff scroll", tabIndex: 0, role: "region", "aria-label": say("what_changed") }, lines.map(({ kind, text }) => el("div", { className: kind },
-    el("span", { "aria-hidden": "true" }, marks[kind]), words[kind] && el("span", { className: "unseen" }, say(words[kind])), el("code", {}, text))));
 }

@@ -1,10 +1,11 @@
 /** The workflow of an assistant: drawn and edited as a graph, the same in lists and forms beside it, and tried in text as it stands here. */
 
-import { bodyOf, unlessNewer } from "./assistant.js";
+import { bodyOf } from "./assistant.js";
+import { Clash } from "./clash.js";
 import { NODE_TYPES, addNode, blank, placeNodes, removeEdge, removeNode, unplaceNodes } from "./flow.js";
 import { ElementForm, outline } from "./flow_forms.js";
 import { Drawing, HEIGHT } from "./graph.js";
-import { announce, ask, attempt, el, problem } from "./kit.js";
+import { announce, ask, askVersion, attempt, el, once, problem, saving } from "./kit.js";
 import { trial } from "./trial.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -16,8 +17,8 @@ const MAX_NAME = 40;
 
 export async function open(main, id, { may }) {
   const path = `rest/assistant/${encodeURIComponent(id)}`;
-  const [shown, { files }] = await Promise.all([ask(path), ask("assistants?limit=1")]);
-  const editor = new Editor({ id, path, shown, file: files.includes(id), editable: may("builder") && !files.includes(id), builder: may("builder") });
+  const [[shown, version], { files }] = await Promise.all([askVersion(path), ask("assistants?limit=1")]);
+  const editor = new Editor({ id, path, shown, version, file: files.includes(id), editable: may("builder") && !files.includes(id), builder: may("builder") });
   main.append(...editor.elements);
   return editor.begin();
 }
@@ -34,7 +35,6 @@ class Editor {
   constructor(given) {
     Object.assign(this, given);
     this.doc = bodyOf(this.shown);
-    this.version = this.shown.latestVersion;
     this.flow = this.doc.model?.workflow ?? null;
     this.saved = JSON.stringify(this.flow);
     this.chosen = null;
@@ -45,8 +45,9 @@ class Editor {
     this.said = "";
     this.state = el("p", { className: "faint", role: "status", id: "state" });
     this.place = el("div");
+    this.clash = new Clash({ path: this.path, state: this, mine: () => this.doc, load: (theirs, seen) => this.#load(theirs, seen) });
     const name = this.doc.name || this.id;
-    this.elements = [el("h1", {}, `${name} · ${say("workflow")}`), el("p", {}, el("a", { href: `#/assistants/${encodeURIComponent(this.id)}` }, say("back_to_it"))), this.#notice(), this.wrong, this.place].filter(Boolean);
+    this.elements = [el("h1", {}, `${name} · ${say("workflow")}`), el("p", {}, el("a", { href: `#/assistants/${encodeURIComponent(this.id)}` }, say("back_to_it"))), this.#notice(), this.clash.element, this.wrong, this.place].filter(Boolean);
   }
 
   #notice() {
@@ -59,7 +60,7 @@ class Editor {
     const forget = keepUnsaved(() => this.changed);
     const keys = (event) => this.#pressed(event);
     addEventListener("keydown", keys);
-    const look = () => ask("live").then(({ calls }) => this.#light(calls), () => {});
+    const look = () => ask("live", { poll: true }).then(({ calls }) => this.#light(calls), () => {});
     look();
     const timer = setInterval(look, LIVE_EVERY_MS);
     return () => {
@@ -240,20 +241,34 @@ class Editor {
 
   // ---------------------------------------------------------------------------------------- kept and tried
 
-  save() {
-    return attempt(this.wrong, async () => {
+  save = once(() => this.#save());
+
+  #save() {
+    return attempt(this.wrong, () => this.clash.guard(async () => {
       if (!(await this.#check())) {
         this.findings.querySelector("button")?.focus();
         throw new Error(say("wrong_workflow"));
       }
-      await unlessNewer(this.path, this);
       const kept = this.flow;
-      const answer = await ask(this.path, { method: "PUT", body: this.doc });
-      this.version = answer.latestVersion;
+      const [answer, now] = await saving(this.state, () => askVersion(this.path, { method: "PUT", body: this.doc, seen: this.version }));
+      this.version = now;
       this.saved = JSON.stringify(kept);
       this.said = say("saved", { version: answer.latestVersion });
       this.show();
-    });
+    }, () => this.save()));
+  }
+
+  /** Somebody else's, in the place of what was edited here; nothing of that is taken back. */
+  #load(theirs, version) {
+    this.doc = bodyOf(theirs);
+    this.version = version;
+    this.flow = this.doc.model?.workflow ?? null;
+    this.saved = JSON.stringify(this.flow);
+    this.said = say("theirs_shown");
+    this.chosen = null;
+    this.#undo = [];
+    this.#redo = [];
+    this.#lay();
   }
 
   #copy() {

@@ -11,6 +11,8 @@ export class Sound {
   levels = { local: 0, remote: 0 };
   onframe = () => {};
   onlevel = () => {};
+  /** With each mark, when what was played before it has been heard or was thrown away. */
+  onmark = () => {};
 
   #context;
   #capture;
@@ -43,6 +45,7 @@ export class Sound {
       this.onframe(data.pcm);
     };
     this.#playout.port.onmessage = ({ data }) => {
+      if (data.mark !== undefined) this.onmark(data.mark);
       if (data.drained) this.#drained();
       if (data.level === undefined) return;
       this.levels.remote = data.level;
@@ -86,6 +89,10 @@ export class Sound {
     this.#playout.port.postMessage({ pcm }, [pcm]);
   }
 
+  mark(mark) {
+    this.#playout?.port.postMessage({ mark });
+  }
+
   /** Throw away what is not played, at once. */
   flush() {
     this.#playout?.port.postMessage({ flush: true });
@@ -102,7 +109,7 @@ export class Sound {
   }
 
   close() {
-    this.onframe = this.onlevel = () => {};
+    this.onframe = this.onlevel = this.onmark = () => {};
     this.#microphone?.stop();
     this.track?.stop();
     if (this.#context && this.#context.state !== "closed") this.#context.close();

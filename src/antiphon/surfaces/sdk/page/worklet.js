@@ -32,30 +32,45 @@ class Capture extends AudioWorkletProcessor {
   }
 }
 
-/** Is told `{pcm}`, `{flush}`, `{drain}`; tells `{level}` and, when all is played after a drain, `{drained}`. */
+/** Is told `{pcm}`, `{flush}`, `{drain}`, `{mark}`; tells `{level}`, when all is played after a drain `{drained}`, and each `{mark}` when what was
+    told before it is played, or thrown away. */
 class Playout extends AudioWorkletProcessor {
   constructor({ processorOptions: { hz = WIRE_HZ } = {} } = {}) {
     super();
     this.resampler = new Resampler(hz, sampleRate);
     this.buffer = new JitterBuffer(sampleRate);
     this.draining = false;
+    this.pushed = 0;
+    this.marks = [];
     this.squares = this.counted = 0;
     this.port.onmessage = ({ data }) => this.told(data);
   }
 
-  told({ pcm, flush, drain }) {
-    if (pcm) this.buffer.push(this.resampler.process(Float32Array.from(new Int16Array(pcm), (sample) => sample / 32768)));
+  told({ pcm, flush, drain, mark }) {
+    if (pcm) {
+      const block = this.resampler.process(Float32Array.from(new Int16Array(pcm), (sample) => sample / 32768));
+      this.pushed += block.length;
+      this.buffer.push(block);
+    }
+    if (mark !== undefined) this.marks.push({ mark, at: this.pushed });
     if (flush) {
       this.buffer.flush();
       this.resampler.reset();
       this.tell(0);
     }
     if (drain) this.draining = true;
+    this.pass();
+  }
+
+  /** Tell the marks that are behind us. */
+  pass() {
+    while (this.marks.length && this.marks[0].at <= this.pushed - this.buffer.held) this.port.postMessage({ mark: this.marks.shift().mark });
   }
 
   process(_inputs, [channels]) {
     const [first, ...others] = channels;
     this.buffer.pull(first);
+    this.pass();
     for (const channel of others) channel.set(first);
     for (const sample of first) this.squares += sample * sample;
     this.counted += first.length;

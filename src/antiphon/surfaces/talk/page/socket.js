@@ -1,7 +1,8 @@
 /**
  * One call over the Realtime WebSocket, for where WebRTC finds no way: the same methods as `Call`, and the same events. Sound goes as PCM at
  * 24 kHz in binary messages between them. The server plays the agent out, as over WebRTC: it sends sound as it is to be heard, and
- * `antiphon.flush` where what is not played yet is not to be heard.
+ * `antiphon.flush` where what is not played yet is not to be heard. Its marks (`antiphon.mark`) go back when what came before them was played: so it
+ * knows what was heard, however late the browser is.
  */
 
 import { Problem } from "./problems.js";
@@ -44,6 +45,7 @@ export class SocketCall {
     }
     this.#live = true;
     this.#sound.onframe = (pcm) => this.#speak(pcm);
+    this.#sound.onmark = (mark) => this.send({ type: "antiphon.mark", mark });
     this.#heard.voice(new MediaStream([this.#sound.track]));
     this.send({ type: "session.update", session: { type: "realtime" } });
   }
@@ -66,7 +68,7 @@ export class SocketCall {
 
   async #open(key) {
     if (this.#ended) throw new Problem("lost");
-    const url = new URL(`${REALTIME}?playout=server`);
+    const url = new URL(`${REALTIME}?playout=server&marks=true`);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = (this.#socket = new WebSocket(url, ["realtime", `openai-insecure-api-key.${key}`]));
     socket.binaryType = "arraybuffer";
@@ -93,6 +95,7 @@ export class SocketCall {
 
   #take(event) {
     if (event.type === "antiphon.flush") this.#sound.flush();
+    else if (event.type === "antiphon.mark") this.#sound.mark(event.mark);
     else this.#heard.event(event);
   }
 
