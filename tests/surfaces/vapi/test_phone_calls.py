@@ -49,10 +49,12 @@ class RestApi:
 
 
 @asynccontextmanager
-async def server(folder: Path, rest_url: str = "") -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient]]:
+async def server(
+    folder: Path, rest_url: str = "", **settings: Any
+) -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient]]:
     account = {"account_sid": ACCOUNT, "rest_base_url": rest_url} if rest_url else {}
     twilio = Twilio(auth_token=TOKEN, **account)  # type: ignore[arg-type]
-    async with running_server(settings_for(folder, open_api=True, twilio=twilio)) as running:
+    async with running_server(settings_for(folder, open_api=True, twilio=twilio, **settings)) as running:
         yield running
 
 
