@@ -17,6 +17,7 @@ from antiphon.surfaces.vapi.eval_runs import EvalRuns
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.session_artifacts import SessionArtifacts
 from antiphon.surfaces.vapi.sessions import Sessions
+from antiphon.surfaces.vapi.simulations import Simulations
 from antiphon.surfaces.vapi.structured_runs import StructuredRuns
 
 
@@ -43,6 +44,7 @@ class Texts:
             sessions,
             Analytics(sums, clock, access),
             self._evals,
+            Simulations(access),
             StructuredRuns(documents.structured_outputs, calls, clock, agents, access),
         )
 
