@@ -99,9 +99,13 @@ async def test_a_request_to_an_api(room: ToolRoom) -> None:
 async def test_a_template_that_is_none_and_an_address_that_is_refused(room: ToolRoom) -> None:
     wrong = {"type": "apiRequest", "name": "wrong", "url": "https://example.test/{{"}
     metadata = {"type": "apiRequest", "name": "keys", "url": "http://169.254.169.254/latest"}
-    spec = assistant(wrong, metadata)
+    filled = {"type": "apiRequest", "name": "filled", "url": "{{ scheme }}://[", "method": "GET"}
+    spec = assistant(wrong, metadata, filled)
     assert (await asked(room, spec, "wrong")).failed
     assert (await asked(room, spec, "keys", "t2")).failed
+    assert await asked(room, spec, "filled", "t3", scheme="http") == ToolAnswer(
+        "The request could not be written.", failed=True
+    )
 
 
 async def test_functions_of_this_process_and_those_nobody_runs(room: ToolRoom) -> None:

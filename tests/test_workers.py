@@ -229,6 +229,55 @@ async def test_a_list_of_calls_is_erased_whichever_workers_hold_them(tmp_path: P
         assert (await fresh(server, "DELETE", "/call", json={"ids": ["nobody's"]})).json() == []
 
 
+async def test_a_list_says_of_live_calls_what_their_workers_say(tmp_path: Path) -> None:
+    async with (
+        receiving(Receiver()) as receiver,
+        workers(tmp_path) as server,
+        httpx.AsyncClient(base_url=server.url, timeout=20) as client,
+        AsyncExitStack() as sockets,
+    ):
+        await until(lambda: _all_are_open(server))
+        quiet = {**assistant_of(receiver), "monitorPlan": {"listenEnabled": False}}
+        over = await ask(client, assistant=assistant_of(receiver))
+        assert (await fresh(server, "POST", f"/call/{over['id']}/end")).status_code == 201
+        calls = {call["id"]: call for call in [await ask(client, assistant=quiet) for _ in range(5)]}
+        for call in calls.values():
+            await greeted(await sockets.enter_async_context(on_socket(call["transport"]["websocketCallUrl"])))
+        await until(lambda: _sums_to(server, 5))
+        assert min((await live_of(server)).values()) >= 1, "each worker has some of them"
+
+        async def all_are_live() -> bool:
+            told = [(await fresh(server, "GET", f"/call/{id}")).json() for id in calls]
+            return all(each["status"] == "in-progress" and "artifact" in each for each in told)
+
+        await until(all_are_live)
+        one_by_one = {id: (await fresh(server, "GET", f"/call/{id}")).json() for id in calls}
+        for _ in range(4):  # each on a connection of its own, at whichever worker
+            listed = (await fresh(server, "GET", "/call")).json()
+            assert [row["id"] for row in listed] == [*reversed(calls), over["id"]]
+            for row in listed[:-1]:
+                told = one_by_one[row["id"]]
+                for name in ("status", "transport", "assistant", "startedAt", "type"):
+                    assert row[name] == told[name]
+                assert row["artifact"]["messages"][:2] == told["artifact"]["messages"][:2]
+                assert row["artifact"]["transcript"].startswith(f"AI: {GREETING}")
+                assert set(row["monitor"]) == {"controlUrl"} and row["costs"], "only its worker knows"
+        paged = (await fresh(server, "GET", "/v2/call", params={"limit": 3, "status": "in-progress"})).json()
+        assert [row["id"] for row in paged["results"]] == list(reversed(calls))[:3]
+        assert all(row["costs"] for row in paged["results"]) and paged["metadata"]["totalItems"] == 5
+
+        async def lists_that_were_asked_for() -> int:
+            logged = (await fresh(server, "GET", "/logs", params={"type": "API", "limit": 1000})).json()["results"]
+            urls = [entry["requestUrl"] for entry in logged if entry["requestHttpMethod"] == "GET"]
+            return urls.count("/call") + urls.count("/v2/call")
+
+        async def all_are_logged() -> bool:
+            return await lists_that_were_asked_for() >= 5
+
+        await until(all_are_logged)
+        assert await lists_that_were_asked_for() == 5, "what workers ask of each other is nobody's request"
+
+
 async def test_what_a_key_asks_of_all_workers_is_counted_together(tmp_path: Path) -> None:
     async with workers(tmp_path, ANTIPHON_API__REQUESTS_PER_MINUTE="12") as server:
         asked = [(await fresh(server, "GET", "/assistant")).status_code for _ in range(12)]

@@ -54,6 +54,7 @@ def after_plan(
         spec.records,
         names.enabled,
         plan.logging_enabled,
+        plan.full_message_history_enabled is not False,
         spec.analysis_plan,
         plan.structured_output_ids,
         plan.structured_outputs,

@@ -132,7 +132,7 @@ class Api:
         """Calls are asked for, held and recorded as well, in the rooms of this process."""
         self._live = ApiCalls(
             self.settings, self.clock, self.calls, self.resources, self.access, inside, StoredJobs(self.database),
-            lambda number: whole(self.sealed, number.body),
+            lambda number: whole(self.sealed, number.body), self.database.secrets,
         )  # fmt: skip
         if self.after is not None:
             self._live.erase = self.after.erasure.erase

@@ -21,13 +21,14 @@ from antiphon.calls.planned import CallRequest, KnowsStatus, PlannedCall
 from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.recorded_leads import RecordedLeads
+from antiphon.calls.secrets import DocumentSecrets
 from antiphon.calls.stores import CallRecord, CallStore, Resource, ResourceStore
 from antiphon.calls.trials import Trials
 from antiphon.carriers.base import CallControl
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.engines import EngineRoom
-from antiphon.errors import ConfigurationError
+from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.jobs.queue import JobStore
 from antiphon.jobs.scheduled import ScheduledCalls
 from antiphon.losses import Losses
@@ -84,8 +85,9 @@ class ApiCalls:
         inside: Inside,
         jobs: JobStore,
         whole: Callable[[Resource], Mapping[str, Any]],
+        secrets: DocumentSecrets,
     ) -> None:
-        """``whole`` is a stored number with its secrets."""
+        """``whole`` is a stored number with its secrets; ``secrets`` seals what waits to be dialled."""
         self._settings = settings
         self._clock = clock
         self._calls = calls
@@ -119,7 +121,7 @@ class ApiCalls:
         )  # fmt: skip
         self.prepare = self.phone.prepare
         self.status_changed = self.phone.status_changed
-        self.scheduled = ScheduledCalls(jobs, calls, clock, self.phone.dial, self._told_of)
+        self.scheduled = ScheduledCalls(jobs, calls, clock, self.phone.dial, self._told_of, secrets)
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
         self.handoffs = Handoffs(
@@ -245,7 +247,11 @@ class ApiCalls:
     async def _schedule(self, asked: CallRequest, earliest_ms: int, latest_ms: int | None) -> CallRecord:
         """A call for later. Raises as ``CallPlanner.schedule``."""
         record, assistant = await self.planner.schedule(asked)
-        await self.scheduled.add(asked, earliest_ms, latest_ms)
+        try:
+            await self.scheduled.add(asked, earliest_ms, latest_ms)
+        except AntiphonError:  # nobody would ever make it
+            await self._calls.delete(record.org_id, record.id)
+            raise
         self._tell(record, assistant)
         return record
 

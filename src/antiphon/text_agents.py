@@ -76,6 +76,8 @@ class ServedTextAgents:
             variables=_given(compiled, wanted),
             warnings=warnings,
             handoffs=handoff.tools,
+            output_ids=compiled.spec.artifact_plan.structured_output_ids,
+            outputs=compiled.spec.artifact_plan.structured_outputs,
             taken_over=handoff.taken_over,
         )
 

@@ -17,7 +17,7 @@ from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
-from antiphon.errors import ConfigurationError, RequestFailed
+from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, RequestFailed
 from antiphon.knowledge.library import Library, Look
 from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
@@ -122,7 +122,8 @@ class ToolRoom:
         for there in await self._mcp.tools(server):
             name = _NOT_IN_NAMES.sub("_", there.name)[:64]
             described = mcp_tool_spec(tool, name, there.name, there.description, dict(there.parameters))
-            runs = McpServerTool(self._mcp, server, there.name, described.deadline_ms / 1000)
+            asked = partial(self._asked_mcp, tool.server.url, described.name)
+            runs = McpServerTool(self._mcp, server, there.name, described.deadline_ms / 1000, asked)
             found.append(OfferedTool(described, self._unless_rejected(tool, runs)))
         return found
 
@@ -226,6 +227,11 @@ class ToolRoom:
         return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
 
     @contextmanager
+    def _asked_mcp(self, url: str, tool: str, context: CallContext) -> Iterator[Callable[[int], object]]:
+        with self._asked(self._facts_of(context), "mcp", "POST", url, tool) as answered:
+            yield lambda status: answered(HttpAnswer(status, b""))
+
+    @contextmanager
     def _asked(
         self, facts: CallFacts, kind: str, method: str, url: str, tool: str
     ) -> Iterator[Callable[[HttpAnswer], HttpAnswer]]:
@@ -243,6 +249,9 @@ class ToolRoom:
             yield answered
         except RequestFailed as error:
             problem = error.reason
+            raise
+        except ProviderError as error:
+            problem = "timeout" if isinstance(error, ProviderTimeout) else error.problem
             raise
         finally:
             if self.log is not None:

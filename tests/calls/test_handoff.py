@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.calls.rig import MS_PER_CHARACTER, SPEECH, Call, Watcher
 
+from antiphon.calls.artifact import artifact
+from antiphon.calls.heard import heard_call
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.context import ContextPlan
@@ -141,6 +143,39 @@ def test_the_next_assistant_speaks_with_its_own_model_and_voice(tmp_path: Path) 
     (ready,) = (entry.event for entry in log.entries if isinstance(entry.event, ev.AssistantReady))
     assert (ready.assistant, ready.messages, ready.tools) == ("B", (Message("system", "Be B."),), ())
     assert ready.policy.endpointing.silence_ms == 900
+
+
+@pytest.mark.parametrize(
+    ("plan", "shown"),
+    [
+        (ALL, ["Be B.", "I am A.", "give me B", "", "Handed over.", "I pass you on.", "I am B."]),
+        (ContextPlan("none"), ["Be B.", "I am B."]),
+        (ContextPlan("last", 2), ["Be B.", "I pass you on.", "I am B."]),
+        (ContextPlan("spoken"), ["Be B.", "I am A.", "give me B", "I pass you on.", "I am B."]),
+        (ContextPlan("before"), ["Be B.", "I am B."]),
+        (ContextPlan("rolling"), ["I am A.", "give me B", "", "Handed over.", "I pass you on.", "Be B.", "I am B."]),
+    ],
+)
+def test_what_the_last_one_was_shown_can_be_told_from_the_log(
+    tmp_path: Path, plan: ContextPlan, shown: list[str]
+) -> None:
+    successor, _ = second(context=plan)
+
+    async def talk(call: Call) -> None:
+        await asks_for_b(call)
+        await call.until(lambda: "I am B." in said(call.watcher))
+        call.messages = call.session.conversation.history()
+
+    _, call = handed_over(successor, talk, say="I pass you on.", folder=tmp_path)
+    heard = heard_call(read_event_log(tmp_path / "call-1.jsonl"))
+    assert [each.message for each in heard.shown] == list(call.messages)
+    times = {each.message.content: (each.at_ms, each.ended_ms, each.assistant) for each in heard.messages}
+    assert all(times[each.message.content] == (each.at_ms, each.ended_ms, each.assistant) for each in heard.shown)
+    kept, left = artifact([heard]), artifact([heard], whole=False)
+    assert [each["content"] for each in left["messagesOpenAIFormatted"]] == shown
+    spoken = [each["message"] for each in left["messages"] if each["role"] in ("system", "bot", "user")]
+    assert spoken == [text for text in shown if text not in ("", "Handed over.")]
+    assert left["transcript"] == kept["transcript"] and len(kept["messages"]) >= len(left["messages"])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -112,6 +113,18 @@ async def test_redirects_are_checked_and_take_no_secrets_elsewhere(receiver: Rec
         assert receiver.received[-1].headers["authorization"] == "Bearer t"
         assert await failed(client, Outgoing(f"{receiver.url}/metadata", b"{}")) == "refused"
         assert await failed(client, Outgoing(f"{receiver.url}/loop", b"{}")) == "redirect"
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[x]/", "http://a.test:99999/"])
+async def test_what_is_no_url_is_refused_wherever_it_stands(
+    receiver: Receiver, client: WebhookClient, url: str
+) -> None:
+    async def redirect(came: Received) -> Any:
+        return Response(b"", 307, {"location": quote(url, safe=":/[]")})
+
+    receiver.answer = redirect
+    assert await failed(client, Outgoing(url, b"{}")) == "refused"
+    assert await failed(client, Outgoing(receiver.url, b"{}")) in ("refused", "redirect")
 
 
 async def test_a_redirect_that_would_become_a_get_is_an_answer(receiver: Receiver, client: WebhookClient) -> None:

@@ -22,7 +22,9 @@ def scope(method: str, path: str, **headers: str) -> dict[str, Any]:
     [
         ("POST", "/call", Owner("new")),
         ("POST", "//call/web", Owner("new")),
-        ("GET", "/call", HERE),
+        ("GET", "/call", Owner("rows")),
+        ("GET", "/v2/call", Owner("rows")),
+        ("GET", "/console/api/rest/call", Owner("rows")),
         ("DELETE", "/call", Owner("each")),
         ("DELETE", "/console/api/rest/call", Owner("each")),
         ("DELETE", "/call/c1", Owner("call", "c1")),

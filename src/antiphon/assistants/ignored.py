@@ -94,8 +94,6 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
-    if spec.artifact_plan.full_message_history_enabled is False:
-        yield "artifactPlan.fullMessageHistoryEnabled", "what is left of a call is the whole of it"
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
     if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):

@@ -309,7 +309,7 @@ class ArtifactPlan(WireModel):
     structured_outputs: tuple[dict[str, Any], ...] = Field(default=(), max_length=50)
     """Written out, instead of by the ids of stored ones."""
     full_message_history_enabled: bool | None = None
-    """What is left of a call is the whole of it in any case, whatever a model was shown after a handoff."""
+    """False: of a call that was handed over, the messages are those that the last assistant's model was shown. Else all are there."""
     retention_days: float | None = Field(default=None, ge=0, le=36_500)
     """Ours: what was said is erased after so long; 0: never. The setting ``after_call.retention_days`` where it is not given."""
 

@@ -44,16 +44,22 @@ def artifact(
     labels: Labels | None = None,
     addresses: Addresses | None = None,
     transcribed: Sequence[bool] = (),
+    *,
+    whole: bool = True,
 ) -> dict[str, Any]:
     """Of a call, in its parts: one that was transferred and came back has several. An empty list gives an artifact without words.
-    ``transcribed``: of each assistant that led it, whether its part is in the transcript; all are, where it says nothing."""
+    ``transcribed``: of each assistant that led it, whether its part is in the transcript; all are, where it says nothing.
+
+    ``whole`` is ``fullMessageHistoryEnabled``: without it the messages are those that the last assistant's model was shown. The transcript
+    has all that was spoken in either case."""
     spoken = [(part, message) for part in calls for message in part.messages]
     written = [message for part, message in spoken if _is_transcribed(part, message, transcribed)]
-    messages = list(_messages(calls))
+    kept = [(part, part.messages if whole else part.shown) for part in calls]
+    messages = list(_messages(kept))
     return {
         "transcript": transcript(written, labels or Labels()),
         "messages": messages,
-        "messagesOpenAIFormatted": list(openai_messages(message for _, message in spoken)),
+        "messagesOpenAIFormatted": list(openai_messages(message for _, some in kept for message in some)),
         "performanceMetrics": performance([part.timeline for part in calls]),
         **({"messagesTruncated": True} if any(part.truncated for part in calls) else {}),
         **_activations(calls),
@@ -85,12 +91,12 @@ def transcript(messages: Iterable[HeardMessage], labels: Labels) -> str:
     )
 
 
-def _messages(calls: Sequence[HeardCall]) -> Iterator[dict[str, Any]]:
-    first_wall_ms = calls[0].wall_ms if calls else 0
-    for part in calls:
+def _messages(kept: Sequence[tuple[HeardCall, Sequence[HeardMessage]]]) -> Iterator[dict[str, Any]]:
+    first_wall_ms = kept[0][0].wall_ms if kept else 0
+    for part, messages in kept:
         offset_ms = part.wall_ms - first_wall_ms
         names: dict[str, str] = {}
-        for heard in part.messages:
+        for heard in messages:
             yield from _wire_messages(heard, part.wall_ms, offset_ms, names)
 
 

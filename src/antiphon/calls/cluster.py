@@ -9,6 +9,10 @@ from typing import Protocol
 
 from antiphon.calls.limits import CallLimits, MemoryLimits
 
+PART = "antiphon.part"
+"""In a request's scope: another worker asks it, for a part of an answer of its own. Whoever asked that one was let in there, counted and
+noted. No client can write there."""
+
 
 class CallRegister(Protocol):
     """Where processes write down which calls they hold, from their planning to their end."""

@@ -7,7 +7,7 @@ stood in the end (what the caller *heard*, corrections and all), and the times o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -54,6 +54,9 @@ class HeardCall:
     """Since when each led."""
     truncated: bool = False
     """Whether there were more messages: the log has them all."""
+    shown: tuple[HeardMessage, ...] = ()
+    """As the model of whoever led last was shown them in the end, in that order: instructions first, and of the past what the handoff's
+    plan left. As many and as long as a record holds."""
 
 
 @dataclass(slots=True)
@@ -160,7 +163,16 @@ def heard_call(event_log: EventLog) -> HeardCall:
         tuple((name, id) for _, name, id in times.leads),
         tuple(times.led_from_ms),
         truncated=len(messages) < len(timed),
+        shown=_bounded(_shown(conversation.history(), timed)),
     )
+
+
+def _shown(messages: Sequence[Message], timed: Sequence[HeardMessage]) -> list[HeardMessage]:
+    """``messages`` with the times of ``timed``, which has all of them: the very same ones, or, of some, without their tool calls."""
+    same = {id(heard.message): heard for heard in timed}
+    bare = {heard.message.content: heard for heard in timed if heard.message.tool_calls}
+    found = (same.get(id(message)) or bare.get(message.content) or HeardMessage(message, 0) for message in messages)
+    return [replace(heard, message=message) for heard, message in zip(found, messages, strict=True)]
 
 
 def _bounded(messages: Sequence[HeardMessage]) -> tuple[HeardMessage, ...]:

@@ -52,6 +52,12 @@ def without_words(body: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def words_gone(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What takes the place of the words in a record that was written with them, as a change of its body."""
+    kept = without_words(body)
+    return {name: kept.get(name) for name in body if kept.get(name) != body[name]}
+
+
 async def last_assistant(record: CallRecord, find: FindAssistant) -> Mapping[str, Any] | None:
     """The document of the assistant that led a call last, overrides laid over it, as both are now; None where it is gone."""
     return await _document(record, record.body.get(LEAD) or record.body, find)

@@ -14,14 +14,14 @@ from antiphon.assistants.compile import Assistant
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.cluster import NOBODY_ELSE, CallRegister
 from antiphon.calls.finder import AssistantFinder, UnknownAssistant
-from antiphon.calls.leads import without_words
+from antiphon.calls.leads import without_words, words_gone
 from antiphon.calls.limits import CallLimits
 from antiphon.calls.planned import CallRequest, ConcurrencyReached, PlannedCall
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.recorder import CallRecorder, ReasonInWords
 from antiphon.calls.stores import CallRecord, CallStore, ResourceStore
 from antiphon.clock import Clock
-from antiphon.errors import ConfigurationError
+from antiphon.errors import ConfigurationError, ProviderUnavailable
 from antiphon.ids import new_call_id
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines
@@ -131,11 +131,14 @@ class CallPlanner:
                 engines = self._supply.for_assistant(assistant.spec)
             await self._started(engines)
             record = self._record(request, call_id, (*assistant.warnings, *missing_tools(engines.tools)))
-            if self.keeps_nothing(assistant.spec):
+            words = words_gone(record.body) if self.keeps_nothing(assistant.spec) else {}
+            if words:
                 record = replace(record, body=without_words(record.body))
             await self._register.hold(call_id, *filter(None, (request.provider_call_id,)))
             if not await self._calls.add(record):
                 log.info("call_planned_again", call_id=call_id)
+                if words:  # it was scheduled when its assistant's words might be kept still
+                    await self._calls.change(call_id, self._clock.wall_ms(), words)
         except BaseException:
             self._limits.release(request.org_id, call_id)
             self._register.let_go(call_id)
@@ -147,10 +150,14 @@ class CallPlanner:
 
     async def schedule(self, request: CallRequest) -> tuple[CallRecord, Assistant]:
         """A call that is to be made later, recorded as ``scheduled`` under ``request.call_id``; and who would lead it now. Raises as
-        ``plan``, but for what is about room."""
+        ``plan``, but for what is about room, and for engines that are not there now."""
         with self._placing(request):
             assistant = await self.finder.assistant(request, request.call_id)
+            with suppress(ProviderUnavailable):
+                self._supply.for_assistant(assistant.spec)
         record = replace(self._record(request, request.call_id, assistant.warnings), status="scheduled")
+        if self.keeps_nothing(assistant.spec):
+            record = replace(record, body=without_words(record.body))
         await self._calls.add(record)
         return record, assistant
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
+import orjson
 import structlog
 
 from antiphon.errors import ConfigurationError
@@ -67,6 +68,17 @@ class DocumentSecrets:
     def opened(self, document: Any) -> Any:
         """What another key has sealed stays sealed, and is told: the rest of the document can be read all the same."""
         return document if self._seal is None else _mapped(document, self._opened)
+
+    def sealed_whole(self, document: Any) -> Any:
+        """All of it as one text, not only its secrets: for what waits in the database and is read by us alone. JSON in, JSON out. Raises
+        ConfigurationError, OSError, ProviderUnavailable."""
+        return document if self._seal is None else _SEALED + self._seal.seal(orjson.dumps(document))
+
+    def opened_whole(self, kept: Any) -> Any:
+        """What ``sealed_whole`` was given. Raises ConfigurationError for what another key has sealed, OSError, ProviderUnavailable."""
+        if self._seal is None or not isinstance(kept, str):
+            return kept
+        return orjson.loads(self._seal.open(kept.removeprefix(_SEALED)))
 
     def _opened(self, path: Path, text: str) -> str:
         if self._seal is None or not text.startswith(_SEALED):

@@ -52,6 +52,10 @@ class TextAgent:
     """Dotted field, and why it has no effect."""
     handoffs: frozenset[str] = frozenset()
     """The names of its tools that hand the conversation over."""
+    output_ids: tuple[str, ...] = ()
+    """Stored structured outputs that are read out of a session with it when that is over."""
+    outputs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    """And such as came with the assistant."""
     taken_over: Callable[[], TakenOver | None] = lambda: None
     """Whether one of those has been run with success, and for whom. An agent is found anew for each turn."""
 

@@ -18,11 +18,14 @@ import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from antiphon.calls.cluster import PART
 from antiphon.cluster.holders import Worker
 from antiphon.cluster.member import Member
 
 PEER = b"x-antiphon-peer"
 """Tells a worker who asked: nobody else reaches its socket."""
+_PART = b"x-antiphon-part"
+"""Says, beside it, that it is asked for a part of another answer."""
 MAX_BODY_BYTES = 4 * 1024 * 1024
 """Of requests that are passed on: documents, not uploads."""
 MAX_IDS = 100
@@ -43,8 +46,11 @@ _NOT_PASSED_ON = frozenset(
         b"expect",
         b"content-length",
         PEER,
+        _PART,
     ]
 )
+_LIVE = frozenset({"queued", "ringing", "in-progress", "forwarding"})
+_LIVE_WORDS = tuple(f'"{status}"'.encode() for status in sorted(_LIVE))
 _NOT_PASSED_BACK = frozenset([b"connection", b"keep-alive", b"transfer-encoding", b"date", b"server"])
 log = structlog.get_logger(__name__)
 
@@ -52,9 +58,10 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Which worker answers a request: this one; the one that holds a call, by its id (``name``) or by a field of the form that is sent; the
-    one that takes new calls, of which ``name`` chooses always the same; the first; all of them; or, of a list of calls, each its own."""
+    one that takes new calls, of which ``name`` chooses always the same; the first; all of them; of calls that are named, each its own; or,
+    of a list of calls, this one, and of each that lives its holder."""
 
-    kind: Literal["here", "call", "form", "new", "free", "first", "all", "each"] = "here"
+    kind: Literal["here", "call", "form", "new", "free", "first", "all", "each", "rows"] = "here"
     name: str = ""
 
 
@@ -98,6 +105,8 @@ class Forwarding:
             await self._gather(scope, receive, send)
         elif owner.kind == "each":
             await self._each(scope, receive, send)
+        elif owner.kind == "rows":
+            await self._rows_of_all(scope, receive, send)
         elif owner.kind == "form":
             body = await _whole(receive, self._max_body_bytes)
             again = _Replayed(body, receive)
@@ -181,6 +190,7 @@ class Forwarding:
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _NOT_PASSED_ON]
         host, port = scope.get("client") or ("", 0)
         headers += [(b"content-length", str(len(body)).encode()), (PEER, f"{host} {port}".encode("latin-1"))]
+        headers += [(_PART, b"1")] if PART in scope else []
         query = scope["query_string"]
         target = scope["raw_path"] + (b"?" + query if query else b"")
         url = httpcore.URL(scheme=b"http", host=b"worker", port=80, target=target)
@@ -258,6 +268,44 @@ class Forwarding:
             await self._refuse(scope, kept, 503, "The worker that holds this call does not answer.")
         return kept
 
+    # ---------------------------------------------------------------------------------- a list
+
+    async def _rows_of_all(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A list of calls out of their records. What a live call knows beyond its record only its holder can say: each is asked once, for
+        all of its calls in the list. One that does not answer in time leaves what the records say."""
+        ours = _Kept()
+        await self._app(scope, receive, ours)
+        if ours.status == 200 and any(word in ours.body for word in _LIVE_WORDS):
+            ours.body = await self._with_live(scope, ours.body)
+        headers = [(name, value) for name, value in ours.headers if name.lower() != b"content-length"]
+        headers.append((b"content-length", str(len(ours.body)).encode()))
+        await send({"type": "http.response.start", "status": ours.status, "headers": headers})
+        await send({"type": "http.response.body", "body": ours.body})
+
+    async def _with_live(self, scope: Scope, body: bytes) -> bytes:
+        told = orjson.loads(body)
+        rows = told["results"] if isinstance(told, dict) else told
+        held = await self._member.held_elsewhere([row["id"] for row in rows if row["status"] in _LIVE])
+        asked: dict[str, tuple[Worker, list[str]]] = {}
+        for id, worker in held.items():
+            ids = asked.setdefault(worker.node, (worker, []))[1]
+            if len(ids) == MAX_IDS:  # a query has an end
+                ids = asked.setdefault(f"{worker.node} {id}", (worker, []))[1]
+            ids.append(id)
+        answers = await asyncio.gather(
+            *(
+                self._fetch(
+                    worker, {**scope, "query_string": f"limit={len(ids)}&idAny={','.join(ids)}".encode(), PART: True}
+                )
+                for worker, ids in asked.values()
+            )
+        )
+        live = {row["id"]: row for answer in answers if answer is not None for row in _rows(answer[1])}
+        if not live:
+            return body
+        rows = [live.get(row["id"], row) for row in rows]
+        return orjson.dumps({**told, "results": rows} if isinstance(told, dict) else rows)
+
 
 class FromWorkers:
     """Around the ASGI application, for what other workers ask: whoever asked them is who asks."""
@@ -269,9 +317,10 @@ class FromWorkers:
         if scope["type"] == "http":
             peer = next((value for name, value in scope["headers"] if name == PEER), b"").decode("latin-1")
             host, _, port = peer.rpartition(" ")
-            headers = [(name, value) for name, value in scope["headers"] if name != PEER]
+            part = {PART: True} if any(name == _PART for name, _ in scope["headers"]) else {}
+            headers = [(name, value) for name, value in scope["headers"] if name not in (PEER, _PART)]
             client = (host, int(port)) if host and port.isdigit() else None
-            scope = {**scope, "headers": headers, "client": client}
+            scope = {**scope, "headers": headers, "client": client, **part}
         await self._app(scope, receive, send)
 
 
@@ -335,7 +384,10 @@ def _ids(body: bytes | None) -> list[str]:
 
 def _rows(body: bytes) -> list[dict[str, Any]]:
     told = orjson.loads(body)
-    return told if isinstance(told, list) else [told]
+    if isinstance(told, dict):
+        told = told.get("results", [told])
+    rows: list[dict[str, Any]] = told
+    return rows
 
 
 def _field(scope: Scope, body: bytes, name: str) -> str:

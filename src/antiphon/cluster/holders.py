@@ -6,7 +6,7 @@ A call belongs to one worker from the moment it is planned to its end. Whatever 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -63,6 +63,10 @@ class CallHolders(Protocol):
         """Who holds this call; None where nobody who lives does."""
         ...
 
+    async def holders(self, names: Sequence[str]) -> Mapping[str, Worker]:
+        """Of many: those that somebody who lives holds."""
+        ...
+
 
 class MemoryHolders:
     """For workers in one process."""
@@ -90,6 +94,9 @@ class MemoryHolders:
 
     async def holder(self, name: str) -> Worker | None:
         return self._workers.get(self._calls.get(name, ""))
+
+    async def holders(self, names: Sequence[str]) -> Mapping[str, Worker]:
+        return {name: worker for name in names if (worker := await self.holder(name)) is not None}
 
 
 _LET_GO = """
@@ -147,6 +154,17 @@ class RedisHolders:
             node = await self._link.redis.get(self._link.key("call", name))
             content = await self._link.redis.get(self._link.key("worker", str(node))) if node else None
         return None if content is None else _worker(content)
+
+    async def holders(self, names: Sequence[str]) -> Mapping[str, Worker]:
+        if not names:
+            return {}
+        with self._link.asking():
+            nodes = await self._link.redis.mget([self._link.key("call", name) for name in names])
+            held = {name: str(node) for name, node in zip(names, nodes, strict=True) if node}
+            known = sorted(set(held.values()))
+            kept = await self._link.redis.mget([self._link.key("worker", node) for node in known]) if known else []
+        workers = {node: _worker(content) for node, content in zip(known, kept, strict=True) if content is not None}
+        return {name: worker for name, node in held.items() if (worker := workers.get(node)) is not None}
 
 
 def _worker(content: bytes | str) -> Worker | None:

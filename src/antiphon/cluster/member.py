@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -188,6 +188,14 @@ class Member:
         except StoreUnavailable:
             return None
         return worker if worker is not None and worker.node != self.node else None
+
+    async def held_elsewhere(self, names: Sequence[str]) -> Mapping[str, Worker]:
+        """As ``elsewhere``, of many: those that another worker holds."""
+        try:
+            held = await self._holders.holders([name for name in names if not self.holds(name)])
+        except StoreUnavailable:
+            return {}
+        return {name: worker for name, worker in held.items() if worker.node != self.node}
 
     def place(self, name: str = "", *, noted: bool = True) -> Worker | None:
         """The worker that shall take a new call; None: this one. Of two that take any, chosen by chance, it is the one with fewer calls:

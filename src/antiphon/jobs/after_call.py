@@ -47,6 +47,8 @@ class AfterPlan:
     with_recording: bool = True
     with_transcript: bool = True
     keeps_log: bool = True
+    whole_history: bool = True
+    """Whether the messages of its calls are all there were, also those that a handoff's plan left out."""
     analysis: Mapping[str, Any] = field(default_factory=dict)
     """``analysisPlan``, as it was written."""
     structured_output_ids: tuple[str, ...] = ()
@@ -146,7 +148,9 @@ class AfterCall:
         recorded = self._recorded(record, plan)
         kept = [each.get("transcript", True) for each in record.body.get(PLANS) or ()]
         logged = bool(heard) and may_be_logged(record, plan)
-        left = artifact(heard, plan.labels, self._around.addresses(job.call_id, recorded, logged), kept)
+        left = artifact(
+            heard, plan.labels, self._around.addresses(job.call_id, recorded, logged), kept, whole=plan.whole_history
+        )
         if not (any(kept) if kept else plan.with_transcript):
             del left["transcript"]
         if values := record.body.get("variableValues"):

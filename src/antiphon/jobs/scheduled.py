@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 
 from antiphon.calls.planned import CallRequest
+from antiphon.calls.secrets import DocumentSecrets
 from antiphon.calls.squads import Member, Squad
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.clock import Clock
@@ -40,13 +41,16 @@ class ScheduledCalls:
         clock: Clock,
         make: MakeCall,
         ended: Callable[[CallRecord], object] = lambda record: None,
+        secrets: DocumentSecrets | None = None,
     ) -> None:
-        """``ended`` is told of each that ends without having been made, as it is recorded."""
+        """``ended`` is told of each that ends without having been made, as it is recorded. ``secrets`` seals what is to be dialled while
+        it waits: an assistant of which nothing may be kept stands in it."""
         self._jobs = jobs
         self._calls = calls
         self._clock = clock
         self._make = make
         self._ended = ended
+        self._secrets = secrets or DocumentSecrets()
         self._process = new_id("process")
         steps: Mapping[Any, Sequence[Step]] = {"dial": (("begin", self._begin), ("dial", self._dial))}
         self._worker = JobWorker(jobs, clock, steps)
@@ -59,10 +63,11 @@ class ScheduledCalls:
         await self._worker.close()
 
     async def add(self, request: CallRequest, earliest_ms: int, latest_ms: int | None) -> None:
-        """It is recorded as ``scheduled`` already. Times are UTC. Raises StoreUnavailable."""
+        """It is recorded as ``scheduled`` already. Times are UTC. The request goes with the job: when it has been dialled, or given up.
+        Raises StoreUnavailable, ConfigurationError, ProviderUnavailable."""
         now_ms = self._clock.wall_ms()
         latest = max(earliest_ms, now_ms) + NO_LATEST_MS if latest_ms is None else latest_ms
-        facts = {"request": asdict(request), "latest_ms": latest}
+        facts = {"request": self._secrets.sealed_whole(asdict(request)), "latest_ms": latest}
         id = job_id("dial", request.call_id)
         await self._jobs.add(Job(id, request.call_id, request.org_id, now_ms, earliest_ms, facts, kind="dial"))
         self._worker.wake()
@@ -100,7 +105,8 @@ class ScheduledCalls:
             return Done()
         before_ms = begun["asked_wall_ms"] if begun["process"] != self._process else None
         try:
-            await self._make(_request_of(job.facts["request"]), before_ms)
+            request = _request_of(self._secrets.opened_whole(job.facts["request"]))
+            await self._make(request, before_ms)
         except StoreUnavailable:
             raise
         except CapacityError:

@@ -86,8 +86,12 @@ class ApiRequestTool:
 
 
 def _with_query(url: str, arguments: Mapping[str, Any]) -> str:
-    """A request without a body has its arguments in the address; those that the address names already are not told twice."""
-    parts = urlsplit(url)
+    """A request without a body has its arguments in the address; those that the address names already are not told twice. Raises
+    ConfigurationError."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigurationError("url", "is no URL") from None
     pairs = [
         (name, value if isinstance(value, str) else orjson.dumps(value).decode()) for name, value in arguments.items()
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -24,6 +25,8 @@ KEPT_S = 24 * 3600.0
 """For so long what it said last stands in where it does not answer."""
 AWAY_S = 15.0
 """For so long one that did not answer is not asked again: calls that begin meanwhile do not wait for it."""
+Asked = Callable[[CallContext], AbstractContextManager[Callable[[int], object]]]
+"""Around each request, for a log: it is given the HTTP status, or sees what is raised."""
 MAX_SERVERS = 256
 MAX_CONNECTIONS = 1024
 IDLE_S = 900.0
@@ -71,13 +74,26 @@ class McpServers:
         except AntiphonError as error:
             return self._stands_in(known, now, error)
 
-    async def run(self, server: McpServer, call_id: str, name: str, call: ToolCall, timeout_s: float) -> ToolAnswer:
-        """``timeout_s`` is for all of it, the connection too. Raises ProviderTimeout, ProviderError."""
+    async def run(
+        self,
+        server: McpServer,
+        call_id: str,
+        name: str,
+        call: ToolCall,
+        timeout_s: float,
+        answered: Callable[[int], object] = lambda status: None,
+    ) -> ToolAnswer:
+        """``timeout_s`` is for all of it, the connection too. ``answered`` is told with which HTTP status the server answered, where it
+        did. Raises ProviderTimeout, ProviderError."""
+        connection = self._connection(server, call_id)
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._connection(server, call_id).call(name, call.arguments, timeout_s)
+                answer = await connection.call(name, call.arguments, timeout_s)
         except TimeoutError:
             raise ProviderTimeout("mcp", "the server did not answer in time") from None
+        finally:
+            if connection.status is not None:
+                answered(connection.status)
         return ToolAnswer(answer.text[:MAX_RESULT_CHARS] or "Done.", answer.failed)
 
     def call_ended(self, call_id: str) -> None:
@@ -147,18 +163,29 @@ class McpServers:
         task.add_done_callback(self._closing.discard)
 
 
+@contextmanager
+def _unlogged(context: CallContext) -> Iterator[Callable[[int], object]]:
+    yield lambda status: None
+
+
 class McpServerTool:
     """One tool of one server. ``timeout_s`` is for one call of it."""
 
-    def __init__(self, servers: McpServers, server: McpServer, name: str, timeout_s: float) -> None:
+    def __init__(
+        self, servers: McpServers, server: McpServer, name: str, timeout_s: float, asked: Asked = _unlogged
+    ) -> None:
         self._servers = servers
         self._server = server
         self._name = name
         self._timeout_s = timeout_s
+        self._asked = asked
 
     async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
         try:
-            return await self._servers.run(self._server, context.call_id, self._name, call, self._timeout_s)
+            with self._asked(context) as answered:
+                return await self._servers.run(
+                    self._server, context.call_id, self._name, call, self._timeout_s, answered
+                )
         except AntiphonError as error:
             log.warning("mcp_tool_failed", tool=call.name, call_id=context.call_id, code=error.code)
             return ToolAnswer("The tool's server did not answer.", failed=True)

@@ -57,6 +57,8 @@ class McpConnection:
     def __init__(self, server: McpServer, http_client: HttpClient) -> None:
         self._server = server
         self._http_client = http_client
+        self.status: int | None = None
+        """With which the server answered last, what was sent to it."""
         self._session: Any = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
@@ -84,6 +86,7 @@ class McpConnection:
     async def call(self, name: str, arguments: Mapping[str, Any], timeout_s: float) -> McpAnswer:
         """Raises ProviderTimeout, ProviderUnavailable, ProviderError."""
         session = await self._ready_session()
+        self.status = None  # of this one, not of the one before
         with _translated():
             answer = await session.call_tool(name, dict(arguments), read_timeout_seconds=timeout_s)
         return McpAnswer(_text_of(answer), bool(answer.is_error))
@@ -98,6 +101,16 @@ class McpConnection:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def _noting(self, headers: Mapping[str, str], timeout_s: float, read_s: float) -> Any:
+        client = self._http_client(headers, timeout_s, read_s)
+
+        async def note(response: Any) -> None:
+            if response.request.method == "POST":
+                self.status = response.status_code
+
+        client.event_hooks = {"request": [], "response": [note]}
+        return client
+
     async def _ready_session(self) -> Any:
         await asyncio.shield(self._ready)
         if self._task.done():
@@ -106,7 +119,7 @@ class McpConnection:
 
     async def _live(self) -> None:
         try:
-            async with _session(self._server, self._http_client) as session:
+            async with _session(self._server, self._noting) as session:
                 await session.initialize()
                 self._session = session
                 self._ready.set_result(None)

@@ -96,10 +96,10 @@ class WebhookClient:
         return await self._followed(request, Bearer(token))
 
     async def _followed(self, request: Outgoing, authentication: Authentication | None) -> HttpAnswer:
+        self._egress.check_url(request.url)  # what is no URL has no origin
         origin = _origin(request.url)
         message_id = request.id or new_id("msg")
         for _ in range(MAX_REDIRECTS + 1):
-            self._egress.check_url(request.url)
             proof = {}
             if _origin(request.url) == origin:  # nobody else learns what opens the receiver
                 proof = self._proof(request, authentication, message_id)
@@ -107,7 +107,8 @@ class WebhookClient:
             keeps = answer.status in (307, 308) or (answer.status in (301, 302, 303) and request.method == "GET")
             if not keeps or not location:
                 return answer
-            url = urljoin(request.url, location)
+            url = _leads_to(request.url, location)
+            self._egress.check_url(url)
             if request.url.startswith("https:") and not url.startswith("https:"):
                 raise RequestFailed("redirect", "it leaves TLS")
             headers = dict(request.headers)
@@ -237,6 +238,14 @@ def _given(request: Outgoing) -> dict[str, str]:
     host = {"host": url.netloc.rpartition("@")[2]}
     length = {"content-length": str(len(request.body))} if request.body or request.method not in ("GET", "HEAD") else {}
     return {**host, **length, **{name: value for name, value in defaults.items() if name not in known}, **named}
+
+
+def _leads_to(url: str, location: str) -> str:
+    """Raises RequestFailed."""
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise RequestFailed("redirect", "it leads to what is no URL") from None
 
 
 def _origin(url: str) -> str:

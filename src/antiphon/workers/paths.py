@@ -14,6 +14,7 @@ from antiphon.transports.socket import UpgradeRequest
 _CONSOLE_S_REST = "/console/api/rest"
 _FIRST = Owner("first")
 _ALL = Owner("all")
+_ROWS = Owner("rows")
 _BY_CALL_SID = Owner("form", "CallSid")
 
 
@@ -32,6 +33,8 @@ def owner_of(scope: Scope) -> Owner:
             return Owner("new", _header(scope, b"idempotency-key"))
         case ["call"] if scope["method"] == "DELETE":
             return Owner("each")
+        case ["call"] | ["v2", "call"] if scope["method"] == "GET":
+            return _ROWS
         case ["call", id, *_] | ["calls", id, "timeline"] | ["console", "api", "live", id, *_] if id:
             return Owner("call", id)
         case ["twilio", "voice", *_] | ["twilio", "after" | "call-status" | "answered-by"]:

@@ -35,6 +35,7 @@ EXPECTED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("http://10.0.0.1/a.mp3", {"valid": False, "reason": "blocked-address"}),
     ("http://127.0.0.1:1/a.mp3", {"valid": False, "reason": "unreachable"}),
     ("ftp://a.test/a.mp3", {"valid": False, "reason": "invalid-url"}),
+    ("http://[", {"valid": False, "reason": "invalid-url"}),
     ("http://a b", {"valid": False, "reason": "invalid-url"}),
     ("http://user:pass@a.test/", {"valid": False, "reason": "invalid-url"}),
 )

@@ -238,3 +238,32 @@ async def test_what_cannot_be_read_is_refused(server: Server) -> None:
     wrong = {"name": "price", "schema": {"type": "king"}, "model": saying("1")}
     told = await run_output(client, 400, callIds=[call], structuredOutput=wrong, previewEnabled=True)
     assert "schema.type" in told["message"][0]
+
+
+@pytest.mark.parametrize("path", ["", "/suite", "/run", "/run/r1/item/i1/generate", "/x", "/concurrency"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
+async def test_simulations_are_refused_with_what_there_is_instead(server: Server, method: str, path: str) -> None:
+    answer = await server[1].request(method, f"/eval/simulation{path}", json={"name": "x"})
+    told = answer.json()
+    assert (answer.status_code, told["statusCode"], told["error"]) == (404, 404, "Not Found")
+    assert "no simulations" in told["message"] and "/eval/run" in told["message"]
+
+
+async def test_other_kinds_of_evals_and_targets_are_refused_by_name(server: Server) -> None:
+    client = server[1]
+    document = {"name": "E", "type": "voice.simulation", "messages": [ASKED, judge("exact", ANSWER)]}
+    refused = await client.post("/eval", json=document)
+    assert refused.status_code == 400 and "type must be one of" in str(refused.json()["message"])
+    good = {**document, "type": "chat.mockConversation"}
+    stored = (await client.post("/eval", json=good)).json()
+    assert (await client.patch(f"/eval/{stored['id']}", json={"type": "voice.simulation"})).status_code == 400
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"type": "eval", "eval": document, "target": TARGET}, "eval.type must be one of"),
+        ({"type": "simulation", "eval": good, "target": TARGET}, "type must be one of"),
+        ({"type": "eval", "eval": good, "target": {"type": "phone", "number": "+1"}}, "target.type must be one of"),
+        ({"type": "eval", "eval": good, "target": {"type": "squad", "squad": {"members": [{}]}}}, "target.squad"),
+        ({"type": "eval", "eval": good, "target": {"type": "squad", "squadId": "nobody"}}, "target.squad"),
+    ]
+    for body, problem in wrong:
+        answer = await client.post("/eval/run", json=body)
+        assert answer.status_code == 400 and problem in str(answer.json()["message"]), (body, answer.text)

@@ -6,11 +6,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.responses import Response
 from tests.api_caller import ask, on_socket
 from tests.serving import GREETING, running_server, settings_for
 from tests.surfaces.vapi.desk import Desk
 from tests.surfaces.vapi.test_calls import ENGINES, greeted
+from tests.tools.mcp_server import mcp_server
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.surfaces.keys import KeyRecord
@@ -149,3 +151,52 @@ async def test_what_tools_ask_servers_is_there_without_its_words(tmp_path: Path)
         )
         assert SECRET not in str(found)
         assert len(await logs(client, webhookType="api-request")) == 1
+
+
+@pytest.mark.parametrize("protocol", ["shttp", "sse"])
+async def test_what_an_mcp_server_is_asked_is_there_as_other_tools_requests_are(tmp_path: Path, protocol: Any) -> None:
+    asked = [
+        {"name": "say_it", "arguments": {"text": SECRET}},
+        {"name": "broken", "arguments": {}},
+        {"name": "slow", "arguments": {}},
+    ]
+    replies = [{"tool_calls": asked}, "Done."]
+    async with (
+        mcp_server(protocol) as shop,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        server = {"url": f"{shop.url}?key={SECRET}", "headers": {"x-api-key": SECRET}, "timeoutSeconds": 1}
+        tool = {"type": "mcp", "server": server, "metadata": {"protocol": protocol}}
+        model = {"provider": "scripted", "options": {"replies": replies}, "tools": [tool]}
+        stored = (await client.post("/assistant", json={**ENGINES, "firstMessage": GREETING, "model": model})).json()
+        call = await ask(client, assistantId=stored["id"])
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await greeted(caller)
+            caller.say()
+            await caller.until_told("transcript", role="assistant", transcript="Done.")
+            found = await logs(client, callId=call["id"], type="Webhook")
+    shown = {each["resource"]: each for each in found}
+    assert set(shown) == {"say_it", "broken", "slow"}
+    for each in found:
+        assert (each["webhookType"], each["requestHttpMethod"], each["assistantId"]) == ("mcp", "POST", stored["id"])
+        assert each["requestUrl"] == shop.url and not {"requestBody", "responseBody"} & each.keys()
+    status = 200 if protocol == "shttp" else 202  # then the answer comes another way
+    assert shown["say_it"]["responseHttpCode"] == shown["broken"]["responseHttpCode"] == status
+    assert shown["slow"]["error"] == {"message": "timeout"} and shown["slow"]["requestDurationSeconds"] >= 0.9
+    assert SECRET not in str(found)
+
+
+async def test_an_mcp_server_that_is_gone_is_in_the_log_with_the_reason(tmp_path: Path) -> None:
+    replies = [{"tool_calls": [{"name": "say_it", "arguments": {"text": "x"}}]}, "Done."]
+    async with running_server(settings_for(tmp_path, open_api=True)) as (_, client):
+        async with mcp_server() as shop:
+            model = {"provider": "scripted", "options": {"replies": replies}}
+            model["tools"] = [{"type": "mcp", "server": {"url": shop.url}}]
+            document = {**ENGINES, "firstMessage": GREETING, "model": model}
+            call = await ask(client, assistant=document)
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await greeted(caller)
+            caller.say()
+            await caller.until_told("transcript", role="assistant", transcript="Done.")
+            (found,) = await logs(client, callId=call["id"], type="Webhook")
+    assert "did not answer" in found["error"]["message"] and "responseHttpCode" not in found

@@ -15,6 +15,7 @@ import httpx
 import orjson
 import pytest
 from tests.api_caller import ended
+from tests.databases import postgres_url
 from tests.listening import listening
 from tests.serving import CALLED, CALLER, GREETING, TOKEN, line, place_call, running_server, settings_for
 from tests.surfaces.vapi.test_calls import ENGINES
@@ -49,10 +50,12 @@ class RestApi:
 
 
 @asynccontextmanager
-async def server(folder: Path, rest_url: str = "") -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient]]:
+async def server(
+    folder: Path, rest_url: str = "", **settings: Any
+) -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient]]:
     account = {"account_sid": ACCOUNT, "rest_base_url": rest_url} if rest_url else {}
     twilio = Twilio(auth_token=TOKEN, **account)  # type: ignore[arg-type]
-    async with running_server(settings_for(folder, open_api=True, twilio=twilio)) as running:
+    async with running_server(settings_for(folder, open_api=True, twilio=twilio, **settings)) as running:
         yield running
 
 
@@ -181,3 +184,15 @@ async def test_many_customers_are_dialled_and_each_refusal_is_named(tmp_path: Pa
         assert "could not be dialled" in refused.json()["message"]
         failed = (await client.get("/call", params={"limit": 1})).json()[0]
         assert (await ended(client, failed["id"]))["endedReason"] == "call.start.error-get-transport"
+
+
+@pytest.mark.parametrize("number_id", [7, True, ["x"], {}])
+async def test_a_number_s_id_is_a_text_or_is_refused(tmp_path: Path, rest: tuple[RestApi, str], number_id: Any) -> None:
+    """Databases take what is none for a fault of theirs, and clients would ask again."""
+    api, url = rest
+    async with server(tmp_path, url, database_url=postgres_url()) as (_, client):
+        body = {"assistantId": "scripted", "phoneNumber": {"number": CALLED}, "phoneNumberId": number_id}
+        for customers in ({"customer": {"number": CALLER}}, {"customers": [{"number": CALLER}]}):
+            answer = await client.post("/call", json={**body, **customers})
+            assert (answer.status_code, answer.json()["message"]) == (400, ["phoneNumberId must be a string"])
+    assert api.dials == []

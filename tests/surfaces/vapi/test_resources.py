@@ -328,6 +328,43 @@ async def test_files_come_back_as_they_were_sent(desk: Desk) -> None:
     assert list((desk.folder / "data" / "files").iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/squad", {"members": [None]}, "members.0"),
+        ("/assistant", {"model": {"provider": "openai", "model": "m", "tools": [{"type": "endCall"}, None]}}, "model.tools.1"),
+        ("/assistant", {"hooks": [None]}, "hooks.0"),
+        ("/assistant", {"artifactPlan": {"structuredOutputIds": [None]}}, "artifactPlan.structuredOutputIds.0"),
+        ("/tool", {"type": "transferCall", "destinations": [None]}, "destinations.0"),
+        ("/eval", {"type": "chat.mockConversation", "messages": [None]}, "messages.0"),
+        ("/workflow", {"name": "w", "nodes": [None], "edges": []}, "nodes.0"),
+        ("/session", {"squad": {"members": [None]}}, "squad.members.0"),
+    ],
+)  # fmt: skip
+async def test_an_element_that_is_null_is_refused_where_it_stands(
+    quick_desk: Desk, path: str, body: dict[str, Any], field: str
+) -> None:
+    answer = await quick_desk.client.post(path, json=body)
+    assert (answer.status_code, answer.json()["message"]) == (400, [f"{field} should not be empty"])
+
+
+async def test_what_a_file_is_stays_whatever_is_said_of_it(desk: Desk) -> None:
+    sent = {"file": ("a.txt", b"abc", "text/plain")}
+    made = (await desk.client.post("/file", files=sent, data={"metadata": '{"a": 1}'})).json()
+    path = f"/file/{made['id']}"
+    for wrong in ({"purpose": None}, {"purpose": "odd"}, {"purpose": 5}, {"metadata": [1]}, {"metadata": "x"}):
+        for method in ("PATCH", "PUT"):
+            answer = await desk.client.request(method, path, json=wrong)
+            assert (answer.status_code, answer.json()["statusCode"]) == (400, 400), (method, wrong)
+    renamed = (await desk.client.patch(path, json={"name": None, "metadata": {"b": [None]}})).json()
+    assert (renamed["name"], renamed["metadata"], renamed["originalName"]) == (None, {"b": [None]}, "a.txt")
+    put = (await desk.client.put(path, json={"name": "b.txt", "bytes": 9})).json()
+    stays = ("object", "status", "bytes", "purpose", "mimetype", "key", "path", "bucket", "originalName")
+    assert {name: put[name] for name in stays} == {name: made[name] for name in stays}
+    assert put["name"] == "b.txt" and "metadata" not in put
+    assert (await desk.client.get(f"{path}/content")).content == b"abc"
+
+
 async def test_a_named_upload_that_is_sent_again_changes_no_content(quick_desk: Desk) -> None:
     headers = {"Idempotency-Key": "once"}
     first, again = [

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.api_caller import ended, transport
+from tests.databases import postgres_url, sqlite_url
 from tests.listening import listening
 from tests.serving import CALLED, CALLER
 from tests.surfaces.vapi.test_handoffs import desk
@@ -93,6 +96,99 @@ async def test_a_carrier_that_refuses_ends_a_scheduled_call(tmp_path: Path) -> N
     assert record["endedReason"] == "call.start.error-get-transport" and len(api.dials) == 1
 
 
+# ---------------------------------------------------------------------------------------------- of which nothing may be kept
+
+WORDS = ("Purple-Prompt", "Purple-Greeting", "Purple-Override", "Purple-Tool", "Purple-Value")
+
+
+def rows(url: str, *changes: str) -> dict[str, str]:
+    """All there is in the tables of calls and jobs, read without us; ``changes`` are made before."""
+    if url.startswith("sqlite"):
+        with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=10) as database:
+            for change in changes:
+                database.execute(change)
+            read = {name: repr(database.execute(f"select * from {name}").fetchall()) for name in ("calls", "jobs")}
+        database.close()
+        return read
+
+    def psql(statement: str) -> str:
+        return subprocess.run(
+            ["psql", "-qXAt", url, "-c", statement], check=True, capture_output=True, text=True
+        ).stdout
+
+    for change in changes:
+        psql(change)
+    return {name: psql(f"select each::text from {name} each") for name in ("calls", "jobs")}
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("becomes", ["dialled", "refused", "ended"])
+async def test_a_prompt_that_may_not_be_kept_waits_sealed_and_goes(tmp_path: Path, kind: str, becomes: str) -> None:
+    url = sqlite_url(tmp_path / "data") if kind == "sqlite" else postgres_url()
+    tool = {
+        "type": "function",
+        "function": {"name": "look", "description": "Purple-Tool"},
+        "server": {"url": "https://x.test"},
+    }
+    assistant = desk(
+        "Quiet", prompt="Purple-Prompt {{ v }}", first="Purple-Greeting", model={"tools": [tool]},
+        compliancePlan={"hipaaEnabled": True},
+    )  # fmt: skip
+    overrides = {"endCallMessage": "Purple-Override", "variableValues": {"v": "Purple-Value"}}
+    asked = phone(assistant=assistant, assistantOverrides=overrides, schedulePlan={"earliestAt": at(3600)})
+    del asked["assistantId"]
+    api = RestApi()
+    api.status = 400 if becomes == "refused" else 201
+    async with (
+        listening(api.connected) as port,
+        server(tmp_path, f"http://127.0.0.1:{port}", database_url=url) as (antiphon, client),
+    ):
+        assert antiphon.api is not None
+        live = antiphon.api.live
+        call = await made(client, "/call", **asked)
+        assert call["assistant"] == {"name": "Quiet", "compliancePlan": {"hipaaEnabled": True}}
+        waiting = await asyncio.to_thread(rows, url)
+        assert "sealed:" in waiting["jobs"] and call["id"] in waiting["calls"], "what dialling needs is there"
+        assert [word for word in WORDS if word in str(waiting)] == []
+        if becomes == "ended":
+            assert (await client.post(f"/call/{call['id']}/end")).status_code == 201
+        else:
+            await asyncio.to_thread(rows, url, "update jobs set due_wall_ms = 0")
+            live.scheduled._worker.wake()
+            await until_dialled(api)
+            if becomes == "refused":
+                assert (await ended(client, call["id"]))["endedReason"] == "call.start.error-get-transport"
+            else:
+                planned = live.planner.known(call["id"])
+                assert planned is not None
+                assert [message.content for message in planned.assistant.messages] == ["Purple-Prompt Purple-Value"]
+        async with asyncio.timeout(10):
+            while "sealed:" in (left := await asyncio.to_thread(rows, url))["jobs"]:  # noqa: ASYNC110 (as above)
+                await asyncio.sleep(0.02)
+        assert call["id"] in left["calls"] and [word for word in WORDS if word in str(left)] == []
+        found = {path.name for path in tmp_path.rglob("*") if path.is_file() and b"Purple-" in path.read_bytes()}  # noqa: ASYNC240
+    assert not found
+
+
+async def test_an_assistant_that_keeps_nothing_since_then_is_taken_at_its_word(tmp_path: Path) -> None:
+    api = RestApi()
+    url = sqlite_url(tmp_path / "data")
+    async with listening(api.connected) as port, server(tmp_path, f"http://127.0.0.1:{port}") as (antiphon, client):
+        stored = await made(client, "/assistant", **desk("Later"))
+        overrides = {"firstMessage": "Purple-Override", "variableValues": {"v": "Purple-Value"}}
+        asked = phone(assistantId=stored["id"], assistantOverrides=overrides, schedulePlan={"earliestAt": at(3600)})
+        call = await made(client, "/call", **asked)
+        assert call["assistantOverrides"] == overrides
+        await client.patch(f"/assistant/{stored['id']}", json={"compliancePlan": {"hipaaEnabled": True}})
+        await asyncio.to_thread(rows, url, "update jobs set due_wall_ms = 0")
+        assert antiphon.api is not None
+        antiphon.api.live.scheduled._worker.wake()
+        await until_dialled(api)
+        assert "Purple-" not in (await asyncio.to_thread(rows, url))["calls"]
+        shown = (await client.get(f"/call/{call['id']}")).json()
+        assert (shown["assistantOverrides"], shown["customer"]) == ({}, {"number": CALLER})
+
+
 @pytest.mark.parametrize(
     ("plan", "problem"),
     [
@@ -109,4 +205,9 @@ async def test_a_plan_that_makes_no_sense_is_refused(tmp_path: Path, plan: dict[
         assert (await client.post("/call", json=on_socket)).status_code == 400
         unknown = phone(assistantId="nobody", schedulePlan={"earliestAt": at(60)})
         assert (await client.post("/call", json=unknown)).status_code == 400
+        nobody_runs = {"type": "function", "function": {"name": "nobody_runs"}}
+        wrong = phone(assistant=desk("Wrong", model={"tools": [nobody_runs]}), schedulePlan={"earliestAt": at(60)})
+        del wrong["assistantId"]
+        refused = (await client.post("/call", json=wrong)).json()["message"]
+        assert "assistant.model.tools nobody_runs" in refused[0], "not only when it is dialled"
         assert (await client.get("/call")).json() == []

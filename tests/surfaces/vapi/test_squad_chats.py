@@ -140,6 +140,54 @@ async def test_a_session_of_a_squad_stays_with_whom_it_was_handed_to(desk: Desk)
     ]  # fmt: skip
 
 
+async def test_a_session_that_is_over_has_what_its_last_assistant_wants_read_out_of_it(desk: Desk) -> None:
+    async def output(name: str, kind: str) -> str:
+        document = {"name": name, "type": "ai", "schema": {"type": kind}}
+        made = await ask(desk.client, "/structured-output", **document)
+        return str(made["id"])
+
+    not_asked, bill, broken = [
+        await output(*each) for each in (("front", "string"), ("bill", "number"), ("bad", "number"))
+    ]
+    pattern = {"name": "greeting", "type": "regex", "regex": "Bills \\w+", "schema": {"type": "string"}}
+    plan = {"structuredOutputIds": [bill, broken, "nowhere"], "structuredOutputs": [pattern]}
+    front = member("Front", to("Bills"), artifactPlan={"structuredOutputIds": [not_asked]})
+    session = await ask(desk.client, "/session", squad=squad(front, member("Bills", artifactPlan=plan)))
+    path = f"/session/{session['id']}"
+    desk.answers(handoff("Bills"), "Bills here: 12.")
+    await ask(desk.client, sessionId=session["id"], input="My bill?")
+    assert "artifact" not in (await desk.client.get(path)).json()
+    desk.answers("12", "no number", "none either")
+    over = (await desk.client.patch(path, json={"status": "completed"})).json()
+    outputs = over["artifact"]["structuredOutputs"]
+    (written,) = set(outputs) - {bill, broken}
+    assert outputs[written] == {"name": "greeting", "result": "Bills here"}
+    # Two are read at once, and the model's answers come in whatever order they are asked for.
+    (read,) = set(outputs) - {written}
+    assert outputs[read] == {"name": "bill" if read == bill else "bad", "result": 12}
+    (failed,) = {bill, broken} - {read}
+    why = over["artifact"]["analysisSkipped"]
+    assert set(why) == {f"structuredOutput:{id}" for id in (failed, "nowhere")}
+    assert "cannot be used" in why[f"structuredOutput:{failed}"] and "no such" in why["structuredOutput:nowhere"]
+    assert all("My bill?" in shown[-1][1] for shown in [desk.shown(0)]), "what was said to Front, too"
+    asked = len(desk.vendor.requests)
+    for _ in range(2):
+        again = (await desk.client.patch(path, json={"status": "completed", "name": "n"})).json()
+        assert (again["artifact"], again["name"], len(desk.vendor.requests)) == (over["artifact"], "n", asked)
+    assert (await desk.client.get(path)).json()["artifact"] == over["artifact"]
+    assert "artifact" not in (await desk.client.patch(path, json={"status": "active"})).json(), "it goes on"
+
+
+async def test_a_session_whose_assistant_is_gone_can_be_ended(desk: Desk) -> None:
+    plan = {"structuredOutputs": [{"name": "x", "schema": {"type": "string"}}]}
+    document = {**member("Lone")["assistant"], "artifactPlan": plan}
+    stored = await ask(desk.client, "/assistant", **document)
+    session = await ask(desk.client, "/session", assistantId=stored["id"])
+    assert (await desk.client.delete(f"/assistant/{stored['id']}")).status_code == 200
+    over = await desk.client.patch(f"/session/{session['id']}", json={"status": "completed"})
+    assert (over.status_code, over.json()["status"]) == (200, "completed") and "artifact" not in over.json()
+
+
 async def test_a_transfer_that_rolls_on_keeps_the_instructions_so_far(desk: Desk) -> None:
     document = squad(member("Front", to("Bills", transferMode="rolling-history")), member("Bills"))
     desk.answers(handoff("Bills"), "Bills here.", "Still Bills.")

@@ -138,6 +138,41 @@ async def test_the_last_one_says_what_is_asked_about_the_call_and_who_is_told(tm
     assert not [name for name in record if name.startswith("lead")]
 
 
+@pytest.mark.parametrize("whole", [True, False, None])
+async def test_messages_that_a_handoff_left_out_are_there_unless_the_last_one_does_not_want_them(
+    tmp_path: Path, whole: bool | None
+) -> None:
+    async with (
+        receiving(Receiver()) as application,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        told = {"server": {"url": application.url}, "serverMessages": ["end-of-call-report"]}
+        front = desk("Front", calls("handoff_to_Last"), first="Front.", **told)
+        plan = {} if whole is None else {"artifactPlan": {"fullMessageHistoryEnabled": whole}}
+        last = desk("Last", first="Last.", **plan, **told)
+        nothing = {**to("Last"), "contextEngineeringPlan": {"type": "none"}}
+        squad = {
+            "name": "Two",
+            "members": [{"assistant": front, "assistantDestinations": [nothing]}, {"assistant": last}],
+        }
+        call = await ask(client, squad=squad)
+        assert not [each for each in call["warnings"] if "fullMessageHistory" in each["field"]]
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await until_said(caller, "Front.")
+            caller.say()
+            await until_said(caller, "Last.")
+            await spoken(caller, 2)
+            await caller.send({"type": "end-call"})
+            await caller.until(lambda: caller.closed)
+        record = await told_of(client, call["id"])
+        (report,) = await application.wait_for_types("end-of-call-report")
+    everything = ["You are Front.", "Front.", "hello Front", "You are Last.", "Last."]
+    expected = ["You are Last.", "Last."] if whole is False else everything
+    for messages in (record["artifact"]["messages"], record["messages"], report["artifact"]["messages"]):
+        assert [each["message"] for each in messages if not each["role"].startswith("tool")] == expected
+    assert record["artifact"]["transcript"] == "AI: Front.\nUser: hello Front\nAI: Last.\n"
+
+
 # ---------------------------------------------------------------------------------------------- nothing kept
 
 

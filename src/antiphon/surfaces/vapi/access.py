@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from antiphon.calls.cluster import PART
 from antiphon.calls.rates import RateLimits
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
@@ -121,13 +122,14 @@ class Access:
                 return error.response()
             began_ms, problem = self._clock.now_ms(), ""
             try:
-                await self._require_rate(asker)
+                if PART not in request.scope:
+                    await self._require_rate(asker)
                 _require_conditional(request, handler)
                 response = await handler(request, asker)
             except Exception as fault:
                 refused = _refusal(request, fault)
                 response, problem = refused.response(), str(refused)
-            if self.on_answered is not None:
+            if self.on_answered is not None and PART not in request.scope:
                 self.on_answered(request, asker, response.status_code, self._clock.now_ms() - began_ms, problem)
             return response
 

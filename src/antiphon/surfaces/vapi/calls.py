@@ -187,6 +187,8 @@ class CallRoutes:
         dial = self._parts.dial
         if dial is None:
             raise ApiError(400, "This server has no telephone: set twilio.account_sid and twilio.auth_token.")
+        if not isinstance(body.get("phoneNumberId"), str | None):
+            raise ApiError(400, ["phoneNumberId must be a string"])
         customers = body.get("customers")
         if customers is None:
             return await self._dialled(dial, body, asker, self._id(request, asker, body))

@@ -110,7 +110,7 @@ class Chats:
         return ChatRequest(wanted.input, session_id=made.id, stream=wanted.stream)
 
     async def _end(self, begun: Begun) -> None:
-        await self._sessions.documents.patch(begun.org_id, begun.request.session_id, {"status": "completed"})
+        await self._sessions.complete(begun.org_id, begun.request.session_id)
 
     async def _web_stream(self, begun: Begun, *, ends: bool) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._stream(begun, done=True)) as events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -97,6 +97,17 @@ class Conversations:
             agent, (Shown().with_more(before) if shown is None else shown).with_more(request.input), context
         )
         return Begun(id, asker.org_id, request, agent, turn, lead, tuple(before), context, _who(wanted), overrides)
+
+    async def led(self, session: Resource) -> tuple[TextAgent, Sequence[Message]] | None:
+        """Who leads a session now, and all that was said in it; None where it names nobody. Raises ApiError 400, 424."""
+        wanted = _of_document(session)
+        if wanted.names_nobody:
+            return None
+        chats = await self._sessions.chats(session)
+        lead, _ = _lead(chats[-1].body[_STATE], {}) if chats else (None, None)
+        agent = await self._found(session.org_id, lead or _with(wanted, session.body.get("assistantOverrides") or {}))
+        said = _messages(session, "messages")
+        return agent, [*said, *(message for chat in chats for message in _messages(chat, "input", "output"))]
 
     async def keep(self, begun: Begun) -> Resource:
         """The chat, now that its turn is over."""

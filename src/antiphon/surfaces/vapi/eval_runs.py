@@ -32,6 +32,7 @@ MOST_WAITING = 100
 LONGEST_S = 300.0
 _GONE_MS = 2 * 1000 * int(LONGEST_S) * (1 + MOST_WAITING // AT_ONCE)
 """A run that has not ended by then never will: its process is gone."""
+_EVAL_TYPE = "chat.mockConversation"
 _FIELDS = ("type", "eval", "evalId", "target")
 
 log = structlog.get_logger(__name__)
@@ -207,6 +208,8 @@ def _check(body: Mapping[str, Any]) -> None:
         problems.append("evalId must be a string")
     if not isinstance(body.get("eval") or {}, dict):
         problems.append("eval must be an object")
+    elif (body.get("eval") or {}).get("type", _EVAL_TYPE) != _EVAL_TYPE:
+        problems.append(f"eval.type must be one of the following values: {_EVAL_TYPE}")
     target = body.get("target")
     if not isinstance(target, dict) or target.get("type") not in ("assistant", "squad"):
         problems.append("target.type must be one of the following values: assistant, squad")

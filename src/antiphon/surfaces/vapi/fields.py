@@ -109,6 +109,10 @@ def _look(form: Form, value: Any, path: str, found: Findings, *, partial: bool =
     _look_at_value(form, value, path, found, loose)
     if isinstance(value, list) and "items" in form:
         for at, item in enumerate(value):
+            if item is None and form["items"] and not form["items"].get("null"):
+                found.problems.append(
+                    f"{join(path, at)} should not be empty"
+                )  # a field may be left out, an element not
             _look(form["items"], item, join(path, at), found)
     if isinstance(value, dict) and "fields" in form:
         _look_at_object(form, value, path, found, partial=partial)

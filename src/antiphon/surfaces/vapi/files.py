@@ -45,6 +45,13 @@ class Files(Documents):
     ) -> None:
         async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
             fields.require("UpdateFileDTO", {"name": body.get("name")}, strict=strict)
+            problems = []
+            if body.get("purpose") not in _PURPOSES:
+                problems.append(f"purpose must be one of the following values: {', '.join(_PURPOSES)}")
+            if not isinstance(body.get("metadata") or {}, dict):
+                problems.append("metadata must be an object")
+            if problems:
+                raise ApiError(400, problems)
 
         def show(resource: Resource) -> Mapping[str, Any]:
             urls_of = {"url": urls.sign(f"/file/{resource.id}/content", org=resource.org_id)}
@@ -91,6 +98,16 @@ class Files(Documents):
         now = self._clock.wall_ms()
         made = Resource("file", id, org_id, body, now, now, links=_links(body))
         return made if await self._store.add(made) else await self.get(org_id, id)
+
+    async def put(self, org_id: str, id: str, body: Mapping[str, Any], how: Change = UNASKED) -> Resource:
+        """What a file is stays, whatever else is said of it. Raises ApiError 404, 400, 409, 412."""
+        stays = (*self.kind.own_fields, "originalName", "purpose")
+        return await self.change(
+            org_id,
+            id,
+            lambda before: {**{name: before[name] for name in stays if name in before}, **self._theirs(body)},
+            how,
+        )
 
     async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
         deleted = await super().delete(org_id, id, how)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -31,7 +31,13 @@ _BY_FORM = _CREATE - {"messages"}
 _UPDATE = frozenset({"name", "status", "expirationSeconds", "messages"})
 _SINCE = "_messagesSinceMs"
 """When ``messages`` were last set: chats from before are in them, or were meant to be gone."""
+_ARTIFACT = "artifact"
+ArtifactOf = Callable[[Resource], Awaitable[Mapping[str, Any]]]
 FILTERS = {"assistantId": "assistant_id", "squadId": "squad_id", "name": "name", "phoneNumberId": "phone_number_id"}
+
+
+async def _without_artifact(_session: Resource) -> Mapping[str, Any]:
+    return {}
 
 
 class Sessions:
@@ -42,6 +48,8 @@ class Sessions:
         self._clock = clock
         self._access = access
         self.documents = Documents(store, clock, Kind("session", check=_check, keeping=_keeping, show=_show))
+        self.artifact_of: ArtifactOf = _without_artifact
+        """What is read out of each that is over."""
 
     def routes(self) -> list[Route]:
         private = self._access.private
@@ -64,6 +72,22 @@ class Sessions:
         if self._clock.wall_ms() >= expires_ms:
             raise ApiError(400, f"Session {id[:64]} has expired.")
         return session
+
+    async def complete(self, org_id: str, id: str) -> Resource:
+        """It is over. Raises ApiError 404, 400, 409."""
+        return await self._change(org_id, id, {"status": "completed"})
+
+    async def _change(self, org_id: str, id: str, changes: Mapping[str, Any]) -> Resource:
+        """It is over before anything is read out of it: nothing more is said meanwhile."""
+        over = changes.get("status") == "completed"
+        status = "" if not over else (await self.documents.get(org_id, id)).body.get("status")
+        if changes.get("status") == "active":
+            changes = {**changes, _ARTIFACT: None}  # it goes on: what was read out of it is not all there is
+        changed = await self.documents.patch(org_id, id, changes)
+        if not over or status == "completed":
+            return changed
+        artifact = await self.artifact_of(changed)
+        return await self.documents.patch(org_id, id, {_ARTIFACT: artifact}) if artifact else changed
 
     async def chats(self, session: Resource) -> Sequence[Resource]:
         """Those that are part of the conversation, in their order. Raises ApiError 400 where there are more than can be gone on with."""
@@ -94,7 +118,7 @@ class Sessions:
         changes: dict[str, Any] = dict(body)
         if changes.get("messages") is not None:
             changes[_SINCE] = self._clock.wall_ms()
-        patched = await self.documents.patch(asker.org_id, request.path_params["id"], changes)
+        patched = await self._change(asker.org_id, request.path_params["id"], changes)
         return json_response(await self._shown(patched))
 
     async def _delete(self, request: Request, asker: Asker) -> Response:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.stores import CallRecord, CallStore
-from antiphon.chat.agent import TextAgents
+from antiphon.chat.agent import TextAgent, TextAgents
 from antiphon.chat.history import read_messages, transcript_of
 from antiphon.chat.reading import read_by_pattern, read_data
 from antiphon.chat.schemas import check_schema
@@ -62,7 +62,10 @@ class StructuredRuns:
         async def one(call: CallRecord) -> None:
             async with places:
                 try:
-                    value = await read_output(self._agents, asker.org_id, output, call)
+                    said = transcript_of_call(call.body)
+                    if not said:
+                        raise ConfigurationError("transcript", "the call has none")
+                    value = await read_output(self._agents, asker.org_id, output, said)
                 except (ConfigurationError, ProviderError) as error:
                     errors[call.id] = str(error)
                     return
@@ -109,16 +112,20 @@ class StructuredRuns:
         )
 
 
-async def read_output(agents: TextAgents, org_id: str, output: Mapping[str, Any], call: CallRecord) -> Any:
-    """What a structured output (its document) says of a call. Raises ConfigurationError, ProviderError."""
-    transcript = transcript_of_call(call.body)
-    if not transcript:
-        raise ConfigurationError("transcript", "the call has none")
+async def read_output(
+    agents: TextAgents,
+    org_id: str,
+    output: Mapping[str, Any],
+    transcript: str,
+    otherwise: TextAgent | None = None,
+) -> Any:
+    """What a structured output (its document) says of what was said. ``otherwise`` reads where neither the output nor the operator names
+    a model. Raises ConfigurationError, ProviderError."""
     schema = output.get("schema") or {}
     if output.get("type") == "regex":
         return read_by_pattern(output.get("regex"), transcript, schema)
     variables = {"transcript": transcript, "structuredOutput": {"schema": schema, "name": output.get("name")}}
-    reader = await agents.model(org_id, output.get("model"), variables)
+    reader = await agents.model(org_id, output.get("model"), variables) or otherwise
     if reader is None:
         raise ConfigurationError("model", NO_MODEL)
     return await read_data(

@@ -15,7 +15,9 @@ from antiphon.surfaces.vapi.chats import Chats
 from antiphon.surfaces.vapi.conversations import Conversations
 from antiphon.surfaces.vapi.eval_runs import EvalRuns
 from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.session_artifacts import SessionArtifacts
 from antiphon.surfaces.vapi.sessions import Sessions
+from antiphon.surfaces.vapi.simulations import Simulations
 from antiphon.surfaces.vapi.structured_runs import StructuredRuns
 
 
@@ -34,6 +36,7 @@ class Texts:
     ) -> None:
         sessions = Sessions(store, clock, access)
         conversations = Conversations(store, clock, agents, sessions)
+        sessions.artifact_of = SessionArtifacts(conversations, documents.structured_outputs, agents, clock).of
         self._evals = EvalRuns(store, documents.evals, clock, agents, access)
         self._parts = (
             ChatResponses(conversations, access),
@@ -41,6 +44,7 @@ class Texts:
             sessions,
             Analytics(sums, clock, access),
             self._evals,
+            Simulations(access),
             StructuredRuns(documents.structured_outputs, calls, clock, agents, access),
         )
 
