@@ -166,6 +166,8 @@ def hear(
     for other in other_looks(samples):
         yield
         looks.append((yield from _look(model, other)))
+        if words is not None and answers.spelling.read(looks[-1].free.text) == words:
+            break  # a third could not change it
     if len(looks) > 1:
         words, confidence = yield from _agreed(model, answers, looks)
     elif words is not None:
