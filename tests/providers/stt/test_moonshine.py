@@ -120,6 +120,16 @@ async def test_an_answer_the_model_would_never_write_alone_needs_little_and_anot
 
 
 @pytest.mark.speech
+async def test_a_short_word_is_heard_several_times(stt: MoonshineSpeechToText, clip: Clip) -> None:
+    """Heard once, "run" is "One." and "jack" is "Jet."; however it is cut, the one is no "one", and the other a "jack"."""
+    call = Call(stt, TELEPHONE, asked_by_the_front_desk("book an appointment"))
+    assert not (await call.says(clip("../answers/run.wav"))).expected
+    call.stream.expect(CARDS)
+    heard = await call.says(clip("../answers/jack.wav"))
+    assert (heard.text, heard.expected) == ("jack", True)
+
+
+@pytest.mark.speech
 @FORMATS
 async def test_where_only_answers_count_other_words_are_nothing(clip: Clip, audio: AudioFormat) -> None:
     engine = MoonshineSpeechToText(expected_only=True, final_timeout_ms=LATE_MS)

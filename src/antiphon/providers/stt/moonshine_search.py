@@ -7,6 +7,9 @@ A grammar always finds something; a foreign word is not a "no". So an answer mus
 than before. The decoder is a language model, too: of "two", which nobody writes alone, it thinks little whatever it hears, and of "yes"
 much. How likely an answer is where nothing is heard is known (``Model.nothing``), and half of it is taken off. Besides, an answer is
 compared with what the model hears freely: a right one costs little per token and shares letters with it. Together that is its *misfit*.
+
+A short utterance is heard three times (``moonshine_looks``). What two of the hearings write by themselves, the plain one among them, is
+believed; of everything else the mean evidence counts.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from numpy.typing import NDArray
 
 from antiphon.providers.stt.heard import RATE_HZ, Heard
 from antiphon.providers.stt.likeness import omits, unlikeness
+from antiphon.providers.stt.moonshine_looks import other_looks
 from antiphon.providers.stt.moonshine_model import END, Cache, Encoded, Floats, Model, Vocabulary
 from antiphon.providers.stt.spelling import Place, Spelling, Words
 
@@ -62,9 +66,21 @@ _TOKENS_A_WORD_DOUBT = 2.0
 
 @dataclass(frozen=True, slots=True)
 class _Free:
+    """What the model writes by itself."""
+
     text: str
     mean_log: float
     """Log-probability per token, the end counted."""
+    written: tuple[int, ...]
+    """Its tokens; the end is missing where it went round in circles."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One hearing of an utterance."""
+
+    encoding: Encoded
+    free: _Free
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +117,15 @@ class Answers:
             replace(wholes[whole], letters=text, words=(*place.words, *wholes[whole].words)) for whole, text in letters
         ]
 
-    def priors(self, model: Model, finalists: Sequence[_Finalist]) -> Generator[None, None, list[float]]:
-        """How likely each one's tokens are where nothing is heard (natural logarithm). Kept: people answer alike."""
-        unknown = [each.written for each in finalists if each.written not in self._priors]
+    def priors(self, model: Model, written: Sequence[tuple[int, ...]]) -> Generator[None, None, list[float]]:
+        """How likely these tokens are where nothing is heard (natural logarithm). Kept: people answer alike."""
+        unknown = [each for each in written if each not in self._priors]
         if unknown:
             if len(self._priors) > _MOST_PRIORS:
                 self._priors.clear()
             logs = yield from _forced(model, model.nothing, unknown)
             self._priors.update(zip(unknown, logs, strict=True))
-        return [self._priors[each.written] for each in finalists]
+        return [self._priors[each] for each in written]
 
     def _find(self, place: Place) -> tuple[NDArray[np.intp], tuple[tuple[int, str], ...], tuple[Place, ...]]:
         wholes: dict[Place, int] = {}
@@ -139,27 +155,85 @@ def hear(
     model: Model, samples: Floats, answers: Answers | None, *, quick: bool = False
 ) -> Generator[None, None, Heard]:
     """``samples``: 16 kHz, −1…1. With ``quick`` answers are recognised only where free hearing has their words."""
-    encoding = model.encode(samples)
-    yield
-    free = yield from _freely(model, encoding, samples.size)
-    sure = math.exp(free.mean_log / _TOKENS_A_WORD_DOUBT)
+    first = yield from _look(model, samples)
+    free, sure = first.free, math.exp(first.free.mean_log / _TOKENS_A_WORD_DOUBT)
     if answers is None:
         return Heard(free.text, sure, None, sure)
     words = answers.spelling.read(free.text)
-    if words is not None:
-        return Heard(free.text, max(sure, 0.5), words, sure)
     if quick:
-        return Heard(free.text, sure, None, sure)
-    finalists = yield from _within(model, encoding, answers, free.mean_log)
+        return Heard(free.text, sure if words is None else max(sure, 0.5), words, sure)
+    looks = [first]
+    for other in other_looks(samples):
+        yield
+        looks.append((yield from _look(model, other)))
+        if words is not None and answers.spelling.read(looks[-1].free.text) == words:
+            break  # a third could not change it
+    if len(looks) > 1:
+        words, confidence = yield from _agreed(model, answers, looks)
+    elif words is not None:
+        confidence = max(sure, 0.5)
+    else:
+        words, confidence = yield from _evident(model, answers, first)
+    return Heard(free.text, sure if words is None else confidence, words, sure)
+
+
+def _look(model: Model, samples: Floats) -> Generator[None, None, _Look]:
+    encoding = model.encode(samples)
+    yield
+    return _Look(encoding, (yield from _freely(model, encoding, samples.size)))
+
+
+def _evident(model: Model, answers: Answers, look: _Look) -> Generator[None, None, tuple[Words | None, float]]:
+    """The best answer to one hearing that is no answer by itself, and how sure it is."""
+    free = look.free
+    finalists = yield from _within(model, look.encoding, answers, free.mean_log)
     if not finalists:
-        return Heard(free.text, sure, None, sure)
-    priors = yield from answers.priors(model, finalists)
+        return None, 0.0
+    priors = yield from answers.priors(model, [each.written for each in finalists])
     misfits = [_misfit(free, each) for each in finalists]
     evidence = [each.total_log - _PRIOR_WEIGHT * prior for each, prior in zip(finalists, priors, strict=True)]
     best = max(range(len(finalists)), key=lambda at: evidence[at] - misfits[at])
     fits = _logistic(_MISFIT_SLOPE * (MISFIT_OF_EVEN_ODDS - misfits[best]))
     evident = _logistic(_EVIDENCE_SLOPE * (evidence[best] - EVIDENCE_OF_EVEN_ODDS))
-    return Heard(free.text, min(fits, evident), finalists[best].words, sure)
+    return finalists[best].words, min(fits, evident)
+
+
+def _agreed(
+    model: Model, answers: Answers, looks: Sequence[_Look]
+) -> Generator[None, None, tuple[Words | None, float]]:
+    """The best answer to several hearings of a short utterance, and how sure it is: what the plain one and most of them write by
+    themselves, else what is likely in all of them."""
+    read = [answers.spelling.read(look.free.text) for look in looks]
+    words = read[0]
+    if words is not None and 2 * read.count(words) > len(looks):
+        logs = [look.free.mean_log for look, each in zip(looks, read, strict=True) if each == words]
+        return words, max(math.exp(sum(logs) / len(logs) / _TOKENS_A_WORD_DOUBT), 0.5)
+    first = looks[0]
+    finalists = yield from _within(model, first.encoding, answers, first.free.mean_log)
+    candidates = {each.written: each.words for each in finalists}
+    # What only one hearing has is an answer among others.
+    candidates |= {
+        look.free.written: each
+        for look, each in zip(looks, read, strict=True)
+        if each and look.free.written[-1:] == (END,)
+    }
+    if not candidates:
+        return None, 0.0
+    written = list(candidates)
+    priors = yield from answers.priors(model, written)
+    totals = np.zeros(len(written))
+    for look in looks:
+        yield
+        totals += np.asarray((yield from _forced(model, look.encoding, written))) / len(looks)
+    evidence = totals - _PRIOR_WEIGHT * np.asarray(priors)
+    misfits = np.array(
+        [
+            sum(_misfit(look.free, _Finalist(words, total, tokens)) for look in looks) / len(looks)
+            for (tokens, words), total in zip(candidates.items(), map(float, totals), strict=True)
+        ]
+    )
+    best = int(np.argmax(evidence - misfits))
+    return candidates[written[best]], _logistic(_EVIDENCE_SLOPE * float(evidence[best] - EVIDENCE_OF_EVEN_ODDS))
 
 
 def _misfit(free: _Free, answer: _Finalist) -> float:
@@ -187,7 +261,8 @@ def _freely(model: Model, encoding: Encoded, samples: int) -> Generator[None, No
         tokens.append(token)
         yield
         logits, cache = model.go_on(encoding, cache, [token])
-    return _Free(model.vocabulary.text(tokens), total / (len(tokens) + 1))
+    ended = (END,) if token == END else ()
+    return _Free(model.vocabulary.text(tokens), total / (len(tokens) + 1), (*tokens, *ended))
 
 
 def _within(

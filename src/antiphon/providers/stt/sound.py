@@ -83,18 +83,21 @@ class Sound:
         return start // FRAME_SAMPLES * FRAME_SAMPLES + (int(sums.argmin()) + size // 2) * FRAME_SAMPLES
 
     def _loud(self) -> NDArray[np.bool_]:
-        if not self._levels.size:
-            return np.zeros(0, dtype=np.bool_)
-        loudest = float(self._levels.max())
-        noise = _ABOVE_NOISE * float(np.percentile(self._levels, _NOISE_PERCENTILE))
-        loud: NDArray[np.bool_] = self._levels > max(
-            min(noise, _QUIET_IN_NOISE * loudest), _QUIET_IN_SILENCE * loudest, 1.0
-        )
-        return loud
+        return loud_frames(self._levels, least=1.0)
 
     def _between(self, start: int, end: int) -> NDArray[np.int16]:
         first = 2 * (start - self._forgotten)
         return np.frombuffer(bytes(self._samples[first : first + 2 * (end - start)]), dtype=np.int16)
+
+
+def loud_frames(levels: NDArray[np.float32], least: float) -> NDArray[np.bool_]:
+    """Which frames of 10 ms are more than the line: by the RMS of each, shape (n,); none of them below ``least``."""
+    if not levels.size:
+        return np.zeros(0, dtype=np.bool_)
+    loudest = float(levels.max())
+    noise = _ABOVE_NOISE * float(np.percentile(levels, _NOISE_PERCENTILE))
+    loud: NDArray[np.bool_] = levels > max(min(noise, _QUIET_IN_NOISE * loudest), _QUIET_IN_SILENCE * loudest, least)
+    return loud
 
 
 def _stands_still(windows: NDArray[np.int16]) -> bool:
