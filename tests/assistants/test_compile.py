@@ -129,7 +129,7 @@ def test_every_field_that_nothing_acts_on_is_named() -> None:
 
 _ACTED_ON_OF_PLANS = {
     "artifactPlan.recordingEnabled", "artifactPlan.loggingEnabled", "artifactPlan.transcriptPlan", "artifactPlan.structuredOutputIds",
-    "artifactPlan.structuredOutputs", "compliancePlan.hipaaEnabled", "compliancePlan.pciEnabled",
+    "artifactPlan.structuredOutputs", "artifactPlan.fullMessageHistoryEnabled", "compliancePlan.hipaaEnabled", "compliancePlan.pciEnabled",
 }  # fmt: skip
 
 
