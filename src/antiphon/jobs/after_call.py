@@ -18,7 +18,7 @@ from antiphon.audio.wav import is_being_written
 from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
 from antiphon.calls.cost import cost_fields, cost_from_log
 from antiphon.calls.files import CallFiles
-from antiphon.calls.heard import HeardCall, heard_call
+from antiphon.calls.heard import heard_call
 from antiphon.calls.leads import PLANS
 from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
@@ -116,8 +116,8 @@ class AfterCall:
         await self._add_unless(known, fresh)
         record = known or fresh
         plan = await self._around.plan_of(record)
-        change = await asyncio.to_thread(self._left, job, logs, record, plan)
-        return Done(None, CallChange(change, _end_of(known, fresh, job)))
+        spoken, change = await asyncio.to_thread(self._left, job, logs, record, plan)
+        return Done(spoken, CallChange(change, _end_of(known, fresh, job)))
 
     async def _add_unless(self, known: CallRecord | None, fresh: CallRecord) -> None:
         if known is None:
@@ -138,12 +138,11 @@ class AfterCall:
             log.error("event_log_unreadable", call_id=job.call_id, problem=error.code)
             return []
 
-    def _heard(self, job: Job) -> tuple[list[EventLog], list[HeardCall]]:
-        logs = self._logs(job)
-        return logs, [heard_call(part) for part in logs]
-
-    def _left(self, job: Job, logs: Sequence[EventLog], record: CallRecord, plan: AfterPlan) -> dict[str, Any]:
-        """What a call leaves behind, in its record."""
+    def _left(
+        self, job: Job, logs: Sequence[EventLog], record: CallRecord, plan: AfterPlan
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What was spoken, for whoever is asked about it, and what a call leaves behind in its record. (To follow a log costs
+        what the conversation cost: it is done once.)"""
         heard = [heard_call(part) for part in logs]
         recorded = self._recorded(record, plan)
         kept = [each.get("transcript", True) for each in record.body.get(PLANS) or ()]
@@ -155,7 +154,14 @@ class AfterCall:
             del left["transcript"]
         if values := record.body.get("variableValues"):
             left["variableValues"] = values
-        return {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
+        asked = [
+            message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
+        ]
+        spoken = {
+            "text": transcript(asked, plan.labels),
+            "messages": sum(bool(message.message.content) for message in asked),
+        }
+        return spoken, {"artifact": {**(record.body.get("artifact") or {}), **left}, "messages": left["messages"]}
 
     async def analysis(self, job: Job) -> Done:
         """What a model says of it, and what it all cost: out of the log, or, where none was kept, what the meter said when the call ended.
@@ -165,17 +171,14 @@ class AfterCall:
             return self._costed({"analysis": {}, "analysisSkipped": skipped}, job.facts.get("cost") or {})
         record = await self._record(job)
         plan = await self._around.plan_of(record)
-        logs, heard = await asyncio.to_thread(self._heard, job)
-        spoken = [
-            message for part in heard for message in part.messages if message.message.role in ("user", "assistant")
-        ]
+        logs = await asyncio.to_thread(self._logs, job)
+        spoken = job.results["artifact"] or {"text": "", "messages": 0}
         outputs = [
             *await self._around.outputs_of(record.org_id, plan.structured_output_ids),
             *(_written_out(record, at, output) for at, output in enumerate(plan.structured_outputs)),
         ]
-        text = transcript(spoken, plan.labels)
-        questions = Questions(job.call_id, text, plan.instructions, plan.analysis, plan.analyst, outputs)
-        done = await questions.ask(sum(bool(message.message.content) for message in spoken))
+        questions = Questions(job.call_id, spoken["text"], plan.instructions, plan.analysis, plan.analyst, outputs)
+        done = await questions.ask(spoken["messages"])
         body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
         if done.outputs:
             body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}

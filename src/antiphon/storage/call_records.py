@@ -16,6 +16,7 @@ from antiphon.storage.tables import calls
 
 _HELD = ("queued", "ringing", "in-progress", "forwarding")
 """A call in one of these is some process's."""
+_TO_CHANGE = select(calls).where(calls.c.id == bindparam("of_id")).with_for_update()
 _CHANGED = update(calls).where(calls.c.id == bindparam("of_id"))
 _FIELDS = tuple(field.name for field in fields(CallRecord))
 
@@ -52,7 +53,7 @@ class StoredCalls(Store):
     def change(
         self, connection: Connection, /, id: str, wall_ms: int, body: Mapping[str, Any] | None = None, **columns: Any
     ) -> CallRecord | None:
-        row = connection.execute(select(calls).where(calls.c.id == id).with_for_update()).first()
+        row = connection.execute(_TO_CHANGE, {"of_id": id}).first()
         if row is None:
             return None
         changes: dict[str, Any] = {**columns, "updated_wall_ms": wall_ms}

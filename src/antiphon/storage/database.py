@@ -15,7 +15,7 @@ import orjson
 import structlog
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Connection, Engine, QueuePool, Table, create_engine, event, insert, inspect, make_url
+from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, insert, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -43,9 +43,9 @@ _LOOK_EVERY_S = 0.01
 _LOCK_POSTGRESQL = "SELECT pg_advisory_xact_lock(7238947561)"
 """Any number that nobody else takes for something else."""
 
-_NOTHING_KEPT = {"cached_statements": 0}
+_CONNECT = {"cached_statements": 0, "check_same_thread": False}
 """Python's sqlite3 keeps with each statement what it was last given: megabytes, for each statement and connection, where a call's record is
-that long. To prepare one again takes some 30 µs."""
+that long. To prepare one again takes some 30 µs. Connections are closed by another thread than theirs."""
 
 log = structlog.get_logger(__name__)
 
@@ -158,18 +158,21 @@ class _Runner(Protocol):
 
 
 class _Threads:
-    """SQLite. It has one writer at a time, so has the process: nobody waits for another by looking again and again."""
+    """SQLite. It has one writer at a time, so has the process: nobody waits for another by looking again and again. Each thread has its
+    connection as long as it lives."""
 
     def __init__(self, url: URL) -> None:
         if url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         self.engine = create_engine(
-            url.set(drivername="sqlite+pysqlite"), poolclass=QueuePool, pool_size=1 + SQLITE_READERS,
-            connect_args=_NOTHING_KEPT, json_serializer=written, json_deserializer=read,
+            url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, connect_args=_CONNECT,
+            json_serializer=written, json_deserializer=read,
         )  # fmt: skip
         event.listen(self.engine, "connect", _set_pragmas)
         self._writer = ThreadPoolExecutor(1, "database-writer")
         self._readers = ThreadPoolExecutor(SQLITE_READERS, "database-reader")
+        self._mine = threading.local()
+        self._connections: list[Connection] = []
         self._closed = False
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
@@ -189,6 +192,8 @@ class _Threads:
         self._closed = True
         for threads in (self._writer, self._readers):
             await asyncio.to_thread(threads.shutdown)
+        while self._connections:
+            self._connections.pop().close()
         self.engine.dispose()
 
     async def _run(
@@ -202,11 +207,22 @@ class _Threads:
         return await asyncio.get_running_loop().run_in_executor(threads, do, work)
 
     def _read(self, work: Callable[[Connection], _T]) -> _T:
-        with self.engine.connect() as connection:
+        connection = self._connection()
+        try:
             return work(connection)
+        finally:
+            connection.rollback()
+
+    def _connection(self) -> Connection:
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is None or connection.invalidated or connection.closed:
+            connection = self._mine.connection = self.engine.connect()
+            self._connections.append(connection)
+        return connection
 
     def _write(self, work: Callable[[Connection], _T]) -> _T:
-        with self.engine.begin() as connection:
+        connection = self._connection()
+        with connection.begin():
             # At once, not with the first write: who has read cannot become the writer while another process is.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             return work(connection)

@@ -12,6 +12,12 @@ from antiphon.jobs.queue import CallChange, Job, JobKind, Kept
 from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.tables import calls, jobs
 
+_MINE = (
+    select(jobs)
+    .where(jobs.c.id == bindparam("of_id"), jobs.c.owner == bindparam("of_owner"), jobs.c.done == 0)
+    .with_for_update()
+)
+_BODY = select(calls.c.body).where(calls.c.id == bindparam("of_id")).with_for_update()
 _CHANGED = update(jobs).where(jobs.c.id == bindparam("of_id"))
 _CALL_CHANGED = update(calls).where(calls.c.id == bindparam("of_id"))
 _DONE: Mapping[str, Any] = {"done": 1, "owner": "", "facts": {}, "results": {}}
@@ -65,7 +71,7 @@ class StoredJobs(Store):
 
     @writing
     def keep(self, connection: Connection, id: str, owner: str, kept: Kept, now_ms: int) -> bool:
-        row = connection.execute(select(jobs).where(_is(id, owner)).with_for_update()).first()
+        row = connection.execute(_MINE, {"of_id": id, "of_owner": owner}).first()
         if row is None:
             return False
         values = _DONE if kept.is_last else {"results": {**row.results, kept.step: kept.result}}
@@ -99,7 +105,7 @@ class StoredJobs(Store):
 
 
 def _change_call(connection: Connection, call_id: str, change: CallChange, now_ms: int) -> None:
-    row = connection.execute(select(calls.c.body).where(calls.c.id == call_id).with_for_update()).first()
+    row = connection.execute(_BODY, {"of_id": call_id}).first()
     if row is not None:  # deleted meanwhile: nothing of it comes back
         values = {**change.columns, "body": {**row.body, **change.body}, "updated_wall_ms": now_ms}
         connection.execute(_CALL_CHANGED, {**values, "of_id": call_id})
