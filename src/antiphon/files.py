@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import tempfile
 import time
@@ -115,6 +116,12 @@ def unused_name(folder: Path, stem: str, endings: tuple[str, ...]) -> str:
         number += 1
         name = f"{stem}-{number}"
     return name
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file's content, in hexadecimal digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def free_bytes(path: Path) -> int:

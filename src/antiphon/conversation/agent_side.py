@@ -6,10 +6,10 @@ from typing import Literal
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.conversation.reply import Reply, Step, speculative_life
+from antiphon.conversation.reply import Reply, Step, new_life
 from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
-from antiphon.conversation.state import Agent, AgentTrigger, ReplyTrigger, User
+from antiphon.conversation.state import Agent, AgentTrigger, ReplyState, ReplyTrigger, User
 from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
 from antiphon.vocabulary import EndReason, Message, ToolAnswer, ToolCall, ToolResult, ToolSpec
 
@@ -35,7 +35,7 @@ class AgentSide:
     def speculate(self, turn: int, text: str) -> None:
         """Start a reply to words that may not be all of the turn."""
         reply = self._begin(turn)
-        reply.life = speculative_life()
+        reply.life = new_life(ReplyState.SPECULATIVE)
         reply.asked_text = text
         reply.asked_from = self._s.asked_from()
         self._ask(reply, (*self._s.history.messages(), Message("user", text)))

@@ -77,13 +77,9 @@ class AskedFrom:
     """Sentences of our own that wait to be said before it."""
 
 
-def _life(initial: ReplyState) -> Machine[ReplyState, ReplyTrigger]:
+def new_life(initial: ReplyState = ReplyState.COMMITTED) -> Machine[ReplyState, ReplyTrigger]:
+    """Of one reply; ``SPECULATIVE`` where it is asked for before the turn is over."""
     return Machine("reply", REPLY_TRANSITIONS, initial)
-
-
-def speculative_life() -> Machine[ReplyState, ReplyTrigger]:
-    """Of a reply that is asked for before the turn is over."""
-    return _life(ReplyState.SPECULATIVE)
 
 
 @dataclass(slots=True)
@@ -101,7 +97,7 @@ class Reply:
     idle_prompt: bool = False
     written: bool = False
     """Its words are read, not heard (``Policy.output`` when it began)."""
-    life: Machine[ReplyState, ReplyTrigger] = field(default_factory=lambda: _life(ReplyState.COMMITTED))
+    life: Machine[ReplyState, ReplyTrigger] = field(default_factory=new_life)
     asked_text: str = ""
     """Speculative: the words of the turn it was asked for on."""
     asked_from: AskedFrom | None = None

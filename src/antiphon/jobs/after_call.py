@@ -106,22 +106,19 @@ class AfterCall:
 
     async def artifact(self, job: Job) -> Done:
         """Wait for the files to be whole, see that there is a record, and put into it what was said."""
-        if job.facts.get("zeroRetention"):
-            known = await self._calls.find(None, job.call_id)
-            await self._add_unless(known, _record_of_facts(job))
-            return Done(None, CallChange(columns=_end_of(known, None, job)))
-        logs = await asyncio.to_thread(self._whole_logs, job)
+        nothing_kept = bool(job.facts.get("zeroRetention"))
+        logs = [] if nothing_kept else await asyncio.to_thread(self._whole_logs, job)
         fresh = _record(job, logs, self._around.ended_reason) if logs else _record_of_facts(job)
         known = await self._calls.find(None, job.call_id)
-        await self._add_unless(known, fresh)
+        if known is None:
+            await self._calls.add(fresh)
+        end = _end_of(known, fresh)
+        if nothing_kept:
+            return Done(None, CallChange(columns=end))
         record = known or fresh
         plan = await self._around.plan_of(record)
         spoken, change = await asyncio.to_thread(self._left, job, logs, record, plan)
-        return Done(spoken, CallChange(change, _end_of(known, fresh, job)))
-
-    async def _add_unless(self, known: CallRecord | None, fresh: CallRecord) -> None:
-        if known is None:
-            await self._calls.add(fresh)
+        return Done(spoken, CallChange(change, end))
 
     def _whole_logs(self, job: Job) -> list[EventLog]:
         patient = self._clock.wall_ms() - job.created_wall_ms < _PATIENCE_MS
@@ -182,9 +179,11 @@ class AfterCall:
         body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
         if done.outputs:
             body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}
-        cost = cost_fields(cost_from_log(logs, self._prices), self._prices, done.uses) if logs else None
+        cost = job.facts.get("cost") or {}
+        if logs:
+            cost = cost_fields(cost_from_log(logs, self._prices), self._prices, done.uses)
         kept = {"days": plan.keep_days, "log": may_be_logged(record, plan)}
-        return self._costed(body, cost if cost is not None else job.facts.get("cost") or {}, kept)
+        return self._costed(body, cost, kept)
 
     @staticmethod
     def _costed(body: Mapping[str, Any], cost: Mapping[str, Any], kept: Mapping[str, Any] | None = None) -> Done:
@@ -269,14 +268,13 @@ def _record_of_facts(job: Job) -> CallRecord:
     )  # fmt: skip
 
 
-def _end_of(known: CallRecord | None, fresh: CallRecord | None, job: Job) -> dict[str, Any]:
+def _end_of(known: CallRecord | None, fresh: CallRecord) -> dict[str, Any]:
     """What whoever wrote the record during the call did not come to write: its process died."""
     if known is None or (known.status == "ended" and known.ended_wall_ms is not None):
         return {}
-    end = fresh or _record_of_facts(job)
     return {
         "status": "ended",
-        "started_wall_ms": known.started_wall_ms or end.started_wall_ms,
-        "ended_wall_ms": end.ended_wall_ms,
-        "ended_reason": known.ended_reason or end.ended_reason,
+        "started_wall_ms": known.started_wall_ms or fresh.started_wall_ms,
+        "ended_wall_ms": fresh.ended_wall_ms,
+        "ended_reason": known.ended_reason or fresh.ended_reason,
     }

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 import orjson
 
-from antiphon.files import free_bytes, write_atomically
+from antiphon.files import free_bytes, sha256_of, write_atomically
 
 CONTENTS = "contents.json"
 """Beside the model's files: which archive they came from, and their sizes and checksums."""
@@ -75,7 +75,7 @@ def all_right(folder: Path) -> bool:
     if contents is None:
         return False
     try:
-        return all(_sha256(folder / path) == sha for path, (_, sha) in contents.files.items())
+        return all(sha256_of(folder / path) == sha for path, (_, sha) in contents.files.items())
     except OSError:
         return False
 
@@ -186,8 +186,3 @@ def _check_size(infos: Iterable[zipfile.ZipInfo], packed: int, free: int) -> Non
         )
     if total > free:
         raise ArchiveRefused(f"{total // 10**6} MB are needed to unpack it, and {free // 10**6} MB are free")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,7 +9,6 @@ An archive is fetched and unpacked in a folder of its own (``.NAME.archive``), a
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -24,7 +23,7 @@ import httpx
 import orjson
 
 from antiphon.errors import AntiphonError
-from antiphon.files import free_bytes, locked, private_folder, reason, write_atomically
+from antiphon.files import free_bytes, locked, private_folder, reason, sha256_of, write_atomically
 from antiphon.providers.model_archive import ArchiveRefused, all_right, read_contents, unpack
 from antiphon.providers.model_catalogue import Model, ModelFile
 
@@ -113,13 +112,13 @@ class ModelDownload:
         path = self._folder / file.name
         known = self._known(file)
         if path.exists():
-            found = _sha256(path)
+            found = sha256_of(path)
             if found == known or (not known and (not file.size or path.stat().st_size == file.size)):
                 return self._keep(file, found, was_there=True, first=not known)
             path.unlink()  # of an earlier version, or spoilt
         part = _Part(self._folder, file.name)
         self._download(client, file, part)
-        found = _sha256(part.path)
+        found = sha256_of(part.path)
         if known and found != known:
             part.drop()
             published = "published" if file.sha256 else "kept from its first download"
@@ -314,11 +313,6 @@ class _Part:
     def finish(self, path: Path) -> None:
         os.replace(self.path, path)
         self.drop()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _host(url: str) -> str:

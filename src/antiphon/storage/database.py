@@ -215,7 +215,7 @@ class _Threads:
 
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
-        if connection is None or connection.invalidated or connection.closed:
+        if connection is None:
             connection = self._mine.connection = self.engine.connect()
             self._connections.append(connection)
         return connection

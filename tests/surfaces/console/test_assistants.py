@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,6 @@ from tests.serving import running_server, settings_for
 from tests.surfaces.console.test_door import Console
 
 DESK = {"name": "Desk", "firstMessage": "Good day.", "model": {"provider": "openai", "model": "gpt-4.1"}}
-
-
-@pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    """Signed in as an admin."""
-    async with running_server(settings_for(tmp_path)) as (antiphon, client):
-        opened = Console(antiphon, client)
-        assert (await opened.set_up()).status_code == 204
-        await opened.me()
-        yield opened
 
 
 async def test_files_that_cannot_be_used_are_told_with_what_is_wrong(console: Console, tmp_path: Path) -> None:

@@ -5,27 +5,15 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 import websockets
-from tests.serving import line, place_call, running_server, settings_for
+from tests.serving import line, place_call
 from tests.surfaces.console.test_door import Console
 
 from antiphon.session.call_files import CallFiles
-
-
-@pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    """Signed in as an admin."""
-    async with running_server(settings_for(tmp_path)) as (antiphon, client):
-        opened = Console(antiphon, client)
-        assert (await opened.set_up()).status_code == 204
-        await opened.me()
-        yield opened
 
 
 async def test_a_call_that_is_over(console: Console, tmp_path: Path) -> None:

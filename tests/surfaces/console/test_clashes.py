@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-from tests.serving import running_server, settings_for
 from tests.surfaces.console.test_door import Console
 
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.surfaces.keys import ApiKeys
 
 TOOL = {"type": "endCall", "name": "bye"}
-
-
-@pytest.fixture
-async def console(tmp_path: Path) -> AsyncIterator[Console]:
-    async with running_server(settings_for(tmp_path)) as (antiphon, client):
-        opened = Console(antiphon, client)
-        assert (await opened.set_up()).status_code == 204
-        await opened.me()
-        yield opened
 
 
 async def test_the_second_is_told_who_was_first(console: Console) -> None:

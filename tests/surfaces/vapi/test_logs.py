@@ -27,6 +27,17 @@ async def logs(client: Any, **query: Any) -> list[dict[str, Any]]:
     return found
 
 
+async def noted_of_tools(client: Any, model: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """The assistant's id, and what is in the log of a call in which its model asks for tools and says "Done."."""
+    stored = (await client.post("/assistant", json={**ENGINES, "firstMessage": GREETING, "model": model})).json()
+    call = await ask(client, assistantId=stored["id"])
+    async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+        await greeted(caller)
+        caller.say()
+        await caller.until_told("transcript", role="assistant", transcript="Done.")
+        return stored["id"], await logs(client, callId=call["id"], type="Webhook")
+
+
 async def test_requests_to_the_api_are_there_with_what_was_wrong(desk: Desk) -> None:
     made = await desk.make("/assistant", name="A", server={"url": "https://a.test", "secret": SECRET})
     await desk.client.patch(f"/assistant/{made['id']}", json={"name": "x" * 41})
@@ -128,17 +139,11 @@ async def test_what_tools_ask_servers_is_there_without_its_words(tmp_path: Path)
             {"type": "function", "function": {"name": "lost"}, "server": {"url": "http://127.0.0.1:1/x"}},
         ]  # fmt: skip
         model = {"provider": "scripted", "options": {"replies": replies}, "tools": tools}
-        stored = (await client.post("/assistant", json={**ENGINES, "firstMessage": GREETING, "model": model})).json()
-        call = await ask(client, assistantId=stored["id"])
-        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
-            await greeted(caller)
-            caller.say()
-            await caller.until_told("transcript", role="assistant", transcript="Done.")
-            found = await logs(client, callId=call["id"], type="Webhook")
+        assistant_id, found = await noted_of_tools(client, model)
         shown = {each["resource"]: each for each in found}
         look, order, lost = shown["look"], shown["order"], shown["lost"]
         assert (look["webhookType"], look["requestHttpMethod"], look["responseHttpCode"]) == ("tool-calls", "POST", 200)
-        assert look["requestUrl"] == receiver.url and look["assistantId"] == stored["id"]
+        assert look["requestUrl"] == receiver.url and look["assistantId"] == assistant_id
         assert (order["webhookType"], order["requestHttpMethod"], order["responseHttpCode"]) == (
             "api-request",
             "PATCH",
@@ -168,17 +173,11 @@ async def test_what_an_mcp_server_is_asked_is_there_as_other_tools_requests_are(
         server = {"url": f"{shop.url}?key={SECRET}", "headers": {"x-api-key": SECRET}, "timeoutSeconds": 1}
         tool = {"type": "mcp", "server": server, "metadata": {"protocol": protocol}}
         model = {"provider": "scripted", "options": {"replies": replies}, "tools": [tool]}
-        stored = (await client.post("/assistant", json={**ENGINES, "firstMessage": GREETING, "model": model})).json()
-        call = await ask(client, assistantId=stored["id"])
-        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
-            await greeted(caller)
-            caller.say()
-            await caller.until_told("transcript", role="assistant", transcript="Done.")
-            found = await logs(client, callId=call["id"], type="Webhook")
+        assistant_id, found = await noted_of_tools(client, model)
     shown = {each["resource"]: each for each in found}
     assert set(shown) == {"say_it", "broken", "slow"}
     for each in found:
-        assert (each["webhookType"], each["requestHttpMethod"], each["assistantId"]) == ("mcp", "POST", stored["id"])
+        assert (each["webhookType"], each["requestHttpMethod"], each["assistantId"]) == ("mcp", "POST", assistant_id)
         assert each["requestUrl"] == shop.url and not {"requestBody", "responseBody"} & each.keys()
     status = 200 if protocol == "shttp" else 202  # then the answer comes another way
     assert shown["say_it"]["responseHttpCode"] == shown["broken"]["responseHttpCode"] == status

@@ -40,6 +40,17 @@ async def told_of(client: httpx.AsyncClient, call_id: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
+async def hold_from_front_to_last(call: dict[str, Any]) -> None:
+    """The caller says one thing to the first of a squad, and ends the call when the last has greeted them."""
+    async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+        await until_said(caller, "Front.")
+        caller.say()
+        await until_said(caller, "Last.")
+        await spoken(caller, 2)
+        await caller.send({"type": "end-call"})
+        await caller.until(lambda: caller.closed)
+
+
 async def test_an_assistant_that_wants_no_trace_leaves_none_of_its_part(tmp_path: Path) -> None:
     """Service, payment, service: as the platform's documentation has it."""
     service = desk("Service", calls("handoff_to_Payment"), "Paid, thank you.", first="Service here.")
@@ -119,13 +130,7 @@ async def test_the_last_one_says_what_is_asked_about_the_call_and_who_is_told(tm
         names["artifactPlan"]["structuredOutputs"] = [output]
         members = [member(front, "Last"), member(last, analysisPlan=wanted, **names)]
         call = await ask(client, squad={"name": "Two", "members": members})
-        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
-            await until_said(caller, "Front.")
-            caller.say()
-            await until_said(caller, "Last.")
-            await spoken(caller, 2)
-            await caller.send({"type": "end-call"})
-            await caller.until(lambda: caller.closed)
+        await hold_from_front_to_last(call)
         record = await told_of(client, call["id"])
         told, silent = (last_s, first_s) if own_server else (first_s, last_s)
         (report,) = await told.wait_for_types("end-of-call-report")
@@ -157,13 +162,7 @@ async def test_messages_that_a_handoff_left_out_are_there_unless_the_last_one_do
         }
         call = await ask(client, squad=squad)
         assert not [each for each in call["warnings"] if "fullMessageHistory" in each["field"]]
-        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
-            await until_said(caller, "Front.")
-            caller.say()
-            await until_said(caller, "Last.")
-            await spoken(caller, 2)
-            await caller.send({"type": "end-call"})
-            await caller.until(lambda: caller.closed)
+        await hold_from_front_to_last(call)
         record = await told_of(client, call["id"])
         (report,) = await application.wait_for_types("end-of-call-report")
     everything = ["You are Front.", "Front.", "hello Front", "You are Last.", "Last."]

@@ -40,9 +40,8 @@ class SessionArtifacts:
         Raises StoreUnavailable."""
         try:
             led = await self._conversations.led(session)
-        except (
-            ApiError
-        ) as error:  # the assistant is gone, or cannot be asked any more: the session is over all the same
+        except ApiError as error:
+            # The assistant is gone, or cannot be asked any more: the session is over all the same.
             log.warning("session_artifact_not_made", session_id=session.id, status=error.status)
             return {}
         if led is None or not (led[0].output_ids or led[0].outputs):
