@@ -33,7 +33,7 @@ class KnownAssistants:
 
     def of_call(self, call: CallStarted) -> AssistantSpec | None:
         """Who leads this live call."""
-        return self._planned(call.call_id) or self.spec(call.assistant)
+        return self._planned(call.call_id) or self._served.lately(call.assistant) or self.spec(call.assistant)
 
     def spec(self, name: str) -> AssistantSpec | None:
         """None where there is none of this name any more."""

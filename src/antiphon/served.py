@@ -63,8 +63,13 @@ class ServedAssistants:
         return new, engines
 
     def load(self, name: str) -> AssistantSpec:
-        """As ``find``: what a live call was most likely begun with."""
+        """As ``find``."""
         return self.find(name)[0].spec
+
+    def lately(self, name: str) -> AssistantSpec | None:
+        """What the last call was begun with; None before there was one, or where the file is gone."""
+        served = self._served.get(name)
+        return served.spec if served is not None and self._library.has(name) else None
 
     def has(self, name: str) -> bool:
         """Whether there is a file of this name."""

@@ -82,12 +82,15 @@ class CostMeter:
 
     def happened(self, call_id: str, now_ms: int, event: Event | None, actions: Sequence[Action]) -> None:
         metered = self._live.get(call_id)
-        if metered is not None and now_ms - metered.looked_ms >= _LOOK_EVERY_MS:
+        if metered is None:
+            return
+        if now_ms - metered.looked_ms >= _LOOK_EVERY_MS:
             metered.looked_ms = now_ms
             metered.cost.duration_ms = now_ms - metered.started_ms
             self._look(call_id, metered)
-        if metered is not None and any(isinstance(action, ChangeAssistant) for action in actions):
-            metered.handed_over = True
+        for action in actions:
+            if type(action) is ChangeAssistant:
+                metered.handed_over = True
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
         metered = self._live.get(call_id)

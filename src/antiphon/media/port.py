@@ -191,7 +191,9 @@ class MediaPort:
             size = len(payload)
             if size <= self._stride_bytes:
                 self._arrived_bytes += size
-                self._hear(payload)
+                self._pass_on(payload)
+                if self._watched:
+                    self._check_silence()
                 return
         self._receive(payload, media_ms)
 
@@ -254,12 +256,9 @@ class MediaPort:
         if self._behind or self._backlog or len(audio) > self._stride_bytes:
             self._put_off(audio)
         else:
-            self._hear(audio)
-
-    def _hear(self, audio: bytes) -> None:
-        self._pass_on(audio)
-        if self._watched:
-            self._check_silence()
+            self._pass_on(audio)
+            if self._watched:
+                self._check_silence()
 
     def _pass_on(self, audio: bytes) -> None:
         line = self._line

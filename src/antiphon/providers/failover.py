@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
 
@@ -185,8 +184,11 @@ class _Failover:
         for target in self.targets:
             await target.close()
 
-    async def _first_that_answers(self, ask: Callable[[Any], Any]) -> AsyncGenerator[Any, None]:
-        """Raises ProviderError where none does, or one fails in the middle."""
+    async def _first_that_answers(
+        self, ask: Callable[[Any], Any], look: Callable[[Any, Any], Any] | None = None
+    ) -> AsyncGenerator[Any, None]:
+        """Raises ProviderError where none does, or one fails in the middle. ``look`` is shown each part of an answer and who gave it,
+        returns what is passed on, and may raise what makes it a failure. (A generator of its own would cost with every part.)"""
         problem = ProviderError(self.name, "no engine")
         for target in self._breakers.in_order(self.targets):
             breaker = self._breakers.of(target)
@@ -196,9 +198,10 @@ class _Failover:
                 stream = ask(target)
                 async with watch:
                     async for part in stream:
+                        passed_on = part if look is None else look(target, part)
                         watch.begun = watch.away = True
                         self.name = target.name
-                        yield self._passed_on(part)
+                        yield passed_on
                         watch.away = False
                         watch.alive()
             except TimeoutError:
@@ -224,9 +227,6 @@ class _Failover:
                 break
         raise problem
 
-    def _passed_on(self, part: Any) -> Any:
-        return part
-
     def _failed(self, breaker: Breaker, provider: str, code: str, incident: object = None) -> None:
         breaker.failed(now_s(), incident)
         self._on_failure(provider, code)
@@ -242,22 +242,27 @@ class FailoverModel(_Failover):
         return MODEL_STALL_S
 
     def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
-        return self._first_that_answers(lambda model: _answer(model, request))
-
-    def _passed_on(self, part: ModelDelta) -> ModelDelta:
-        return replace(part, provider=part.provider or self.name) if isinstance(part, UsageDelta) else part
+        return self._first_that_answers(lambda model: model.stream(request), _Answer(request).take)
 
 
-async def _answer(model: LanguageModel, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
-    """What the model says. One that ends without a word has failed: its caller would wait in silence. After a tool's result it may have
-    said all before. Raises ProviderError."""
-    answered = bool(request.messages) and request.messages[-1].role == "tool"
-    async with aclosing(cast(AsyncGenerator[ModelDelta, None], model.stream(request))) as parts:
-        async for part in parts:
-            if isinstance(part, UsageDelta) and not answered:
-                raise ProviderError(model.name, "the model answered with nothing")
-            answered = answered or not isinstance(part, TextDelta) or bool(part.text.strip())
-            yield part
+class _Answer:
+    """What models say to one request. One that ends without a word has failed: its caller would wait in silence. After a tool's result it
+    may have said all before."""
+
+    def __init__(self, request: ModelRequest) -> None:
+        self._answered = bool(request.messages) and request.messages[-1].role == "tool"
+
+    def take(self, model: LanguageModel, part: ModelDelta) -> ModelDelta:
+        """Raises ProviderError where the part ends an answer that was none. (One that is no answer is followed by another model's.)"""
+        if isinstance(part, TextDelta):
+            self._answered = self._answered or bool(part.text.strip())
+        elif not isinstance(part, UsageDelta):
+            self._answered = True
+        elif not self._answered:
+            raise ProviderError(model.name, "the model answered with nothing")
+        elif not part.provider:
+            return replace(part, provider=model.name)
+        return part
 
 
 class FailoverVoice(_Failover):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -54,13 +53,15 @@ class _Piece:
             return chunk
         self.words += chunk.words
         by_ms = self.origin_ms
+        if not by_ms:  # nobody has spoken of it before
+            return chunk
         told = []
         for word in chunk.words:
             if self.told_before > 0:
                 self.told_before -= len(word.text.split())
             else:
                 told.append(replace(word, start_ms=word.start_ms + by_ms, end_ms=word.end_ms + by_ms))
-        return replace(chunk, words=tuple(told)) if by_ms else chunk
+        return replace(chunk, words=tuple(told))
 
     def hand_over(self, spoken_ms: int) -> bool:
         """Leave to the next voice what was not said to its end. False where it is not known what that is."""
@@ -120,15 +121,26 @@ class FailoverStream:
         order, at = self._voices.order(), 0
         while True:
             voice = order[at]
+            failed = False
             try:
-                async with aclosing(self._by(voice)) as chunks:
+                stream = open_voice(voice, self._request)
+                async with chunks_of(stream) as chunks, StallWatch(self._voices.stall_s) as watch:
+                    self._hand_to(stream, watch)
                     async for chunk in chunks:
-                        yield chunk
+                        taken = self._take(voice, chunk)
+                        watch.away = True
+                        yield taken
+                        watch.away = not self._pieces
+                        watch.alive()
+                if self._pieces:
+                    raise ProviderError(voice.name, "it ended before it had said everything")
             except Exception as problem:
                 if failed := bool(self._pieces):
+                    if isinstance(problem, TimeoutError):
+                        problem = ProviderTimeout(voice.name, f"nothing came for {self._voices.stall_s:g} s")
                     self._voices.failed(voice, problem)
-            else:
-                failed = False
+            finally:
+                self._stream = self._watch = None
             if not failed:  # nothing is lost: what comes next begins anew
                 if self._pieces:
                     continue
@@ -143,6 +155,24 @@ class FailoverStream:
             if at >= len(order):
                 order, at = self._voices.order(), 0
 
+    def _hand_to(self, stream: VoiceStream, watch: StallWatch) -> None:
+        """What is left of the reply."""
+        for piece in self._pieces:
+            stream.say(piece.number, piece.text)
+        if self._ended:
+            stream.end()
+        self._stream, self._watch = stream, watch
+        watch.away = not self._pieces
+
+    def _take(self, voice: TextToSpeech, chunk: VoiceChunk) -> VoiceChunk:
+        if not self._pieces or chunk.piece != self._pieces[0].number:
+            raise ProviderError(voice.name, "it spoke of another piece than the one it is at")
+        taken = self._pieces[0].take(chunk)
+        if chunk.last:
+            self._pieces.popleft()
+            self._voices.answered(voice)
+        return taken
+
     def _hand_over(self, *, last_try: bool) -> VoiceChunk | None:
         """What is left of the piece in which a voice failed is for the next one, if it is known and there is one; else it is ended."""
         piece = self._pieces[0]
@@ -152,32 +182,3 @@ class FailoverStream:
             return None
         self._pieces.popleft()
         return VoiceChunk(piece.number, last=True, whole=said_all)
-
-    async def _by(self, voice: TextToSpeech) -> AsyncGenerator[VoiceChunk, None]:
-        """What is left of the reply by one voice."""
-        stream = open_voice(voice, self._request)
-        try:
-            async with chunks_of(stream) as chunks, StallWatch(self._voices.stall_s) as watch:
-                for piece in self._pieces:
-                    stream.say(piece.number, piece.text)
-                if self._ended:
-                    stream.end()
-                self._stream, self._watch = stream, watch
-                watch.away = not self._pieces
-                async for chunk in chunks:
-                    if not self._pieces or chunk.piece != self._pieces[0].number:
-                        raise ProviderError(voice.name, "it spoke of another piece than the one it is at")
-                    taken = self._pieces[0].take(chunk)
-                    if chunk.last:
-                        self._pieces.popleft()
-                        self._voices.answered(voice)
-                    watch.away = True
-                    yield taken
-                    watch.away = not self._pieces
-                    watch.alive()
-                if self._pieces:
-                    raise ProviderError(voice.name, "it ended before it had said everything")
-        except TimeoutError:
-            raise ProviderTimeout(voice.name, f"nothing came for {self._voices.stall_s:g} s") from None
-        finally:
-            self._stream = self._watch = None

@@ -71,9 +71,14 @@ class CallObservers:
             self._surface.happened(call_id, now_ms, event, actions)
 
     def used(self, provider: str, usage: Usage) -> None:
-        self._tell(self._observers, lambda observer: observer.used(self._call.call_id, provider, usage))
+        call_id = self._call.call_id
+        for observer in self._observers:  # for every piece that is spoken
+            try:
+                observer.used(call_id, provider, usage)
+            except Exception as fault:
+                self._drop(observer, fault)
         if self._surface is not None:
-            self._surface.used(self._call.call_id, provider, usage)
+            self._surface.used(call_id, provider, usage)
 
     def provider_failed(self, provider: str, code: str) -> None:
         self._tell(self._observers, lambda observer: observer.provider_failed(self._call.call_id, provider, code))
