@@ -11,7 +11,7 @@ from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import ManualClock, SystemClock
-from antiphon.jobs.queue import CallChange, Job, Kept
+from antiphon.jobs.queue import CallChange, Claim, Job, Kept, LeaseLost
 from antiphon.jobs.worker import Done, JobWorker, NotYet
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
@@ -39,15 +39,14 @@ async def until(true: Callable[[], bool]) -> None:
 async def test_a_job_is_claimed_by_one_until_its_lease_ends(database: Database) -> None:
     store = StoredJobs(database)
     assert await store.add(job(1)) and not await store.add(job(1, 5))
-    assert await store.claim("a", 999, 100) is None
-    claimed = await store.claim("a", 1000, 100)
-    assert claimed == job(1)
-    assert await store.claim("b", 1099, 100) is None
-    assert await store.next_due(1000) == 1100
-    assert await store.renew("c1", "a", 1500) and await store.claim("b", 1499, 100) is None
-    assert await store.claim("b", 1500, 100) is not None
-    assert not await store.keep("c1", "a", Kept("one", 1), 1), "it is another's"
-    assert await store.keep("c1", "b", Kept("one", 1), 1)
+    assert await store.claim("a", 999, 100) == Claim(None, 1000)
+    assert await store.claim("a", 1000, 100) == Claim(job(1), 1100)
+    assert await store.claim("b", 1099, 100) == Claim(None, 1100)
+    assert await store.renew("c1", "a", 1500) and await store.claim("b", 1499, 100) == Claim(None, 1500)
+    assert (await store.claim("b", 1500, 100)).job is not None
+    with pytest.raises(LeaseLost):
+        await store.keep("c1", "a", Kept("one", 1), 1)
+    await store.keep("c1", "b", Kept("one", 1), 1)
     assert await store.put_off("c1", "b", 9000, "one: OSError")
     found = await store.find("c1")
     assert found is not None and (found.results, found.attempts, found.problem) == ({"one": 1}, 1, "one: OSError")

@@ -116,7 +116,7 @@ class AfterCall:
         if nothing_kept:
             return Done(None, CallChange(columns=end))
         record = known or fresh
-        plan = await self._around.plan_of(record)
+        plan = await self._plan(job, record)
         spoken, change = await asyncio.to_thread(self._left, job, logs, record, plan)
         return Done(spoken, CallChange(change, end))
 
@@ -167,7 +167,7 @@ class AfterCall:
             skipped = {"analysis": "nothing of this call is kept"}
             return self._costed({"analysis": {}, "analysisSkipped": skipped}, job.facts.get("cost") or {})
         record = await self._record(job)
-        plan = await self._around.plan_of(record)
+        plan = await self._plan(job, record)
         logs = await asyncio.to_thread(self._logs, job)
         spoken = job.results["artifact"] or {"text": "", "messages": 0}
         outputs = [
@@ -215,8 +215,15 @@ class AfterCall:
             self._files.erase_recordings(record.id)
         return bool(self._files.recordings(record.id))
 
+    async def _plan(self, job: Job, record: CallRecord) -> AfterPlan:
+        plan: AfterPlan | None = job.seen.get("plan")
+        if plan is None:
+            plan = job.seen["plan"] = await self._around.plan_of(record)
+        return plan
+
     async def _record(self, job: Job) -> CallRecord:
-        record = await self._calls.find(None, job.call_id)
+        """As the step before has left it."""
+        record: CallRecord | None = job.seen.get("record") or await self._calls.find(None, job.call_id)
         return record if record is not None else _record_of_facts(job)  # deleted meanwhile
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from antiphon.calls.stores import CallRecord
+
 JobKind = Literal["after", "erase", "dial"]
 """What is to be done: the work after a call, its erasure when it has been kept long enough, or the making of one that was scheduled."""
 
@@ -30,6 +32,21 @@ class Job:
     done: bool = False
     problem: str = ""
     """Why the last attempt failed: a label, never what was said."""
+    seen: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What its steps tell each other while one process does them in a row. Not stored: a step finds out again what is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What came of asking for work."""
+
+    job: Job | None
+    due_ms: int | None = None
+    """When the next one can be claimed, if nobody adds another before; None: none waits."""
+
+
+class LeaseLost(Exception):
+    """The job is another's by now."""
 
 
 def job_id(kind: JobKind, name: str) -> str:
@@ -69,21 +86,17 @@ class JobStore(Protocol):
         """Those of them that there are jobs of."""
         ...
 
-    async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Job | None:
+    async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Claim:
         """The one that has waited longest of those that are due and belong to nobody, now ``owner``'s. Of these kinds; empty: of any."""
-        ...
-
-    async def next_due(self, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
-        """When the next one can be claimed."""
         ...
 
     async def renew(self, id: str, owner: str, until_ms: int) -> bool:
         """False where it is not ``owner``'s any more."""
         ...
 
-    async def keep(self, id: str, owner: str, kept: Kept, now_ms: int) -> bool:
-        """A step is done: its result and what it changes in the call's record are written in one transaction, or not at all. False as
-        ``renew``: somebody else has done it."""
+    async def keep(self, id: str, owner: str, kept: Kept, now_ms: int) -> CallRecord | None:
+        """A step is done: its result and what it changes in the call's record are written in one transaction, or not at all. Returns the
+        record that was changed. Raises LeaseLost: somebody else has done it."""
         ...
 
     async def put_off(self, id: str, owner: str, due_ms: int, problem: str) -> bool:

@@ -13,7 +13,7 @@ import structlog
 from antiphon.clock import Clock
 from antiphon.errors import StoreUnavailable
 from antiphon.ids import new_id
-from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, Kept
+from antiphon.jobs.queue import CallChange, Claim, Job, JobKind, JobStore, Kept, LeaseLost
 
 _FIRST_RETRY_MS = 1000
 _LONGEST_RETRY_MS = 600_000
@@ -21,6 +21,7 @@ _LOOK_EVERY_S = 5.0
 """Jobs that another process put there, or left, are found this soon."""
 _AT_ONCE = 2
 _CLOSE_S = 5.0
+_STORE_RETRY_MS = 1000
 _CLAIMED_BY_ANOTHER_S = 0.02
 """What was due, another process has claimed in the same moment: look again."""
 
@@ -89,38 +90,32 @@ class JobWorker:
         self._wake.set()
 
     async def _claim_for_ever(self) -> None:
-        """One asks for all: where nothing is due, there is one question."""
+        """One asks for all, once for each job."""
         while not self._closing:
             self._wake.clear()
             if len(self._doing) >= _AT_ONCE:
                 await self._wake.wait()
                 continue
+            now_ms = self._clock.wall_ms()
             try:
-                wait_s = await self._until_due_s()
-                job = (
-                    None
-                    if wait_s
-                    else await self._store.claim(self._owner, self._clock.wall_ms(), self._lease_ms, self._kinds)
-                )
+                claim = await self._store.claim(self._owner, now_ms, self._lease_ms, self._kinds)
             except StoreUnavailable:  # told by the database
-                job, wait_s = None, 1.0
-            if job is not None:
-                task = asyncio.create_task(self._do(job), name="job")
+                claim = Claim(None, now_ms + _STORE_RETRY_MS)
+            if claim.job is not None:
+                task = asyncio.create_task(self._do(claim.job), name="job")
                 self._doing.add(task)
                 task.add_done_callback(self._ended)
-                continue
+                if claim.due_ms is not None and claim.due_ms <= now_ms:
+                    continue
             with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s or _CLAIMED_BY_ANOTHER_S):
+                async with asyncio.timeout(_until_s(claim.due_ms, now_ms)):
                     await self._wake.wait()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        was_full = len(self._doing) >= _AT_ONCE
         self._doing.discard(task)
-        self._wake.set()
-
-    async def _until_due_s(self) -> float:
-        now_ms = self._clock.wall_ms()
-        due_ms = await self._store.next_due(now_ms, self._kinds)
-        return _LOOK_EVERY_S if due_ms is None else min(max((due_ms - now_ms) / 1000, 0), _LOOK_EVERY_S)
+        if was_full or self._closing:
+            self._wake.set()
 
     async def _do(self, job: Job) -> None:
         lease = asyncio.create_task(self._hold(job.id), name="job-lease")
@@ -142,13 +137,14 @@ class JobWorker:
 
     async def _do_steps(self, job: Job) -> None:
         results: Mapping[str, Any] = job.results
-        attempts = job.attempts
+        attempts, seen = job.attempts, job.seen
         left = [step for step in self._steps[job.kind] if step[0] not in results]
         for name, do in left:
             try:
-                done = await do(replace(job, results=results, attempts=attempts))
+                done = await do(replace(job, results=results, attempts=attempts, seen=seen))
             except NotYet as wait:
                 await self._store.put_off(job.id, self._owner, self._clock.wall_ms() + wait.wait_ms, "")
+                self._wake.set()
                 return
             except StoreUnavailable:
                 raise
@@ -156,8 +152,12 @@ class JobWorker:
                 await self._put_off(job, name, attempts, fault)
                 return
             kept = Kept(name, done.result, done.change, is_last=name == left[-1][0])
-            if not await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms()):
+            try:
+                record = await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms())
+            except LeaseLost:
                 return
+            if record is not None:
+                seen["record"] = record
             results, attempts = {**results, name: done.result}, 0
         if not left:  # its steps were others when it was put there
             await self._store.finish(job.id, self._owner)
@@ -167,3 +167,11 @@ class JobWorker:
         log.error("job_step_failed", call_id=job.call_id, step=step, attempt=attempts + 1, exc_info=fault)
         wait_ms = min(_FIRST_RETRY_MS * 2 ** min(attempts, 20), _LONGEST_RETRY_MS)
         await self._store.put_off(job.id, self._owner, self._clock.wall_ms() + wait_ms, problem)
+        self._wake.set()
+
+
+def _until_s(due_ms: int | None, now_ms: int) -> float:
+    """How long to wait until asking again. What is due already was claimed by another process in the same moment, or comes at once."""
+    if due_ms is None:
+        return _LOOK_EVERY_S
+    return min(max((due_ms - now_ms) / 1000, _CLAIMED_BY_ANOTHER_S), _LOOK_EVERY_S)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from antiphon.calls.secrets import WRITTEN
+from antiphon.calls.secrets import WRITTEN, DocumentSecrets
 from antiphon.calls.stores import CallRecord, Listing
 from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.listing import counted, paged
@@ -25,7 +25,8 @@ class StoredCalls(Store):
     """Records of calls."""
 
     async def add(self, call: CallRecord) -> bool:
-        row = {**asdict(call), "body": self._sealed(call.body)}
+        row = {name: getattr(call, name) for name in _FIELDS}
+        row["body"] = _sealed(self._database.secrets, call.body)
         return await self._database.add(calls, row)
 
     @reading
@@ -53,14 +54,7 @@ class StoredCalls(Store):
     def change(
         self, connection: Connection, /, id: str, wall_ms: int, body: Mapping[str, Any] | None = None, **columns: Any
     ) -> CallRecord | None:
-        row = connection.execute(_TO_CHANGE, {"of_id": id}).first()
-        if row is None:
-            return None
-        changes: dict[str, Any] = {**columns, "updated_wall_ms": wall_ms}
-        if body:
-            changes["body"] = {**row._mapping["body"], **self._sealed(body)}
-        connection.execute(_CHANGED, {**changes, "of_id": id})
-        return self._record({**row._mapping, **changes})
+        return changed_record(connection, self._database.secrets, id, wall_ms, body or {}, columns)
 
     @reading
     def spent_since(self, connection: Connection, wall_ms: int) -> float:
@@ -95,12 +89,35 @@ class StoredCalls(Store):
         ended = {"status": "ended", "ended_wall_ms": wall_ms, "updated_wall_ms": wall_ms, "ended_reason": ended_reason}
         return connection.execute(update(calls).where(waiting).values(ended)).rowcount
 
-    def _sealed(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        secrets = self._database.secrets
-        return {name: secrets.sealed(value) if name in WRITTEN else value for name, value in body.items()}
-
     def _record(self, columns: Mapping[str, Any]) -> CallRecord:
-        secrets, body = self._database.secrets, columns["body"]
-        opened = {name: secrets.opened(body[name]) for name in WRITTEN if name in body}
-        values = {name: columns[name] for name in _FIELDS}
-        return CallRecord(**{**values, "body": {**body, **opened}})
+        return _record(self._database.secrets, columns)
+
+
+def changed_record(
+    connection: Connection,
+    secrets: DocumentSecrets,
+    id: str,
+    wall_ms: int,
+    body: Mapping[str, Any],
+    columns: Mapping[str, Any],
+) -> CallRecord | None:
+    """The record with these fields of its body and these columns changed; None where it is gone: nothing of it comes back."""
+    row = connection.execute(_TO_CHANGE, {"of_id": id}).first()
+    if row is None:
+        return None
+    changes: dict[str, Any] = {**columns, "updated_wall_ms": wall_ms}
+    if body:
+        changes["body"] = {**row._mapping["body"], **_sealed(secrets, body)}
+    connection.execute(_CHANGED, {**changes, "of_id": id})
+    return _record(secrets, {**row._mapping, **changes})
+
+
+def _sealed(secrets: DocumentSecrets, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: secrets.sealed(value) if name in WRITTEN else value for name, value in body.items()}
+
+
+def _record(secrets: DocumentSecrets, columns: Mapping[str, Any]) -> CallRecord:
+    body = columns["body"]
+    opened = {name: secrets.opened(body[name]) for name in WRITTEN if name in body}
+    values = {name: columns[name] for name in _FIELDS}
+    return CallRecord(**{**values, "body": {**body, **opened}})

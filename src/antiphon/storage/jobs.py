@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, func, select, true, update
 
-from antiphon.jobs.queue import CallChange, Job, JobKind, Kept
+from antiphon.calls.stores import CallRecord
+from antiphon.jobs.queue import Claim, Job, JobKind, Kept, LeaseLost
+from antiphon.storage.call_records import changed_record
 from antiphon.storage.database import Store, reading, writing
-from antiphon.storage.tables import calls, jobs
+from antiphon.storage.tables import jobs
 
 _MINE = (
     select(jobs)
     .where(jobs.c.id == bindparam("of_id"), jobs.c.owner == bindparam("of_owner"), jobs.c.done == 0)
     .with_for_update()
 )
-_BODY = select(calls.c.body).where(calls.c.id == bindparam("of_id")).with_for_update()
 _CHANGED = update(jobs).where(jobs.c.id == bindparam("of_id"))
-_CALL_CHANGED = update(calls).where(calls.c.id == bindparam("of_id"))
+_FIELDS = tuple(column.name for column in fields(Job) if column.name in jobs.c)
+_LOOKED_AT = 20
+"""Of those that wait: the one that is due first may be another's for a while."""
 _DONE: Mapping[str, Any] = {"done": 1, "owner": "", "facts": {}, "results": {}}
 
 
@@ -45,40 +49,29 @@ class StoredJobs(Store):
     @writing
     def claim(
         self, connection: Connection, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()
-    ) -> Job | None:
-        free = and_(_of(kinds), jobs.c.done == 0, jobs.c.due_wall_ms <= now_ms, jobs.c.leased_until_ms <= now_ms)
-        oldest = select(jobs).where(free).order_by(jobs.c.due_wall_ms, jobs.c.id).limit(1)
-        row = connection.execute(oldest.with_for_update(skip_locked=True)).first()
-        if row is None:
-            return None
-        claimed = {"owner": owner, "leased_until_ms": now_ms + lease_ms}
-        connection.execute(_CHANGED, {**claimed, "of_id": row.id})
-        return _job(row)
-
-    @reading
-    def next_due(self, connection: Connection, now_ms: int, kinds: Sequence[JobKind] = ()) -> int | None:
-        waiting = (
-            select(jobs.c.due_wall_ms, jobs.c.leased_until_ms)
-            .where(_of(kinds), jobs.c.done == 0)
-            .order_by(jobs.c.due_wall_ms)
-            .limit(20)
-        )
-        rows = connection.execute(waiting).all()
-        return min((max(due_ms, until_ms) for due_ms, until_ms in rows), default=None)
+    ) -> Claim:
+        oldest, waiting = _asked_for(tuple(kinds))
+        row = connection.execute(oldest, {"now_ms": now_ms}).first()
+        if row is not None:
+            connection.execute(_CHANGED, {"owner": owner, "leased_until_ms": now_ms + lease_ms, "of_id": row.id})
+        dues = connection.execute(waiting).all()
+        due_ms = min((max(due_ms, until_ms) for due_ms, until_ms in dues), default=None)
+        return Claim(None if row is None else _job(row), due_ms)
 
     async def renew(self, id: str, owner: str, until_ms: int) -> bool:
         return await self._change(id, owner, {"leased_until_ms": until_ms})
 
     @writing
-    def keep(self, connection: Connection, id: str, owner: str, kept: Kept, now_ms: int) -> bool:
+    def keep(self, connection: Connection, id: str, owner: str, kept: Kept, now_ms: int) -> CallRecord | None:
         row = connection.execute(_MINE, {"of_id": id, "of_owner": owner}).first()
         if row is None:
-            return False
+            raise LeaseLost
         values = _DONE if kept.is_last else {"results": {**row.results, kept.step: kept.result}}
         connection.execute(_CHANGED, {**values, "attempts": 0, "problem": "", "of_id": id})
-        if kept.change.body or kept.change.columns:
-            _change_call(connection, row.call_id, kept.change, now_ms)
-        return True
+        change = kept.change
+        if not change.body and not change.columns:
+            return None
+        return changed_record(connection, self._database.secrets, row.call_id, now_ms, change.body, change.columns)
 
     async def put_off(self, id: str, owner: str, due_ms: int, problem: str) -> bool:
         later: dict[str, Any] = {"due_wall_ms": due_ms, "owner": "", "leased_until_ms": 0}
@@ -104,15 +97,20 @@ class StoredJobs(Store):
         return bool(connection.execute(update(jobs).where(_is(id, owner)).values(values)).rowcount)
 
 
-def _change_call(connection: Connection, call_id: str, change: CallChange, now_ms: int) -> None:
-    row = connection.execute(_BODY, {"of_id": call_id}).first()
-    if row is not None:  # deleted meanwhile: nothing of it comes back
-        values = {**change.columns, "body": {**row.body, **change.body}, "updated_wall_ms": now_ms}
-        connection.execute(_CALL_CHANGED, {**values, "of_id": call_id})
-
-
-def _of(kinds: Sequence[JobKind]) -> ColumnElement[bool]:
-    return jobs.c.kind.in_(kinds) if kinds else true()
+@cache
+def _asked_for(kinds: tuple[JobKind, ...]) -> tuple[Select[Any], Select[Any]]:
+    """The job that has waited longest, and when others are due: made once, for they are asked after every call."""
+    of_kind = jobs.c.kind.in_(kinds) if kinds else true()
+    now_ms = bindparam("now_ms", type_=jobs.c.due_wall_ms.type)
+    free = and_(of_kind, jobs.c.done == 0, jobs.c.due_wall_ms <= now_ms, jobs.c.leased_until_ms <= now_ms)
+    oldest = select(jobs).where(free).order_by(jobs.c.due_wall_ms, jobs.c.id).limit(1)
+    waiting = (
+        select(jobs.c.due_wall_ms, jobs.c.leased_until_ms)
+        .where(of_kind, jobs.c.done == 0)
+        .order_by(jobs.c.due_wall_ms)
+        .limit(_LOOKED_AT)
+    )
+    return oldest.with_for_update(skip_locked=True), waiting
 
 
 def _is(id: str, owner: str) -> ColumnElement[bool]:
@@ -121,5 +119,5 @@ def _is(id: str, owner: str) -> ColumnElement[bool]:
 
 def _job(row: Row[Any]) -> Job:
     columns = row._mapping
-    values = {field.name: columns[field.name] for field in fields(Job)}
+    values = {name: columns[name] for name in _FIELDS}
     return Job(**{**values, "done": bool(columns["done"])})

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from antiphon.calls.stores import LINKS, Listing, Resource
 from antiphon.storage.database import Store, reading, writing
-from antiphon.storage.listing import counted, filtered, paged
+from antiphon.storage.listing import counted, paged
 from antiphon.storage.tables import resource_versions, resources
 
 _MAX_COLUMN_CHARS = 255
-
+_MAX_FOUND_BY = 10
 
 _ONE = select(resources).where(
     resources.c.kind == bindparam("of_kind"),
@@ -21,6 +21,15 @@ _ONE = select(resources).where(
     resources.c.id == bindparam("of_id"),
 )
 """Made once: it is asked with every call, and to make a query takes as long as to run it."""
+
+
+def _by(field: str) -> Select[Any]:
+    named = resources.c.kind == bindparam("of_kind"), resources.c[field] == bindparam("of_value")
+    return select(resources).where(*named).limit(_MAX_FOUND_BY)
+
+
+_BY_NUMBER = _by("number")
+"""Likewise."""
 
 
 class StoredResources(Store):
@@ -79,9 +88,8 @@ class StoredResources(Store):
     @reading
     def find_by(self, connection: Connection, kind: str, field: str, value: str) -> Sequence[Resource]:
         """Of whatever organisation: for our own work (which assistant has this telephone number?), never for a request."""
-        listing = Listing(equal={field: value}, limit=10)
-        query = filtered(select(resources).where(resources.c.kind == kind), resources, listing).limit(listing.limit)
-        return [self._resource(row) for row in connection.execute(query)]
+        query = _BY_NUMBER if field == "number" else _by(field)
+        return [self._resource(row) for row in connection.execute(query, {"of_kind": kind, "of_value": value})]
 
     def _row(self, resource: Resource) -> Mapping[str, Any]:
         name = resource.body.get("name")
