@@ -72,7 +72,9 @@ def keeps_nothing(spec: AssistantSpec | None, settings: Settings) -> bool:
 class Assistants(Protocol):
     """Who knows assistants by the names that calls carry, and the models behind them."""
 
-    def spec(self, name: str) -> AssistantSpec | None: ...
+    def document(self, name: str) -> Mapping[str, Any] | None:
+        """None where there is none of this name any more."""
+        ...
 
     def of_call(self, call: CallStarted) -> AssistantSpec | None:
         """Who leads this live call."""
@@ -187,8 +189,7 @@ class AfterCallWork:
         stored = await self._resources.find("assistant", org_id, id)
         if stored is not None:
             return stored.body
-        spec = self._assistants.spec(id)
-        return spec.model_dump(by_alias=True, exclude_unset=True, mode="json") if spec is not None else None
+        return self._assistants.document(id)
 
     async def _outputs_of(self, org_id: str, ids: Sequence[str]) -> Sequence[Resource]:
         found: list[Resource] = []

@@ -283,7 +283,7 @@ class ApiCalls:
     def _file(self, name: str) -> Mapping[str, Any] | None:
         """The document of an assistant file, as calls are begun with it now."""
         assistants = self._inside.assistants
-        return assistants.load(name).model_dump(by_alias=True, exclude_unset=True) if assistants.has(name) else None
+        return assistants.document(name) if assistants.has(name) else None
 
     async def _phone_number(self, org_id: str, id: str) -> Mapping[str, Any] | None:
         return await self._document("phone-number", org_id, id)

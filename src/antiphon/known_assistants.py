@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.meter import Caps
@@ -41,6 +42,14 @@ class KnownAssistants:
             return self._served.load(name)
         except (ConfigurationError, ProviderUnavailable):
             return self._tried(name)
+
+    def document(self, name: str) -> Mapping[str, Any] | None:
+        """Likewise, as an application would write it."""
+        try:
+            return self._served.document(name)
+        except (ConfigurationError, ProviderUnavailable):
+            tried = self._tried(name)
+            return None if tried is None else tried.model_dump(by_alias=True, exclude_unset=True, mode="json")
 
     def analyst(self, spec: AssistantSpec) -> Analyst:
         """Its own model, with those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""

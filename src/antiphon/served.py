@@ -7,6 +7,7 @@ started, and where it turns out to be wrong, the one before goes on serving.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import structlog
 
@@ -64,7 +65,17 @@ class ServedAssistants:
 
     def load(self, name: str) -> AssistantSpec:
         """As ``find``."""
-        return self.find(name)[0].spec
+        return self._current(name).spec
+
+    def document(self, name: str) -> dict[str, Any]:
+        """Likewise, as an application would write it."""
+        return self._current(name).document()
+
+    def _current(self, name: str) -> LoadedAssistant:
+        old = self._served.get(name)
+        if old is not None and self._library.has(name) and self._library.find(name) is old:
+            return old  # its engines are not looked for
+        return self.find(name)[0]
 
     def lately(self, name: str) -> AssistantSpec | None:
         """What the last call was begun with; None before there was one, or where the file is gone."""

@@ -135,7 +135,7 @@ class ServedTextAgents:
     def _file(self, name: str) -> Mapping[str, Any] | None:
         if not self._library.has(name):
             return None
-        return self._served.load(name).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        return self._served.document(name)
 
     async def _ready(self, spec: AssistantSpec, hand_over: HandOver | None = None) -> TextEngines:
         engines = self._engines.for_text(spec, _told_already, hand_over)

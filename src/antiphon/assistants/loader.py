@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
 
 from antiphon.assistants.document import Document, read_document
@@ -57,6 +58,13 @@ class LoadedAssistant:
     """Of each file it was read from, taken before it was read: an edit in between shows next time."""
     spec: AssistantSpec
     policy: Policy
+    written: bytes
+    """The document, as JSON."""
+
+    def document(self) -> dict[str, Any]:
+        """What the file says, as an application would write it. The caller's own."""
+        found: dict[str, Any] = orjson.loads(self.written)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +133,9 @@ class AssistantLibrary:
 
     def _read(self, reading: _Reading) -> LoadedAssistant:
         spec = reading.spec(self._variables)
+        written = orjson.dumps(spec.model_dump(by_alias=True, exclude_unset=True, mode="json"))
         with reading.placing():
-            loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec))
+            loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec), written)
             self._check(spec)
         return loaded
 

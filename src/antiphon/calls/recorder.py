@@ -63,9 +63,10 @@ class CallRecorder:
     def happened(self, call_id: str, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
         if self._history is not None:
             self._history.happened(now_ms + self._wall_offset_ms, event, actions)
-        if any(isinstance(action, do.ChangeAssistant) for action in actions):
-            self._planned.follow()
-            self._lead_changed(call_id, now_ms + self._wall_offset_ms)
+        for action in actions:
+            if type(action) is do.ChangeAssistant:
+                self._planned.follow()
+                self._lead_changed(call_id, now_ms + self._wall_offset_ms)
 
     def _lead_changed(self, call_id: str, wall_ms: int) -> None:
         """Written at once: a process that dies must not leave what the next one is to do after the call."""
