@@ -38,7 +38,7 @@ class LoudnessModel:
 
 
 class Tap:
-    wants_audio = True
+    wants_from = 0.0
     busy = False
 
     def __init__(self) -> None:

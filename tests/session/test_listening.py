@@ -32,8 +32,9 @@ class Recogniser:
 
     name = "notes"
 
-    def __init__(self, *formats: AudioFormat, continuous: bool = False) -> None:
+    def __init__(self, *formats: AudioFormat, continuous: bool = False, pieces_ms: tuple[int, int] = (0, 0)) -> None:
         self.formats = formats or (TELEPHONE,)
+        self.pieces_ms = pieces_ms
         self.continuous = continuous
         self.partials = "reliable"
         self.punctuation = 0.8
@@ -89,7 +90,7 @@ class Ears(Listening):
 
     def hear(self, audio: bytes, media_ms: int) -> None:
         self.line.append(audio)
-        if self.wants_audio:
+        if self.line.end >= self.wants_from:
             super().hear(audio, media_ms)
 
 
@@ -145,6 +146,38 @@ def test_an_engine_that_wants_everything_gets_everything_once() -> None:
             ears.begin()
         ears.hear(frame(number), number * 20)
     assert b"".join(audio for kind, audio in recogniser.told if kind == "push") == b"".join(map(frame, range(4)))  # type: ignore[misc]
+
+
+def test_an_engine_that_wants_pieces_gets_everything_once_and_all_of_it_before_an_utterance_begins_or_ends() -> None:
+    recogniser = Recogniser(continuous=True, pieces_ms=(80, 240))
+    ears, _ = listening(recogniser)
+    for number in range(35):
+        if number == 17:
+            ears.begin()
+        if number == 26:
+            ears.finish()
+        ears.hear(frame(number), number * 20)
+    told = [len(audio) // 8 if kind == "push" else kind for kind, audio in recogniser.told]  # type: ignore[arg-type]
+    assert told == [240, 100, "begin", 80, 80, 20, "finish", 80, 80]
+    recogniser.say(Transcribed(1, "Yes.", True))
+    for number in range(35, 50):
+        ears.hear(frame(number), number * 20)
+    pushed = [audio for kind, audio in recogniser.told if kind == "push"]
+    assert [len(audio) // 8 for audio in pushed[-2:]] == [80, 240], "nobody waits for words any more"  # type: ignore[arg-type]
+    assert b"".join(pushed) == b"".join(map(frame, range(50)))  # type: ignore[arg-type]
+
+
+def test_an_engine_that_wants_pieces_and_speech_only_gets_its_preroll_and_then_pieces() -> None:
+    recogniser = Recogniser(pieces_ms=(80, 240))
+    ears, _ = listening(recogniser)
+    for number in range(30):
+        if number == 10:
+            ears.begin()
+        if number == 17:
+            ears.finish()
+        ears.hear(frame(number), number * 20)
+    assert recogniser.heard(1) == b"".join(map(frame, range(5, 17)))
+    assert len(recogniser.told) == 5, "the preroll, a piece and the rest between begin and finish, and nothing after it"
 
 
 def test_a_recognisers_opinion_of_the_turn_is_handed_on_and_a_broken_connection_is_counted() -> None:

@@ -47,6 +47,18 @@ def test_other_formats_are_kept_as_a_telephone_carries_them(asked_every_ms: int)
     assert line.turn().format == TELEPHONE
 
 
+def test_between_turns_only_what_the_next_may_begin_with_is_kept() -> None:
+    line = TurnLine(TELEPHONE, 400, MOST_MS)
+    line.turn_opens()
+    heard(line, TELEPHONE, 6000, value=1)
+    assert len(line.turn().data) == 6000 * 8
+    line.turn_over()
+    heard(line, TELEPHONE, 4000, value=2)
+    line.turn_opens()
+    heard(line, TELEPHONE, 3000, value=3)
+    assert line.turn().data == b"\x02" * 4000 + b"\x03" * 24_000
+
+
 def test_the_line_itself_keeps_what_it_always_kept() -> None:
     line = TurnLine(TELEPHONE, 400, 8000)
     heard(line, TELEPHONE, 20_000)
@@ -64,6 +76,7 @@ def test_of_what_came_at_once_no_more_is_converted_than_is_remembered() -> None:
         return convert(audio)
 
     line._convert = counted
+    line.turn_opens()
     line.append(bytes(WIDE.bytes_for_ms(120_000)))
     assert abs(len(line.turn().data) - TELEPHONE.bytes_for_ms(MOST_MS)) <= 100
     assert converted == [WIDE.bytes_for_ms(MOST_MS)]

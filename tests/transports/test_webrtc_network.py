@@ -41,7 +41,7 @@ class Loud:
 class Listener(Owner, Nobody):
     """A leg's sink that hears through a real media port, as a session does. What the ears and the mouth say is not asked for here."""
 
-    wants_audio = True
+    wants_from = 0.0
     busy = False
 
     def __init__(self) -> None:

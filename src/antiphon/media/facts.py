@@ -85,8 +85,9 @@ class AudioTap(Protocol):
     """Somebody who wants the caller's audio as it comes, in order, gaps filled (a recogniser)."""
 
     @property
-    def wants_audio(self) -> bool:
-        """Whether what comes now is wanted. What came before can be had from the ``CallerLine``."""
+    def wants_from(self) -> float:
+        """From which position of the ``CallerLine`` on it wants to hear; infinite where it does not. What came before can be had from the
+        line."""
         ...
 
     @property

@@ -272,7 +272,7 @@ class MediaPort:
             self._behind, self._in_step = True, False
             self._want_beat()
         tap = self._tap
-        if tap is not None and tap.wants_audio:
+        if tap is not None and line.end >= tap.wants_from:
             tap.hear(audio, int((line.end - len(audio)) * self._ms_per_byte))
 
     def _is_behind(self) -> bool:

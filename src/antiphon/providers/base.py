@@ -239,6 +239,12 @@ def punctuation_of(stt: SpeechToText) -> float:
     return getattr(stt, "punctuation", DOUBTFUL_PUNCTUATION)
 
 
+def pieces_of(stt: SpeechToText) -> tuple[int, int]:
+    """How much audio this engine wants at a time, in ms: while it is to hear words, and at other times. 0: each message as it comes."""
+    pieces_ms: tuple[int, int] = getattr(stt, "pieces_ms", (0, 0))
+    return pieces_ms
+
+
 def is_more_than_ears(stt: SpeechToText) -> bool:
     """Whether an engine is a call's recogniser among other things, so that one utterance it fails on is no reason to replace it: it is
     replaced when it gives up (``StreamInterrupted.lasting``)."""

@@ -23,6 +23,7 @@ from antiphon.providers.base import (
     is_more_than_ears,
     model_of,
     partials_of,
+    pieces_of,
     punctuation_of,
 )
 from antiphon.providers.failover import Breakers, now_s
@@ -47,6 +48,7 @@ class FailoverSpeechToText:
         self.formats = first.formats
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)
+        self.pieces_ms = pieces_of(first)
         self.continuous = any(target.continuous for target in self.targets)
 
     async def start(self) -> None:

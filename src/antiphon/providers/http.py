@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ import structlog
 
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.credentials import setting_of, vendor_of, where_to_put_the_key
-from antiphon.providers.http_transport import transport_for
+from antiphon.providers.http_transport import BODY, Body, transport_for
 
 _CONNECT_S = 3.0
 _WRITE_S = 5.0
@@ -57,6 +57,10 @@ class Refused(ProviderUnavailable):
         self.status = status
         self.param = param
         self.final = final
+
+
+_More = Callable[[], Awaitable[bytes]]
+"""The next bytes of an answer; none at its end."""
 
 
 def _never(event: dict[str, Any]) -> bool:
@@ -126,16 +130,17 @@ class VendorHttp:
         """
         content = orjson.dumps(body)
         try:
-            async with self._answer(path, content, model) as (first, pieces):
+            async with self._answer(path, content, model) as (piece, more):
                 reader = SseReader()
-                async for piece in _joined(first, pieces):
+                while piece:
                     for name, data in reader.feed(piece):
                         event = {} if data == b"[DONE]" else self._parsed(data)
                         if event:
                             yield name, event
                         if not event or ends(event):
-                            await _drained(pieces)
+                            await _drained(more)
                             return
+                    piece = await more()
                 for name, data in reader.rest():
                     yield name, self._parsed(data)
         except httpx.TimeoutException:
@@ -157,8 +162,8 @@ class VendorHttp:
         return parsed
 
     @asynccontextmanager
-    async def _answer(self, path: str, content: bytes, model: str) -> AsyncIterator[tuple[bytes, AsyncIterator[bytes]]]:
-        """The answer's first bytes and the others, after as many attempts as make sense."""
+    async def _answer(self, path: str, content: bytes, model: str) -> AsyncIterator[tuple[bytes, _More]]:
+        """The answer's first bytes and whom to ask for the others, after as many attempts as make sense."""
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._first_byte_s
         attempt = 0
@@ -172,8 +177,8 @@ class VendorHttp:
                 async with asyncio.timeout_at(deadline_s):
                     response = await self._send(path, content)
                     if response.status_code < 400:
-                        pieces = response.aiter_bytes()
-                        first = await anext(pieces, b"")
+                        more = _pieces_of(response)
+                        first = await more()
                     else:
                         problem = refusal = self._refusal(response.status_code, await _bounded(response), model)
                         retry = refusal.status in _AGAIN and not refusal.final
@@ -191,7 +196,7 @@ class VendorHttp:
                 assert response is not None
                 if problem is None:
                     try:
-                        yield first, pieces
+                        yield first, more
                     finally:
                         await _close(response)
                     return
@@ -328,21 +333,23 @@ async def _bounded(response: httpx.Response) -> bytes:
     return body
 
 
-async def _drained(pieces: AsyncIterator[bytes]) -> None:
+def _pieces_of(response: httpx.Response) -> _More:
+    """Whom to ask for an answer's next bytes: what carries it, where that is ours and nothing is packed."""
+    body: Body | None = response.extensions.get(BODY)
+    if body is not None and "content-encoding" not in response.headers:
+        return body.piece
+    pieces = response.aiter_bytes()
+    return lambda: anext(pieces, b"")
+
+
+async def _drained(more: _More) -> None:
     """A connection is used again only where its answer has been read to the end: the few bytes behind the last event."""
     try:
         async with asyncio.timeout(_DRAIN_S):
-            async for _ in pieces:
+            while await more():
                 pass
     except (TimeoutError, httpx.HTTPError):
         pass  # it is closed, then
-
-
-async def _joined(first: bytes, others: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    if first:
-        yield first
-    async for piece in others:
-        yield piece
 
 
 async def _close(response: httpx.Response | None) -> None:

@@ -14,14 +14,20 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, cast
 
+import aiofastnet
 import httptools
 import httpx
+
+from antiphon.providers.tls import TLS_BUFFERS
 
 _MOST_HEAD_BYTES = 64 * 1024
 _MOST_WAITING_BYTES = 256 * 1024
 """Of an answer that nobody reads: then the socket is not read either."""
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 
+BODY = "antiphon.body"
+"""Extension of a response: its ``Body``. Between that and ``aiter_bytes`` httpx has four generators, each of which costs with every
+piece of an answer that is written while it is spoken."""
 Origin = tuple[str, str, int]
 """Scheme, host, port."""
 
@@ -61,8 +67,10 @@ class LeanTransport(httpx.AsyncBaseTransport):
         except BaseException:
             self._places.release()
             raise
-        body = _Body(self, connection, timeouts.get("read"))
-        return httpx.Response(status, headers=headers, stream=body, extensions={"http_version": b"HTTP/1.1"})
+        body = Body(self, connection, timeouts.get("read"))
+        return httpx.Response(
+            status, headers=headers, stream=body, extensions={"http_version": b"HTTP/1.1", BODY: body}
+        )
 
     async def aclose(self) -> None:
         for connection in list(self._all):
@@ -78,12 +86,14 @@ class LeanTransport(httpx.AsyncBaseTransport):
         secure = origin[0] == "https"
         try:
             async with asyncio.timeout(timeout_s):
-                _, connection = await asyncio.get_running_loop().create_connection(
+                _, connection = await aiofastnet.create_connection(
+                    asyncio.get_running_loop(),
                     lambda: _Connection(origin, self._gone),
                     origin[1],
                     origin[2],
                     ssl=self._tls if secure else None,
                     server_hostname=origin[1] if secure else None,
+                    **(TLS_BUFFERS if secure else {}),
                 )
         except TimeoutError:
             raise httpx.ConnectTimeout("no connection in time") from None
@@ -109,7 +119,7 @@ class LeanTransport(httpx.AsyncBaseTransport):
             waiting.remove(connection)
 
 
-class _Body(httpx.AsyncByteStream):
+class Body(httpx.AsyncByteStream):
     """The rest of an answer, as it comes."""
 
     def __init__(self, pool: LeanTransport, connection: _Connection, timeout_s: float | None) -> None:
@@ -119,8 +129,12 @@ class _Body(httpx.AsyncByteStream):
         self._closed = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await self._connection.piece(self._timeout_s):
+        while piece := await self.piece():
             yield piece
+
+    async def piece(self) -> bytes:
+        """What has come since the last time; empty at the end. Raises httpx.TransportError."""
+        return await self._connection.piece(self._timeout_s)
 
     async def aclose(self) -> None:
         if not self._closed:
@@ -145,6 +159,9 @@ class _Connection(asyncio.Protocol):
         self._paused = self._over = self._keep_alive = False
         self._problem: httpx.TransportError | None = None
         self._news: asyncio.Future[None] | None = None
+        self._waits_since_s = 0.0
+        self._patience: asyncio.TimerHandle | None = None
+        """One for all waits of an answer: to arm and to cancel one costs with every piece."""
         self._writable: asyncio.Future[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -200,18 +217,32 @@ class _Connection(asyncio.Protocol):
             raise self._problem
         loop = asyncio.get_running_loop()
         news = self._news = loop.create_future()
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._late, news)
+        if timeout_s is not None:
+            self._waits_since_s = loop.time()
+            if self._patience is None:
+                self._patience = loop.call_later(timeout_s, self._look, timeout_s)
         try:
             await news
         finally:
             self._news = None
-            if timer is not None:
-                timer.cancel()
 
-    @staticmethod
-    def _late(news: asyncio.Future[None]) -> None:
-        if not news.done():
+    def _look(self, timeout_s: float) -> None:
+        """Whether whoever waits has waited too long."""
+        self._patience = None
+        news = self._news
+        if news is None or news.done():
+            return
+        loop = asyncio.get_running_loop()
+        rest_s = self._waits_since_s + timeout_s - loop.time()
+        if rest_s > 0:
+            self._patience = loop.call_later(rest_s, self._look, timeout_s)
+        else:
             news.set_exception(httpx.ReadTimeout("nothing came in time"))
+
+    def _no_patience(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():
@@ -227,6 +258,7 @@ class _Connection(asyncio.Protocol):
     def rest(self, most_s: float) -> None:
         """It waits for the next request."""
         self._busy = False
+        self._no_patience()
         self._expiry = asyncio.get_running_loop().call_later(most_s, self.abort)
 
     def rest_over(self) -> bool:
@@ -270,6 +302,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._no_patience()
         if self._busy and not self._over:
             if self._status and self._ends_with_connection():
                 self._over = True

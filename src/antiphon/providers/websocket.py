@@ -17,6 +17,7 @@ from http import HTTPStatus
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
+from antiphon.providers.tls import TLS_BUFFERS
 
 _picows_log = logging.getLogger("antiphon.providers.picows")
 _picows_log.setLevel(logging.WARNING)  # it reports each connection at INFO, with its address
@@ -209,12 +210,13 @@ async def connect(
 ) -> None:
     """Raises Refused. A peer that says nothing for ``ping_after_s`` is asked by a ping, and lost without an answer in ``pong_timeout_s``.
     ``secret`` is taken out of what the vendor says."""
+    secure = url.startswith("wss:")
     try:
         async with asyncio.timeout(timeout_s):
             await ws_connect(
                 lambda: connection,
                 url,
-                ssl_context=tls if url.startswith("wss:") else None,
+                ssl_context=tls if secure else None,
                 extra_headers=dict(headers),
                 websocket_handshake_timeout=timeout_s,
                 enable_auto_ping=True,
@@ -223,6 +225,7 @@ async def connect(
                 max_frame_size=max_message_bytes,
                 max_redirects=0,
                 logger_name=_picows_log,
+                **(TLS_BUFFERS if secure else {}),
             )
     except WSHandshakeError as error:
         raise _refused_by(error, provider, secret) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from antiphon.providers.base import (
     TranscriptionFailed,
     TurnSignal,
     model_of,
+    pieces_of,
 )
 from antiphon.vocabulary import AudioFormat, Encoding, Usage
 
@@ -67,6 +69,7 @@ class Listening:
         """Given to the recogniser, and not told yet."""
         self._name, self._model = stt.name, model_of(stt)
         self._continuous = stt.continuous
+        self._pieces_ms = pieces_of(stt)
         self._audio = audio
         self._next: OpenedRecogniser | None = None
         """Takes over once the last word of what was heard has been said."""
@@ -83,8 +86,9 @@ class Listening:
         self._finished = 0
         """The utterance whose last word is awaited; 0 for none."""
         self._manual = False
-        self.wants_audio = self._continuous
+        self.wants_from = 0.0
         """As ``AudioTap``. Kept, not reckoned: it is asked for with every message of a call."""
+        self._note_wants()
         opened = self.open(stt)
         self._stt: SpeechToTextStream = opened.stream
         self._convert = opened.convert
@@ -101,7 +105,20 @@ class Listening:
         self._note_wants()
 
     def _note_wants(self) -> None:
-        self.wants_audio = self._open or self._continuous or self._manual
+        if not (self._open or self._continuous or self._manual):
+            self.wants_from = math.inf
+        elif not self._in_pieces:
+            self.wants_from = 0.0
+        else:
+            heard_ms, idle_ms = self._pieces_ms
+            self.wants_from = self._pushed + self._audio.bytes_for_ms(
+                heard_ms if self._open or self._finished else idle_ms
+            )
+
+    @property
+    def _in_pieces(self) -> bool:
+        """Whether the recogniser wants several messages at a time. (A client that pushes to talk begins an utterance with any.)"""
+        return self._pieces_ms[1] > 0 and (self._open or not self._manual)
 
     @property
     def busy(self) -> bool:
@@ -112,8 +129,16 @@ class Listening:
         """Audio as it comes (``AudioTap``)."""
         if self._manual and not self._open:
             self.begin()  # the line has this audio already
+        elif self._in_pieces:
+            self._catch_up()
         else:
             self._push(audio)
+
+    def _catch_up(self) -> None:
+        """All that the line has and the recogniser has not."""
+        if audio := self._line.since(self._pushed):
+            self._push(audio)
+        self._note_wants()
 
     def _push(self, audio: bytes) -> None:
         self._pushed = self._line.end
@@ -129,21 +154,26 @@ class Listening:
         """Speech has started, or goes on after a short pause. Returns the utterance's number."""
         if self._open:
             return self.utterance
+        if self._continuous and self._in_pieces:
+            self._catch_up()  # what came before is not the utterance's
         self.utterance += 1
         self._finished = 0
-        self._open = self.wants_audio = True
+        self._open = True
         self._stt.begin(self.utterance)
         preroll = self._line.since(max(self._pushed, self._line.end - self._preroll_bytes))
         if preroll:
             self._push(preroll)
+        self._note_wants()
         return self.utterance
 
     def finish(self) -> None:
         """The utterance is over: the recogniser shall say its last word on it."""
         if self._open:
+            if self._in_pieces:
+                self._catch_up()
             self._open = False
-            self._note_wants()
             self._finished = self.utterance
+            self._note_wants()
             self._stt.finish(self.utterance)
             self._tell_usage()
 
@@ -200,6 +230,9 @@ class Listening:
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._convert = opened.stream, opened.stt.continuous, opened.convert
         self._name, self._model = opened.stt.name, model_of(opened.stt)
+        self._pieces_ms = pieces_of(opened.stt)
+        if self._continuous:
+            self._pushed = self._line.end  # it hears from here on
         self._note_wants()
 
     def close(self) -> None:

@@ -429,6 +429,12 @@ class Session:
         if self._turn_line is not None:
             self._turn_line.turn_opens()
 
+    def _turn_over(self, action: do.TurnClosed | do.TurnDropped) -> None:
+        if type(action) is do.TurnClosed:
+            self.port.answered()
+        if self._turn_line is not None:
+            self._turn_line.turn_over()
+
     def _transfer(self, action: do.TransferCall) -> None:
         self._tasks.spawn(self._hand_over(action.destination), name="transfer")
 
@@ -568,7 +574,8 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.HoldPlayback: Session._hold,
     do.ResumePlayback: lambda it, action: it.port.mouth.resume(action.reply, it._clock.now_ms()),
     do.StopPlayback: lambda it, action: it.port.mouth.stop(action.reply, it._clock.now_ms()),
-    do.TurnClosed: lambda it, _action: it.port.answered(),
+    do.TurnClosed: Session._turn_over,
+    do.TurnDropped: Session._turn_over,
     do.WatchSilence: Session._watch_silence,
     do.FinishTranscript: lambda it, _action: it._listening.finish(),
     do.ScoreTurn: Session._score_turn,

@@ -1,7 +1,8 @@
 """The last seconds of the caller's line, for whoever judges by its sound whether a turn is over.
 
-Kept as a telephone carries it, 8 kHz µ-law, whatever the call's format: eight seconds are 62.5 KiB. Nothing is done with each message: the
-line hands over what it has collected when it lets go of what is old, two to three times a second.
+Kept as a telephone carries it, 8 kHz µ-law, whatever the call's format: eight seconds of a turn are 62.5 KiB, and between turns there is
+one. Nothing is done with each message: the line hands over what it has collected when it lets go of what is old, two to three times a
+second.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from antiphon.vocabulary import TELEPHONE, AudioFormat
 MOST_MS = 8000
 _BEFORE_SPEECH_MS = 500
 """What belongs to a turn before it was known that somebody speaks."""
+_BETWEEN_TURNS_MS = 1000
+"""So much is remembered while no turn is open, which is most of a call: what the next may begin with."""
 
 
 class TurnLine(CallerLine):
     """A ``CallerLine`` that remembers for longer."""
 
-    __slots__ = ("_began_ms", "_convert", "_format", "_kept", "_kept_ms", "_taken")
+    __slots__ = ("_began_ms", "_convert", "_format", "_kept", "_kept_ms", "_most_ms", "_taken")
 
     def __init__(self, audio: AudioFormat, kept_ms: int, remembered_ms: int) -> None:
         """``remembered_ms`` of it can be asked for with ``turn``, 8000 at most."""
         super().__init__(audio, kept_ms)
         self._format = audio
         self._convert = None if audio == TELEPHONE else converter(audio, TELEPHONE)
-        self._kept_ms = min(remembered_ms, MOST_MS)
+        self._most_ms = min(remembered_ms, MOST_MS)
+        self._kept_ms = min(_BETWEEN_TURNS_MS, self._most_ms)
         self._kept = bytearray()
         self._taken = 0
         """Position up to which the line has been taken over."""
@@ -40,6 +44,11 @@ class TurnLine(CallerLine):
     def turn_opens(self) -> None:
         """What was heard until a moment ago belongs to nobody's turn."""
         self._began_ms = self._format.ms_of(self.end) - _BEFORE_SPEECH_MS
+        self._kept_ms = self._most_ms
+
+    def turn_over(self) -> None:
+        """It is closed, or dropped: nobody will ask for it."""
+        self._kept_ms = min(_BETWEEN_TURNS_MS, self._most_ms)
 
     def turn(self) -> TurnAudio:
         """The open turn as far as it is remembered."""

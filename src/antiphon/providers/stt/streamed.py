@@ -81,6 +81,7 @@ class StreamedSpeechToText:
     partials: Partials = "doubtful"
     punctuation = DOUBTFUL_PUNCTUATION
     needs_key = True
+    pieces_ms = (PIECE_MS, IDLE_PIECE_MS)
 
     limits = StreamLimits()
     socket_limits = SocketLimits()
