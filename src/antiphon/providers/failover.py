@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -160,14 +161,15 @@ class ChosenVoice:
         return open_voice(self.behind, replace(request, voice=self._voice, speed=speed))
 
 
-class _Failover:
+class _Failover(ABC):
     """What models and voices have in common."""
 
     kind = ""
 
     @property
+    @abstractmethod
     def stall_s(self) -> float:
-        raise NotImplementedError
+        """One that says nothing for so long has failed."""
 
     def __init__(self, targets: Sequence[Any], breakers: Breakers, on_failure: OnFailure) -> None:
         self.targets = tuple(targets)

@@ -15,6 +15,7 @@ A subclass says what text and binary messages mean. What the base keeps true:
 from __future__ import annotations
 
 import codecs
+from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -62,7 +63,7 @@ class SocketLimits:
     """A phone sends 13 in 250 ms; after a network stall, some hundreds."""
 
 
-class MediaSocket(WSListener):
+class MediaSocket(WSListener, metaclass=ABCMeta):
     """Base of every media socket's listener. Lives from the 101 to the end of the TCP connection."""
 
     LIMITS: ClassVar[SocketLimits] = SocketLimits()
@@ -116,17 +117,17 @@ class MediaSocket(WSListener):
     def opened(self) -> None:
         """The socket may be written to."""
 
+    @abstractmethod
     def text(self, payload: bytes) -> None:
         """One whole text message. It is UTF-8."""
-        raise NotImplementedError
 
+    @abstractmethod
     def binary(self, payload: bytes) -> None:
         """One whole binary message."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lost(self, reason: LostReason) -> None:
         """The connection is gone or going, not by ``close``. At most once."""
-        raise NotImplementedError
 
     def gone(self) -> None:
         """The TCP connection has ended, however it came to that. Exactly once for every socket that opened."""

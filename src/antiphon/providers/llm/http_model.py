@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
@@ -34,7 +35,7 @@ _OPTIONAL = frozenset(
 log = structlog.get_logger(__name__)
 
 
-class HttpLanguageModel:
+class HttpLanguageModel(ABC):
     """One account of one vendor. The model's name and numbers come with each request, so one engine serves all assistants."""
 
     name: ClassVar[str]
@@ -108,11 +109,13 @@ class HttpLanguageModel:
     def _headers(self, api_key: str) -> dict[str, str]:
         return {"authorization": f"Bearer {api_key}"} if api_key else {}
 
+    @abstractmethod
     def _body(self, request: ModelRequest, model: str, options: Mapping[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
+        """The request, as this vendor wants it."""
 
+    @abstractmethod
     def _deltas(self, body: dict[str, Any], model: str) -> AsyncGenerator[ModelDelta, None]:
-        raise NotImplementedError
+        """What the vendor answers to it. Raises ProviderError."""
 
     # ---------------------------------------------------------------------------------- for them
 

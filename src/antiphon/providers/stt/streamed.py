@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,7 +73,7 @@ class StreamLimits:
     """Audio without final words that is kept to be sent again."""
 
 
-class StreamedSpeechToText:
+class StreamedSpeechToText(ABC):
     """Implements ``SpeechToText`` for a vendor; a subclass sets the class attributes and makes the wire."""
 
     name = ""
@@ -95,9 +96,9 @@ class StreamedSpeechToText:
         self._ticker: asyncio.Task[None] | None = None
         self.connections = SocketCounts()
 
+    @abstractmethod
     def wire(self, audio: AudioFormat, answers: ExpectedAnswers) -> Wire:
         """The protocol for one call."""
-        raise NotImplementedError
 
     async def start(self) -> None:
         """Reads the authorities that certificates are checked by. Nothing is asked of the vendor before a call."""
