@@ -207,7 +207,7 @@ class ApiCalls:
         return await last_assistant(record, self._assistant)
 
     async def first_assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
-        """Of the one that took it."""
+        """Of the one that took it, where that is another one."""
         return await first_assistant(record, self._assistant)
 
     async def _assistant(self, org_id: str, id: str) -> Mapping[str, Any] | None:

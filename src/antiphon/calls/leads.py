@@ -64,8 +64,8 @@ async def last_assistant(record: CallRecord, find: FindAssistant) -> Mapping[str
 
 
 async def first_assistant(record: CallRecord, find: FindAssistant) -> Mapping[str, Any] | None:
-    """Of the one that took it."""
-    return await _document(record, record.body, find)
+    """Of the one that took it, where another one led it last; None otherwise."""
+    return await _document(record, record.body, find) if LEAD in record.body else None
 
 
 async def _document(record: CallRecord, who: Mapping[str, Any], find: FindAssistant) -> Mapping[str, Any] | None:
