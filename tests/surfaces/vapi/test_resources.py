@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("/tool", {"type": "function"}, "function"),
     ("/phone-number", {"provider": "nope"}, "provider must be one of the following values: byo-phone-number, telnyx"),
     ("/structured-output", {"schema": {}}, "name should not be empty"),
+    ("/structured-output", {"name": "x", "schema": {}, "conditions": [{"type": "fullMoon"}]}, "conditions.0.type must be one of"),
+    ("/structured-output", {"name": "x", "schema": {}, "conditions": [{"type": "minMessages", "count": -1}]}, "conditions.0.count"),
+    (
+        "/structured-output",
+        {"name": "x", "schema": {"type": "string"}, "conditions": [{"type": "endedReason", "operator": "oneOf", "values": []}]},
+        "conditions.0.values",
+    ),
     ("/eval", {"type": "x", "messages": []}, "type must be one of the following values: chat.mockConversation"),
 ]  # fmt: skip
 
@@ -243,6 +251,11 @@ async def test_what_is_not_honoured_is_told(quick_desk: Desk) -> None:
     assert {"nmae", "model.numFastTurns"} <= {each["field"] for each in warnings}
     tool = await quick_desk.client.post("/tool", json={"type": "endCall", "speed": 1})
     assert "speed: no such field" in tool.headers["X-Antiphon-Warnings"]
+    linked = {"name": "so", "schema": {"type": "string"}, "assistantIds": ["a"], "workflowIds": ["w"]}
+    output = await quick_desk.client.post("/structured-output", json=linked)
+    assert json.loads(output.headers["X-Antiphon-Warnings"]) == [
+        "workflowIds: kept, and has no effect: name assistants (assistantIds)"
+    ]
     assert "X-Antiphon-Warnings" not in (await quick_desk.client.post("/assistant", json={"name": "A"})).headers
     odd = await quick_desk.client.post("/assistant", json={"ü\r\nx: y": 1})
     assert odd.status_code == 201 and "\\u00fc" in odd.headers["X-Antiphon-Warnings"]
