@@ -219,13 +219,26 @@ ANY_METADATA = _Anything()
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"), (b'{"name":"\\u0000"}', "U+0000"),
+    [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"),
+     (b'{"model":{"messages":[{"content":"a\\u0000"}]}}', "model.messages.0.content must not hold the character U+0000"),
+     (b'{"metadata":{"a\\u0000":1}}', "metadata.a\\u0000 must not hold the character U+0000"),
      (b'{"metadata":1e400}', "not valid JSON"), (b'{"name":"\\ud800"}', "not valid JSON"),
      (b'{"metadata":' + b"[" * 150 + b"]" * 150 + b"}", "nested more than 100 deep")],
 )  # fmt: skip
 async def test_a_body_that_cannot_be_kept_is_refused(quick_desk: Desk, content: bytes, problem: str) -> None:
     refused = await quick_desk.client.post("/assistant", content=content)
     assert (refused.status_code, problem in refused.json()["message"]) == (400, True), refused.text
+
+
+async def test_the_six_characters_of_an_escape_are_text_as_any_other(quick_desk: Desk) -> None:
+    made = await quick_desk.client.post("/assistant", content=rb'{"name":"a\\u0000"}')
+    assert (made.status_code, made.json()["name"]) == (201, "a\\u0000")
+
+
+async def test_a_filter_that_cannot_be_looked_for_is_refused_with_its_name(quick_desk: Desk) -> None:
+    refused = await quick_desk.client.get("/structured-output?name=a%00")
+    assert (refused.status_code, refused.json()["message"]) == (400, ["name must not hold the character U+0000"])
+    assert (await quick_desk.client.get("/structured-output?idAny=a%00")).json()["results"] == []
 
 
 async def test_a_union_that_nothing_tells_apart_costs_no_more_than_it_is_worth(quick_desk: Desk) -> None:
