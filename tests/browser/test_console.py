@@ -500,6 +500,7 @@ WRONG = {
     "en": ["must be one of the following values", "no field of an assistant"],
     "ko": ["다음 중 하나여야 합니다", "어시스턴트에 없는 필드입니다. firstMessage을(를) 뜻했나요?"],
 }
+NO_JSON = {"en": "This is no JSON: ", "ko": "JSON이 아닙니다: "}
 REFUSED = {"en": "Name or password is wrong", "ko": "이름이나 비밀번호가 틀렸습니다"}
 
 
@@ -556,8 +557,9 @@ async def test_the_server_s_words_are_said_in_the_page_s_language(visit: Visit, 
     await visit.go(f"#/calls/{visit.call}")
     await visit.until(f"document.querySelector('main .faint')?.textContent.includes('{ended} customer-ended-call')")
     await visit.look(f"words-call-{language}")
-    await visit.go(f"#/calls/{await a_call_that_came_to_nothing(visit.antiphon)}")
-    await page.wait_for("#webhooks")
+    nothing = await a_call_that_came_to_nothing(visit.antiphon)
+    await visit.go(f"#/calls/{nothing}")
+    await visit.until(f"document.querySelector('main p > code')?.textContent === {json.dumps(nothing)}")
     told = " ".join((await page.evaluate("() => document.querySelector('main').innerText")).split())
     assert [each for each in SAID[language] if each not in told] == [], told
     await visit.look(f"words-record-{language}")
@@ -573,6 +575,10 @@ async def test_the_server_s_words_are_said_in_the_page_s_language(visit: Visit, 
         await visit.until(f"document.querySelector('main').textContent.includes({json.dumps(words)})")
         await visit.look(f"words-wrong-{language}-{len(words)}")
         await page.click("#as-json")
+    await page.fill("#json", "{")
+    await visit.until(
+        f"document.querySelector('#json').previousSibling.textContent.startsWith({json.dumps(NO_JSON[language])})"
+    )
     await page.goto(f"{visit.url}?{language}")
     await page.wait_for("main h1")
     await page.click("#sign-out")

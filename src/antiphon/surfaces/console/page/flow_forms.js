@@ -2,7 +2,7 @@
 
 import { NODE_TYPES, SLOT_TYPES, addEdge, changeEdge, changeNode, get, moveEdge, put, putSlots, removeEdge, removeNode, renameNode, renameSlot, slotsOf, startAt } from "./flow.js";
 import { conditionOf, kindOf } from "./graph.js";
-import { el, inWords } from "./kit.js";
+import { el, inWords, objectOf } from "./kit.js";
 import { say } from "./words.js";
 
 const CONDITIONS = ["", "examples", "ai", "logic", "failed", "corrected"];
@@ -261,9 +261,7 @@ export class ElementForm {
     const note = el("span", { className: "note bad" });
     const text = el("textarea", { className: "code", rows: 12, spellcheck: false, readOnly: !editable, onchange: () => {
       try {
-        const made = JSON.parse(text.value);
-        if (made === null || typeof made !== "object" || Array.isArray(made)) throw new Error(say("json_object"));
-        take(made);
+        take(objectOf(text.value));
       } catch (error) {
         note.textContent = error.message;
       }

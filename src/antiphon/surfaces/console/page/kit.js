@@ -53,6 +53,18 @@ export function term(kind, word) {
   return words === word ? el("span", {}, word) : el("span", {}, words, " ", el("code", { className: "own" }, word));
 }
 
+/** A JSON object that somebody typed. Throws an Error that says what is wrong, as far as it can in the browser's own words. */
+export function objectOf(text) {
+  let made;
+  try {
+    made = JSON.parse(text);
+  } catch (error) {
+    throw new Error(say("json_wrong", { problem: error.message }));
+  }
+  if (made === null || typeof made !== "object" || Array.isArray(made)) throw new Error(say("json_object"));
+  return made;
+}
+
 /** A place in a call. */
 export function at(value) {
   const tenths = Math.round(value / 100);
