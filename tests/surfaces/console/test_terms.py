@@ -212,6 +212,19 @@ SOURCES = {
         *told("assistants/spec.py", "assistants/templates.py", names={"ValueError"}, at=0),
         *told("assistants/spec.py", "assistants/templates.py", "engine_choice.py", names={"ConfigurationError"}, at=1),
     },
+    "squads": lambda: told(
+        "calls/squads.py",
+        "calls/destinations.py",
+        "calls/handoffs.py",
+        "calls/directory.py",
+        names={"ConfigurationError"},
+        at=1,
+    ),
+    "text": lambda: told(
+        *(f"chat/{name}.py" for name in ("evaluation", "history", "patterns", "reading", "schemas", "judging")),
+        names={"ConfigurationError"},
+        at=1,
+    ),
     "judging": lambda: {
         text
         for name in ("chat/judging.py", "jobs/analysis.py", "assistants/output_conditions.py")

@@ -87,6 +87,7 @@ const KO = [
   ["must contain {1} to {2} elements", "{1}–{2}개여야 합니다"],
   ["must contain {1} to {2} strings", "글 {1}–{2}개여야 합니다"],
   ["must be absent where {1}", "여기서는 쓸 수 없습니다 ({1})"],
+  ["must be a number of 0 or more", "0 이상의 수여야 합니다"],
   ["must be given", "꼭 있어야 합니다"],
   ["must be within a year", "1년 안이어야 합니다"],
   ["must be after {1} and now", "{1}과(와) 지금보다 뒤여야 합니다"],
@@ -100,8 +101,12 @@ const KO = [
   ["should not be empty", "비어 있으면 안 됩니다"],
   ["is masked: give the secret itself", "가려져 있습니다. 비밀 값 자체를 쓰세요"],
   ["is nested too deep", "너무 깊습니다"],
+  ["is nested more than {1} deep, at line {2}", "{1}단계보다 깊습니다 ({2}번째 줄)"],
   ["is nested more than {1} deep", "{1}단계보다 깊습니다"],
   ["is already in use", "이미 쓰이고 있습니다"],
+  ["holds itself, at line {1}", "자기 자신을 담고 있습니다 ({1}번째 줄)"],
+  ["goes on for ever", "끝없이 이어집니다"],
+  ["may only point into the schema itself", "스키마 안만 가리킬 수 있습니다"],
   ["is not supported", "지원하지 않습니다"],
   ["is no URL", "URL이 아닙니다"],
   ["is one of {1}", "다음 중 하나여야 합니다: {1}"],
@@ -177,6 +182,11 @@ const KO = [
   ["this call has no carrier that could transfer it", "이 통화를 전환할 수 있는 통신사가 없습니다"],
   ["this call has no other assistants", "이 통화에는 다른 어시스턴트가 없습니다"],
   ["the call is over", "통화가 끝났습니다"],
+  ["this call is written down, and cannot be for it", "기록되는 통화라서 이 어시스턴트로 넘길 수 없습니다"],
+  ["this call was handed over {1} times", "이 통화는 이미 {1}번 넘겨졌습니다"],
+  ["could not take over ({1})", "넘겨받지 못했습니다 ({1})"],
+  ["there is no member {1}; there are {2}", "없는 멤버입니다: {1}. 있는 멤버: {2}"],
+  ["names a member of a squad, and there is none here", "스쿼드의 멤버를 가리키는데 여기에는 스쿼드가 없습니다"],
 
   // Conversations in text, evals, structured outputs.
   ["The assistant's model failed ({1})", "어시스턴트의 모델에 장애가 있습니다 ({1})"],
@@ -335,6 +345,10 @@ const KO = [
   ["{1} is not told", "{1}에는 전하지 않습니다"],
   ["{1} is not sent", "{1} 메시지는 보내지 않습니다"],
   ["nobody takes over from {1} without model.fallbackModels", "model.fallbackModels가 없으면 {1}을(를) 대신할 것이 없습니다"],
+
+  // What no template above stands for.
+  ["of a regex must be string, boolean, number or integer", "정규식에는 string, boolean, number, integer만 쓸 수 있습니다"],
+  ["must be {1}", "{1}(이)어야 합니다"],
 ];
 
 const PLACE = /\{=?(\d)\}/g;
