@@ -36,6 +36,7 @@ _PATIENCE_MS = 30_000
 """A log or a recording that is still open so long after the call ended is taken as it is."""
 _DAY_MS = 86_400_000
 ANALYSIS_ATTEMPTS = 3
+_MAX_COLUMN_CHARS = 255
 
 log = structlog.get_logger(__name__)
 
@@ -266,7 +267,7 @@ def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], st
         ended_ms,
         ended_reason(last.ended or "worker-died"),
         assistant_id=first.header.assistant,
-        customer_number=number,
+        customer_number=number[:_MAX_COLUMN_CHARS],
         provider_call_id=carrier.get("provider_call_id", ""),
         body={"customer": {"number": number}} if number else {},
     )
