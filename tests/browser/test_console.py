@@ -334,7 +334,9 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.look("live-call", passing=True)
     await visit.page.click("button.danger")
     await visit.page.click("button.danger")
-    await visit.until("document.querySelector('#floor').textContent.startsWith('The call is over')")
+    await visit.until(
+        "document.querySelector('#floor').textContent === 'The call is over: Ended by an operator or a program'"
+    )
     await call
     await visit.page.click("main a")
     await visit.title("Call · scripted")
