@@ -49,6 +49,15 @@ async def over(antiphon: Antiphon) -> CallRecord:
     return (await calls.list(DEFAULT_ORG, Listing()))[0]
 
 
+AFTER_VOICEMAIL = {"type": "endedReason", "operator": "oneOf", "values": ["voicemail"]}
+
+
+def linked(assistant: str, conditions: list[dict[str, Any]]) -> dict[str, Any]:
+    """A structured output that names an assistant."""
+    schema = {"type": "object", "properties": {"price": {"type": "string"}}}
+    return {"name": "price", "schema": schema, "assistantIds": [assistant], "conditions": conditions}
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 async def test_a_call_is_reported_with_all_that_was_said(tmp_path: Path, kind: str) -> None:
     url = sqlite_url(tmp_path) if kind == "sqlite" else postgres_url()
@@ -57,8 +66,16 @@ async def test_a_call_is_reported_with_all_that_was_said(tmp_path: Path, kind: s
     async with running_server(settings) as (antiphon, client):
         assert antiphon.api is not None and antiphon.api.after is not None
         antiphon.api.after.report_to(reports)
+        asked, not_met, of_another = [
+            (await client.post("/structured-output", json=linked(*each))).json()["id"]
+            for each in (("scripted", []), ("scripted", [AFTER_VOICEMAIL]), ("another", []))
+        ]
         report = await place_call(antiphon.settings.base_url, line())
         record = await over(antiphon)
+        skipped = record.body["analysisSkipped"]
+        assert skipped[f"structuredOutput:{asked}"] == "the model did not answer with JSON", "it was asked"
+        assert "customer-ended-call" in skipped[f"structuredOutput:{not_met}"]
+        assert f"structuredOutput:{of_another}" not in skipped
         assert record.type == "inboundPhoneCall" and record.status == "ended" and record.assistant_id == "scripted"
         assert record.customer_number == CALLER and record.ended_reason == "customer-ended-call"
         artifact = record.body["artifact"]

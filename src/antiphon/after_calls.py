@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from starlette.routing import Route
@@ -12,7 +13,8 @@ from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.calls.artifact import Labels
 from antiphon.calls.cost import cost_fields
 from antiphon.calls.files import CallFiles
-from antiphon.calls.leads import last_assistant
+from antiphon.calls.leads import last_assistant, last_assistant_id
+from antiphon.calls.linked_outputs import linked_outputs
 from antiphon.calls.meter import CostMeter
 from antiphon.calls.stores import CallRecord, Resource, ResourceStore
 from antiphon.clock import Clock
@@ -191,10 +193,9 @@ class AfterCallWork:
             return stored.body
         return self._assistants.document(id)
 
-    async def _outputs_of(self, org_id: str, ids: Sequence[str]) -> Sequence[Resource]:
-        found: list[Resource] = []
-        for id in ids:
-            resource = await self._resources.find("structured-output", org_id, id)
-            if resource is not None:
-                found.append(resource)
-        return found
+    async def _outputs_of(self, record: CallRecord, ids: Sequence[str]) -> Sequence[Resource]:
+        kind, org_id = "structured-output", record.org_id
+        named = [await self._resources.find(kind, org_id, id) for id in ids]
+        linked = await linked_outputs(last_assistant_id(record), partial(self._resources.list, kind, org_id))
+        # One that names an assistant which names it is asked once.
+        return list({each.id: each for each in (*named, *linked) if each is not None}.values())

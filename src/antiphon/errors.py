@@ -11,6 +11,7 @@ AntiphonError
 │   └── ProviderUnavailable … by not being reachable or not being installed
 ├── RequestFailed           a request to an application's server was not answered, or not allowed
 ├── StoreUnavailable        the database cannot be reached or opened
+├── ValueRefused            the database works, and cannot keep a value that it was given
 ├── CapacityError           the server is full or draining and takes no new call
 └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
 """
@@ -116,6 +117,13 @@ class StoreUnavailable(AntiphonError):
     """The database cannot be reached or opened. The text holds no data."""
 
     code = "store_unavailable"
+
+
+class ValueRefused(AntiphonError):
+    """A value that the database cannot keep, or cannot look for: too long for its column, or a number of more than 64 bits. It would be
+    refused again. The text holds no data."""
+
+    code = "value_refused"
 
 
 class CapacityError(AntiphonError):

@@ -21,7 +21,14 @@ from antiphon.calls.stores import DEFAULT_ORG, Resource, ResourceStore
 from antiphon.carriers.base import CallControl, NotTaken, OutboundCall, RingingCall
 from antiphon.clock import Clock
 from antiphon.config import Settings
-from antiphon.errors import ConfigurationError, ProviderError, ProviderUnavailable, RequestFailed, StoreUnavailable
+from antiphon.errors import (
+    ConfigurationError,
+    ProviderError,
+    ProviderUnavailable,
+    RequestFailed,
+    StoreUnavailable,
+    ValueRefused,
+)
 from antiphon.served import ServedAssistants
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.ended_reasons import (
@@ -78,8 +85,8 @@ class TelephoneCalls:
 
     async def prepare(self, ringing: RingingCall) -> str | NotTaken:
         """Who takes a call that rings (``carriers.base.PrepareCall``): the assistant of its URL; the assistant or the squad of the stored
-        number that was called; whoever that number's server names; or the default one. Where the database does not answer, an
-        assistant file answers, without a record."""
+        number that was called; whoever that number's server names; or the default one. Where the database does not answer, or cannot
+        keep the call, an assistant file answers, without a record."""
         around = self._around
         planned = around.planner.known(ringing.call_id)
         if planned is not None:
@@ -91,7 +98,7 @@ class TelephoneCalls:
             if isinstance(request, NotTaken):
                 return request
             planned = await around.planner.plan(request)
-        except (StoreUnavailable, TimeoutError) as error:
+        except (StoreUnavailable, ValueRefused, TimeoutError) as error:
             log.warning("call_not_recorded", call_id=ringing.call_id, problem=type(error).__name__)
             name = ringing.assistant or around.settings.assistant
             around.assistants.find(name)

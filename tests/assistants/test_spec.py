@@ -38,6 +38,7 @@ from antiphon.vocabulary import Message
         ({"voicemailDetection": {"provider": "twilio", "machineDetectionTimeout": 60}}, "voicemailDetection.machineDetectionTimeout", "59"),
         ({"voicemailDetection": {"provider": "vapi", "voicemailDetectionTypes": 1}}, "voicemailDetection.voicemailDetectionTypes", "tuple"),
         ({"artifactPlan": {"recordingEnabled": "maybe"}}, "artifactPlan.recordingEnabled", "boolean"),
+        ({"artifactPlan": {"structuredOutputs": [{"conditions": [{"type": "x"}]}]}}, "artifactPlan.structuredOutputs.0", "'minMessages'"),
         ({"server": {"url": "ftp://x"}}, "server.url", "match"),
         ({"metadata": 3}, "metadata", "dictionary"),
         ([], "document", "must be an object"),

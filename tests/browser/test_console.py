@@ -16,7 +16,7 @@ from tests.browser.chromium import Page, browser_page
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
 from antiphon.calls.people import AuditEntry
-from antiphon.calls.stores import DEFAULT_ORG, Resource
+from antiphon.calls.stores import DEFAULT_ORG, CallRecord, Resource
 from antiphon.composition.process import Antiphon
 from antiphon.storage.deliveries import StoredDeliveries
 from antiphon.webhooks.deliveries import Attempt, Delivery, Outcome
@@ -221,7 +221,13 @@ async def test_what_applications_were_told_stands_on_the_call_s_page(visit: Visi
     told = await visit.page.text("#webhooks")
     assert all(
         each in told
-        for each in ("end-of-call-report", "https://app.example/hooks", "503 · 250 ms", "Next try", "None yet.")
+        for each in (
+            "Report after the call end-of-call-report",
+            "https://app.example/hooks",
+            "503 · 250 ms",
+            "Next try",
+            "None yet.",
+        )
     )
     assert "hidden" not in told
     await visit.look("call-webhooks")
@@ -328,7 +334,9 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.look("live-call", passing=True)
     await visit.page.click("button.danger")
     await visit.page.click("button.danger")
-    await visit.until("document.querySelector('#floor').textContent.startsWith('The call is over')")
+    await visit.until(
+        "document.querySelector('#floor').textContent === 'The call is over: Ended by an operator or a program'"
+    )
     await call
     await visit.page.click("main a")
     await visit.title("Call · scripted")
@@ -475,6 +483,122 @@ async def test_it_speaks_korean(visit: Visit) -> None:
     await visit.go("#/overview")
     await visit.choose("language", "en")
     await visit.title("Overview")
+
+
+ENDED = {"en": "The customer hung up", "ko": "고객이 끊음"}
+SAID: dict[str, list[str]] = {
+    "en": [
+        "An answering machine voicemail", "Summary: the call was too short", "Structured output o1: there were fewer than 4 messages",
+        "artifactPlan.recordingFormat recordings are WAV", "model.odd as it came", "Report after the call end-of-call-report",
+        "no answer · 250 ms · no connection",
+    ],
+    "ko": [
+        "자동 응답기가 받음 voicemail", "요약: 통화가 너무 짧았습니다", "구조화 출력 o1: 메시지가 4개보다 적었습니다",
+        "artifactPlan.recordingFormat 녹음은 WAV입니다", "model.odd as it came", "통화 종료 보고서 end-of-call-report",
+        "응답 없음 · 250 ms · 연결되지 않음",
+    ],
+}  # fmt: skip
+WRONG = {
+    "en": ["must be one of the following values", "no field of an assistant"],
+    "ko": ["다음 중 하나여야 합니다", "어시스턴트에 없는 필드입니다. firstMessage을(를) 뜻했나요?"],
+}
+NO_JSON = {"en": "This is no JSON: ", "ko": "JSON이 아닙니다: "}
+REFUSED = {"en": "Name or password is wrong", "ko": "이름이나 비밀번호가 틀렸습니다"}
+
+
+async def a_call_that_came_to_nothing(antiphon: Antiphon) -> str:
+    """The id of a call of which there is a record, with much that an operator is told."""
+    assert antiphon.api is not None
+    body = {
+        "warnings": [
+            {"field": "artifactPlan.recordingFormat", "reason": "recordings are WAV"},
+            {"field": "model.odd", "reason": "as it came"},
+        ],
+        "analysisSkipped": {
+            "summary": "the call was too short",
+            "structuredOutput:o1": "there were fewer than 4 messages",
+        },
+    }
+    times, far_ms = (1_800_000_000_000, 1_800_000_001_000), 9_000_000_000_000
+    record = CallRecord(
+        "came-to-nothing",
+        DEFAULT_ORG,
+        "outboundPhoneCall",
+        "ended",
+        *times,
+        *times,
+        "voicemail",
+        assistant_id="scripted",
+        body=body,
+    )
+    if await antiphon.api.calls.add(record):
+        store = StoredDeliveries(antiphon.api.database)
+        url = {"url": "https://app.example/hooks"}
+        await store.add(Delivery("nobody", DEFAULT_ORG, "end-of-call-report", url, "{}", 1000, far_ms, record.id))
+        leased = {each.id: each for each in await store.claim(far_ms, 10, "mine", 0)}["nobody"]
+        attempt = Attempt(times[0], 250, None, "connection")
+        await store.settle([Outcome(leased, attempt, acknowledged=False, retry_wall_ms=far_ms)])
+    return record.id
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+async def test_the_server_s_words_are_said_in_the_page_s_language(visit: Visit, language: str) -> None:
+    """What is known of them, with the API's own word beside; what is not, as it came."""
+    page, ended = visit.page, ENDED[language]
+    await visit.enter()
+    await visit.choose("language", language)
+    await visit.until(
+        f"[...document.querySelectorAll('main td')].some((cell) => cell.textContent === '{ended} customer-ended-call')"
+    )
+    await visit.look(f"words-overview-{language}")
+    await visit.go("#/calls")
+    await visit.until(f"[...document.querySelectorAll('main td span')].some((cell) => cell.textContent === '{ended}')")
+    offered = f"document.querySelector('#reasons option[value=customer-ended-call]').textContent === '{ended}'"
+    assert await page.evaluate(f"() => {offered} && document.querySelector('[name=reason]').list.id === 'reasons'")
+    await visit.look(f"words-calls-{language}")
+    await visit.go(f"#/calls/{visit.call}")
+    await visit.until(f"document.querySelector('main .faint')?.textContent.includes('{ended} customer-ended-call')")
+    await visit.look(f"words-call-{language}")
+    nothing = await a_call_that_came_to_nothing(visit.antiphon)
+    await visit.go(f"#/calls/{nothing}")
+    await visit.until(f"document.querySelector('main p > code')?.textContent === {json.dumps(nothing)}")
+    told = " ".join((await page.evaluate("() => document.querySelector('main').innerText")).split())
+    assert [each for each in SAID[language] if each not in told] == [], told
+    await visit.look(f"words-record-{language}")
+    await visit.go("#/assistants/new")
+    await page.wait_for("#as-json")
+    await page.click("#as-json")
+    for given, words in (
+        ({"model": {"provider": "nobody"}}, WRONG[language][0]),
+        ({"firstMesage": "x"}, WRONG[language][1]),
+    ):
+        await page.fill("#json", json.dumps(given))
+        await page.click("#as-form")
+        await visit.until(f"document.querySelector('main').textContent.includes({json.dumps(words)})")
+        await visit.look(f"words-wrong-{language}-{len(words)}")
+        await page.click("#as-json")
+    await page.fill("#json", "{")
+    await visit.until(
+        f"document.querySelector('#json').previousSibling.textContent.startsWith({json.dumps(NO_JSON[language])})"
+    )
+    await page.goto(f"{visit.url}?{language}")
+    await page.wait_for("main h1")
+    await page.click("#sign-out")
+    await page.wait_for("input[name=password]")
+    await page.fill("input[name=name]", "ada")
+    await page.fill("input[name=password]", "not the right one")
+    await page.press("Enter")
+    await visit.until(f"document.querySelector('main .notice')?.textContent === {json.dumps(REFUSED[language])}")
+    await page.fill("input[name=password]", PASSWORD)
+    await page.press("Enter")
+    await page.wait_for(".figures")
+    await visit.choose("language", "en")
+    await visit.title("Overview")
+    expected = (
+        "404 (Not Found)",
+        "401 (Unauthorized)",
+    )  # a call without a log, and the wrong password: the browser notes both
+    page.program.told[:] = [told for told in page.program.told if not any(each in str(told) for each in expected)]
 
 
 async def test_the_first_paint_is_small(visit: Visit) -> None:

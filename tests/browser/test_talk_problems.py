@@ -96,6 +96,19 @@ async def test_what_keeps_a_call_from_beginning_is_explained(
         assert not await talk.page.visible("#problem")
 
 
+async def test_the_server_s_own_words_follow_those_of_a_page_in_korean(talk: TalkPage) -> None:
+    await talk.open(answer={"status": 400, "body": '{"error": {"code": "odd", "message": "The moon is full."}}'})
+    await talk.phase("idle")
+    await talk.page.click("#talk")
+    assert await notice(talk) == "The server refused the call"
+    assert await talk.page.text("#problem-text") == "The moon is full."
+    await talk.speak_language("ko")
+    await talk.page.click("#talk")
+    await talk.until("document.querySelector('#problem-text').textContent.endsWith(' (The moon is full.)')")
+    assert "로그" in await talk.page.text("#problem-text")
+    await talk.speak_language("en")
+
+
 async def test_when_the_other_side_ends_the_call_that_is_no_problem(talk: TalkPage) -> None:
     await talk.talk()
     await talk.page.evaluate("() => fake.hangUp()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from sqlalchemy import text
 from tests.calls.rig import Call
 from tests.databases import postgres_url, sqlite_url
 
+from antiphon.calls.files import CallFiles
 from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.jobs.after_call import _record
+from antiphon.jobs.queue import Job
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.jobs import StoredJobs
@@ -78,3 +82,14 @@ async def test_a_process_killed_at_a_step_loses_nothing(tmp_path: Path, folder: 
         }
     finally:
         await database.close()
+
+
+def test_a_caller_s_long_address_in_a_log_fits_the_record_made_of_it(folder: Path) -> None:
+    """PostgreSQL keeps 255 characters; a SIP address may be longer. All of it is in the record's body."""
+    [log] = CallFiles(folder).logs("call-1")
+    caller = "sip:" + "x" * 300
+    called_by = replace(
+        log, header=replace(log.header, carrier={"provider": "twilio", "direction": "inbound", "caller": caller})
+    )
+    record = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [called_by], str)
+    assert (record.customer_number, record.body["customer"]["number"]) == (caller[:255], caller)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
+import pytest
+
+from antiphon.assistants.output_conditions import Facts
 from antiphon.calls.stores import Resource
 from antiphon.errors import ProviderError
 from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions
@@ -47,7 +50,7 @@ async def test_summary_data_and_success_are_asked_for() -> None:
     model = Model(answer)
     plan = {"structuredDataPlan": {"enabled": True, "schema": SCHEMA}}
     output = Resource("structured-output", "o1", "org", {"name": "so", "schema": SCHEMA}, 1, 1)
-    done = await questions(model, plan, [output]).ask(4)
+    done = await questions(model, plan, [output]).ask(Facts(4))
     assert done.fields == {
         "summary": "Marmalade was asked for.",
         "structuredData": {"item": "marmalade"},
@@ -60,27 +63,71 @@ async def test_summary_data_and_success_are_asked_for() -> None:
 
 
 async def test_what_is_not_done_has_a_reason() -> None:
-    done = await questions(None, {}).ask(4)
+    done = await questions(None, {}).ask(Facts(4))
     assert done.fields == {} and done.skipped["summary"] == done.skipped["successEvaluation"] == NO_MODEL
-    done = await questions(Model(answer), {"summaryPlan": {"enabled": False}}).ask(4)
+    done = await questions(Model(answer), {"summaryPlan": {"enabled": False}}).ask(Facts(4))
     assert "enabled is false" in done.skipped["summary"] and "successEvaluation" in done.fields
-    done = await questions(Model(answer), {"minMessagesThreshold": 5}).ask(4)
+    done = await questions(Model(answer), {"minMessagesThreshold": 5}).ask(Facts(4))
     assert done.skipped["summary"] == "the call was too short"
     regex = Resource("structured-output", "o1", "org", {"name": "so", "type": "regex", "regex": "x"}, 1, 1)
-    done = await questions(Model(answer), {}, [regex]).ask(4)
+    done = await questions(Model(answer), {}, [regex]).ask(Facts(4))
     assert "of type ai" in done.skipped["structuredOutput:o1"]
+
+
+LONG, WANTED = (
+    {"type": "minMessages", "count": 4},
+    {"type": "endedReason", "operator": "oneOf", "values": ["voicemail"]},
+)
+LASTED, UNWANTED = {"type": "minCallDuration", "seconds": 10}, {**WANTED, "operator": "notOneOf"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "facts", "why"),
+    [
+        (None, Facts(2), ""),
+        ([], Facts(1), "too short"),
+        ([LONG], Facts(4), ""),
+        ([LONG], Facts(3), "fewer than 4 messages"),
+        ([{"type": "minMessages", "count": 0}], Facts(0), ""),  # what counts for all others does not count for it
+        ([LASTED], Facts(1, 60), "too short"),
+        ([LASTED], Facts(2, 10), ""),
+        ([LASTED], Facts(2, 9.9), "less than 10 s"),
+        ([LASTED], Facts(2, None), ""),
+        ([WANTED], Facts(2, ended_reason="voicemail"), ""),
+        ([WANTED], Facts(2, ended_reason="customer-ended-call"), "customer-ended-call"),
+        ([WANTED], Facts(2), "none"),
+        ([UNWANTED], Facts(2, ended_reason="voicemail"), "voicemail"),
+        ([UNWANTED], Facts(2), ""),
+        ([LONG, LASTED], Facts(4, 5), "less than 10 s"),  # all must hold
+        ([{"type": "fullMoon"}], Facts(4), "conditions.0"),  # kept before conditions were looked at
+    ],
+)
+async def test_an_output_s_conditions_decide_whether_it_is_asked(
+    conditions: list[dict[str, Any]] | None, facts: Facts, why: str
+) -> None:
+    body = {"name": "so", "schema": SCHEMA, "conditions": conditions}
+    done = await questions(Model(answer), {}, [Resource("structured-output", "o1", "org", body, 1, 1)]).ask(facts)
+    skipped = done.skipped.get("structuredOutput:o1", "")
+    assert (why in skipped) if why else not skipped
+    assert bool(done.outputs) is not bool(why)
+
+
+async def test_an_output_without_a_model_says_so_whatever_it_counts() -> None:
+    body = {"name": "so", "schema": SCHEMA, "conditions": [{"type": "minMessages", "count": 0}]}
+    done = await questions(None, {}, [Resource("structured-output", "o1", "org", body, 1, 1)]).ask(Facts(0))
+    assert done.skipped["structuredOutput:o1"] == NO_MODEL and not done.outputs
 
 
 async def test_a_model_that_fails_or_talks_nonsense_fails_nothing() -> None:
     def broken(request: ModelRequest) -> str:
         raise ProviderError("model", "no")
 
-    done = await questions(Model(broken), {}).ask(4)
+    done = await questions(Model(broken), {}).ask(Facts(4))
     assert done.fields == {} and "ProviderError" in done.skipped["summary"]
     plan = {"structuredDataPlan": {"enabled": True, "schema": SCHEMA}}
-    done = await questions(Model(lambda request: "marmalade {"), plan).ask(4)
+    done = await questions(Model(lambda request: "marmalade {"), plan).ask(Facts(4))
     assert done.skipped["structuredData"] == "the model did not answer with JSON"
-    done = await questions(Model(lambda request: ""), {}).ask(4)
+    done = await questions(Model(lambda request: ""), {}).ask(Facts(4))
     assert done.skipped["summary"] == "the model said nothing"
 
 
@@ -95,6 +142,6 @@ async def test_the_plan_s_own_messages_are_used_and_its_rubric() -> None:
         },
         "successEvaluationPlan": {"rubric": "NumericScale"},
     }
-    done = await questions(model, plan).ask(4)
+    done = await questions(model, plan).ask(Facts(4))
     assert [message.content for message in model.asked[0].messages] == ["In one word.", "User: marmalade?\n Sell it."]
     assert "from 1" in model.asked[1].messages[0].content and done.fields["successEvaluation"] == "7"

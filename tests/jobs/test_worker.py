@@ -123,3 +123,26 @@ async def test_a_step_that_fails_is_tried_again_later_and_only_that_step(databas
         await until(lambda count=count: len(runs) >= count)  # type: ignore[misc]
     await worker.close()
     assert runs == ["one", "two 0", "two 0", "two 1", "two 2"]
+
+
+async def test_a_result_that_the_database_cannot_keep_is_a_step_that_failed(database: Database) -> None:
+    """Not a database that is gone, for which nothing is counted: the job says what is wrong, and waits longer each time."""
+    store, clock = StoredJobs(database), ManualClock(0)
+    await StoredCalls(database).add(CallRecord("c1", "org", "webCall", "ended", 1, 1))
+
+    async def one(job: Job) -> Done:
+        return Done(None, CallChange(columns={"ended_wall_ms": 2**63}))
+
+    now_ms = clock.wall_ms()
+    await store.add(Job("c1", "c1", "org", now_ms, now_ms))
+    worker = JobWorker(store, clock, {"after": [("one", one)]})
+    worker.start()
+
+    async def failed() -> bool:
+        found = await store.find("c1")
+        return found is not None and (found.attempts, found.problem) == (1, "one: ValueRefused")
+
+    async with asyncio.timeout(20):
+        while not await failed():  # noqa: ASYNC110 (what the store holds tells nobody)
+            await asyncio.sleep(0.005)
+    await worker.close()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from antiphon.bench import proc
 from antiphon.errors import ConfigurationError, StoreUnavailable
 from antiphon.session.returning import give_back_what_is_large
-from antiphon.storage.database import Database, read, written
+from antiphon.storage.database import Database
 
 MIB = 1024
 
@@ -44,18 +44,6 @@ def own_kib() -> int:
     if trim is not None:
         trim(0)
     return proc.memory(os.getpid()).own_kib
-
-
-@pytest.mark.parametrize(
-    "document",
-    [{"name": "미용실", "empty": None}, {"half": "\ud83d"}, {"big": 2**70}, {"nested": [{"a": 1.5, "b": [True, ""]}]}],
-)
-def test_a_document_comes_back_as_it_was_written(document: dict[str, object]) -> None:
-    assert read(written(document)) == document
-
-
-def test_what_another_writer_wrote_is_read() -> None:
-    assert read('{"half": "\\ud83d", "infinite": Infinity}') == {"half": "\ud83d", "infinite": float("inf")}
 
 
 async def test_a_database_of_an_older_version_is_named_at_the_start(tmp_path: Path) -> None:

@@ -129,3 +129,14 @@ async def test_what_is_put_is_written_together_and_bounded(tmp_path: Path) -> No
     await log.close()
     assert await store.count("org", LogListing(type="Webhook")) == 1
     await database.close()
+
+
+async def test_an_entry_that_cannot_be_kept_does_not_keep_the_others_from_it(database: Database) -> None:
+    losses = Losses()
+    store = StoredRequestLog(database)
+    log = RequestLog(store, ManualClock(), 1.0, losses)
+    for entry in (ASKED, replace(ASKED, wall_ms=2**63), TOLD):
+        log.put(entry)
+    await log.written()
+    assert await store.count("org", LogListing()) == 2
+    assert losses.counts() == {("log_entries_dropped", ()): 1}

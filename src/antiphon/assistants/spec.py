@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.tool_plans import KnowledgeBase, RejectionPlan, VariableExtractionPlan
 from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import AnsweredBy, Message
@@ -298,6 +299,14 @@ class TranscriptPlan(WireModel):
     user_name: str = Field(default="", max_length=80)
 
 
+def _with_right_conditions(output: dict[str, Any]) -> dict[str, Any]:
+    try:
+        conditions_of(output)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from None
+    return output
+
+
 class ArtifactPlan(WireModel):
     """What is left of a call."""
 
@@ -306,7 +315,9 @@ class ArtifactPlan(WireModel):
     """Whether the event log is kept when what is made of it has been made."""
     transcript_plan: TranscriptPlan = Field(default_factory=TranscriptPlan)
     structured_output_ids: tuple[str, ...] = Field(default=(), max_length=50)
-    structured_outputs: tuple[dict[str, Any], ...] = Field(default=(), max_length=50)
+    structured_outputs: tuple[Annotated[dict[str, Any], AfterValidator(_with_right_conditions)], ...] = Field(
+        default=(), max_length=50
+    )
     """Written out, instead of by the ids of stored ones."""
     full_message_history_enabled: bool | None = None
     """False: of a call that was handed over, the messages are those that the last assistant's model was shown. Else all are there."""

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from antiphon.conversation import events as ev
-from antiphon.errors import ConfigurationError, ProviderError, StoreUnavailable
+from antiphon.errors import ConfigurationError, ProviderError, StoreUnavailable, ValueRefused
 from antiphon.session.session import Session
 from antiphon.vocabulary import EndReason
 
@@ -118,7 +118,7 @@ class MemoryDirectory:
             raise ConfigurationError("destination", "this call has no other assistants")
         try:
             await self._hand_over(call_id, command)
-        except (ProviderError, StoreUnavailable) as error:
+        except (ProviderError, StoreUnavailable, ValueRefused) as error:
             raise ConfigurationError("destination", f"could not take over ({error.code})") from None
 
     def _begin_handoff(self, call_id: str, command: Handoff) -> None:

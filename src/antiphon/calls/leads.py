@@ -63,6 +63,12 @@ async def last_assistant(record: CallRecord, find: FindAssistant) -> Mapping[str
     return await _document(record, record.body.get(LEAD) or record.body, find)
 
 
+def last_assistant_id(record: CallRecord) -> str:
+    """Its document's id or its file's name; empty for one that came with the call."""
+    who = record.body.get(LEAD) or record.body
+    return "" if isinstance(who.get("assistant"), Mapping) else str(who.get("assistantId") or record.assistant_id)
+
+
 async def first_assistant(record: CallRecord, find: FindAssistant) -> Mapping[str, Any] | None:
     """Of the one that took it, where another one led it last; None otherwise."""
     return await _document(record, record.body, find) if LEAD in record.body else None

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from antiphon.calls.stores import Order, Span
 from antiphon.clock import Clock
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.losses import Losses
 
 LogType = Literal["API", "Webhook", "Call"]
@@ -131,10 +131,21 @@ class RequestLog:
         async with self._writing:
             batch = list(self._waiting)
             if batch:
-                await self._store.add(batch)
+                await self._add(batch)
                 while batch and self._waiting:  # some may have been dropped meanwhile, from the same end
                     if self._waiting[0] is batch.pop(0):
                         self._waiting.popleft()
+
+    async def _add(self, batch: Sequence[LogEntry]) -> None:
+        """One by one, where one of them keeps the others from being kept."""
+        try:
+            await self._store.add(batch)
+        except ValueRefused:
+            if len(batch) > 1:
+                for entry in batch:
+                    await self._add([entry])
+            elif self._losses is not None:
+                self._losses.count("log_entries_dropped")
 
     async def _write_for_ever(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
+from antiphon.assistants.output_conditions import Facts
 from antiphon.audio.wav import is_being_written
 from antiphon.calls.artifact import Addresses, Labels, artifact, transcript
 from antiphon.calls.cost import cost_fields, cost_from_log
@@ -35,6 +36,7 @@ _PATIENCE_MS = 30_000
 """A log or a recording that is still open so long after the call ended is taken as it is."""
 _DAY_MS = 86_400_000
 ANALYSIS_ATTEMPTS = 3
+_MAX_COLUMN_CHARS = 255
 
 log = structlog.get_logger(__name__)
 
@@ -65,8 +67,8 @@ class Surroundings:
     """What the steps ask of others."""
 
     plan_of: Callable[[CallRecord], Awaitable[AfterPlan]]
-    outputs_of: Callable[[str, Sequence[str]], Awaitable[Sequence[Resource]]]
-    """Structured outputs of an organisation, by their ids."""
+    outputs_of: Callable[[CallRecord, Sequence[str]], Awaitable[Sequence[Resource]]]
+    """Structured outputs that are asked about a call: those of these ids, and those that name its assistant."""
     addresses: Callable[[str, bool, bool], Addresses]
     """Of a call that has a recording, and a log."""
     ended_reason: Callable[[str], str] = str
@@ -171,11 +173,11 @@ class AfterCall:
         logs = await asyncio.to_thread(self._logs, job)
         spoken = job.results["artifact"] or {"text": "", "messages": 0}
         outputs = [
-            *await self._around.outputs_of(record.org_id, plan.structured_output_ids),
+            *await self._around.outputs_of(record, plan.structured_output_ids),
             *(_written_out(record, at, output) for at, output in enumerate(plan.structured_outputs)),
         ]
         questions = Questions(job.call_id, spoken["text"], plan.instructions, plan.analysis, plan.analyst, outputs)
-        done = await questions.ask(spoken["messages"])
+        done = await questions.ask(Facts(spoken["messages"], _lasted_s(record), record.ended_reason))
         body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
         if done.outputs:
             body["artifact"] = {**(record.body.get("artifact") or {}), "structuredOutputs": done.outputs}
@@ -227,6 +229,12 @@ class AfterCall:
         return record if record is not None else _record_of_facts(job)  # deleted meanwhile
 
 
+def _lasted_s(record: CallRecord) -> float | None:
+    if record.started_wall_ms is None or record.ended_wall_ms is None:
+        return None
+    return (record.ended_wall_ms - record.started_wall_ms) / 1000
+
+
 def _written_out(record: CallRecord, at: int, output: Mapping[str, Any]) -> Resource:
     id = str(uuid5(NAMESPACE_URL, f"{record.id}/structured-output/{at}"))
     return Resource("structured-output", id, record.org_id, output, record.created_wall_ms, record.created_wall_ms)
@@ -259,7 +267,7 @@ def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], st
         ended_ms,
         ended_reason(last.ended or "worker-died"),
         assistant_id=first.header.assistant,
-        customer_number=number,
+        customer_number=number[:_MAX_COLUMN_CHARS],
         provider_call_id=carrier.get("provider_call_id", ""),
         body={"customer": {"number": number}} if number else {},
     )

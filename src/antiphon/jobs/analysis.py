@@ -9,15 +9,17 @@ from typing import Any
 
 import orjson
 
+from antiphon.assistants.output_conditions import Facts, conditions_of
 from antiphon.calls.cost import AnalysisUse
 from antiphon.calls.stores import Resource
-from antiphon.errors import ProviderError
+from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import LanguageModel, ModelRequest, TextDelta, UsageDelta
 from antiphon.vocabulary import CallContext, Message, Usage
 
 MIN_MESSAGES = 2
 TIMEOUT_S = 60.0
 MAX_ANSWER_CHARS = 50_000
+TOO_SHORT = "the call was too short"
 NO_MODEL = "no language model is configured for this assistant"
 _SUMMARY = (
     "You summarise telephone calls for those who keep their records. In two or three sentences: what the caller wanted, what was agreed, "
@@ -75,16 +77,17 @@ class Questions:
     outputs: Sequence[Resource] = ()
     done: Analysis = field(default_factory=Analysis)
 
-    async def ask(self, spoken: int) -> Analysis:
-        """``spoken``: messages of caller and agent. Never fails: what a model does not answer is skipped, with the reason."""
+    async def ask(self, facts: Facts) -> Analysis:
+        """Never fails: what a model does not answer is skipped, with the reason."""
         least = self.plan.get("minMessagesThreshold")
-        few = spoken < (least if isinstance(least, int) else MIN_MESSAGES)
-        given = "the call was too short" if few else "" if self.analyst is not None else NO_MODEL
+        few = facts.messages < (least if isinstance(least, int) else MIN_MESSAGES)
+        unable = "" if self.analyst is not None else NO_MODEL
+        given = TOO_SHORT if few else unable
         await self._one("summary", "summaryPlan", given, _SUMMARY, default=True)
         await self._structured("structuredDataPlan", given)
         await self._success(given)
         for output in self.outputs:
-            await self._output(output, given)
+            await self._output(output, _why_not(output, facts, given, unable))
         return self.done
 
     async def _one(self, name: str, plan_name: str, reason: str, prompt: str, *, default: bool) -> None:
@@ -186,6 +189,16 @@ class Questions:
         for name, value in (("transcript", self.transcript), ("systemPrompt", self.instructions)):
             content = content.replace("{{" + name + "}}", value).replace("{{ " + name + " }}", value)
         return content
+
+
+def _why_not(output: Resource, facts: Facts, given: str, unable: str) -> str:
+    """Why an output is not asked. ``given``: why nothing is asked that says nothing of it; ``unable``: why nothing can be asked at all.
+    An output that counts messages itself is not bound by what counts for the others."""
+    try:
+        conditions = conditions_of(output.body)
+    except ConfigurationError as error:
+        return str(error)
+    return conditions.why_not(facts) or (unable if conditions.count_messages else given)
 
 
 def _plan(analysis: Mapping[str, Any], name: str) -> Mapping[str, Any]:

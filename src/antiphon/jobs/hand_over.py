@@ -15,7 +15,7 @@ from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
 from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.files import reason as problem_of
 from antiphon.jobs.queue import Job, JobStore, job_id
 from antiphon.jobs.worker import JobWorker
@@ -153,6 +153,8 @@ class AfterCalls:
                     await asyncio.sleep(_RETRY_S)
                     self._news.set()
                     break
+                except ValueRefused:  # told by the database; it would be refused again, and keep the others waiting
+                    self._losses.count("after_calls_lost")
                 if self._waiting.get(name) is job:
                     del self._waiting[name]
                 self._worker.wake()

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from antiphon.clock import Clock
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.ids import new_id
 from antiphon.jobs.queue import CallChange, Claim, Job, JobKind, JobStore, Kept, LeaseLost
 
@@ -155,6 +155,9 @@ class JobWorker:
             try:
                 record = await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms())
             except LeaseLost:
+                return
+            except ValueRefused as fault:
+                await self._put_off(job, name, attempts, fault)
                 return
             if record is not None:
                 seen["record"] = record

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,17 +10,17 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-import orjson
 import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, insert, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from antiphon.calls.secrets import DocumentSecrets
-from antiphon.errors import ConfigurationError, StoreUnavailable
+from antiphon.errors import ConfigurationError, StoreUnavailable, ValueRefused
 from antiphon.storage.tables import metadata
+from antiphon.storage.values import read, written
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5000
@@ -40,6 +39,8 @@ _SQLITE_PRAGMAS = (
 )
 _migrating = threading.Lock()
 _LOOK_EVERY_S = 0.01
+_OF_DATA = "22"
+"""PostgreSQL's class of errors for values: too long, out of range, not to be encoded."""
 _LOCK_POSTGRESQL = "SELECT pg_advisory_xact_lock(7238947561)"
 """Any number that nobody else takes for something else."""
 
@@ -52,23 +53,6 @@ log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 _S = TypeVar("_S", bound="Store")
-
-
-def written(document: Any) -> str:
-    """A document as JSON. It is done on the event loop, and one may be megabytes long: the standard library takes ten times as long, and is
-    asked for what orjson refuses alone (half a character from a model, a number of more than 64 bits)."""
-    try:
-        return orjson.dumps(document).decode()
-    except TypeError:
-        return json.dumps(document)
-
-
-def read(text: str | bytes) -> Any:
-    """As it was ``written``, by either."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)
 
 
 class Database:
@@ -119,12 +103,12 @@ class Database:
         await self._runner.close()
 
     async def read(self, work: Callable[[Connection], _T]) -> _T:
-        """Ask. Raises StoreUnavailable."""
+        """Ask. Raises StoreUnavailable, ValueRefused."""
         return await self._done(self._runner.read(work))
 
     async def write(self, work: Callable[[Connection], _T]) -> _T:
-        """In a transaction, which is kept if ``work`` ends well, also where nobody waits for it any more. Raises StoreUnavailable, and
-        SQLAlchemy's IntegrityError for what contradicts what is there."""
+        """In a transaction, which is kept if ``work`` ends well, also where nobody waits for it any more. Raises StoreUnavailable,
+        ValueRefused, and SQLAlchemy's IntegrityError for what contradicts what is there."""
         return await self._done(self._runner.write(work))
 
     async def add(self, table: Table, row: Mapping[str, Any]) -> bool:
@@ -140,8 +124,10 @@ class Database:
             return await doing
         except IntegrityError:
             raise  # the database works: what was written contradicts what is there
+        except OverflowError as error:  # SQLite's driver: an integer of more than 64 bits
+            raise _refused(error) from error
         except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
-            raise _unavailable(error) from error
+            raise (_refused if _is_of_data(error) else _unavailable)(error) from error
 
 
 class _Runner(Protocol):
@@ -314,6 +300,17 @@ def _upgrade(connection: Connection) -> None:
                 "database_url",
                 f"an older version made this database ({table.name} has no {missing[0]}): move it away, or name another",
             )
+
+
+def _is_of_data(error: Exception) -> bool:
+    """Whether it is a value that the database, or its driver, does not take: it works, and would refuse it again."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+    return isinstance(error, DataError) or state.startswith(_OF_DATA)
+
+
+def _refused(error: Exception) -> ValueRefused:
+    log.error("database_value_refused", problem=_kind(error))
+    return ValueRefused(f"the database cannot keep one of the values ({_kind(error)})")
 
 
 def _unavailable(error: Exception) -> StoreUnavailable:

@@ -14,27 +14,26 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    String,
     Table,
-    Text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from antiphon.calls.stores import LINKS
+from antiphon.storage.values import KeptText, LongText
 
 metadata = MetaData()
 Document = JSON().with_variant(JSONB(), "postgresql")
-_ID = String(64)
+_ID = KeptText(64)
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, String(255), nullable=False, server_default="")
+    return Column(name, KeptText(255), nullable=False, server_default="")
 
 
 resources = Table(
     "resources",
     metadata,
-    Column("kind", String(32), nullable=False),
+    Column("kind", KeptText(32), nullable=False),
     Column("id", _ID, nullable=False),
     Column("org_id", _ID, nullable=False),
     Column("version", Integer, nullable=False),
@@ -54,7 +53,7 @@ resources = Table(
 resource_versions = Table(
     "resource_versions",
     metadata,
-    Column("kind", String(32), nullable=False),
+    Column("kind", KeptText(32), nullable=False),
     Column("id", _ID, nullable=False),
     Column("org_id", _ID, nullable=False),
     Column("version", Integer, nullable=False),
@@ -71,8 +70,8 @@ calls = Table(
     metadata,
     Column("id", _ID, primary_key=True),
     Column("org_id", _ID, nullable=False),
-    Column("type", String(32), nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("type", KeptText(32), nullable=False),
+    Column("status", KeptText(16), nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
     Column("updated_wall_ms", BigInteger, nullable=False),
     Column("started_wall_ms", BigInteger),
@@ -102,8 +101,8 @@ calls = Table(
 jobs = Table(
     "jobs",
     metadata,
-    Column("id", String(128), primary_key=True),
-    Column("kind", String(16), nullable=False),
+    Column("id", KeptText(128), primary_key=True),
+    Column("kind", KeptText(16), nullable=False),
     Column("call_id", _ID, nullable=False),
     Column("org_id", _ID, nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
@@ -124,9 +123,9 @@ users = Table(
     "users",
     metadata,
     Column("id", _ID, primary_key=True),
-    Column("name", String(255), nullable=False, unique=True),
-    Column("role", String(16), nullable=False),
-    Column("password_hash", String(255), nullable=False),
+    Column("name", KeptText(255), nullable=False, unique=True),
+    Column("role", KeptText(16), nullable=False),
+    Column("password_hash", KeptText(255), nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
     Column("version", Integer, nullable=False, server_default="1"),
     _text("changed_by"),
@@ -167,9 +166,9 @@ deliveries = Table(
     _text("call_id"),
     _text("assistant_id"),
     Column("type", _ID, nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("status", KeptText(16), nullable=False),
     Column("target", Document, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", LongText, nullable=False),
     Column("timeout_ms", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("created_wall_ms", BigInteger, nullable=False),
@@ -192,7 +191,7 @@ delivery_attempts = Table(
     Column("duration_ms", Integer, nullable=False),
     Column("status", Integer),
     _text("error"),
-    Column("answer", Text, nullable=False),
+    Column("answer", LongText, nullable=False),
     Index("delivery_attempts_of", "delivery_id"),
     Index("delivery_attempts_newest", "org_id", "number"),
 )
@@ -203,7 +202,7 @@ request_log = Table(
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("org_id", _ID, nullable=False),
-    Column("type", String(16), nullable=False),
+    Column("type", KeptText(16), nullable=False),
     Column("wall_ms", BigInteger, nullable=False),
     Column("duration_ms", Integer, nullable=False),
     _text("method"),

@@ -150,7 +150,11 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "redis_failures": ("Questions that Redis did not answer.", ()),
     "ended_calls_unkept": ("Ended calls that could not be written down, to refuse their replay.", ()),
-    "log_entries_dropped": ("Entries of the log of requests that found no room while the database did not answer.", ()),
+    "log_entries_dropped": (
+        "Entries of the log of requests that found no room while the database did not answer, or that it cannot keep.",
+        (),
+    ),
+    "after_calls_lost": ("Calls whose work was not begun: the database cannot keep what it is about.", ()),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }
 

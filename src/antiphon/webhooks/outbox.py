@@ -11,7 +11,7 @@ from dataclasses import replace
 import structlog
 
 from antiphon.clock import Clock
-from antiphon.errors import ConfigurationError, RequestFailed, StoreUnavailable
+from antiphon.errors import ConfigurationError, RequestFailed, StoreUnavailable, ValueRefused
 from antiphon.losses import Losses
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.deliveries import MAX_ANSWER_CHARS, Attempt, Delivery, DeliveryStore, Outcome
@@ -173,7 +173,7 @@ class Outbox:
             batch, self._outcomes = self._outcomes, []
             try:
                 await self._store.settle(batch)
-            except (StoreUnavailable, asyncio.CancelledError) as error:
+            except (StoreUnavailable, ValueRefused, asyncio.CancelledError) as error:
                 self._outcomes = batch + self._outcomes
                 if isinstance(error, asyncio.CancelledError):
                     raise

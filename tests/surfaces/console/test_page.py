@@ -55,6 +55,17 @@ def test_every_action_of_the_audit_log_has_words() -> None:
     assert {f"a_{action.replace('.', '_')}" for action in actions} - words("en") == set()
 
 
+def test_what_a_first_visit_fetches_is_small() -> None:
+    """The overview, with all that its modules ask for at once, as it is sent to a browser that has none of it yet."""
+    parts = read_parts("antiphon.surfaces.console")
+    wanted = ["index.html", "console.css", "icon.svg", "app.js", "overview.js"]
+    for name in wanted:
+        asked = re.findall(r'\bfrom\s*"\./([\w.-]+)"', PAGE[name])
+        wanted += [each for each in dict.fromkeys(asked) if each not in wanted]
+    assert {"words.js", "problems.js", "terms.js"} <= set(wanted)
+    assert sum(len(parts[name].zipped) for name in wanted) < 60_000
+
+
 def test_no_page_loads_from_elsewhere_or_runs_what_is_inline() -> None:
     for name, text in PAGE.items():
         assert not re.search(r"https?://(?!www\.w3\.org)", text), name

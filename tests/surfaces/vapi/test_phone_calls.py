@@ -23,7 +23,7 @@ from twilio.request_validator import RequestValidator
 
 from antiphon.composition.process import Antiphon
 from antiphon.config import Twilio
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 
 ACCOUNT = "AC" + "0" * 32
 CALL_SID = "CA" + "a" * 32
@@ -107,14 +107,17 @@ async def test_a_call_to_no_stored_number_is_the_default_assistant_s_and_recorde
     assert (record["assistantId"], record["messages"][0]["message"]) == ("scripted", GREETING)
 
 
-async def test_a_telephone_is_answered_though_the_database_is_not_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "fault", [StoreUnavailable("the database does not answer"), ValueRefused("too long")], ids=repr
+)
+async def test_a_telephone_is_answered_though_the_database_keeps_nothing_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
     async with server(tmp_path) as (antiphon, client):
         assert antiphon.api is not None
 
         async def gone(*_: object, **__: object) -> Any:
-            raise StoreUnavailable("the database does not answer")
+            raise fault
 
         monkeypatch.setattr(antiphon.api.resources, "find_by", gone)
         report = await place_call(str(client.base_url), line())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,13 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("/tool", {"type": "function"}, "function"),
     ("/phone-number", {"provider": "nope"}, "provider must be one of the following values: byo-phone-number, telnyx"),
     ("/structured-output", {"schema": {}}, "name should not be empty"),
+    ("/structured-output", {"name": "x", "schema": {}, "conditions": [{"type": "fullMoon"}]}, "conditions.0.type must be one of"),
+    ("/structured-output", {"name": "x", "schema": {}, "conditions": [{"type": "minMessages", "count": -1}]}, "conditions.0.count"),
+    (
+        "/structured-output",
+        {"name": "x", "schema": {"type": "string"}, "conditions": [{"type": "endedReason", "operator": "oneOf", "values": []}]},
+        "conditions.0.values",
+    ),
     ("/eval", {"type": "x", "messages": []}, "type must be one of the following values: chat.mockConversation"),
 ]  # fmt: skip
 
@@ -211,13 +219,26 @@ ANY_METADATA = _Anything()
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"), (b'{"name":"\\u0000"}', "U+0000"),
+    [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"),
+     (b'{"model":{"messages":[{"content":"a\\u0000"}]}}', "model.messages.0.content must not hold the character U+0000"),
+     (b'{"metadata":{"a\\u0000":1}}', "metadata.a\\u0000 must not hold the character U+0000"),
      (b'{"metadata":1e400}', "not valid JSON"), (b'{"name":"\\ud800"}', "not valid JSON"),
      (b'{"metadata":' + b"[" * 150 + b"]" * 150 + b"}", "nested more than 100 deep")],
 )  # fmt: skip
 async def test_a_body_that_cannot_be_kept_is_refused(quick_desk: Desk, content: bytes, problem: str) -> None:
     refused = await quick_desk.client.post("/assistant", content=content)
     assert (refused.status_code, problem in refused.json()["message"]) == (400, True), refused.text
+
+
+async def test_the_six_characters_of_an_escape_are_text_as_any_other(quick_desk: Desk) -> None:
+    made = await quick_desk.client.post("/assistant", content=rb'{"name":"a\\u0000"}')
+    assert (made.status_code, made.json()["name"]) == (201, "a\\u0000")
+
+
+async def test_a_filter_that_cannot_be_looked_for_is_refused_with_its_name(quick_desk: Desk) -> None:
+    refused = await quick_desk.client.get("/structured-output?name=a%00")
+    assert (refused.status_code, refused.json()["message"]) == (400, ["name must not hold the character U+0000"])
+    assert (await quick_desk.client.get("/structured-output?idAny=a%00")).json()["results"] == []
 
 
 async def test_a_union_that_nothing_tells_apart_costs_no_more_than_it_is_worth(quick_desk: Desk) -> None:
@@ -243,6 +264,11 @@ async def test_what_is_not_honoured_is_told(quick_desk: Desk) -> None:
     assert {"nmae", "model.numFastTurns"} <= {each["field"] for each in warnings}
     tool = await quick_desk.client.post("/tool", json={"type": "endCall", "speed": 1})
     assert "speed: no such field" in tool.headers["X-Antiphon-Warnings"]
+    linked = {"name": "so", "schema": {"type": "string"}, "assistantIds": ["a"], "workflowIds": ["w"]}
+    output = await quick_desk.client.post("/structured-output", json=linked)
+    assert json.loads(output.headers["X-Antiphon-Warnings"]) == [
+        "workflowIds: kept, and has no effect: name assistants (assistantIds)"
+    ]
     assert "X-Antiphon-Warnings" not in (await quick_desk.client.post("/assistant", json={"name": "A"})).headers
     odd = await quick_desk.client.post("/assistant", json={"ü\r\nx: y": 1})
     assert odd.status_code == 201 and "\\u00fc" in odd.headers["X-Antiphon-Warnings"]

@@ -178,6 +178,35 @@ async def test_a_session_that_is_over_has_what_its_last_assistant_wants_read_out
     assert "artifact" not in (await desk.client.patch(path, json={"status": "active"})).json(), "it goes on"
 
 
+async def test_outputs_that_name_an_assistant_are_read_out_of_its_sessions(desk: Desk) -> None:
+    """Where their conditions hold. A session in text has no duration, which stops nothing, and no ended reason, which is none of any."""
+    stored = await ask(desk.client, "/assistant", **member("Lone")["assistant"])
+    pattern = {
+        "name": "who",
+        "type": "regex",
+        "regex": "Lone",
+        "schema": {"type": "string"},
+        "assistantIds": [stored["id"]],
+    }
+    told = {"type": "endedReason", "operator": "oneOf", "values": ["customer-ended-call"]}
+    conditions: list[list[dict[str, Any]]] = [
+        [{"type": "minCallDuration", "seconds": 60}, {"type": "minMessages", "count": 2}],
+        [{"type": "minMessages", "count": 3}],
+        [told],
+        [{**told, "operator": "notOneOf"}],
+    ]
+    ids = [(await ask(desk.client, "/structured-output", **pattern, conditions=each))["id"] for each in conditions]
+    await ask(desk.client, "/structured-output", **{**pattern, "assistantIds": ["another"]})
+    session = await ask(desk.client, "/session", assistantId=stored["id"])
+    desk.answers("Lone here.")
+    await ask(desk.client, sessionId=session["id"], input="Who?")
+    over = (await desk.client.patch(f"/session/{session['id']}", json={"status": "completed"})).json()["artifact"]
+    assert set(over["structuredOutputs"]) == {ids[0], ids[3]}
+    assert over["structuredOutputs"][ids[0]] == {"name": "who", "result": "Lone"}
+    assert "3 messages" in over["analysisSkipped"][f"structuredOutput:{ids[1]}"]
+    assert "ended reason" in over["analysisSkipped"][f"structuredOutput:{ids[2]}"]
+
+
 async def test_a_session_whose_assistant_is_gone_can_be_ended(desk: Desk) -> None:
     plan = {"structuredOutputs": [{"name": "x", "schema": {"type": "string"}}]}
     document = {**member("Lone")["assistant"], "artifactPlan": plan}

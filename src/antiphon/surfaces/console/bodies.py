@@ -8,6 +8,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from antiphon.surfaces.http.texts import nul_in
 from antiphon.transports.http_body import read_body
 
 _MAX_BYTES = 64 * 1024
@@ -16,11 +17,14 @@ _MAX_BYTES = 64 * 1024
 async def object_of(request: Request) -> dict[str, Any]:
     """Raises HTTPException 422 for what is no JSON object, 413, 408."""
     try:
-        document = orjson.loads(await read_body(request, _MAX_BYTES))
+        content = await read_body(request, _MAX_BYTES)
+        document = orjson.loads(content)
     except orjson.JSONDecodeError:
         raise HTTPException(422, "The body is no JSON") from None
     if not isinstance(document, dict):
         raise HTTPException(422, "The body must be a JSON object")
+    if (field := nul_in(content, document)) is not None:
+        raise HTTPException(422, f"{field}: must not hold the character U+0000")
     return document
 
 

@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from antiphon.calls.people import ROLES, AuditEntry, PeopleStore, Role, User, UserSession
 from antiphon.clock import Clock
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.ids import new_id
 from antiphon.surfaces.console.passwords import MAX_CHARS, MIN_CHARS, Passwords, Throttle
 from antiphon.surfaces.locality import is_foreign
@@ -181,6 +181,8 @@ class Door:
                     return await handler(request, visitor)
                 except StoreUnavailable as error:
                     raise HTTPException(503, str(error)) from error
+                except ValueRefused as error:
+                    raise HTTPException(422, str(error)) from error
 
             return checked
 

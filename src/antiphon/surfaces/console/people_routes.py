@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.people import ROLES, AuditFilter, Role, User
-from antiphon.errors import StoreUnavailable
+from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.surfaces.console.bodies import object_of, text_of
 from antiphon.surfaces.console.door import Door, Visitor
 from antiphon.surfaces.console.paging import number_of, page_of
@@ -190,3 +190,5 @@ async def _or_503(asked: Awaitable[T]) -> T:
         return await asked
     except StoreUnavailable as error:
         raise HTTPException(503, str(error)) from error
+    except ValueRefused as error:
+        raise HTTPException(422, str(error)) from error

@@ -21,7 +21,7 @@ from antiphon.calls.cluster import PART
 from antiphon.calls.rates import RateLimits
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
-from antiphon.errors import AntiphonError, StoreUnavailable
+from antiphon.errors import AntiphonError, StoreUnavailable, ValueRefused
 from antiphon.surfaces.http.bearer import Handler, bearer_key
 from antiphon.surfaces.keys import ApiKeys
 from antiphon.surfaces.locality import is_for_here, is_foreign
@@ -188,5 +188,7 @@ def _refusal(request: Request, fault: Exception) -> ApiError:
         return ApiError(fault.status_code, str(fault.detail), headers=fault.headers)
     if isinstance(fault, StoreUnavailable):
         return ApiError(503, f"{fault}; nothing is lost that was answered before.")
+    if isinstance(fault, ValueRefused):
+        return ApiError(400, str(fault))
     log.error("api_request_failed", path=request.url.path[:128], error_type=type(fault).__name__, exc_info=fault)
     return ApiError(500, "Internal server error")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
+from antiphon.surfaces.http.texts import nul_in
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.transports.http_body import read_body
 
@@ -15,8 +15,6 @@ MAX_BODY_BYTES = 1024 * 1024
 """What the door lets in of any body (``transports/http_bounds``)."""
 MAX_DEPTH = 100
 """Deeper than any document of the API. Answers hold what was sent, and orjson writes 254 levels."""
-_NUL = re.compile(rb"\\u0000")
-"""PostgreSQL keeps no text with one."""
 
 
 async def json_body(request: Request) -> dict[str, Any]:
@@ -30,10 +28,10 @@ async def json_body(request: Request) -> dict[str, Any]:
         raise ApiError(400, f"The body is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(document, dict):
         raise ApiError(400, "The body must be a JSON object.")
-    if _NUL.search(content):
-        raise ApiError(400, "The body must not hold the character U+0000.")
     if _deeper_than(document, MAX_DEPTH):
         raise ApiError(400, f"The body is nested more than {MAX_DEPTH} deep.")
+    if (field := nul_in(content, document)) is not None:
+        raise ApiError(400, [f"{field} must not hold the character U+0000"])
     return document
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.errors import ProviderError, StoreUnavailable
+from antiphon.errors import ProviderError, StoreUnavailable, ValueRefused
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
@@ -48,7 +48,7 @@ class ChatResponses:
                     for event in events.text(piece.message, piece.text):
                         yield event
             chat = await self._conversations.keep(begun)
-        except (ProviderError, ApiError, StoreUnavailable) as error:
+        except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
             why = told(error)
             yield events.event("error", code=str(why["statusCode"]), message=why["message"], param=None)
             return

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from antiphon.calls.stores import Resource
-from antiphon.errors import ProviderError, StoreUnavailable
+from antiphon.errors import ProviderError, StoreUnavailable, ValueRefused
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
@@ -128,7 +128,7 @@ class Chats:
                     path = f"chat.output[{piece.message}].content"
                     yield sse({**place, "path": path, "delta": piece.text})
             await self._conversations.keep(begun)
-        except (ProviderError, ApiError, StoreUnavailable) as error:
+        except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
             yield sse({**place, "error": told(error)})
         if done:
             yield DONE
@@ -147,7 +147,7 @@ def told(error: Exception) -> dict[str, Any]:
     """An error for those whose answer has begun already."""
     if isinstance(error, ProviderError):
         error = failed(error)
-    status = error.status if isinstance(error, ApiError) else 503
+    status = error.status if isinstance(error, ApiError) else 503 if isinstance(error, StoreUnavailable) else 500
     return {"statusCode": status, "message": str(error)}
 
 

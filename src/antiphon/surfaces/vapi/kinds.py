@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.spec import ToolDefinition
 from antiphon.calls.stores import MAX_LISTED, Listing, Resource, ResourceStore
 from antiphon.errors import ConfigurationError
@@ -102,6 +103,19 @@ def squads(store: ResourceStore, *, strict: bool) -> Kind:
             raise ApiError(409, f"The squad is used by phone number {number.id}.", "squad_pinned")
 
     return Kind("squad", check=check, in_use=in_use)
+
+
+def structured_outputs(*, strict: bool) -> Kind:
+    by_form = formed("CreateStructuredOutputDTO", strict=strict)
+
+    async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
+        await by_form(org_id, id, body)
+        try:
+            conditions_of(body)
+        except ConfigurationError as error:
+            raise ApiError(400, [f"{error.field} {error.problem}"]) from None
+
+    return Kind("structured-output", check=check)
 
 
 def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind:

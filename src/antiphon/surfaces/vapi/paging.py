@@ -31,7 +31,9 @@ def listing_of(request: Request, equal: Mapping[str, str] | None = None) -> List
     ids = _texts(query.getlist("id") + query.getlist("idAny"))
     filters = {field: query[name] for name, field in (equal or {}).items() if query.get(name)}
     for name in equal or {}:
-        if len(query.get(name) or "") > _MAX_FILTER_CHARS or "\0" in (query.get(name) or ""):
+        if "\0" in (query.get(name) or ""):
+            raise ApiError(400, [f"{name} must not hold the character U+0000"])
+        if len(query.get(name) or "") > _MAX_FILTER_CHARS:
             raise ApiError(400, [f"{name} must be shorter than or equal to {_MAX_FILTER_CHARS} characters"])
     newest: Order = "oldest" if order.upper() == "ASC" else "newest"
     return Listing(

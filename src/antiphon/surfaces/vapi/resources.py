@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from starlette.routing import Route
 
@@ -22,6 +24,10 @@ from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 
 _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
+
+
+def _of_workflows(output: Mapping[str, Any]) -> list[str]:
+    return ["workflowIds: kept, and has no effect: name assistants (assistantIds)"] if output.get("workflowIds") else []
 
 
 class Resources:
@@ -52,7 +58,7 @@ class Resources:
         self.squads = documents(kinds.squads(store, strict=strict))
         self.phone_numbers = documents(kinds.phone_numbers(store, sealed, strict=strict))
         self.credentials = documents(kinds.credentials(sealed, strict=strict))
-        self.structured_outputs = plain("structured-output", "CreateStructuredOutputDTO")
+        self.structured_outputs = documents(kinds.structured_outputs(strict=strict))
         self.evals = plain("eval", "CreateEvalDTO")
         self.workflows = plain("workflow", "CreateWorkflowDTO")
         self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
@@ -85,7 +91,7 @@ class Resources:
                 ("/structured-output",),
                 shape="paginated",
                 equal=named,
-                warned=by_form("CreateStructuredOutputDTO"),
+                warned=lambda body: [*by_form("CreateStructuredOutputDTO")(body), *_of_workflows(body)],
             ),
             Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
             Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),

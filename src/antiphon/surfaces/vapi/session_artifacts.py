@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
 
+from antiphon.assistants.output_conditions import Facts, conditions_of
+from antiphon.calls.linked_outputs import linked_outputs
 from antiphon.calls.stores import Resource
 from antiphon.chat.agent import TextAgent, TextAgents
 from antiphon.chat.history import transcript_of
@@ -44,13 +47,16 @@ class SessionArtifacts:
             # The assistant is gone, or cannot be asked any more: the session is over all the same.
             log.warning("session_artifact_not_made", session_id=session.id, status=error.status)
             return {}
-        if led is None or not (led[0].output_ids or led[0].outputs):
+        if led is None:
             return {}
         agent, said = led
         read: dict[str, Any] = {}
         skipped: dict[str, str] = dict.fromkeys(agent.output_ids, "there is no such structured output")
         wanted = await self._wanted(session, agent)
+        if not (wanted or skipped):
+            return {}
         skipped |= dict.fromkeys(wanted, "there was no time left for it")
+        facts = Facts(sum(message.role in ("user", "assistant") and bool(message.content) for message in said))
         transcript = transcript_of(said)
         reader = TextAgent(agent.model, None, (), agent.options)
         places = asyncio.Semaphore(_AT_ONCE)
@@ -58,6 +64,9 @@ class SessionArtifacts:
         async def one(id: str, output: Mapping[str, Any]) -> None:
             async with places:
                 try:
+                    if why_not := conditions_of(output).why_not(facts):
+                        skipped[id] = why_not
+                        return
                     if not transcript:
                         raise ConfigurationError("transcript", "nothing was said")
                     value = await read_output(self._agents, session.org_id, output, transcript, reader)
@@ -87,4 +96,9 @@ class SessionArtifacts:
             str(uuid5(NAMESPACE_URL, f"{session.id}/structured-output/{at}")): output
             for at, output in enumerate(agent.outputs)
         }
-        return {**{id: found.body for id, found in stored.items() if found is not None}, **written}
+        linked = await linked_outputs(agent.id, partial(self._outputs.list, session.org_id))
+        return {
+            **{id: found.body for id, found in stored.items() if found is not None},
+            **{each.id: each.body for each in linked},
+            **written,
+        }

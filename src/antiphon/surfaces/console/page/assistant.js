@@ -1,7 +1,7 @@
 /** One assistant: a form for what is common, JSON for all, and what is wrong or without effect said at its field. */
 
 import { Clash } from "./clash.js";
-import { ask, askVersion, attempt, el, once, problem, saving, sure } from "./kit.js";
+import { ask, askVersion, attempt, el, inWords, objectOf, once, problem, saving, sure } from "./kit.js";
 import { Fields } from "./fields.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -30,7 +30,7 @@ export async function open(main, id, { may }) {
     const found = await ask("assistants/check", { method: "POST", body: state.doc }).catch(() => null);
     if (!found || mine !== asked) return true;
     const others = fields.tell(found);
-    rest.replaceChildren(...others.map(({ field, text, bad }) => el("li", { className: bad ? "bad" : "" }, field && el("code", {}, field), ` ${text}`)));
+    rest.replaceChildren(...others.map(({ field, text, bad }) => el("li", { className: bad ? "bad" : "" }, field && el("code", {}, field), ` ${inWords(text)}`)));
     return !found.problems.length;
   };
   const changed = () => {
@@ -109,9 +109,7 @@ export function jsonEditor(state, changed, editable) {
   const wrong = problem();
   const text = el("textarea", { id: "json", className: "code", rows: 30, spellcheck: false, readOnly: !editable, "aria-label": "JSON", oninput: () => {
     try {
-      const doc = JSON.parse(text.value);
-      if (doc === null || typeof doc !== "object" || Array.isArray(doc)) throw new Error(say("json_object"));
-      state.doc = doc;
+      state.doc = objectOf(text.value);
       wrong.hidden = true;
       changed();
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Assistants: the list; one of them, and its versions, have modules of their own. */
 
-import { PAGE, ask, el, pages, table, when } from "./kit.js";
+import { PAGE, ask, el, inWords, pages, table, when } from "./kit.js";
 import { say } from "./words.js";
 
 export async function open(main, [id, what, from], visitor) {
@@ -27,6 +27,6 @@ async function list(main, { may }, offset) {
     el("ul", { className: "plain" }, files.map((name) => el("li", {}, el("a", { href: `#/assistants/${encodeURIComponent(name)}` }, name)))));
   const broken = Object.entries(unusable);
   if (broken.length) main.append(el("h2", {}, `${say("unusable")} (${broken.length})`),
-    el("ul", { className: "notes" }, broken.map(([name, why]) => el("li", { className: "bad" }, el("code", {}, name), ` ${why}`))));
+    el("ul", { className: "notes" }, broken.map(([name, why]) => el("li", { className: "bad" }, el("code", {}, name), ` ${inWords(why)}`))));
   return undefined;
 }

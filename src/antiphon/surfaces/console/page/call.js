@@ -1,7 +1,7 @@
 /** A call that is over: heard, read, seen, explained, and tried under other numbers. */
 
 import { evalOf } from "./evals.js";
-import { Refused, ask, at, attempt, clock, el, money, ms, once, table, urlOf, when } from "./kit.js";
+import { Refused, ask, at, attempt, clock, el, money, ms, once, table, term, urlOf, when } from "./kit.js";
 import { Lanes, legend } from "./lanes.js";
 import { becameOf, recordOnly } from "./record.js";
 import { whatIf } from "./whatif.js";
@@ -47,7 +47,7 @@ export async function open(main, name, { may }) {
   const turns = el("div", {}, story.turns.map((turn) => turnOf(turn)));
   main.append(
     el("h1", {}, `${say("call")} · ${call.assistant}`),
-    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, record?.ended_reason || call.ended || say("live"), record?.caller, record && money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, call.call_id)),
+    el("p", { className: "faint" }, [when(call.wall_ms), clock(story.duration_ms), call.provider, ended(record, call), record?.caller, record && money(record.cost_usd)].filter(Boolean).flatMap((part, number) => (number ? [" · ", part] : [part])), el("br"), el("code", {}, call.call_id)),
     may("builder") && call.ended && story.lines.length ? el("p", {}, wrong, el("button", { type: "button", id: "as-test", onclick: once(() => attempt(wrong, async () => {
       const made = await ask("rest/eval", { method: "POST", body: evalOf(`${call.assistant} ${when(call.wall_ms)}`, story.lines) });
       location.hash = `#/kept/eval/${encodeURIComponent(made.id)}`;
@@ -69,6 +69,11 @@ export async function open(main, name, { may }) {
     ...becameOf(record),
   );
   return () => audio?.pause();
+}
+
+function ended(record, call) {
+  const reason = record?.ended_reason || call.ended;
+  return reason ? term("reason", reason) : say("live");
 }
 
 const nothing = () => el("p", { className: "faint" }, say("none"));

@@ -1,6 +1,6 @@
 /** An eval's runs, and calls made into evals. */
 
-import { PAGE, announce, ask, attempt, el, pages, problem, when } from "./kit.js";
+import { PAGE, announce, ask, attempt, el, inWords, pages, problem, when } from "./kit.js";
 import { say } from "./words.js";
 
 const EVERY_MS = 1000;
@@ -50,13 +50,15 @@ async function everyAssistant() {
   }
 }
 
+const WHO = { user: "caller", assistant: "agent", tool: "tool" };
+
 const passed = (run) => run.results?.[0]?.status === "pass";
 
 function told(run) {
   const verdict = run.status === "ended" ? say(passed(run) ? "pass" : "fail") : say("running");
-  const lines = (run.results?.[0]?.messages ?? []).map(({ role, content, judge }) => el("p", {}, el("span", { className: role === "user" ? "you-side" : "agent-side" }, `${role}: `), content || "–",
-    judge && el("span", { className: judge.status === "pass" ? "faint" : "bad" }, ` · ${say(judge.status)}${judge.failureReason ? `: ${judge.failureReason}` : ""}`)));
-  return el("article", { className: "turn run" }, el("h3", { className: run.status === "ended" && !passed(run) ? "bad" : "" }, `${verdict} · ${run.target?.assistantId ?? ""} · ${when(Date.parse(run.createdAt))}`), run.endedMessage && el("p", { className: "bad" }, run.endedMessage), ...lines);
+  const lines = (run.results?.[0]?.messages ?? []).map(({ role, content, judge }) => el("p", {}, el("span", { className: role === "user" ? "you-side" : "agent-side" }, `${WHO[role] ? say(WHO[role]) : role}: `), content || "–",
+    judge && el("span", { className: judge.status === "pass" ? "faint" : "bad" }, ` · ${say(judge.status)}${judge.failureReason ? `: ${inWords(judge.failureReason)}` : ""}`)));
+  return el("article", { className: "turn run" }, el("h3", { className: run.status === "ended" && !passed(run) ? "bad" : "" }, `${verdict} · ${run.target?.assistantId ?? ""} · ${when(Date.parse(run.createdAt))}`), run.endedMessage && el("p", { className: "bad" }, inWords(run.endedMessage)), ...lines);
 }
 
 /** A call's lines as an eval: the caller's are said again; the agent's answers are expected word for word, until somebody edits them. */

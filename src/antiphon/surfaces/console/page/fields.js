@@ -1,6 +1,6 @@
 /** The form of an assistant: what nearly everybody sets. Each field is a place in the document; all else stays as it is. */
 
-import { el } from "./kit.js";
+import { el, inWords } from "./kit.js";
 import { say } from "./words.js";
 
 /** The groups, and in each: where in the document, which words name it, and how it is written. `prompt` is the first system message. */
@@ -59,7 +59,7 @@ export class Fields {
     const own = this.#inputs.get(path);
     const place = own ?? this.#inputs.get(`${path}.provider`);
     if (!place) return false;
-    place.note.textContent = `${place.note.textContent} ${own ? "" : `${field} `}${text}`.trim();
+    place.note.textContent = `${place.note.textContent} ${own ? "" : `${field} `}${inWords(text)}`.trim();
     place.note.classList.toggle("bad", bad || place.note.classList.contains("bad"));
     if (bad) place.input.setAttribute("aria-invalid", "true");
     return true;

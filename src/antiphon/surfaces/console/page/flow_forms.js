@@ -2,7 +2,7 @@
 
 import { NODE_TYPES, SLOT_TYPES, addEdge, changeEdge, changeNode, get, moveEdge, put, putSlots, removeEdge, removeNode, renameNode, renameSlot, slotsOf, startAt } from "./flow.js";
 import { conditionOf, kindOf } from "./graph.js";
-import { el } from "./kit.js";
+import { el, inWords, objectOf } from "./kit.js";
 import { say } from "./words.js";
 
 const CONDITIONS = ["", "examples", "ai", "logic", "failed", "corrected"];
@@ -54,13 +54,13 @@ export class ElementForm {
       const key = [...this.#notes.keys()].filter((each) => path === each || path.startsWith(`${each}.`)).sort((one, other) => other.length - one.length)[0];
       if (key === undefined) return true;
       const { note, input } = this.#notes.get(key);
-      note.textContent = `${note.textContent} ${text}`.trim();
+      note.textContent = `${note.textContent} ${inWords(text)}`.trim();
       note.classList.toggle("bad", bad);
       if (bad) input.setAttribute("aria-invalid", "true");
       return false;
     });
     if (this.#refused) this.#refuse(this.#refused);
-    this.element.querySelector(".notes").replaceChildren(...rest.map(({ path, text, bad }) => el("li", { className: bad ? "bad" : "" }, path && el("code", {}, path), ` ${text}`)));
+    this.element.querySelector(".notes").replaceChildren(...rest.map(({ path, text, bad }) => el("li", { className: bad ? "bad" : "" }, path && el("code", {}, path), ` ${inWords(text)}`)));
   }
 
   #refuse(text) {
@@ -261,9 +261,7 @@ export class ElementForm {
     const note = el("span", { className: "note bad" });
     const text = el("textarea", { className: "code", rows: 12, spellcheck: false, readOnly: !editable, onchange: () => {
       try {
-        const made = JSON.parse(text.value);
-        if (made === null || typeof made !== "object" || Array.isArray(made)) throw new Error(say("json_object"));
-        take(made);
+        take(objectOf(text.value));
       } catch (error) {
         note.textContent = error.message;
       }

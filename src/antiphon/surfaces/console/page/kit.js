@@ -1,6 +1,8 @@
 /** What every page needs: elements, the server, and how times are written. */
 
+import { inLanguage } from "./problems.js";
 import { Refused } from "./server.js";
+import { wordsFor } from "./terms.js";
 import { language, say } from "./words.js";
 
 export { Refused, ask, askVersion, carry, urlOf } from "./server.js";
@@ -38,6 +40,30 @@ export function announce(text) {
 // ------------------------------------------------------------------------------------------ how it is written
 
 export const ms = (value) => (value === null || value === undefined ? "–" : value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
+
+/** What the server says of a problem, or of a field without effect, in the page's language. */
+export const inWords = (text) => inLanguage(text, language);
+
+/** A word of the API in the page's language. */
+export const meaning = (kind, word) => wordsFor(kind, word, language);
+
+/** The same, and the API's own word small beside it, for those who look for it elsewhere. */
+export function term(kind, word) {
+  const words = meaning(kind, word);
+  return words === word ? el("span", {}, word) : el("span", {}, words, " ", el("code", { className: "own" }, word));
+}
+
+/** A JSON object that somebody typed. Throws an Error that says what is wrong, as far as it can in the browser's own words. */
+export function objectOf(text) {
+  let made;
+  try {
+    made = JSON.parse(text);
+  } catch (error) {
+    throw new Error(say("json_wrong", { problem: error.message }));
+  }
+  if (made === null || typeof made !== "object" || Array.isArray(made)) throw new Error(say("json_object"));
+  return made;
+}
 
 /** A place in a call. */
 export function at(value) {

@@ -1,6 +1,6 @@
 /** Calls that live: the list, and one of them as it goes. */
 
-import { PAGE, announce, ask, at, attempt, clock, el, ms, pages, problem, sure, table, urlOf } from "./kit.js";
+import { PAGE, announce, ask, at, attempt, clock, el, meaning, ms, pages, problem, sure, table, urlOf } from "./kit.js";
 import { Drawing } from "./graph.js";
 import { listen } from "./listen.js";
 import { say } from "./words.js";
@@ -41,7 +41,7 @@ async function one(main, id, may) {
   const over = (reason) => {
     ear.stop();
     wrong.hidden = true;
-    floor.textContent = reason ? say("over", { reason }) : say("over_unknown");
+    floor.textContent = reason ? say("over", { reason: meaning("reason", reason) }) : say("over_unknown");
     acts.replaceChildren(el("a", { href: `#/calls/${encodeURIComponent(id)}` }, say("see_it")));
     announce(floor.textContent);
   };
@@ -210,7 +210,7 @@ function note(lines, news) {
   const words = {
     held: () => say("m_held"), resumed: () => say("m_resumed", { ms: ms(news.held_ms) }), interrupted: () => say("m_interrupted"),
     dropped: () => news.text && `${say("m_dropped")}: ${news.text}`, heard: () => news.after_ms !== null && say("m_heard", { ms: ms(news.after_ms) }),
-    tool: () => `${say("tool")}: ${news.name}(${JSON.stringify(news.arguments)})`, failure: () => say("m_failure", news),
+    tool: () => `${say("tool")}: ${news.name}(${JSON.stringify(news.arguments)})`, failure: () => say("m_failure", { ...news, code: meaning("code", news.code) }),
   }[news.kind]?.();
   if (!words) return;
   lines.append(el("li", { className: `mark ${news.kind}` }, el("span", { className: "at" }, news.at_ms === undefined ? "" : at(news.at_ms)), el("p", { className: "note" }, words)));

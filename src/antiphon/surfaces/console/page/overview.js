@@ -1,6 +1,6 @@
 /** How the calls of this process went since it started, and, out of the database, day by day. */
 
-import { ask, day, el, money, ms, table, when } from "./kit.js";
+import { ask, day, el, money, ms, table, term, when } from "./kit.js";
 import { language, say } from "./words.js";
 
 const EVERY_MS = 5000;
@@ -40,9 +40,9 @@ function shown(told) {
     ),
     el("h2", {}, say("calls_by_hour")), hours(told.hours),
     el("h2", {}, say("errors")),
-    told.errors.length ? table([say("vendor"), say("code"), [say("count"), "number"]], told.errors.map((each) => [each.provider, each.code, [String(each.count), "number"]])) : el("p", { className: "faint" }, say("no_errors")),
+    told.errors.length ? table([say("vendor"), say("code"), [say("count"), "number"]], told.errors.map((each) => [each.provider, term("code", each.code), [String(each.count), "number"]])) : el("p", { className: "faint" }, say("no_errors")),
     el("h2", {}, say("why_ended")),
-    Object.keys(told.ended).length ? table([say("reason"), [say("count"), "number"]], Object.entries(told.ended).map(([reason, count]) => [reason, [String(count), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
+    Object.keys(told.ended).length ? table([say("reason"), [say("count"), "number"]], Object.entries(told.ended).map(([reason, count]) => [term("reason", reason), [String(count), "number"]])) : el("p", { className: "faint" }, say("no_calls_yet")),
   ];
 }
 

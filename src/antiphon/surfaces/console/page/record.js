@@ -1,6 +1,6 @@
 /** What became of a call: cost, analysis, what of its assistant had no effect, what applications were told. */
 
-import { clock, el, exactly, money, ms, table, when } from "./kit.js";
+import { clock, el, exactly, inWords, meaning, money, ms, table, term, when } from "./kit.js";
 import { say } from "./words.js";
 
 /** The sections of a record; none where there is no record. */
@@ -14,7 +14,7 @@ export function becameOf(record) {
 export function recordOnly(main, record) {
   main.append(
     el("h1", {}, `${say("call")} · ${record.assistant || say(`t_${record.type}`)}`),
-    el("p", { className: "faint" }, [when(record.wall_ms), clock(record.duration_ms), say(`s_${record.status}`), record.ended_reason, record.caller, money(record.cost_usd)].filter(Boolean).join(" · "), el("br"), el("code", {}, record.id)),
+    el("p", { className: "faint" }, [when(record.wall_ms), clock(record.duration_ms), say(`s_${record.status}`), record.ended_reason && term("reason", record.ended_reason), record.caller, money(record.cost_usd)].filter(Boolean).flatMap((part, number) => (number ? [" · ", part] : [part])), el("br"), el("code", {}, record.id)),
     el("p", { className: "faint" }, say("no_log")),
     ...(record.document.messages ? [el("h2", {}, say("transcript")), el("ol", { className: "said" }, record.document.messages.map(line).filter(Boolean))] : []),
     ...becameOf(record),
@@ -27,7 +27,7 @@ function line({ role, message }) {
   return el("li", {}, el("span", { className: "at" }), el("p", {}, el("span", { className: `who ${agent ? "agent-side" : "you-side"}` }, say(agent ? "agent" : "caller")), message));
 }
 
-const KINDS = { transport: "k_transport", voice: "voice_of", transcriber: "transcriber", model: "model", analysis: "analysis" };
+const KINDS = { transport: "k_transport", voice: "voice_of", transcriber: "transcriber", model: "model", analysis: "analysis", vapi: "k_server" };
 
 /** What a row of the cost is for; what has no word is said as it is. */
 const kindOf = ({ type }) => (Object.hasOwn(KINDS, type) ? say(KINDS[type]) : type);
@@ -51,20 +51,26 @@ function analysis({ analysis: found, analysisSkipped: skipped }) {
     summary && el("p", {}, summary),
     successEvaluation !== undefined && successEvaluation !== null && el("p", {}, `${say("success")}: ${successEvaluation}`),
     structuredData && el("pre", {}, JSON.stringify(structuredData, null, 2)),
-    skipped && el("ul", { className: "notes" }, Object.entries(skipped).map(([name, why]) => el("li", {}, el("code", {}, name), ` ${why}`))));
+    skipped && el("ul", { className: "notes" }, Object.entries(skipped).map(([name, why]) => el("li", {}, asked(name), `: ${inWords(why)}`))));
+}
+
+/** What was to be asked: of several of a kind, each by its id. */
+function asked(name) {
+  const [kind, id] = name.split(":");
+  return el("span", {}, meaning("analysis", kind), id ? [" ", el("code", { className: "own" }, id)] : []);
 }
 
 function warnings(list) {
   if (!list?.length) return null;
-  return el("section", {}, el("h2", {}, say("without_effect")), el("ul", { className: "notes" }, list.map(({ field, reason }) => el("li", {}, el("code", {}, field), ` ${reason}`))));
+  return el("section", {}, el("h2", {}, say("without_effect")), el("ul", { className: "notes" }, list.map(({ field, reason }) => el("li", {}, el("code", {}, field), ` ${inWords(reason)}`))));
 }
 
 /** null: this server keeps none. Each with its attempts, and when the next is due. */
 function deliveries(list) {
   if (!list?.length) return null;
-  const attempt = ({ wall_ms: made, duration_ms: took, status, problem }) => el("li", {}, `${exactly(made)} · ${status ?? say("no_answer")} · ${ms(took)}${problem ? ` · ${problem}` : ""}`);
+  const attempt = ({ wall_ms: made, duration_ms: took, status, problem }) => el("li", {}, `${exactly(made)} · ${status ?? say("no_answer")} · ${ms(took)}${problem ? ` · ${meaning("attempt", problem)}` : ""}`);
   const next = (due) => due !== null && el("p", { className: "faint" }, `${say("next_try")}: ${exactly(due)}`);
   return el("section", { id: "webhooks" }, el("h2", {}, say("webhooks")), table([say("what"), say("status"), say("attempts")],
-    list.map(({ event, url, status, next_wall_ms: due, attempts }) => [el("div", {}, event, el("br"), el("code", {}, url)), [say(`d_${status}`), status === "failed" ? "bad" : ""],
+    list.map(({ event, url, status, next_wall_ms: due, attempts }) => [el("div", {}, term("event", event), el("br"), el("code", {}, url)), [say(`d_${status}`), status === "failed" ? "bad" : ""],
       el("div", {}, attempts.length ? el("ul", { className: "plain" }, attempts.map(attempt)) : say("none_yet"), next(due))])));
 }

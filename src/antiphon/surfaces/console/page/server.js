@@ -1,12 +1,13 @@
 /** Asking the server. Who is signed out meanwhile is asked to sign in again, on the page where they are, and what they asked for is asked again. */
 
-import { say } from "./words.js";
+import { inLanguage } from "./problems.js";
+import { language, say } from "./words.js";
 
-/** Whatever the server refused, in its own words. */
+/** Whatever the server refused, in the page's language where it has the words. */
 export class Refused extends Error {
   /** `told`: all that it answered. */
   constructor(status, detail, told = {}) {
-    super(detail);
+    super(inLanguage(detail, language));
     this.status = status;
     this.told = told;
   }

@@ -5,7 +5,7 @@ import { Clash } from "./clash.js";
 import { NODE_TYPES, addNode, blank, placeNodes, removeEdge, removeNode, unplaceNodes } from "./flow.js";
 import { ElementForm, outline } from "./flow_forms.js";
 import { Drawing, HEIGHT } from "./graph.js";
-import { announce, ask, askVersion, attempt, el, once, problem, saving } from "./kit.js";
+import { announce, ask, askVersion, attempt, el, inWords, once, problem, saving } from "./kit.js";
 import { trial } from "./trial.js";
 import { keepUnsaved } from "./unsaved.js";
 import { say } from "./words.js";
@@ -214,7 +214,7 @@ class Editor {
   #tell() {
     const row = ({ field, text }, bad) => {
       const what = placeOf(field);
-      const words = [el("code", {}, this.#named(what) || field), ` ${text}`];
+      const words = [el("code", {}, this.#named(what) || field), ` ${inWords(text)}`];
       return el("li", { className: bad ? "bad" : "" }, el("button", { type: "button", className: "plain", onclick: () => this.choose(what, true) }, words));
     };
     this.findings.replaceChildren(...this.#found.problems.map((each) => row(each, true)), ...this.#found.doubts.map((each) => row(each, false)));

@@ -1,6 +1,6 @@
 /** What can go wrong, and how it is said: what happened, what to do about it, and which button helps. */
 
-import { say } from "./words.js";
+import { language, say } from "./words.js";
 
 /** A failure with a `code` of the table below; `detail` is what the server or the browser says of it, if anything. */
 export class Problem extends Error {
@@ -42,9 +42,11 @@ const KINDS = {
 export function explain(error) {
   const code = error.code in KINDS ? error.code : "page_failed";
   const { retry = false, type = false, check = false, own = false } = KINDS[code];
-  const text = say(`p_${code}_text`, { host: location.hostname });
+  const words = say(`p_${code}_text`, { host: location.hostname });
+  // The error's own words are English. Where the page speaks another language they follow its own, for whoever looks after the server.
+  const text = !own || !error.message ? words : language === "en" ? error.message : `${words} (${error.message})`;
   return {
-    code, type, check, title: say(`p_${code}`), text: (own && error.message) || text,
+    code, type, check, title: say(`p_${code}`), text,
     retry: retry && say(retry === "own" ? `b_${code}` : "try_again"),
   };
 }
