@@ -46,6 +46,19 @@ def test_a_workflow_may_lie_in_its_own_file(tmp_path: Path) -> None:
     assert spec.model.workflow == {"nodes": [{"type": "conversation", "name": "a"}]}
 
 
+@pytest.mark.parametrize("order", [1234567890123456789012345678, "half \ud83d a character"])
+def test_a_document_says_what_its_file_says_whatever_that_is(tmp_path: Path, order: object) -> None:
+    write(tmp_path, "a.json", json.dumps({"name": "Ann", "metadata": {"order": order}}))
+    loaded = AssistantLibrary([tmp_path]).find("a")
+    # A number of more than 64 bits is as exact as in JavaScript.
+    assert loaded.document() == {
+        "name": "Ann",
+        "metadata": {"order": order if isinstance(order, str) else pytest.approx(order)},
+    }
+    loaded.document()["metadata"].clear()
+    assert loaded.document()["metadata"], "it is the caller's own"
+
+
 @pytest.mark.parametrize("name", ["../flow.yaml", "/etc/hostname", "sub/../../flow.yaml"])
 def test_a_workflow_outside_the_assistants_folder_is_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "assistants"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,7 +64,10 @@ class LoadedAssistant:
 
     def document(self) -> dict[str, Any]:
         """What the file says, as an application would write it. The caller's own."""
-        found: dict[str, Any] = orjson.loads(self.written)
+        try:
+            found: dict[str, Any] = orjson.loads(self.written)
+        except orjson.JSONDecodeError:
+            found = json.loads(self.written)
         return found
 
 
@@ -133,7 +137,11 @@ class AssistantLibrary:
 
     def _read(self, reading: _Reading) -> LoadedAssistant:
         spec = reading.spec(self._variables)
-        written = orjson.dumps(spec.model_dump(by_alias=True, exclude_unset=True, mode="json"))
+        document = spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
+        try:
+            written = orjson.dumps(document)
+        except TypeError:  # what orjson does not write: half a character, a number of more than 64 bits
+            written = json.dumps(document).encode()
         with reading.placing():
             loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec), written)
             self._check(spec)
