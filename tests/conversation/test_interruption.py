@@ -107,6 +107,23 @@ def test_words_that_the_last_word_withdraws_end_nothing() -> None:
     assert not call.all(do.InterruptionConfirmed)
 
 
+def test_other_words_at_every_moment_are_a_laugh_and_words_that_grow_are_speech() -> None:
+    def said_over(first: str, second: str) -> CallDriver:
+        call = speaking(Policy(partials="doubtful"), heard_ms=1000).speech_starts()
+        call.passes(600).happens(ev.SpeechContinued(call.utterance, 600)).partial(first)
+        return call.passes(600).partial(second).happens(ev.SpeechContinued(call.utterance, 1200))
+
+    assert said_over("i'm going to talk", "the whole of the world").conversation.agent == "held"
+    assert said_over("i'd like to", "i'd like to talk").conversation.agent == "idle"
+
+
+def test_the_television_before_the_caller_was_heard_ends_nothing() -> None:
+    call = speaking(heard_ms=1000).speech_starts()
+    call.passes(600).speech_stops(near=False).final("the one part of the", confidence=0.62).passes(400)
+    assert call.states == ("live", "silent", "speaking")
+    assert not call.all(do.InterruptionConfirmed)
+
+
 def test_a_recogniser_that_was_slow_before_is_waited_for() -> None:
     call = speaking().caller_speaks("tuesday", 300, final_after_ms=None, partials=False).passes(700)
     assert call.conversation.agent == "speaking", "nobody knew how slow it is"

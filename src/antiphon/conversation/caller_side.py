@@ -143,7 +143,7 @@ class CallerSide:
 
     def _hear_words(self, turn: Turn, utterance: int, text: str) -> None:
         before = turn.text
-        turn.hear(utterance).text = text.strip()
+        turn.hear(utterance).tell(text)
         if not same_words(before, turn.text):
             turn.words_changed()
 

@@ -139,7 +139,7 @@ class Interruption:
             return Evidence("", True, False, self.sounding, 0, self.sound_silence_ms, held_ms)
         return Evidence(
             turn.text, turn.final, True, self.sounding, turn.longest_voice_ms, turn.silence_ms, held_ms,
-            turn.confidence, self.pace.usual_ms, self._s.policy.partials, turn.speech_share,
+            turn.confidence, self.pace.usual_ms, self._s.policy.partials, turn.speech_share, turn.settled, turn.far,
         )  # fmt: skip
 
     @property

@@ -26,7 +26,7 @@ INTERRUPTION_PHRASES: tuple[str, ...] = (
 FUNCTION_WORDS: tuple[str, ...] = (
     "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "that", "this", "it", "is",
     "was", "are", "be", "i", "i'm", "im", "he", "she", "we", "you", "they", "me", "my", "his", "her", "its", "your", "when", "which",
-    "who", "so", "if", "than", "then", "there", "had", "has", "have", "oh", "uh", "um", "er", "ah", "eh", "huh",
+    "who", "so", "if", "than", "then", "there", "had", "has", "have", "well", "oh", "uh", "um", "er", "ah", "eh", "huh",
 )  # fmt: skip
 """What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"); nobody takes the floor with one."""
 

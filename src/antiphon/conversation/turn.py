@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from antiphon.conversation.words import common_beginning
+
 
 @dataclass(slots=True)
 class Utterance:
     """One stretch of speech. ``final`` when the recogniser has said its last word on it."""
 
     text: str = ""
+    settled: str = ""
+    """The beginning that its last two texts have in common: a recogniser that takes words back hardly takes back these."""
     final: bool = False
     failed: bool = False
     """The recogniser has given up on it."""
@@ -26,6 +30,11 @@ class Utterance:
     """Whether any of it was loud enough to be the caller's."""
     speech_share: float | None = None
     """How much of its voice was surely speech, of the stretch where most was; None before the first has ended."""
+
+    def tell(self, text: str) -> None:
+        """What the recogniser makes of it now."""
+        self.settled = " ".join(common_beginning(self.text, text))
+        self.text = text.strip()
 
 
 @dataclass(slots=True)
@@ -68,6 +77,12 @@ class Turn:
         return " ".join(part for part in parts if part)
 
     @property
+    def settled(self) -> str:
+        """The words that are final, or were told twice in a row."""
+        told = (each.text if each.final else each.settled for each in self.utterances.values())
+        return " ".join(part for part in (self.carried, *told) if part)
+
+    @property
     def final(self) -> bool:
         """Whether every utterance has its final words."""
         return all(utterance.final for utterance in self.utterances.values())
@@ -88,6 +103,12 @@ class Turn:
     def near(self) -> bool:
         """Whether any of it was loud enough to be the caller's, as far as the ears have heard it."""
         return any(utterance.near or not utterance.voiced for utterance in self.utterances.values())
+
+    @property
+    def far(self) -> bool:
+        """Whether all that is over of it was too soft to be the caller's. Of a first stretch that goes on nothing is known."""
+        known = (each.voiced and each.ended_ms is not None and not each.near for each in self.utterances.values())
+        return bool(self.utterances) and all(known)
 
     @property
     def unheard(self) -> bool:
