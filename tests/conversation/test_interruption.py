@@ -187,6 +187,15 @@ def test_an_acknowledgement_that_comes_late_changes_nothing() -> None:
     assert call.states == ("live", "silent", "speaking")
 
 
+@pytest.mark.parametrize(("said", "confidence"), [("The.", 0.9), ("Ever, ever,", 0.2)])
+def test_words_that_would_have_been_doubted_are_when_they_come_late(said: str, confidence: float) -> None:
+    call = speaking().caller_speaks("the", 300, final_after_ms=None, partials=False).passes(700)
+    assert call.conversation.agent == "speaking"
+    call.final(said, confidence=confidence)
+    assert call.states == ("live", "silent", "speaking")
+    assert not call.all(do.InterruptionConfirmed)
+
+
 def test_spam_interruptions_are_one_turn_and_one_request_that_is_not_cancelled() -> None:
     call = speaking()
     for words in ("wait", "no", "actually"):

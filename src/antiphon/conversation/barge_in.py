@@ -59,7 +59,7 @@ class Evidence:
 def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
     """Confirm, resume or wait. The rules are tried in this order."""
     words = words_of(evidence.text)
-    if words and _confirms(words, evidence, policy):
+    if takes_floor(evidence, policy):
         return Verdict.CONFIRM
     if not words and evidence.partials == "none" and policy.num_words == 0 and evidence.speech:
         if evidence.voice_ms >= policy.voice_alone_ms:
@@ -80,8 +80,9 @@ def silence_to_resume_ms(evidence: Evidence, policy: BargeIn) -> int:
     return max(policy.transcript_wait_ms, policy.resume_after_ms, usual_ms)
 
 
-def _confirms(words: tuple[str, ...], evidence: Evidence, policy: BargeIn) -> bool:
-    """Whether these words take the floor. What a recogniser may still take back needs more than its last word does."""
+def takes_floor(evidence: Evidence, policy: BargeIn) -> bool:
+    """Whether its words do. What a recogniser may still take back needs more than its last word does."""
+    words = words_of(evidence.text)
     telling = strip_phrases(words, policy.acknowledgement_phrases, unfinished=not evidence.text_final)
     if _doubtful(telling, evidence, policy):
         return False

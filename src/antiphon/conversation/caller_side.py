@@ -5,7 +5,7 @@ from __future__ import annotations
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
-from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
+from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms, takes_floor
 from antiphon.conversation.endpointing import (
     INCOMPLETE,
     Evidence,
@@ -192,8 +192,9 @@ class CallerSide:
         if not words_of(event.text):
             return
         before = turn.text
-        turn.hear(event.utterance).text = event.text.strip()
-        turn.hear(event.utterance).final = True
+        utterance = turn.hear(event.utterance)
+        utterance.tell(event.text)
+        utterance.final, utterance.confidence = True, event.confidence
         if same_words(before, turn.text):
             return
         if self._last_was_dropped:
@@ -212,6 +213,11 @@ class CallerSide:
         """The agent went on because no words had come; now there are words that would have stopped it."""
         telling = strip_phrases(words_of(dropped.text), self._s.policy.barge_in.acknowledgement_phrases)
         if len(telling) < max(1, self._s.policy.barge_in.num_words):
+            return
+        # What would have been doubted in time is doubted now.
+        if self.interruption.possible and not takes_floor(
+            self.interruption.evidence_of(dropped), self._s.policy.barge_in
+        ):
             return
         self._last_turn = None
         turn = self._open_turn()
