@@ -124,6 +124,14 @@ def test_the_television_before_the_caller_was_heard_ends_nothing() -> None:
     assert not call.all(do.InterruptionConfirmed)
 
 
+def test_who_begins_softly_and_goes_on_near_takes_the_floor() -> None:
+    call = speaking(heard_ms=1000).speech_starts().passes(300).speech_stops(near=False).passes(100).speech_starts()
+    call.passes(600).partial("i'd like to talk")
+    assert call.conversation.agent == "held", "so far it may be the television"
+    call.happens(ev.SpeechContinued(call.utterance, 608))
+    assert call.conversation.agent == "idle"
+
+
 def test_a_recogniser_that_was_slow_before_is_waited_for() -> None:
     call = speaking().caller_speaks("tuesday", 300, final_after_ms=None, partials=False).passes(700)
     assert call.conversation.agent == "speaking", "nobody knew how slow it is"

@@ -75,9 +75,12 @@ class CallerSide:
             self.interruption.take_floor()
 
     def speech_continued(self, event: ev.SpeechContinued) -> None:
-        if self._s.turn is not None:
-            self._s.turn.voice_ms = event.voice_ms
-            self._s.turn.longest_voice_ms = max(self._s.turn.longest_voice_ms, event.voice_ms)
+        turn = self._s.turn
+        if turn is not None:
+            if event.utterance in turn.utterances:
+                turn.hear(event.utterance).near = True
+            turn.voice_ms = event.voice_ms
+            turn.longest_voice_ms = max(turn.longest_voice_ms, event.voice_ms)
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
         self.interruption.sounding = False

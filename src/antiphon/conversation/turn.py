@@ -106,9 +106,8 @@ class Turn:
 
     @property
     def far(self) -> bool:
-        """Whether all that is over of it was too soft to be the caller's. Of a first stretch that goes on nothing is known."""
-        known = (each.voiced and each.ended_ms is not None and not each.near for each in self.utterances.values())
-        return bool(self.utterances) and all(known)
+        """Whether all that has been told of it was too soft to be the caller's; of a first stretch nothing is, until it is near or over."""
+        return not self.near and any(each.ended_ms is not None for each in self.utterances.values())
 
     @property
     def unheard(self) -> bool:
