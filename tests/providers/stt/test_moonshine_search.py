@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import pytest
@@ -53,6 +54,47 @@ def test_what_it_writes_of_any_noise_is_not_believed(model: Model, noise: Noise,
 @pytest.mark.parametrize("name", ["cards-001.wav", "cards-004.wav", "goforward.wav"])
 def test_what_people_say_is(model: Model, clip: Clip, name: str) -> None:
     assert heard(model, clip(name).astype(np.float32) / 32768).confidence > 0.5
+
+
+class Writes:
+    """A model that writes these tokens, each as likely as ``odds`` (natural logarithm), and thinks ``before`` of them all after nothing."""
+
+    nothing = None
+
+    def __init__(self, tokens: tuple[int, ...], odds: float, before: float) -> None:
+        self._tokens, self._odds, self._before = (*tokens, END), odds, before
+        self.vocabulary = self
+
+    def text(self, tokens: list[int]) -> str:
+        return " ".join(map(str, tokens))
+
+    def encode(self, samples: NDArray[np.float32]) -> None: ...
+
+    def begin(self, encoding: None) -> tuple[NDArray[np.float32], int]:
+        return self.go_on(None, -1, [0])
+
+    def go_on(self, encoding: None, cache: int, tokens: list[int]) -> tuple[NDArray[np.float32], int]:
+        logits = np.full((1, 100), -20.0, dtype=np.float32)
+        logits[0, self._tokens[cache + 1]] = self._odds
+        return logits, cache + 1
+
+    def likelihood(self, encoding: None, tokens: tuple[int, ...]) -> float:
+        assert tokens == self._tokens
+        return self._before
+
+
+@pytest.mark.parametrize(
+    ("tokens", "before", "believed"),
+    [((10, 11), -9.0, True), ((10, 11), -4.0, False), ((10, 11) * 4, -9.0, True), (tuple(range(10, 18)), -9.0, False)],
+    ids=["rare words", "what it writes of any noise", "rare words again and again", "a likely sentence"],
+)
+def test_a_repetition_speaks_neither_for_words_nor_against_them(
+    tokens: tuple[int, ...], before: float, believed: bool
+) -> None:
+    model = cast("Model", Writes(tokens, odds=-0.25, before=before))
+    said = heard(model, np.zeros(16_000, dtype=np.float32))
+    assert said.text == " ".join(map(str, tokens))
+    assert (said.confidence > 0.5) is believed
 
 
 def test_words_are_likelier_after_their_sound_than_where_nothing_is_heard(model: Model, clip: Clip) -> None:
