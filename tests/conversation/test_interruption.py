@@ -205,7 +205,7 @@ def test_words_that_would_have_been_doubted_are_when_they_come_late(said: str, c
 
 
 def test_the_television_is_not_waited_for_for_ever_and_its_late_words_change_nothing() -> None:
-    call = speaking(heard_ms=100).speech_starts().passes(300).speech_stops(near=False).passes(100).speech_starts()
+    call = speaking(heard_ms=100).speech_starts().passes(300).speech_stops(near=False).final("").speech_starts()
     call.passes(5800)
     assert call.conversation.agent == "speaking"
     call.speech_stops(near=False).final("The company has reduced its stake.", confidence=0.9)
