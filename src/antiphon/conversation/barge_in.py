@@ -17,7 +17,7 @@ from antiphon.conversation.words import starts_with_phrase, strip_phrases, words
 _CERTAIN = 0.9
 """What a recogniser believes of words that were said plainly."""
 _LIKELY = 0.65
-"""… and of words that were said softly: of 64 that a caller of −35 dBFS said over the greeting 8 are believed less, and of the television's
+"""… and of words that were said softly: of 64 that a caller of −35 dBFS said over the greeting 7 are believed less, and of the television's
 25 dB under a caller all."""
 
 
