@@ -204,6 +204,12 @@ def test_words_that_would_have_been_doubted_are_when_they_come_late(said: str, c
     assert not call.all(do.InterruptionConfirmed)
 
 
+def test_late_words_of_a_soft_caller_take_the_floor_as_anybodys_do() -> None:
+    call = speaking(heard_ms=1000).speech_starts().passes(600).speech_stops(near=False).passes(700)
+    assert call.conversation.agent == "speaking"
+    assert call.final("I want a table.", confidence=0.8).only(do.InterruptionConfirmed).reply == 1
+
+
 def test_the_television_is_not_waited_for_for_ever_and_its_late_words_change_nothing() -> None:
     call = speaking(heard_ms=100).speech_starts().passes(300).speech_stops(near=False).final("").speech_starts()
     call.passes(5800)

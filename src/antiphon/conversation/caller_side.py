@@ -217,10 +217,9 @@ class CallerSide:
         telling = strip_phrases(words_of(dropped.text), self._s.policy.barge_in.acknowledgement_phrases)
         if len(telling) < max(1, self._s.policy.barge_in.num_words):
             return
-        # What would have been doubted in time is doubted now; and for somebody who is not near the agent has waited long enough.
         if self.interruption.possible:
-            evidence = self.interruption.evidence_of(dropped)
-            if evidence.far or not takes_floor(evidence, self._s.policy.barge_in):
+            doubted = not takes_floor(self.interruption.evidence_of(dropped), self._s.policy.barge_in)
+            if dropped.given_up or doubted:
                 return
         self._last_turn = None
         turn = self._open_turn()
@@ -262,6 +261,8 @@ class CallerSide:
             turn.answers = True
             self.interruption.take_floor()
             return
+        if turn is not None:
+            turn.given_up = self.interruption.sounding
         self.drop_turn()
         self._agent.resume()
 

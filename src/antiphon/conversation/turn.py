@@ -46,6 +46,8 @@ class Turn:
     """It began by silencing the agent."""
     answers: bool = False
     """It answers the question that was being asked, over its end."""
+    given_up: bool = False
+    """Somebody who was not near spoke on and on: the agent has gone on all the same."""
     carried: str = ""
     """Words of the turn before, when the caller went on before anything was answered."""
     utterances: dict[int, Utterance] = field(default_factory=dict)
