@@ -67,7 +67,7 @@ PLAIN = 0.95
 """Words of which the model is as sure as this were said: of 61 recorded coughs, laughs and noises only "you" gets there."""
 EVEN_EVIDENCE = 1.8
 """Nats for each different token by which free words are likelier after the sound than where nothing is heard. Of 61 recorded noises, 53
-lie below ("yeah", "oh, no", "thank you for watching"); of the first words of 92 turns all but two lie above."""
+lie below ("yeah", "oh, no", "thank you for watching"); of the first words of 92 turns all but one lie above."""
 _EVIDENCE_A_TOKEN_SLOPE = 4.0
 _LONGEST_NOISE_TOKENS = 16
 """What is longer was said: of noises the model writes up to 14 tokens."""
