@@ -285,10 +285,10 @@ class CallDriver:
         self.utterance += 1
         return self.happens(ev.SpeechStarted(self.utterance, self.now_ms))
 
-    def speech_stops(self) -> CallDriver:
+    def speech_stops(self, *, near: bool = True) -> CallDriver:
         """It was over ``STOP_HANGOVER_MS`` ago."""
         self._silent()
-        return self.happens(ev.SpeechStopped(self.utterance, self.ears.silent_since_ms, STOP_HANGOVER_MS))
+        return self.happens(ev.SpeechStopped(self.utterance, self.ears.silent_since_ms, STOP_HANGOVER_MS, near))
 
     def _silent(self) -> None:
         self.ears.sounding = False
@@ -297,8 +297,10 @@ class CallDriver:
     def partial(self, text: str) -> CallDriver:
         return self.happens(ev.TranscriptChanged(self.utterance, text))
 
-    def final(self, text: str, *, utterance: int | None = None, complete: float | None = None) -> CallDriver:
-        return self.happens(ev.TranscriptFinal(utterance or self.utterance, text, complete))
+    def final(
+        self, text: str, *, utterance: int | None = None, complete: float | None = None, confidence: float | None = None
+    ) -> CallDriver:
+        return self.happens(ev.TranscriptFinal(utterance or self.utterance, text, complete, confidence))
 
     def caller_speaks(
         self, text: str, for_ms: int = 600, *, final_after_ms: int | None = 0, partials: bool = True

@@ -38,12 +38,21 @@ POLICY = BargeIn()
         # What may be taken back confirms only as several words with much voice behind them.
         (replace(SPEECH, text="i meant", voice_ms=600, partials="doubtful"), Verdict.WAIT),
         (replace(SPEECH, text="stop", voice_ms=600, partials="doubtful"), Verdict.WAIT),
-        (replace(SPEECH, text="i meant tuesday", voice_ms=1200, partials="doubtful"), Verdict.CONFIRM),
+        (
+            replace(SPEECH, text="i meant tuesday", settled="i meant", voice_ms=1200, partials="doubtful"),
+            Verdict.CONFIRM,
+        ),
+        # Of a laugh it writes something else every time, or function words.
+        (replace(SPEECH, text="the whole of the world", voice_ms=1200, partials="doubtful"), Verdict.WAIT),
+        (replace(SPEECH, text="this is new", settled="this is", voice_ms=1200, partials="doubtful"), Verdict.WAIT),
         (replace(SPEECH, text="stop", voice_ms=300, partials="doubtful", **OVER), Verdict.CONFIRM),
         # One function word is what recognisers make of coughs and tones; a word is no shorter than a tenth of a second.
         (replace(SPEECH, text="the", voice_ms=900), Verdict.WAIT),
         (replace(SPEECH, text="the", voice_ms=900, silence_ms=300, **OVER), Verdict.RESUME),
         (replace(SPEECH, text="When.", voice_ms=400, silence_ms=300, **OVER), Verdict.RESUME),
+        # One that announces an objection is no such noise.
+        (replace(SPEECH, text="But.", voice_ms=400, silence_ms=300, **OVER), Verdict.CONFIRM),
+        (replace(SPEECH, text="But", voice_ms=400, partials="doubtful"), Verdict.WAIT),
         (replace(SPEECH, text="the doctor", voice_ms=400, silence_ms=300, **OVER), Verdict.CONFIRM),
         (replace(SPEECH, text="tuesday", voice_ms=60, silence_ms=300, **OVER), Verdict.RESUME),
         # The recogniser's own doubt counts.
@@ -68,6 +77,15 @@ POLICY = BargeIn()
             Verdict.CONFIRM,
         ),
         (replace(SPEECH, text="stop", voice_ms=400, silence_ms=300, speech_share=0.15, **OVER), Verdict.CONFIRM),
+        # Who is not near may be the television: its words must be final, and nearly certain where the recogniser tells.
+        (replace(SPEECH, text="i want tuesday", settled="i want", voice_ms=2000, far=True), Verdict.WAIT),
+        (
+            replace(SPEECH, text="the news", voice_ms=600, silence_ms=300, confidence=0.6, far=True, **OVER),
+            Verdict.RESUME,
+        ),
+        (replace(SPEECH, text="i want tuesday", voice_ms=600, confidence=0.7, far=True, **OVER), Verdict.CONFIRM),
+        (replace(SPEECH, text="i want tuesday", voice_ms=600, far=True, **OVER), Verdict.CONFIRM),
+        (replace(SPEECH, held_ms=6000, far=True), Verdict.RESUME),
         (replace(SOUND, voice_ms=1200), Verdict.WAIT),
         # It was nothing.
         (replace(SOUND, sounding=False, silence_ms=299), Verdict.WAIT),

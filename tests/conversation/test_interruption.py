@@ -107,6 +107,31 @@ def test_words_that_the_last_word_withdraws_end_nothing() -> None:
     assert not call.all(do.InterruptionConfirmed)
 
 
+def test_other_words_at_every_moment_are_a_laugh_and_words_that_grow_are_speech() -> None:
+    def said_over(first: str, second: str) -> CallDriver:
+        call = speaking(Policy(partials="doubtful"), heard_ms=1000).speech_starts()
+        call.passes(600).happens(ev.SpeechContinued(call.utterance, 600)).partial(first)
+        return call.passes(600).partial(second).happens(ev.SpeechContinued(call.utterance, 1200))
+
+    assert said_over("i'm going to talk", "the whole of the world").conversation.agent == "held"
+    assert said_over("i'd like to", "i'd like to talk").conversation.agent == "idle"
+
+
+def test_the_television_before_the_caller_was_heard_ends_nothing() -> None:
+    call = speaking(heard_ms=1000).speech_starts()
+    call.passes(600).speech_stops(near=False).final("the one part of the", confidence=0.62).passes(400)
+    assert call.states == ("live", "silent", "speaking")
+    assert not call.all(do.InterruptionConfirmed)
+
+
+def test_who_begins_softly_and_goes_on_near_takes_the_floor() -> None:
+    call = speaking(heard_ms=1000).speech_starts().passes(300).speech_stops(near=False).passes(100).speech_starts()
+    call.passes(600).partial("i'd like to talk")
+    assert call.conversation.agent == "held", "so far it may be the television"
+    call.happens(ev.SpeechContinued(call.utterance, 608))
+    assert call.conversation.agent == "idle"
+
+
 def test_a_recogniser_that_was_slow_before_is_waited_for() -> None:
     call = speaking().caller_speaks("tuesday", 300, final_after_ms=None, partials=False).passes(700)
     assert call.conversation.agent == "speaking", "nobody knew how slow it is"
@@ -168,6 +193,29 @@ def test_words_that_come_after_all_still_take_the_floor() -> None:
 def test_an_acknowledgement_that_comes_late_changes_nothing() -> None:
     call = speaking().caller_speaks("yeah", 300, final_after_ms=None, partials=False).passes(700).final("Yeah.")
     assert call.states == ("live", "silent", "speaking")
+
+
+@pytest.mark.parametrize(("said", "confidence"), [("The.", 0.9), ("Ever, ever,", 0.2)])
+def test_words_that_would_have_been_doubted_are_when_they_come_late(said: str, confidence: float) -> None:
+    call = speaking().caller_speaks("the", 300, final_after_ms=None, partials=False).passes(700)
+    assert call.conversation.agent == "speaking"
+    call.final(said, confidence=confidence)
+    assert call.states == ("live", "silent", "speaking")
+    assert not call.all(do.InterruptionConfirmed)
+
+
+def test_late_words_of_a_soft_caller_take_the_floor_as_anybodys_do() -> None:
+    call = speaking(heard_ms=1000).speech_starts().passes(600).speech_stops(near=False).passes(700)
+    assert call.conversation.agent == "speaking"
+    assert call.final("I want a table.", confidence=0.8).only(do.InterruptionConfirmed).reply == 1
+
+
+def test_the_television_is_not_waited_for_for_ever_and_its_late_words_change_nothing() -> None:
+    call = speaking(heard_ms=100).speech_starts().passes(300).speech_stops(near=False).final("").speech_starts()
+    call.passes(5800)
+    assert call.conversation.agent == "speaking"
+    call.speech_stops(near=False).final("The company has reduced its stake.", confidence=0.9)
+    assert call.conversation.agent == "speaking" and not call.all(do.InterruptionConfirmed)
 
 
 def test_spam_interruptions_are_one_turn_and_one_request_that_is_not_cancelled() -> None:

@@ -14,6 +14,30 @@ def test_the_words_of_a_turn_are_those_of_its_utterances_in_order() -> None:
     assert turn.hear(4).text == "a pizza"
 
 
+def test_what_was_told_twice_in_a_row_is_settled() -> None:
+    turn = Turn(1, carried="Hello")
+    turn.hear(1).tell("I want")
+    assert turn.settled == "Hello"
+    turn.hear(1).tell("I want, a piece of")
+    turn.hear(1).tell("I want a pizza ")
+    assert (turn.text, turn.settled) == ("Hello I want a pizza", "Hello i want a")
+    turn.hear(1).final = True
+    turn.hear(2).tell("Two")
+    assert turn.settled == "Hello I want a pizza"
+
+
+def test_a_turn_is_far_when_all_that_is_over_of_it_was() -> None:
+    turn = Turn(1)
+    assert not turn.far
+    utterance = turn.hear(1)
+    utterance.voiced = True
+    assert not turn.far, "nothing is known of it yet"
+    utterance.ended_ms = 700
+    assert turn.far
+    utterance.near = True
+    assert not turn.far
+
+
 def test_a_turn_is_final_when_every_utterance_is() -> None:
     turn = Turn(1)
     turn.hear(1).final = True

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from antiphon.conversation.policy import ACKNOWLEDGEMENT_PHRASES, INTERRUPTION_PHRASES
-from antiphon.conversation.words import is_number, same_words, starts_with_phrase, strip_phrases, words_of
+from antiphon.conversation.words import (
+    common_beginning,
+    is_number,
+    same_words,
+    starts_with_phrase,
+    strip_phrases,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,12 @@ def test_words_are_lower_case_and_without_punctuation(text: str, words: tuple[st
 def test_transcripts_that_differ_in_punctuation_say_the_same() -> None:
     assert same_words("I'd like a pizza", "I’d like a pizza.")
     assert not same_words("I'd like a pizza", "I'd like two pizzas")
+
+
+def test_two_transcripts_begin_alike_as_far_as_their_words_do() -> None:
+    assert common_beginning("To Hong Kong, we", "To Hong Kong-based") == ("to", "hong")
+    assert common_beginning("I'd like", "I’d like. A pizza") == ("i'd", "like")
+    assert common_beginning("", "So") == ()
 
 
 @pytest.mark.parametrize(

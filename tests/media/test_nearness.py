@@ -102,6 +102,27 @@ def test_before_the_caller_was_heard_only_the_very_soft_is_nobody(voice_dbfs: fl
     assert call.kinds == (["sound", "speech"] if noticed else [])
 
 
+@pytest.mark.parametrize(
+    ("caller_dbfs", "voice_dbfs", "told"), [(None, -20, True), (None, -30, False), (-33, -30, True), (-33, -45, True)]
+)
+def test_that_a_voice_goes_on_is_told_of_the_caller_only(
+    caller_dbfs: float | None, voice_dbfs: float, told: bool
+) -> None:
+    call = Call().hears(70)
+    if caller_dbfs is not None:
+        call.turn(caller_dbfs)
+    call.hears(30, voice_dbfs)
+    assert call.kinds == ["sound", "speech"]
+    assert ("continued" in [fact[0] for fact in call.facts.told]) is told
+
+
+def test_a_soft_beginning_is_reported_once_it_is_loud_enough() -> None:
+    call = Call().hears(70).hears(20, -30)
+    assert [fact for fact in call.facts.told if fact[0] == "continued"] == []
+    call.hears(1, -20)
+    assert [fact for fact in call.facts.told if fact[0] == "continued"] == [("continued", 21 * 32)]
+
+
 def test_on_a_line_that_carries_others_only_what_stands_out_is_the_caller() -> None:
     call, lively = Call(), [-47.0, -36.0, -42.0, -34.0]
     for number in range(80):  # people at the next table, from the first moment on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.agent_side import AgentSide
-from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms
+from antiphon.conversation.barge_in import Verdict, judge, silence_to_resume_ms, takes_floor
 from antiphon.conversation.endpointing import (
     INCOMPLETE,
     Evidence,
@@ -75,9 +75,12 @@ class CallerSide:
             self.interruption.take_floor()
 
     def speech_continued(self, event: ev.SpeechContinued) -> None:
-        if self._s.turn is not None:
-            self._s.turn.voice_ms = event.voice_ms
-            self._s.turn.longest_voice_ms = max(self._s.turn.longest_voice_ms, event.voice_ms)
+        turn = self._s.turn
+        if turn is not None:
+            if event.utterance in turn.utterances:
+                turn.hear(event.utterance).near = True
+            turn.voice_ms = event.voice_ms
+            turn.longest_voice_ms = max(turn.longest_voice_ms, event.voice_ms)
 
     def speech_stopped(self, event: ev.SpeechStopped) -> None:
         self.interruption.sounding = False
@@ -143,7 +146,7 @@ class CallerSide:
 
     def _hear_words(self, turn: Turn, utterance: int, text: str) -> None:
         before = turn.text
-        turn.hear(utterance).text = text.strip()
+        turn.hear(utterance).tell(text)
         if not same_words(before, turn.text):
             turn.words_changed()
 
@@ -192,8 +195,9 @@ class CallerSide:
         if not words_of(event.text):
             return
         before = turn.text
-        turn.hear(event.utterance).text = event.text.strip()
-        turn.hear(event.utterance).final = True
+        utterance = turn.hear(event.utterance)
+        utterance.tell(event.text)
+        utterance.final, utterance.confidence = True, event.confidence
         if same_words(before, turn.text):
             return
         if self._last_was_dropped:
@@ -213,6 +217,10 @@ class CallerSide:
         telling = strip_phrases(words_of(dropped.text), self._s.policy.barge_in.acknowledgement_phrases)
         if len(telling) < max(1, self._s.policy.barge_in.num_words):
             return
+        if self.interruption.possible:
+            doubted = not takes_floor(self.interruption.evidence_of(dropped), self._s.policy.barge_in)
+            if dropped.given_up or doubted:
+                return
         self._last_turn = None
         turn = self._open_turn()
         turn.utterances = dropped.utterances
@@ -253,6 +261,8 @@ class CallerSide:
             turn.answers = True
             self.interruption.take_floor()
             return
+        if turn is not None:
+            turn.given_up = self.interruption.sounding
         self.drop_turn()
         self._agent.resume()
 

@@ -123,7 +123,8 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class SpeechContinued:
-    """Still speaking; ``voice_ms`` of voice in this utterance so far. Told often in its first second, seldom after."""
+    """Still speaking, loud enough to be the caller; ``voice_ms`` of voice in this utterance so far. Told often in its first second, seldom
+    after."""
 
     utterance: int
     voice_ms: int

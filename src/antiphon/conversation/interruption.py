@@ -13,6 +13,7 @@ from antiphon.conversation.barge_in import Evidence
 from antiphon.conversation.reply import Reply
 from antiphon.conversation.situation import Situation
 from antiphon.conversation.state import Agent, User
+from antiphon.conversation.turn import Turn
 
 _REMEMBERED_FINALS = 16
 
@@ -137,9 +138,13 @@ class Interruption:
         held_ms = self._s.now_ms - reply.held_since_ms
         if turn is None:
             return Evidence("", True, False, self.sounding, 0, self.sound_silence_ms, held_ms)
+        return self.evidence_of(turn, held_ms)
+
+    def evidence_of(self, turn: Turn, held_ms: int = 0) -> Evidence:
+        """What is known of a turn, open or dropped."""
         return Evidence(
             turn.text, turn.final, True, self.sounding, turn.longest_voice_ms, turn.silence_ms, held_ms,
-            turn.confidence, self.pace.usual_ms, self._s.policy.partials, turn.speech_share,
+            turn.confidence, self.pace.usual_ms, self._s.policy.partials, turn.speech_share, turn.settled, turn.far,
         )  # fmt: skip
 
     @property

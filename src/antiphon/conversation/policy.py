@@ -26,9 +26,10 @@ INTERRUPTION_PHRASES: tuple[str, ...] = (
 FUNCTION_WORDS: tuple[str, ...] = (
     "a", "an", "the", "and", "or", "but", "of", "to", "in", "on", "at", "by", "for", "from", "with", "as", "that", "this", "it", "is",
     "was", "are", "be", "i", "i'm", "im", "he", "she", "we", "you", "they", "me", "my", "his", "her", "its", "your", "when", "which",
-    "who", "so", "if", "than", "then", "there", "had", "has", "have", "oh", "uh", "um", "er", "ah", "eh", "huh",
+    "who", "so", "if", "than", "then", "there", "had", "has", "have", "well", "oh", "uh", "um", "er", "ah", "eh", "huh",
 )  # fmt: skip
-"""What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"); nobody takes the floor with one."""
+"""What a recogniser makes of a cough, a knock or a tone is one of these ("the", "and", "when"); nobody takes the floor with one, unless it
+is an interruption phrase as well."""
 
 TRAILING_WORDS: tuple[str, ...] = (
     "and", "but", "or", "nor", "so", "because", "if", "when", "then", "that", "which", "who", "whose", "where", "how",
@@ -121,7 +122,7 @@ class BargeIn:
     voice_alone_ms: int = 1200
     """Voice this long confirms with no words yet where the recogniser tells none before its last (``Policy.partials``). Where it would
     have told some, a sound without words is a laugh, a cough or a song, however long. Where what it tells is doubtful, several words
-    confirm before its last word only with this much voice."""
+    that it has told twice confirm before its last word only with this much voice."""
     resume_after_ms: int = 300
     """Silence after the sound with no words: resume. Together with the VAD's own hangover this stays under the 500 ms a listener
     takes for a lost line."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from antiphon.conversation.words import common_beginning
+
 
 @dataclass(slots=True)
 class Utterance:
     """One stretch of speech. ``final`` when the recogniser has said its last word on it."""
 
     text: str = ""
+    settled: str = ""
+    """The beginning that its last two texts have in common: a recogniser that takes words back hardly takes back these."""
     final: bool = False
     failed: bool = False
     """The recogniser has given up on it."""
@@ -27,6 +31,11 @@ class Utterance:
     speech_share: float | None = None
     """How much of its voice was surely speech, of the stretch where most was; None before the first has ended."""
 
+    def tell(self, text: str) -> None:
+        """What the recogniser makes of it now."""
+        self.settled = " ".join(common_beginning(self.text, text))
+        self.text = text.strip()
+
 
 @dataclass(slots=True)
 class Turn:
@@ -37,6 +46,8 @@ class Turn:
     """It began by silencing the agent."""
     answers: bool = False
     """It answers the question that was being asked, over its end."""
+    given_up: bool = False
+    """Somebody who was not near spoke on and on: the agent has gone on all the same."""
     carried: str = ""
     """Words of the turn before, when the caller went on before anything was answered."""
     utterances: dict[int, Utterance] = field(default_factory=dict)
@@ -68,6 +79,12 @@ class Turn:
         return " ".join(part for part in parts if part)
 
     @property
+    def settled(self) -> str:
+        """The words that are final, or were told twice in a row."""
+        told = (each.text if each.final else each.settled for each in self.utterances.values())
+        return " ".join(part for part in (self.carried, *told) if part)
+
+    @property
     def final(self) -> bool:
         """Whether every utterance has its final words."""
         return all(utterance.final for utterance in self.utterances.values())
@@ -88,6 +105,11 @@ class Turn:
     def near(self) -> bool:
         """Whether any of it was loud enough to be the caller's, as far as the ears have heard it."""
         return any(utterance.near or not utterance.voiced for utterance in self.utterances.values())
+
+    @property
+    def far(self) -> bool:
+        """Whether all that has been told of it was too soft to be the caller's; of a first stretch nothing is, until it is near or over."""
+        return not self.near and any(each.ended_ms is not None for each in self.utterances.values())
 
     @property
     def unheard(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import takewhile
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
@@ -54,6 +55,12 @@ def words_of(text: str) -> tuple[str, ...]:
 def same_words(first: str, second: str) -> bool:
     """Whether two transcripts say the same, whatever their punctuation and case."""
     return words_of(first) == words_of(second)
+
+
+def common_beginning(first: str, second: str) -> tuple[str, ...]:
+    """The words with which both transcripts begin."""
+    both = zip(words_of(first), words_of(second), strict=False)
+    return tuple(word for word, _ in takewhile(lambda pair: pair[0] == pair[1], both))
 
 
 def is_number(word: str) -> bool:

@@ -355,7 +355,7 @@ class Ears:
         becomes_speech = self._is_speech(state, speech) & ~speaking
         stops = ~sounding & speaking & (silent_ms >= state[row.STOP_MS])
         fades = ~sounding & (phase == SOUND) & (silent_ms >= state[row.FADE_MS])
-        continues = sounding & speaking & (heard_ms >= state[row.REPORT_MS])
+        continues = sounding & speaking & (heard_ms >= state[row.REPORT_MS]) & nearness.is_near(state)
         busy = sounding | ~quiet | (state[row.LOUD_END_MS] > heard_ms - self._window_ms)
         state[row.QUIET_WINDOWS] = np.where(busy, 0, state[row.QUIET_WINDOWS] + 1)
         changed = (begins | becomes_speech | stops | fades | continues).nonzero()[0]

@@ -26,7 +26,7 @@ class MediaListener(Protocol):
         ...
 
     def speech_continued(self, voice_ms: int) -> None:
-        """Still speech."""
+        """Still speech, and loud enough to be the caller's: of others it is only told when it has stopped."""
         ...
 
     def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:

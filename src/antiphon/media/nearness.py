@@ -58,10 +58,14 @@ def listen(
 
 def note_voice(call: State) -> bool:
     """Speech has ended. ``call`` is one column. Remembers how loud it was, and returns whether it may have been the caller's."""
-    peak_db = call[row.PEAK_DB]
-    call[row.VOICE_DB] = max(call[row.VOICE_DB], peak_db)
-    caller_db = call[row.CALLER_DB]
-    return bool(peak_db >= (caller_db - FAR_DB if caller_db > UNHEARD_DBFS else _FAR_UNKNOWN_DBFS))
+    call[row.VOICE_DB] = max(call[row.VOICE_DB], call[row.PEAK_DB])
+    return bool(is_near(call))
+
+
+def is_near(state: State) -> NDArray[np.bool_]:
+    """Whether the present sound has been loud enough to be the caller's, shape (n,); of one column, shape ()."""
+    caller_db = state[row.CALLER_DB]
+    return np.asarray(state[row.PEAK_DB] >= np.where(caller_db > UNHEARD_DBFS, caller_db - FAR_DB, _FAR_UNKNOWN_DBFS))
 
 
 def answered(call: State) -> None:

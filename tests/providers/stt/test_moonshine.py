@@ -20,6 +20,7 @@ from tests.providers.stt.calls import (
     Clip,
     Noise,
     bursts,
+    whispered,
     wire,
 )
 
@@ -156,6 +157,18 @@ async def test_noises_are_nothing(stt: MoonshineSpeechToText, noise: Noise, audi
             assert (await call.says(hiss)).text == ""
         assert (await call.says(np.zeros(16_000, dtype=np.int16))).text == ""
         assert call.ear.partials == []
+
+
+@pytest.mark.speech
+@FORMATS
+@pytest.mark.parametrize(("name", "said"), [("cards-003.wav", "seven of clubs"), ("cards-004.wav", "five five")])
+async def test_who_whispers_is_understood(
+    stt: MoonshineSpeechToText, clip: Clip, audio: AudioFormat, name: str, said: str
+) -> None:
+    call = Call(stt, audio, ExpectedAnswers())
+    final = await call.says(whispered(clip(name)))
+    assert words(final.text) == said
+    assert final.confidence is not None and final.confidence > 0.6
 
 
 @pytest.mark.speech

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.providers.stt.calls import CARD_CLIPS, Clip, Noise
+from tests.providers.stt.calls import CARD_CLIPS, Clip, Noise, whispered
 
 from antiphon.providers.stt.sound import Sound
 
@@ -59,6 +59,14 @@ def test_what_is_forgotten_is_gone_and_positions_stay(clip: Clip) -> None:
 def test_people_speak(clip: Clip, name: str) -> None:
     speech = clip(name)
     assert heard(speech).is_speech(0, speech.size)
+
+
+@pytest.mark.parametrize("name", CARD_CLIPS)
+def test_a_whisper_has_no_pitch(clip: Clip, name: str) -> None:
+    speech = whispered(clip(name))
+    assert not heard(speech).has_pitch(0, speech.size)
+    assert not heard(speech).is_speech(0, speech.size)
+    assert heard(clip(name)).has_pitch(0, speech.size)
 
 
 def test_machines_and_silence_do_not(noise: Noise) -> None:

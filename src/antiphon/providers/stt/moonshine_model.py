@@ -128,10 +128,8 @@ class Model:
 
     def begin(self, encoding: Encoded) -> tuple[Floats, Cache]:
         """The first token's log-probabilities, shape (1, tokens), and what to give to ``go_on``."""
-        frames = encoding.states.shape[1]
-        past: _Feed = {name: np.zeros((1, self._heads, 0, self._width), np.float32) for name in self._spoken}
-        past |= {name: np.zeros((1, self._heads, frames, self._width), np.float32) for name in self._heard}
-        logits, present = self._run(encoding, np.array([[_START]], dtype=np.int64), past, cached=False)
+        ids = np.array([[_START]], dtype=np.int64)
+        logits, present = self._run(encoding, ids, self._nothing_spoken(encoding), cached=False)
         return logits, Cache(
             {name: present[name] for name in self._spoken}, {name: present[name] for name in self._heard}
         )
@@ -145,20 +143,37 @@ class Model:
         logits, present = self._run(encoding, ids, past, cached=True)
         return logits, Cache({name: present[name] for name in self._spoken}, cache.heard)
 
+    def likelihood(self, encoding: Encoded, tokens: Sequence[int]) -> float:
+        """The log-probability of writing exactly these tokens, at least one. All at once, which takes hardly longer than the first of them:
+        the quantised model then differs from ``go_on`` by half a nat."""
+        ids = np.array([[_START, *tokens[:-1]]], dtype=np.int64)
+        logits, *_ = self._decoder.run(
+            self._outputs, self._feed(encoding, ids, self._nothing_spoken(encoding), cached=False)
+        )
+        return float(_log_softmax(logits[0])[np.arange(len(tokens)), list(tokens)].sum())
+
+    def _nothing_spoken(self, encoding: Encoded) -> _Feed:
+        frames = encoding.states.shape[1]
+        past: _Feed = {name: np.zeros((1, self._heads, 0, self._width), np.float32) for name in self._spoken}
+        return past | {name: np.zeros((1, self._heads, frames, self._width), np.float32) for name in self._heard}
+
     def _run(
         self, encoding: Encoded, ids: NDArray[np.int64], past: _Feed, *, cached: bool
     ) -> tuple[Floats, dict[str, Floats]]:
+        logits, *present = self._decoder.run(self._outputs, self._feed(encoding, ids, past, cached=cached))
+        names = (name.replace("present", "past_key_values") for name in self._outputs[1:])
+        return _log_softmax(logits[:, -1]), dict(zip(names, present, strict=True))
+
+    @staticmethod
+    def _feed(encoding: Encoded, ids: NDArray[np.int64], past: _Feed, *, cached: bool) -> _Feed:
         rows = len(ids)
-        feed: _Feed = {
+        return {
             "encoder_attention_mask": np.repeat(encoding.mask, rows, axis=0) if rows > 1 else encoding.mask,
             "input_ids": ids,
             "encoder_hidden_states": np.repeat(encoding.states, rows, axis=0) if rows > 1 else encoding.states,
             "use_cache_branch": np.array([cached]),
             **past,
         }
-        logits, *present = self._decoder.run(self._outputs, feed)
-        names = (name.replace("present", "past_key_values") for name in self._outputs[1:])
-        return _log_softmax(logits[:, -1]), dict(zip(names, present, strict=True))
 
 
 def installed_folder() -> Path:

@@ -39,6 +39,9 @@ class Expected:
 class MoonshineEngine(UtteranceEngine[Expected]):
     """The ``PatientEngine`` of this process."""
 
+    sure_without_pitch = 0.6
+    """Of 61 recorded noises 9 have hardly a pitch, the surest at 0.59 ("ah"); of 171 short words 5, four of them above ("six", "but")."""
+
     def __init__(self, options: Mapping[str, Any]) -> None:
         """Raises ProviderUnavailable where the model's files are not there, or are others."""
         super().__init__(options["partial_every_ms"])

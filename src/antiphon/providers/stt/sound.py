@@ -54,16 +54,23 @@ class Sound:
         """−1…1."""
         return self._between(start, end).astype(np.float32) / np.float32(32768)
 
+    def has_pitch(self, start: int, end: int) -> bool:
+        """Whether anything between two positions has one. Hardly anything of a "six" does."""
+        return has_voice(self._voiced(start, end))
+
     def is_speech(self, start: int, end: int) -> bool:
         """Whether there is a voice between two positions: something with a pitch that does not stand still. A dialling tone has
         one, too."""
-        first, last = start // FRAME_SAMPLES, end // FRAME_SAMPLES
-        voiced = self._voicing.frames()[first:last]
+        voiced = self._voiced(start, end)
         if not has_voice(voiced):
             return False
+        first = start // FRAME_SAMPLES
         windows = np.lib.stride_tricks.sliding_window_view(self._between(first * FRAME_SAMPLES, end), _WINDOW)
         windows = windows[::FRAME_SAMPLES]
         return not _stands_still(windows[voiced[: len(windows)]])
+
+    def _voiced(self, start: int, end: int) -> NDArray[np.bool_]:
+        return self._voicing.frames()[start // FRAME_SAMPLES : end // FRAME_SAMPLES]
 
     def quiet_ms(self) -> int:
         """For how long it has been quiet."""

@@ -49,6 +49,10 @@ class Call(Generic[Expected]):
 class UtteranceEngine(ABC, Generic[Expected]):
     """A ``PatientEngine``. ``decode`` says what is heard in a piece of speech."""
 
+    sure_without_pitch: float | None = None
+    """How sure of its last words (``Heard.sure``) it must be where hardly anything of the sound has a pitch: that is a cough, a click, or
+    "six". None: then it is not asked."""
+
     def __init__(self, partial_every_ms: int) -> None:
         self._partial_every_ms = partial_every_ms
         self._calls: dict[int, Call[Expected]] = {}
@@ -158,11 +162,15 @@ class UtteranceEngine(ABC, Generic[Expected]):
     def _decode(
         self, call: Call[Expected], utterance: Utterance, why: Why, start: int, end: int
     ) -> Generator[None, None, Heard]:
-        if not utterance.sound.is_speech(start, end):
-            return Heard("", 0.0)
-        samples = utterance.sound.samples(start, end)
+        sound, quick, needed = utterance.sound, why == Why.PACE, 0.0
+        if not sound.is_speech(start, end):
+            if quick or self.sure_without_pitch is None or sound.has_pitch(start, end):
+                return Heard("", 0.0)
+            needed = self.sure_without_pitch
+        samples = sound.samples(start, end)
         expected = call.expected if utterance.expects else None
-        return (yield from self.decode(samples, expected, quick=why == Why.PACE))
+        heard = yield from self.decode(samples, expected, quick=quick)
+        return heard if heard.sure >= needed else Heard("", 0.0)
 
     def _step(self, stream: int, call: Call[Expected], link: Link) -> None:
         utterance = call.utterance
