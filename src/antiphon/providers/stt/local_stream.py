@@ -7,7 +7,9 @@ for it, and long ones wait for a place where there is little of it.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -27,13 +29,27 @@ _SHORT_MS = 3000
 """A longer recording waits for a decoder, of which long ones together have not all: the others are for those who speak."""
 _TURN_MS = 200
 """Recordings are decoded in pieces of this length: what live speech may have to wait for, some 20 ms of work."""
+_MOST_LATER = 4
+"""Utterances that wait while the last word on one before them is awaited."""
 _TOO_FAR_BEHIND = "its worker process is too far behind"
+
+_SUPERSEDED = "another utterance began before this one was finished"
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(slots=True)
+class _Later:
+    """An utterance that began before the last word was said on the one before: who speaks in short bursts loses none of them."""
+
+    number: int
+    begun_s: float
+    audio: bytearray = field(default_factory=bytearray)
+    finished: bool = False
+
+
 class LocalStream:
-    """One call's recogniser. Implements ``SpeechToTextStream``.
+    """One call's recogniser. Implements ``SpeechToTextStream``. A process hears one utterance of a call at a time.
 
     When its process dies, the open utterance fails and the next ``begin`` goes to another process. Without any process, utterances fail.
     """
@@ -70,6 +86,7 @@ class LocalStream:
         self._waits = False
         """Whether it is a long recording that has no decoder yet."""
         self._unsent = bytearray()
+        self._later: deque[_Later] = deque()
         self._timeout: asyncio.TimerHandle | None = None
         self._closed = False
         self._stream: WorkerStream | None = None
@@ -83,10 +100,20 @@ class LocalStream:
     def begin(self, utterance: int) -> None:
         if self._closed:
             return
-        self._fail("another utterance began before this one was finished")
+        awaited = self._utterance is not None and self._finishing and not self._waits
+        if (awaited or self._later) and all(each.finished for each in self._later) and len(self._later) < _MOST_LATER:
+            self._later.append(_Later(utterance, self._loop.time()))
+            return
+        for given_up in self._later:
+            self._tell_failed(given_up.number, _SUPERSEDED)
+        self._later.clear()
+        self._fail(_SUPERSEDED)
+        self._begin(utterance, self._loop.time())
+
+    def _begin(self, utterance: int, begun_s: float) -> None:
         self._utterance, self._finishing = utterance, False
         self._heard_bytes = 0
-        self._begun_s = self._loop.time()
+        self._begun_s = begun_s
         self._unsent.clear()
         if self._stream is not None and self._stream.behind:  # with what nobody waits for any more
             self._stream.close()
@@ -102,6 +129,14 @@ class LocalStream:
             self._tell_begin()  # decoders of grammars are many, and one is taken early
 
     def push(self, audio: bytes) -> None:
+        if not self._later:
+            self._push(audio)
+            return
+        later = self._later[-1]
+        if not later.finished:
+            later.audio += audio[: max(self._max_bytes - len(later.audio), 0)]
+
+    def _push(self, audio: bytes) -> None:
         if self._utterance is None or self._finishing:
             return
         room = self._max_bytes - self._heard_bytes
@@ -113,11 +148,22 @@ class LocalStream:
             self._send_audio()
 
     def finish(self, utterance: int) -> None:
-        if utterance != self._utterance or self._finishing:
-            return  # it has failed already, or was superseded: both have been told
-        self._finishing = True
-        if not self._waits:
-            self._send_rest()
+        if self._later and self._later[-1].number == utterance:
+            self._later[-1].finished = True
+        elif utterance == self._utterance and not self._finishing:
+            self._finishing = True
+            if not self._waits:
+                self._send_rest()
+        # Else it has failed already, or was superseded: both have been told.
+
+    def _go_on(self) -> None:
+        """With the utterance that waits, if one does, once the one before has its answer."""
+        while self._later and self._utterance is None and not self._closed:
+            later = self._later.popleft()
+            self._begin(later.number, later.begun_s)
+            self._push(bytes(later.audio))
+            if later.finished:
+                self.finish(later.number)
 
     def expect(self, answers: ExpectedAnswers) -> None:
         self._answers = answers
@@ -127,6 +173,7 @@ class LocalStream:
     def close(self) -> None:
         self._closed = True
         self._utterance = None
+        self._later.clear()
         self._stop_timeout()
         if self._stream is not None:
             self._stream.close()
@@ -225,6 +272,8 @@ class LocalStream:
                 self._utterance = None
                 self._stop_timeout()
             self._on_event(heard)
+            if heard.final:
+                self._go_on()
 
     def _lose(self, problem: str) -> None:
         self._stream = None
@@ -245,9 +294,14 @@ class LocalStream:
         utterance, self._utterance = self._utterance, None
         self._stop_timeout()
         if utterance is not None:
-            log.warning("transcription_failed", provider=self._provider, problem=problem)
-            # Later, not now: the session must not be called back from inside its own call.
-            self._loop.call_soon(self._tell, TranscriptionFailed(utterance, problem))
+            self._tell_failed(utterance, problem)
+        if self._later:
+            self._loop.call_soon(self._go_on)
+
+    def _tell_failed(self, utterance: int, problem: str) -> None:
+        log.warning("transcription_failed", provider=self._provider, problem=problem)
+        # Later, not now: the session must not be called back from inside its own call.
+        self._loop.call_soon(self._tell, TranscriptionFailed(utterance, problem))
 
     def _tell(self, event: TranscriptionFailed) -> None:
         if not self._closed:
