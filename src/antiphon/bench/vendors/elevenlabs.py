@@ -22,8 +22,10 @@ from antiphon.bench.vendors.trouble import Plan, Trouble
 
 MOST_CONTEXTS = 5
 SILENCE = b"\xff"
-SPELLINGS = ("context_id", "contextId")
-"""Of a context's name in what the vendor sends: both occur, and its documents have the second."""
+DOCUMENTED = "contextId"
+"""Of a context's name in what the vendor sends. Some clients know no other …"""
+SPELLINGS = ("context_id", DOCUMENTED)
+"""… but both occur."""
 FORMATS = ("ulaw_8000", "pcm_8000")
 
 Sound = Callable[[str, int], bytes]
@@ -108,7 +110,8 @@ class ElevenLabsListener(WSListener):
         if message.get("close_context"):
             context.closing = True
         elif message.get("text", "").strip():
-            context.text += message["text"]
+            # Each piece is spoken for itself: the next one does not go on with its last word.
+            context.text += message["text"] if message["text"][-1].isspace() else f"{message['text']} "
         self._wake(context)
 
     def _wake(self, context: _Context) -> None:
