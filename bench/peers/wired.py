@@ -171,8 +171,25 @@ def table(runs: Sequence[tuple[str, Point]], heard: Mapping[str, str]) -> list[s
             lines.append(
                 f"| CPU of {label}, in times of ours, {CALLS} calls each | ≥ {least}× | {times:.1f}× | {met} |"
             )
-    lines += ["", "Listened to: " + "; ".join(f"{label} {told}" for label, told in heard.items()) + "."]
+    lines += [
+        "",
+        beside(runs),
+        "",
+        "Listened to: " + "; ".join(f"{label} {told}" for label, told in heard.items()) + ".",
+    ]
     return lines
+
+
+def beside(runs: Sequence[tuple[str, Point]]) -> str:
+    """Ours costs less apiece the more calls there are: the same ratios against ours with many, in words."""
+    many = typical(runs, OURS, MANY)
+    theirs = [(label, typical(runs, label, CALLS)) for label, _ in BUDGETS]
+    told = [
+        f"{label} {point.cpu_ms_per_call_s / many.cpu_ms_per_call_s:.1f}×"
+        for label, point in theirs
+        if point is not None and many is not None
+    ]
+    return f"In times of ours with {MANY} calls: {', '.join(told)}."
 
 
 def both(p50_ms: float | None, p95_ms: float | None) -> str:

@@ -147,7 +147,8 @@ async def test_elevenlabs_sends_linear_audio_and_closes_its_socket(vendors: Stan
     url = f"wss://localhost:{vendors.ports[0]}/v1/text-to-speech/v/multi-stream-input?output_format=pcm_8000"
     async with connect(url, additional_headers={"xi-api-key": KEY}) as socket:
         await socket.send('{"text":""}')  # a sign of life that opens no context
-        await socket.send(SendTextMulti(text="Good. ", context_id="a").model_dump_json(exclude_none=True))
+        # A piece without a blank at its end has one before the next.
+        await socket.send(SendTextMulti(text="Good.", context_id="a").model_dump_json(exclude_none=True))
         message = json.loads(await socket.recv())
         assert g711.mulaw_encode(np.frombuffer(base64.b64decode(message["audio"]), dtype="<i2")).tobytes() == humming(
             "Good. ", 0
