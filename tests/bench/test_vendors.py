@@ -16,6 +16,7 @@ from elevenlabs.types import CloseContext, CloseSocket, SendTextMulti, Websocket
 from elevenlabs.types.initialize_connection_multi import InitializeConnectionMulti
 from openai import AsyncOpenAI, NotFoundError, RateLimitError
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from antiphon.audio import g711
 from antiphon.bench import workload
@@ -121,6 +122,23 @@ async def test_deepgram_waits_for_the_silence_it_is_asked_for(
         await socket.send('{"type":"CloseStream"}')
         kinds = [json.loads(told)["type"] async for told in socket]
     assert kinds == (["Results", "Metadata"] if final else ["Metadata"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "encoding=opus&sample_rate=8000",
+        "encoding=mulaw&sample_rate=16000",
+        "encoding=mulaw&sample_rate=8000&endpointing=soon",
+    ],
+)
+async def test_deepgram_refuses_what_no_telephone_sends(vendors: StandIns, query: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(
+            f"wss://localhost:{vendors.ports[0]}/v1/listen?{query}",
+            additional_headers={"Authorization": f"Token {KEY}"},
+        )
+    assert refused.value.response.status_code == 400
 
 
 async def test_elevenlabs_messages_are_those_of_its_package(vendors: StandIns) -> None:

@@ -12,8 +12,8 @@ stock  its defaults, with turn_detection="vad" (its own default waits for a mode
 LiveKit has no telephone transport without a media server. The one here is as little as speaks Twilio's protocol: a WebSocket of aiohttp,
 which LiveKit brings along, and µ-law by a table; ``--mode echo`` measures what it costs at most (every frame is sent back, no agent). All
 calls are in one process: a process for each, as LiveKit has it, would cost more. Its plugins take and give linear PCM alone, here at the
-telephone's 8 kHz, so that nothing is resampled. There is no transcript that keeps pace with the voice, as there would be in a room. uvloop
-in place of asyncio's loop was tried and saved nothing.
+telephone's 8 kHz, so that nothing is resampled but what its voice-activity model hears, which knows 16 kHz alone. There is no transcript
+that keeps pace with the voice, as there would be in a room. uvloop in place of asyncio's loop was tried and saved nothing.
 """
 
 from __future__ import annotations

@@ -48,11 +48,15 @@ class Wish:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self | None:
-        """None for what no telephone sends."""
+        """None for what Deepgram would not take, or no telephone sends."""
         sample_bytes = _SAMPLE_BYTES.get(query.get("encoding", ""))
-        if sample_bytes is None or query.get("sample_rate") != "8000":
-            return None
         silence = query.get("endpointing", f"{_ENDPOINTING_MS:g}")
+        if (
+            sample_bytes is None
+            or query.get("sample_rate") != "8000"
+            or not (silence == "false" or silence.isdecimal())
+        ):
+            return None
         endpointing_ms = None if silence == "false" else float(silence)
         return cls(sample_bytes, endpointing_ms, query.get("vad_events") == "true")
 
