@@ -4,10 +4,16 @@
 # Before: bench/peers/pipecat/setup.sh, bench/peers/livekit/setup.sh, and matplotlib (dependency group "bench").
 # PYTHON names ours, where it is not .venv/bin/python; the peers' shall be of the same make (setup.sh PYTHON).
 #   bench/compare.sh            TRIAL=1 bench/compare.sh     a trial of few and short points into a folder that is thrown away
+#   bench/compare.sh --vendors  instead: everybody with the vendors' wires attached (bench/peers/wired.py), in 13 minutes
 set -eu
 cd "$(dirname "$0")/.."
 SPEECH=${SPEECH:-tests/data/speech}
 PYTHON=${PYTHON:-.venv/bin/python}
+if [ "${1:-}" = --vendors ]; then
+  set -- --times 3 --wait-quiet 30 --page docs/benchmarks.md --json docs/benchmarks/wired.json
+  [ -z "${TRIAL:-}" ] || set -- --times 1 --seconds 10 --wait-quiet 0
+  exec "$PYTHON" bench/peers/wired.py --speech "$SPEECH" "$@"
+fi
 OUT=docs/benchmarks PAGE=docs/benchmarks.md REFERENCE=bench/reference.json
 OURS=1,10,50,200,400 BESIDE=200 PIPECAT_CALLS=1,10,20 LIVEKIT_CALLS="1 10 25 50" STOCK_CALLS=10
 SECONDS_OURS=20 SECONDS_PEERS=20 SECONDS_QUICK=15 QUICK=1,10,50 SOAK=1000 MOST=800 QUIET=30 TIMES=3 LIVEKIT=bench/peers/livekit

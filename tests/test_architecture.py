@@ -210,7 +210,8 @@ def test_nothing_looks_beside_the_checkout() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in files
-        if path.suffix in (".py", ".sh", ".mjs", ".toml", ".yaml") and "node_modules" not in path.parts
+        if path.suffix in (".py", ".sh", ".mjs", ".toml", ".yaml")
+        if not any(part == "node_modules" or part.startswith(".venv") for part in path.parts)
         if path != Path(__file__).resolve()
         for number, line in enumerate(path.read_text(encoding="utf-8", errors="ignore").splitlines(), start=1)
         if BESIDE.search(line)

@@ -51,6 +51,14 @@ def test_a_server_that_does_not_start_is_told_with_its_last_words(program: str, 
 
 
 @pytest.mark.speech
+def test_a_server_by_command_is_told_where_the_stand_ins_are() -> None:
+    program = "import os; raise SystemExit(os.environ['ANTIPHON_VENDORS__DEEPGRAM__BASE_URL'])"
+    result, said = bench("--vendors", "--calls", "1", "--serve", f'{sys.executable} -c "{program}"')
+    assert result.exit_code == 1, said
+    assert "before it was ready wss://localhost:" in said
+
+
+@pytest.mark.speech
 @pytest.mark.timed
 @pytest.mark.usefixtures("short_run")
 def test_a_real_run_costs_what_it_did(tmp_path: Path) -> None:

@@ -8,23 +8,27 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import numpy as np
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
-from elevenlabs.types import CloseContext, SendTextMulti, WebsocketTtsServerMessageMulti
+from elevenlabs.types import CloseContext, CloseSocket, SendTextMulti, WebsocketTtsServerMessageMulti
 from elevenlabs.types.initialize_connection_multi import InitializeConnectionMulti
-from openai import AsyncOpenAI, RateLimitError
+from openai import AsyncOpenAI, NotFoundError, RateLimitError
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
+from antiphon.audio import g711
 from antiphon.bench import workload
 from antiphon.bench.vendors.certificate import CERTIFICATE
 from antiphon.bench.vendors.delays import KEY, Delays
 from antiphon.bench.vendors.process import stand_ins
-from antiphon.bench.vendors.serving import StandIns, environment, humming
+from antiphon.bench.vendors.serving import Script, StandIns, environment, humming
 from antiphon.bench.vendors.trouble import TROUBLES, TroubleEveryTime
 from antiphon.providers.scripted_hum import hum
-from antiphon.vocabulary import TELEPHONE
+from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding
 
+PCM = AudioFormat(Encoding.PCM16, 8000)
 QUICK = Delays(1, 1, 0, 1, 400, 0)
 
 
@@ -74,6 +78,69 @@ async def test_openais_sdk_reads_the_answer(vendors: StandIns) -> None:
     await client.close()
 
 
+async def test_openais_sdk_reads_a_chat_completion(vendors: StandIns) -> None:
+    client = AsyncOpenAI(api_key=KEY, base_url=f"https://localhost:{vendors.ports[1]}/v1", max_retries=0)
+    assert [model async for model in client.models.list()] == []
+    stream = await client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "hello"}], stream=True, stream_options={"include_usage": True}
+    )
+    chunks = [chunk async for chunk in stream]
+    assert "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices) == workload.ANSWER
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].usage is not None and chunks[-1].usage.prompt_tokens_details is not None
+    with pytest.raises(NotFoundError):
+        await client.embeddings.create(model="m", input="hello")
+    await client.close()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_deepgrams_sdk_hears_linear_audio_and_its_own_endpoint(vendors: StandIns) -> None:
+    url = f"wss://localhost:{vendors.ports[0]}"
+    there = DeepgramClientEnvironment(base="https://unused", production=url, agent="", agent_rest="")
+    client = AsyncDeepgramClient(api_key=KEY, environment=there)
+    async with client.listen.v1.connect(
+        model="nova-3", encoding="linear16", sample_rate="8000", vad_events="true"
+    ) as connection:
+        await connection.send_media(hum(PCM)[16 * 200 : 16 * 220])
+        began: Any = await connection.recv()
+        assert began.type == "SpeechStarted" and began.timestamp == 0
+        await connection.send_media(b"\0" * 16 * 11)  # its 10 ms of silence, and the delay of 1 ms
+        final: Any = await connection.recv()
+        assert final.is_final and final.speech_final and not final.from_finalize
+        assert final.channel.alternatives[0].transcript == workload.TRANSCRIPT
+
+
+@pytest.mark.parametrize(("endpointing", "final"), [("25", True), ("26", False), ("false", False)])
+async def test_deepgram_waits_for_the_silence_it_is_asked_for(
+    vendors: StandIns, endpointing: str, *, final: bool
+) -> None:
+    query = f"encoding=mulaw&sample_rate=8000&endpointing={endpointing}"
+    url = f"wss://localhost:{vendors.ports[0]}/v1/listen?{query}"
+    async with connect(url, additional_headers={"Authorization": f"Token {KEY}"}) as socket:
+        await socket.send(hum(TELEPHONE)[8 * 200 : 8 * 220])
+        await socket.send(b"\xff" * 8 * 26)
+        await socket.send('{"type":"CloseStream"}')
+        kinds = [json.loads(told)["type"] async for told in socket]
+    assert kinds == (["Results", "Metadata"] if final else ["Metadata"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "encoding=opus&sample_rate=8000",
+        "encoding=mulaw&sample_rate=16000",
+        "encoding=mulaw&sample_rate=8000&endpointing=soon",
+    ],
+)
+async def test_deepgram_refuses_what_no_telephone_sends(vendors: StandIns, query: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(
+            f"wss://localhost:{vendors.ports[0]}/v1/listen?{query}",
+            additional_headers={"Authorization": f"Token {KEY}"},
+        )
+    assert refused.value.response.status_code == 400
+
+
 async def test_elevenlabs_messages_are_those_of_its_package(vendors: StandIns) -> None:
     url = f"wss://localhost:{vendors.ports[0]}/v1/text-to-speech/v/multi-stream-input?output_format=ulaw_8000"
     audio = b""
@@ -92,6 +159,34 @@ async def test_elevenlabs_messages_are_those_of_its_package(vendors: StandIns) -
                     break
                 audio += base64.b64decode(message["audio"])
     assert audio == humming("Good morning. ", 0)
+
+
+async def test_elevenlabs_sends_linear_audio_and_closes_its_socket(vendors: StandIns) -> None:
+    url = f"wss://localhost:{vendors.ports[0]}/v1/text-to-speech/v/multi-stream-input?output_format=pcm_8000"
+    async with connect(url, additional_headers={"xi-api-key": KEY}) as socket:
+        await socket.send('{"text":""}')  # a sign of life that opens no context
+        # A piece without a blank at its end has one before the next.
+        await socket.send(SendTextMulti(text="Good.", context_id="a").model_dump_json(exclude_none=True))
+        message = json.loads(await socket.recv())
+        assert g711.mulaw_encode(np.frombuffer(base64.b64decode(message["audio"]), dtype="<i2")).tobytes() == humming(
+            "Good. ", 0
+        )
+        assert message["normalizedAlignment"] == message["alignment"]
+        await socket.send(CloseSocket(close_socket=True).model_dump_json())
+        assert [told async for told in socket] == []
+    assert socket.close_code == 1000
+
+
+@pytest.mark.parametrize("spellings", [("contextId",), ("context_id", "contextId")])
+async def test_a_contexts_name_is_spelled_as_it_was_to_be(spellings: tuple[str, ...]) -> None:
+    async with StandIns(Script(spellings=spellings), QUICK) as there:
+        url = f"wss://localhost:{there.ports[0]}/v1/text-to-speech/v/multi-stream-input?output_format=ulaw_8000"
+        async with connect(url, additional_headers={"xi-api-key": KEY}) as socket:
+            await socket.send(SendTextMulti(text=workload.ANSWER, context_id="a").model_dump_json(exclude_none=True))
+            told = [json.loads(await socket.recv()) for _ in range(4)]
+    assert [name for message in told for name in ("context_id", "contextId") if name in message] == [
+        *spellings, *spellings, *spellings, *spellings
+    ][:4]  # fmt: skip
 
 
 async def test_a_wrong_key_is_refused_by_all(vendors: StandIns) -> None:

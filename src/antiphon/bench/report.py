@@ -131,6 +131,7 @@ def as_document(
     knee: int | None,
     waves: Waves | None,
     start: Start | None = None,
+    floor_ms: int = workload.FLOOR_MS,
 ) -> dict[str, Any]:
     """What was measured as plain JSON values: every run, and the points chosen of them. ``knee``: the largest number of calls held, where
     it was looked for."""
@@ -141,7 +142,7 @@ def as_document(
         "started": started,
         "machine": asdict(machine),
         "workload": {
-            "floor_ms": workload.FLOOR_MS,
+            "floor_ms": floor_ms,
             "turns": workload.TURNS,
             "barge_in_turns": list(workload.BARGE_IN_TURNS),
             "barge_in_ms": workload.BARGE_IN_MS,

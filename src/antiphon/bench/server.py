@@ -98,7 +98,7 @@ class Target:
     server: Server | None = None
     """A server that runs already."""
     settings: Mapping[str, str] = field(default_factory=dict)
-    """Variables for ours, over those the benchmark sets."""
+    """Variables for the server, over those the benchmark sets for ours."""
     assistant: Mapping[str, Any] = field(default_factory=lambda: ASSISTANT)
     """Who answers at ours."""
     floor_ms: int = workload.FLOOR_MS
@@ -111,7 +111,7 @@ class Target:
         if self.server is not None:
             yield self.server
         elif self.command:
-            async with _by_command(self.command, self.media_path, cores) as server:
+            async with _by_command(self, cores) as server:
                 yield server
         else:
             async with _ours(cores, self, scratch) as server:
@@ -156,11 +156,11 @@ def _home(scratch: Path) -> Iterator[Path]:
 
 
 @asynccontextmanager
-async def _by_command(command: str, media_path: str, cores: frozenset[int] | None) -> AsyncIterator[Server]:
+async def _by_command(target: Target, cores: frozenset[int] | None) -> AsyncIterator[Server]:
     port = free_port()
-    arguments = shlex.split(command.replace("{port}", str(port)))
-    async with _process(arguments, Path.cwd(), {}, cores, f"http://127.0.0.1:{port}/") as pid:
-        yield Server(Line(media_url=f"ws://127.0.0.1:{port}{media_path}"), pid)
+    arguments = shlex.split(target.command.replace("{port}", str(port)))
+    async with _process(arguments, Path.cwd(), target.settings, cores, f"http://127.0.0.1:{port}/") as pid:
+        yield Server(Line(media_url=f"ws://127.0.0.1:{port}{target.media_path}"), pid)
 
 
 @asynccontextmanager

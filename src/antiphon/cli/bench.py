@@ -30,8 +30,9 @@ from antiphon.bench.soak import Soak, measure_soak
 from antiphon.bench.speech import recorded_turns
 from antiphon.bench.start import Start, installed, measure_start
 from antiphon.bench.vendors.delays import FLOOR_MS as WIRED_FLOOR_MS
+from antiphon.bench.vendors.elevenlabs import DOCUMENTED
 from antiphon.bench.vendors.process import stand_ins
-from antiphon.bench.workload import Workload
+from antiphon.bench.workload import FLOOR_MS, Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
 from antiphon.cli.bench_turns import turns
@@ -127,8 +128,8 @@ def bench(
         numbers = _numbers(QUICK_CALLS if quick else calls)
         kept = report.read_kept(reference) if quick else {}
         target = _target(url, pid, auth_token, serve, media_path, label)
-        if vendors and (url or serve or soak or quick):
-            raise ConfigurationError("vendors", "cannot be combined with --url, --serve, --soak or --quick")
+        if vendors and (url or soak or quick):
+            raise ConfigurationError("vendors", "cannot be combined with --url, --soak or --quick")
         cores = divide_cores()
         with (
             TemporaryDirectory(prefix="antiphon-bench-") as scratch,
@@ -148,7 +149,15 @@ def bench(
             run = runner.run(measure(measuring, wanted, console))
         if json is not None:
             document = report.as_document(
-                target.label, started, this_machine(), run.points, run.runs, run.held, run.waves, run.start
+                target.label,
+                started,
+                this_machine(),
+                run.points,
+                run.runs,
+                run.held,
+                run.waves,
+                run.start,
+                WIRED_FLOOR_MS if vendors else FLOOR_MS,
             )
             report.write_document(json, document)
         _conclude(console, target.label, run, wired=vendors)
@@ -210,8 +219,8 @@ async def _measure(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
 
 
 async def _measure_wired(bench: Bench, wanted: _Wanted, console: Console) -> _Run:
-    """As ``_measure``, with the vendors' wires attached."""
-    async with stand_ins(cores=bench.cores.callers) as where:
+    """As ``_measure``, with the vendors' wires attached. A server by command is told where they are as ours is."""
+    async with stand_ins({"spellings": [DOCUMENTED]}, bench.cores.callers) as where:
         wired = replace(bench.target, settings=where, assistant=WIRED_ASSISTANT, floor_ms=WIRED_FLOOR_MS)
         return await _measure(replace(bench, target=wired), wanted, console)
 

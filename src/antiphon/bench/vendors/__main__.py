@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 
 import orjson
 import uvloop
@@ -12,10 +13,10 @@ from antiphon.bench.vendors.serving import Script, StandIns
 
 
 async def main() -> None:
-    """The first line of standard input is ``{"transcripts": […], "answers": […]}``; the ports are the first line of standard output."""
+    """The first line of standard input is ``{"transcripts": […], "answers": […], "spellings": […]}``, each of which may be left out; the
+    ports are the first line of standard output."""
     given: dict[str, list[str]] = orjson.loads(await asyncio.to_thread(sys.stdin.buffer.readline))
-    usual = Script()
-    script = Script(given.get("transcripts", usual.transcripts), given.get("answers", usual.answers))
+    script = replace(Script(), **given)  # type: ignore[arg-type]  # the lists among its fields
     async with StandIns(script) as stand_ins:
         sys.stdout.buffer.write(orjson.dumps(stand_ins.ports) + b"\n")
         sys.stdout.buffer.flush()

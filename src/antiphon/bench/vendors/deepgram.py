@@ -1,12 +1,16 @@
 """Deepgram's ``/v1/listen`` for many calls: it hears where there is sound, and says what it was told to.
 
-µ-law at 8 kHz alone. Interim results twelve times in three seconds of speech, final ones when asked or after 300 ms of silence.
+Telephone audio alone: µ-law or linear PCM at 8 kHz. Interim results twelve times in three seconds of speech, final ones when asked or after
+the silence that the client wants (``endpointing``, 10 ms where it says nothing: developers.deepgram.com/docs/endpointing), and
+``SpeechStarted`` for who asks for it (``vad_events``: developers.deepgram.com/docs/speech-started).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import orjson
@@ -14,14 +18,16 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from antiphon.audio import g711
 from antiphon.bench.vendors.delays import Delays
-from antiphon.bench.vendors.messages import TimedWord, deepgram_metadata, deepgram_results
+from antiphon.bench.vendors.messages import TimedWord, deepgram_metadata, deepgram_results, deepgram_speech_started
 from antiphon.bench.vendors.trouble import Plan, Trouble
 
-BYTES_PER_MS = 8
+_RATE_PER_MS = 8
+_SAMPLE_BYTES = {"mulaw": 1, "linear16": 2}
 INTERIM_EVERY_MS = 240
 QUIET_EVERY_MS = 960
 """Results without words, while nobody speaks."""
-ENDPOINTING_MS = 300
+_ENDPOINTING_MS = 10.0
+"""Deepgram's own."""
 WORD_MS = 260
 _LOUD = 900
 """Of a sample: above the noise of a line (−55 dBFS), below speech."""
@@ -31,12 +37,43 @@ _TABLE = bytes(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a client asks for in the query."""
+
+    sample_bytes: int = 1
+    endpointing_ms: float | None = _ENDPOINTING_MS
+    """None: only when asked."""
+    speech_started: bool = False
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Self | None:
+        """None for what Deepgram would not take, or no telephone sends."""
+        sample_bytes = _SAMPLE_BYTES.get(query.get("encoding", ""))
+        silence = query.get("endpointing", f"{_ENDPOINTING_MS:g}")
+        if (
+            sample_bytes is None
+            or query.get("sample_rate") != "8000"
+            or not (silence == "false" or silence.isdecimal())
+        ):
+            return None
+        endpointing_ms = None if silence == "false" else float(silence)
+        return cls(sample_bytes, endpointing_ms, query.get("vad_events") == "true")
+
+    def loud(self, piece: bytes) -> bool:
+        """Whether there is more than the noise of a line in it."""
+        if self.sample_bytes == 1:
+            return piece.translate(_TABLE).count(1) >= _LOUD_SHARE * len(piece)
+        levels = np.abs(np.frombuffer(piece, dtype="<i2").astype(np.int32))
+        return int(np.count_nonzero(levels > _LOUD)) >= _LOUD_SHARE * len(levels)
+
+
 class DeepgramListener(WSListener):
     """One connection, which is one call."""
 
-    def __init__(self, transcripts: Sequence[str], delays: Delays, plan: Plan) -> None:
+    def __init__(self, transcripts: Sequence[str], delays: Delays, plan: Plan, wish: Wish) -> None:
         super().__init__()
-        self._transcripts, self._delays, self._plan = transcripts, delays, plan
+        self._transcripts, self._delays, self._plan, self._wish = transcripts, delays, plan, wish
         self._transport: WSTransport | None = None
         self._heard_ms = self._final_ms = self._told_ms = self._loud_ms = 0.0
         self._began_ms: float | None = None
@@ -70,21 +107,31 @@ class DeepgramListener(WSListener):
             transport.disconnect()
 
     def _hear(self, piece: bytes) -> None:
-        self._heard_ms += len(piece) / BYTES_PER_MS
-        if piece.translate(_TABLE).count(1) >= _LOUD_SHARE * len(piece):
+        piece_ms = len(piece) / self._wish.sample_bytes / _RATE_PER_MS
+        self._heard_ms += piece_ms
+        if self._wish.loud(piece):
             if self._began_ms is None:
-                self._began_ms = self._heard_ms - len(piece) / BYTES_PER_MS
+                self._began_ms = self._heard_ms - piece_ms
                 self._utterances += 1
+                if self._wish.speech_started:
+                    self._send(deepgram_speech_started(self._began_ms))
                 self._trouble = self._trouble or (None if self._spared else self._plan.next("deepgram"))
                 self._spared = False
             self._loud_ms = self._heard_ms
         if self._began_ms is not None and self._trouble in ("killed", "throttled") and self._words_so_far() >= 2:
             self._trouble = None
             self._drop()
-        elif self._began_ms is not None and self._heard_ms - self._loud_ms >= ENDPOINTING_MS:
+        elif self._paused():
             self._final(speech_final=True)
         elif self._heard_ms - self._told_ms >= (QUIET_EVERY_MS if self._began_ms is None else INTERIM_EVERY_MS):
             self._interim()
+
+    def _paused(self) -> bool:
+        """Whether the silence is long enough to make words final, and its words are ready."""
+        silence_ms = self._wish.endpointing_ms
+        if self._began_ms is None or silence_ms is None:
+            return False
+        return self._heard_ms - self._loud_ms >= silence_ms + self._delays.final_ms
 
     def _told(self, kind: str) -> None:
         if kind == "Finalize":

@@ -1,24 +1,32 @@
 """ElevenLabs' ``multi-stream-input`` for many calls: a hum as long as the text, in messages that come faster than they are spoken.
 
-µ-law at 8 kHz alone; five contexts a connection, as the vendor has it.
+µ-law or linear PCM at 8 kHz; five contexts a connection, as the vendor has it. A context that is closed says what it was given before it
+ends, and ``close_socket`` ends them all (elevenlabs.io/docs/api-reference/text-to-speech/v-1-text-to-speech-voice-id-multi-stream-input).
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import orjson
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from antiphon.audio import g711
 from antiphon.bench.vendors.delays import Delays
 from antiphon.bench.vendors.messages import elevenlabs_audio
 from antiphon.bench.vendors.trouble import Plan, Trouble
 
 MOST_CONTEXTS = 5
 SILENCE = b"\xff"
+DOCUMENTED = "contextId"
+"""Of a context's name in what the vendor sends. Some clients know no other …"""
+SPELLINGS = ("context_id", DOCUMENTED)
+"""… but both occur."""
+FORMATS = ("ulaw_8000", "pcm_8000")
 
 Sound = Callable[[str, int], bytes]
 """The µ-law bytes of a piece of text that begins at so many characters of its context; every character is as long as the next."""
@@ -38,9 +46,20 @@ class _Context:
 class ElevenLabsListener(WSListener):
     """One connection, with the replies of several calls."""
 
-    def __init__(self, sound: Sound, ms_per_character: float, delays: Delays, plan: Plan) -> None:
+    def __init__(
+        self,
+        sound: Sound,
+        ms_per_character: float,
+        delays: Delays,
+        plan: Plan,
+        output_format: str = FORMATS[0],
+        spellings: Sequence[str] = SPELLINGS,
+    ) -> None:
+        """``spellings``: those of ``SPELLINGS`` that its messages have, in turn."""
         super().__init__()
         self._sound, self._ms, self._delays, self._plan = sound, ms_per_character, delays, plan
+        self._linear = output_format == "pcm_8000"
+        self._spellings = spellings
         self._characters = max(1, round(delays.message_audio_ms / ms_per_character))
         self._contexts: dict[str, _Context] = {}
         self._transport: WSTransport | None = None
@@ -72,7 +91,13 @@ class ElevenLabsListener(WSListener):
         if frame.msg_type is not WSMsgType.TEXT:
             return
         message = orjson.loads(frame.get_payload_as_bytes())
-        name = message["context_id"]
+        if message.get("close_socket"):
+            transport.send_close(WSCloseCode.OK, b"")
+            transport.disconnect()
+            return
+        name = message.get("context_id")
+        if name is None:  # keeps the connection alive
+            return
         context = self._contexts.get(name)
         if context is None:
             if message.get("close_context"):
@@ -85,7 +110,8 @@ class ElevenLabsListener(WSListener):
         if message.get("close_context"):
             context.closing = True
         elif message.get("text", "").strip():
-            context.text += message["text"]
+            # Each piece is spoken for itself: the next one does not go on with its last word.
+            context.text += message["text"] if message["text"][-1].isspace() else f"{message['text']} "
         self._wake(context)
 
     def _wake(self, context: _Context) -> None:
@@ -112,9 +138,10 @@ class ElevenLabsListener(WSListener):
         sound = self._sound(text, context.at)
         if context.trouble == "silent":
             sound = SILENCE * len(sound)
+        if self._linear:
+            sound = g711.mulaw_decode(np.frombuffer(sound, dtype=np.uint8)).astype("<i2").tobytes()
         message = elevenlabs_audio(base64.b64encode(sound).decode(), text, self._ms)
-        # Both spellings occur.
-        message["contextId" if context.messages % 2 else "context_id"] = context.name
+        message[self._spellings[context.messages % len(self._spellings)]] = context.name
         context.at += len(text)
         context.messages += 1
         if context.trouble == "garbled" and context.messages == 2:

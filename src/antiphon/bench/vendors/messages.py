@@ -70,18 +70,20 @@ def deepgram_metadata(heard_ms: float) -> dict[str, Any]:
     }
 
 
+def deepgram_speech_started(at_ms: float) -> dict[str, Any]:
+    """``SpeechStarted``."""
+    return {"type": "SpeechStarted", "channel": [0, 1], "timestamp": at_ms / 1000}
+
+
 def elevenlabs_audio(audio_base64: str, text: str, ms_per_character: float) -> dict[str, Any]:
-    """A piece of a context's speech, its characters timed; the context's id is the caller's to add (both spellings occur)."""
-    return {
-        "audio": audio_base64,
-        "isFinal": None,
-        "normalizedAlignment": None,
-        "alignment": {
-            "chars": list(text),
-            "charStartTimesMs": [round(at * ms_per_character) for at in range(len(text))],
-            "charDurationsMs": [round(ms_per_character)] * len(text),
-        },
+    """A piece of a context's speech, its characters timed (as they were sent, and as they are said: here the same); the context's id is the
+    caller's to add (both spellings occur)."""
+    alignment = {
+        "chars": list(text),
+        "charStartTimesMs": [round(at * ms_per_character) for at in range(len(text))],
+        "charDurationsMs": [round(ms_per_character)] * len(text),
     }
+    return {"audio": audio_base64, "isFinal": None, "normalizedAlignment": alignment, "alignment": alignment}
 
 
 class Usage(NamedTuple):
@@ -129,6 +131,38 @@ def openai_response(
     else:
         events.add("response.completed", response=events.response("completed", usage=told))
     return events.written
+
+
+def openai_chat(model: str, pieces: Sequence[str], usage: Usage | None = None) -> list[bytes]:
+    """The events of one streamed chat completion: ``pieces`` of text, the end, what it cost and the last word (as
+    platform.openai.com/docs/api-reference/chat-streaming has it, with ``stream_options.include_usage``)."""
+    usage = usage or Usage()
+    of = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": model,
+        "system_fingerprint": "fp_1",
+    }
+
+    def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return sse({**of, "choices": [choice], "usage": None})
+
+    told = {
+        "prompt_tokens": usage.read,
+        "completion_tokens": usage.written,
+        "total_tokens": usage.read + usage.written,
+        "prompt_tokens_details": {"cached_tokens": usage.cached},
+        "completion_tokens_details": {"reasoning_tokens": 0},
+    }
+    return [
+        chunk({"role": "assistant", "content": ""}),
+        *(chunk({"content": piece}) for piece in pieces),
+        chunk({}, "stop"),
+        sse({**of, "choices": [], "usage": told}),
+        b"data: [DONE]\n\n",
+    ]
 
 
 class _Events:

@@ -1,23 +1,42 @@
-"""OpenAI's ``/v1/responses`` for many calls: answers from a list, streamed at the pace of a model."""
+"""OpenAI's ``/v1/responses`` and ``/v1/chat/completions`` for many calls: answers from a list, streamed at the pace of a model.
+
+And ``/v1/models``, which clients ask for to have a connection before the first turn (platform.openai.com/docs/api-reference/models/list).
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from antiphon.bench.vendors.delays import KEY, WELL, Delays
-from antiphon.bench.vendors.messages import openai_response
+from antiphon.bench.vendors.messages import openai_chat, openai_response
 from antiphon.bench.vendors.trouble import Plan, Trouble
 
 _STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-_EARLY = 3
-"""Events of a response before its first word."""
 
 
-class ResponsesServer:
+@dataclass(frozen=True, slots=True)
+class _Api:
+    events: Callable[[str, Sequence[str]], list[bytes]]
+    early: int
+    """Events of an answer before its first word."""
+    said: str
+    """The field with the conversation so far."""
+
+
+_APIS = {
+    "/v1/responses": _Api(openai_response, 3, "input"),
+    "/v1/chat/completions": _Api(openai_chat, 1, "messages"),
+}
+_LATE = 3
+"""Events of an answer after its last word, in both."""
+
+
+class OpenAiServer:
     """What ``asyncio.start_server`` calls for each connection."""
 
     def __init__(self, answers: Sequence[str], delays: Delays, plan: Plan) -> None:
@@ -40,19 +59,23 @@ class ResponsesServer:
         first, *lines = head.split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines if ": " in line)
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        if not first.startswith("post /v1/responses "):
-            return _refuse(writer, 404, "unknown_url")
+        method, path, *_ = first.split(" ")
         if headers.get("authorization") != f"bearer {KEY}":
             return _refuse(writer, 401, "invalid_api_key")
+        if (method, path) == ("get", "/v1/models"):
+            return _tell(writer, 200, {"object": "list", "data": []})
+        api = _APIS.get(path) if method == "post" else None
+        if api is None:
+            return _refuse(writer, 404, "unknown_url")
         request = orjson.loads(body)
         self.at_work += 1
         try:
-            return await self._answer_to(request, reader, writer)
+            return await self._answer_to(api, request, reader, writer)
         finally:
             self.at_work -= 1
 
     async def _answer_to(
-        self, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, api: _Api, request: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Whether the connection goes on."""
         trouble = self._plan.next("openai") if request["model"] != WELL else None
@@ -64,19 +87,22 @@ class ResponsesServer:
         if trouble == "stalled":
             await reader.read(1)  # until the client has had enough
             return False
-        return await self._stream(writer, request, trouble)
+        return await self._stream(api, writer, request, trouble)
 
-    async def _stream(self, writer: asyncio.StreamWriter, request: dict[str, Any], trouble: Trouble | None) -> bool:
-        events = openai_response(str(request["model"]), () if trouble == "silent" else _tokens(self._answer(request)))
+    async def _stream(
+        self, api: _Api, writer: asyncio.StreamWriter, request: dict[str, Any], trouble: Trouble | None
+    ) -> bool:
+        pieces = () if trouble == "silent" else _tokens(self._answer(request[api.said]))
         writer.write(_STREAM)
         if trouble == "garbled":
             writer.write(_chunk(b"data: {this is no JSON\n\n") + b"0\r\n\r\n")
             return True
+        events = api.events(str(request["model"]), pieces)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         for at, event in enumerate(events):
-            due_s = began_s + max(0, at - _EARLY) * self._delays.token_ms / 1000
-            if at < len(events) - 3 and (wait_s := due_s - loop.time()) > 0:
+            due_s = began_s + max(0, at - api.early) * self._delays.token_ms / 1000
+            if at < len(events) - _LATE and (wait_s := due_s - loop.time()) > 0:
                 await asyncio.sleep(wait_s)
             if writer.is_closing():
                 return False
@@ -85,9 +111,9 @@ class ResponsesServer:
         await writer.drain()
         return True
 
-    def _answer(self, request: dict[str, Any]) -> str:
+    def _answer(self, items: str | list[Any]) -> str:
         """By the caller's how many-th turn it is."""
-        said = sum(1 for item in request["input"] if isinstance(item, dict) and item.get("role") == "user")
+        said = sum(1 for item in items if isinstance(item, dict) and item.get("role") == "user")
         return self._answers[max(0, said - 1) % len(self._answers)]
 
 
@@ -101,7 +127,12 @@ def _chunk(data: bytes) -> bytes:
 
 
 def _refuse(writer: asyncio.StreamWriter, status: int, code: str) -> bool:
-    body = orjson.dumps({"error": {"type": "invalid_request_error", "code": code, "message": code, "param": None}})
+    error = {"type": "invalid_request_error", "code": code, "message": code, "param": None}
+    return _tell(writer, status, {"error": error})
+
+
+def _tell(writer: asyncio.StreamWriter, status: int, document: dict[str, Any]) -> bool:
+    body = orjson.dumps(document)
     head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     return True

@@ -14,10 +14,10 @@ from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse, WSUpgradeRes
 
 from antiphon.bench import workload
 from antiphon.bench.vendors.certificate import CERTIFICATE, server_context
-from antiphon.bench.vendors.deepgram import DeepgramListener
+from antiphon.bench.vendors.deepgram import DeepgramListener, Wish
 from antiphon.bench.vendors.delays import DELAYS, KEY, WELL, Delays
-from antiphon.bench.vendors.elevenlabs import ElevenLabsListener, Sound
-from antiphon.bench.vendors.openai import ResponsesServer
+from antiphon.bench.vendors.elevenlabs import FORMATS, SPELLINGS, ElevenLabsListener, Sound
+from antiphon.bench.vendors.openai import OpenAiServer
 from antiphon.bench.vendors.trouble import NoTrouble, Plan, Vendor
 from antiphon.providers.scripted_hum import endless, hum
 from antiphon.vocabulary import TELEPHONE
@@ -39,6 +39,8 @@ class Script:
     """To a caller's first turn, its second, …; then again from the first."""
     sound: Sound = humming
     ms_per_character: float = workload.MS_PER_CHARACTER
+    spellings: Sequence[str] = SPELLINGS
+    """Of contexts' names. See there."""
 
 
 class StandIns:
@@ -48,7 +50,7 @@ class StandIns:
         self._script, self._delays, self._plan = script or Script(), delays, plan or NoTrouble()
         self._servers: list[asyncio.Server] = []
         self._connections: WeakSet[DeepgramListener | ElevenLabsListener] = WeakSet()
-        self._responses = ResponsesServer(self._script.answers, self._delays, self._plan)
+        self._responses = OpenAiServer(self._script.answers, self._delays, self._plan)
 
     async def __aenter__(self) -> Self:
         context = server_context()
@@ -85,16 +87,20 @@ class StandIns:
         query = {name: values[0] for name, values in parse_qs(address.query).items()}
         if address.path == "/v1/listen":
             authorised = request.headers.get("Authorization") == f"Token {KEY}"
-            fits = (query.get("encoding"), query.get("sample_rate")) == ("mulaw", "8000")
-            listener = self._kept(DeepgramListener(self._script.transcripts, self._delays, self._plan))
-            return self._or_refusal("deepgram", listener, authorised=authorised, fits=fits)
+            wish = Wish.read(query)
+            listener = self._kept(
+                DeepgramListener(self._script.transcripts, self._delays, self._plan, wish or Wish()),
+            )
+            return self._or_refusal("deepgram", listener, authorised=authorised, fits=wish is not None)
         if address.path.startswith("/v1/text-to-speech/") and address.path.endswith("/multi-stream-input"):
             well = f"/{WELL}/" in address.path
-            script, plan = self._script, NoTrouble() if well else self._plan
-            listener = self._kept(ElevenLabsListener(script.sound, script.ms_per_character, self._delays, plan))
+            script, plan, wanted = self._script, NoTrouble() if well else self._plan, query.get("output_format", "")
+            voice = ElevenLabsListener(
+                script.sound, script.ms_per_character, self._delays, plan, wanted, script.spellings
+            )
             authorised = request.headers.get("xi-api-key") == KEY
             return self._or_refusal(
-                "elevenlabs", listener, authorised=authorised, fits=query.get("output_format") == "ulaw_8000", well=well
+                "elevenlabs", self._kept(voice), authorised=authorised, fits=wanted in FORMATS, well=well
             )
         return None
 
