@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from antiphon import processes
 from antiphon.processes import output_of, start
 
 SOURCES = Path(__file__).parent.parent / "src" / "antiphon"
@@ -105,3 +109,27 @@ def test_what_holds_calls_starts_no_process_in_another_way() -> None:
         )
     ]
     assert found == []
+
+
+def test_one_that_nobody_waits_for_any_more_is_killed_though_the_loop_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_begin, begun = threading.Event(), list[subprocess.Popen[bytes]]()
+    made = subprocess.Popen
+
+    def late(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        may_begin.wait(20)
+        begun.append(made(*arguments, **options))
+        return begun[0]
+
+    async def give_up() -> None:
+        starting = asyncio.create_task(start(python("import time; time.sleep(60)"), {}))
+        await asyncio.sleep(0)  # it is in the starter's hands
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+    monkeypatch.setattr(subprocess, "Popen", late)
+    asyncio.run(give_up())
+    may_begin.set()
+    processes._starter.submit(lambda: None).result(20)
+    assert begun[0].wait(20) == -signal.SIGKILL

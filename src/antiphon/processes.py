@@ -10,7 +10,7 @@ import asyncio
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any, TypeVar
@@ -72,15 +72,19 @@ async def _popen(
             pass_fds=tuple(pass_fds),
         )  # fmt: skip
 
-    starting = asyncio.get_running_loop().run_in_executor(_starter, make)
+    starting = _starter.submit(make)
+    waiting = asyncio.wrap_future(starting)
     try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
+        return await asyncio.shield(waiting)
+    except BaseException:
+        # Told in the starter's thread: the loop may be closed by the time that the process is there.
+        waiting.cancel()
+        starting.cancel()
         starting.add_done_callback(_unwanted)
         raise
 
 
-def _unwanted(starting: asyncio.Future[subprocess.Popen[bytes]]) -> None:
+def _unwanted(starting: Future[subprocess.Popen[bytes]]) -> None:
     if starting.cancelled() or starting.exception() is not None:
         return
     popen = starting.result()
