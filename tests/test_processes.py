@@ -114,17 +114,18 @@ def test_what_holds_calls_starts_no_process_in_another_way() -> None:
 def test_one_that_nobody_waits_for_any_more_is_killed_though_the_loop_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    may_begin, begun = threading.Event(), list[subprocess.Popen[bytes]]()
+    at_it, may_begin, begun = threading.Event(), threading.Event(), list[subprocess.Popen[bytes]]()
     made = subprocess.Popen
 
     def late(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        at_it.set()
         may_begin.wait(20)
         begun.append(made(*arguments, **options))
         return begun[0]
 
     async def give_up() -> None:
         starting = asyncio.create_task(start(python("import time; time.sleep(60)"), {}))
-        await asyncio.sleep(0)  # it is in the starter's hands
+        await asyncio.to_thread(at_it.wait, 20)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
 
