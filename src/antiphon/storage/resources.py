@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
@@ -23,13 +24,11 @@ _ONE = select(resources).where(
 """Made once: it is asked with every call, and to make a query takes as long as to run it."""
 
 
+@cache
 def _by(field: str) -> Select[Any]:
+    """Likewise, for each field."""
     named = resources.c.kind == bindparam("of_kind"), resources.c[field] == bindparam("of_value")
     return select(resources).where(*named).limit(_MAX_FOUND_BY)
-
-
-_BY_NUMBER = _by("number")
-"""Likewise."""
 
 
 class StoredResources(Store):
@@ -88,8 +87,7 @@ class StoredResources(Store):
     @reading
     def find_by(self, connection: Connection, kind: str, field: str, value: str) -> Sequence[Resource]:
         """Of whatever organisation: for our own work (which assistant has this telephone number?), never for a request."""
-        query = _BY_NUMBER if field == "number" else _by(field)
-        return [self._resource(row) for row in connection.execute(query, {"of_kind": kind, "of_value": value})]
+        return [self._resource(row) for row in connection.execute(_by(field), {"of_kind": kind, "of_value": value})]
 
     def _row(self, resource: Resource) -> Mapping[str, Any]:
         name = resource.body.get("name")
