@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 # Before numpy is loaded, as for a server: threads that wait for their share of so small a product spin. They made a test of the ears take
@@ -13,8 +14,10 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import pytest
 import structlog
 from hypothesis import settings
+from tests.databases import postgres_url, sqlite_url
 
 from antiphon.bench.vendors.certificate import CERTIFICATE
+from antiphon.storage.database import Database
 
 # Tests share the machine with each other: that one example took long says nothing about the code.
 settings.register_profile("shared machine", deadline=None)
@@ -49,3 +52,12 @@ def logging_as_it_was() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """An open one of each kind that Antiphon runs on."""
+    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
+    await opened.open()
+    yield opened
+    await opened.close()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
-from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import ManualClock, SystemClock
@@ -16,14 +14,6 @@ from antiphon.jobs.worker import Done, JobWorker, NotYet
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.jobs import StoredJobs
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def job(number: int, due_ms: int = 1000) -> Job:

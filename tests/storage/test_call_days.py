@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import event
-from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.days import MeasuredCall
 from antiphon.calls.stores import CallRecord
@@ -18,14 +14,6 @@ from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.deliveries import StoredDeliveries
 from antiphon.webhooks.deliveries import Delivery
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def test_only_what_was_measured_is_read_the_newest_first(database: Database) -> None:

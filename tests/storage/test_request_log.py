@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.databases import postgres_url, sqlite_url
+from tests.databases import sqlite_url
 
 from antiphon.calls.request_log import LogEntry, LogListing, RequestLog
 from antiphon.calls.stores import CallRecord, Span
@@ -23,14 +22,6 @@ ASKED = LogEntry("org", "API", 1000, 5, "PATCH", "/assistant/a1", 200, "", "assi
 TOLD = LogEntry(
     "org", "Webhook", 3000, 9, "POST", "https://a.test/hook", 500, webhook_type="status-update", call_id="c1"
 )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def filled(database: Database) -> StoredRequestLog:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +14,6 @@ from antiphon.errors import ConfigurationError, StoreUnavailable
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def assistant(number: int, **body: object) -> Resource:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
-from tests.databases import postgres_url, sqlite_url
+from tests.databases import postgres_url
 
 from antiphon.calls.stores import Listing, Resource, Span
 from antiphon.errors import ValueRefused
@@ -19,14 +17,6 @@ from antiphon.storage.values import read, written
 
 ODD = "a\0b\ud83dc"
 KEPT = "a\ufffdb\ufffdc"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.mark.parametrize(

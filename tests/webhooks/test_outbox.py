@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from starlette.responses import Response
-from tests.databases import postgres_url, sqlite_url
+from tests.databases import sqlite_url
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.clock import SystemClock
@@ -32,14 +32,6 @@ QUICKLY = Backoff("fixed", 0.02, 1000)
 AT_ONCE = 64
 """As many as an outbox has under way unless told otherwise."""
 _PAGE = 250
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(sqlite_url(tmp_path) if request.param == "sqlite" else postgres_url())
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def target_of(delivery: Delivery) -> Target:
