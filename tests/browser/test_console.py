@@ -316,6 +316,7 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     call = asyncio.create_task(place_call(visit.antiphon.settings.base_url, line(), line(barge_in_ms=30_000)))
     await visit.page.wait_for("main td a")
     await visit.until("document.querySelector('td.words').textContent.startsWith('Good day')")
+    await visit.until("/^\\$0\\.00\\d\\d$/.test(document.querySelector('main td:nth-child(4)').textContent)")
     await visit.look("live", passing=True)
     await visit.page.click("main td a")
     await visit.title("Call · scripted")
@@ -331,6 +332,9 @@ async def test_a_live_call_is_watched_spoken_in_and_ended(visit: Visit) -> None:
     await visit.until(
         "[...document.querySelectorAll('.said p')].some((line) => line.textContent === 'AgentA moment, please.')"
     )
+    times = await visit.page.evaluate("() => [...document.querySelectorAll('.said .at')].map((at) => at.textContent)")
+    assert times == sorted(times), "what was said first stands first"
+    await visit.until("/ · \\+15557771234 · \\$0\\.00\\d\\d$/.test(document.querySelector('#figures').textContent)")
     await visit.look("live-call", passing=True)
     await visit.page.click("button.danger")
     await visit.page.click("button.danger")
@@ -452,6 +456,28 @@ async def test_a_credential_is_kept_and_its_secret_never_shown(visit: Visit) -> 
     await visit.go("#/kept/credential")
     await visit.until("document.querySelector('main td a')?.textContent === 'Other account'")
     await visit.look("credentials")
+
+
+@pytest.mark.parametrize(
+    ("hash", "shown", "title"),
+    [
+        ("assistants", "main a[href='#/assistants/new']", "Assistants"),
+        ("calls/logs", "main td a", "All event logs"),
+        ("kept/phone-number", "main .faint", "Tools & more"),
+        ("kept/phone-number/new", "#field-number", "New number"),
+        ("kept/tool/new", "#as-json", "New tool"),
+        ("kept/eval", "main h1", "Tools & more"),
+        ("assistants/front-desk/workflow", ".graph .node", "Front desk · Workflow"),
+    ],
+)
+async def test_a_page_that_no_other_test_comes_by_is_looked_at_too(
+    visit: Visit, hash: str, shown: str, title: str
+) -> None:
+    await visit.enter()
+    await visit.go(f"#/{hash}")
+    await visit.title(title)
+    await visit.page.wait_for(shown)
+    await visit.look(f"page-{hash.replace('/', '-')}")
 
 
 async def test_addresses_that_lead_nowhere_say_so(visit: Visit) -> None:
@@ -601,10 +627,12 @@ async def test_the_server_s_words_are_said_in_the_page_s_language(visit: Visit, 
     page.program.told[:] = [told for told in page.program.told if not any(each in str(told) for each in expected)]
 
 
-async def test_the_first_paint_is_small(visit: Visit) -> None:
-    await visit.enter()
-    await visit.page.goto(f"{visit.url}?fresh")
-    await visit.title("Overview")
+async def test_a_first_visit_is_small(visit: Visit) -> None:
+    """Of a browser that has seen nothing of it: what comes over the wire, headers and all. (How soon it paints: ``bench/console.py``.)"""
     fetched = "['resource', 'navigation'].flatMap((type) => performance.getEntriesByType(type))"
-    sent = await visit.page.evaluate(f"() => {fetched}.reduce((sum, each) => sum + each.encodedBodySize, 0)")
-    assert 0 < sent < 100_000
+    async with browser_page() as newcomer:
+        await newcomer.goto(visit.url)
+        await newcomer.wait_for("input[name=password]")
+        sizes = await newcomer.evaluate(f"() => {fetched}.map((each) => [each.transferSize, each.encodedBodySize])")
+    assert all(transferred > body for transferred, body in sizes), "nothing was there already"
+    assert 20_000 < sum(transferred for transferred, _ in sizes) < 100_000

@@ -101,6 +101,7 @@ def test_the_log_tells_the_same_as_the_meter(tmp_path: Path) -> None:
         await call.until_replies(2)
         live = meter.find("call-1")
         assert live is not None and meter.live_usd == live.total_usd(meter.prices) > 0
+        assert meter.so_far_usd("call-1", 60_000) >= meter.live_usd and not meter.so_far_usd("call-2", 0)
         call.session.drop(EndReason.CUSTOMER_ENDED)
 
     call.run(talk)

@@ -70,6 +70,14 @@ class CostMeter:
         live = self._live.get(call_id)
         return live.cost if live is not None else self._ended.get(call_id)
 
+    def so_far_usd(self, call_id: str, now_ms: int) -> float:
+        """Of a live call; 0 where there is none."""
+        live = self._live.get(call_id)
+        if live is None:
+            return 0.0
+        live.cost.duration_ms = now_ms - live.started_ms
+        return live.cost.total_usd(self.prices)
+
     @property
     def live_usd(self) -> float:
         return sum(metered.cost.total_usd(self.prices) for metered in self._live.values())

@@ -102,7 +102,7 @@ class Antiphon:
         )
         self.api = self._api()
         self.door = self._door()
-        self.live_calls = LiveCalls(self.clock.wall_ms() - self.clock.now_ms())
+        self.live_calls = LiveCalls(self.clock.wall_ms() - self.clock.now_ms(), self.costs.so_far_usd)
         self.overview = Overview(self.timelines.find, self.clock.wall_ms(), self.clock.now_ms())
         self.manager = SessionManager(
             self.plane, self.clock, self.plans.plan, self._observers(), settings.max_calls,

@@ -1,4 +1,4 @@
-"""Where a live call stands in its workflow, as those who watch are told."""
+"""What those who watch a live call are told: where it stands in its workflow, when what was said began, what it has cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Watched:
     """One live call."""
 
     def __init__(self) -> None:
-        self.live = LiveCalls(0)
+        self.live = LiveCalls(0, lambda call_id, now_ms: now_ms / 1000)
         self.live.call_started(CallStarted("web", "c1", "desk", format_in=TELEPHONE, format_out=TELEPHONE), 0)
         self._at_ms = 0
 
@@ -63,3 +63,30 @@ async def test_who_watches_is_told_where_it_stands_and_then_where_it_goes() -> N
     call.live.call_ended("c1", 100, EndReason.CUSTOMER_ENDED)
     rest: list[dict[str, Any]] = [each async for each in news]
     assert [(each["kind"], each.get("node")) for each in rest] == [("node", "hour"), ("ended", None)]
+
+
+async def test_what_the_caller_says_stands_where_it_began_and_not_where_it_was_understood() -> None:
+    call = Watched()
+    news = call.live.watch("c1")
+    assert news is not None
+    for _ in range(3):
+        await anext(news)
+    call.happens(ev.SpeechStarted(1, 10))
+    call.happens(ev.TranscriptChanged(1, "jam"))
+    call.happens(ev.SpeechStarted(2, 30))
+    call.happens(None, do.Speak(1, 0, "Two crowns."))
+    call.happens(None, do.TurnClosed(1, "jam please"))
+    call.happens(None, do.TurnClosed(2, "typed, so that nobody spoke"))
+    call.live.call_ended("c1", 100, EndReason.CUSTOMER_ENDED)
+    told = [each async for each in news if "text" in each]
+    assert [(each["kind"], each["at_ms"]) for each in told] == [
+        ("partial", 10),
+        ("reply", 40),
+        ("turn", 10),
+        ("turn", 60),
+    ]
+
+
+def test_the_list_tells_what_a_call_has_cost_so_far() -> None:
+    call = Watched()
+    assert call.live.rows(2500)[0]["cost_usd"] == 2.5

@@ -40,6 +40,8 @@ class LiveCall:
     """Of replies that are being written."""
     sounding: int = 0
     """The last reply that was heard."""
+    speech_began_ms: int | None = None
+    """Of a turn that is open."""
     speech_ended_ms: int | None = None
     node: str = ""
     """Where it stands in the workflow it follows; empty before the first reply, and where it follows none."""
@@ -51,9 +53,10 @@ class LiveCall:
 class LiveCalls:
     """All of this process."""
 
-    def __init__(self, wall_offset_ms: int) -> None:
-        """``wall_offset_ms``: UTC less the session clock."""
+    def __init__(self, wall_offset_ms: int, cost_of: Callable[[str, int], float]) -> None:
+        """``wall_offset_ms``: UTC less the session clock. ``cost_of(call_id, now_ms)``: what a live call has cost so far, in US dollars."""
         self._wall_offset_ms = wall_offset_ms
+        self._cost_of = cost_of
         self._calls: dict[str, LiveCall] = {}
         self._watching = 0
 
@@ -63,7 +66,7 @@ class LiveCalls:
             {
                 "id": live.call.call_id, "assistant": live.call.assistant, "provider": live.call.provider, "caller": live.call.caller,
                 "wall_ms": live.wall_ms, "lasts_ms": now_ms - live.started_ms, "floor": live.floor, "words": live.words,
-                "words_of": live.words_of, "node": live.node,
+                "words_of": live.words_of, "node": live.node, "cost_usd": self._cost_of(live.call.call_id, now_ms),
             }
             for live in reversed(self._calls.values())
         ]  # fmt: skip
@@ -115,7 +118,7 @@ class LiveCalls:
                 tell(live, at_ms, action)
 
     def used(self, call_id: str, provider: str, usage: Usage) -> None:
-        """Not shown yet."""
+        """The meter counts it."""
 
     def provider_failed(self, call_id: str, provider: str, code: str) -> None:
         if (live := self._calls.get(call_id)) is not None:
@@ -155,8 +158,19 @@ def _said(live: LiveCall, who: str, text: str) -> None:
     live.words, live.words_of = text[-_WORDS_CHARS:], who
 
 
+def _began(live: LiveCall, at_ms: int, event: ev.SpeechStarted) -> None:
+    if live.speech_began_ms is None:
+        live.speech_began_ms = at_ms
+
+
+def _spoken_at(live: LiveCall, at_ms: int) -> int:
+    """When what the caller says was begun, as in a call that is over; else its answer, which may be written ahead, would seem the older."""
+    return live.speech_began_ms if live.speech_began_ms is not None else at_ms
+
+
 def _partial(live: LiveCall, at_ms: int, event: ev.TranscriptChanged) -> None:
     _said(live, "caller", event.text)
+    at_ms = _spoken_at(live, at_ms)
     _tell(live, {"kind": "partial", "at_ms": at_ms, "utterance": event.utterance, "text": event.text}, keep=False)
 
 
@@ -202,11 +216,13 @@ def _move(live: LiveCall, at_ms: int, node: str) -> None:
 
 def _closed(live: LiveCall, at_ms: int, action: do.TurnClosed) -> None:
     _said(live, "caller", action.text)
-    _tell(live, {"kind": "turn", "at_ms": at_ms, "turn": action.turn, "text": action.text})
+    _tell(live, {"kind": "turn", "at_ms": _spoken_at(live, at_ms), "turn": action.turn, "text": action.text})
+    live.speech_began_ms = None
 
 
 def _dropped(live: LiveCall, at_ms: int, action: do.TurnDropped) -> None:
-    _tell(live, {"kind": "dropped", "at_ms": at_ms, "turn": action.turn, "text": action.text})
+    _tell(live, {"kind": "dropped", "at_ms": _spoken_at(live, at_ms), "turn": action.turn, "text": action.text})
+    live.speech_began_ms = None
 
 
 def _spoke(live: LiveCall, at_ms: int, action: do.Speak) -> None:
@@ -277,6 +293,7 @@ _Tell = Callable[[LiveCall, int, Any], None]
 _OF_EVENTS: Mapping[type, _Tell] = {
     ev.TranscriptChanged: _partial,
     ev.TextReceived: _typed,
+    ev.SpeechStarted: _began,
     ev.SpeechStopped: _stopped,
     ev.PlaybackStarted: _sounded,
     ev.ReplyPlaced: _placed,

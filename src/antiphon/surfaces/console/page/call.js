@@ -36,7 +36,7 @@ export async function open(main, name, { may }) {
     }
     audio.play().catch(() => {});
   };
-  const lanes = new Lanes(story, peaks?.caller.length ? peaks : null, seek);
+  const lanes = new Lanes(story, peaks?.caller.length ? peaks : null, seek, document.querySelector(".top").clientWidth - 2);
   const wrong = el("span", { className: "notice", role: "alert", hidden: true });
   const said = transcript(story, seek);
   audio?.addEventListener("timeupdate", () => follow(audio.currentTime * 1000 + story.audio_ms));

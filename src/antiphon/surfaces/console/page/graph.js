@@ -130,7 +130,7 @@ export class Drawing {
       const marked = chosen?.edge === at ? " chosen" : this.look.wrong.has(`edges.${at}`) ? " wrong" : "";
       const line = svg("path", { d, class: `edge${marked}`, "marker-end": "url(#tip)" });
       const near = edges.length <= MOST_LABELS || chosen?.edge === at || chosen?.node === from;
-      const label = near && conditionOf(edge) ? [svg("text", { x, y, "text-anchor": "middle", class: "condition" }, shortened(conditionOf(edge), LABEL_CHARS))] : [];
+      const label = near && conditionOf(edge) ? [svg("text", { x, y, dy: "0.35em", "text-anchor": "middle", class: "condition" }, shortened(conditionOf(edge), LABEL_CHARS))] : [];
       return [line, ...(this.acts ? [svg("path", { d, class: "grip", "data-edge": at })] : []), ...label];
     });
   }

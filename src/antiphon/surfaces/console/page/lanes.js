@@ -4,7 +4,10 @@ import { el, svg } from "./kit.js";
 import { say } from "./words.js";
 
 const PX_PER_S = 42;
+const LEAST_PX = 240;
 const LEFT = 76;
+const RIGHT = 24;
+const LEAST_STEP_PX = 100;
 const WAVE = 84;
 const LANE = 26;
 const LANES = ["lane_caller", "lane_wait", "lane_model", "lane_agent"];
@@ -17,15 +20,16 @@ export class Lanes {
   #would = svg("g");
   #scale;
 
-  constructor(story, peaks, seek) {
+  /** `room`: pixels there are for it in width. What is short fills them, and what is long is scrolled. */
+  constructor(story, peaks, seek, room) {
     this.#story = story;
     const total = Math.max(1000, story.duration_ms);
-    const width = Math.max(640, (total / 1000) * PX_PER_S);
+    const width = Math.max(room - LEFT - RIGHT, LEAST_PX, (total / 1000) * PX_PER_S);
     this.#scale = width / total;
     const top = peaks ? WAVE + 8 : 0;
     const height = top + LANES.length * LANE + 26;
-    this.#drawing = svg("svg", { viewBox: `0 0 ${LEFT + width + 8} ${height}`, role: "img", "aria-label": say("timeline_label") });
-    this.#drawing.style.width = `${LEFT + width + 8}px`;
+    this.#drawing = svg("svg", { viewBox: `0 0 ${LEFT + width + RIGHT} ${height}`, role: "img", "aria-label": say("timeline_label") });
+    this.#drawing.style.width = `${LEFT + width + RIGHT}px`;
     if (peaks) this.#drawing.append(this.#wave(peaks));
     LANES.forEach((name, number) => this.#drawing.append(svg("text", { x: 8, y: top + number * LANE + 17 }, say(name))));
     const lane = (number) => top + number * LANE + 6;
@@ -36,7 +40,7 @@ export class Lanes {
     this.#drawing.append(this.#would, this.#head);
     this.#drawing.addEventListener("click", (event) => {
       const box = this.#drawing.getBoundingClientRect();
-      const x = ((event.clientX - box.left) / box.width) * (LEFT + width + 8) - LEFT;
+      const x = ((event.clientX - box.left) / box.width) * (LEFT + width + RIGHT) - LEFT;
       if (x >= 0) seek(x / this.#scale);
     });
     this.element = el("div", { className: "lanes", tabIndex: 0, role: "region", "aria-label": say("timeline") }, this.#drawing);
@@ -101,7 +105,7 @@ export class Lanes {
   }
 
   #axis(total, height) {
-    const step = total > 60_000 ? 10_000 : 5000;
+    const step = [1000, 5000, 10_000].find((each) => each * this.#scale >= LEAST_STEP_PX);
     for (let ms = 0; ms <= total; ms += step) {
       this.#drawing.append(svg("text", { x: this.#x(ms), y: height - 4, "text-anchor": "middle" }, `${Math.floor(ms / 60_000)}:${String((ms / 1000) % 60).padStart(2, "0")}`));
       this.#drawing.append(svg("line", { class: "axis", x1: this.#x(ms), x2: this.#x(ms), y1: height - 22, y2: height - 17 }));

@@ -1,6 +1,6 @@
 /** Calls that live: the list, and one of them as it goes. */
 
-import { PAGE, announce, ask, at, attempt, clock, el, meaning, ms, pages, problem, sure, table, urlOf } from "./kit.js";
+import { PAGE, announce, ask, at, attempt, clock, el, meaning, money, ms, pages, problem, sure, table, urlOf, when } from "./kit.js";
 import { Drawing } from "./graph.js";
 import { listen } from "./listen.js";
 import { say } from "./words.js";
@@ -18,8 +18,8 @@ async function list(main, offset) {
     const shown = calls.slice(offset, offset + PAGE);
     const focused = document.activeElement?.getAttribute?.("href");
     main.replaceChildren(el("h1", {}, say("live")), shown.length ? table(
-      [say("assistant"), say("floor"), [say("lasted"), "number"], [say("last_words"), "words"]],
-      shown.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
+      [say("assistant"), say("floor"), [say("lasted"), "number"], [say("cost"), "number wide"], [say("last_words"), "words"]],
+      shown.map((call) => [el("a", { href: `#/live/${encodeURIComponent(call.id)}` }, call.assistant), say(`f_${call.floor}`), [clock(call.lasts_ms), "number"], [money(call.cost_usd), "number wide"], [call.words, `words ${call.words_of === "caller" ? "you-side" : "agent-side"}`]]),
     ) : el("p", { className: "faint" }, say("no_live")), pages(offset, shown.length, calls.length, (next) => `#/live/from/${next}`, "more", "newer"));
     if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   };
@@ -32,11 +32,12 @@ async function one(main, id, may) {
   const { calls } = await ask("live");
   const found = calls.find((call) => call.id === id);
   const floor = el("p", { className: "floor", id: "floor" }, say("f_nobody"));
+  const figures = el("p", { className: "faint", id: "figures" });
   const lines = el("ol", { className: "said" });
   const wrong = problem();
   const acts = el("div", { className: "row" });
   const map = el("section");
-  main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), floor, wrong, acts, map, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
+  main.append(el("h1", {}, `${say("call")} · ${found?.assistant ?? id}`), figures, floor, wrong, acts, map, el("h2", {}, say("transcript")), el("div", { role: "log", "aria-label": say("transcript") }, lines));
   const ear = hearing(id, wrong);
   const over = (reason) => {
     ear.stop();
@@ -68,8 +69,12 @@ async function one(main, id, may) {
     wrong.textContent = say("lost");
     wrong.hidden = false;
   };
+  const lasts = (call) => call && figures.replaceChildren([when(call.wall_ms), clock(call.lasts_ms), call.provider, call.caller, money(call.cost_usd)].filter(Boolean).join(" · "));
+  lasts(found);
+  const timer = setInterval(() => ask("live", { poll: true }).then(({ calls: now }) => lasts(now.find((call) => call.id === id)), () => {}), EVERY_MS);
   const unwatch = watch(id, told, lost, () => over(""));
   return () => {
+    clearInterval(timer);
     unwatch();
     ear.stop();
   };
