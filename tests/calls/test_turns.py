@@ -14,7 +14,7 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence
 from antiphon.errors import ProviderError
 from antiphon.providers.base import ModelDelta, ModelRequest, SpeechChunk, SpeechRequest
-from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply
+from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply, ScriptedSpeechToText
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
 from antiphon.session.what_if import compared, outcomes
@@ -400,3 +400,25 @@ def test_a_breath_is_not_asked_about() -> None:
         await call.wait(4000)
 
     assert call.run(talk).of(do.Speak) == []
+
+
+class FinishesAtOnce(ScriptedSpeechToText):
+    finishes_at_once = True
+
+
+@pytest.mark.parametrize(("engine", "later_ms"), [(ScriptedSpeechToText, 80), (FinishesAtOnce, 0)])
+def test_last_words_are_asked_for_at_the_first_pause_where_that_costs_nothing(
+    engine: type[ScriptedSpeechToText], later_ms: int
+) -> None:
+    """Else when 320 ms have been silent, or 150 before the turn can close: an answer shall not be cut in two."""
+    call = Call(stt=engine(["hello", "there"], final_delay_ms=0), answers=["Good day."], policy=Policy())
+
+    async def talk(call: Call) -> None:
+        await call.wait(400)
+        await call.sound(960)
+        await call.until_replies(1)
+
+    watcher = call.run(talk)
+    [stopped_ms] = [now for now, event in watcher.events if isinstance(event, ev.SpeechStopped)]
+    [final_ms] = [now for now, event in watcher.events if isinstance(event, ev.TranscriptFinal)]
+    assert later_ms <= final_ms - stopped_ms <= later_ms + 40

@@ -281,3 +281,18 @@ def test_a_line_without_any_audio_ends() -> None:
 def test_audio_that_came_before_the_connection_counts() -> None:
     call = CallDriver(Policy()).happens(ev.AudioArrived(), ev.CallConnected()).passes(15_000)
     assert not call.conversation.ended
+
+
+def test_a_recogniser_that_is_slow_in_this_call_is_waited_for_longer() -> None:
+    """On a busy machine the last word came 1.7 s after it was asked for, and "Thank you, good-bye" was answered as "Think"."""
+    call = listening().caller_speaks("Good day.", final_after_ms=700).model_says("Hello.").passes(3000)
+    call.caller_speaks("Thank you", final_after_ms=None).partial("Think.").passes(1800)
+    assert [turn.text for turn in call.all(do.TurnClosed)] == ["Good day."]
+    call.final("Thank you, good-bye.")
+    assert [turn.text for turn in call.all(do.TurnClosed)] == ["Good day.", "Thank you, good-bye."]
+
+
+def test_nobody_is_waited_for_without_end() -> None:
+    call = listening().caller_speaks("Good day.", final_after_ms=1100).model_says("Hello.").passes(3000)
+    call.caller_speaks("Thank you", final_after_ms=None).partial("Think.").passes(3600 + 1000)
+    assert [turn.text for turn in call.all(do.TurnClosed)] == ["Good day.", "Think."]

@@ -157,3 +157,39 @@ def test_a_guess_made_before_something_changed_is_not_spoken(changed: ev.Event) 
     if isinstance(changed, ev.PolicyChanged):
         call.model_says("We are open.")
         assert [spoken.reply for spoken in call.all(do.Speak)] == [1], "a reply that is written is not spoken"
+
+
+DOUBTFUL = Policy(partials="doubtful")
+
+
+def paced(policy: Policy, final_after_ms: int) -> CallDriver:
+    """A call whose recogniser has shown how long it takes: its last words come so long after the ears say that speech has stopped."""
+    call = connected(policy).caller_speaks("Good day.", final_after_ms=final_after_ms).passes(1000)
+    return call.model_says("Good day.").passes(3000)
+
+
+def test_words_that_are_about_to_come_are_waited_for_before_a_guess_is_paid() -> None:
+    call = paced(DOUBTFUL, 150).caller_speaks("When are you open on Sunday?", final_after_ms=None)
+    call.partial("When are you open").passes(149)
+    assert call.asked.turn == 1, "two hundred milliseconds of silence, and only words that may be taken back"
+    call.final("When are you open on Sunday?")
+    assert call.asked.speculative and call.asked.messages[-1].content == "When are you open on Sunday?"
+    call.passes(300)
+    assert call.all(do.ReplyAdopted)[-1].reply == call.asked.reply and not call.all(do.CancelReply)
+
+
+def test_words_that_do_not_come_in_their_time_are_not_waited_for_any_longer() -> None:
+    call = paced(DOUBTFUL, 150).caller_speaks("When are you open?", final_after_ms=None).passes(199)
+    assert call.asked.turn == 1
+    call.passes(2)
+    assert call.asked.speculative and call.asked.messages[-1].content == "When are you open?"
+
+
+@pytest.mark.parametrize(
+    ("policy", "final_after_ms"),
+    [(Policy(), 150), (DOUBTFUL, 320)],
+    ids=["a recogniser whose words mostly stand", "one whose last words take long"],
+)
+def test_a_guess_is_made_at_once_where_waiting_would_gain_nothing(policy: Policy, final_after_ms: int) -> None:
+    call = paced(policy, final_after_ms).caller_speaks("When are you open?", final_after_ms=None).passes(100)
+    assert call.asked.turn == 2 and call.asked.speculative

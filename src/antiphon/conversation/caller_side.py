@@ -20,6 +20,14 @@ from antiphon.conversation.turn import Turn, Utterance
 from antiphon.conversation.words import same_words, strip_phrases, words_of
 from antiphon.vocabulary import EndReason, Message
 
+_SLOW_TIMES = 3
+"""Last words are late when they take so many times as long as usual; nobody waits for them so many times as long as the policy says."""
+_WORDS_LATE_MS = 50
+"""Later than usual, and still not late."""
+_WORDS_WORTH_MS = 250
+"""For last words that come so long after a model could first be asked it is not asked about others; for later ones, an answer that may be
+right is worth more."""
+
 
 class CallerSide:
     """Acts on the situation's open turn. ``evaluate`` is asked after everything that could change a decision."""
@@ -328,7 +336,7 @@ class CallerSide:
         endpointing = self._s.policy.endpointing
         points = [required_ms]
         if self._s.reply is None and endpointing.speculative_reply:
-            points.append(endpointing.speculate_after_ms)
+            points += [endpointing.speculate_after_ms, self._words_by_ms(turn)]
         if endpointing.detector and endpointing.mode == "evidence":
             every_ms = max(endpointing.rescore_every_ms, 1)
             points.append(max((turn.silence_ms // every_ms + 1) * every_ms, endpointing.score_after_ms))
@@ -350,6 +358,17 @@ class CallerSide:
             self._watched_ms = silence_ms
             self._s.emit(do.WatchSilence(silence_ms))
 
+    def _words_by_ms(self, turn: Turn) -> int:
+        """The silence by which a model is better asked about the recogniser's last words, where it has shown to have them so soon: of one
+        that takes words back, those before are mostly not all, and asking about them is paid for nothing. 0 where they are there, or
+        nothing is known of when."""
+        policy = self._s.policy
+        if turn.final or turn.may_speculate or policy.partials == "reliable":
+            return 0
+        usual_ms = self.interruption.pace.usual_ms
+        by_ms = usual_ms + _WORDS_LATE_MS
+        return by_ms if usual_ms and by_ms <= policy.endpointing.speculate_after_ms + _WORDS_WORTH_MS else 0
+
     def _speculate_if_worth_it(self, turn: Turn) -> None:
         """Ask the model early, on the words so far, unless they plainly are not all."""
         policy = self._s.policy
@@ -361,6 +380,7 @@ class CallerSide:
             or not policy.endpointing.speculative_reply
             or not policy.reply_on_turn_end
             or (turn.silence_ms < policy.endpointing.speculate_after_ms and not turn.may_speculate)
+            or turn.silence_ms < self._words_by_ms(turn)
             or turn.speculations >= policy.endpointing.max_speculations
             or not words_of(turn.text)
             or (turn.interrupting and self._only_announces(turn))
@@ -375,7 +395,7 @@ class CallerSide:
             if turn.waiting_for_final_since_ms is None:
                 turn.waiting_for_final_since_ms = self._s.now_ms
                 self._s.emit(do.FinishTranscript())
-            if self._s.now_ms - turn.waiting_for_final_since_ms < self._s.policy.endpointing.final_timeout_ms:
+            if self._s.now_ms - turn.waiting_for_final_since_ms < self._final_timeout_ms:
                 self._speculate_if_worth_it(turn)
                 return
         if words_of(turn.text):
@@ -385,6 +405,12 @@ class CallerSide:
             self.drop_turn()
             if meant and (self._committed or turn.near) and not self._gives_up(turn):
                 self._ask_again()
+
+    @property
+    def _final_timeout_ms(self) -> int:
+        """A recogniser that has shown to be slow (a busy machine) is waited for longer: its words before the last are seldom all."""
+        least_ms = self._s.policy.endpointing.final_timeout_ms
+        return max(least_ms, min(_SLOW_TIMES * self.interruption.pace.usual_ms, _SLOW_TIMES * least_ms))
 
     def _gives_up(self, turn: Turn) -> bool:
         """With a recogniser that fails on one turn after the other there is no conversation: the call ends as with any other engine."""
@@ -496,7 +522,7 @@ class CallerSide:
             return reply.held_since_ms + self._s.policy.barge_in.max_hold_ms
         if turn is not None and agent is Agent.IDLE and self._s.user.state is User.PAUSING:
             if turn.waiting_for_final_since_ms is not None:
-                return turn.waiting_for_final_since_ms + self._s.policy.endpointing.final_timeout_ms
+                return turn.waiting_for_final_since_ms + self._final_timeout_ms
             if (required := self._required_silence(turn)) is not None:
                 return turn.silence_began_ms + required + self._s.policy.endpointing.stall_grace_ms
         return None

@@ -86,7 +86,8 @@ class Endpointing:
     detector: bool = False
     """Whether a semantic turn detector is there to be asked."""
     final_timeout_ms: int = 1200
-    """After the turn would have closed: how long to wait for the recogniser's final words before using its partial ones."""
+    """After the turn would have closed: how long to wait for the recogniser's final words before using its partial ones; up to three
+    times as long for one that has shown in this call to be slow."""
     empty_turn_timeout_ms: int = 2000
     """Speech that got no words at all is forgotten after this much silence."""
     stall_grace_ms: int = 1500

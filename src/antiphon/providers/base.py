@@ -245,6 +245,11 @@ def pieces_of(stt: SpeechToText) -> tuple[int, int]:
     return pieces_ms
 
 
+def finishes_at_once(stt: SpeechToText) -> bool:
+    """Whether this engine may be asked for its last words at the first pause: it loses nothing where speech goes on after it."""
+    return bool(getattr(stt, "finishes_at_once", False))
+
+
 def is_more_than_ears(stt: SpeechToText) -> bool:
     """Whether an engine is a call's recogniser among other things, so that one utterance it fails on is no reason to replace it: it is
     replaced when it gives up (``StreamInterrupted.lasting``)."""

@@ -20,6 +20,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    finishes_at_once,
     is_more_than_ears,
     model_of,
     partials_of,
@@ -49,6 +50,7 @@ class FailoverSpeechToText:
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)
         self.pieces_ms = pieces_of(first)
+        self.finishes_at_once = all(finishes_at_once(target) for target in self.targets)
         self.continuous = any(target.continuous for target in self.targets)
 
     async def start(self) -> None:

@@ -25,6 +25,7 @@ from antiphon.providers.base import (
     TranscriptionEvent,
     TranscriptionFailed,
     TurnSignal,
+    finishes_at_once,
     model_of,
     pieces_of,
 )
@@ -69,6 +70,8 @@ class Listening:
         """Given to the recogniser, and not told yet."""
         self._name, self._model = stt.name, model_of(stt)
         self._continuous = stt.continuous
+        self.finishes_at_once = finishes_at_once(stt)
+        """Whether the last words may be asked for at the first pause."""
         self._pieces_ms = pieces_of(stt)
         self._audio = audio
         self._next: OpenedRecogniser | None = None
@@ -230,6 +233,7 @@ class Listening:
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._convert = opened.stream, opened.stt.continuous, opened.convert
         self._name, self._model = opened.stt.name, model_of(opened.stt)
+        self.finishes_at_once = finishes_at_once(opened.stt)
         self._pieces_ms = pieces_of(opened.stt)
         if self._continuous:
             self._pushed = self._line.end  # it hears from here on

@@ -351,13 +351,19 @@ class Session:
         self._pump.feed(ev.SpeechContinued(self._listening.utterance, voice_ms))
 
     def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
-        self.port.watch_utterance_end(self._utterance_end_ms())
+        ends_ms = self._utterance_end_ms()
+        if silence_ms >= ends_ms:
+            self._listening.finish()
+        else:
+            self.port.watch_utterance_end(ends_ms)
         utterance = self._listening.utterance
         self._pump.feed(ev.SpeechStopped(utterance, media_ms, silence_ms, near, round(speech_share, 2)))
 
     def _utterance_end_ms(self) -> int:
         """Early enough that the recogniser's last word is there when the turn could close, late enough not to cut an answer in two."""
         endpointing, hearing = self.conversation.policy.endpointing, self._hearing
+        if self._listening.finishes_at_once:
+            return hearing.stop_after_ms
         closes_ms = endpointing.silence_ms if endpointing.mode == "fixed" else endpointing.wait_ms
         return max(hearing.stop_after_ms, min(hearing.utterance_end_ms, closes_ms - _RECOGNISER_MS))
 

@@ -43,6 +43,9 @@ class DeepgramSpeechToText(StreamedSpeechToText):
 
     name = "deepgram"
     formats = FORMATS
+    finishes_at_once = True
+    """By itself it makes words final after 10 ms of silence, and takes it that what comes later would not better them
+    (developers.deepgram.com/docs/endpointing)."""
 
     def __init__(
         self,
