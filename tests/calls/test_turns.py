@@ -403,7 +403,7 @@ def test_a_breath_is_not_asked_about() -> None:
 
 
 class FinishesAtOnce(ScriptedSpeechToText):
-    finishes_at_once = True
+    last_words_ms = 250
 
 
 @pytest.mark.parametrize(("engine", "later_ms"), [(ScriptedSpeechToText, 80), (FinishesAtOnce, 0)])

@@ -193,3 +193,11 @@ def test_words_that_do_not_come_in_their_time_are_not_waited_for_any_longer() ->
 def test_a_guess_is_made_at_once_where_waiting_would_gain_nothing(policy: Policy, final_after_ms: int) -> None:
     call = paced(policy, final_after_ms).caller_speaks("When are you open?", final_after_ms=None).passes(100)
     assert call.asked.turn == 2 and call.asked.speculative
+
+
+def test_an_engine_that_tells_how_soon_its_last_words_come_is_believed_from_the_first_turn() -> None:
+    policy = Policy(partials="doubtful", endpointing=Endpointing(last_words_ms=250))
+    call = connected(policy).caller_speaks("When are you open?", final_after_ms=None).passes(190)
+    assert not call.all(do.StartReply)
+    call.final("When are you open?")
+    assert call.asked.speculative

@@ -365,7 +365,7 @@ class CallerSide:
         policy = self._s.policy
         if turn.final or turn.may_speculate or policy.partials == "reliable":
             return 0
-        usual_ms = self.interruption.pace.usual_ms
+        usual_ms = self.interruption.pace.usual_ms or policy.endpointing.last_words_ms
         by_ms = usual_ms + _WORDS_LATE_MS
         return by_ms if usual_ms and by_ms <= policy.endpointing.speculate_after_ms + _WORDS_WORTH_MS else 0
 

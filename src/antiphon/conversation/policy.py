@@ -75,6 +75,8 @@ class Endpointing:
     punctuation: float = 0.95
     """What the recogniser's full stops are worth: the share of pauses inside turns at which it writes none. The session writes here what
     the call's engine tells (``SpeechToText.punctuation``); this is one whose full stops can be believed."""
+    last_words_ms: int = 0
+    """How soon after the end of speech the recogniser mostly has its last words, as the call's engine tells; 0 where the call must show."""
     on_incomplete_ms: int = 4000
     """``evidence``: wait while a grammar of expected answers knows that something is missing, as digits of a number that was asked for."""
     max_wait_ms: int = 1800

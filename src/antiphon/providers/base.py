@@ -245,9 +245,10 @@ def pieces_of(stt: SpeechToText) -> tuple[int, int]:
     return pieces_ms
 
 
-def finishes_at_once(stt: SpeechToText) -> bool:
-    """Whether this engine may be asked for its last words at the first pause: it loses nothing where speech goes on after it."""
-    return bool(getattr(stt, "finishes_at_once", False))
+def last_words_of(stt: SpeechToText) -> int:
+    """For an engine that may be asked for its last words at the first pause, as it loses nothing where speech goes on: how soon after the
+    end of speech it then mostly has them, in ms. 0 for others."""
+    return int(getattr(stt, "last_words_ms", 0))
 
 
 def is_more_than_ears(stt: SpeechToText) -> bool:

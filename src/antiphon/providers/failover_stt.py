@@ -20,8 +20,8 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
-    finishes_at_once,
     is_more_than_ears,
+    last_words_of,
     model_of,
     partials_of,
     pieces_of,
@@ -50,7 +50,8 @@ class FailoverSpeechToText:
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)
         self.pieces_ms = pieces_of(first)
-        self.finishes_at_once = all(finishes_at_once(target) for target in self.targets)
+        soon_ms = [last_words_of(target) for target in self.targets]
+        self.last_words_ms = max(soon_ms) if all(soon_ms) else 0
         self.continuous = any(target.continuous for target in self.targets)
 
     async def start(self) -> None:

@@ -25,7 +25,7 @@ from antiphon.providers.base import (
     TranscriptionEvent,
     TranscriptionFailed,
     TurnSignal,
-    finishes_at_once,
+    last_words_of,
     model_of,
     pieces_of,
 )
@@ -70,7 +70,7 @@ class Listening:
         """Given to the recogniser, and not told yet."""
         self._name, self._model = stt.name, model_of(stt)
         self._continuous = stt.continuous
-        self.finishes_at_once = finishes_at_once(stt)
+        self.finishes_at_once = last_words_of(stt) > 0
         """Whether the last words may be asked for at the first pause."""
         self._pieces_ms = pieces_of(stt)
         self._audio = audio
@@ -233,7 +233,7 @@ class Listening:
             self._feed(TranscriptFailed(self.utterance))
         self._stt, self._continuous, self._convert = opened.stream, opened.stt.continuous, opened.convert
         self._name, self._model = opened.stt.name, model_of(opened.stt)
-        self.finishes_at_once = finishes_at_once(opened.stt)
+        self.finishes_at_once = last_words_of(opened.stt) > 0
         self._pieces_ms = pieces_of(opened.stt)
         if self._continuous:
             self._pushed = self._line.end  # it hears from here on

@@ -43,9 +43,9 @@ class DeepgramSpeechToText(StreamedSpeechToText):
 
     name = "deepgram"
     formats = FORMATS
-    finishes_at_once = True
-    """By itself it makes words final after 10 ms of silence, and takes it that what comes later would not better them
-    (developers.deepgram.com/docs/endpointing)."""
+    last_words_ms = 250
+    """128 of silence and what a ``Finalize`` takes. By itself Deepgram makes words final after 10 ms of silence, and takes it that what
+    comes later would not better them (developers.deepgram.com/docs/endpointing): it may be asked at the first pause."""
 
     def __init__(
         self,
