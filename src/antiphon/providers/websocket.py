@@ -27,6 +27,8 @@ MAX_WAITING_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A minute of 24 kHz speech in base64 in one message: vendors send less than a second."""
 _REASON_CHARS = 160
+_READ_BUFFER_BYTES = 4 * 1024
+"""To begin with: a message of words is no longer, and one of sound makes it grow."""
 _COPIED_BYTES = 8 * 1024
 """Above this, ``send`` of picows hands the event loop a view of a header that it overwrites with the next."""
 _HEADROOM = 14
@@ -223,6 +225,7 @@ async def connect(
                 auto_ping_idle_timeout=ping_after_s,
                 auto_ping_reply_timeout=pong_timeout_s,
                 max_frame_size=max_message_bytes,
+                read_buffer_init_size=_READ_BUFFER_BYTES,
                 max_redirects=0,
                 logger_name=_picows_log,
                 **(TLS_BUFFERS if secure else {}),
