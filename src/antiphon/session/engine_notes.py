@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from antiphon.clock import Clock
-from antiphon.session.event_log import EventLogWriter
+from antiphon.session.call_log import CallLog
 from antiphon.session.observers import CallObservers
 from antiphon.vocabulary import Usage
 
@@ -11,18 +11,16 @@ from antiphon.vocabulary import Usage
 class EngineNotes:
     """Knows log and observers, not the session: the call's parts, which tell it, would know the session in a circle."""
 
-    def __init__(self, clock: Clock, watched: CallObservers) -> None:
+    def __init__(self, clock: Clock, watched: CallObservers, event_log: CallLog) -> None:
         self._clock = clock
         self._watched = watched
-        self.event_log: EventLogWriter | None = None
+        self._event_log = event_log
 
     def used(self, provider: str, usage: Usage) -> None:
-        if self.event_log is not None:
-            self.event_log.note_usage(self._clock.now_ms(), provider, usage)
+        self._event_log.note_usage(self._clock.now_ms(), provider, usage)
         self._watched.used(provider, usage)
 
     def failed(self, provider: str, code: str) -> None:
         """``code``: one of few, for it is a label of the metrics."""
-        if self.event_log is not None:
-            self.event_log.note_failure(self._clock.now_ms(), provider, code)
+        self._event_log.note_failure(self._clock.now_ms(), provider, code)
         self._watched.provider_failed(provider, code)

@@ -16,16 +16,16 @@ from antiphon.conversation import events as ev
 from antiphon.conversation.machine import Conversation
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
-from antiphon.files import reason
 from antiphon.losses import Losses
 from antiphon.media.line import CallerLine
 from antiphon.media.overhearing import Overhearing
 from antiphon.media.plane import MediaPlane
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import SpeechToText, TurnAudio, TurnDetector
+from antiphon.providers.base import SpeechToText
 from antiphon.providers.failover_stt import FailoverSpeechToText
+from antiphon.session.call_log import CallLog
 from antiphon.session.engine_notes import EngineNotes
-from antiphon.session.event_log import EventLogWriter, LogHeader
+from antiphon.session.event_log import LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.pipeline import Speaks, Thinks
@@ -39,15 +39,13 @@ from antiphon.session.tasks import CallTasks
 from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.session.turn_audio import TurnLine
+from antiphon.session.turn_scoring import TurnScoring
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
 _CARRIER_TIMEOUT_S = 12.0
-_DETECTOR_TIMEOUT_S = 1.0
-"""A judgement of a silence that comes later than this is about another silence."""
 _RECOGNISER_MS = 150
 """What a recogniser typically takes from being asked to its last word."""
-_BROKEN_OFF = "it breaks off: a line could not be written, or the disk refused too many"
 _CLOSE_REASONS: Mapping[LostReason, EndReason] = {
     "stop": EndReason.CUSTOMER_ENDED,
     "hangup": EndReason.CUSTOMER_ENDED,
@@ -83,7 +81,8 @@ class Session:
         self._on_closed = on_closed
         self._losses = losses or Losses(clock.now_ms)
         self._watched = CallObservers(call, observers, plan.surface, self._losses)
-        self._notes = EngineNotes(clock, self._watched)
+        self._event_log = CallLog(call.call_id, self._losses)
+        self._notes = EngineNotes(clock, self._watched, self._event_log)
         self._tasks = CallTasks(self._fault)
         self._transferring = False
         engines = plan.engines
@@ -98,10 +97,11 @@ class Session:
         self.conversation = Conversation(policy, plan.messages, tools)
         self._pump = Pump(self.conversation, clock, self._execute, self._observe, self._fault)
         remembered_ms = engines.turn_detector.audio_ms if engines.turn_detector is not None else 0
-        self._turn_line = TurnLine(call.format_in, plan.hearing.preroll_ms, remembered_ms) if remembered_ms else None
-        line = self._turn_line or CallerLine(call.format_in, plan.hearing.preroll_ms)
-        self._scoring: asyncio.Task[None] | None = None
-        self._unjudged_turn = 0
+        turn_line = TurnLine(call.format_in, plan.hearing.preroll_ms, remembered_ms) if remembered_ms else None
+        line = turn_line or CallerLine(call.format_in, plan.hearing.preroll_ms)
+        self._scoring = TurnScoring(
+            call.call_id, turn_line, self._pump.feed, self._tasks, self._losses, self._notes.failed
+        )
         self._listening = Listening(
             self._ears(tools, context),
             call.format_in,
@@ -131,11 +131,9 @@ class Session:
         self._tools = Tools(engines.tools, context, self._pump.feed, self._tasks.spawn, self.conversation.history)
         self._succession = Succession(
             engines, self._listening, self._thinking, self._speaking, self._tools, self._notes.failed,
-            remembers=self._turn_line is not None,
+            remembers=turn_line is not None,
         )  # fmt: skip
-        self._event_log_is_broken = False
-        self._event_log = self._notes.event_log = self._open_event_log(tools)
-        self.flush()
+        self._open_event_log(tools)
 
     def _ears(self, tools: tuple[ToolSpec, ...], context: CallContext) -> SpeechToText:
         """The call's recogniser; where one model is recogniser, model and voice, that is made here."""
@@ -270,8 +268,7 @@ class Session:
             raise ConfigurationError("control", "this call is not recorded")
         changed = self.port.pause_recording(paused, self._clock.now_ms())
         if changed:
-            if self._event_log is not None:
-                self._event_log.note_recording(self._clock.now_ms(), paused=paused)
+            self._event_log.note_recording(self._clock.now_ms(), paused=paused)
             log.info("recording_paused" if paused else "recording_resumed", call_id=self.call.call_id)
         return changed
 
@@ -406,40 +403,10 @@ class Session:
     def _watch_silence(self, action: do.WatchSilence) -> None:
         self.port.watch_silence(action.silence_ms)
 
-    def _score_turn(self, action: do.ScoreTurn) -> None:
-        detector = self._succession.engines.turn_detector
-        if detector is None:
-            return
-        if self._scoring is not None:
-            self._scoring.cancel()  # about other words, or an earlier moment
-        audio = self._turn_line.turn() if self._turn_line is not None else None
-        self._scoring = self._tasks.spawn(self._score(detector, action, audio), name="score-turn")
-
-    async def _score(self, detector: TurnDetector, action: do.ScoreTurn, audio: TurnAudio | None) -> None:
-        probability: float | None = None
-        try:
-            async with asyncio.timeout(_DETECTOR_TIMEOUT_S):
-                probability = await detector.probability(action.messages, action.text, audio)
-        except Exception as error:
-            self._detector_failed(detector, action.turn, type(error).__name__)
-        self._pump.feed(ev.EndOfTurnScored(action.turn, probability, action.text))
-
-    def _detector_failed(self, detector: TurnDetector, turn: int, problem: str) -> None:
-        """Told once a turn: it is asked ten times a second."""
-        if turn != self._unjudged_turn:
-            self._unjudged_turn = turn
-            self._losses.tell("turn_detector_failed", self.call.call_id, provider=detector.name, problem=problem)
-            self._notes.failed(detector.name, problem)
-
-    def _turn_opened(self, _action: do.TurnOpened) -> None:
-        if self._turn_line is not None:
-            self._turn_line.turn_opens()
-
     def _turn_over(self, action: do.TurnClosed | do.TurnDropped) -> None:
         if type(action) is do.TurnClosed:
             self.port.answered()
-        if self._turn_line is not None:
-            self._turn_line.turn_over()
+        self._scoring.turn_over()
 
     def _transfer(self, action: do.TransferCall) -> None:
         self._tasks.spawn(self._hand_over(action.destination), name="transfer")
@@ -489,58 +456,29 @@ class Session:
         self._watched.call_ended(self._clock.now_ms(), self.end_reason)
 
     def _close_event_log(self) -> None:
-        event_log, self._event_log, self._notes.event_log = self._event_log, None, None
-        if event_log is not None and self.end_reason is not None:
-            try:
-                event_log.close(self.end_reason)
-            except OSError as error:
-                self._event_log_broke(reason(error))
-            else:
-                if event_log.broken:
-                    self._event_log_broke(_BROKEN_OFF)
+        assert self.end_reason is not None
+        self._event_log.close(self.end_reason)
 
     # ---------------------------------------------------------------------------------- bookkeeping
 
     def flush(self) -> None:
         """Hand the event log to the operating system."""
-        event_log = self._event_log
-        if event_log is None:
-            return
-        try:
-            event_log.flush()
-        except OSError as error:  # kept for the next time
-            call_id = self.call.call_id
-            self._losses.tell("event_log_waits", call_id, call_id=call_id, problem=reason(error))
-        if event_log.broken:
-            self._event_log_broke(_BROKEN_OFF)
-
-    def _event_log_broke(self, problem: str) -> None:
-        """It does not hold the whole call."""
-        if not self._event_log_is_broken:
-            self._event_log_is_broken = True
-            self._losses.count("event_logs_broken")
-            self._losses.tell("event_log_failed", self.call.call_id, call_id=self.call.call_id, problem=problem)
+        self._event_log.flush()
 
     async def wait_closed(self, timeout_s: float) -> None:
         """Wait for this call's tasks to be gone, bounded."""
         await self._tasks.wait(timeout_s)
 
-    def _open_event_log(self, tools: Sequence[Any]) -> EventLogWriter | None:
-        if self.plan.event_log is None:
-            return None
-        header = LogHeader(
-            self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.conversation.policy,
-            self.plan.messages, tuple(tools), _known_to_carrier(self.call),
-        )  # fmt: skip
-        try:
-            return EventLogWriter(self.plan.event_log, header)
-        except OSError as error:
-            self._event_log_broke(reason(error))
-            return None
+    def _open_event_log(self, tools: Sequence[Any]) -> None:
+        if self.plan.event_log is not None:
+            header = LogHeader(
+                self.call.call_id, self.plan.assistant, self._clock.wall_ms(), self.started_ms, self.conversation.policy,
+                self.plan.messages, tuple(tools), _known_to_carrier(self.call),
+            )  # fmt: skip
+            self._event_log.open(self.plan.event_log, header)
 
     def _observe(self, now_ms: int, event: ev.Event | None, actions: Sequence[do.Action]) -> None:
-        if self._event_log is not None:
-            self._event_log.append(now_ms, event, actions)
+        self._event_log.append(now_ms, event, actions)
         self._watched.happened(now_ms, event, actions)
 
     def _fault(self, fault: Exception) -> None:
@@ -584,8 +522,8 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.TurnDropped: Session._turn_over,
     do.WatchSilence: Session._watch_silence,
     do.FinishTranscript: lambda it, _action: it._listening.finish(),
-    do.ScoreTurn: Session._score_turn,
-    do.TurnOpened: Session._turn_opened,
+    do.ScoreTurn: lambda it, action: it._scoring.ask(it._succession.engines.turn_detector, action),
+    do.TurnOpened: lambda it, _action: it._scoring.turn_opened(),
     do.RunTool: lambda it, action: it._tools.run(action),
     do.CancelTool: lambda it, action: it._tools.cancel(action.tool_call_id),
     do.TransferCall: Session._transfer,
