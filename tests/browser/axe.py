@@ -9,6 +9,8 @@ from tests.programs import JS
 
 SHOTS = os.environ.get("CONSOLE_SHOTS", "")
 """A folder for pictures of every page, for whoever wants to look at them."""
+LOOKS = {1280: ("light", "dark"), 390: ("dark", "light")} if SHOTS else {1280: ("light",), 390: ("dark",)}
+"""Widths of a window, and the colours each is looked at in: both of either in two looks, where nobody wants the pictures."""
 AXE = (
     (JS / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     if (JS / "node_modules").is_dir()

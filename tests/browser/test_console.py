@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.browser.axe import AXE, SHOTS, axe
+from tests.browser.axe import AXE, LOOKS, SHOTS, axe
 from tests.browser.chromium import Page, browser_page
 from tests.serving import line, place_call, running_server, settings_for, write_assistant
 
@@ -89,10 +89,10 @@ class Visit:
         if passing and not SHOTS:
             assert await axe(self.page) == [], name
             return
-        for width in (1280, 390):
+        for width, schemes in LOOKS.items():
             await self.page.viewport(width, 850)
             assert await self.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (name, width)
-            for scheme in ("light", "dark"):
+            for scheme in schemes:
                 await self.page.media(colorScheme=scheme, reducedMotion="reduce")
                 if SHOTS:
                     await self.page.screenshot(Path(SHOTS) / f"{name}-{width}-{scheme}.png", full_page=True)

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.browser.axe import SHOTS, axe
+from tests.browser.axe import LOOKS, SHOTS, axe
 from tests.browser.fake_call import TalkPage
 from tests.browser.talk_states import FAIL, GOOD, GREETING, checked, notice, relay
 
@@ -171,10 +171,10 @@ async def test_the_page_is_readable_in_all_its_states_and_light(talk: TalkPage, 
 
 async def look(talk: TalkPage, name: str) -> None:
     """Pictures (where ``CONSOLE_SHOTS`` names a folder), and what axe finds wrong for people who read otherwise."""
-    for width, height in ((1280, 850), (390, 844)):
-        await talk.page.viewport(width, height)
+    for width, schemes in LOOKS.items():
+        await talk.page.viewport(width, 850 if width > 400 else 844)
         assert await talk.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), (name, width)
-        for scheme in ("light", "dark"):
+        for scheme in schemes:
             await talk.page.media(colorScheme=scheme, reducedMotion="reduce")
             if SHOTS:
                 await talk.page.screenshot(Path(SHOTS) / f"{name}-{width}-{scheme}.png")
