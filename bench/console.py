@@ -1,7 +1,7 @@
 """How soon the console paints for somebody who has never been there: ``.venv/bin/python bench/console.py [VISITS]``.
 
-Each visit is a browser of its own, with nothing cached. Prints the median and the worst of first contentful paint, of the time until the page
-can be used, and the bytes that came over the wire. Needs what ``make test`` installs.
+Each visit is a browser of its own, with nothing cached. Prints the median and the worst of first contentful paint, of the time until the
+page can be used, and the bytes that came over the wire. Needs what ``make test`` installs.
 """
 
 from __future__ import annotations

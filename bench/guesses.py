@@ -37,7 +37,7 @@ from antiphon.caller.record import CallRecord
 
 SPEECH = Path(__file__).resolve().parents[1] / "tests" / "data" / "speech"
 SCRIPT = yaml.safe_load((files("antiphon.caller") / "scripts" / "wired.yaml").read_text(encoding="utf-8"))
-"""The conversation of ``antiphon demo --wired``: what the recogniser writes, with marks and capitals as vendors do, and what is answered."""
+"""The conversation of ``antiphon demo --wired``: what the recogniser writes, with marks and capitals as vendors do, and the answers."""
 ASSISTANT = {name: value for name, value in WIRED_ASSISTANT.items() if name != "policy"}
 
 

@@ -32,7 +32,9 @@ async def main() -> int:
     print(
         f"{found.turns} turns: {found.silent} silent, {len(found.twice)} with a word said twice, {found.failures} failures on timelines"
     )
-    print(f"calls lost: {len(found.lost)}; troubles on no timeline: {found.untold or 'none'}; left over: {found.left or 'nothing'}")
+    print(
+        f"calls lost: {len(found.lost)}; troubles on no timeline: {found.untold or 'none'}; left over: {found.left or 'nothing'}"
+    )
     for words in found.twice[:10]:
         print(f"  heard: {words}")
     return 0 if found.well else 1

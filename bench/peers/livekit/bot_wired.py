@@ -25,6 +25,7 @@ import json
 import logging
 import os
 import time
+from collections.abc import Callable
 
 import aiohttp
 import numpy as np
@@ -184,9 +185,8 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
     await socket.prepare(request)
     await socket.receive_str()  # "connected"
     start = json.loads(await socket.receive_str())["start"]
-    mode = request.app[MODE]
     ear, mouth = Ear(), Mouth(socket, start["streamSid"])
-    call = Call(mode, request.app[HTTP]) if mode != "echo" else None
+    call = request.app[CALL]()
     try:
         if call is not None:
             await call.begin(ear, mouth)
@@ -206,15 +206,19 @@ async def answer(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
-MODE = web.AppKey("mode", str)
-HTTP = web.AppKey("http", aiohttp.ClientSession)
+CALL = web.AppKey("call", Callable[[], Call | None])
+"""Makes the agent of a call; None where its frames are sent back."""
 
 
-async def sharing(app: web.Application):
+def sharing(mode: str):
     """One HTTP session for all calls, as one of its processes has; without a limit, since each call keeps two sockets of it open."""
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-        app[HTTP] = http
-        yield
+
+    async def shared(app: web.Application):
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            app[CALL] = lambda: Call(mode, http) if mode != "echo" else None
+            yield
+
+    return shared
 
 
 def main() -> None:
@@ -224,8 +228,7 @@ def main() -> None:
     options = parser.parse_args()
     logging.basicConfig(level=os.environ.get("BOT_LOG", "WARNING"))
     app = web.Application()
-    app[MODE] = options.mode
-    app.cleanup_ctx.append(sharing)
+    app.cleanup_ctx.append(sharing(options.mode))
     app.router.add_get("/ws", answer)
     web.run_app(app, host="127.0.0.1", port=options.port, access_log=None, print=None)
 

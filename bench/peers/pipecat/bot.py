@@ -4,6 +4,7 @@
 
 lean   the leanest set-up its API offers: no client protocol, no metrics, no turn tracking, VAD decides turns at once
 stock  as its constructors stand, but for the turn strategy (its own takes a model of 8 MB: another contest)
+turns  for ``antiphon bench turns``: as its constructors stand, with that model (Smart Turn v3), and engines that take no time
 
 Everything between the socket and the engines is Pipecat's own. Audio stays at the wire's 8 kHz: its defaults would resample and
 cost it a further 140 ms a turn. The engines: recognition answers when the VAD says that the user has stopped; the first token after 100 ms,
@@ -53,6 +54,8 @@ RATE_HZ = 8000
 ANSWER = "Here is what you asked for. There is a little more to say. Then one more thing after that. And this is the very end."
 MS_PER_CHARACTER = 36
 STOP_S = 0.2
+MODEL_S, WORDS_S, VOICE_S = 0.1, 0.03, 0.05
+"""Until the first token, between two of them, and until the first sound."""
 
 
 class InstantTranscriber(STTService):
@@ -90,11 +93,11 @@ class TimedModel(LLMService):
             return
         await self.push_frame(LLMFullResponseStartFrame())
         try:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(MODEL_S)
             words = ANSWER.split()
             for at in range(0, len(words), 2):
                 if at:
-                    await asyncio.sleep(0.03)
+                    await asyncio.sleep(WORDS_S)
                 await self._push_llm_text(" ".join(words[at : at + 2]) + " ")
         finally:
             await self.push_frame(LLMFullResponseEndFrame())
@@ -114,7 +117,7 @@ class TimedVoice(TTSService):
         self._chunk = b"".join(struct.pack("<h", sample) for sample in wave)
 
     async def run_tts(self, text, context_id):
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(VOICE_S)
         left = len(text) * MS_PER_CHARACTER * RATE_HZ // 1000 * 2
         while left > 0:
             yield TTSAudioRawFrame(self._chunk[:left], RATE_HZ, 1, context_id=context_id)
@@ -123,7 +126,7 @@ class TimedVoice(TTSService):
 
 
 app = FastAPI()
-lean = True
+mode = "lean"
 
 
 @app.websocket("/ws")
@@ -142,15 +145,16 @@ async def answer(websocket: WebSocket) -> None:
             audio_in_enabled=True, audio_out_enabled=True, add_wav_header=False, serializer=serializer
         ),
     )
-    turns = UserTurnStrategies(
-        start=[VADUserTurnStartStrategy()], stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)]
-    )
-    history = LLMContextAggregatorPair(
-        LLMContext(),
-        user_params=LLMUserAggregatorParams(
+    if mode == "turns":
+        user_params = LLMUserAggregatorParams(vad_analyzer=SileroVADAnalyzer())
+    else:
+        turns = UserTurnStrategies(
+            start=[VADUserTurnStartStrategy()], stop=[SpeechTimeoutUserTurnStopStrategy(user_speech_timeout=0.0)]
+        )
+        user_params = LLMUserAggregatorParams(
             vad_analyzer=SileroVADAnalyzer(params=VADParams(stop_secs=STOP_S)), user_turn_strategies=turns
-        ),
-    )
+        )
+    history = LLMContextAggregatorPair(LLMContext(), user_params=user_params)
     pipeline = Pipeline(
         [
             transport.input(),
@@ -163,7 +167,7 @@ async def answer(websocket: WebSocket) -> None:
         ]
     )
     rates = {"audio_in_sample_rate": RATE_HZ, "audio_out_sample_rate": RATE_HZ}
-    if lean:
+    if mode == "lean":
         worker = PipelineWorker(
             pipeline,
             params=PipelineParams(enable_metrics=False, enable_usage_metrics=False, **rates),
@@ -187,9 +191,12 @@ async def answer(websocket: WebSocket) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8931)
-    parser.add_argument("--mode", choices=["lean", "stock"], default="lean")
+    parser.add_argument("--mode", choices=["lean", "stock", "turns"], default="lean")
     options = parser.parse_args()
-    lean = options.mode == "lean"
+    mode = options.mode
+    if mode == "turns":
+        MODEL_S = WORDS_S = VOICE_S = 0.0
+        ANSWER = "This is what I have to say."
     logger.remove()
     logger.add(sys.stderr, level=os.environ.get("BOT_LOG", "WARNING"))
     uvicorn.run(app, host="127.0.0.1", port=options.port, log_level="warning", loop="uvloop", ws="websockets")
