@@ -134,6 +134,18 @@ class CallPlans:
             observers=(),
         )
 
+    def caller_plan(self, assistant: Assistant, engines: Engines, call_id: str) -> SessionPlan:
+        """Of one who plays the caller of another call: nothing of it is written down, and nobody is told."""
+        return SessionPlan(
+            assistant=assistant.spec.name,
+            policy=assistant.policy,
+            messages=assistant.messages,
+            engines=engines,
+            opening=self._engines.opening_answers(engines, CallContext(call_id, "", {}, self._clock.wall_ms())),
+            hearing=hearing_settings(self._settings),
+            observers=(self._engines.tools.observer,),
+        )
+
     def _files(
         self, call: CallStarted, spec: AssistantSpec, *, changes: bool = False
     ) -> tuple[Path | None, Path | None]:
