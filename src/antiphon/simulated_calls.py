@@ -11,6 +11,7 @@ from antiphon.assistants.compile import Assistant
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
 from antiphon.ids import new_call_id
 from antiphon.session.manager import SessionManager
 from antiphon.session.plan import Engines, SessionPlan
@@ -47,22 +48,26 @@ class SimulatedCalls:
         """Whose caller it is; empty where it is none of ours."""
         return self._callers.get(caller_id, "")
 
-    async def check(self, request: CallRequest) -> Assistant:
-        """Who would lead a call that is asked for so. Raises ConfigurationError naming the field, UnknownAssistant, ProviderUnavailable,
-        StoreUnavailable."""
-        await self._planner.check(request)
-        return await self._planner.finder.assistant(request, request.call_id)
+    async def check(self, target: CallRequest, caller: CallRequest) -> None:
+        """Whether both can be had, and what they say may be judged. Raises ConfigurationError naming the field, UnknownAssistant,
+        ProviderUnavailable, StoreUnavailable."""
+        for request in (target, caller):
+            await self._planner.check(request)
+        called = await self._planner.finder.assistant(target, target.call_id)
+        if self._planner.keeps_nothing(called.spec):
+            raise ConfigurationError(
+                "target", "nothing that is said to it may be kept: there would be no transcript to judge"
+            )
 
     async def hold(
         self, target: CallRequest, caller: CallRequest, longest_s: float, began: Callable[[str], Awaitable[None]]
-    ) -> bool:
+    ) -> None:
         """The whole call, until one of the two hangs up. ``began`` is told its id. Both take a place among the calls of this process, the
-        one that is called one of its organisation, too. Returns whether what was said may be written down. Raises as
-        ``CallPlanner.plan``; cancelled, it ends the call."""
+        one that is called one of its organisation, too. Raises as ``CallPlanner.plan``; cancelled, it ends the call."""
         caller_id = new_call_id()
         self._callers[caller_id] = caller.org_id
         try:
-            return await self._hold(target, await self._begins(target, caller), caller_id, longest_s, began)
+            await self._hold(target, await self._begins(target, caller), caller_id, longest_s, began)
         finally:
             del self._callers[caller_id]
 
@@ -82,7 +87,8 @@ class SimulatedCalls:
         caller_id: str,
         longest_s: float,
         began: Callable[[str], Awaitable[None]],
-    ) -> bool:
+    ) -> None:
+        self._manager.require_room(2)
         self._manager.admit()
         try:
             assistant, engines = await self._planner.ready(caller, caller_id)
@@ -98,10 +104,10 @@ class SimulatedCalls:
             self._manager.withdraw()
             raise
         await self._until_over(line, planned.id, caller_id, longest_s)
-        return not self._planner.keeps_nothing(planned.assistant.spec)
 
     def _join(self, planned: PlannedCall, assistant: Assistant, engines: Engines, caller_id: str) -> JoinedLine:
-        """Both sessions, on one line."""
+        """Both sessions, on one line, or none of them."""
+        self._manager.require_room(2)
         line = JoinedLine(self._clock, AUDIO)
         called, calling = line.ends
         called.session = self._acceptor.accept(

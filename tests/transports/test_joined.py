@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from antiphon.clock import ManualClock
-from antiphon.transports.joined import FRAME_MS, JoinedEnd, JoinedLine
+from antiphon.transports.joined import FRAME_MS, LINGER_MS, JoinedEnd, JoinedLine
 from antiphon.vocabulary import AudioFormat, Encoding
 
 AUDIO = AudioFormat(Encoding.PCM16, 8000)
@@ -92,10 +94,13 @@ def test_what_is_cleared_is_not_heard_and_its_marks_are_answered(joined: Joined)
     assert one.unsent_bytes() == 0
 
 
-def test_who_hangs_up_is_told_nothing_and_the_other_with_the_next_frame(joined: Joined) -> None:
+def test_who_hangs_up_is_told_nothing_and_the_other_after_a_moment_of_silence(joined: Joined) -> None:
     _, _, (one, other), (first, second) = joined
+    one.send_audio(b"\x01" * FRAME)
     one.close()
-    assert second.told == []  # never from within the call that hangs up
+    pass_ms(joined, FRAME_MS)
+    pass_ms(joined, LINGER_MS - FRAME_MS)
+    assert first.heard == [] and set(second.heard) == {SILENCE} and second.told == []
     pass_ms(joined, FRAME_MS)
     assert first.told == [] and second.told == ["closed: hangup"]
     assert one.closed and other.closed
@@ -125,7 +130,10 @@ def test_what_waits_is_bounded(joined: Joined) -> None:
 
 
 async def test_the_line_runs_until_both_have_gone(joined: Joined) -> None:
-    line, _, (one, _), (_, second) = joined
+    line, clock, (one, _), (_, second) = joined
     one.close()
-    await line.run()
+    running = asyncio.create_task(line.run())
+    while not running.done():
+        clock.advance(LINGER_MS)
+        await asyncio.sleep(0)
     assert second.told == ["closed: hangup"]

@@ -93,12 +93,12 @@ class SessionManager:
         if not self.admission.admits(len(self._sessions), self._clock.now_ms()):
             raise CapacityError("full")
 
-    def require_room(self) -> None:
+    def require_room(self, calls: int = 1) -> None:
         if self._over or (self._draining and not self._promises()):
             raise CapacityError("draining")
         if self._plane.beat.failing:  # nobody would be heard
             raise CapacityError("failing")
-        if len(self._sessions) >= self._max_calls:
+        if len(self._sessions) + calls > self._max_calls:
             raise CapacityError("full")
 
     def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:

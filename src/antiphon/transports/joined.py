@@ -17,6 +17,8 @@ from antiphon.vocabulary import AudioFormat
 FRAME_MS = 20
 _MOST_AT_ONCE = 25
 """Frames that are made up for after the loop was late. What is older, time has gone over."""
+LINGER_MS = 1000
+"""Who is hung up on hears silence for so long first, as on a telephone: the last words before are heard, and recognised."""
 _MOST_WAITING_MS = 10_000
 """Of what a session has sent and the other has not heard: its lead is a fraction of a second."""
 
@@ -57,7 +59,7 @@ class JoinedEnd:
         return 0
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """The other session is told with the next frame, never from within this call."""
+        """The other session is told a moment later, never from within this call."""
         self.closed = True
         self._waiting.clear()
         self._marks.clear()
@@ -92,6 +94,8 @@ class JoinedLine:
         self.ends = (JoinedEnd(audio), JoinedEnd(audio))
         self._beat = clock.now_ms() // FRAME_MS
         self._carried_ms = 0
+        self._hung_up_ms: int | None = None
+        """When the first of the two went."""
 
     def beat(self, now_ms: int) -> None:
         """Carry what is due, and tell an end that the other has gone."""
@@ -102,7 +106,9 @@ class JoinedLine:
             self._carry(other, one)
             self._carried_ms += FRAME_MS
         if one.closed or other.closed:
-            self.hang_up()
+            self._hung_up_ms = now_ms if self._hung_up_ms is None else self._hung_up_ms
+            if now_ms - self._hung_up_ms >= LINGER_MS:
+                self.hang_up()
 
     def hang_up(self) -> None:
         """Both sessions are told that the other has gone, where they do not know it."""

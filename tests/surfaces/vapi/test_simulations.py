@@ -19,6 +19,7 @@ from tests.surfaces.vapi.desk import Desk
 
 from antiphon.composition.process import Antiphon
 from antiphon.config import Api
+from antiphon.errors import CapacityError
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.simulation_verdicts import failure_of, holds, latency_metrics, part_of
 from antiphon.surfaces.vapi.simulation_work import GONE_MS
@@ -233,11 +234,12 @@ async def test_a_run_that_is_cancelled_ends_its_call(server: Server) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_of_an_assistant_that_keeps_nothing_nothing_is_judged(server: Server) -> None:
+async def test_an_assistant_that_keeps_nothing_is_not_judged(server: Server) -> None:
+    """So it is not called for it, and nothing of it is written down."""
     target = {**TARGET, "compliancePlan": {"hipaaEnabled": True}}
-    item = await played(server[1], asking(expecting("eleven crowns"), target=target))
-    assert item["status"] == "failed" and "Nothing that is said to this assistant may be kept" in item["failureReason"]
-    assert "call" not in item["metadata"] and "results" not in item
+    refused = await server[1].post("/eval/simulation/run", json=asking(expecting("x"), target=target))
+    assert refused.status_code == 400
+    assert "nothing that is said to it may be kept" in str(refused.json()["message"])
 
 
 async def test_a_conversation_that_never_ends_is_ended_and_judged(tmp_path: Path) -> None:
@@ -249,15 +251,29 @@ async def test_a_conversation_that_never_ends_is_ended_and_judged(tmp_path: Path
     assert (item["status"], call["endedReason"]) == ("passed", "exceeded-max-duration")
 
 
-async def test_a_server_that_is_full_lets_simulations_wait(tmp_path: Path) -> None:
+async def test_a_server_that_is_full_lets_simulations_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For both have a place; and nothing is left of a call that found none."""
     async with running_server(settings_for(tmp_path, open_api=True, max_calls=1)) as (antiphon, client):
+        assert antiphon.api is not None
+        voice, refused = antiphon.api.live.simulated, []
+        hold = voice.hold
+
+        async def refusing(*given: Any) -> None:
+            try:
+                await hold(*given)
+            except CapacityError as error:
+                refused.append(error.reason)
+                raise
+
+        monkeypatch.setattr(voice, "hold", refusing)
         run = await started(client, asking(expecting("x")))
-        await until(lambda: antiphon.api.texts.simulations.work.active)  # type: ignore[union-attr]
+        await until(lambda: refused)
+        (item,) = await items_of(client, run)
+        assert (item["status"], refused[0]) == ("running", "full")
         assert (await client.patch(f"/eval/simulation/run/{run['id']}")).json()["status"] == "ended"
         (item,) = await items_of(client, run)
-        assert item["status"] == "canceled"
-        assert antiphon.manager.live == 0
+        assert item["status"] == "canceled" and "callId" not in item
+        assert antiphon.manager.live == 0 and (await client.get("/call")).json() == []
 
 
 async def test_a_server_that_stops_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from antiphon.assistants.compile import Assistant
 from antiphon.assistants.output_conditions import Facts
 from antiphon.assistants.templates import filled
 from antiphon.calls.planned import CallRequest
@@ -43,9 +42,9 @@ class NotPlayed(Exception):
 class Voice(Protocol):
     """Holds calls between assistants (``SimulatedCalls``)."""
 
-    async def check(self, request: CallRequest) -> Assistant: ...
+    async def check(self, target: CallRequest, caller: CallRequest) -> None: ...
 
-    async def hold(self, target: CallRequest, caller: CallRequest, longest_s: float, began: Began) -> bool: ...
+    async def hold(self, target: CallRequest, caller: CallRequest, longest_s: float, began: Began) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +93,8 @@ class SimulationPlayer:
                 raise ApiError(400, [f"{part.name}: {error}"]) from None
 
     async def _check_voice(self, org_id: str, asked: AskedRun, part: Simulated) -> None:
-        voice = self._voice()
-        await voice.check(await self._requests.target_call(org_id, asked.target, part, {}))
-        await voice.check(await self._requests.caller_call(org_id, part))
+        target = await self._requests.target_call(org_id, asked.target, part, {})
+        await self._voice().check(target, await self._requests.caller_call(org_id, part))
 
     async def play(
         self, org_id: str, item_id: str, asked: AskedRun, part: Simulated, metadata: Mapping[str, Any], began: Began
@@ -142,9 +140,7 @@ class SimulationPlayer:
             call_id = id
             await began(id)
 
-        kept = await self._held(target, caller, noted)
-        if not kept:
-            raise NotPlayed("Nothing that is said to this assistant may be kept: there is no transcript to judge.")
+        await self._hold(target, caller, noted)
         record = await self._artifact(org_id, call_id)
         transcript = transcript_of_call(record.body)
         if not transcript:
@@ -156,7 +152,7 @@ class SimulationPlayer:
         metrics = latency_metrics(artifact.get("performanceMetrics") or {})
         return Talk(transcript, facts, {"latencyMetrics": metrics})
 
-    async def _held(self, target: CallRequest, caller: CallRequest, began: Began) -> bool:
+    async def _hold(self, target: CallRequest, caller: CallRequest, began: Began) -> None:
         """Once there is room."""
         voice = self._voice()
         loop = asyncio.get_running_loop()
