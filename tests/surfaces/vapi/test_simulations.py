@@ -147,7 +147,8 @@ async def test_a_caller_and_an_assistant_talk_and_the_talk_is_judged(server: Ser
     assert call["metadata"] == {"simulationRunId": run["id"], "simulationRunItemId": item["id"]}
     assert item["metadata"]["call"]["transcript"] == call["artifact"]["transcript"]
     assert antiphon.manager.live == 0
-    # The other side of the line has left no call.
+    # The other side of the line has left no call, and is none of those that are counted.
+    assert 'provider="simulation"' not in (await client.get("/metrics")).text
     assert [each["id"] for each in (await client.get("/call")).json()] == [item["callId"]]
     sound = await client.get(call["artifact"]["stereoRecordingUrl"])
     with wave.open(io.BytesIO(sound.content)) as recording:
