@@ -17,9 +17,10 @@ import pytest_asyncio
 from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.desk import Desk
 
+from antiphon.calls.stores import Resource
 from antiphon.composition.process import Antiphon
 from antiphon.config import Api
-from antiphon.errors import CapacityError
+from antiphon.errors import CapacityError, StoreUnavailable
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.simulation_verdicts import failure_of, holds, latency_metrics, part_of
 from antiphon.surfaces.vapi.simulation_work import GONE_MS
@@ -419,6 +420,20 @@ async def test_a_run_whose_process_is_gone_has_ended(desk: Desk) -> None:
     assert [(each["id"], each["endedReason"]) for each in listed["results"]] == [(run["id"], "aborted")]
     (item,) = await items_of(desk.client, run)
     assert (item["status"], item["failureReason"]) == ("failed", "The server was stopped.")
+
+
+async def test_a_verdict_that_could_not_be_kept_is_none(quick_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item of a run that has ended does not go on for ever."""
+    replace_it = quick_desk.api.resources.replace
+
+    async def failing(resource: Resource) -> bool:
+        if resource.body.get("status") == "passed":
+            raise StoreUnavailable("away")
+        return await replace_it(resource)
+
+    monkeypatch.setattr(quick_desk.api.resources, "replace", failing)
+    item = await played(quick_desk.client, texting(expecting("eleven crowns")))
+    assert (item["status"], item["failureReason"]) == ("failed", "What became of it could not be written down.")
 
 
 async def test_another_process_s_cancelling_is_seen(quick_desk: Desk) -> None:

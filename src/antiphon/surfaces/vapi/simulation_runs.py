@@ -174,12 +174,13 @@ class SimulationRuns:
         return {name: value for name, value in shown.items() if name != "summary"}
 
     async def _concurrency(self, request: Request, asker: Asker) -> Response:
-        """Of this process. A simulation in voice has the place of two calls."""
-        active = len([org_id for org_id in self.work.active.values() if org_id == asker.org_id])
+        """What goes on in all processes, and what this one would begin now. A simulation in voice has the place of two calls."""
+        await self.work.settle(asker.org_id)
+        running = await self._items.count(asker.org_id, Listing(equal={"number": "running"}))
         free = max(0, self._at_once - len(self.work.active))
         return json_response(
             {
-                "orgId": asker.org_id, "concurrencyLimit": 2 * self._at_once, "activeSimulations": 2 * active,
+                "orgId": asker.org_id, "concurrencyLimit": 2 * self._at_once, "activeSimulations": 2 * running,
                 "availableToStart": free, "createdAt": None, "updatedAt": None, "isDefault": True,
             }
         )  # fmt: skip

@@ -28,6 +28,7 @@ _BEAT_MS = 60_000
 GONE_MS = 4 * _BEAT_MS
 """One that has said nothing for so long never will: its process is gone."""
 STOPPED = "The server was stopped."
+UNWRITTEN = "What became of it could not be written down."
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +54,8 @@ class SimulationWork:
         self._clock = clock
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[str, _Running] = {}
-        self.active: dict[str, str] = {}
-        """Items whose conversations go on here, with their organisations."""
+        self.active: set[str] = set()
+        """Items whose conversations go on here."""
         self._stopping = False
 
     @property
@@ -120,13 +121,11 @@ class SimulationWork:
         beat = asyncio.get_running_loop().create_task(self._beat(running), name="simulation-beat")
         await asyncio.wait(tasks.values())
         beat.cancel()
-        try:
-            if self._stopping:  # those that were still waiting have not noticed
-                await self._end_items(org_id, run_id, "canceled", STOPPED)
+        left = ("canceled", STOPPED) if self._stopping else ("failed", UNWRITTEN)
+        try:  # without the database, or without the run, whoever asks later finds out by itself
+            await self._end_items(org_id, run_id, *left)
             await self._ended(org_id, run_id, "aborted" if self._stopping else "completed")
-        except (
-            AntiphonError
-        ) as error:  # deleted meanwhile; or the database is away, and whoever asks later finds it silent
+        except AntiphonError as error:
             log.info("simulation_run_not_kept", run=run_id, code=error.code)
 
     async def _beat(self, running: _Running) -> None:
@@ -148,10 +147,9 @@ class SimulationWork:
                 log.info("simulation_run_not_seen", run=id, code=error.code)
 
     async def _item(self, running: _Running, item: Resource, part: Simulated) -> None:
-        org_id = item.org_id
         try:
             async with self._places:
-                self.active[item.id] = org_id
+                self.active.add(item.id)
                 await self._play(running, item, part)
         except asyncio.CancelledError:
             await self._given_up(item, "canceled", STOPPED)
@@ -163,7 +161,7 @@ class SimulationWork:
             log.exception("simulation_failed", error_type=type(error).__name__)
             await self._given_up(item, "failed", "Internal server error")
         finally:
-            self.active.pop(item.id, None)
+            self.active.discard(item.id)
 
     async def _play(self, running: _Running, item: Resource, part: Simulated) -> None:
         org_id, asked, run_id = item.org_id, running.asked, running.run.id
