@@ -141,6 +141,7 @@ class Api:
             lambda number: whole(self.sealed, number.body), self.database.secrets,
         )  # fmt: skip
         self.texts.simulations.player.voice = self._live.simulated
+        self.texts.simulations.hooks.tell = inside.events.tell
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client

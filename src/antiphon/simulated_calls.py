@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -43,10 +43,16 @@ class SimulatedCalls:
         self._plan_caller = plan_caller
         self._callers: dict[str, str] = {}
         """Those who call now, by the ids their tools know, with their organisations."""
+        self._waiting: dict[str, Engines] = {}
+        """Of those whose calls are being prepared."""
 
     def org_of(self, caller_id: str) -> str:
         """Whose caller it is; empty where it is none of ours."""
         return self._callers.get(caller_id, "")
+
+    def engines(self) -> Iterator[Engines]:
+        """Those that callers wait with."""
+        yield from self._waiting.values()
 
     async def check(self, target: CallRequest, caller: CallRequest) -> None:
         """Whether both can be had, and what they say may be judged. Raises ConfigurationError naming the field, UnknownAssistant,
@@ -70,6 +76,7 @@ class SimulatedCalls:
             await self._hold(target, await self._begins(target, caller), caller_id, longest_s, began)
         finally:
             del self._callers[caller_id]
+            self._waiting.pop(caller_id, None)
 
     async def _begins(self, target: CallRequest, caller: CallRequest) -> CallRequest:
         """Who is called speaks first, unless one of the two says otherwise."""
@@ -92,6 +99,7 @@ class SimulatedCalls:
         self._manager.admit()
         try:
             assistant, engines = await self._planner.ready(caller, caller_id)
+            self._waiting[caller_id] = engines
             planned = await self._planner.plan(target)
         except BaseException:
             self._manager.withdraw()

@@ -78,6 +78,7 @@ class CallPlans:
         if self.api_calls is not None:
             yield from self.api_calls.planner.engines()
             yield from self.api_calls.trials.engines()
+            yield from self.api_calls.simulated.engines()
 
     # ---------------------------------------------------------------------------------- plans
 

@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.desk import Desk
+from tests.webhooks.receiver import Receiver, receiving
 
 from antiphon.calls.stores import Resource
 from antiphon.composition.process import Antiphon
@@ -346,6 +347,45 @@ async def test_the_same_in_text_and_its_runs_are_listed(desk: Desk) -> None:
     assert (await client.get(path)).status_code == (await client.get(f"{path}/item")).status_code == 404
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_servers_are_told_when_a_conversation_begins_and_is_judged(server: Server) -> None:
+    async with receiving(Receiver()) as receiver:
+        told = {"type": "webhook", "server": {"url": f"{receiver.url}/hook", "secret": "shared-secret"}}
+        nobody = {"type": "webhook", "server": {"url": "http://127.0.0.1:9/none"}}
+        hooks = [
+            {"on": "simulation.run.started", "do": [told]},
+            {"on": "simulation.run.ended", "do": [{**told, "include": {"transcript": True}}, nobody]},
+        ]
+        target = {**TARGET, "server": {"url": receiver.url, "secret": "another-secret"}}
+        run = await started(server[1], texting(expecting("eleven crowns"), target=target, hooks=hooks))
+        await ended(server[1], run["id"])
+        (item,) = await items_of(server[1], run)
+        first, last = (each.json["message"] for each in await receiver.wait_for(2))
+    assert all(each.headers["x-vapi-secret"] == "shared-secret" for each in receiver.received)
+    assert (first["type"], first["status"], "transcript" in first) == ("simulation.run.started", "running", False)
+    assert (last["type"], last["status"], last["itemId"]) == ("simulation.run.ended", "passed", item["id"])
+    assert last["results"]["passed"] is True and last["runId"] == run["id"]
+    assert last["transcript"] == item["metadata"]["call"]["transcript"] and "messages" not in last
+    states = item["metadata"]["hooks"]
+    assert [each["status"] for each in states["simulation.run.started"]] == ["delivered"]
+    assert [each["status"] for each in states["simulation.run.ended"]] == ["delivered", "failed"]
+    assert states["simulation.run.ended"][1]["error"] == "connection"
+    assert not [secret for secret in ("shared-secret", "another-secret") if secret in str((item, run))]
+    assert item["metadata"]["assistant"]["server"]["secret"].startswith("****")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_hook_names_the_call_it_is_about(server: Server) -> None:
+    async with receiving(Receiver()) as receiver:
+        told = {"type": "webhook", "server": {"url": receiver.url}, "include": {"recordingUrl": True, "messages": True}}
+        hooks = [{"on": f"simulation.run.{on}", "do": [told]} for on in ("started", "ended")]
+        item = await played(server[1], asking(expecting("nobody said it"), hooks=hooks))
+        first, last = (each.json["message"] for each in await receiver.wait_for(2))
+    assert first["callId"] == last["callId"] == item["callId"]
+    assert (last["status"], last["failureReason"]) == ("failed", item["failureReason"])
+    assert last["recordingUrl"].startswith("http") and last["messages"]
+
+
 async def test_a_squad_in_text_and_a_caller_s_own_first_words(quick_desk: Desk) -> None:
     first = speaking({"text": "", "tool_calls": [{"name": "handoff_to_Shelf"}]}, name="Door")
     destination = {"type": "assistant", "assistantName": "Shelf", "description": "prices"}
@@ -522,7 +562,7 @@ BOTH = {"structuredOutput": OUTPUT, "structuredOutputId": "x", "comparator": "="
          "evaluations.0.path must name one value"),
         ("/scenario", scenario({**BOTH, "comparator": "~"}), "comparator must be one of"),
         ("/scenario", scenario(toolMocks=[{"result": "x"}]), "toolMocks.0.toolName should not be empty"),
-        ("/scenario", scenario(hooks=[{"on": "simulation.run.ended", "do": [{"type": "webhook"}]}]), "hooks: this server runs none"),
+        ("/scenario", scenario(hooks=[{"on": "simulation.run.ended", "do": [{"type": "webhook"}]}]), "hooks.0.do.0.server must be given"),
         ("", {"scenarioId": "s", "personalityId": "p"}, "scenarioId: there is no scenario s"),
         ("", {"scenarioId": "s", "personalityId": "p"}, "personalityId: there is no personality p"),
         ("", {"scenarioId": "s"}, "personalityId should not be empty"),

@@ -13,6 +13,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.documents import MAX_ID_CHARS, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.simulation_hooks import wrong_hooks
 from antiphon.wire_model import join
 
 PERSONALITY, SCENARIO, SIMULATION, SUITE = "personality", "scenario", "simulation", "simulation-suite"
@@ -56,9 +57,7 @@ async def check_scenario(
     """Raises ApiError 400: also where a structured output is not there that it is to be judged by."""
     fields.require("CreateScenarioDTO", body, path, strict=strict)
     _require_folder(body, path)
-    problems = []
-    if body.get("hooks"):
-        problems.append(f"{join(path, 'hooks')}: this server runs none; the target's own server is told of its call")
+    problems = wrong_hooks(body.get("hooks") or (), join(path, "hooks"))
     if len(body["evaluations"]) > MOST_EVALUATIONS:
         problems.append(f"{join(path, 'evaluations')} must contain no more than {MOST_EVALUATIONS} elements")
     for at, item in enumerate(body["evaluations"][:MOST_EVALUATIONS]):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from antiphon.assistants.output_conditions import Facts
 from antiphon.assistants.templates import filled
 from antiphon.calls.planned import CallRequest
-from antiphon.calls.stores import CallRecord, CallStore
+from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.chat.agent import TextAgent, TextAgents, Wanted
 from antiphon.chat.history import transcript_of, written
 from antiphon.chat.simulation import SimulatedChat
@@ -178,9 +178,12 @@ class SimulationPlayer:
                     await asyncio.sleep(_LOOK_S)
         raise NotPlayed("What was said in the call was not written down in time.")
 
-    async def said_in(self, org_id: str, call_id: str) -> dict[str, Any]:
-        """What the record of an item's call has of what was said; empty where there is none, or it has been erased."""
-        record = await self._calls.find(org_id, call_id) if call_id else None
+    async def said(self, item: Resource) -> dict[str, Any]:
+        """What was said in an item's conversation, as its call's record has it, or the item itself; empty where it has been erased."""
+        call_id = item.body.get("callId") or ""
+        if not call_id:
+            return dict(item.body["metadata"].get("call") or {})
+        record = await self._calls.find(item.org_id, call_id)
         artifact = (record.body.get("artifact") or {}) if record is not None else {}
         names = {"transcript": "transcript", "messages": "messagesOpenAIFormatted", "recordingUrl": "recordingUrl"}
         return {ours: artifact[name] for ours, name in names.items() if artifact.get(name)}

@@ -54,6 +54,11 @@ class Simulated:
         return self.scenario.get("targetOverrides") or {}
 
     @property
+    def hooks(self) -> Sequence[Mapping[str, Any]]:
+        """Who is told of its conversations."""
+        return self.scenario.get("hooks") or ()
+
+    @property
     def mocks(self) -> Mapping[str, str]:
         """By the name of the target's tool."""
         mocks = self.scenario.get("toolMocks") or ()

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.secrets import masked
 from antiphon.calls.stores import MAX_LISTED, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.surfaces.http.responses import json_response
@@ -19,6 +20,7 @@ from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
 from antiphon.surfaces.vapi.simulation_requests import AskedRun, Simulated, SimulationRequests
 from antiphon.surfaces.vapi.simulation_work import OVER, SimulationWork
@@ -54,6 +56,11 @@ def _item_links(body: Mapping[str, Any]) -> dict[str, str]:
     return {"purpose": body["runId"], "number": body["status"], "session_id": body["simulationId"]}
 
 
+def _item(item: Resource) -> Mapping[str, Any]:
+    """Its ``metadata`` is not what somebody says of it, but documents, with their secrets."""
+    return {**item.body, "metadata": masked(item.body["metadata"])}
+
+
 class SimulationRuns:
     """The routes."""
 
@@ -64,6 +71,7 @@ class SimulationRuns:
         access: Access,
         requests: SimulationRequests,
         player: SimulationPlayer,
+        hooks: SimulationHooks,
         at_once: int,
         base_url: Callable[[], str],
     ) -> None:
@@ -75,8 +83,8 @@ class SimulationRuns:
         self._at_once = at_once
         self._base_url = base_url
         self._runs = Documents(store, clock, Kind("simulation-run", links=_run_links))
-        self._items = Documents(store, clock, Kind("simulation-run-item", links=_item_links))
-        self.work = SimulationWork(self._runs, self._items, player, clock, at_once)
+        self._items = Documents(store, clock, Kind("simulation-run-item", links=_item_links, show=_item))
+        self.work = SimulationWork(self._runs, self._items, player, hooks, clock, at_once)
 
     def routes(self) -> list[Route]:
         private = self._access.private
@@ -136,6 +144,7 @@ class SimulationRuns:
             "runId": run_id, "simulationId": part.id, "status": "queued", "queuedAt": iso(self._clock.wall_ms()),
             "iterationNumber": number, **{name: id for name, id in ids.items() if id},
             "configurations": {"transport": {"provider": asked.provider}},
+            **({"hooks": part.hooks} if part.hooks else {}),
             "metadata": {
                 kind: target, "scenario": part.scenario, "personality": part.personality,
                 "simulation": {"id": part.id, "name": part.name, **{name: id for name, id in ids.items() if id}},
@@ -198,7 +207,7 @@ class SimulationRuns:
         await self.work.settle(asker.org_id)
         item = await self._found(request, asker)
         shown = self._items.show(item)
-        if call := await self._player.said_in(asker.org_id, item.body.get("callId") or ""):
+        if call := await self._player.said(item):
             shown["metadata"] = {**shown["metadata"], "call": call}
         return json_response(shown)
 

@@ -14,8 +14,9 @@ from antiphon.clock import Clock, iso
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderError
 from antiphon.surfaces.vapi.documents import Documents
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.simulation_hooks import ENDED, STARTED, SimulationHooks
 from antiphon.surfaces.vapi.simulation_player import NotPlayed, SimulationPlayer
-from antiphon.surfaces.vapi.simulation_requests import AskedRun, Simulated
+from antiphon.surfaces.vapi.simulation_requests import TEXT, AskedRun, Simulated
 from antiphon.surfaces.vapi.simulation_verdicts import MAX_REASON_CHARS, failure_of
 
 MOST_RUNS = 50
@@ -42,15 +43,33 @@ class _Running:
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     """By item."""
     all: asyncio.Task[None] | None = None
+    cancelled: set[str] = field(default_factory=set)
+    """Items whose tasks know it: telling them twice would disturb what they do about it."""
+
+    def cancel(self, item_id: str) -> None:
+        if item_id in self.tasks and item_id not in self.cancelled:
+            self.cancelled.add(item_id)
+            self.tasks[item_id].cancel()
 
 
 class SimulationWork:
     """One per process."""
 
-    def __init__(self, runs: Documents, items: Documents, player: SimulationPlayer, clock: Clock, at_once: int) -> None:
+    def __init__(
+        self,
+        runs: Documents,
+        items: Documents,
+        player: SimulationPlayer,
+        hooks: SimulationHooks,
+        clock: Clock,
+        at_once: int,
+    ) -> None:
         self._runs = runs
         self._items = items
         self._player = player
+        self._hooks = hooks
+        self._begun: dict[str, asyncio.Task[list[dict[str, Any]]]] = {}
+        """Of items that have begun: who was told so."""
         self._clock = clock
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[str, _Running] = {}
@@ -76,8 +95,8 @@ class SimulationWork:
         """Give up what goes on."""
         self._stopping = True
         alls = [running.all for running in self._running.values() if running.all is not None]
-        for run_id in tuple(self._running):
-            self._stop(run_id)
+        for task in [task for running in self._running.values() for task in running.tasks.values()]:
+            task.cancel()
         await asyncio.gather(*alls, return_exceptions=True)
 
     # ---------------------------------------------------------------------------------- cancelling
@@ -94,16 +113,15 @@ class SimulationWork:
     async def cancel_item(self, org_id: str, run_id: str, item_id: str) -> Resource:
         """Raises ApiError 404."""
         item = await self._change(org_id, item_id, "canceled")
-        running = self._running.get(run_id)
-        if running is not None and item_id in running.tasks:
-            running.tasks[item_id].cancel()
+        if (running := self._running.get(run_id)) is not None:
+            running.cancel(item_id)
         await self._counted(org_id, run_id)
         return item
 
     def _stop(self, run_id: str) -> None:
-        running = self._running.get(run_id)
-        for task in running.tasks.values() if running is not None else ():
-            task.cancel()
+        if (running := self._running.get(run_id)) is not None:
+            for item_id in running.tasks:
+                running.cancel(item_id)
 
     async def settle(self, org_id: str) -> None:
         """Runs whose process is gone have ended."""
@@ -142,7 +160,7 @@ class SimulationWork:
                     told_ms = self._clock.now_ms()
                     await self._runs.patch(org_id, id, {})
                 for item in await self._items.list(org_id, _of(id, "canceled")):
-                    running.tasks[item.id].cancel()
+                    running.cancel(item.id)
             except AntiphonError as error:
                 log.info("simulation_run_not_seen", run=id, code=error.code)
 
@@ -162,6 +180,7 @@ class SimulationWork:
             await self._given_up(item, "failed", "Internal server error")
         finally:
             self.active.discard(item.id)
+        await self._tell_end(item, part)
 
     async def _play(self, running: _Running, item: Resource, part: Simulated) -> None:
         org_id, asked, run_id = item.org_id, running.asked, running.run.id
@@ -171,8 +190,10 @@ class SimulationWork:
         await self._counted(org_id, run_id)
 
         async def began(call_id: str) -> None:
-            await self._change(org_id, item.id, "running", callId=call_id)
+            self._tell_start(await self._change(org_id, item.id, "running", callId=call_id), part)
 
+        if asked.provider == TEXT:
+            self._tell_start(begun, part)
         metadata = {"simulationRunId": run_id, "simulationRunItemId": item.id}
         talk = await self._player.play(org_id, item.id, asked, part, metadata, began)
         known = {"metadata": {**item.body["metadata"], **talk.kept}} if talk.kept else {}
@@ -190,6 +211,35 @@ class SimulationWork:
             await self._counted(item.org_id, item.body["runId"])
         except AntiphonError as error:
             log.info("simulation_not_kept", item=item.id, code=error.code)
+
+    # ---------------------------------------------------------------------------------- who is told
+
+    def _tell_start(self, item: Resource, part: Simulated) -> None:
+        """Beside the conversation, which waits for nobody."""
+        if part.hooks and item.id not in self._begun:
+            telling = self._hooks.run(STARTED, part.hooks, item.org_id, _told_of(item), {})
+            self._begun[item.id] = asyncio.get_running_loop().create_task(telling, name="simulation-hooks")
+
+    async def _tell_end(self, item: Resource, part: Simulated) -> None:
+        """Of one that has begun. The item says what became of it."""
+        begun = self._begun.pop(item.id, None)
+        if begun is None:
+            return
+        if self._stopping:
+            begun.cancel()
+            return
+        try:
+            told = {STARTED: await begun}
+            now = await self._items.get(item.org_id, item.id)
+            said = await self._player.said(now)
+            told[ENDED] = await self._hooks.run(ENDED, part.hooks, item.org_id, _told_of(now), said)
+            await self._items.change(
+                item.org_id, item.id, lambda body: {**body, "metadata": {**body["metadata"], "hooks": told}}
+            )
+        except AntiphonError as error:
+            log.info("simulation_hooks_not_kept", item=item.id, code=error.code)
+        finally:
+            begun.cancel()
 
     # ---------------------------------------------------------------------------------- what is kept
 
@@ -243,6 +293,12 @@ class SimulationWork:
 
     def _now(self) -> str:
         return iso(self._clock.wall_ms())
+
+
+def _told_of(item: Resource) -> dict[str, Any]:
+    """What a message about an item says."""
+    names = ("runId", "simulationId", "iterationNumber", "status", "callId", "results", "failureReason")
+    return {"itemId": item.id, **{name: item.body[name] for name in names if name in item.body}}
 
 
 def _of(run_id: str, status: str) -> Listing:

@@ -17,6 +17,7 @@ from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.kinds import every
 from antiphon.surfaces.vapi.paging import bare, listing_of
 from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_kinds import SIMULATION, SUITE
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
 from antiphon.surfaces.vapi.simulation_requests import SimulationRequests
@@ -50,7 +51,8 @@ class Simulations:
         self._documents = documents
         requests = SimulationRequests(store, documents, strict=strict)
         self.player = SimulationPlayer(requests, agents, calls, documents.structured_outputs, clock, longest_s)
-        self._runs = SimulationRuns(store, clock, access, requests, self.player, at_once, base_url)
+        self.hooks = SimulationHooks(clock)
+        self._runs = SimulationRuns(store, clock, access, requests, self.player, self.hooks, at_once, base_url)
         self.work = self._runs.work
         self.close = self.work.close
 
