@@ -18,11 +18,13 @@ from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.desk import Desk
 from tests.webhooks.receiver import Receiver, receiving
 
+from antiphon.assistants.spec import parse_assistant
 from antiphon.calls.stores import Resource
 from antiphon.composition.process import Antiphon
 from antiphon.config import Api
 from antiphon.errors import CapacityError, StoreUnavailable
 from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.simulation_requests import caller_document
 from antiphon.surfaces.vapi.simulation_verdicts import failure_of, holds, latency_metrics, part_of
 from antiphon.surfaces.vapi.simulation_work import GONE_MS
 
@@ -423,6 +425,22 @@ async def test_what_a_model_reads_is_compared(
     assert item.get("failureReason", "").startswith(told)
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_target_that_follows_a_graph_reads_nothing(server: Server) -> None:
+    evaluation = {"structuredOutput": {"name": "price", "schema": {"type": "number"}}, "comparator": "=", "value": 11}
+    target = {"type": "assistant", "assistantId": "front-desk"}
+    item = await played(server[1], {**texting(evaluation), "target": target})
+    assert item["status"] == "failed" and "no model is configured" in item["failureReason"], item
+
+
+def test_a_caller_follows_its_own_prompt_and_then_the_scenario_s() -> None:
+    for model in ({"messages": [{"role": "system", "content": "Be short."}]}, {"systemPrompt": "Be short."}):
+        document = caller_document({"name": "Anna", "model": {"provider": "scripted", **model}}, "Ask {for} it.")
+        own, role = parse_assistant(document).messages()
+        assert own.content == "Be short."
+        assert "You are the caller" in role.content and "Ask {for} it." in role.content
+
+
 async def test_where_nobody_names_a_model_the_target_s_own_reads(quick_desk: Desk) -> None:
     output = {"name": "price", "schema": {"type": "number"}}
     evaluation = {"structuredOutput": output, "comparator": "=", "value": 11}
@@ -583,7 +601,7 @@ def run_with(**entry: Any) -> dict[str, Any]:
 
 
 WITHOUT_MODEL = {"name": "P", "assistant": {"name": "P"}}
-FOLLOWING = {"name": "P", "assistant": {"model": {"provider": "workflow"}}}
+FOLLOWING = {"name": "P", "assistant": {"model": {"provider": "vapi"}}}
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -19,7 +19,7 @@ from antiphon.clock import Clock
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.surfaces.vapi.documents import Documents
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.simulation_requests import TEXT, AskedRun, Simulated, SimulationRequests
+from antiphon.surfaces.vapi.simulation_requests import TEXT, AskedRun, Simulated, SimulationRequests, follows_graph
 from antiphon.surfaces.vapi.simulation_verdicts import judged, latency_metrics
 from antiphon.surfaces.vapi.structured_runs import read_output, transcript_of_call
 from antiphon.vocabulary import CallContext
@@ -110,7 +110,8 @@ class SimulationPlayer:
         otherwise: TextAgent | None = None
         with suppress(ConfigurationError, ProviderError):
             found = await self._agents.find(org_id, self._requests.target_agent(asked.target, part))
-            otherwise = TextAgent(found.model, options=found.options) if found is not None else None
+            if found is not None and not follows_graph(found.model.name):
+                otherwise = TextAgent(found.model, options=found.options)
 
         async def read(output: Mapping[str, Any]) -> Any:
             return await read_output(self._agents, org_id, output, talk.transcript, otherwise)

@@ -10,6 +10,7 @@ from uuid import uuid4
 from antiphon.calls.planned import CallRequest
 from antiphon.calls.stores import Resource, ResourceStore
 from antiphon.chat.agent import Wanted
+from antiphon.providers import registry
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.call_requests import MAX_NAME_CHARS, WEB_AUDIO, websocket_transport
 from antiphon.surfaces.vapi.documents import Documents
@@ -200,15 +201,28 @@ class SimulationRequests:
 
     async def _caller(self, org_id: str, part: Simulated) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """The personality's assistant with the scenario's instructions, and a tool to hang up with."""
-        assistant = part.personality["assistant"]
-        model = assistant["model"]
-        role = {"role": "system", "content": _ROLE.format(instructions=part.scenario["instructions"])}
-        document = {**assistant, "model": {**model, "messages": [*(model.get("messages") or ()), role]}}
+        document = caller_document(part.personality["assistant"], part.scenario["instructions"])
+        model = document["model"]
         ids = [id for id in model.get("toolIds") or () if isinstance(id, str)]
         stored = [await self._documents.tools.find(org_id, id) for id in ids]
         tools = [*(model.get("tools") or ()), *(tool.body for tool in stored if tool is not None)]
         can_end = any(isinstance(tool, Mapping) and tool.get("type") == "endCall" for tool in tools)
         return document, {} if can_end else {"tools:append": [_END_CALL]}
+
+
+def caller_document(assistant: Mapping[str, Any], instructions: str) -> Mapping[str, Any]:
+    """A personality's assistant as it plays a scenario: its own prompt first."""
+    model = assistant["model"]
+    own = list(model.get("messages") or ())
+    if not own and model.get("systemPrompt"):
+        own = [{"role": "system", "content": model["systemPrompt"]}]
+    role = {"role": "system", "content": _ROLE.format(instructions=instructions)}
+    return {**assistant, "model": {**model, "messages": [*own, role]}}
+
+
+def follows_graph(provider: str) -> bool:
+    """Whether a model goes its own way: it takes no instructions, and answers no questions about a conversation."""
+    return registry.resolve("llm", provider) in _NO_PLAYERS if provider in registry.names("llm") else False
 
 
 def _one_of(entry: Mapping[str, Any], path: str, *names: str) -> tuple[str, Any]:
@@ -223,7 +237,7 @@ def _require_player(personality: Mapping[str, Any], path: str) -> None:
     model = personality["assistant"].get("model")
     if not isinstance(model, Mapping) or not model.get("provider"):
         raise ApiError(400, [f"{path}: personality.assistant.model must be given: it plays the caller"])
-    if model["provider"] in _NO_PLAYERS:
+    if follows_graph(model["provider"]):
         raise ApiError(
             400, [f"{path}: personality.assistant.model.provider {model['provider']} follows no instructions"]
         )
