@@ -136,6 +136,7 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "api_logs",
         "alerting",
         "telephone_calls",
+        "simulated_calls",
         "text_agents",
         "after_calls",
         "console_stores",

@@ -47,6 +47,7 @@ from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.server_credentials import ServerCredentials
 from antiphon.surfaces.vapi.server_reports import ServerReports, delivery_targets
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.surfaces.vapi.simulations import Simulations
 from antiphon.surfaces.vapi.texts import Texts
 from antiphon.surfaces.vapi.tokens import routes as token_routes
 from antiphon.surfaces.vapi.uploads import FRAMING_BYTES
@@ -115,7 +116,12 @@ class Api:
             self.calls,
             StoredCallSums(self.database),
             self.documents,
-        )
+            Simulations(
+                self.resources, clock, self.access, self.text_agents, self.calls, self.documents,
+                lambda: self.settings.base_url, at_once=settings.api.simulations, longest_s=settings.api.simulation_max_s,
+                strict=settings.api.strict,
+            ),
+        )  # fmt: skip
         self.people = StoredPeople(self.database)
         self._dead_workers: DeadWorkers | None = None
         self._outbox: Outbox | None = None
@@ -134,6 +140,8 @@ class Api:
             self.settings, self.clock, self.calls, self.resources, self.access, inside, StoredJobs(self.database),
             lambda number: whole(self.sealed, number.body), self.database.secrets,
         )  # fmt: skip
+        self.texts.simulations.player.voice = self._live.simulated
+        self.texts.simulations.hooks.tell = inside.events.tell
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client

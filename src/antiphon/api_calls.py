@@ -35,6 +35,7 @@ from antiphon.losses import Losses
 from antiphon.served import ServedAssistants
 from antiphon.session.manager import SessionManager
 from antiphon.session.observers import SessionObserver
+from antiphon.simulated_calls import PlanCaller, SimulatedCalls
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_urls import CallUrls
@@ -68,6 +69,8 @@ class Inside:
     events: ServerEvents
     secret: Callable[[], str]
     """Signs URLs; the same in every process."""
+    caller_plan: PlanCaller
+    """How those are led who play callers."""
     cluster: Cluster | None = None
     """The other worker processes of this server; None where there are none."""
 
@@ -124,6 +127,7 @@ class ApiCalls:
         self.scheduled = ScheduledCalls(jobs, calls, clock, self.phone.dial, self._told_of, secrets)
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
+        self.simulated = SimulatedCalls(self.planner, inside.manager, self.acceptor, clock, inside.caller_plan)
         self.handoffs = Handoffs(
             self.planner, inside.manager.find, Destinations(self.planner.finder, self._squad),
             lambda engines, call_id: inside.engines.opening_answers(engines, CallContext(call_id)),
@@ -218,7 +222,7 @@ class ApiCalls:
         """What tools may tell and fill in."""
         planned = self.planner.known(context.call_id)
         if planned is None:
-            return CallFacts()
+            return CallFacts(org_id=self.simulated.org_of(context.call_id))
         call = {**call_document(planned.record, self.planner.said(planned.id)), "status": "in-progress"}
         artifact = call.pop("artifact", {})
         call.pop("messages", None)

@@ -153,6 +153,10 @@ class Api(BaseModel, extra="forbid"):
     """The largest file that can be uploaded."""
     log_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
     """Entries of ``/logs``, and messages that were delivered, are kept so long."""
+    simulations: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Simulated conversations at once, in each process. One in voice has the place of two calls."""
+    simulation_max_s: Annotated[int, Field(ge=1, le=3600)] = 600
+    """The longest conversation of a simulation."""
     reading_model: dict[str, Any] = {}
     """The model that judges evaluations and reads data out of transcripts where they name none, as an assistant's ``model``:
     ``{"provider": "openai", "model": "gpt-4.1-mini"}``. Empty: such work is refused, or skipped with that reason."""

@@ -23,6 +23,7 @@ from antiphon.providers.failover import FailoverModel
 from antiphon.served import ServedAssistants
 from antiphon.tools.base import missing_tools
 from antiphon.tools.handoff import HandOver
+from antiphon.tools.mocked import mocked
 from antiphon.vocabulary import CallContext
 
 _START_S = 20.0
@@ -68,7 +69,7 @@ class ServedTextAgents:
         warnings = (*compiled.warnings, *missing_tools(engines.tools))
         return TextAgent(
             model=engines.model,
-            tools=engines.tools,
+            tools=mocked(engines.tools, wanted.mocks),
             messages=compiled.messages,
             options=engines.model_options,
             id=compiled.id,

@@ -45,6 +45,8 @@ class CallRequest:
     """Whether the process has been asked for room already: by the carrier's webhook."""
     call_id: str = ""
     """Where the carrier's call has one already; empty for a new one."""
+    mocks: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What tools of these names answer, without anybody being asked: of a call that is tried out."""
 
 
 @runtime_checkable
@@ -85,6 +87,8 @@ class PlannedCall:
     handoffs: int = 0
     lead: CallRequest | None = None
     """As which whoever leads it was found; None for the one it began with."""
+    mocks: Mapping[str, str] = field(default_factory=dict)
+    """As it was asked for with; for all who lead it."""
 
     @property
     def id(self) -> str:

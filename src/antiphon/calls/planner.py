@@ -26,6 +26,7 @@ from antiphon.ids import new_call_id
 from antiphon.session.observers import SessionObserver
 from antiphon.session.plan import Engines
 from antiphon.tools.base import missing_tools
+from antiphon.tools.mocked import mocked
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +129,7 @@ class CallPlanner:
                 self._room.admit()
                 admitted = True
             with self._placing(request):
-                engines = self._supply.for_assistant(assistant.spec)
+                engines = self._engines(request, assistant)
             await self._started(engines)
             record = self._record(request, call_id, (*assistant.warnings, *missing_tools(engines.tools)))
             words = words_gone(record.body) if self.keeps_nothing(assistant.spec) else {}
@@ -145,7 +146,7 @@ class CallPlanner:
             if admitted and not request.admitted:
                 self._room.withdraw()
             raise
-        planned = PlannedCall(record, assistant, engines, 0, squad=request.squad)
+        planned = PlannedCall(record, assistant, engines, 0, squad=request.squad, mocks=request.mocks)
         return self._wait_for_media(planned, expires_ms or self._rules.expires_ms)
 
     async def schedule(self, request: CallRequest) -> tuple[CallRecord, Assistant]:
@@ -188,9 +189,13 @@ class CallPlanner:
     async def ready(self, request: CallRequest, call_id: str) -> tuple[Assistant, Engines]:
         """The assistant that is asked for, and its engines, started; nothing is planned. Raises as ``trial``."""
         assistant = await self.finder.assistant(request, call_id)
-        engines = self._supply.for_assistant(assistant.spec)
+        engines = self._engines(request, assistant)
         await self._started(engines)
         return assistant, engines
+
+    def _engines(self, request: CallRequest, assistant: Assistant) -> Engines:
+        engines = self._supply.for_assistant(assistant.spec)
+        return replace(engines, tools=mocked(engines.tools, request.mocks)) if request.mocks else engines
 
     async def _started(self, engines: Engines) -> None:
         with suppress(TimeoutError):  # they are on their way

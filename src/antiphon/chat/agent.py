@@ -28,6 +28,8 @@ class Wanted:
     """Whose members the conversation can be handed to by name, as the API has it."""
     squad_overrides: Mapping[str, Any] = field(default_factory=dict)
     """For all its members."""
+    mocks: Mapping[str, str] = field(default_factory=dict)
+    """What tools of these names answer, without anybody being asked."""
 
     @property
     def names_nobody(self) -> bool:

@@ -182,6 +182,7 @@ class TextTurn:
             return _result(call, FAILED, "failed")
         if isinstance(answer, str):
             return _result(call, answer, "answered")
+        self.ended = self.ended or answer.ends_call
         return _result(call, answer.content, "failed" if answer.failed else "answered")
 
     def _used(self, delta: UsageDelta) -> None:

@@ -78,6 +78,7 @@ class CallPlans:
         if self.api_calls is not None:
             yield from self.api_calls.planner.engines()
             yield from self.api_calls.trials.engines()
+            yield from self.api_calls.simulated.engines()
 
     # ---------------------------------------------------------------------------------- plans
 
@@ -132,6 +133,18 @@ class CallPlans:
             engines=replace(plan.engines, tools=None),
             opening=ExpectedAnswers(),
             observers=(),
+        )
+
+    def caller_plan(self, assistant: Assistant, engines: Engines, call_id: str) -> SessionPlan:
+        """Of one who plays the caller of another call: nothing of it is written down, and nobody is told."""
+        return SessionPlan(
+            assistant=assistant.spec.name,
+            policy=assistant.policy,
+            messages=assistant.messages,
+            engines=engines,
+            opening=self._engines.opening_answers(engines, CallContext(call_id, "", {}, self._clock.wall_ms())),
+            hearing=hearing_settings(self._settings),
+            observers=(self._engines.tools.observer,),
         )
 
     def _files(

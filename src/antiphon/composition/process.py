@@ -262,6 +262,7 @@ class Antiphon:
         inside = Inside(
             self.manager, self.engines, self.assistants, self.watch, self.losses, self.events,
             lambda: told.token_secret(self.settings),
+            self.plans.caller_plan,
             self.joined.for_calls(self.settings) if self.joined is not None else None,
         )  # fmt: skip
         api.hold_calls(inside)

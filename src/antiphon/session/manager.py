@@ -93,22 +93,25 @@ class SessionManager:
         if not self.admission.admits(len(self._sessions), self._clock.now_ms()):
             raise CapacityError("full")
 
-    def require_room(self) -> None:
+    def require_room(self, calls: int = 1) -> None:
         if self._over or (self._draining and not self._promises()):
             raise CapacityError("draining")
         if self._plane.beat.failing:  # nobody would be heard
             raise CapacityError("failing")
-        if len(self._sessions) >= self._max_calls:
+        if len(self._sessions) + calls > self._max_calls:
             raise CapacityError("full")
 
     def accept(self, started: CallStarted, transport: CallTransport) -> CallSink:
         self.require_room()
         return self.open(started, self._plan_for(started), transport)
 
-    def open(self, started: CallStarted, plan: SessionPlan, transport: CallTransport) -> Session:
-        """Start a session that is led by this plan. Raises as ``accept``."""
+    def open(
+        self, started: CallStarted, plan: SessionPlan, transport: CallTransport, *, watched: bool = True
+    ) -> Session:
+        """Start a session that is led by this plan. Not ``watched``: only the plan's own observers see it, as of one that plays the caller
+        of another call and is itself none. Raises as ``accept``."""
         self.require_room()
-        observers = (*self._observers, *plan.observers)
+        observers = (*(self._observers if watched else ()), *plan.observers)
         session = Session(started, plan, transport, self._plane, self._clock, observers, self._closed, self._losses)
         self._sessions[started.call_id] = session
         if self._promised_ms:

@@ -17,6 +17,10 @@ _CRUD: Mapping[str, Any] = {
     "/eval": "CreateEvalDTO",
     "/workflow": "CreateWorkflowDTO",
     "/session": "CreateSessionDTO",
+    "/eval/simulation/personality": "CreatePersonalityDTO",
+    "/eval/simulation/scenario": "CreateScenarioDTO",
+    "/eval/simulation/suite": "CreateSimulationSuiteDTO",
+    "/eval/simulation": "CreateSimulationDTO",
 }
 _POSTED: Mapping[str, Any] = {
     "/call": "CreateCallDTO",
@@ -24,6 +28,7 @@ _POSTED: Mapping[str, Any] = {
     "/chat": "CreateChatDTO",
     "/chat/web": "CreateWebChatDTO",
     "/eval/run": "CreateEvalRunDTO",
+    "/eval/simulation/run": "CreateSimulationRunDTO",
     "/analytics": "AnalyticsQueryDTO",
     "/token": "CreateTokenDTO",
     "/assistant/{id}/draft": "CreateAssistantDraftDTO",
@@ -36,10 +41,37 @@ _PATCHED: Mapping[str, Any] = {
     "/assistant/{id}/draft": "CreateAssistantDraftDTO",
     "/org/{id}": {"type": "object", "properties": {"retentionDays": {"type": "number"}}},
 }
-_LISTED = ("/call", "/v2/call", "/v2/phone-number", "/chat", "/eval/run", "/file", "/token", "/org", "/logs")
-_ONE = ("/call/{id}", "/chat/{id}", "/eval/run/{id}", "/file/{id}", "/token/{id}", "/org/{id}")
+_LISTED = (
+    "/call",
+    "/v2/call",
+    "/v2/phone-number",
+    "/chat",
+    "/eval/run",
+    "/eval/simulation/run",
+    "/file",
+    "/token",
+    "/org",
+    "/logs",
+)
+_ONE = (
+    "/call/{id}",
+    "/chat/{id}",
+    "/eval/run/{id}",
+    "/eval/simulation/run/{id}",
+    "/file/{id}",
+    "/token/{id}",
+    "/org/{id}",
+)
 _LARGE = frozenset(
-    {*_CRUD.values(), "CreateCallDTO", "CreateWebCallDTO", "CreateChatDTO", "CreateWebChatDTO", "CreateEvalRunDTO"}
+    {
+        *_CRUD.values(),
+        "CreateCallDTO",
+        "CreateWebCallDTO",
+        "CreateChatDTO",
+        "CreateWebChatDTO",
+        "CreateEvalRunDTO",
+        "CreateSimulationRunDTO",
+    }
 )
 _QUERY: Mapping[str, Any] = {
     "limit": {"type": "integer", "minimum": 0, "maximum": 1000},

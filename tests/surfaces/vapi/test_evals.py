@@ -240,15 +240,6 @@ async def test_what_cannot_be_read_is_refused(server: Server) -> None:
     assert "schema.type" in told["message"][0]
 
 
-@pytest.mark.parametrize("path", ["", "/suite", "/run", "/run/r1/item/i1/generate", "/x", "/concurrency"])
-@pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-async def test_simulations_are_refused_with_what_there_is_instead(server: Server, method: str, path: str) -> None:
-    answer = await server[1].request(method, f"/eval/simulation{path}", json={"name": "x"})
-    told = answer.json()
-    assert (answer.status_code, told["statusCode"], told["error"]) == (404, 404, "Not Found")
-    assert "no simulations" in told["message"] and "/eval/run" in told["message"]
-
-
 async def test_other_kinds_of_evals_and_targets_are_refused_by_name(server: Server) -> None:
     client = server[1]
     document = {"name": "E", "type": "voice.simulation", "messages": [ASKED, judge("exact", ANSWER)]}

@@ -25,7 +25,6 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.call_requests import (
     MAX_NAME_CHARS,
-    call_request,
     require_harmless,
     schedule_of,
     websocket_format,
@@ -38,7 +37,7 @@ from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
-from antiphon.surfaces.vapi.squad_calls import first_member
+from antiphon.surfaces.vapi.squad_calls import asked_call
 
 FILTERS = {
     "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
@@ -230,21 +229,7 @@ class CallRoutes:
     async def _request(
         self, body: Mapping[str, Any], asker: Asker, kind: CallType, transport: Mapping[str, Any]
     ) -> CallRequest:
-        """Of an assistant, or of a squad's first member. Raises ApiError 400."""
-        strict = self._parts.strict
-        first = await first_member(body, asker.org_id, self._parts.squad)
-        if first is None:
-            return call_request(body, asker.org_id, kind, transport, strict=strict)
-        asked = call_request(first.body, asker.org_id, kind, transport, strict=strict)
-        kept = {name: body[name] for name in ("squad", "squadOverrides") if name in body}
-        return replace(
-            asked,
-            overrides=first.overrides,
-            body={**asked.body, **kept},
-            squad_id=first.squad.id,
-            squad=first.squad,
-            warnings=(*first.warnings, *asked.warnings),
-        )
+        return await asked_call(body, asker.org_id, kind, transport, self._parts.squad, strict=self._parts.strict)
 
     async def _planned(self, asked: CallRequest) -> PlannedCall:
         return await self._asked(self._parts.planner.plan(asked))

@@ -214,12 +214,13 @@ def _check(body: Mapping[str, Any]) -> None:
     if not isinstance(target, dict) or target.get("type") not in ("assistant", "squad"):
         problems.append("target.type must be one of the following values: assistant, squad")
     else:
-        problems += _wrong_target(target)
+        problems += wrong_target(target)
     if problems:
         raise ApiError(400, problems)
 
 
-def _wrong_target(target: Mapping[str, Any]) -> list[str]:
+def wrong_target(target: Mapping[str, Any]) -> list[str]:
+    """What is wrong with who is to be tried out."""
     kind = target["type"]
     problems = []
     if len([name for name in (kind, f"{kind}Id") if target.get(name)]) != 1:

@@ -13,7 +13,7 @@ from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import assistants as assistant_routes
-from antiphon.surfaces.vapi import fields, kinds
+from antiphon.surfaces.vapi import fields, kinds, simulation_kinds
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.assistants import Assistants
@@ -23,6 +23,7 @@ from antiphon.surfaces.vapi.files import Files
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 
+_SIMULATION = "/eval/simulation"
 _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
 
 
@@ -61,6 +62,10 @@ class Resources:
         self.structured_outputs = documents(kinds.structured_outputs(strict=strict))
         self.evals = plain("eval", "CreateEvalDTO")
         self.workflows = plain("workflow", "CreateWorkflowDTO")
+        self.personalities = documents(simulation_kinds.personalities(strict=strict))
+        self.scenarios = documents(simulation_kinds.scenarios(store, strict=strict))
+        self.simulations = documents(simulation_kinds.simulations(store, strict=strict))
+        self.suites = documents(simulation_kinds.suites(store, strict=strict))
         self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
         self.repeats = Repeats(clock.now_ms)
 
@@ -93,6 +98,10 @@ class Resources:
                 equal=named,
                 warned=lambda body: [*by_form("CreateStructuredOutputDTO")(body), *_of_workflows(body)],
             ),
+            Crud(self.personalities, (f"{_SIMULATION}/personality",), warned=by_form("CreatePersonalityDTO")),
+            Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=by_form("CreateScenarioDTO")),
+            Crud(self.suites, (f"{_SIMULATION}/suite",), equal=named, warned=simulation_kinds.suite_warnings),
+            Crud(self.simulations, (_SIMULATION,), warned=by_form("CreateSimulationDTO")),
             Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
             Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
         ]

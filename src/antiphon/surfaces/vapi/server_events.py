@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -89,9 +90,15 @@ class ServerEvents:
         )
         queue = next((there for known, there in queues if known == target), None)
         if queue is None:
-            queue = CallQueue(lambda body: self._tell(target, body, of_call), self._losses)
+            queue = CallQueue(partial(self._tell_of_call, target, of_call), self._losses)
             queues.append((target, queue))
         return Listener(queue, wanted_by(about.assistant), about)
+
+    async def tell(self, server: ServerSpec, org_id: str, call_id: str, message: Mapping[str, Any]) -> str:
+        """One message that is none of a call's own (``type`` is its first field). What went wrong; empty where it was taken."""
+        body = orjson.dumps({"message": message})
+        status, problem = await self._tell(target_of(server), body, _Told(org_id, call_id, ""))
+        return problem or ("" if status is not None and 200 <= status < 300 else f"answered {status}")
 
     async def close(self, within_s: float = 5.0) -> None:
         """After the last call: let what was said of their ends go out, for a moment."""
@@ -101,7 +108,11 @@ class ServerEvents:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _tell(self, target: Target, body: bytes, told: _Told) -> None:
+    async def _tell_of_call(self, target: Target, told: _Told, body: bytes) -> None:
+        await self._tell(target, body, told)
+
+    async def _tell(self, target: Target, body: bytes, told: _Told) -> tuple[int | None, str]:
+        """The answer's status, or why there is none."""
         began_ms, wall_ms = self._clock.now_ms(), self._clock.wall_ms()
         status, problem = None, ""
         try:
@@ -122,6 +133,7 @@ class ServerEvents:
             self._losses.tell(
                 "webhook_event_failed", told.call_id, call_id=told.call_id, problem=problem or str(status)
             )
+        return status, problem
 
     def _over(self, queue: CallQueue) -> None:
         task = asyncio.get_running_loop().create_task(queue.close(_AFTER_S), name="webhook events end")

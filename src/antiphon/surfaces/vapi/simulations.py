@@ -1,33 +1,94 @@
-"""``/eval/simulation`` and all below it: callers played by a model, who talk to assistants or squads in voice or in chat. There are none
-here, and whoever asks is told what there is."""
+"""``/eval/simulation``: callers played by a model, who talk to assistants and squads, in voice or in text; and a verdict on each talk."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.stores import MAX_LISTED, CallStore, ResourceStore
+from antiphon.chat.agent import TextAgents
+from antiphon.clock import Clock
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.kinds import every
+from antiphon.surfaces.vapi.paging import bare, listing_of
+from antiphon.surfaces.vapi.resources import Resources
+from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
+from antiphon.surfaces.vapi.simulation_kinds import SIMULATION, SUITE
+from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
+from antiphon.surfaces.vapi.simulation_requests import SimulationRequests
+from antiphon.surfaces.vapi.simulation_runs import SimulationRuns
 
-_METHODS = ["GET", "POST", "PATCH", "PUT", "DELETE"]
-NONE_HERE = (
-    "This server has no simulations, neither of an assistant nor of a squad. Mock conversations with both are evaluated in text: "
-    "POST /eval, then POST /eval/run."
+NO_SCENARIOS = "This server thinks up no scenarios. Write them: POST /eval/simulation/scenario."
+NO_SUGGESTIONS = (
+    "This server suggests no improvements. What failed, and why, is in the item: results.evaluations and failureReason."
 )
 
 
 class Simulations:
-    """The routes."""
+    """The routes that are not those of the documents (``Resources``)."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(
+        self,
+        store: ResourceStore,
+        clock: Clock,
+        access: Access,
+        agents: TextAgents,
+        calls: CallStore,
+        documents: Resources,
+        base_url: Callable[[], str],
+        *,
+        at_once: int,
+        longest_s: float,
+        strict: bool,
+    ) -> None:
+        self._store = store
         self._access = access
+        self._documents = documents
+        requests = SimulationRequests(store, documents, strict=strict)
+        self.player = SimulationPlayer(requests, agents, calls, documents.structured_outputs, clock, longest_s)
+        self.hooks = SimulationHooks(clock)
+        self._runs = SimulationRuns(store, clock, access, requests, self.player, self.hooks, at_once, base_url)
+        self.work = self._runs.work
+        self.close = self.work.close
 
     def routes(self) -> list[Route]:
-        answer = self._access.private(self._none)
-        return [Route(path, answer, methods=_METHODS) for path in ("/eval/simulation", "/eval/simulation/{rest:path}")]
+        private = self._access.private
+        generate = "/eval/simulation/run/{id}/item/{item}/generate"
+        return [
+            *self._runs.routes(),
+            Route(generate, private(self._no_suggestions), methods=["POST"]),
+            Route("/eval/simulation/scenario/generate", private(self._no_scenarios), methods=["POST"]),
+            Route("/eval/simulation", private(self._list), methods=["GET"]),
+        ]
+
+    async def _list(self, request: Request, asker: Asker) -> Response:
+        """``standaloneOnly``: those that no suite has."""
+        listing, simulations = listing_of(request), self._documents.simulations
+        if request.query_params.get("standaloneOnly") == "true":
+            in_suites = {
+                id async for suite in every(self._store, SUITE, asker.org_id) for id in suite.body["simulationIds"]
+            }
+            wanted = set(listing.ids) if listing.ids is not None else None
+            alone = [
+                each.id
+                async for each in every(self._store, SIMULATION, asker.org_id)
+                if each.id not in in_suites and (wanted is None or each.id in wanted)
+            ]
+            if len(alone) > MAX_LISTED:
+                raise ApiError(400, [f"standaloneOnly: there are more than {MAX_LISTED}; ask without it, by pages"])
+            listing = replace(listing, ids=alone)
+        return bare([simulations.show(each) for each in await simulations.list(asker.org_id, listing)])
 
     @staticmethod
-    async def _none(_request: Request, _asker: Asker) -> Response:
+    async def _no_scenarios(_request: Request, _asker: Asker) -> Response:
         """No 5xx, which the platform's SDKs would send again."""
-        raise ApiError(404, NONE_HERE)
+        raise ApiError(404, NO_SCENARIOS)
+
+    @staticmethod
+    async def _no_suggestions(_request: Request, _asker: Asker) -> Response:
+        raise ApiError(404, NO_SUGGESTIONS)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from antiphon.calls.destinations import FindSquad
+from antiphon.calls.planned import CallRequest, CallType
 from antiphon.calls.squads import Squad, laid_over, squad_of
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
+from antiphon.surfaces.vapi.call_requests import call_request
 from antiphon.surfaces.vapi.errors import ApiError
 
 _WHO = ("assistantId", "assistant", "workflowId", "workflow")
@@ -25,6 +27,31 @@ class FirstMember:
     overrides: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """The same, with the tools that hand the call to other members."""
     warnings: tuple[tuple[str, str], ...] = ()
+
+
+async def asked_call(
+    body: Mapping[str, Any],
+    org_id: str,
+    kind: CallType,
+    transport: Mapping[str, Any],
+    find: FindSquad,
+    *,
+    strict: bool = False,
+) -> CallRequest:
+    """Of an assistant, or of a squad's first member. Raises ApiError 400."""
+    first = await first_member(body, org_id, find)
+    if first is None:
+        return call_request(body, org_id, kind, transport, strict=strict)
+    asked = call_request(first.body, org_id, kind, transport, strict=strict)
+    kept = {name: body[name] for name in ("squad", "squadOverrides") if name in body}
+    return replace(
+        asked,
+        overrides=first.overrides,
+        body={**asked.body, **kept},
+        squad_id=first.squad.id,
+        squad=first.squad,
+        warnings=(*first.warnings, *asked.warnings),
+    )
 
 
 async def first_member(body: Mapping[str, Any], org_id: str, find: FindSquad) -> FirstMember | None:

@@ -33,10 +33,12 @@ class Texts:
         calls: CallStore,
         sums: CallSums,
         documents: Resources,
+        simulations: Simulations,
     ) -> None:
         sessions = Sessions(store, clock, access)
         conversations = Conversations(store, clock, agents, sessions)
         sessions.artifact_of = SessionArtifacts(conversations, documents.structured_outputs, agents, clock).of
+        self.simulations = simulations
         self._evals = EvalRuns(store, documents.evals, clock, agents, access)
         self._parts = (
             ChatResponses(conversations, access),
@@ -44,7 +46,7 @@ class Texts:
             sessions,
             Analytics(sums, clock, access),
             self._evals,
-            Simulations(access),
+            self.simulations,
             StructuredRuns(documents.structured_outputs, calls, clock, agents, access),
         )
 
@@ -54,3 +56,4 @@ class Texts:
     async def close(self) -> None:
         """Give up what runs in the background."""
         await self._evals.close()
+        await self.simulations.close()
