@@ -32,6 +32,7 @@ from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.jobs.queue import JobStore
 from antiphon.jobs.scheduled import ScheduledCalls
 from antiphon.losses import Losses
+from antiphon.providers.prices import Prices
 from antiphon.served import ServedAssistants
 from antiphon.session.manager import SessionManager
 from antiphon.session.observers import SessionObserver
@@ -71,6 +72,7 @@ class Inside:
     """Signs URLs; the same in every process."""
     caller_plan: PlanCaller
     """How those are led who play callers."""
+    prices: Prices
     cluster: Cluster | None = None
     """The other worker processes of this server; None where there are none."""
 
@@ -127,7 +129,9 @@ class ApiCalls:
         self.scheduled = ScheduledCalls(jobs, calls, clock, self.phone.dial, self._told_of, secrets)
         self.trials = Trials(self.planner)
         self.acceptor = PlannedAcceptor(inside.manager, self.planner, of_failure)
-        self.simulated = SimulatedCalls(self.planner, inside.manager, self.acceptor, clock, inside.caller_plan)
+        self.simulated = SimulatedCalls(
+            self.planner, inside.manager, self.acceptor, clock, inside.caller_plan, inside.prices
+        )
         self.handoffs = Handoffs(
             self.planner, inside.manager.find, Destinations(self.planner.finder, self._squad),
             lambda engines, call_id: inside.engines.opening_answers(engines, CallContext(call_id)),

@@ -263,6 +263,7 @@ class Antiphon:
             self.manager, self.engines, self.assistants, self.watch, self.losses, self.events,
             lambda: told.token_secret(self.settings),
             self.plans.caller_plan,
+            self.costs.prices,
             self.joined.for_calls(self.settings) if self.joined is not None else None,
         )  # fmt: skip
         api.hold_calls(inside)
@@ -327,7 +328,9 @@ class Antiphon:
             session.feed(event)
 
     def _spent_today_usd(self) -> float:
-        return self.api.after.observer.spent_today_usd if self.api is not None and self.api.after is not None else 0.0
+        if self.api is None or self.api.after is None:
+            return 0.0
+        return self.api.after.observer.spent_today_usd + self.api.live.simulated.spent_today_usd(self.clock.wall_ms())
 
     def _engines_in_use(self) -> Iterator[object]:
         """Asked before an engine is closed."""

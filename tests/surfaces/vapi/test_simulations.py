@@ -21,7 +21,7 @@ from tests.webhooks.receiver import Receiver, receiving
 from antiphon.assistants.spec import parse_assistant
 from antiphon.calls.stores import Resource
 from antiphon.composition.process import Antiphon
-from antiphon.config import Api
+from antiphon.config import Api, Costs
 from antiphon.errors import CapacityError, StoreUnavailable
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.simulation_requests import caller_document
@@ -78,10 +78,10 @@ def asking(*evaluations: dict[str, Any], target: Any = TARGET, caller: Any = CAL
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    async with running_server(settings_for(tmp_path_factory.mktemp("simulations"), open_api=True)) as (
-        antiphon,
-        client,
-    ):
+    folder = tmp_path_factory.mktemp("simulations")
+    (folder / "prices.toml").write_text('[tts.scripted]\n"*" = 1000.0\n', encoding="utf-8")
+    costs = Costs(prices_file=folder / "prices.toml")
+    async with running_server(settings_for(folder, open_api=True, costs=costs)) as (antiphon, client):
         client.timeout = httpx.Timeout(60)
         yield antiphon, client
 
@@ -141,6 +141,12 @@ async def test_a_caller_and_an_assistant_talk_and_the_talk_is_judged(server: Ser
     first, second = item["results"]["evaluations"]
     assert (first["extractedValue"], first["passed"], first["required"]) == ("eleven crowns", True, True)
     assert (second["extractedValue"], second["passed"], second["required"]) == (None, False, False)
+    # What the caller said is paid for, too, and stands in no call's record.
+    assert item["results"]["callerCost"] >= len(ASKED) / 1000
+    assert antiphon.api is not None
+    spent_usd = antiphon.api.live.simulated.spent_today_usd
+    now_ms = antiphon.clock.wall_ms()
+    assert spent_usd(now_ms) >= item["results"]["callerCost"] and not spent_usd(now_ms + 86_400_000)
     metrics = item["results"]["latencyMetrics"]
     assert metrics["turnCount"] >= 1 and metrics["avgTurn"] > 0
     call = (await client.get(f"/call/{item['callId']}")).json()

@@ -44,7 +44,7 @@ class Voice(Protocol):
 
     async def check(self, target: CallRequest, caller: CallRequest) -> None: ...
 
-    async def hold(self, target: CallRequest, caller: CallRequest, longest_s: float, began: Began) -> None: ...
+    async def hold(self, target: CallRequest, caller: CallRequest, longest_s: float, began: Began) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class SimulationPlayer:
             call_id = id
             await began(id)
 
-        await self._hold(target, caller, noted)
+        caller_usd = await self._hold(target, caller, noted)
         record = await self._artifact(org_id, call_id)
         transcript = transcript_of_call(record.body)
         if not transcript:
@@ -151,10 +151,10 @@ class SimulationPlayer:
         spoken = [each for each in artifact.get("messages") or () if each.get("role") in ("user", "bot")]
         facts = Facts(len(spoken), lasted / 1000, record.ended_reason)
         metrics = latency_metrics(artifact.get("performanceMetrics") or {})
-        return Talk(transcript, facts, {"latencyMetrics": metrics})
+        return Talk(transcript, facts, {"latencyMetrics": metrics, "callerCost": round(caller_usd, 6)})
 
-    async def _hold(self, target: CallRequest, caller: CallRequest, began: Began) -> None:
-        """Once there is room."""
+    async def _hold(self, target: CallRequest, caller: CallRequest, began: Began) -> float:
+        """Once there is room. What the caller cost."""
         voice = self._voice()
         loop = asyncio.get_running_loop()
         until_s = loop.time() + ROOM_S
