@@ -79,9 +79,11 @@ async def main(folder: str, url: str, step: str, moment: str) -> None:
     async def outputs_of(org_id: str, ids: Sequence[str]) -> list[Any]:
         return []
 
+    async def read_output(*output: Any) -> None: ...
+
     async def erase(call_id: str) -> None: ...
 
-    around = Surroundings(plan_of, outputs_of, lambda call_id, recorded, logged: Addresses())
+    around = Surroundings(plan_of, outputs_of, lambda call_id, recorded, logged: Addresses(), read_output)
     after = AfterCall(CallFiles(Path(folder)), calls, jobs, SystemClock(), read_prices(), around, reports, erase)
     steps = dict(after.steps())
     now_ms = SystemClock().wall_ms()

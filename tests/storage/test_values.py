@@ -10,10 +10,10 @@ from tests.databases import postgres_url
 
 from antiphon.calls.stores import Listing, Resource, Span
 from antiphon.errors import ValueRefused
+from antiphon.json_values import read, written
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.storage.tables import audit, deliveries, users
-from antiphon.storage.values import read, written
 
 ODD = "a\0b\ud83dc"
 KEPT = "a\ufffdb\ufffdc"

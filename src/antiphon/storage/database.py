@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.errors import ConfigurationError, StoreUnavailable, ValueRefused
+from antiphon.json_values import read, written
 from antiphon.storage.tables import metadata
-from antiphon.storage.values import read, written
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5000

@@ -1,0 +1,88 @@
+"""JSON for what we keep, written and read quickly, and whatever is in it.
+
+Not every database keeps every text: PostgreSQL none with U+0000, and neither of them half a character (a lone surrogate), which a model or
+a vendor may send. Such are written as U+FFFD. Requests with such text are refused before; but what was said in a call has to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+INSTEAD = "\ufffd"
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
+
+
+def kept_text(text: str) -> str:
+    """The text as it is kept."""
+    if "\0" not in text:
+        try:
+            text.encode()  # some hundred times as fast as to look for what is wrong
+        except UnicodeEncodeError:
+            pass
+        else:
+            return text
+    return _UNKEPT.sub(INSTEAD, text)
+
+
+def written(document: Any) -> str:
+    """A document as JSON. It is done on the event loop, and one may be megabytes long: the standard library takes ten times as long, and is
+    asked for what orjson refuses alone (half a character, a number of more than 64 bits)."""
+    try:
+        written = orjson.dumps(document)
+        if b"\\u0000" not in written:
+            return written.decode()
+    except TypeError:
+        pass
+    return json.dumps(_kept(document), allow_nan=False)
+
+
+def read(text: str | bytes) -> Any:
+    """As it was ``written``, by either."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
+
+
+def in_answer(text: str) -> Any:
+    """The JSON value in what a model wrote: alone, or wrapped in fences and words. Raises ValueError where there is none, or one that could
+    not be written again."""
+    bare = text.strip()
+    if bare.startswith("```"):
+        bare = bare.partition("\n")[2].rpartition("```")[0]
+    try:
+        value = orjson.loads(bare)
+    except orjson.JSONDecodeError:
+        value = orjson.loads(_bracketed(text))
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        raise ValueError("nested too deep") from None
+    return value
+
+
+def _bracketed(answer: str) -> str:
+    begins = [at for at in (answer.find("{"), answer.find("[")) if at >= 0]
+    if not begins:
+        return answer
+    begin = min(begins)
+    end = answer.rfind("}" if answer[begin] == "{" else "]")
+    return answer[begin : end + 1]
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return kept_text(value)
+    if isinstance(value, Mapping):
+        return {kept_text(key) if isinstance(key, str) else key: _kept(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_kept(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # as orjson writes it
+    return value
