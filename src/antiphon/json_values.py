@@ -2,6 +2,9 @@
 
 Not every database keeps every text: PostgreSQL none with U+0000, and neither of them half a character (a lone surrogate), which a model or
 a vendor may send. Such are written as U+FFFD. Requests with such text are refused before; but what was said in a call has to be kept.
+
+A number of more than 64 bits is written as it is, and read as the nearest float: no reader of JSON promises more. So documents with one are
+refused where they come in.
 """
 
 from __future__ import annotations
@@ -9,13 +12,19 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
+from antiphon.wire_model import join
+
 INSTEAD = "\ufffd"
 _UNKEPT = re.compile("[\0\ud800-\udfff]")
+LONG_NUMBER = "must not be a number of more than 64 bits: write it as text"
+_FEWEST_DIGITS = b"0" * 19
+"""Of such a number."""
+_ALL_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 def kept_text(text: str) -> str:
@@ -50,6 +59,26 @@ def read(text: str | bytes) -> Any:
         return json.loads(text)
 
 
+def is_long(value: Any) -> bool:
+    """Whether it is a whole number of more than 64 bits."""
+    return isinstance(value, int) and not -(2**63) <= value < 2**64
+
+
+def long_number_in(content: bytes) -> str | None:
+    """The dotted field of JSON whose number has more than 64 bits; empty where that is all. None: there is none."""
+    if _FEWEST_DIGITS not in content.translate(
+        _ALL_ZEROS
+    ):  # a quarter of what it takes to read it, and mostly all there is to do
+        return None
+    level: list[tuple[str, Any]] = [("", json.loads(content, parse_int=_whole))]
+    while level:
+        if (field := next((path for path, value in level if is_long(value)), None)) is not None:
+            return field
+        below = ([(join(path, part), item) for part, item in _parts(value)] for path, value in level)
+        level = [each for parts in below for each in parts]
+    return None
+
+
 def in_answer(text: str) -> Any:
     """The JSON value in what a model wrote: alone, or wrapped in fences and words. Raises ValueError where there is none, or one that could
     not be written again."""
@@ -59,12 +88,26 @@ def in_answer(text: str) -> Any:
     try:
         value = orjson.loads(bare)
     except orjson.JSONDecodeError:
-        value = orjson.loads(_bracketed(text))
+        bare = _bracketed(text)
+        value = orjson.loads(bare)
     try:
         orjson.dumps(value)
     except TypeError:
-        raise ValueError("nested too deep") from None
+        raise ValueError("it is nested too deep") from None
+    if (field := long_number_in(bare.encode())) is not None:
+        raise ValueError(f"{field or 'it'} {LONG_NUMBER}")
     return value
+
+
+def _parts(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        return ((name[:100], item) for name, item in value.items())
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _whole(digits: str) -> int:
+    """Python refuses to read one of thousands."""
+    return int(digits) if len(digits) < 30 else 2**64
 
 
 def _bracketed(answer: str) -> str:

@@ -151,6 +151,8 @@ def test_json_is_found_in_an_answer() -> None:
     for text in ("", "no", "NaN", "{ no", "[" * 100_000, "[" * 300 + "]" * 300):
         with pytest.raises(ValueError):
             in_answer(text)
+    with pytest.raises(ValueError, match=r"^a\.1 must not be a number of more than 64 bits"):
+        in_answer('```json\n{"a": [1, 123456789012345678901234]}\n```')
 
 
 ANSWER = Message("assistant", "It costs  eleven crowns.", (ToolCall("c", "find", {"day": "Monday", "n": 3}),))

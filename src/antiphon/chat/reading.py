@@ -59,8 +59,10 @@ async def read_data(
         answer = turn.messages[-1].content
         try:
             value = in_answer(answer)
-        except ValueError:
+        except json.JSONDecodeError:
             problem = "it was no JSON"
+        except ValueError as error:
+            problem = str(error)
         else:
             problems = await asyncio.to_thread(problems_of, value, schema)
             if not problems:
