@@ -124,7 +124,7 @@ class AfterCallWork:
         self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)
         self.waiting = jobs.waiting
         """How much work there is."""
-        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s)
+        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s, losses)
         self.observer = AfterCalls(
             jobs,
             files,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -39,16 +39,17 @@ def kept_text(text: str) -> str:
     return _UNKEPT.sub(INSTEAD, text)
 
 
-def written(document: Any) -> str:
-    """A document as JSON. It is done on the event loop, and one may be megabytes long: the standard library takes ten times as long, and is
-    asked for what orjson refuses alone (half a character, a number of more than 64 bits)."""
+def written(document: Any, default: Callable[[Any], Any] | None = None) -> str:
+    """A document as JSON; ``default`` makes something that JSON can say of what it cannot. It is done on the event loop, and one may be
+    megabytes long: the standard library takes ten times as long, and is asked for what orjson refuses alone (half a character, a number of
+    more than 64 bits)."""
     try:
-        written = orjson.dumps(document)
+        written = orjson.dumps(document, default=default)
         if b"\\u0000" not in written:
             return written.decode()
     except TypeError:
         pass
-    return json.dumps(_kept(document), allow_nan=False)
+    return json.dumps(_kept(document), allow_nan=False, default=default)
 
 
 def read(text: str | bytes) -> Any:

@@ -88,8 +88,8 @@ def test_a_caller_s_long_address_in_a_log_fits_the_record_made_of_it(folder: Pat
     """PostgreSQL keeps 255 characters; a SIP address may be longer. All of it is in the record's body."""
     [log] = CallFiles(folder).logs("call-1")
     caller = "sip:" + "x" * 300
-    called_by = replace(
-        log, header=replace(log.header, carrier={"provider": "twilio", "direction": "inbound", "caller": caller})
-    )
+    carrier = {"provider": "twilio", "direction": "inbound", "caller": caller, "provider_call_id": "s" * 300}
+    called_by = replace(log, header=replace(log.header, carrier=carrier))
     record = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [called_by], str)
     assert (record.customer_number, record.body["customer"]["number"]) == (caller[:255], caller)
+    assert record.provider_call_id == "s" * 255

@@ -272,7 +272,7 @@ def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], st
         ended_reason(last.ended or "worker-died"),
         assistant_id=first.header.assistant,
         customer_number=number[:_MAX_COLUMN_CHARS],
-        provider_call_id=carrier.get("provider_call_id", ""),
+        provider_call_id=carrier.get("provider_call_id", "")[:_MAX_COLUMN_CHARS],
         body={"customer": {"number": number}} if number else {},
     )
 
