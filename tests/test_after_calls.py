@@ -52,10 +52,23 @@ async def over(antiphon: Antiphon) -> CallRecord:
 AFTER_VOICEMAIL = {"type": "endedReason", "operator": "oneOf", "values": ["voicemail"]}
 
 
-def linked(assistant: str, conditions: list[dict[str, Any]]) -> dict[str, Any]:
+SCHEMA = {"type": "object", "properties": {"price": {"type": "string"}}}
+
+
+def linked(assistant: str, conditions: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     """A structured output that names an assistant."""
-    schema = {"type": "object", "properties": {"price": {"type": "string"}}}
-    return {"name": "price", "schema": schema, "assistantIds": [assistant], "conditions": conditions}
+    return {"name": "price", "schema": SCHEMA, "assistantIds": [assistant], "conditions": conditions, **more}
+
+
+def read_by(model: dict[str, Any]) -> dict[str, Any]:
+    return {**linked("scripted", []), "model": model}
+
+
+BY_PATTERN = linked(
+    "scripted", [], type="regex", regex="/costs (eleven \\w+)/i", schema={"type": "array", "items": {"type": "string"}}
+)
+BY_ITSELF = read_by({"provider": "scripted", "model": "own", "options": {"replies": ['{"price": "eleven"}']}})
+BY_NOBODY = read_by({"provider": "scripted", "model": "own", "options": {"unheard-of": 1}})
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -70,10 +83,21 @@ async def test_a_call_is_reported_with_all_that_was_said(tmp_path: Path, kind: s
             (await client.post("/structured-output", json=linked(*each))).json()["id"]
             for each in (("scripted", []), ("scripted", [AFTER_VOICEMAIL]), ("another", []))
         ]
+        by_pattern, by_itself, by_nobody = [
+            (await client.post("/structured-output", json=each)).json()["id"]
+            for each in (BY_PATTERN, BY_ITSELF, BY_NOBODY)
+        ]
         report = await place_call(antiphon.settings.base_url, line())
         record = await over(antiphon)
         skipped = record.body["analysisSkipped"]
-        assert skipped[f"structuredOutput:{asked}"] == "the model did not answer with JSON", "it was asked"
+        assert "the answer cannot be used" in skipped[f"structuredOutput:{asked}"], "it was asked"
+        assert record.body["artifact"]["structuredOutputs"] == {
+            by_pattern: {"name": "price", "result": ["eleven crowns"]},
+            by_itself: {"name": "price", "result": {"price": "eleven"}},
+        }
+        assert "unheard-of" in skipped[f"structuredOutput:{by_nobody}"], "what cannot be used is named"
+        rows = [row for row in record.body["costs"] if row.get("analysisType") == "structuredOutput"]
+        assert len(rows) == 3, "one that fitted at once, one that was asked for twice"
         assert "customer-ended-call" in skipped[f"structuredOutput:{not_met}"]
         assert f"structuredOutput:{of_another}" not in skipped
         assert record.type == "inboundPhoneCall" and record.status == "ended" and record.assistant_id == "scripted"

@@ -23,7 +23,18 @@ from antiphon.providers.credentials import WELL_KNOWN, setting_of
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests" / "README.md"])
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FOUNDATIONS = {"vocabulary", "errors", "ids", "clock", "files", "losses", "processes", "suggestions", "wire_model"}
+FOUNDATIONS = {
+    "vocabulary",
+    "errors",
+    "ids",
+    "clock",
+    "files",
+    "json_values",
+    "losses",
+    "processes",
+    "suggestions",
+    "wire_model",
+}
 
 
 def rows(path: str) -> list[list[str]]:

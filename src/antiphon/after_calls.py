@@ -17,11 +17,12 @@ from antiphon.calls.leads import last_assistant, last_assistant_id
 from antiphon.calls.linked_outputs import linked_outputs
 from antiphon.calls.meter import CostMeter
 from antiphon.calls.stores import CallRecord, Resource, ResourceStore
+from antiphon.chat.agent import TextAgent, TextAgents
 from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.jobs.after_call import AfterCall, AfterPlan, Surroundings
-from antiphon.jobs.analysis import Analyst
+from antiphon.jobs.analysis import Analyst, Used
 from antiphon.jobs.erasure import Erasure
 from antiphon.jobs.hand_over import AfterCalls
 from antiphon.jobs.report import NoOutbox, ReportOutbox
@@ -35,6 +36,7 @@ from antiphon.surfaces.vapi.call_files import CallFileRoutes
 from antiphon.surfaces.vapi.file_links import FileLinks
 from antiphon.surfaces.vapi.orgs import retention_days
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.surfaces.vapi.structured_runs import read_output
 from antiphon.transports.base import CallStarted
 
 _NO_MODELS = frozenset({"workflow"})
@@ -100,26 +102,29 @@ class AfterCallWork:
         access: Access,
         costs: CostMeter,
         assistants: Assistants,
+        agents: TextAgents,
         urls: SignedUrls,
         losses: Losses,
         ended_reason: Callable[[str], str] = str,
         forget_call: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """``urls`` signs addresses of files. ``forget_call`` erases what others hold of a call: what its application was told."""
+        """``agents``: where structured outputs find models of their own. ``urls`` signs addresses of files.
+        ``forget_call`` erases what others hold of a call: what its application was told."""
         self._settings = settings
         self._clock = clock
         self._calls = calls
         self._resources = resources
         self._assistants = assistants
+        self._agents = agents
         files = CallFiles(settings.data_dir / "calls")
         jobs = StoredJobs(database)
         links = FileLinks(urls, clock, round(settings.after_call.file_links_hours * 3600))
         self.erasure = Erasure(files, calls, jobs, clock, database.forget, forget_call)
-        around = Surroundings(self._plan_of, self._outputs_of, links.addresses, ended_reason)
+        around = Surroundings(self._plan_of, self._outputs_of, links.addresses, self._read_output, ended_reason)
         self._steps = AfterCall(files, calls, jobs, clock, costs.prices, around, NoOutbox(), self.erasure.erase_content)
         self.waiting = jobs.waiting
         """How much work there is."""
-        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s)
+        worker = JobWorker(jobs, clock, self._steps.steps(), settings.after_call.lease_s, losses)
         self.observer = AfterCalls(
             jobs,
             files,
@@ -199,3 +204,8 @@ class AfterCallWork:
         linked = await linked_outputs(last_assistant_id(record), partial(self._resources.list, kind, org_id))
         # One that names an assistant which names it is asked once.
         return list({each.id: each for each in (*named, *linked) if each is not None}.values())
+
+    async def _read_output(self, output: Resource, transcript: str, analyst: Analyst | None, used: Used) -> Any:
+        """As out of a session."""
+        otherwise = TextAgent(analyst.model, options=analyst.options) if analyst is not None else None
+        return await read_output(self._agents, output.org_id, output.body, transcript, otherwise, used)

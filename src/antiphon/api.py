@@ -187,8 +187,8 @@ class Api:
     def work_after_calls(self, costs: CostMeter, assistants: Assistants, losses: Losses) -> AfterCallWork:
         """To be asked for once, before ``routes`` and ``start``."""
         self.after = AfterCallWork(
-            self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants, self.urls,
-            losses, lambda reason: in_words(EndReason(reason), ""), self.logs.forget_call,
+            self.settings, self.clock, self.database, self.calls, self.resources, self.access, costs, assistants,
+            self.text_agents, self.urls, losses, lambda reason: in_words(EndReason(reason), ""), self.logs.forget_call,
         )  # fmt: skip
         return self.after
 

@@ -10,12 +10,13 @@ import pytest
 from antiphon.chat.agent import TextAgent
 from antiphon.chat.judging import judge_by_model, judge_by_words
 from antiphon.chat.patterns import search
-from antiphon.chat.reading import json_in, read_by_pattern, read_data
+from antiphon.chat.reading import read_by_pattern, read_data
 from antiphon.chat.schemas import check_schema, problems_of
 from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.json_values import in_answer
 from antiphon.providers.base import ModelRequest
 from antiphon.providers.scripted import ScriptedLanguageModel
-from antiphon.vocabulary import Message, ToolCall
+from antiphon.vocabulary import Message, ToolCall, Usage
 
 NAME = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 TALK = "AI: Your name?\nUser: Ada."
@@ -99,12 +100,59 @@ def test_a_pattern_reads_without_a_model(kind: str | None, value: Any) -> None:
     assert read_by_pattern(r"\d+", "it costs 11 crowns", {"type": kind} if kind else {}) == value
 
 
+@pytest.mark.parametrize(
+    ("pattern", "kind", "value"),
+    [
+        ("/COSTS/i", "boolean", True),
+        ("/costs/g", "string", "costs"),
+        (r"costs (\d+)", "string", "11"),
+        (r"\d+", "array", ["11", "3"]),
+        (r"/(\d+) (kr)?/", "array", ["11", "3"]),
+        ("none", "array", []),
+        ("none", "boolean", False),
+        ("none", "number", None),
+        ("it", "integer", None),
+        (r"\d+ ", ["null", "integer"], 11),
+        (r"\d+", "number", 11.0),
+    ],
+)
+def test_what_a_pattern_matches_is_read_as_the_schema_says(pattern: str, kind: Any, value: Any) -> None:
+    found = read_by_pattern(pattern, "it costs 11 crowns or 3 krone", {"type": kind})
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "schema", "field"),
+    [
+        (r"\d+", {"type": "object"}, "schema.type"),
+        (r"/\d+/x", {}, "regex"),
+        ("(", {}, "regex"),
+        (EVIL, {}, "regex"),
+        (None, {}, "regex"),
+        (r"\d+", {"type": "integer"}, "schema.type"),  # of 24 digits
+    ],
+)
+def test_what_no_pattern_can_read_names_the_field(pattern: Any, schema: dict[str, Any], field: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_by_pattern(pattern, "a" * 60 + "!" + "123456789012345678901234", schema)
+    assert refused.value.field == field
+
+
+async def test_what_was_used_is_told_of_each_try() -> None:
+    used: list[tuple[str, Usage]] = []
+    await read_data(model("no", '{"name": "Ada"}'), TALK, NAME, used=lambda *told: used.append(told))
+    assert [name for name, _ in used] == ["scripted", "scripted"]
+
+
 def test_json_is_found_in_an_answer() -> None:
-    assert json_in(" [1] ") == [1]
-    assert json_in('```\n"x"\n```') == "x"
-    for text in ("", "no", "[" * 100_000):
+    assert in_answer(" [1] ") == [1]
+    assert in_answer('```\n"x"\n```') == "x"
+    assert in_answer('Here:\n```json\n{"a": [1]}\n```\nThat is all.') == {"a": [1]}
+    for text in ("", "no", "NaN", "{ no", "[" * 100_000, "[" * 300 + "]" * 300):
         with pytest.raises(ValueError):
-            json_in(text)
+            in_answer(text)
+    with pytest.raises(ValueError, match=r"^a\.1 must not be a number of more than 64 bits"):
+        in_answer('```json\n{"a": [1, 123456789012345678901234]}\n```')
 
 
 ANSWER = Message("assistant", "It costs  eleven crowns.", (ToolCall("c", "find", {"day": "Monday", "n": 3}),))

@@ -143,6 +143,7 @@ def test_what_stands_before_a_flush_is_cut_to_size() -> None:
     assert max(len(piece) for piece in pieces_of("A.B." * 200 + "<flush />")) <= 240
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "part", ["3.", "a.", "Mr. ", "e.g. ", ".", "<", "<flush />", "no. ", "x", ", ", "( ", '" ', "1.\n"]
 )

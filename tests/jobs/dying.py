@@ -1,4 +1,4 @@
-"""A process that does the work after a call and kills itself at a named step. Run as a module: FOLDER DATABASE_URL STEP MOMENT.
+"""A process that does the work after a call and kills itself at a named step. Run as a module: FOLDER DATABASE_URL STEP MOMENT KEEP_DAYS.
 
 The reports go into a table of the same database, as the outbox of webhooks has one: what is put there twice is there once.
 """
@@ -21,6 +21,7 @@ from antiphon.calls.stores import DEFAULT_ORG, CallRecord
 from antiphon.clock import SystemClock
 from antiphon.jobs.after_call import AfterCall, AfterPlan, Surroundings
 from antiphon.jobs.analysis import Analyst
+from antiphon.jobs.erasure import Erasure
 from antiphon.jobs.queue import Job, JobKind, job_id
 from antiphon.jobs.worker import Done, JobWorker, Step
 from antiphon.providers.prices import read_prices
@@ -67,22 +68,24 @@ def dying_at(steps: Mapping[JobKind, Sequence[Step]], name: str, moment: str) ->
     return {kind: tuple(wrapped(step) for step in some) for kind, some in steps.items()}
 
 
-async def main(folder: str, url: str, step: str, moment: str) -> None:
+async def main(folder: str, url: str, step: str, moment: str, keep_days: str) -> None:
     database = Database(url)
     await database.open()
     calls, jobs, reports = StoredCalls(database), StoredJobs(database), Reports(database)
     await reports.open()
 
     async def plan_of(record: CallRecord) -> AfterPlan:
-        return AfterPlan(analyst=Analyst(ScriptedLanguageModel(["It went well."])))
+        return AfterPlan(analyst=Analyst(ScriptedLanguageModel(["It went well."])), keep_days=float(keep_days))
 
     async def outputs_of(org_id: str, ids: Sequence[str]) -> list[Any]:
         return []
 
-    async def erase(call_id: str) -> None: ...
+    async def read_output(*output: Any) -> None: ...
 
-    around = Surroundings(plan_of, outputs_of, lambda call_id, recorded, logged: Addresses())
-    after = AfterCall(CallFiles(Path(folder)), calls, jobs, SystemClock(), read_prices(), around, reports, erase)
+    around = Surroundings(plan_of, outputs_of, lambda call_id, recorded, logged: Addresses(), read_output)
+    files, clock = CallFiles(Path(folder)), SystemClock()
+    erase = Erasure(files, calls, jobs, clock, database.forget).erase_content
+    after = AfterCall(files, calls, jobs, clock, read_prices(), around, reports, erase)
     steps = dict(after.steps())
     now_ms = SystemClock().wall_ms()
     await jobs.add(Job(job_id("after", "call-1"), "call-1", DEFAULT_ORG, now_ms, now_ms))
@@ -96,4 +99,4 @@ async def main(folder: str, url: str, step: str, moment: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5]))
+    asyncio.run(main(*sys.argv[1:6]))

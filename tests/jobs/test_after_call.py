@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -41,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-async def process(*arguments: str) -> int:
+async def process(folder: Path, url: str, step: str = "", moment: str = "", keep_days: float = 0) -> int:
+    arguments = [str(folder), url, step, moment, str(keep_days)]
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.jobs.dying", *arguments, stdout=asyncio.subprocess.DEVNULL
     )
@@ -49,17 +51,17 @@ async def process(*arguments: str) -> int:
         return await running.wait()
 
 
-@pytest.mark.parametrize(("step", "moment"), [*((step, "after") for step in STEPS), ("artifact", "before")])
+@pytest.mark.parametrize(("step", "moment"), [(step, moment) for step in STEPS for moment in ("before", "after")])
 async def test_a_process_killed_at_a_step_loses_nothing(tmp_path: Path, folder: Path, step: str, moment: str) -> None:
     # Both databases, each in half of the cases: a process takes a second to start.
     on_sqlite = (STEPS.index(step) + (moment == "before")) % 2 == 0
     url = sqlite_url(tmp_path) if on_sqlite else postgres_url()
-    assert await process(str(folder), url, step, moment) == -signal.SIGKILL
+    assert await process(folder, url, step, moment) == -signal.SIGKILL
     database = Database(url)
     await database.open()
     try:
         assert await StoredJobs(database).waiting() == 1
-        assert await process(str(folder), url, "", "") == 0
+        assert await process(folder, url) == 0
         assert await StoredJobs(database).waiting() == 0
         reports = await database.read(
             lambda connection: connection.execute(text("select id, puts, summary from reports")).all()
@@ -84,12 +86,35 @@ async def test_a_process_killed_at_a_step_loses_nothing(tmp_path: Path, folder: 
         await database.close()
 
 
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_process_killed_as_it_erases_leaves_nothing_that_was_said(
+    tmp_path: Path, folder: Path, moment: str
+) -> None:
+    url = sqlite_url(tmp_path) if moment == "before" else postgres_url()
+    files = tmp_path / "calls"
+    shutil.copytree(folder, files)
+    assert await process(files, url, "erase", moment, 1e-9) == -signal.SIGKILL
+    assert bool(CallFiles(files).parts("call-1")) is (moment == "before")
+    database = Database(url)
+    await database.open()
+    try:
+        assert await StoredJobs(database).waiting() == 1
+        assert await process(files, url, keep_days=1e-9) == 0
+        assert await StoredJobs(database).waiting() == 0
+        assert list(files.iterdir()) == []
+        record = await StoredCalls(database).find(DEFAULT_ORG, "call-1")
+        assert record is not None and record.body["erased"] and record.body["costs"]
+        assert (record.body["artifact"], record.body["messages"], record.body["analysis"]) == (None, None, None)
+    finally:
+        await database.close()
+
+
 def test_a_caller_s_long_address_in_a_log_fits_the_record_made_of_it(folder: Path) -> None:
     """PostgreSQL keeps 255 characters; a SIP address may be longer. All of it is in the record's body."""
     [log] = CallFiles(folder).logs("call-1")
     caller = "sip:" + "x" * 300
-    called_by = replace(
-        log, header=replace(log.header, carrier={"provider": "twilio", "direction": "inbound", "caller": caller})
-    )
+    carrier = {"provider": "twilio", "direction": "inbound", "caller": caller, "provider_call_id": "s" * 300}
+    called_by = replace(log, header=replace(log.header, carrier=carrier))
     record = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [called_by], str)
     assert (record.customer_number, record.body["customer"]["number"]) == (caller[:255], caller)
+    assert record.provider_call_id == "s" * 255

@@ -9,8 +9,8 @@ import pytest
 
 from antiphon.assistants.output_conditions import Facts
 from antiphon.calls.stores import Resource
-from antiphon.errors import ProviderError
-from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions
+from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions, Used
 from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, UsageDelta
 from antiphon.vocabulary import Usage
 
@@ -39,8 +39,19 @@ def answer(request: ModelRequest) -> str:
     return "True."
 
 
+async def read(output: Resource, transcript: str, analyst: Analyst | None, used: Used) -> Any:
+    """As a model, or none, reads: ``tests/test_after_calls.py`` has real ones."""
+    if output.body.get("fails") is not None:
+        raise output.body["fails"]
+    if analyst is None:
+        raise ConfigurationError("model", "no model is configured")
+    used("reader", Usage(7, 3))
+    return {"item": "marmalade"} if "marmalade?" in transcript else None
+
+
 def questions(model: Model | None, plan: dict[str, Any], outputs: list[Resource] | None = None) -> Questions:
-    return Questions("c1", "User: marmalade?\n", "Sell it.", plan, Analyst(model) if model else None, outputs or [])
+    analyst = Analyst(model) if model else None
+    return Questions("c1", "User: marmalade?\n", "Sell it.", plan, analyst, outputs or [], read)
 
 
 SCHEMA = {"type": "object", "properties": {"item": {"type": "string"}}}
@@ -58,6 +69,7 @@ async def test_summary_data_and_success_are_asked_for() -> None:
     }
     assert done.outputs == {"o1": {"name": "so", "result": {"item": "marmalade"}}}
     assert not done.skipped
+    assert (done.uses[-1].provider, done.uses[-1].usage) == ("reader", Usage(7, 3))
     assert [use.kind for use in done.uses] == ["summary", "structuredData", "successEvaluation", "structuredOutput"]
     assert all("marmalade?" in request.messages[1].content for request in model.asked)
 
@@ -69,9 +81,6 @@ async def test_what_is_not_done_has_a_reason() -> None:
     assert "enabled is false" in done.skipped["summary"] and "successEvaluation" in done.fields
     done = await questions(Model(answer), {"minMessagesThreshold": 5}).ask(Facts(4))
     assert done.skipped["summary"] == "the call was too short"
-    regex = Resource("structured-output", "o1", "org", {"name": "so", "type": "regex", "regex": "x"}, 1, 1)
-    done = await questions(Model(answer), {}, [regex]).ask(Facts(4))
-    assert "of type ai" in done.skipped["structuredOutput:o1"]
 
 
 LONG, WANTED = (
@@ -115,7 +124,19 @@ async def test_an_output_s_conditions_decide_whether_it_is_asked(
 async def test_an_output_without_a_model_says_so_whatever_it_counts() -> None:
     body = {"name": "so", "schema": SCHEMA, "conditions": [{"type": "minMessages", "count": 0}]}
     done = await questions(None, {}, [Resource("structured-output", "o1", "org", body, 1, 1)]).ask(Facts(0))
-    assert done.skipped["structuredOutput:o1"] == NO_MODEL and not done.outputs
+    assert done.skipped["structuredOutput:o1"] == "model: no model is configured" and not done.outputs
+
+
+async def test_an_output_that_cannot_be_read_fails_nothing_else() -> None:
+    faults = (ConfigurationError("regex", "is none"), ProviderError("model", "no"), TimeoutError())
+    outputs = [
+        Resource("structured-output", f"o{at}", "org", {"name": "so", "fails": fault}, 1, 1)
+        for at, fault in enumerate((*faults, None))
+    ]
+    done = await questions(Model(answer), {}, outputs).ask(Facts(4))
+    why = [done.skipped.get(f"structuredOutput:o{at}") for at in range(4)]
+    assert why == ["regex: is none", "model: no", "the model failed (TimeoutError)", None]
+    assert list(done.outputs) == ["o3"]
 
 
 async def test_a_model_that_fails_or_talks_nonsense_fails_nothing() -> None:

@@ -32,7 +32,7 @@ class Carrier:
 
     def __init__(self) -> None:
         self.asked: list[tuple[CallRequest, int | None]] = []
-        self.fails: AntiphonError | None = None
+        self.fails: Exception | None = None
         self.hangs = False
 
     async def make(self, request: CallRequest, before_ms: int | None) -> None:
@@ -171,6 +171,21 @@ async def test_where_there_is_no_room_it_is_asked_for_again_until_it_is_too_late
     await until_put_off(desk)
     desk.clock.advance(NO_LATEST_MS)
     await until_over(scheduled, desk)
+    assert await desk.status() == ("ended", "call.start.error-get-transport")
+    await scheduled.close()
+
+
+async def test_a_fault_of_ours_makes_no_call_when_it_is_too_late(desk: Desk) -> None:
+    scheduled = desk.scheduled()
+    await desk.add(scheduled, 0, 10_000)
+    desk.carrier.fails = RuntimeError("a bug")
+    scheduled.start()
+    await until(scheduled, lambda: len(desk.carrier.asked) == 1)
+    await until_put_off(desk)
+    desk.carrier.fails = None
+    desk.clock.advance(10_001)
+    await until_over(scheduled, desk)
+    assert len(desk.carrier.asked) == 1
     assert await desk.status() == ("ended", "call.start.error-get-transport")
     await scheduled.close()
 

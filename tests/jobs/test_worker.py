@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from tests.databases import sqlite_url
 
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import ManualClock, SystemClock
-from antiphon.jobs.queue import CallChange, Claim, Job, Kept, LeaseLost
-from antiphon.jobs.worker import Done, JobWorker, NotYet
+from antiphon.errors import ValueRefused
+from antiphon.jobs.queue import CallChange, Claim, Job, JobKind, Kept, LeaseLost
+from antiphon.jobs.worker import MOST_ATTEMPTS, MOST_REFUSED, Done, JobWorker, NotYet
+from antiphon.losses import Losses
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.jobs import StoredJobs
+
+SAID = "".join(("marma", "lade"))
+"""Not as it stands in the lines that a traceback quotes."""
 
 
 def job(number: int, due_ms: int = 1000) -> Job:
@@ -136,3 +146,87 @@ async def test_a_result_that_the_database_cannot_keep_is_a_step_that_failed(data
         while not await failed():  # noqa: ASYNC110 (what the store holds tells nobody)
             await asyncio.sleep(0.005)
     await worker.close()
+
+
+async def test_a_result_that_is_always_refused_is_given_up_and_the_next_step_is_done(database: Database) -> None:
+    """It would be refused for ever; the report goes without it."""
+    store, clock, losses = StoredJobs(database), ManualClock(0), Losses()
+    await StoredCalls(database).add(CallRecord("c1", "org", "webCall", "ended", 1, 1))
+    tried, seen = 0, []
+
+    async def one(job: Job) -> Done:
+        nonlocal tried
+        tried += 1
+        return Done({"said": SAID}, CallChange(columns={"ended_wall_ms": 2**63}))
+
+    async def two(job: Job) -> Done:
+        seen.append(job.results)
+        return Done()
+
+    now_ms = clock.wall_ms()
+    await store.add(Job("c1", "c1", "org", now_ms, now_ms))
+    with capture_logs() as logged:
+        worker = JobWorker(store, clock, {"after": [("one", one), ("two", two)]}, losses=losses)
+        worker.start()
+        for count in range(1, MOST_REFUSED):
+            await attempted(store, count)
+            clock.advance(10_000)
+            worker.wake()
+        await until(lambda: bool(seen))
+        await worker.close()
+    assert (tried, seen) == (MOST_REFUSED, [{"one": None}])
+    found = await store.find("c1")
+    assert found is not None and found.done
+    assert losses.counts()["job_steps_given_up", (("step", "one"),)] == 1
+    (told,) = [line for line in logged if line["event"] == "job_step_given_up"]
+    assert (told["call_id"], told["step"], told["problem"]) == ("c1", "one", "ValueRefused")
+    assert SAID not in repr([line | {"fault": fault_of(line)} for line in logged])
+
+
+async def attempted(store: StoredJobs, count: int) -> None:
+    """Until an attempt is written down, or the job is done."""
+    async with asyncio.timeout(20):
+        while not ((found := await store.find("c1")) and (found.done or found.attempts == count)):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+def fault_of(line: Mapping[str, Any]) -> str:
+    fault = line.get("exc_info")
+    return "".join(traceback.format_exception(fault)) if isinstance(fault, BaseException) else ""
+
+
+@pytest.mark.parametrize("kind", ["after", "erase"])
+async def test_a_step_that_fails_for_a_day_is_given_up_unless_it_erases(tmp_path: Path, kind: JobKind) -> None:
+    database = Database(sqlite_url(tmp_path))
+    await database.open()
+    store, clock = StoredJobs(database), ManualClock(0)
+    began_ms = clock.wall_ms()
+    tried: list[int] = []
+
+    async def one(job: Job) -> Done:
+        tried.append(clock.wall_ms() - began_ms)
+        raise OSError("the disk")
+
+    await store.add(Job("c1", "c1", "org", began_ms, began_ms, kind=kind))
+    worker = JobWorker(store, clock, {kind: [("one", one)]})
+    worker.start()
+    for count in range(1, MOST_ATTEMPTS + 1):
+        await until(lambda count=count: len(tried) >= count)  # type: ignore[misc]
+        await attempted(store, count)
+        clock.advance(600_000)
+        worker.wake()
+    await until(lambda: len(tried) > MOST_ATTEMPTS or kind == "after")
+    await worker.close()
+    found = await store.find("c1")
+    assert found is not None and found.done is (kind == "after")
+    assert tried[MOST_ATTEMPTS - 1] > 23 * 3_600_000
+    await database.close()
+
+
+async def test_a_result_that_is_no_json_is_refused_as_any_other_value(database: Database) -> None:
+    store = StoredJobs(database)
+    await store.add(job(1))
+    await store.claim("a", 1000, 100)
+    with pytest.raises(ValueRefused):
+        await store.keep("c1", "a", Kept("one", {1, 2}), 1)
+    assert (await store.find("c1")) == job(1), "nothing of it was written"

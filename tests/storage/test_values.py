@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from tests.databases import postgres_url
 
 from antiphon.calls.stores import Listing, Resource, Span
-from antiphon.errors import ValueRefused
+from antiphon.errors import StoreUnavailable, ValueRefused
+from antiphon.json_values import read, written
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
 from antiphon.storage.tables import audit, deliveries, users
-from antiphon.storage.values import read, written
 
 ODD = "a\0b\ud83dc"
 KEPT = "a\ufffdb\ufffdc"
+SAID = "".join(("marma", "lade"))
+"""Not as it stands in the lines that a traceback quotes."""
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,34 @@ async def test_a_text_too_long_for_postgresql_is_refused() -> None:
         await database.add(users, user)
     assert await database.add(users, {**user, "name": "n" * 255})
     await database.close()
+
+
+async def test_a_value_that_is_none_where_there_must_be_one_is_refused_and_not_taken_for_there_already(
+    database: Database,
+) -> None:
+    user = {"id": "u", "name": "n", "role": "admin", "password_hash": "", "created_wall_ms": 1}
+    with pytest.raises(ValueRefused):
+        await database.add(users, {**user, "role": None})
+    assert await database.add(users, user)
+    assert not await database.add(users, user)
+    assert not await database.add(users, {**user, "id": "another"}), "of the same name"
+
+
+@pytest.mark.parametrize("body", [{"said": {1, 2}}, {"said": SAID, "when_ms": object()}], ids=["set", "object"])
+async def test_what_json_cannot_say_is_refused(database: Database, body: dict[str, Any]) -> None:
+    with pytest.raises(ValueRefused) as refused:
+        await StoredResources(database).add(Resource("tool", "t", "org", body, 1, 1))
+    assert SAID not in "".join(traceback.format_exception(refused.value))
+
+
+async def test_no_error_of_the_database_tells_what_was_to_be_written(database: Database) -> None:
+    """They are logged with their causes, and what is written is what people said."""
+    row = {"wall_ms": -(2**63) - 1, "subject": SAID}
+    with pytest.raises(ValueRefused) as refused:
+        await database.write(lambda connection: connection.execute(insert(audit), row).close())
+    with pytest.raises(StoreUnavailable) as gone:
+        await database.write(
+            lambda connection: connection.execute(text("insert into nowhere values (:a)"), {"a": SAID}).close()
+        )
+    for error in (refused.value, gone.value):
+        assert SAID not in "".join(traceback.format_exception(error))

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from starlette.responses import Response
+from structlog.testing import capture_logs
 from tests.databases import sqlite_url
 from tests.webhooks.receiver import Received, Receiver, receiving
 
-from antiphon.clock import SystemClock
+from antiphon.clock import Clock, SystemClock
 from antiphon.errors import ConfigurationError
 from antiphon.losses import Losses
 from antiphon.storage.database import Database
@@ -37,15 +38,25 @@ _PAGE = 250
 async def target_of(delivery: Delivery) -> Target:
     if "gone" in delivery.target:
         raise ConfigurationError("credentialId", "there is none")
-    return Target(str(delivery.target["url"]), delivery.timeout_ms / 1000, backoff=QUICKLY)
+    backoff = Backoff() if "never again" in delivery.target else QUICKLY
+    return Target(str(delivery.target["url"]), delivery.timeout_ms / 1000, backoff=backoff)
 
 
 @asynccontextmanager
-async def working(store: StoredDeliveries, losses: Losses | None = None, **options: Any) -> AsyncIterator[Outbox]:
-    clock = SystemClock()
+async def working(
+    store: StoredDeliveries,
+    losses: Losses | None = None,
+    *,
+    clock: Clock | None = None,
+    idle: bool = False,
+    **options: Any,
+) -> AsyncIterator[Outbox]:
+    """``idle``: it claims nothing."""
+    clock = clock or SystemClock()
     client = WebhookClient(Egress(allow_loopback=True), clock)
     outbox = Outbox(store, client, clock, target_of, losses, look_every_s=0.2, **options)
-    outbox.start()
+    if not idle:
+        outbox.start()
     try:
         yield outbox
     finally:
@@ -175,6 +186,84 @@ async def test_a_claim_is_one_worker_s_until_its_lease_ends(database: Database) 
     assert await store.settle([Outcome(theirs, attempt, True)]) == 0, "acknowledged once"
     found = await store.find("org", mine.id)
     assert found is not None and (found.status, found.attempts, found.lease) == ("delivered", 1, "")
+
+
+class Unsteady(SystemClock):
+    """Whose milliseconds jump so far while a request is made that no database keeps how long it took."""
+
+    def __init__(self) -> None:
+        self.jumps = 0
+
+    def now_ms(self) -> int:
+        self.jumps += 1
+        return self.jumps * 2**70
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+async def test_an_outcome_that_is_refused_is_noted_without_what_is_refused(
+    database: Database, acknowledged: bool
+) -> None:
+    """It was made; were it not noted, it would be made again and again, and so would those that ended with it."""
+    store, losses = StoredDeliveries(database), Losses()
+
+    async def answer(came: Received) -> Any:
+        return Response(b"thanks", status_code=200 if acknowledged else 400)
+
+    async with receiving(Receiver(answer)) as receiver:
+        never = {**_fields(delivery(receiver.url)), "target": {"url": receiver.url, "never again": True}}
+        async with working(store, losses, clock=Unsteady()) as outbox:
+            for number in range(3):
+                await outbox.put(Delivery(**{**never, "id": f"d{number}"}))
+            await settled(store)
+    assert len(receiver.received) == 3
+    log = await store.attempts("org", AttemptListing())
+    state = "delivered" if acknowledged else "failed"
+    assert {(entry.delivery.id, entry.delivery.status, entry.delivery.attempts) for entry in log} == {
+        (f"d{number}", state, 1) for number in range(3)
+    }
+    assert {(entry.attempt.status, entry.attempt.answer) for entry in log} == {(200 if acknowledged else 400, "")}
+    assert not [name for name, _ in losses.counts() if name == "delivery_outcomes_lost"]
+
+
+async def test_one_outcome_that_is_refused_keeps_no_other_from_being_noted(database: Database) -> None:
+    store, losses = StoredDeliveries(database), Losses()
+    now_ms = SystemClock().wall_ms()
+    for number in range(3):
+        await store.add(delivery("http://a.test", number))
+    claimed = await store.claim(now_ms + 1000, 10, "mine", 1000)
+    outcomes = [Outcome(each, Attempt(now_ms if each.id != "d1" else 2**70, 5, 200), True) for each in claimed]
+    async with working(store, losses, idle=True) as outbox:
+        with capture_logs() as logged:
+            await outbox.note(outcomes)
+    found = {id: await store.find("org", id) for id in ("d0", "d1", "d2")}
+    assert {id: each and each.status for id, each in found.items()} == {
+        "d0": "delivered", "d1": "pending", "d2": "delivered"
+    }  # fmt: skip
+    assert losses.counts()["delivery_outcomes_lost", (("type", "end-of-call-report"),)] == 1
+    (told,) = [line for line in logged if line["event"] == "delivery_outcome_lost"]
+    assert (told["type"], told["acknowledged"]) == ("end-of-call-report", True)
+
+
+async def test_a_fault_of_ours_is_an_attempt_in_vain(database: Database) -> None:
+    """It counts, so that it ends: a delivery that nobody notes is made again for ever."""
+    store, losses = StoredDeliveries(database), Losses()
+    async with working(store, losses) as outbox:
+        await outbox.put(Delivery(**{**_fields(delivery("x")), "target": {}}))
+        async with asyncio.timeout(5):
+            while not (log := await store.attempts("org", AttemptListing())):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    assert (log[0].attempt.error, log[0].delivery.attempts, log[0].delivery.status) == ("fault", 1, "pending")
+    assert log[0].delivery.due_wall_ms > log[0].delivery.created_wall_ms + 50_000
+
+
+async def test_a_long_name_of_what_is_told_is_one_delivery_all_the_same(database: Database) -> None:
+    """A report is named after its call's log, which somebody may have named; PostgreSQL has room for 64 characters."""
+    store = StoredDeliveries(database)
+    ids = ("after:" + "c" * 64 + ":end-of-call-report", "after:" + "c" * 63 + "d:end-of-call-report")
+    for id in ids:
+        made = [delivery_of("t", "{}", {"url": "http://a.test"}, "org", SystemClock(), id=id) for _ in range(2)]
+        assert [await store.add(each) for each in made] == [True, False]
+        assert len(made[0].id) <= 64 and made[0].id.startswith("after:ccc")
 
 
 def test_when_it_is_tried_again() -> None:

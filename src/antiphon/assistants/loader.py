@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 
 from antiphon.assistants.document import Document, read_document
@@ -20,6 +18,7 @@ from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
+from antiphon.json_values import LONG_NUMBER, is_long, read, written
 from antiphon.suggestions import did_you_mean
 from antiphon.wire_model import join, misspelt_fields
 from antiphon.workflow.spec import WorkflowSpec
@@ -59,15 +58,12 @@ class LoadedAssistant:
     """Of each file it was read from, taken before it was read: an edit in between shows next time."""
     spec: AssistantSpec
     policy: Policy
-    written: bytes
+    text: str
     """The document, as JSON."""
 
     def document(self) -> dict[str, Any]:
         """What the file says, as an application would write it. The caller's own."""
-        try:
-            found: dict[str, Any] = orjson.loads(self.written)
-        except orjson.JSONDecodeError:
-            found = json.loads(self.written)
+        found: dict[str, Any] = read(self.text)
         return found
 
 
@@ -138,12 +134,8 @@ class AssistantLibrary:
     def _read(self, reading: _Reading) -> LoadedAssistant:
         spec = reading.spec(self._variables)
         document = spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
-        try:
-            written = orjson.dumps(document)
-        except TypeError:  # what orjson does not write: half a character, a number of more than 64 bits
-            written = json.dumps(document).encode()
         with reading.placing():
-            loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec), written)
+            loaded = LoadedAssistant(reading.stamps, spec, policy_of(spec), written(document))
             self._check(spec)
         return loaded
 
@@ -257,6 +249,8 @@ def _filled(value: Any, variables: Mapping[str, str], path: str) -> Any:
         return {key: _filled(item, variables, join(path, str(key))) for key, item in value.items()}
     if isinstance(value, list):
         return [_filled(item, variables, join(path, at)) for at, item in enumerate(value)]
+    if is_long(value):
+        raise ConfigurationError(path or "document", LONG_NUMBER)
     return value
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from antiphon.chat.agent import TextAgent
-from antiphon.chat.patterns import search
+from antiphon.chat.patterns import matches
 from antiphon.chat.schemas import check_schema, problems_of
 from antiphon.chat.turn import TextTurn, TurnBounds
 from antiphon.errors import ConfigurationError, ProviderError
-from antiphon.vocabulary import CallContext, Message
+from antiphon.json_values import in_answer
+from antiphon.vocabulary import CallContext, Message, Usage
 
 MAX_TRANSCRIPT = 400_000
 _TRIES = 2
@@ -23,8 +26,22 @@ _TASK = (
 )
 
 
+Used = Callable[[str, Usage], None]
+"""Told what a model, by its name, used for an answer."""
+
+
+def unheard(provider: str, usage: Usage) -> None:
+    """Where nobody asks what it took."""
+
+
 async def read_data(
-    reader: TextAgent, transcript: str, schema: Mapping[str, Any], *, name: str = "", description: str = ""
+    reader: TextAgent,
+    transcript: str,
+    schema: Mapping[str, Any],
+    *,
+    name: str = "",
+    description: str = "",
+    used: Used = unheard,
 ) -> Any:
     """The value, which fits ``schema``. ``reader.messages`` take the place of our own instructions where there are any. Raises
     ConfigurationError for a schema that is none, ProviderError where the model fails or does not come up with such a value."""
@@ -37,13 +54,17 @@ async def read_data(
     for _ in range(_TRIES):
         turn = TextTurn(reader, history, CallContext("reading"), _BOUNDS)
         await turn.run()
+        for model, usage in (turn.usage or {reader.model.name: Usage()}).items():
+            used(model, usage)
         answer = turn.messages[-1].content
         try:
-            value = json_in(answer)
-        except ValueError:
+            value = in_answer(answer)
+        except json.JSONDecodeError:
             problem = "it was no JSON"
+        except ValueError as error:
+            problem = str(error)
         else:
-            problems = problems_of(value, schema)
+            problems = await asyncio.to_thread(problems_of, value, schema)
             if not problems:
                 return value
             problem = "it does not fit the schema: " + "; ".join(problems)
@@ -53,29 +74,31 @@ async def read_data(
 
 
 def read_by_pattern(pattern: Any, transcript: str, schema: Mapping[str, Any]) -> Any:
-    """Without a model: the first match of a regular expression; for a schema of type boolean, whether there is one. Raises
-    ConfigurationError."""
-    found = search(pattern, transcript[-MAX_TRANSCRIPT:], "regex")
-    kind = schema.get("type", "string")
+    """Without a model, what a regular expression matches: the first match, or all of them for a schema of type array; for one of type
+    boolean, whether there is any. Raises ConfigurationError."""
+    found = matches(pattern, transcript[-MAX_TRANSCRIPT:], "regex")
+    kinds = schema.get("type", "string")
+    kind = next((each for each in kinds if each != "null"), "null") if isinstance(kinds, list) else kinds
     if kind == "boolean":
-        return found is not None
-    if found is None or kind == "string":
+        return bool(found)
+    if kind == "array":
         return found
-    if kind in ("number", "integer"):
-        try:
-            number = float(found)
-        except ValueError:
-            return None
-        return int(number) if kind == "integer" and number.is_integer() else number
-    raise ConfigurationError("schema.type", "of a regex must be string, boolean, number or integer")
+    if kind not in ("string", "number", "integer"):
+        raise ConfigurationError("schema.type", "of a regex must be string, boolean, number, integer or array")
+    if not found or kind == "string":
+        return found[0] if found else None
+    return _number(found[0], whole=kind == "integer")
 
 
-def json_in(text: str) -> Any:
-    """The JSON value of an answer, inside a code fence or not. Raises ValueError."""
-    bare = text.strip()
-    if bare.startswith("```"):
-        bare = bare.partition("\n")[2].rpartition("```")[0]
+def _number(text: str, *, whole: bool) -> float | None:
     try:
-        return json.loads(bare)
-    except RecursionError:
-        raise ValueError("nested too deep") from None
+        number = int(text) if whole and text.strip().lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        return None
+    if not math.isfinite(number):
+        return None
+    if whole and number == int(number):
+        number = int(number)
+        if not -(2**63) <= number < 2**64:
+            raise ConfigurationError("schema.type", "must be string where the match has more than 64 bits")
+    return number

@@ -192,6 +192,7 @@ class TextTurn:
             input_tokens=before.input_tokens + now.input_tokens,
             output_tokens=before.output_tokens + now.output_tokens,
             cached_tokens=before.cached_tokens + now.cached_tokens,
+            model=now.model or before.model,
         )
 
 

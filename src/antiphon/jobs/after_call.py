@@ -24,7 +24,7 @@ from antiphon.calls.leads import PLANS
 from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
 from antiphon.errors import MalformedMessage
-from antiphon.jobs.analysis import Analyst, Questions
+from antiphon.jobs.analysis import Analyst, Questions, ReadOutput
 from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, job_id
 from antiphon.jobs.report import ReportOutbox, end_of_call_report
 from antiphon.jobs.worker import Done, NotYet, Step
@@ -71,6 +71,7 @@ class Surroundings:
     """Structured outputs that are asked about a call: those of these ids, and those that name its assistant."""
     addresses: Callable[[str, bool, bool], Addresses]
     """Of a call that has a recording, and a log."""
+    read_output: ReadOutput
     ended_reason: Callable[[str], str] = str
     """Our reason, as the API calls it."""
 
@@ -176,7 +177,10 @@ class AfterCall:
             *await self._around.outputs_of(record, plan.structured_output_ids),
             *(_written_out(record, at, output) for at, output in enumerate(plan.structured_outputs)),
         ]
-        questions = Questions(job.call_id, spoken["text"], plan.instructions, plan.analysis, plan.analyst, outputs)
+        read = self._around.read_output
+        questions = Questions(
+            job.call_id, spoken["text"], plan.instructions, plan.analysis, plan.analyst, outputs, read
+        )
         done = await questions.ask(Facts(spoken["messages"], _lasted_s(record), record.ended_reason))
         body: dict[str, Any] = {"analysis": done.fields, "analysisSkipped": done.skipped}
         if done.outputs:
@@ -268,7 +272,7 @@ def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], st
         ended_reason(last.ended or "worker-died"),
         assistant_id=first.header.assistant,
         customer_number=number[:_MAX_COLUMN_CHARS],
-        provider_call_id=carrier.get("provider_call_id", ""),
+        provider_call_id=carrier.get("provider_call_id", "")[:_MAX_COLUMN_CHARS],
         body={"customer": {"number": number}} if number else {},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from antiphon.assistants.output_conditions import Facts, conditions_of
 from antiphon.calls.cost import AnalysisUse
 from antiphon.calls.stores import Resource
 from antiphon.errors import ConfigurationError, ProviderError
+from antiphon.json_values import in_answer
 from antiphon.providers.base import LanguageModel, ModelRequest, TextDelta, UsageDelta
 from antiphon.vocabulary import CallContext, Message, Usage
 
@@ -50,6 +51,13 @@ class Analyst:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+Used = Callable[[str, Usage], None]
+"""Told what a model, by its name, used for an answer."""
+ReadOutput = Callable[[Resource, str, Analyst | None, Used], Awaitable[Any]]
+"""What a structured output says of a transcript. The analyst reads where neither the output nor the operator names a model. Raises
+ConfigurationError, ProviderError."""
+
+
 @dataclass(slots=True)
 class Analysis:
     """What came of it."""
@@ -74,20 +82,21 @@ class Questions:
     plan: Mapping[str, Any]
     """``analysisPlan``, as it was written."""
     analyst: Analyst | None
-    outputs: Sequence[Resource] = ()
+    outputs: Sequence[Resource]
+    read: ReadOutput
     done: Analysis = field(default_factory=Analysis)
 
     async def ask(self, facts: Facts) -> Analysis:
         """Never fails: what a model does not answer is skipped, with the reason."""
         least = self.plan.get("minMessagesThreshold")
         few = facts.messages < (least if isinstance(least, int) else MIN_MESSAGES)
-        unable = "" if self.analyst is not None else NO_MODEL
-        given = TOO_SHORT if few else unable
+        short = TOO_SHORT if few else ""
+        given = short or ("" if self.analyst is not None else NO_MODEL)
         await self._one("summary", "summaryPlan", given, _SUMMARY, default=True)
         await self._structured("structuredDataPlan", given)
         await self._success(given)
         for output in self.outputs:
-            await self._output(output, _why_not(output, facts, given, unable))
+            await self._output(output, _why_not(output, facts, short))
         return self.done
 
     async def _one(self, name: str, plan_name: str, reason: str, prompt: str, *, default: bool) -> None:
@@ -108,9 +117,13 @@ class Questions:
         elif reason:
             self.done.skipped["structuredData"] = reason
         else:
-            await self._json(
-                "structuredData", plan, _DATA + orjson.dumps(schema).decode(), self.done.fields, "structuredData"
-            )
+            answer = await self._answer("structuredData", plan, _DATA + orjson.dumps(schema).decode())
+            if answer is None:
+                return
+            try:
+                self.done.fields["structuredData"] = in_answer(answer)
+            except ValueError:
+                self.done.skipped["structuredData"] = "the model did not answer with JSON"
 
     async def _success(self, reason: str) -> None:
         plan = _plan(self.plan, "successEvaluationPlan")
@@ -122,31 +135,25 @@ class Questions:
             self.done.fields["successEvaluation"] = verdict.strip(" .\n").lower()
 
     async def _output(self, output: Resource, reason: str) -> None:
-        name, schema = str(output.body.get("name", "")), output.body.get("schema")
+        """Some need no model, and some have their own: what cannot be read says so itself."""
         key = f"structuredOutput:{output.id}"
-        if output.body.get("type", "ai") != "ai" or not isinstance(schema, dict):
-            reason = "only structured outputs of type ai with a schema are made"
         if reason:
             self.done.skipped[key] = reason
             return
-        found: dict[str, Any] = {}
-        prompt = f"{_DATA}{orjson.dumps(schema).decode()}\n{output.body.get('description') or ''}"
-        await self._json(key, {}, prompt, found, "result", kind="structuredOutput")
-        if "result" in found:
-            self.done.outputs[output.id] = {"name": name, "result": found["result"]}
-
-    async def _json(
-        self, name: str, plan: Mapping[str, Any], prompt: str, into: dict[str, Any], key: str, kind: str = ""
-    ) -> None:
-        answer = await self._answer(name, plan, prompt, kind=kind or name)
-        if answer is None:
-            return
         try:
-            into[key] = orjson.loads(_json_part(answer))
-        except orjson.JSONDecodeError:
-            self.done.skipped[name] = "the model did not answer with JSON"
+            async with asyncio.timeout(TIMEOUT_S):
+                result = await self.read(output, self.transcript, self.analyst, self._used_for_output)
+        except TimeoutError:
+            self.done.skipped[key] = "the model failed (TimeoutError)"
+        except (ConfigurationError, ProviderError) as error:
+            self.done.skipped[key] = str(error)
+        else:
+            self.done.outputs[output.id] = {"name": str(output.body.get("name", "")), "result": result}
 
-    async def _answer(self, name: str, plan: Mapping[str, Any], prompt: str, *, kind: str = "") -> str | None:
+    def _used_for_output(self, provider: str, usage: Usage) -> None:
+        self.done.uses.append(AnalysisUse("structuredOutput", provider, usage))
+
+    async def _answer(self, name: str, plan: Mapping[str, Any], prompt: str) -> str | None:
         assert self.analyst is not None, "asked before"
         usage = UsageDelta(Usage())
         text: list[str] = []
@@ -165,7 +172,7 @@ class Questions:
         except (ProviderError, TimeoutError) as error:
             self.done.skipped[name] = f"the model failed ({type(error).__name__})"
             return None
-        self.done.uses.append(AnalysisUse(kind or name, usage.provider or self.analyst.model.name, usage.usage))
+        self.done.uses.append(AnalysisUse(name, usage.provider or self.analyst.model.name, usage.usage))
         answer = "".join(text).strip()[:MAX_ANSWER_CHARS]
         if not answer:
             self.done.skipped[name] = "the model said nothing"
@@ -191,26 +198,16 @@ class Questions:
         return content
 
 
-def _why_not(output: Resource, facts: Facts, given: str, unable: str) -> str:
-    """Why an output is not asked. ``given``: why nothing is asked that says nothing of it; ``unable``: why nothing can be asked at all.
-    An output that counts messages itself is not bound by what counts for the others."""
+def _why_not(output: Resource, facts: Facts, short: str) -> str:
+    """Why an output is not asked. ``short``: why nothing is asked that says nothing of it. An output that counts messages itself is not
+    bound by what counts for the others."""
     try:
         conditions = conditions_of(output.body)
     except ConfigurationError as error:
         return str(error)
-    return conditions.why_not(facts) or (unable if conditions.count_messages else given)
+    return conditions.why_not(facts) or ("" if conditions.count_messages else short)
 
 
 def _plan(analysis: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     plan = analysis.get(name)
     return plan if isinstance(plan, dict) else {}
-
-
-def _json_part(answer: str) -> str:
-    """Models wrap JSON in fences and words."""
-    begins = [at for at in (answer.find("{"), answer.find("[")) if at >= 0]
-    if not begins:
-        return answer
-    begin = min(begins)
-    end = answer.rfind("}" if answer[begin] == "{" else "]")
-    return answer[begin : end + 1]

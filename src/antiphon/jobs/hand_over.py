@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -31,6 +32,9 @@ FILES_CLOSE_MS = 250
 """The log and the recording of a call that has just ended are whole by then: who asks before is sent away, and asks again."""
 _RETRY_S = 1.0
 _MAX_WAITING = 10_000
+_MAX_TOLD_CHARS = 128
+_NEEDED = ("zeroRetention",)
+"""Of the facts about a call, what its log does not tell."""
 _CLOSE_S = 5.0
 _BATCH = 500
 _DAY_MS = 86_400_000
@@ -74,6 +78,8 @@ class AfterCalls:
         self._handed_over = asyncio.Event()
         self._handed_over.set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._refused: set[str] = set()
+        """Names of logs whose jobs the database does not keep: they are not found anew with every sweep."""
 
     def start(self) -> None:
         self._worker.start()
@@ -148,18 +154,30 @@ class AfterCalls:
             self._news.clear()
             for name, job in list(self._waiting.items()):
                 try:
-                    await self._store.add(job)
+                    await self._add(name, job)
                 except StoreUnavailable:  # told by the database
                     await asyncio.sleep(_RETRY_S)
                     self._news.set()
                     break
-                except ValueRefused:  # told by the database; it would be refused again, and keep the others waiting
-                    self._losses.count("after_calls_lost")
                 if self._waiting.get(name) is job:
                     del self._waiting[name]
                 self._worker.wake()
             if not self._waiting:
                 self._handed_over.set()
+
+    async def _add(self, name: str, job: Job) -> None:
+        """One that is refused would be refused again, and keep the others waiting. Raises StoreUnavailable."""
+        try:
+            await self._store.add(job)
+        except ValueRefused:
+            if not self._files.log(name).is_file():
+                self._lose(job.call_id)
+                return
+            facts = {fact: job.facts[fact] for fact in _NEEDED if fact in job.facts}
+            try:
+                await self._store.add(replace(job, facts=facts))
+            except ValueRefused:
+                self._lose(job.call_id)
 
     async def _sweep(self) -> None:
         """Calls whose process died between their end and their hand-over, or during the call: their log has an end (``close_dead_calls``
@@ -184,18 +202,29 @@ class AfterCalls:
         """How many were found. Raises OSError, StoreUnavailable."""
         now_ms = self._clock.wall_ms()
         names = await asyncio.to_thread(lambda: list(self._files.ended_since(now_ms - _SWEEP_BACK_MS)))
+        self._refused.intersection_update(names)
         found = 0
         for at in range(0, len(names), _BATCH):
-            batch = [name for name in names[at : at + _BATCH] if name not in self._waiting]
+            left_out = self._waiting.keys() | self._refused
+            batch = [name for name in names[at : at + _BATCH] if name not in left_out]
             known = await self._store.known([job_id("after", name) for name in batch])
             for name in batch:
                 if job_id("after", name) not in known:
                     call_id = await asyncio.to_thread(self._call_of, name)
-                    found += await self._store.add(Job(job_id("after", name), call_id, DEFAULT_ORG, now_ms, now_ms))
+                    job = Job(job_id("after", name), call_id, DEFAULT_ORG, now_ms, now_ms)
+                    try:
+                        found += await self._store.add(job)
+                    except ValueRefused:
+                        self._refused.add(name)
+                        self._lose(call_id)
         if found:
             log.info("after_calls_found", calls=found)
             self._worker.wake()
         return found
+
+    def _lose(self, call_id: str) -> None:
+        self._losses.count("after_calls_lost")
+        self._losses.tell("after_call_lost", call_id, "error", call_id=call_id[:_MAX_TOLD_CHARS])
 
     def _call_of(self, name: str) -> str:
         """A second part belongs to the call that its name begins with."""

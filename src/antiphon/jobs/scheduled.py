@@ -99,10 +99,12 @@ class ScheduledCalls:
         return Done({"asked_wall_ms": now_ms, "process": self._process}, CallChange(columns={"status": "queued"}))
 
     async def _dial(self, job: Job) -> Done:
-        begun = job.results["begin"]
+        begun = job.results["begin"] or {"over": True}  # where it was given up
         record = None if begun.get("over") else await self._calls.find(job.org_id, job.call_id)
         if record is None or record.status == "ended":
             return Done()
+        if job.attempts and self._clock.wall_ms() > job.facts["latest_ms"]:  # a fault of ours, until it was too late
+            return Done(change=self._over(record, NOT_MADE))
         before_ms = begun["asked_wall_ms"] if begun["process"] != self._process else None
         try:
             request = _request_of(self._secrets.opened_whole(job.facts["request"]))

@@ -14,9 +14,14 @@ from antiphon.clock import Clock
 from antiphon.errors import StoreUnavailable, ValueRefused
 from antiphon.ids import new_id
 from antiphon.jobs.queue import CallChange, Claim, Job, JobKind, JobStore, Kept, LeaseLost
+from antiphon.losses import Losses
 
 _FIRST_RETRY_MS = 1000
 _LONGEST_RETRY_MS = 600_000
+MOST_ATTEMPTS = 150
+"""A step that has failed so often, for about a day, is given up: what comes after it is done without what it should have made."""
+MOST_REFUSED = 3
+"""Likewise one whose result the database does not keep: another attempt may have another result, but hardly."""
 _LOOK_EVERY_S = 5.0
 """Jobs that another process put there, or left, are found this soon."""
 _AT_ONCE = 2
@@ -53,12 +58,18 @@ class JobWorker:
     """One for a process. Several processes share a store: a job whose process died is somebody else's when its lease ends."""
 
     def __init__(
-        self, store: JobStore, clock: Clock, steps: Mapping[JobKind, Sequence[Step]], lease_s: float = 15.0
+        self,
+        store: JobStore,
+        clock: Clock,
+        steps: Mapping[JobKind, Sequence[Step]],
+        lease_s: float = 15.0,
+        losses: Losses | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._steps = steps
         self._kinds = tuple(steps)
+        self._losses = losses or Losses()
         self._lease_ms = int(lease_s * 1000)
         self._owner = new_id("worker")
         self._wake = asyncio.Event()
@@ -140,30 +151,45 @@ class JobWorker:
         attempts, seen = job.attempts, job.seen
         left = [step for step in self._steps[job.kind] if step[0] not in results]
         for name, do in left:
+            is_last = name == left[-1][0]
             try:
                 done = await do(replace(job, results=results, attempts=attempts, seen=seen))
+                kept = Kept(name, done.result, done.change, is_last)
+                record = await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms())
             except NotYet as wait:
                 await self._store.put_off(job.id, self._owner, self._clock.wall_ms() + wait.wait_ms, "")
                 self._wake.set()
                 return
+            except LeaseLost:
+                return
             except StoreUnavailable:
                 raise
             except Exception as fault:
-                await self._put_off(job, name, attempts, fault)
-                return
-            kept = Kept(name, done.result, done.change, is_last=name == left[-1][0])
-            try:
-                record = await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms())
-            except LeaseLost:
-                return
-            except ValueRefused as fault:
-                await self._put_off(job, name, attempts, fault)
-                return
+                if not _is_given_up(job.kind, attempts + 1, fault):
+                    await self._put_off(job, name, attempts, fault)
+                    return
+                self._give_up(job, name, attempts, fault)
+                kept = Kept(name, is_last=is_last)
+                try:
+                    record = await self._store.keep(job.id, self._owner, kept, self._clock.wall_ms())
+                except LeaseLost:
+                    return
             if record is not None:
                 seen["record"] = record
-            results, attempts = {**results, name: done.result}, 0
+            results, attempts = {**results, name: kept.result}, 0
         if not left:  # its steps were others when it was put there
             await self._store.finish(job.id, self._owner)
+
+    def _give_up(self, job: Job, step: str, attempts: int, fault: Exception) -> None:
+        self._losses.count("job_steps_given_up", step=step)
+        log.error(
+            "job_step_given_up",
+            call_id=job.call_id,
+            step=step,
+            attempts=attempts + 1,
+            problem=type(fault).__name__,
+            exc_info=fault,
+        )
 
     async def _put_off(self, job: Job, step: str, attempts: int, fault: Exception) -> None:
         problem = f"{step}: {type(fault).__name__}"
@@ -171,6 +197,11 @@ class JobWorker:
         wait_ms = min(_FIRST_RETRY_MS * 2 ** min(attempts, 20), _LONGEST_RETRY_MS)
         await self._store.put_off(job.id, self._owner, self._clock.wall_ms() + wait_ms, problem)
         self._wake.set()
+
+
+def _is_given_up(kind: JobKind, attempts: int, fault: Exception) -> bool:
+    """What has to be erased is tried until it is."""
+    return kind != "erase" and attempts >= (MOST_REFUSED if isinstance(fault, ValueRefused) else MOST_ATTEMPTS)
 
 
 def _until_s(due_ms: int | None, now_ms: int) -> float:

@@ -18,6 +18,7 @@ import aiofastnet
 import httptools
 import httpx
 
+from antiphon.providers.stalls import StallTimer
 from antiphon.providers.tls import TLS_BUFFERS
 
 _MOST_HEAD_BYTES = 64 * 1024
@@ -159,9 +160,8 @@ class _Connection(asyncio.Protocol):
         self._paused = self._over = self._keep_alive = False
         self._problem: httpx.TransportError | None = None
         self._news: asyncio.Future[None] | None = None
-        self._waits_since_s = 0.0
-        self._patience: asyncio.TimerHandle | None = None
-        """One for all waits of an answer: to arm and to cancel one costs with every piece."""
+        self._patience = StallTimer(self._waited_too_long)
+        """One for all waits of an answer."""
         self._writable: asyncio.Future[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -215,34 +215,18 @@ class _Connection(asyncio.Protocol):
     async def _wait(self, timeout_s: float | None) -> None:
         if self._problem is not None:
             raise self._problem
-        loop = asyncio.get_running_loop()
-        news = self._news = loop.create_future()
+        news = self._news = asyncio.get_running_loop().create_future()
         if timeout_s is not None:
-            self._waits_since_s = loop.time()
-            if self._patience is None:
-                self._patience = loop.call_later(timeout_s, self._look, timeout_s)
+            self._patience.alive()
+            self._patience.watch(timeout_s)
         try:
             await news
         finally:
             self._news = None
 
-    def _look(self, timeout_s: float) -> None:
-        """Whether whoever waits has waited too long."""
-        self._patience = None
-        news = self._news
-        if news is None or news.done():
-            return
-        loop = asyncio.get_running_loop()
-        rest_s = self._waits_since_s + timeout_s - loop.time()
-        if rest_s > 0:
-            self._patience = loop.call_later(rest_s, self._look, timeout_s)
-        else:
-            news.set_exception(httpx.ReadTimeout("nothing came in time"))
-
-    def _no_patience(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _waited_too_long(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_exception(httpx.ReadTimeout("nothing came in time"))
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():
@@ -258,7 +242,7 @@ class _Connection(asyncio.Protocol):
     def rest(self, most_s: float) -> None:
         """It waits for the next request."""
         self._busy = False
-        self._no_patience()
+        self._patience.stop()
         self._expiry = asyncio.get_running_loop().call_later(most_s, self.abort)
 
     def rest_over(self) -> bool:
@@ -302,7 +286,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._no_patience()
+        self._patience.stop()
         if self._busy and not self._over:
             if self._status and self._ends_with_connection():
                 self._over = True

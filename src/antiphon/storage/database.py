@@ -14,13 +14,21 @@ import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import URL, Connection, Engine, NullPool, Table, create_engine, event, insert, inspect, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, InterfaceError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    SQLAlchemyError,
+    StatementError,
+)
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from antiphon.calls.secrets import DocumentSecrets
 from antiphon.errors import ConfigurationError, StoreUnavailable, ValueRefused
+from antiphon.json_values import read, written
 from antiphon.storage.tables import metadata
-from antiphon.storage.values import read, written
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_MS = 5000
@@ -37,6 +45,10 @@ _SQLITE_PRAGMAS = (
     "PRAGMA secure_delete=ON",  # what is erased is overwritten, not only forgotten
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
+_NO_JSON = (TypeError, ValueError, RecursionError)
+"""A document that JSON cannot say, or not so deep."""
+_MISSING = frozenset(["23502", "SQLITE_CONSTRAINT_NOTNULL"])
+"""As PostgreSQL and SQLite say that there must be a value and is none."""
 _migrating = threading.Lock()
 _LOOK_EVERY_S = 0.01
 _OF_DATA = "22"
@@ -47,6 +59,9 @@ _LOCK_POSTGRESQL = "SELECT pg_advisory_xact_lock(7238947561)"
 _CONNECT = {"cached_statements": 0, "check_same_thread": False}
 """Python's sqlite3 keeps with each statement what it was last given: megabytes, for each statement and connection, where a call's record is
 that long. To prepare one again takes some 30 µs. Connections are closed by another thread than theirs."""
+
+_STATEMENTS: Mapping[str, Any] = {"json_serializer": written, "json_deserializer": read, "hide_parameters": True}
+"""Errors are logged with their causes: none of them may quote what was to be written, which is what people said."""
 
 log = structlog.get_logger(__name__)
 
@@ -122,12 +137,21 @@ class Database:
     async def _done(self, doing: Awaitable[_T]) -> _T:
         try:
             return await doing
-        except IntegrityError:
-            raise  # the database works: what was written contradicts what is there
+        except IntegrityError as error:
+            if not _is_missing(error):
+                raise  # the database works: what was written contradicts what is there
+            refused: Exception = error
         except OverflowError as error:  # SQLite's driver: an integer of more than 64 bits
-            raise _refused(error) from error
+            refused = error
         except (TimeoutError, DBAPIError, InterfaceError, OSError) as error:
-            raise (_refused if _is_of_data(error) else _unavailable)(error) from error
+            if not _is_of_data(error):
+                raise _unavailable(error) from error
+            refused = error
+        except StatementError as error:
+            if not isinstance(error.orig, _NO_JSON):
+                raise
+            refused = error
+        raise _refused(refused) from None  # the driver's own error may quote the value
 
 
 class _Runner(Protocol):
@@ -151,8 +175,7 @@ class _Threads:
         if url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         self.engine = create_engine(
-            url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, connect_args=_CONNECT,
-            json_serializer=written, json_deserializer=read,
+            url.set(drivername="sqlite+pysqlite"), poolclass=NullPool, connect_args=_CONNECT, **_STATEMENTS,
         )  # fmt: skip
         event.listen(self.engine, "connect", _set_pragmas)
         self._writer = ThreadPoolExecutor(1, "database-writer")
@@ -219,8 +242,7 @@ class _Network:
 
     def __init__(self, url: URL) -> None:
         self._engine = create_async_engine(
-            url.set(drivername="postgresql+asyncpg"), pool_size=POOL, max_overflow=POOL, pool_pre_ping=True,
-            json_serializer=written, json_deserializer=read,
+            url.set(drivername="postgresql+asyncpg"), pool_size=POOL, max_overflow=POOL, pool_pre_ping=True, **_STATEMENTS,
         )  # fmt: skip
         self.engine = self._engine.sync_engine
 
@@ -306,6 +328,12 @@ def _is_of_data(error: Exception) -> bool:
     """Whether it is a value that the database, or its driver, does not take: it works, and would refuse it again."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
     return isinstance(error, DataError) or state.startswith(_OF_DATA)
+
+
+def _is_missing(error: IntegrityError) -> bool:
+    """Whether a value is missing; else, one is there that may not be."""
+    orig = error.orig
+    return getattr(orig, "sqlstate", None) in _MISSING or getattr(orig, "sqlite_errorname", None) in _MISSING
 
 
 def _refused(error: Exception) -> ValueRefused:

@@ -155,6 +155,14 @@ _LOSSES: Mapping[str, tuple[str, tuple[str, ...]]] = {
         (),
     ),
     "after_calls_lost": ("Calls whose work was not begun: the database cannot keep what it is about.", ()),
+    "delivery_outcomes_lost": (
+        "Deliveries of which the database cannot keep what became of them: they are made again.",
+        ("type",),
+    ),
+    "job_steps_given_up": (
+        "Steps of the work after calls that failed too often: the rest was done without them.",
+        ("step",),
+    ),
     "transcriptions_failed": ("Utterances that a recogniser got no words for, by its fault.", ("provider",)),
 }
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -23,6 +24,8 @@ TargetOf = Callable[[Delivery], Awaitable[Target]]
 """The receiver of a delivery as it is now. Raises ConfigurationError, e.g. where its credential is gone."""
 
 _UNREADABLE_RETRY_S = 60.0
+_MAX_ID_CHARS = 64
+"""Every database keeps them, and receivers may count on it."""
 
 
 class Outbox:
@@ -79,10 +82,8 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         self._tasks = []
-        if self._outcomes:
-            with suppress(StoreUnavailable):  # made again, when its lease has ended
-                await self._store.settle(self._outcomes)
-                self._outcomes = []
+        with suppress(StoreUnavailable):  # made again, when its lease has ended
+            await self.note([])
 
     async def put(self, delivery: Delivery) -> bool:
         """Once this returns, the delivery will be made. False where there is one of this id. Raises StoreUnavailable."""
@@ -144,6 +145,9 @@ class Outbox:
             problem = error.reason
         except (ConfigurationError, StoreUnavailable) as error:
             problem = error.code
+        except Exception as fault:  # a bug of ours; it counts as an attempt, or it would be made for ever
+            log.error("delivery_fault", type=delivery.type, call_id=delivery.call_id, exc_info=fault)
+            problem = "fault"
         acknowledged = status is not None and 200 <= status < 300
         attempt = Attempt(wall_ms, self._clock.now_ms() - began_ms, status, problem, answer_text.replace("\0", ""))
         retry_ms = None if acknowledged else self._retry_wall_ms(delivery, target, status)
@@ -170,17 +174,47 @@ class Outbox:
         while True:
             await self._settle.wait()
             self._settle.clear()
-            batch, self._outcomes = self._outcomes, []
             try:
-                await self._store.settle(batch)
-            except (StoreUnavailable, ValueRefused, asyncio.CancelledError) as error:
-                self._outcomes = batch + self._outcomes
-                if isinstance(error, asyncio.CancelledError):
-                    raise
+                await self.note([])
+            except StoreUnavailable:
                 await asyncio.sleep(min(self._look_every_s, 1.0))
                 self._settle.set()
             else:
                 self._wake.set()
+
+    async def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down these, and those that wait. One that is refused does not keep the others from being kept. Raises StoreUnavailable:
+        what was not written then waits."""
+        left = [*self._outcomes, *outcomes]
+        if not left:
+            return
+        self._outcomes = []
+        try:
+            try:
+                await self._store.settle(left)
+                left = []
+            except ValueRefused:
+                while left:
+                    await self._note_alone(left[0])
+                    del left[0]
+        finally:
+            self._outcomes = left + self._outcomes
+
+    async def _note_alone(self, outcome: Outcome) -> None:
+        """What it came to counts more than what was said of it."""
+        made = outcome.attempt
+        for attempt in (made, Attempt(made.wall_ms, 0, made.status)):
+            try:
+                await self._store.settle([replace(outcome, attempt=attempt)])
+            except ValueRefused:
+                continue
+            return
+        delivery = outcome.delivery
+        if self._losses is not None:
+            self._losses.count("delivery_outcomes_lost", type=delivery.type)
+        log.error(
+            "delivery_outcome_lost", type=delivery.type, call_id=delivery.call_id, acknowledged=outcome.acknowledged
+        )
 
 
 def delivery_of(
@@ -189,5 +223,13 @@ def delivery_of(
 ) -> Delivery:  # fmt: skip
     """A new one, due now. An ``id`` made of what it is about (``report-<call>``) is put only once, however often it is tried."""
     wall_ms = clock.wall_ms()
-    made = Delivery(id or f"msg_{uuid.uuid4().hex}", org_id, type, target, body, wall_ms, wall_ms)
+    made = Delivery(_short(id) or f"msg_{uuid.uuid4().hex}", org_id, type, target, body, wall_ms, wall_ms)
     return replace(made, call_id=call_id, assistant_id=assistant_id, timeout_ms=round(timeout_s * 1000))
+
+
+def _short(id: str) -> str:
+    """The same for the same, and another for another."""
+    if len(id) <= _MAX_ID_CHARS:
+        return id
+    digest = hashlib.sha256(id.encode("utf-8", "replace")).hexdigest()[:32]
+    return f"{id[: _MAX_ID_CHARS - len(digest) - 1]}_{digest}"

@@ -43,6 +43,10 @@ async def console(tmp_path: Path) -> AsyncIterator[Console]:
         yield opened
 
 
+LONG = b'{"nodes": [123456789012345678901234]}'
+DEEP = b'{"nodes": ' + b"[" * 1000 + b"1234567890123456789" + b"]" * 1000 + b"}"
+
+
 async def test_what_is_wrong_is_told_at_its_place_and_nothing_is_kept(console: Console) -> None:
     told = (await console.ask("POST", "workflows/check", json=FLOW)).json()
     assert told == {"problems": [], "doubts": []}
@@ -50,7 +54,7 @@ async def test_what_is_wrong_is_told_at_its_place_and_nothing_is_kept(console: C
     told = (await console.ask("POST", "workflows/check", json=wrong)).json()
     assert [each["field"] for each in told["problems"]] == ["edges.0.to", "edges.1.from"]
     assert "there is no node 'honey'" in told["problems"][0]["text"]
-    for body in (b"[]", b"{", b"\xff", b"[" * 5000, b'{"nodes": [{"name": "\\u0000"}]}'):
+    for body in (b"[]", b"{", b"\xff", b"[" * 5000, b'{"nodes": [{"name": "\\u0000"}]}', LONG, DEEP):
         assert (await console.ask("POST", "workflows/check", content=body)).status_code == 422
     for senseless in ({"nodes": 3}, {"nodes": [[]]}, {"nodes": FLOW["nodes"], "edges": {"from": 1}}, {}):
         assert (await console.ask("POST", "workflows/check", json=senseless)).json()["problems"]

@@ -222,12 +222,37 @@ ANY_METADATA = _Anything()
     [(b"{", "not valid JSON"), (b"[]", "must be a JSON object"),
      (b'{"model":{"messages":[{"content":"a\\u0000"}]}}', "model.messages.0.content must not hold the character U+0000"),
      (b'{"metadata":{"a\\u0000":1}}', "metadata.a\\u0000 must not hold the character U+0000"),
+     (b'{"metadata":{"order":[1,18446744073709551616]}}', "metadata.order.1 must not be a number of more than 64 bits: write it as text"),
+     (b'{"metadata":{"order":-9223372036854775809}}', "metadata.order must not be a number of more than 64 bits: write it as text"),
+     (b'{"metadata":{"order":' + b"1" * 300 + b"}}", "metadata.order must not be a number of more than 64 bits: write it as text"),
      (b'{"metadata":1e400}', "not valid JSON"), (b'{"name":"\\ud800"}', "not valid JSON"),
      (b'{"metadata":' + b"[" * 150 + b"]" * 150 + b"}", "nested more than 100 deep")],
 )  # fmt: skip
 async def test_a_body_that_cannot_be_kept_is_refused(quick_desk: Desk, content: bytes, problem: str) -> None:
     refused = await quick_desk.client.post("/assistant", content=content)
     assert (refused.status_code, problem in refused.json()["message"]) == (400, True), refused.text
+
+
+async def test_numbers_are_kept_exactly_up_to_64_bits(quick_desk: Desk) -> None:
+    kept = {"most": 2**64 - 1, "least": -(2**63), "text": "123456789012345678901234", "fraction": 0.1234567890123456789}
+    made = await quick_desk.client.post("/assistant", json={"metadata": kept})
+    found = await quick_desk.client.get(f"/assistant/{made.json()['id']}")
+    assert found.json()["metadata"] == made.json()["metadata"] == kept
+    changed = await quick_desk.client.patch(f"/assistant/{made.json()['id']}", json={"metadata": {"order": 2**70}})
+    assert (changed.status_code, changed.json()["message"][0].split()[0]) == (400, "metadata.order")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "problem"),
+    [
+        ('{"order":123456789012345678901234}', "metadata.order must not be a number of more than 64 bits"),
+        ('{"a":' * 150 + "1" + "}" * 150, "metadata must be a json string"),
+        ('{"a":"\\u0000"}', "metadata.a must not hold the character U+0000"),
+    ],
+)
+async def test_a_file_s_metadata_that_cannot_be_kept_is_refused(quick_desk: Desk, metadata: str, problem: str) -> None:
+    refused = await quick_desk.client.post("/file", files={"file": ("a.txt", b"text")}, data={"metadata": metadata})
+    assert refused.status_code == 400 and problem in refused.json()["message"][0], refused.text
 
 
 async def test_the_six_characters_of_an_escape_are_text_as_any_other(quick_desk: Desk) -> None:

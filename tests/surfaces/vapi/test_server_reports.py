@@ -49,6 +49,21 @@ async def test_it_is_delivered_until_it_is_acknowledged(tmp_path: Path) -> None:
     assert message["assistant"] == {"name": "A", "server": {"url": receiver.url}}
 
 
+async def test_it_is_delivered_whatever_was_said(tmp_path: Path) -> None:
+    """Half a character, as a model may say it."""
+    async with (
+        receiving(Receiver()) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (antiphon, _),
+    ):
+        assert antiphon.api is not None
+        call = record(assistant={"name": "A", "server": {"url": receiver.url}})
+        said = {**MESSAGE, "transcript": "a\ud83db", "summary": "c\0d"}
+        await antiphon.api.reports.put("report-c1", call, said)
+        (came,) = await receiver.wait_for(1)
+    message = came.json["message"]
+    assert (message["transcript"], message["summary"]) == ("a\ufffdb", "c\ufffdd")
+
+
 @pytest.mark.parametrize("wants", [True, False])
 async def test_overrides_of_the_call_say_who_is_told_and_of_what(tmp_path: Path, wants: bool) -> None:
     """The assistant is a file, which names no server."""

@@ -8,7 +8,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from antiphon.surfaces.http.texts import nul_in
+from antiphon.surfaces.http.texts import unkept_in
 from antiphon.transports.http_body import read_body
 
 _MAX_BYTES = 64 * 1024
@@ -23,8 +23,12 @@ async def object_of(request: Request) -> dict[str, Any]:
         raise HTTPException(422, "The body is no JSON") from None
     if not isinstance(document, dict):
         raise HTTPException(422, "The body must be a JSON object")
-    if (field := nul_in(content, document)) is not None:
-        raise HTTPException(422, f"{field}: must not hold the character U+0000")
+    try:
+        problem = unkept_in(content, document)
+    except RecursionError:
+        problem = "The body is nested too deep"
+    if problem is not None:
+        raise HTTPException(422, problem)
     return document
 
 

@@ -1,12 +1,22 @@
-"""Text in requests that no database of ours keeps: the character U+0000."""
+"""What requests may not hold, because it could not be kept as it is: the character U+0000, and numbers of more than 64 bits."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from antiphon.json_values import LONG_NUMBER, long_number_in
 from antiphon.wire_model import join
 
 _ESCAPE = b"\\u0000"
+
+
+def unkept_in(content: bytes, document: Any) -> str | None:
+    """What is wrong, as a sentence that begins with the dotted field. None: nothing is. ``document``: what ``content`` says as JSON."""
+    if (field := nul_in(content, document)) is not None:
+        return f"{field} must not hold the character U+0000"
+    if (field := long_number_in(content)) is not None:
+        return f"{field} {LONG_NUMBER}"
+    return None
 
 
 def nul_in(content: bytes, document: Any) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from antiphon.surfaces.http.texts import nul_in
+from antiphon.surfaces.http.texts import unkept_in
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.transports.http_body import read_body
 
@@ -28,14 +28,15 @@ async def json_body(request: Request) -> dict[str, Any]:
         raise ApiError(400, f"The body is not valid JSON: {str(error)[:200]}") from None
     if not isinstance(document, dict):
         raise ApiError(400, "The body must be a JSON object.")
-    if _deeper_than(document, MAX_DEPTH):
+    if deeper_than(document, MAX_DEPTH):
         raise ApiError(400, f"The body is nested more than {MAX_DEPTH} deep.")
-    if (field := nul_in(content, document)) is not None:
-        raise ApiError(400, [f"{field} must not hold the character U+0000"])
+    if (problem := unkept_in(content, document)) is not None:
+        raise ApiError(400, [problem])
     return document
 
 
-def _deeper_than(document: Any, depth: int) -> bool:
+def deeper_than(document: Any, depth: int) -> bool:
+    """Whether it is nested more."""
     level: list[Any] = [document]
     for _ in range(depth):
         below: list[Any] = []

@@ -21,8 +21,10 @@ from antiphon.files import private_file
 from antiphon.knowledge.pdf import text_of_pdf
 from antiphon.surfaces.http.bearer import Handler
 from antiphon.surfaces.http.responses import json_response
+from antiphon.surfaces.http.texts import unkept_in
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.bodies import MAX_DEPTH, deeper_than
 from antiphon.surfaces.vapi.crud import Crud
 from antiphon.surfaces.vapi.documents import UNASKED, Change, Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
@@ -209,8 +211,10 @@ def _document(given: Mapping[str, str], file: UploadFile, size: int, id: str) ->
             metadata = orjson.loads(said)
         except orjson.JSONDecodeError:
             metadata = None
-        if not isinstance(metadata, dict):
+        if not isinstance(metadata, dict) or deeper_than(metadata, MAX_DEPTH):
             raise ApiError(400, ["metadata must be a json string of an object"])
+        if (problem := unkept_in(said.encode(), metadata)) is not None:
+            raise ApiError(400, [f"metadata.{problem}"])
         body["metadata"] = metadata
     return body
 

@@ -6,13 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from antiphon.assistants.spec import AssistantSpec, ServerSpec
 from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
+from antiphon.json_values import written
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.server_events import target_of
 from antiphon.surfaces.vapi.server_messages import About, wanted_by
@@ -55,7 +54,7 @@ class ServerReports:
         else:
             about = About(call_document(call), assistant)
         around = about.envelope(call.status)
-        body = orjson.dumps({"message": {**message, **around}}, default=str).decode()
+        body = written({"message": {**message, **around}}, str)  # whatever a model or a vendor has said
         target = server.model_dump(by_alias=True, exclude={"backoff_plan"})
         await self._outbox.put(
             delivery_of(

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.chat.agent import TextAgent, TextAgents
 from antiphon.chat.history import read_messages, transcript_of
-from antiphon.chat.reading import read_by_pattern, read_data
+from antiphon.chat.reading import Used, read_by_pattern, read_data, unheard
 from antiphon.chat.schemas import check_schema
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError, ProviderError
@@ -118,19 +118,25 @@ async def read_output(
     output: Mapping[str, Any],
     transcript: str,
     otherwise: TextAgent | None = None,
+    used: Used = unheard,
 ) -> Any:
     """What a structured output (its document) says of what was said. ``otherwise`` reads where neither the output nor the operator names
     a model. Raises ConfigurationError, ProviderError."""
     schema = output.get("schema") or {}
-    if output.get("type") == "regex":
-        return read_by_pattern(output.get("regex"), transcript, schema)
-    variables = {"transcript": transcript, "structuredOutput": {"schema": schema, "name": output.get("name")}}
+    if not isinstance(schema, Mapping):
+        raise ConfigurationError("schema", "must be a JSON Schema")
+    kind = output.get("type") or "ai"
+    if kind == "regex":
+        # In a thread: one that is slow would keep live calls waiting.
+        return await asyncio.to_thread(read_by_pattern, output.get("regex"), transcript, schema)
+    if kind != "ai":
+        raise ConfigurationError("type", "must be ai or regex")
+    about = {name: output.get(name) or "" for name in ("name", "description")}
+    variables = {"transcript": transcript, "structuredOutput": {"schema": schema, **about}}
     reader = await agents.model(org_id, output.get("model"), variables) or otherwise
     if reader is None:
         raise ConfigurationError("model", NO_MODEL)
-    return await read_data(
-        reader, transcript, schema, name=output.get("name") or "", description=output.get("description") or ""
-    )
+    return await read_data(reader, transcript, schema, **about, used=used)
 
 
 def transcript_of_call(body: Mapping[str, Any]) -> str:
