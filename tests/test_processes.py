@@ -134,3 +134,12 @@ def test_one_that_nobody_waits_for_any_more_is_killed_though_the_loop_is_closed(
     may_begin.set()
     processes._starter.submit(lambda: None).result(20)
     assert begun[0].wait(20) == -signal.SIGKILL
+
+
+def test_a_process_that_does_not_end_is_ended_and_says_where_it_hung() -> None:
+    hangs = "import threading\nfrom antiphon.server import ended_within\nwith ended_within(0.05): threading.Event().wait(60)"
+    done = subprocess.run([sys.executable, "-c", hangs], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "close_hung" in done.stdout + done.stderr and "in wait" in done.stderr
+    ends = "from antiphon.server import ended_within\nwith ended_within(60): pass"
+    assert subprocess.run([sys.executable, "-c", ends], timeout=60, check=False).returncode == 0

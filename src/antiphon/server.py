@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -39,6 +40,9 @@ _FROM_WORKERS = 4096
 SWITCH_S = 0.001
 """After so long a thread that works (it reads the log of a call that is over, say) gives way to the event loop, which carries all
 that live; the interpreter's own five milliseconds are a quarter of a beat."""
+
+CLOSE_WITHIN_S = 60.0
+"""From the end of the last call until the process is gone: engines, files, what is being delivered."""
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +156,10 @@ async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -
     raise_handle_limit()
     give_back_what_is_large()  # before threads are there: an arena that has been made stays
     await _start_threads()
-    with open_socket(settings) if worker is None else socket.socket(fileno=worker.listener) as listener:
+    with (
+        ExitStack() as closing,
+        open_socket(settings) if worker is None else socket.socket(fileno=worker.listener) as listener,
+    ):
         settings = _at_port_of(listener, settings)
         antiphon = Antiphon(settings, worker=worker)
         async with _known(antiphon.joined), antiphon.running(), _answering_operators(antiphon):
@@ -173,6 +180,26 @@ async def serve_forever(settings: Settings, worker: WorkerPlace | None = None) -
             server = _Server(antiphon, takes_signals=True)
             async with _reached(antiphon, server):
                 await server.serve(sockets=[listener])
+                closing.enter_context(ended_within(CLOSE_WITHIN_S))
+
+
+@contextmanager
+def ended_within(seconds: float) -> Iterator[None]:
+    """End this process by force where the block takes longer, and tell where it stands. Every part of closing is bounded by itself; one
+    that is not must not leave a process that answers nobody and holds its memory for days."""
+
+    def give_up() -> None:
+        log.critical("close_hung", within_s=seconds)
+        faulthandler.dump_traceback(all_threads=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _start_threads() -> None:
