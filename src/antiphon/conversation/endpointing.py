@@ -40,6 +40,11 @@ _SOUND_NEUTRAL = 1.5
 _LOWEST_ODDS, _LARGEST_ODDS = -2.0, 4.0
 """A score of 0 or 1 is no proof. One turn in five sounds unfinished to it at its end, and that must not cost seconds."""
 
+_NO_SPEECH = 0.35
+"""Of a sound of whose voice less than this was surely speech …"""
+_PLAIN = 0.7
+"""… a recogniser must be as sure as this of its words."""
+
 _TRAILING = frozenset(TRAILING_WORDS)
 _FILLERS = frozenset(FILLERS)
 _SHORT = frozenset(SHORT_ANSWERS)
@@ -155,3 +160,12 @@ def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
     elif evidence.known < UNKNOWN:
         return max(policy.on_incomplete_ms, policy.wait_ms)
     return wait_for(completeness(evidence, policy), policy, after_number=is_number(words[-1]))
+
+
+def is_of_noise(confidence: float | None, speech_share: float | None, policy: Endpointing) -> bool:
+    """Whether an utterance's final words are what a recogniser made of a cough: hardly any of the sound was speech, and it doubts them
+    itself. Where either is not told, they are not."""
+    if confidence is None or speech_share is None or not policy.min_confidence:
+        return False
+    needed = max(policy.min_confidence, _PLAIN) if speech_share < _NO_SPEECH else policy.min_confidence
+    return speech_share < policy.min_speech_share and confidence < needed

@@ -20,6 +20,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    doubted_below_of,
     is_more_than_ears,
     model_of,
     partials_of,
@@ -48,6 +49,7 @@ class FailoverSpeechToText:
         self.formats = first.formats
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)
+        self.doubted_below = min(map(doubted_below_of, self.targets))
         self.pieces_ms = pieces_of(first)
         self.continuous = any(target.continuous for target in self.targets)
 
