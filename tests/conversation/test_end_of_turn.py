@@ -287,14 +287,14 @@ def test_audio_that_came_before_the_connection_counts() -> None:
 DOUBTING = Policy(endpointing=Endpointing(min_confidence=0.3))
 
 
-def coughs(policy: Policy, *, sure: float | None, share: float = 0.5, greeting: str = "") -> CallDriver:
+def coughs(policy: Policy, *, sure: float | None, share: float = 0.3, greeting: str = "") -> CallDriver:
     """A sound after the greeting, of which the recogniser makes a word."""
     call = connected(replace(policy, greeting=replace(policy.greeting, message=greeting))).passes(3_000)
     call.speech_starts().passes(300).partial("Yeah.").speech_stops(share=share).passes(100)
     return call.final("Yeah.", confidence=sure).passes(3_000)
 
 
-@pytest.mark.parametrize(("sure", "share"), [(0.2, 0.5), (0.6, 0.1)], ids=["doubtful words", "hardly any speech"])
+@pytest.mark.parametrize(("sure", "share"), [(0.2, 0.3), (0.6, 0.1)], ids=["doubtful words", "hardly any speech"])
 def test_what_a_recogniser_makes_of_a_cough_is_no_turn(sure: float, share: float) -> None:
     call = coughs(DOUBTING, sure=sure, share=share)
     assert call.all(do.TurnDropped)
@@ -317,6 +317,12 @@ def test_a_doubtful_word_is_no_answer_to_a_question() -> None:
     assert not call.all(do.TurnClosed)
     assert [text for _, text in call.said()] == ["Shall I cancel it?", Speaking().not_understood_message]
     assert coughs(DOUBTING, sure=0.2, greeting="Hello.").said() == [("assistant", "Hello.")]
+
+
+def test_who_may_have_spoken_is_asked_again() -> None:
+    call = coughs(DOUBTING, sure=0.2, share=0.5)
+    assert not call.all(do.TurnClosed)
+    assert call.said() == [("assistant", Speaking().not_understood_message)]
 
 
 def test_words_among_coughs_are_heard() -> None:

@@ -385,7 +385,7 @@ class CallerSide:
             self.close_turn(turn)
         else:
             long = turn.longest_voice_ms >= self._s.policy.speaking.not_understood_after_ms
-            meant = self._committed or long or (doubted and self._s.history.asks)
+            meant = self._committed or long or (doubted and self._may_be_meant(turn))
             self.drop_turn()
             if meant and (self._committed or turn.near) and not self._gives_up(turn):
                 self._ask_again()
@@ -395,8 +395,12 @@ class CallerSide:
         if self._committed or not turn.final:
             return False
         worded = [each for each in turn.utterances.values() if each.text]
-        policy = self._s.policy.endpointing
-        return bool(worded) and all(is_of_noise(each.confidence, each.speech_share, policy) for each in worded)
+        return bool(worded) and all(is_of_noise(each.confidence, each.speech_share, self._s.policy) for each in worded)
+
+    def _may_be_meant(self, turn: Turn) -> bool:
+        """Whether somebody may have said what was doubted: a question was asked, or some of the sound was speech."""
+        spoken = (turn.speech_share or 0.0) >= self._s.policy.barge_in.min_speech_share
+        return spoken or self._s.history.asks
 
     def _gives_up(self, turn: Turn) -> bool:
         """With a recogniser that fails on one turn after the other there is no conversation: the call ends as with any other engine."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from antiphon.conversation.dictation import Given, given
-from antiphon.conversation.policy import FILLERS, SHORT_ANSWERS, TRAILING_WORDS, Endpointing
+from antiphon.conversation.policy import FILLERS, SHORT_ANSWERS, TRAILING_WORDS, Endpointing, Policy
 from antiphon.conversation.words import is_number, strip_phrases, words_of
 
 COMPLETE = 0.95
@@ -40,10 +40,8 @@ _SOUND_NEUTRAL = 1.5
 _LOWEST_ODDS, _LARGEST_ODDS = -2.0, 4.0
 """A score of 0 or 1 is no proof. One turn in five sounds unfinished to it at its end, and that must not cost seconds."""
 
-_NO_SPEECH = 0.35
-"""Of a sound of whose voice less than this was surely speech …"""
-_PLAIN = 0.7
-"""… a recogniser must be as sure as this of its words."""
+_PLAIN = 0.65
+"""How sure a recogniser must be of the words of a sound that was no speech (``BargeIn.min_speech_share``)."""
 
 _TRAILING = frozenset(TRAILING_WORDS)
 _FILLERS = frozenset(FILLERS)
@@ -162,10 +160,12 @@ def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
     return wait_for(completeness(evidence, policy), policy, after_number=is_number(words[-1]))
 
 
-def is_of_noise(confidence: float | None, speech_share: float | None, policy: Endpointing) -> bool:
+def is_of_noise(confidence: float | None, speech_share: float | None, policy: Policy) -> bool:
     """Whether an utterance's final words are what a recogniser made of a cough: hardly any of the sound was speech, and it doubts them
     itself. Where either is not told, they are not."""
-    if confidence is None or speech_share is None or not policy.min_confidence:
+    needed = policy.endpointing.min_confidence
+    if confidence is None or speech_share is None or not needed:
         return False
-    needed = max(policy.min_confidence, _PLAIN) if speech_share < _NO_SPEECH else policy.min_confidence
-    return speech_share < policy.min_speech_share and confidence < needed
+    if speech_share < policy.barge_in.min_speech_share:
+        needed = max(needed, _PLAIN)
+    return speech_share < policy.endpointing.min_speech_share and confidence < needed

@@ -43,9 +43,9 @@ EVIDENCE_OF_EVEN_ODDS = 4.5
 others; by misfit alone it was 30, and 2 of the others (``docs/benchmarks.md``)."""
 _EVIDENCE_SLOPE = 0.8
 _SHORT_PRIOR_WEIGHT, _SHORT_SLOPE = 0.45, 0.77
-_NEEDED_A_TOKEN, _NOT_NEEDED = 1.45, 3.3
+_NEEDED_A_TOKEN, _NOT_NEEDED, _MOST_NEEDED = 1.45, 2.8, 4.0
 """Of what was heard several times, the mean evidence must be more for an answer that takes more tokens to write: every token that may be
-chosen adds some. Fitted to short words of six speakers with one left out at a time (``docs/benchmarks.md``)."""
+chosen adds some. Fitted to short words with one speaker left out at a time (``docs/benchmarks.md``)."""
 MISFIT_OF_EVEN_ODDS = 4.0
 """Right answers lie below; whoever speaks long enough finds evidence for something, and is far from it in letters and odds."""
 _MISFIT_SLOPE = 2.0
@@ -252,7 +252,7 @@ def _agreed(
         yield
         totals += np.asarray((yield from _forced(model, look.encoding, written))) / len(looks)
     evidence = totals - _SHORT_PRIOR_WEIGHT * np.asarray(priors)
-    needed = [_NEEDED_A_TOKEN * len(tokens) - _NOT_NEEDED for tokens in written]
+    needed = [min(_NEEDED_A_TOKEN * len(tokens) - _NOT_NEEDED, _MOST_NEEDED) for tokens in written]
     left_out = [sum(omits(look.free.text, words) for look in looks) / len(looks) for words in candidates.values()]
     odds = _SHORT_SLOPE * (evidence - needed) - _OMISSION * np.asarray(left_out)
     best = int(odds.argmax())
