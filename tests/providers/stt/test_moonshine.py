@@ -121,13 +121,6 @@ async def test_an_answer_the_model_would_never_write_alone_needs_little_and_anot
 
 
 @pytest.mark.speech
-async def test_a_short_answer_needs_less_than_a_long_one(stt: MoonshineSpeechToText, clip: Clip) -> None:
-    """What was heard freely is "Gang." and "Stay."."""
-    heard = await Call(stt, TELEPHONE, CARDS).says(clip("../answers/king.wav"))
-    assert (heard.text, heard.expected) == ("king", True)
-
-
-@pytest.mark.speech
 async def test_a_short_word_is_heard_several_times(stt: MoonshineSpeechToText, clip: Clip) -> None:
     """Heard once, "run" is "One." and "jack" is "Jet."; however it is cut, the one is no card, and the other a "jack"."""
     call = Call(stt, TELEPHONE, CARDS)

@@ -43,7 +43,7 @@ EVIDENCE_OF_EVEN_ODDS = 4.5
 others; by misfit alone it was 30, and 2 of the others (``docs/benchmarks.md``)."""
 _EVIDENCE_SLOPE = 0.8
 _SHORT_PRIOR_WEIGHT, _SHORT_SLOPE = 0.45, 0.77
-_NEEDED_A_TOKEN, _NOT_NEEDED, _MOST_NEEDED = 1.45, 2.8, 4.0
+_NEEDED_A_TOKEN, _NOT_NEEDED, _MOST_NEEDED = 1.45, 2.5, 4.0
 """Of what was heard several times, the mean evidence must be more for an answer that takes more tokens to write: every token that may be
 chosen adds some. Fitted to short words with one speaker left out at a time (``docs/benchmarks.md``)."""
 MISFIT_OF_EVEN_ODDS = 4.0
