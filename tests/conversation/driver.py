@@ -285,10 +285,10 @@ class CallDriver:
         self.utterance += 1
         return self.happens(ev.SpeechStarted(self.utterance, self.now_ms))
 
-    def speech_stops(self, *, near: bool = True) -> CallDriver:
+    def speech_stops(self, *, near: bool = True, share: float = 1.0) -> CallDriver:
         """It was over ``STOP_HANGOVER_MS`` ago."""
         self._silent()
-        return self.happens(ev.SpeechStopped(self.utterance, self.ears.silent_since_ms, STOP_HANGOVER_MS, near))
+        return self.happens(ev.SpeechStopped(self.utterance, self.ears.silent_since_ms, STOP_HANGOVER_MS, near, share))
 
     def _silent(self) -> None:
         self.ears.sounding = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -9,7 +10,7 @@ from tests.conversation.driver import CallDriver, connected
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.conversation.policy import Endpointing, Policy, Silence
+from antiphon.conversation.policy import Endpointing, Policy, Silence, Speaking
 from antiphon.vocabulary import Message
 
 PATIENT = Endpointing(speculative_reply=False)
@@ -296,3 +297,72 @@ def test_nobody_is_waited_for_without_end() -> None:
     call = listening().caller_speaks("Good day.", final_after_ms=1100).model_says("Hello.").passes(3000)
     call.caller_speaks("Thank you", final_after_ms=None).partial("Think.").passes(3600 + 1000)
     assert [turn.text for turn in call.all(do.TurnClosed)] == ["Good day.", "Think."]
+
+
+DOUBTING = Policy(endpointing=Endpointing(min_confidence=0.3))
+
+
+def coughs(policy: Policy, *, sure: float | None, share: float = 0.3, greeting: str = "") -> CallDriver:
+    """A sound after the greeting, of which the recogniser makes a word."""
+    call = connected(replace(policy, greeting=replace(policy.greeting, message=greeting))).passes(3_000)
+    call.speech_starts().passes(300).partial("Yeah.").speech_stops(share=share).passes(100)
+    return call.final("Yeah.", confidence=sure).passes(3_000)
+
+
+@pytest.mark.parametrize(("sure", "share"), [(0.2, 0.3), (0.6, 0.1)], ids=["doubtful words", "hardly any speech"])
+def test_what_a_recogniser_makes_of_a_cough_is_no_turn(sure: float, share: float) -> None:
+    call = coughs(DOUBTING, sure=sure, share=share)
+    assert call.all(do.TurnDropped)
+    assert not call.all(do.TurnClosed)
+    assert not call.said(), "nobody asked for anything, and nothing was said"
+    call.replays()
+
+
+@pytest.mark.parametrize(
+    ("policy", "sure", "share"),
+    [(DOUBTING, 0.4, 0.5), (DOUBTING, 0.1, 0.7), (DOUBTING, 0.8, 0.1), (DOUBTING, None, 0.1), (Policy(), 0.2, 0.1)],
+    ids=["believed", "surely speech", "plain words", "never told", "a recogniser whose confidence tells nothing"],
+)
+def test_a_word_that_was_said_is_one(policy: Policy, sure: float | None, share: float) -> None:
+    assert coughs(policy, sure=sure, share=share).only(do.TurnClosed).text == "Yeah."
+
+
+def test_a_doubtful_word_is_no_answer_to_a_question() -> None:
+    call = coughs(DOUBTING, sure=0.2, greeting="Shall I cancel it?")
+    assert not call.all(do.TurnClosed)
+    assert [text for _, text in call.said()] == ["Shall I cancel it?", Speaking().not_understood_message]
+    assert coughs(DOUBTING, sure=0.2, greeting="Hello.").said() == [("assistant", "Hello.")]
+
+
+def test_who_may_have_spoken_is_asked_again() -> None:
+    call = coughs(DOUBTING, sure=0.2, share=0.5)
+    assert not call.all(do.TurnClosed)
+    assert call.said() == [("assistant", Speaking().not_understood_message)]
+
+
+def test_words_among_coughs_are_heard() -> None:
+    call = connected(DOUBTING)
+    call.speech_starts().passes(500).speech_stops().final("I want", confidence=0.9).passes(200)
+    call.speech_starts().passes(200).speech_stops(share=0.2).final("Yeah.", confidence=0.1).passes(3_000)
+    assert call.only(do.TurnClosed).text == "I want Yeah."
+
+
+def test_no_reply_is_prepared_for_a_cough() -> None:
+    call = connected(DOUBTING)
+    call.speech_starts().passes(300).speech_stops(share=0.2).final("Yeah.", confidence=0.2).passes(3_000)
+    assert not call.all(do.StartReply)
+
+
+def test_doubtful_words_that_come_late_are_none() -> None:
+    call = connected(DOUBTING)
+    call.speech_starts().passes(300).speech_stops(share=0.2).passes(5_000)
+    assert call.only(do.TurnDropped)
+    call.final("Yeah.", confidence=0.2).passes(3_000)
+    assert not call.all(do.TurnClosed)
+
+
+def test_what_a_client_commits_is_not_doubted() -> None:
+    call = connected(DOUBTING)
+    call.speech_starts().passes(300).speech_stops(share=0.2)
+    call.happens(ev.TurnCommitted(call.utterance)).final("Yeah.", confidence=0.2).passes(100)
+    assert call.only(do.TurnClosed).text == "Yeah."

@@ -22,9 +22,11 @@ from antiphon.providers.base import (
     TranscriptionEvent,
     TranscriptionFailed,
     UsageDelta,
+    doubted_below_of,
 )
 from antiphon.providers.failover import Breaker, Breakers, ChosenModel, ChosenVoice, FailoverModel, FailoverVoice
 from antiphon.providers.failover_stt import FailoverSpeechToText
+from antiphon.providers.stt.moonshine import MoonshineSpeechToText
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, Message, Usage
 
 PCM = AudioFormat(Encoding.PCM16, 16000)
@@ -267,6 +269,14 @@ def opened(*ears: Ears) -> tuple[Any, list[TranscriptionEvent]]:
     events: list[TranscriptionEvent] = []
     stt = FailoverSpeechToText(ears, Breakers())  # type: ignore[arg-type]
     return stt.open(TELEPHONE, ExpectedAnswers(), events.append), events
+
+
+def test_words_are_doubted_where_all_of_them_would_be() -> None:
+    sure: Any = Ears("vendor")
+    doubting = MoonshineSpeechToText()
+    assert 0 < doubted_below_of(doubting) < 0.5
+    for targets, doubted in (([doubting], doubting.doubted_below), ([doubting, sure], 0.0), ([sure, doubting], 0.0)):
+        assert doubted_below_of(FailoverSpeechToText(targets, Breakers())) == doubted
 
 
 async def test_the_next_recogniser_hears_the_utterance_from_its_beginning() -> None:

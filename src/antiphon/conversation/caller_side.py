@@ -10,6 +10,7 @@ from antiphon.conversation.endpointing import (
     INCOMPLETE,
     Evidence,
     completeness,
+    is_of_noise,
     required_silence_ms,
     sound_counts,
 )
@@ -223,7 +224,7 @@ class CallerSide:
     def _take_up_dropped_turn(self, dropped: Turn) -> None:
         """The agent went on because no words had come; now there are words that would have stopped it."""
         telling = strip_phrases(words_of(dropped.text), self._s.policy.barge_in.acknowledgement_phrases)
-        if len(telling) < max(1, self._s.policy.barge_in.num_words):
+        if len(telling) < max(1, self._s.policy.barge_in.num_words) or self._doubted(dropped):
             return
         if self.interruption.possible:
             doubted = not takes_floor(self.interruption.evidence_of(dropped), self._s.policy.barge_in)
@@ -384,6 +385,7 @@ class CallerSide:
             or turn.speculations >= policy.endpointing.max_speculations
             or not words_of(turn.text)
             or (turn.interrupting and self._only_announces(turn))
+            or self._doubted(turn)
             or completeness(self._evidence(turn), policy.endpointing) <= INCOMPLETE
         ):
             return
@@ -398,10 +400,12 @@ class CallerSide:
             if self._s.now_ms - turn.waiting_for_final_since_ms < self._final_timeout_ms:
                 self._speculate_if_worth_it(turn)
                 return
-        if words_of(turn.text):
+        doubted = self._doubted(turn)
+        if words_of(turn.text) and not doubted:
             self.close_turn(turn)
         else:
-            meant = self._committed or turn.longest_voice_ms >= self._s.policy.speaking.not_understood_after_ms
+            long = turn.longest_voice_ms >= self._s.policy.speaking.not_understood_after_ms
+            meant = self._committed or long or (doubted and self._may_be_meant(turn))
             self.drop_turn()
             if meant and (self._committed or turn.near) and not self._gives_up(turn):
                 self._ask_again()
@@ -411,6 +415,18 @@ class CallerSide:
         """A recogniser that has shown to be slow (a busy machine) is waited for longer: its words before the last are seldom all."""
         least_ms = self._s.policy.endpointing.final_timeout_ms
         return max(least_ms, min(_SLOW_TIMES * self.interruption.pace.usual_ms, _SLOW_TIMES * least_ms))
+
+    def _doubted(self, turn: Turn) -> bool:
+        """Whether its words are no more than what a recogniser makes of a cough. What a client commits is never doubted."""
+        if self._committed or not turn.final:
+            return False
+        worded = [each for each in turn.utterances.values() if each.text]
+        return bool(worded) and all(is_of_noise(each.confidence, each.speech_share, self._s.policy) for each in worded)
+
+    def _may_be_meant(self, turn: Turn) -> bool:
+        """Whether somebody may have said what was doubted: a question was asked, or some of the sound was speech."""
+        spoken = (turn.speech_share or 0.0) >= self._s.policy.barge_in.min_speech_share
+        return spoken or self._s.history.asks
 
     def _gives_up(self, turn: Turn) -> bool:
         """With a recogniser that fails on one turn after the other there is no conversation: the call ends as with any other engine."""

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from antiphon.conversation.dictation import Given, given
-from antiphon.conversation.policy import FILLERS, SHORT_ANSWERS, TRAILING_WORDS, Endpointing
+from antiphon.conversation.policy import FILLERS, SHORT_ANSWERS, TRAILING_WORDS, Endpointing, Policy
 from antiphon.conversation.words import is_number, strip_phrases, words_of
 
 COMPLETE = 0.95
@@ -39,6 +39,9 @@ _SOUND_NEUTRAL = 1.5
 """The detector's log-odds at which its opinion tells nothing: it believes in most ends, and in many pauses too."""
 _LOWEST_ODDS, _LARGEST_ODDS = -2.0, 4.0
 """A score of 0 or 1 is no proof. One turn in five sounds unfinished to it at its end, and that must not cost seconds."""
+
+_PLAIN = 0.65
+"""How sure a recogniser must be of the words of a sound that was no speech (``BargeIn.min_speech_share``)."""
 
 _TRAILING = frozenset(TRAILING_WORDS)
 _FILLERS = frozenset(FILLERS)
@@ -155,3 +158,14 @@ def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
     elif evidence.known < UNKNOWN:
         return max(policy.on_incomplete_ms, policy.wait_ms)
     return wait_for(completeness(evidence, policy), policy, after_number=is_number(words[-1]))
+
+
+def is_of_noise(confidence: float | None, speech_share: float | None, policy: Policy) -> bool:
+    """Whether an utterance's final words are what a recogniser made of a cough: hardly any of the sound was speech, and it doubts them
+    itself. Where either is not told, they are not."""
+    needed = policy.endpointing.min_confidence
+    if confidence is None or speech_share is None or not needed:
+        return False
+    if speech_share < policy.barge_in.min_speech_share:
+        needed = max(needed, _PLAIN)
+    return speech_share < policy.endpointing.min_speech_share and confidence < needed

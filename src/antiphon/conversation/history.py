@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from antiphon.conversation.context import ContextPlan
 from antiphon.conversation.events import Place
 from antiphon.conversation.tool_calls import NOT_YET
+from antiphon.conversation.words import is_question
 from antiphon.vocabulary import Message, ToolOutcome
 
 
@@ -65,6 +66,12 @@ class History:
     def placed(self) -> tuple[Placed, ...]:
         """All that was said and told, in its order, each with its place: also what an assistant that took over is not shown."""
         return tuple(Placed(entry.message, entry.turn, entry.reply, entry.step) for entry in self._all())
+
+    @property
+    def asks(self) -> bool:
+        """Whether the last that was said is a question of the agent's."""
+        last = self._entries[-1].message if self._entries else None
+        return last is not None and last.role == "assistant" and is_question(last.content)
 
     def _all(self) -> list[_Entry]:
         if not self._before:

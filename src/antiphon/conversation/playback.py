@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from antiphon.conversation.words import is_question
 from antiphon.vocabulary import WordTiming
 
 _CHARACTERS_PER_SECOND = 15
@@ -69,7 +70,7 @@ class PlaybackLedger:
     @property
     def asks(self) -> bool:
         """Whether its last words are a question."""
-        return bool(self.pieces) and self.pieces[-1].text.rstrip("\"'”’)] ").endswith(("?", "？", "؟"))
+        return bool(self.pieces) and is_question(self.pieces[-1].text)
 
     @property
     def estimated(self) -> bool:

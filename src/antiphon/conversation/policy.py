@@ -77,6 +77,13 @@ class Endpointing:
     the call's engine tells (``SpeechToText.punctuation``); this is one whose full stops can be believed."""
     last_words_ms: int = 0
     """How soon after the end of speech the recogniser mostly has its last words, as the call's engine tells; 0 where the call must show."""
+    min_confidence: float = 0.0
+    """Final words of a sound that was hardly speech (``min_speech_share``), and that the recogniser itself believes less than this, are
+    what it made of a cough: they close no turn; whoever may have spoken is asked again. The session writes here what the call's engine
+    tells (``providers.base.doubted_below_of``); 0 for none."""
+    min_speech_share: float = 0.6
+    """Words of a sound of whose voice at least so much was surely speech are never doubted; 0 for none at all. Of 27 recorded noises of
+    which Moonshine writes words 18 lie below and are doubted, of 92 digits and short words 3, two of which are misheard."""
     on_incomplete_ms: int = 4000
     """``evidence``: wait while a grammar of expected answers knows that something is missing, as digits of a number that was asked for."""
     max_wait_ms: int = 1800

@@ -24,6 +24,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "endpointing.between_groups_ms": (0, 30_000),
     "endpointing.punctuation": (0, 1),
     "endpointing.last_words_ms": (0, 30_000),
+    "endpointing.min_confidence": (0, 1),
+    "endpointing.min_speech_share": (0, 1),
     "endpointing.on_incomplete_ms": (0, 60_000),
     "endpointing.max_wait_ms": (0, _MINUTE_MS),
     "endpointing.score_after_ms": (0, 10_000),

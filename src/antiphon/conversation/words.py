@@ -63,6 +63,11 @@ def common_beginning(first: str, second: str) -> tuple[str, ...]:
     return tuple(word for word, _ in takewhile(lambda pair: pair[0] == pair[1], both))
 
 
+def is_question(text: str) -> bool:
+    """Whether its last words ask."""
+    return text.rstrip("\"'”’)] ").endswith(("?", "？", "؟"))
+
+
 def is_number(word: str) -> bool:
     return word in NUMBER_WORDS or word.isdigit()
 

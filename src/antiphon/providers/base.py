@@ -239,6 +239,11 @@ def punctuation_of(stt: SpeechToText) -> float:
     return getattr(stt, "punctuation", DOUBTFUL_PUNCTUATION)
 
 
+def doubted_below_of(stt: SpeechToText) -> float:
+    """Final words of which this engine is less sure are what it makes of a cough or a door. 0 where it does not say: then none are."""
+    return getattr(stt, "doubted_below", 0.0)
+
+
 def pieces_of(stt: SpeechToText) -> tuple[int, int]:
     """How much audio this engine wants at a time, in ms: while it is to hear words, and at other times. 0: each message as it comes."""
     pieces_ms: tuple[int, int] = getattr(stt, "pieces_ms", (0, 0))

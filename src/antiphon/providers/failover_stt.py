@@ -20,6 +20,7 @@ from antiphon.providers.base import (
     Transcribed,
     TranscriptionEvent,
     TranscriptionFailed,
+    doubted_below_of,
     is_more_than_ears,
     last_words_of,
     model_of,
@@ -49,6 +50,7 @@ class FailoverSpeechToText:
         self.formats = first.formats
         self.partials = partials_of(first)
         self.punctuation = punctuation_of(first)
+        self.doubted_below = min(map(doubted_below_of, self.targets))
         self.pieces_ms = pieces_of(first)
         soon_ms = [last_words_of(target) for target in self.targets]
         self.last_words_ms = max(soon_ms) if all(soon_ms) else 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from antiphon.conversation.events import AssistantReady
 from antiphon.conversation.policy import Policy
 from antiphon.errors import ProviderError
-from antiphon.providers.base import SpeechToText, last_words_of, partials_of, punctuation_of
+from antiphon.providers.base import SpeechToText, doubted_below_of, last_words_of, partials_of, punctuation_of
 from antiphon.providers.failover import OnFailure
 from antiphon.session.listening import Listening, OpenedRecogniser
 from antiphon.session.pipeline import Speaks, Thinks
@@ -120,6 +120,7 @@ def policy_for(policy: Policy, stt: SpeechToText, engines: Engines) -> Policy:
         detector=engines.turn_detector is not None,
         punctuation=punctuation_of(stt),
         last_words_ms=last_words_of(stt),
+        min_confidence=doubted_below_of(stt),
         # A model that is asked in its own session would remember a speculative request, and speak it.
         speculative_reply=policy.endpointing.speculative_reply and engines.speech_to_speech is None,
     )

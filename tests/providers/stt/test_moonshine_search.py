@@ -9,11 +9,16 @@ from typing import cast
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.providers.stt.calls import Clip, Noise
+from tests.providers.stt.calls import CARDS, Clip, Noise, wire
 
+from antiphon.audio import codec
+from antiphon.audio.resample import resample
 from antiphon.providers.stt.heard import Heard
+from antiphon.providers.stt.jsgf import automaton_of_jsgf
 from antiphon.providers.stt.moonshine_model import END, Model
-from antiphon.providers.stt.moonshine_search import hear
+from antiphon.providers.stt.moonshine_search import Answers, hear
+from antiphon.providers.stt.spelling import Spelling
+from antiphon.vocabulary import TELEPHONE, Encoding
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,22 @@ def test_what_it_writes_of_any_noise_is_not_believed(model: Model, noise: Noise,
 @pytest.mark.parametrize("name", ["cards-001.wav", "cards-004.wav", "goforward.wav"])
 def test_what_people_say_is(model: Model, clip: Clip, name: str) -> None:
     assert heard(model, clip(name).astype(np.float32) / 32768).confidence > 0.5
+
+
+def test_a_short_answer_needs_less_evidence_than_a_long_one(model: Model, clip: Clip) -> None:
+    """What was heard freely is "Gang.", and nothing like a card."""
+    answers = Answers(Spelling(automaton_of_jsgf(CARDS.grammar)), model.vocabulary)
+    speech = over_telephone(clip("../answers/king.wav"))
+    said = result(hear(model, speech, answers))
+    assert answers.spelling.read(said.text) is None
+    assert said.expected == ("king",)
+    assert said.confidence > 0.7
+
+
+def over_telephone(samples: NDArray[np.int16]) -> NDArray[np.float32]:
+    """As 8 kHz µ-law, brought back to 16 kHz."""
+    narrow = codec.decode(wire(samples, TELEPHONE), Encoding.MULAW)
+    return resample(narrow, 8000, 16000).astype(np.float32) / 32768
 
 
 class Writes:

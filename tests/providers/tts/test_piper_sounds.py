@@ -27,6 +27,11 @@ def test_every_word_has_its_place(sounds: WordSounds) -> None:
     assert spans[-1][1] < len(made.ids)
 
 
+@pytest.mark.parametrize("word", ["correct", "operation", "mineral", "carry", "hearing"])
+def test_an_r_between_vowels_is_said(sounds: WordSounds, word: str) -> None:
+    assert joe().description["phoneme_id_map"]["ɹ"][0] in sounds.of([word]).ids
+
+
 @pytest.mark.parametrize("text", ["🙂", "日本語", "привет", "\0"])
 def test_a_word_without_a_sound_has_no_place(sounds: WordSounds, text: str) -> None:
     assert sounds.of(["yes", text]).words[1] is None

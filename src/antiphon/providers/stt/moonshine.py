@@ -18,6 +18,8 @@ class MoonshineSpeechToText(LocalSpeechToText):
     """Implements ``SpeechToText``."""
 
     name = NAME
+    doubted_below = 0.3
+    """Words of people it believes more than this, misheard ones apart; of the words it writes of coughs and laughs, half."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ much. How likely an answer is where nothing is heard is known (``Model.nothing``
 compared with what the model hears freely: a right one costs little per token and shares letters with it. Together that is its *misfit*.
 
 A short utterance is heard three times (``moonshine_looks``). What two of the hearings write by themselves, the plain one among them, is
-believed; of everything else the mean evidence counts.
+believed; of everything else the mean evidence counts, for the answer's length.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ EVIDENCE_OF_EVEN_ODDS = 4.5
 """In nats. Of 226 utterances that the model did not write as an answer by itself, 36 of the 42 right ones lie above, and 1 of the
 others; by misfit alone it was 30, and 2 of the others (``docs/benchmarks.md``)."""
 _EVIDENCE_SLOPE = 0.8
+_SHORT_PRIOR_WEIGHT, _SHORT_SLOPE = 0.45, 0.77
+_NEEDED_A_TOKEN, _NOT_NEEDED, _MOST_NEEDED = 1.45, 2.5, 4.0
+"""Of what was heard several times, the mean evidence must be more for an answer that takes more tokens to write: every token that may be
+chosen adds some. Fitted to short words with one speaker left out at a time (``docs/benchmarks.md``)."""
 MISFIT_OF_EVEN_ODDS = 4.0
 """Right answers lie below; whoever speaks long enough finds evidence for something, and is far from it in letters and odds."""
 _MISFIT_SLOPE = 2.0
@@ -247,15 +251,12 @@ def _agreed(
     for look in looks:
         yield
         totals += np.asarray((yield from _forced(model, look.encoding, written))) / len(looks)
-    evidence = totals - _PRIOR_WEIGHT * np.asarray(priors)
-    misfits = np.array(
-        [
-            sum(_misfit(look.free, _Finalist(words, total, tokens)) for look in looks) / len(looks)
-            for (tokens, words), total in zip(candidates.items(), map(float, totals), strict=True)
-        ]
-    )
-    best = int(np.argmax(evidence - misfits))
-    return candidates[written[best]], _logistic(_EVIDENCE_SLOPE * float(evidence[best] - EVIDENCE_OF_EVEN_ODDS))
+    evidence = totals - _SHORT_PRIOR_WEIGHT * np.asarray(priors)
+    needed = [min(_NEEDED_A_TOKEN * len(tokens) - _NOT_NEEDED, _MOST_NEEDED) for tokens in written]
+    left_out = [sum(omits(look.free.text, words) for look in looks) / len(looks) for words in candidates.values()]
+    odds = _SHORT_SLOPE * (evidence - needed) - _OMISSION * np.asarray(left_out)
+    best = int(odds.argmax())
+    return candidates[written[best]], _logistic(float(odds[best]))
 
 
 def _misfit(free: _Free, answer: _Finalist) -> float:

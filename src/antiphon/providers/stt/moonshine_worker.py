@@ -78,7 +78,9 @@ class MoonshineEngine(UtteranceEngine[Expected]):
     def judged(self, call: Call[Expected], utterance: Utterance, heard: Heard) -> Heard:
         """An expected answer in its author's words; other words as they are written, or not at all where only answers count."""
         if heard.expected is not None and call.expected is not None and heard.confidence >= self._min_confidence:
-            return Heard(call.expected.written(heard.expected), heard.confidence, matched=True)
+            # Which answer it was is one thing, whether anybody spoke another: a "yeah" may be a cough.
+            sure = min(heard.confidence, heard.sure)
+            return Heard(call.expected.written(heard.expected), sure, matched=True)
         if utterance.expects and self._expected_only:
             return Heard("", heard.confidence)
         return Heard(shown(heard.text), heard.sure)
