@@ -224,6 +224,8 @@ const KO = [
   ["must be a regular expression of at most {1} characters", "{1}자 이하의 정규식이어야 합니다"],
   ["is no regular expression ({1})", "정규식이 아닙니다 ({1})"],
   ["takes too long to match", "찾는 데 너무 오래 걸립니다"],
+  ["has a flag that is not known: {1}", "알 수 없는 플래그가 있습니다: {1}"],
+  ["must not be a number of more than 64 bits: write it as text", "64비트를 넘는 수는 쓸 수 없습니다. 텍스트로 쓰세요"],
 
   // Assistants and workflows: their forms.
   ["{=1} (also wrong: {2})", "{=1} (또 틀린 곳: {2})"],
