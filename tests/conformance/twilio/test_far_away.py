@@ -116,9 +116,9 @@ async def test_row_24_calls_far_away_are_all_answered(tmp_path: Path, ten: Said)
         assert not [report.record.problem for report in reports if report.failed]
         assert not any(turn.overlap_ms or turn.early for report in reports for turn in report.turns)
         # A lead of 200 ms in messages of 80 ms leaves 20 ms to spare at 80 ms of jitter, and callers, relay and both servers share
-        # a thread here: now and then that is used up. A thread that is held up for 60 ms makes one hole in each call, and on a busy machine
-        # it is held up for longer; with too small a lead there would be a hole after every other message.
-        assert holes <= len(reports)
+        # a thread here: now and then that is used up. A thread that is held up for 60 ms makes one hole in each call, and on a slow or busy
+        # machine that happens more than once; with too small a lead there would be a hole after every other message, dozens in each call.
+        assert holes <= 4 * len(reports)
         assert sum(report.record.underrun_ms for report in reports) <= 150 * len(reports)
         await server.idle()
 
