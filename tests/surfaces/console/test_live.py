@@ -90,3 +90,4 @@ async def test_what_the_caller_says_stands_where_it_began_and_not_where_it_was_u
 def test_the_list_tells_what_a_call_has_cost_so_far() -> None:
     call = Watched()
     assert call.live.rows(2500)[0]["cost_usd"] == 2.5
+    assert call.live.rows(2500, "c1") == call.live.rows(2500) and not call.live.rows(2500, "c2")

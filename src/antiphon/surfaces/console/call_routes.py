@@ -120,7 +120,7 @@ def live_routes(door: Door, live: LiveCalls, manager: SessionManager, clock: Clo
 
     @door.guarded("viewer")
     async def listed(request: Request, visitor: Visitor) -> Response:
-        return secret_response({"calls": live.rows(clock.now_ms())})
+        return secret_response({"calls": live.rows(clock.now_ms(), request.query_params.get("call", ""))})
 
     @door.guarded("viewer")
     async def watched(request: Request, visitor: Visitor) -> Response:

@@ -60,15 +60,16 @@ class LiveCalls:
         self._calls: dict[str, LiveCall] = {}
         self._watching = 0
 
-    def rows(self, now_ms: int) -> list[News]:
-        """What the list shows, the newest first."""
+    def rows(self, now_ms: int, call_id: str = "") -> list[News]:
+        """What the list shows, the newest first; of this one call alone where it is named."""
+        shown = self._calls.values() if not call_id else [self._calls[call_id]] if call_id in self._calls else []
         return [
             {
                 "id": live.call.call_id, "assistant": live.call.assistant, "provider": live.call.provider, "caller": live.call.caller,
                 "wall_ms": live.wall_ms, "lasts_ms": now_ms - live.started_ms, "floor": live.floor, "words": live.words,
                 "words_of": live.words_of, "node": live.node, "cost_usd": self._cost_of(live.call.call_id, now_ms),
             }
-            for live in reversed(self._calls.values())
+            for live in reversed(shown)
         ]  # fmt: skip
 
     def find(self, call_id: str) -> LiveCall | None:

@@ -29,8 +29,7 @@ async function list(main, offset) {
 }
 
 async function one(main, id, may) {
-  const { calls } = await ask("live");
-  const found = calls.find((call) => call.id === id);
+  const { calls: [found] } = await ask(`live?call=${encodeURIComponent(id)}`);
   const floor = el("p", { className: "floor", id: "floor" }, say("f_nobody"));
   const figures = el("p", { className: "faint", id: "figures" });
   const lines = el("ol", { className: "said" });
@@ -71,7 +70,7 @@ async function one(main, id, may) {
   };
   const lasts = (call) => call && figures.replaceChildren([when(call.wall_ms), clock(call.lasts_ms), call.provider, call.caller, money(call.cost_usd)].filter(Boolean).join(" · "));
   lasts(found);
-  const timer = setInterval(() => ask("live", { poll: true }).then(({ calls: now }) => lasts(now.find((call) => call.id === id)), () => {}), EVERY_MS);
+  const timer = setInterval(() => ask(`live?call=${encodeURIComponent(id)}`, { poll: true }).then(({ calls: [now] }) => lasts(now), () => {}), EVERY_MS);
   const unwatch = watch(id, told, lost, () => over(""));
   return () => {
     clearInterval(timer);
