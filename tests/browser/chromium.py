@@ -44,9 +44,9 @@ class Page:
     async def click(self, selector: str) -> None:
         await self.program.ask("click", selector=selector)
 
-    async def drag(self, selector: str, x: int, y: int) -> None:
-        """Take what is there by its middle, and let go of it so many pixels further."""
-        await self.program.ask("drag", selector=selector, x=x, y=y)
+    async def drag(self, selector: str, x: int, y: int, *, press: str | None = None) -> None:
+        """Take what is there by its middle, and let go of it so many pixels further; a key may be pressed before that."""
+        await self.program.ask("drag", selector=selector, x=x, y=y, press=press)
 
     async def press(self, key: str) -> None:
         await self.program.ask("press", key=key)

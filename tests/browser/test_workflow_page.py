@@ -223,6 +223,19 @@ async def test_it_is_edited_by_keyboard_alone_and_nodes_are_moved(visit: Visit) 
     assert await page.evaluate(NODES) == ["welcome", "bye"]
 
 
+async def test_a_node_that_is_held_stays_held_while_the_drawing_changes(visit: Visit) -> None:
+    """As it does when a check's answer or a live call's light comes: its place jumped back, and was lost as it was let go."""
+    page = visit.page
+    await begin(visit, "Held flow")
+    await choose(visit, "jam")
+    await page.fill("[data-path=name]", "marmalade")
+    place = "Number(document.querySelector('[data-node=\"2\"] rect').getAttribute('y'))"
+    before = float(await page.evaluate(f"() => {place}"))
+    await page.drag('[data-node="2"]', 0, 60, press="Control+z")
+    assert await page.evaluate(NODES) == ["welcome", "jam", "bye"]
+    assert await page.evaluate(f"() => {place}") > before + 40
+
+
 async def test_values_that_a_node_asks_for_are_edited(visit: Visit) -> None:
     page = visit.page
     id = await begin(visit, "Slots flow")

@@ -43,14 +43,15 @@ serve({
   initially: ({ script }) => page.addInitScript({ content: script }),
   click: ({ selector }) => page.click(selector),
   // Take what is there by its middle, and let go of it so many pixels further.
-  drag: async ({ selector, x, y }) => {
-    await page.locator(selector).scrollIntoViewIfNeeded();
+  drag: async ({ selector, x, y, press = null }) => {
+    await page.locator(selector).hover(); // which waits until it stands still
     const { x: left, y: top, width, height } = await page.locator(selector).boundingBox();
     const [fromX, fromY] = [left + width / 2, top + height / 2];
     await page.mouse.move(fromX, fromY);
     await page.mouse.down();
     await page.mouse.move(fromX + x / 2, fromY + y / 2);
     await page.mouse.move(fromX + x, fromY + y);
+    if (press !== null) await page.keyboard.press(press);
     await page.mouse.up();
   },
   press: ({ key }) => page.keyboard.press(key),

@@ -84,6 +84,9 @@ export class Drawing {
   draw(flow, look = {}) {
     this.#flow = { nodes: flow.nodes, edges: flow.edges ?? [] };
     this.look = { ...this.look, ...look };
+    // Whoever holds a node keeps holding it: a check's answer or a call's light may come at any time.
+    if (this.#drag?.moved && this.#drag.from.length === flow.nodes.length) return this.#redraw();
+    if (this.#drag?.moved) this.#drag = null;
     this.#places = places(this.#flow.nodes, this.#flow.edges);
     this.#redraw();
   }
