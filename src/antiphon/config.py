@@ -127,6 +127,8 @@ class Http(BaseModel, extra="forbid"):
     max_connections: Annotated[int, Field(ge=16, le=65_536)] = 256
     """HTTP connections at once; media sockets are not counted. Beyond, the one that has waited longest makes room, and a quarter of
     them is the telephone's."""
+    idle_s: Annotated[float, Field(ge=1, le=3600)] = 75.0
+    """How long a connection may wait for its next request: longer than a load balancer in front keeps one, or it answers 502 at times."""
     large_messages_mib: Annotated[int, Field(ge=32, le=65_536)] = 256
     """What all WebSockets together may take for messages over 256 KiB."""
     metrics_host: str = "127.0.0.1"

@@ -142,7 +142,11 @@ class Antiphon:
         # What is asked over HTTP.
         uploads = self.api.uploads() if self.api is not None else {}
         self.connections = Connections(
-            HttpBounds(max_connections=settings.http.max_connections, uploads=uploads),
+            HttpBounds(
+                max_connections=settings.http.max_connections,
+                idle_timeout_s=settings.http.idle_s,
+                uploads=uploads,
+            ),
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
