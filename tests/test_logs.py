@@ -65,7 +65,7 @@ async def _open_media_without_a_token(base_url: str) -> None:
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "x" * 22 + "==",
     }
-    async with httpx.AsyncClient(base_url=base_url) as client:
+    async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
         answer = await client.get("/twilio/media", headers=headers)
         assert answer.status_code in (403, 404)
 

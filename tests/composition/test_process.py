@@ -290,7 +290,7 @@ async def test_sigterm_lets_a_live_call_end_and_exits_with_0(tmp_path: Path) -> 
         call = asyncio.create_task(place_call(server.url, line()))
         await _until_live(server.url)
         server.signal(signal.SIGTERM)
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
             await _until(client, "/readyz", 503)
         report = await call
         status, errors = await server.ended(3)
@@ -304,10 +304,10 @@ async def test_a_call_whose_webhook_was_answered_before_sigterm_is_taken(tmp_pat
     async with server_process(tmp_path, {"ANTIPHON_DRAIN_S": "60"}) as server:
         identity = Identity(CALLER, CALLED, auth_token=TOKEN)
         ids = new_stream_ids(identity.account_sid)
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             stream = await ask_webhook(client, f"{server.url}/twilio/voice", identity, ids)
         server.signal(signal.SIGTERM)
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
             await _until(client, "/readyz", 503)
             refused = await place_call(server.url, line())
             assert refused.record.refused
@@ -321,7 +321,7 @@ async def test_a_call_whose_webhook_was_answered_before_sigterm_is_taken(tmp_pat
             await socket_.send(
                 json.dumps({"event": "start", "sequenceNumber": "1", "streamSid": ids.stream_sid, "start": start})
             )
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 message = json.loads(await socket_.recv())
             assert message["event"] == "media", "the greeting is heard"
             await socket_.send(json.dumps({"event": "stop", "sequenceNumber": "2", "streamSid": ids.stream_sid,
@@ -347,7 +347,7 @@ async def test_a_second_signal_ends_the_drain(tmp_path: Path) -> None:
         call = asyncio.create_task(place_call(server.url, line(barge_in_ms=20_000)))
         await _until_live(server.url)
         server.signal(signal.SIGINT)
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
             await _until(client, "/readyz", 503)
         server.signal(signal.SIGINT)
         status, errors = await server.ended(3)
@@ -364,7 +364,7 @@ def _check_log(folder: Path, ended: str) -> None:
 
 
 async def _until_live(url: str) -> None:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         for _ in range(500):
             if (await client.get("/healthz")).json()["calls"]:
                 return

@@ -52,7 +52,7 @@ async def test_fifty_sessions_at_once_leave_nothing_behind(tmp_path: Path, ten: 
             memory_kib.append(child.rss_kib())
         assert memory_kib[-1] - memory_kib[0] <= max(memory_kib[0] // 10, SETTLES_KIB), memory_kib
         await eventually(lambda: child.open_files() <= files, 2)
-        async with asyncio.timeout(20):  # the work after the last sessions goes on for a moment
+        async with asyncio.timeout(60):  # the work after the last sessions goes on for a moment
             while (await server.status())["tasks"] > before["tasks"]:  # noqa: ASYNC110 (another process tells nobody)
                 await asyncio.sleep(0.1)
         busy = (
@@ -145,7 +145,7 @@ async def test_check_30_a_session_does_not_last_for_ever(stage: Stage, tmp_path:
     settings = Realtime().model_copy(update={"session_max_minutes": 0.02})
     async with serve_here(tmp_path, realtime=settings) as server, tapping(server.port) as tap:
         async with AsyncOpenAI(base_url=tap.base_url, api_key=server.key) as client, talking(client) as talk:
-            error = (await talk.until("error", within_s=5)).error
+            error = (await talk.until("error", within_s=60)).error
             assert error.code == "session_expired"
             assert "maximum duration" in error.message
             await tap.until(lambda: tap.line.close_code is not None)
