@@ -25,7 +25,7 @@ from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
 from antiphon.errors import MalformedMessage
 from antiphon.jobs.analysis import Analyst, Questions, ReadOutput
-from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, job_id
+from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, LeaseLost, job_id
 from antiphon.jobs.report import ReportOutbox, end_of_call_report
 from antiphon.jobs.worker import Done, NotYet, Step
 from antiphon.providers.prices import Prices
@@ -115,6 +115,9 @@ class AfterCall:
         fresh = _record(job, logs, self._around.ended_reason) if logs else _record_of_facts(job)
         known = await self._calls.find(None, job.call_id)
         if known is None:
+            own = await self._jobs.find(job.id)
+            if own is None or own.done:
+                raise LeaseLost  # it was deleted meanwhile
             await self._calls.add(fresh)
         end = _end_of(known, fresh, died=self._around.ended_reason(EndReason.SERVER_DIED))
         if nothing_kept:
