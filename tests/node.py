@@ -9,14 +9,14 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
 from tests.programs import JS, node
 
 _LINE_BYTES = 32 << 20
-_END_S = 5.0
+_END_S = 60.0
 
 Told = dict[str, Any]
 
@@ -82,7 +82,8 @@ class NodeProgram:
         try:
             await asyncio.wait_for(self._process.wait(), _END_S)
         except TimeoutError:
-            self._process.kill()
+            with suppress(ProcessLookupError):  # it has ended this moment
+                self._process.kill()
             await self._process.wait()
         await self._reader
 

@@ -126,7 +126,8 @@ class _Supervisor:
                 )  # fmt: skip
             self._processes[number] = process
             if self._stopping.is_set():
-                process.send_signal(signal.SIGTERM)
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
             ours.setblocking(False)
             waiting = asyncio.create_task(self._until_serving(number, ours))
             try:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.node import NodeProgram, Told, node_program
 from tests.programs import chromium
 
-_START_S = 30.0
+_START_S = 60.0
 
 
 class Page:

@@ -22,7 +22,7 @@ from antiphon.providers.worker_connection import MAX_EARLY_BYTES
 from antiphon.providers.worker_frames import Frame
 from antiphon.providers.worker_queue import MAX_STREAM_BYTES
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 HERE = str(Path(__file__).parent)
 OBEDIENT = "engines_for_tests:Obedient"
 
