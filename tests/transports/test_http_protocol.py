@@ -190,7 +190,7 @@ async def test_a_head_within_them_is_answered(head: bytes) -> None:
 )
 async def test_of_an_endless_head_next_to_nothing_is_looked_at_or_kept(begin: bytes, piece: bytes) -> None:
     """The work is bounded by the bytes the parser gets, whatever is sent; a bystander is answered meanwhile."""
-    async with serving() as served:
+    async with serving(head_timeout_s=60) as served:
         parsed = 0
 
         class Counting:
