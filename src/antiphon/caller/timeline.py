@@ -60,7 +60,10 @@ async def fetch_timeline(client: httpx.AsyncClient, base: str, call_sid: str, ap
     try:
         async with client.stream("GET", url, headers=headers, timeout=TIMEOUT_S) as response:
             if response.status_code in (401, 403):
-                return Timeline(note="the server keeps its timeline for those with a key (--api-key)")
+                refused = "the server refuses the key (--api-key)"
+                return Timeline(
+                    note=refused if api_key else "the server keeps its timeline for those with a key (--api-key)"
+                )
             if response.status_code != 200:
                 return Timeline()
             body = b""

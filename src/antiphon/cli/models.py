@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
+from antiphon.cli.terminal import show_error
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.providers.model_catalogue import Model, is_there, model_named, read_catalogue
@@ -101,5 +102,5 @@ def _size(size: int) -> str:
 
 
 def _said(error: Exception) -> click.exceptions.Exit:
-    Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+    show_error(error)
     return click.exceptions.Exit(1 if error.__class__.__name__ == "DownloadFailed" else 2)

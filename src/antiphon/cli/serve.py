@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 import uvloop
-from rich.console import Console
-from rich.markup import escape
 
+from antiphon.cli.terminal import show_error
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.observability import configure_logging
@@ -50,7 +49,7 @@ def serve(host: str | None, port: int | None, assistant: str | None, workers: in
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
     except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
 
 

@@ -75,6 +75,7 @@ class Antiphon:
     def __init__(self, settings: Settings, clock: Clock | None = None, worker: WorkerPlace | None = None) -> None:
         """``worker``: its place among the worker processes of one server; None: it is alone. Raises ConfigurationError."""
         settings.refuse_to_be_open()
+        start_checks.check_files(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
