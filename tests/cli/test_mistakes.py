@@ -21,6 +21,7 @@ from antiphon.caller.summary import summarise
 from antiphon.caller.timeline import fetch_timeline
 from antiphon.cli import app
 from antiphon.cli.serve import serve as serve_command
+from antiphon.providers.model_catalogue import read_catalogue
 
 
 @pytest.fixture(autouse=True)
@@ -168,3 +169,9 @@ def test_init_says_what_is_there_and_how_to_go_on() -> None:
     assert run("init", "--yes", "--name", "desk", "--stack", "local", "--no-check").exit_code == 0
     line = told(run("init", "--yes", "--name", "desk", "--stack", "local", "--no-check"))
     assert line == "--force: antiphon.toml, .env, assistants/desk.yaml are there already: say --force to replace them"
+
+
+def test_names_of_models_are_whole_where_they_are_listed() -> None:
+    result = CliRunner().invoke(app, ["models", "list"], env={"COLUMNS": "80"})
+    for name in read_catalogue():
+        assert name in result.output

@@ -38,12 +38,13 @@ def list_models() -> None:
         folder, catalogue = settings.models.place, read_catalogue(settings.models.table_file)
     except (AntiphonError, OSError) as error:
         raise _said(error) from error
-    table = Table(
-        "model", "engine", "languages", "size", "licence", "here", caption=f"They are kept in {escape(str(folder))}"
-    )
+    table = Table(caption=f"They are kept in {escape(str(folder))}")
+    table.add_column("model", no_wrap=True)  # a name that is cut cannot be fetched
+    for heading in ("languages", "size", "licence", "here"):
+        table.add_column(heading, no_wrap=heading in ("size", "here"))
     for name, model in catalogue.items():
         here = "[green]yes[/]" if is_there(model, folder / name) else ""
-        table.add_row(name, model.engine, model.languages, _size(model.size), escape(model.licence), here)
+        table.add_row(name, model.languages, _size(model.size), escape(model.licence), here)
     show_table(Console(), table)
 
 
