@@ -62,7 +62,7 @@ MOST_CALLS = 1000
 WAVE_CALLS = 10
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Measure CPU, memory, latency and barge-in under load.")
 @click.pass_context
 @click.option("--calls", default="1,10,50,200,400", help="Numbers of calls at once, e.g. 1,10,50")
 @click.option("--seconds", type=FloatRange(1, 3600), default=30.0, help="Measured for so long, after the ramp")

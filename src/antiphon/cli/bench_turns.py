@@ -29,7 +29,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-@click.command("turns")
+@click.command("turns", short_help="Measure turn-taking with recordings of people.")
 @click.option("--corpus", type=PATH, required=True, help="A folder of recordings with a manifest.json")
 @click.option("--suite", type=click.Choice(SUITES), default="pause", help="Which trials")
 @click.option("--url", required=True, help="A server that runs: http://…/voice (webhook) or ws://… (media)")

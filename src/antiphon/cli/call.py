@@ -73,7 +73,7 @@ class Job:
     json: bool
 
 
-@click.command()
+@click.command(short_help="Place simulated phone calls, and measure the agent.")
 @click.argument("url", default="")
 @click.option("--media-url", default="", show_default=False, help="Skip the webhook: open this ws:// or wss:// URL")
 @click.option("--say", multiple=True, help="A line to speak (repeat; spoken before --wav)")
@@ -155,7 +155,7 @@ def call(
 ) -> None:
     """Place a simulated phone call (or hundreds) and measure how the agent did.
 
-    URL is the server's voice webhook, e.g. http://127.0.0.1:8000/twilio/voice
+    URL is the server's voice webhook, e.g. http://127.0.0.1:8080/twilio/voice
     """
     try:
         job = Job(

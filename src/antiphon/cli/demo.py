@@ -57,7 +57,7 @@ class Outcome:
     detail: str
 
 
-@click.command()
+@click.command(short_help="Hold a real spoken conversation on this machine.")
 @click.option("--output", type=PATH, default="demo-output", help="Where the recording and the event log go")
 @click.option("--serve", is_flag=True, help="Leave the server up afterwards")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server, 0 for any")

@@ -39,7 +39,7 @@ def _providers(kind: registry.Kind) -> click.Choice[str]:
     return click.Choice([name for name in registry.named_from_outside(kind) if name not in _NOT_TO_BEGIN_WITH])
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(context_settings={"show_default": False}, short_help="Set up an assistant in this folder.")
 @click.option("--name", help="The assistant's name, which its file is called by", metavar="NAME")
 @click.option("--stack", type=click.Choice(list(STACKS)), help="Deepgram, OpenAI and ElevenLabs; all OpenAI; all local")
 @click.option("--transcriber", type=_providers("stt"), metavar="PROVIDER", help="Who listens, instead of the stack's")

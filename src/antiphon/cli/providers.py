@@ -20,7 +20,7 @@ def providers() -> None:
     """Look after vendors and engines."""
 
 
-@providers.command()
+@providers.command(short_help="Ask every engine of an assistant whether it works.")
 @click.argument("assistant", default="")
 def check(assistant: str) -> None:
     """Ask every engine of an assistant, those that stand in included, whether it works.

@@ -24,7 +24,7 @@ from antiphon.session.what_if import TurnOutcome, compared, outcomes
 _SHOWN = 20
 
 
-@click.command()
+@click.command(short_help="Run a call again from its event log.")
 @click.argument("log", type=PATH)
 @click.option("--set", "changes", multiple=True, help="policy.path=value: what would have changed? (repeat)")
 def replay(log: Path, changes: tuple[str, ...]) -> None:
