@@ -175,3 +175,14 @@ def test_names_of_models_are_whole_where_they_are_listed() -> None:
     result = CliRunner().invoke(app, ["models", "list"], env={"COLUMNS": "80"})
     for name in read_catalogue():
         assert name in result.output
+
+
+def test_engines_that_keep_the_server_from_starting_are_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTIPHON_ASSISTANTS_DIR", ".")
+    nowhere = "options: {path: nowhere}"
+    text = f"transcriber: {{provider: vosk, {nowhere}}}\nvoice: {{provider: kokoro, {nowhere}}}\nmodel: {{provider: scripted}}\n"
+    Path("mine.yaml").write_text(text, encoding="utf-8")
+    result = run("serve", "--assistant", "mine")
+    line = told(result)
+    assert line.startswith("vosk: ") and "; kokoro: " in line
+    assert "engine_start_failed" not in result.output
