@@ -113,6 +113,7 @@ def test_a_wrong_variable_names_the_field_and_what_is_allowed(
         ("[twilio]\nsid = 'AC'", "twilio.sid", "there are account_sid"),
         ("[twilio]\nauth-tokn = 'AC'", "twilio.auth-tokn", "did you mean auth_token?"),
         ("port = 'http'", "port", "integer"),
+        ("twilio = 3", "twilio", "must be a group of settings: [twilio], or twilio.account_sid = …"),
         ("port = ", "antiphon.toml", "Invalid value"),
     ],
 )

@@ -525,6 +525,10 @@ def _variable_of(error: SettingsError) -> str:
 
 def _problem(kind: str, message: str, place: tuple[int | str, ...]) -> str:
     """What is wrong, and what is allowed. Never the value: it may be a secret."""
+    if kind == "model_type" and len(place) == 1:
+        group = Settings.model_fields[str(place[0])].annotation
+        assert isinstance(group, type) and issubclass(group, BaseModel), "only groups are models"
+        return f"must be a group of settings: [{place[0]}], or {place[0]}.{next(iter(group.model_fields))} = …"
     if kind != "extra_forbidden":
         return message.removeprefix("Value error, ")
     model = Settings.model_fields[str(place[0])].annotation if len(place) > 1 else Settings

@@ -34,7 +34,9 @@ def _in_file() -> dict[str, str]:
         raise ConfigurationError(str(ENV_FILE), f"cannot be read ({error.strerror})") from None
     found = {}
     for binding in parse_stream(io.StringIO(text)):  # what dotenv itself does, but for a line that it would pass over
-        if binding.error or (binding.key is not None and binding.value is None):
+        # A name alone is other tools' way to say that the environment has it.
+        bare = binding.value is None and (binding.key or "").startswith("ANTIPHON_")
+        if binding.error or bare:
             line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
             raise ConfigurationError(str(ENV_FILE), f"line {line}: must be NAME=value")
         if binding.key is not None and binding.value is not None:

@@ -106,8 +106,9 @@ def test_a_port_that_is_taken_is_told_without_numbers() -> None:
         assert told(run("serve", "--port", str(port))) == problem
 
 
-def test_a_line_of_the_env_file_that_says_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    Path(".env").write_text("# mine\n\nexport ANTIPHON_MAX_CALLS=3\nnonsense line\n", encoding="utf-8")
+@pytest.mark.parametrize("line", ["nonsense line", "ANTIPHON_OPEN_API"])
+def test_a_line_of_the_env_file_that_says_nothing_is_told(caplog: pytest.LogCaptureFixture, line: str) -> None:
+    Path(".env").write_text(f"# mine\nTHEIRS\nexport ANTIPHON_MAX_CALLS=3\n{line}\n", encoding="utf-8")
     assert told(run("serve")) == ".env: line 4: must be NAME=value"
     assert not caplog.records, "it is told once"
 
