@@ -252,7 +252,7 @@ class Antiphon:
         except ModuleNotFoundError as error:
             if not error.name or error.name.partition(".")[0] == "antiphon":
                 raise
-            log.info("api_not_installed", missing=error.name, install="antiphon[api]")
+            log.info("api_not_installed", missing=error.name, to_install="pip install 'antiphon[api]'")
             return None
         rates = self.joined.rates if self.joined is not None else None
         return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines, rates)
