@@ -45,6 +45,10 @@ async def test_a_real_call_leaves_no_word_number_or_token_in_the_logs(
     events = {entry["event"] for entry in logs}
     assert {"twilio_stream_started", "twilio_request_refused"} <= events, "the logs were watched"
     minted = (settings.data_dir / "token.secret").read_text()
+    [started] = [entry for entry in logs if entry["event"] == "twilio_stream_started"]
+    [ended] = [entry for entry in logs if entry["event"] == "call_ended"]
+    assert ended["call_id"] == started["call_id"] and ended["reason"] == "customer-ended-call"
+    assert "twilio_stream_lost" not in events, "who hangs up is not lost"
     words = ["marmalade", "eleven", "crowns", "Good day"]
     secrets = [*words, CALLER, CALLED, CALLER.lstrip("+"), TOKEN, minted]
     check(logs, secrets)

@@ -197,7 +197,9 @@ async def test_an_assistant_whose_file_is_spoilt_serves_as_it_was_and_one_that_n
                 assert "<Say>We are sorry" in answer.text
             assert (await client.get("/readyz")).status_code == 200
     told = [
-        (entry["event"], entry["assistant"], entry["file"], entry["line"]) for entry in logs if "assistant" in entry
+        (entry["event"], entry["assistant"], entry.get("file", ""), entry.get("line", 0))
+        for entry in logs
+        if "assistant" in entry
     ]
     assert told == [
         ("assistant_unusable", "korean", "korean.yaml", 2),
@@ -383,6 +385,6 @@ async def test_a_start_that_fails_exits_with_2_and_one_clear_line(tmp_path: Path
     _, errors = await asyncio.wait_for(process.communicate(), 60)
     said = " ".join(errors.decode().split())
     assert process.returncode == 2
-    assert said.startswith("Error: assistant: there is no assistant of this name; there are")
+    assert said.startswith("Error: assistant: there is no assistant nobody; there are")
     assert "Traceback" not in said
     assert TOKEN not in said

@@ -164,6 +164,18 @@ async def test_a_process_that_hangs_is_killed_and_replaced_and_its_streams_are_t
     await pool.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "stop"])
+async def test_a_signal_to_all_processes_leaves_the_engines_to_the_server(
+    pool: WorkerPool, number: signal.Signals
+) -> None:
+    """A terminal's Ctrl-C, systemd's stop and ``timeout`` reach engines as well, while the server lets its calls end."""
+    caller = Caller(pool)
+    process = await caller.process()
+    os.kill(process, number)
+    assert await caller.process() == process
+    assert caller.lost.empty()
+
+
 async def test_a_process_that_works_through_much_is_not_taken_for_one_that_hangs() -> None:
     pool = WorkerPool("obedient", OBEDIENT, ping_every_s=0.05, hung_after_s=2.0)
     await pool.start()
