@@ -52,22 +52,25 @@ MAX_LOOKED_UP = 100
 """Unknown fields of one object: each is compared with all names, on the event loop that carries calls."""
 
 
-def misspelt_fields(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
-    """Fields that were kept as they came and have no effect, though they look like one that has: the dotted field, and the one it looks
-    like. (What is like nothing of ours is another product's, and its author knows.)"""
+def misspelt_fields(model: BaseModel) -> Iterator[tuple[str, str]]:
+    """Those of ``unknown_fields`` that look like a field that has an effect."""
+    return ((field, meant) for field, meant in unknown_fields(model) if meant)
+
+
+def unknown_fields(model: BaseModel, path: str = "") -> Iterator[tuple[str, str]]:
+    """Fields that were kept as they came and have no effect: the dotted field, and the known one it looks like (empty: none)."""
     known = [field.alias or name for name, field in type(model).model_fields.items()]
     for name in islice(model.model_extra or (), MAX_LOOKED_UP):
-        if meant := did_you_mean(name, known):
-            yield join(path, name), meant
+        yield join(path, name), did_you_mean(name, known)
     for name, field in type(model).model_fields.items():
         value = getattr(model, name)
         below = join(path, field.alias or name)
         if isinstance(value, BaseModel):
-            yield from misspelt_fields(value, below)
+            yield from unknown_fields(value, below)
         elif isinstance(value, tuple):
             for at, item in enumerate(value):
                 if isinstance(item, BaseModel):
-                    yield from misspelt_fields(item, join(below, at))
+                    yield from unknown_fields(item, join(below, at))
 
 
 def join(*parts: str | int) -> str:

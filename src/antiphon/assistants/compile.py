@@ -4,6 +4,7 @@ that nothing here acts on is named."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
@@ -27,6 +28,7 @@ TEMPLATES: tuple[str, ...] = (
     "model.tools.*.description", "model.tools.*.function.description", "model.tools.*.messages.*.content",
     "model.tools.*.messages.*.contents.*.text", "model.tools.*.destinations.*.number", "model.tools.*.destinations.*.message",
     "messagePlan.idleMessages.*", "messagePlan.silenceTimeoutMessage", "voice.voiceId", "voice.language", "transcriber.language",
+    "hooks.*.do.*.exact", "hooks.*.do.*.exact.*", "hooks.*.do.*.prompt", "hooks.*.do.*.prompt.*.content", "hooks.*.do.*.message.content",
 )  # fmt: skip
 """Texts of an assistant that are templates (``*``: each of a list). Those that a tool sends are filled in when it runs."""
 ACTED_ON: frozenset[str] = frozenset(
@@ -77,6 +79,7 @@ def compile_assistant(
     given = overrides or {}
     whole = merged(document, {name: value for name, value in given.items() if name not in _OF_OVERRIDES})
     whole = _with_tools(whole, given.get("tools:append"), tools or {}, warnings)
+    whole = _with_hook_tools(whole, tools or {}, warnings)
     values = {**default_variables(wall_ms), **(variables or {}), **_values(document), **_values(given)}
     _require_few_tags(whole)
     for path in TEMPLATES:
@@ -139,6 +142,39 @@ def _values(document: Mapping[str, Any]) -> Mapping[str, Any]:
     if values is not None and not isinstance(values, Mapping):
         raise ConfigurationError("assistantOverrides.variableValues", "must be an object")
     return values or {}
+
+
+def tool_ids_of_hooks(document: Mapping[str, Any]) -> list[str]:
+    """Stored tools that its hooks name by their ids."""
+    return [id for _, action in _tool_actions(document.get("hooks")) if isinstance(id := action.get("toolId"), str)][
+        :100
+    ]
+
+
+def _tool_actions(hooks: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The actions of type tool, each with its place. What is no hook is for whoever reads the document to refuse."""
+    for at, hook in enumerate(hooks if isinstance(hooks, list | tuple) else ()):
+        actions = hook.get("do") if isinstance(hook, Mapping) else None
+        for number, action in enumerate(actions if isinstance(actions, list | tuple) else ()):
+            if isinstance(action, dict) and action.get("type") == "tool":
+                yield f"hooks.{at}.do.{number}", action
+
+
+def _with_hook_tools(
+    document: dict[str, Any], stored: Mapping[str, Mapping[str, Any]], warnings: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """With the tools that its hooks mean by their ids."""
+    if not tool_ids_of_hooks(document):
+        return document
+    hooks = deepcopy(document["hooks"])
+    for place, action in _tool_actions(hooks):
+        id = action.get("toolId")
+        if action.get("tool") is None and isinstance(id, str):
+            if id in stored:
+                action["tool"] = stored[id]
+            else:
+                warnings.append((f"{place}.toolId", "there is no tool of this id"))
+    return {**document, "hooks": hooks}
 
 
 def _with_tools(

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, ToolDefinition
+from antiphon.assistants import hook_events
+from antiphon.assistants.spec import AssistantSpec, Hook, ToolDefinition
 from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
 from antiphon.errors import AntiphonError
 from antiphon.providers import registry
@@ -110,6 +111,24 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
         for field, why in _of_a_tool(tool):
             yield f"model.tools.{at}.{field}", why
+    for at, hook in enumerate(spec.hooks):
+        yield from ((f"hooks.{at}.{field}", why) for field, why in _of_a_hook(hook))
+
+
+def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:
+    if not (hook.on in hook_events.KNOWN or hook_events.is_speech_timeout(hook.on)):
+        yield "on", f"hooks are carried out on {', '.join(hook_events.KNOWN)}, and on nothing else"
+        return
+    for at, action in enumerate(hook.do):
+        if hook.on == hook_events.ENDING and action.type != "tool":
+            yield f"do.{at}.type", "nobody hears it any more: when a call is over, tools are run"
+        if action.type == "tool" and action.tool is not None:
+            yield from ((f"do.{at}.tool.{field}", why) for field, why in _of_a_tool(action.tool))
+        elif action.type == "tool":
+            yield f"do.{at}.toolId", "tools are written in do.tool"
+    for at, each in enumerate(hook.filters):
+        if hook.on != hook_events.ENDING or each.key != hook_events.ENDED_REASON:
+            yield f"filters.{at}", "filters look at call.endedReason, when a call is ending"
 
 
 def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:

@@ -20,12 +20,14 @@ from antiphon.conversation.policy import Policy
 from antiphon.errors import ConfigurationError
 from antiphon.json_values import LONG_NUMBER, is_long, read, written
 from antiphon.suggestions import did_you_mean
-from antiphon.wire_model import join, misspelt_fields
+from antiphon.wire_model import join, unknown_fields
 from antiphon.workflow.spec import WorkflowSpec
 
 log = structlog.get_logger(__name__)
 
 _WORKFLOW = "model.workflow"
+_NOT_ASKED = frozenset(["id", "orgId", "createdAt", "updatedAt", "metadata"])
+"""What a document has that was fetched from a server, and what is its author's own. So is whatever begins with ``x-``."""
 ENDINGS = (".yaml", ".yml", ".json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FRACTION = re.compile(r"\d+\.\d+")
@@ -204,15 +206,19 @@ class _Reading:
             raise ConfigurationError(error.field, error.problem, file=file, line=line) from None
 
     def tell_without_effect(self, name: str, spec: AssistantSpec) -> None:
-        """Fields that have no effect are told in the log: misspelt ones, and those of ``ignored``."""
-        misspelt = list(misspelt_fields(spec))
+        """Fields that have no effect are told in the log: unknown ones (each by itself where it looks misspelt), those of ``ignored``."""
+        unknown = list(unknown_fields(spec))
         if spec.model is not None and spec.model.workflow is not None:
-            misspelt += misspelt_fields(WorkflowSpec.model_validate(spec.model.workflow), _WORKFLOW)
-        for field, meant in misspelt:
-            file, line = self._place(field)
-            log.warning(
-                "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
-            )
+            unknown += unknown_fields(WorkflowSpec.model_validate(spec.model.workflow), _WORKFLOW)
+        for field, meant in unknown:
+            if meant:
+                file, line = self._place(field)
+                log.warning(
+                    "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
+                )
+        others = [field for field, meant in unknown if not (meant or field in _NOT_ASKED or field.startswith("x-"))]
+        if others:
+            log.warning("assistant_fields_unknown", assistant=name, file=self._path.name, fields=", ".join(others))
         for field, why in ignored_fields(spec):
             file, line = self._place(field)
             log.warning("assistant_field_ignored", assistant=name, file=file, line=line, field=field, reason=why)

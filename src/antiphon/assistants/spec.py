@@ -345,6 +345,75 @@ class CostPlan(WireModel):
     """Said before the call ends for it."""
 
 
+class SayHookAction(WireModel):
+    """Words: these (of several, one by chance), or what the model makes of a prompt."""
+
+    type: Literal["say"]
+    exact: Message1000 | Annotated[tuple[Message1000, ...], Field(min_length=1, max_length=20)] | None = None
+    prompt: (
+        Annotated[str, Field(max_length=10_000)] | Annotated[tuple[PromptMessage, ...], Field(max_length=20)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> SayHookAction:
+        if bool(self.exact) == bool(self.prompt):
+            raise ValueError("an action of type say needs either exact or prompt")
+        return self
+
+
+class MessageHookAction(WireModel):
+    type: Literal["message.add"]
+    message: PromptMessage
+    trigger_response_enabled: bool = True
+
+
+class ToolHookAction(WireModel):
+    """``tool``, or a stored one by its id: ``calls.finder`` puts it there."""
+
+    type: Literal["tool"]
+    tool: ToolDefinition | None = None
+    tool_id: str = Field(default="", max_length=64)
+
+    @model_validator(mode="after")
+    def _names_one(self) -> ToolHookAction:
+        if self.tool is None and not self.tool_id:
+            raise ValueError("an action of type tool needs tool or toolId")
+        return self
+
+
+HookAction = Annotated[SayHookAction | MessageHookAction | ToolHookAction, Discriminator("type")]
+
+
+class HookFilter(WireModel):
+    type: Literal["oneOf"]
+    key: str = Field(max_length=1000)
+    one_of: tuple[str, ...] = Field(max_length=100)
+
+
+class HookOptions(WireModel):
+    timeout_seconds: float = Field(default=7.5, ge=1, le=1000)
+    trigger_max_count: int = Field(default=3, ge=1, le=10)
+    trigger_reset_mode: Literal["onUserSpeech", "never"] = "never"
+    seconds: float | None = Field(default=None, ge=1, le=3600)
+    """Of ``call.timeElapsed``."""
+
+
+class Hook(WireModel):
+    """What an assistant does when something happens in its call (``calls.hook_rules``)."""
+
+    on: str = Field(min_length=1, max_length=1000)
+    do: tuple[HookAction, ...] = Field(max_length=20)
+    filters: tuple[HookFilter, ...] = Field(default=(), max_length=20)
+    options: HookOptions = Field(default_factory=HookOptions)
+    name: str = Field(default="", max_length=1000)
+
+    @model_validator(mode="after")
+    def _has_its_time(self) -> Hook:
+        if self.on == "call.timeElapsed" and self.options.seconds is None:
+            raise ValueError("a hook on call.timeElapsed needs options.seconds")
+        return self
+
+
 class AssistantSpec(WireModel):
     """The whole of it."""
 
@@ -370,6 +439,7 @@ class AssistantSpec(WireModel):
     """What a model is asked about the call when it is over: read by ``jobs.analysis``."""
     compliance_plan: CompliancePlan = Field(default_factory=CompliancePlan)
     cost_plan: CostPlan = Field(default_factory=CostPlan)
+    hooks: tuple[Hook, ...] = Field(default=(), max_length=50)
     server: ServerSpec | None = None
     server_messages: str | tuple[str, ...] | None = None
     """Which messages the server is sent; left out: the usual ones."""

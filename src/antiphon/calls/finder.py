@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from antiphon.assistants.compile import Assistant, compile_assistant
+from antiphon.assistants.compile import Assistant, compile_assistant, tool_ids_of_hooks
 from antiphon.calls.planned import CallRequest
 from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
@@ -50,11 +50,12 @@ class AssistantFinder:
     async def tools(
         self, org_id: str, document: Mapping[str, Any], overrides: Mapping[str, Any]
     ) -> Mapping[str, Mapping[str, Any]]:
-        """The stored tools that the model names by their ids."""
+        """The stored tools that the model, and hooks, name by their ids."""
         found: dict[str, Mapping[str, Any]] = {}
-        for part in (document.get("model"), overrides.get("model")):
-            ids = part.get("toolIds") if isinstance(part, Mapping) else None
-            for tool_id in ids[:100] if isinstance(ids, list | tuple) else ():
+        for part in (document, overrides):
+            model = part.get("model")
+            ids = model.get("toolIds") if isinstance(model, Mapping) else None
+            for tool_id in (*(ids[:100] if isinstance(ids, list | tuple) else ()), *tool_ids_of_hooks(part)):
                 if isinstance(tool_id, str) and len(tool_id) <= 64 and "\0" not in tool_id and tool_id not in found:
                     tool = await self._resources.find("tool", org_id, tool_id)
                     if tool is not None:

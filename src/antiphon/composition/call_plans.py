@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antiphon.assistants.loader import LoadedAssistant
-from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.spec import AssistantSpec, ToolDefinition
+from antiphon.calls.hooks import CallHooks
 from antiphon.clock import Clock
 from antiphon.composition.room_settings import hearing_settings
 from antiphon.config import Settings
@@ -22,9 +23,11 @@ from antiphon.session.plan import Engines, SessionPlan
 from antiphon.session.session import Session
 from antiphon.surfaces.realtime.mapping import PLAIN_POLICY
 from antiphon.surfaces.realtime.protocol.audio_config import PCM as REALTIME
+from antiphon.surfaces.vapi.ended_reasons import in_words
 from antiphon.surfaces.vapi.server_events import ServerEvents
 from antiphon.surfaces.vapi.server_messages import About
 from antiphon.talk_room import RESUMED, without_greeting
+from antiphon.tools.base import ToolRunner
 from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import CallContext
 
@@ -49,6 +52,8 @@ class CallPlans:
         self._events = events
         self.api_calls: ApiCalls | None = None
         """Calls of the REST API, where there is one."""
+        self.session_of: Callable[[str], Session | None] = lambda call_id: None
+        """A live call's session; set by the composition root."""
         self.transfers: dict[str, Transfer] = {}
         """By a call's provider: how the carrier that brought it hands it over."""
 
@@ -95,6 +100,9 @@ class CallPlans:
             assistant, engines = self._assistants.find(name)
         spec = assistant.spec
         recording, event_log = self._files(call, spec, changes=planned is not None and planned.may_be_handed_over)
+        observers = planned.observers if planned is not None else self._tellers(call, name, spec)
+        if spec.hooks or (planned is not None and planned.may_be_handed_over):
+            observers = (*observers, self._hooks(call, spec, planned.record.type if planned is not None else ""))
         variables = dict(call.parameters)
         context = CallContext(call.call_id, call.caller, variables, self._clock.wall_ms())
         return SessionPlan(
@@ -108,7 +116,7 @@ class CallPlans:
             event_log=event_log,
             variables=variables,
             transfer=self.transfers.get(call.provider),
-            observers=planned.observers if planned is not None else self._tellers(call, name, spec),
+            observers=observers,
         )
 
     def realtime_plan(self, model: str, call_id: str) -> SessionPlan:
@@ -160,10 +168,33 @@ class CallPlans:
         )
         return recording, self.folder / f"{name}.jsonl" if settings.keep_event_logs and kept else None
 
+    def _hooks(self, call: CallStarted, spec: AssistantSpec, call_type: str) -> CallHooks:
+        """``spec`` leads it at first."""
+        kind = call_type or _type_of(call)
+        return CallHooks(
+            lambda: self.planned_spec(call.call_id) or spec,
+            lambda call_id: self.session_of(call_id),
+            self._runner_of,
+            lambda reason: in_words(reason, kind),
+            self._clock,
+        )
+
+    def _runner_of(self, spec: AssistantSpec, tool: ToolDefinition) -> ToolRunner | None:
+        """Of one tool, as the assistant would run it."""
+        if spec.model is None:
+            return None
+        alone = spec.model_copy(update={"model": spec.model.model_copy(update={"tools": (tool,)})})
+        return self._engines.tools.runner(alone)
+
     def _tellers(self, call: CallStarted, name: str, spec: AssistantSpec) -> tuple[SessionObserver, ...]:
         """Who tells the assistant's server of a call that was not planned."""
-        kind = "inboundPhoneCall" if call.provider == "twilio" else "webCall"
+        kind = _type_of(call)
         customer = {"customer": {"number": call.caller}} if call.caller else {}
         document = spec.model_dump(by_alias=True, exclude_unset=True)
         about = About({"id": call.call_id, "type": kind, "assistantId": name, **customer}, document, spec.messages())
         return self._events.observers(spec, about)
+
+
+def _type_of(call: CallStarted) -> str:
+    """Of a call that was not planned."""
+    return "inboundPhoneCall" if call.provider == "twilio" else "webCall"

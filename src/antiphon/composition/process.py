@@ -109,6 +109,7 @@ class Antiphon:
             self.plane, self.clock, self.plans.plan, self._observers(), settings.max_calls,
             Admission(told.admission_limits(settings)), LoadGauge(self.plane).load, self.losses,
         )  # fmt: skip
+        self.plans.session_of = self.manager.find
         offer_recording_tools(self.engines.tools.local.register, self.manager.find)
         if self.api is not None:
             self._hold_calls(self.api)
