@@ -23,9 +23,8 @@ from antiphon.surfaces.vapi.access import Access, Asker, conditional
 from antiphon.surfaces.vapi.assistant_warnings import FORM, lines_of, problems_of, warnings_of
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.crud import Crud, change_of
-from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind
+from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind, every
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.kinds import every
 from antiphon.surfaces.vapi.repeats import Repeats
 
 PATHS = ("/assistant", "/assistants")

@@ -35,7 +35,7 @@ from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_count
 from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, bare, listing_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.squad_calls import asked_call
 
@@ -257,11 +257,11 @@ class CallRoutes:
     # ---------------------------------------------------------------------------------- looking
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS))
+        records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS, sorts=BY_TIME_AND_COST))
         return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, FILTERS)
+        listing = listing_of(request, FILTERS, sorts=BY_TIME_AND_COST)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
         return json_response(paginated([self._views.shown(record) for record in records], total, listing))

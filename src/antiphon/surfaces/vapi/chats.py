@@ -25,8 +25,10 @@ from antiphon.surfaces.vapi.sessions import Sessions
 
 DONE = b"data: [DONE]\n\n"
 EVENT_STREAM = "text/event-stream"
-_FILTERS = {"assistantId": "assistant_id", "squadId": "squad_id", "sessionId": "session_id", "name": "name"}
-_NOT_SEARCHED = ("previousChatId", "assistantIdAny")
+_FILTERS = {
+    "assistantId": "assistant_id", "squadId": "squad_id", "sessionId": "session_id", "name": "name", "previousChatId": "purpose",
+}  # fmt: skip
+_ANY_OF = {"assistantIdAny": "assistant_id"}
 
 
 class Chats:
@@ -57,9 +59,7 @@ class Chats:
         return json_response(self._conversations.documents.show(chat), 201, headers)
 
     async def _list(self, request: Request, asker: Asker) -> Response:
-        if others := [name for name in _NOT_SEARCHED if request.query_params.get(name)]:
-            raise ApiError(400, [f"chats cannot be searched by {name}" for name in others])
-        listing = listing_of(request, _FILTERS)
+        listing = listing_of(request, _FILTERS, any_of=_ANY_OF)
         documents = self._conversations.documents
         chats = await documents.list(asker.org_id, listing)
         total = await documents.count(asker.org_id, listing)

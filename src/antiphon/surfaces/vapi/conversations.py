@@ -16,7 +16,7 @@ from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.chat_requests import ChatRequest
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.documents import Documents, Kind, links_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.leads import kept_lead, read_lead
 from antiphon.surfaces.vapi.sessions import Sessions
@@ -53,7 +53,7 @@ class Conversations:
         self._clock = clock
         self._agents = agents
         self._sessions = sessions
-        self.documents = Documents(store, clock, Kind("chat", show=_show))
+        self.documents = Documents(store, clock, Kind("chat", show=_show, links=_links))
 
     async def begin(self, asker: Asker, request: ChatRequest) -> Begun:
         """Raises ApiError 400, 403, 404."""
@@ -207,6 +207,12 @@ def _messages(document: Resource, *parts: str) -> list[Message]:
     state: Mapping[str, Any] = document.body.get(_STATE) or {}
     outcomes: Mapping[str, ToolOutcome] = state.get("outcomes") or {}
     return [message for part in parts for message in read_messages(document.body.get(part) or [], part, outcomes)]
+
+
+def _links(body: Mapping[str, Any]) -> dict[str, str]:
+    """Which chat it goes on with, too."""
+    previous = body.get("previousChatId")
+    return {**links_of(body), **({"purpose": previous} if previous else {})}
 
 
 def _show(chat: Resource) -> Mapping[str, Any]:

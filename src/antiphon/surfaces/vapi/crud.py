@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -24,6 +24,7 @@ from antiphon.surfaces.vapi.repeats import Repeats
 
 WARNINGS = "X-Antiphon-Warnings"
 _MAX_WARNINGS_CHARS = 4000
+_MAX_SEARCH_CHARS = 100
 Warned = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
@@ -37,6 +38,8 @@ class Crud:
     shape: Literal["bare", "paginated"] = "bare"
     equal: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a list that filter, with the field of the record."""
+    searched: Sequence[str] = ()
+    """Fields of the document in which the parameter ``search`` looks for a part of a text."""
     warned: Warned = lambda body: ()
     """What of a document is kept and not honoured, a line each."""
 
@@ -63,7 +66,13 @@ class Crud:
         return create
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, self.equal)
+        listing = listing_of(request, self.equal, also=("search",) if self.searched else ())
+        if text := request.query_params.get("search", "") if self.searched else "":
+            if len(text) > _MAX_SEARCH_CHARS:
+                raise ApiError(400, [f"search must be shorter than or equal to {_MAX_SEARCH_CHARS} characters"])
+            there = await self.documents.search(asker.org_id, self.searched, text)
+            ids = there if listing.ids is None else [id for id in there if id in listing.ids]
+            listing = replace(listing, ids=ids)
         found = await self.documents.list(asker.org_id, listing)
         items = [self.documents.show(each) for each in found]
         if self.shape == "bare":

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from antiphon.calls.secrets import masked, restored
-from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
+from antiphon.calls.stores import LINKS, MAX_LISTED, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.vapi.errors import ApiError, not_found
@@ -83,6 +83,17 @@ def changed_since(kind: str, version: int) -> ApiError:
     return ApiError(412, f"This {kind} has been changed since: it is at {tag} now.", headers={"ETag": tag})
 
 
+async def every(store: ResourceStore, kind: str, org_id: str) -> AsyncIterator[Resource]:
+    """All of a kind, a page at a time."""
+    listing = Listing(limit=MAX_LISTED, order="oldest")
+    while page := await store.list(kind, org_id, listing):
+        for each in page:
+            yield each
+        if len(page) < MAX_LISTED:
+            return
+        listing = replace(listing, offset=listing.offset + MAX_LISTED)
+
+
 class Documents:
     """All of one kind. Every method raises StoreUnavailable where the database does not answer."""
 
@@ -122,6 +133,18 @@ class Documents:
 
     async def count(self, org_id: str, listing: Listing) -> int:
         return await self._store.count(self.kind.name, org_id, listing)
+
+    async def search(self, org_id: str, fields: Sequence[str], text: str) -> Sequence[str]:
+        """Ids of those in which one of the fields has this text in it, whatever its case. Raises ApiError 400 where there are too many."""
+        wanted = text.casefold()
+        found = [
+            each.id
+            async for each in every(self._store, self.kind.name, org_id)
+            if any(wanted in str(each.body.get(name) or "").casefold() for name in fields)
+        ]
+        if len(found) > MAX_LISTED:
+            raise ApiError(400, [f"search: there are more than {MAX_LISTED} that fit"])
+        return found
 
     async def patch(self, org_id: str, id: str, changes: Mapping[str, Any], how: Change = UNASKED) -> Resource:
         """Top-level fields of ``changes`` take the place of those that are there, whole. Raises ApiError 404, 400, 409, 412."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.spec import ToolDefinition
-from antiphon.calls.stores import MAX_LISTED, Listing, Resource, ResourceStore
+from antiphon.calls.stores import Listing, Resource, ResourceStore
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import fields
-from antiphon.surfaces.vapi.documents import Check, Kind
+from antiphon.surfaces.vapi.documents import Check, Kind, every
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.wire_model import parse
 
@@ -56,17 +55,6 @@ def tagged(tag: str, ending: str, *, strict: bool) -> Check:
         fields.require(form_of(tag, ending, body), body, strict=strict)
 
     return check
-
-
-async def every(store: ResourceStore, kind: str, org_id: str) -> AsyncIterator[Resource]:
-    """All of a kind, a page at a time."""
-    listing = Listing(limit=MAX_LISTED, order="oldest")
-    while page := await store.list(kind, org_id, listing):
-        for each in page:
-            yield each
-        if len(page) < MAX_LISTED:
-            return
-        listing = replace(listing, offset=listing.offset + MAX_LISTED)
 
 
 def tools(store: ResourceStore, *, strict: bool) -> Kind:

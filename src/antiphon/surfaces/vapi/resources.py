@@ -79,7 +79,9 @@ class Resources:
         of_numbers, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
         number_paths = ("/phone-number", "/phone-numbers")
         numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
-        pages = Crud(self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal={**_IDS, "search": "number"})
+        pages = Crud(
+            self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal=_IDS, searched=("name", "number", "sipUri"),
+        )  # fmt: skip
         named = {"name": "name"}
         made = [
             *assistant_routes.routes(self.assistants, access, self.repeats),

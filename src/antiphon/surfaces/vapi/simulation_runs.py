@@ -19,11 +19,11 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.paging import bare, listing_of, one_of, paginated
 from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
 from antiphon.surfaces.vapi.simulation_requests import AskedRun, Simulated, SimulationRequests
-from antiphon.surfaces.vapi.simulation_work import OVER, SimulationWork
+from antiphon.surfaces.vapi.simulation_work import OVER, STATUSES, SimulationWork
 
 _PATH = "/eval/simulation/run"
 # What they are searched by, in the store's columns: there is none for each, and runs have no sessions and no numbers.
@@ -154,8 +154,7 @@ class SimulationRuns:
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         for name, allowed in _VALUES.items():
-            if request.query_params.get(name) and request.query_params[name] not in allowed:
-                raise ApiError(400, [f"{name} must be one of the following values: {', '.join(allowed)}"])
+            one_of(request, name, allowed)
         await self.work.settle(asker.org_id)
         listing = listing_of(request, _RUN_FILTERS)
         runs = await self._runs.list(asker.org_id, listing)
@@ -199,8 +198,10 @@ class SimulationRuns:
     async def _list_items(self, request: Request, asker: Asker) -> Response:
         await self.work.settle(asker.org_id)
         run = await self._runs.get(asker.org_id, request.path_params["id"])
-        listing = listing_of(request, _ITEM_FILTERS)
-        listing = replace(listing, equal={**listing.equal, "purpose": run.id})
+        one_of(request, "status", STATUSES)
+        listing = listing_of(request, _ITEM_FILTERS, also=("runId",))
+        named = request.query_params.get("runId") or run.id
+        listing = replace(listing, equal={**listing.equal, "purpose": run.id if named == run.id else ()})
         return bare([self._items.show(item) for item in await self._items.list(asker.org_id, listing)])
 
     async def _get_item(self, request: Request, asker: Asker) -> Response:

@@ -13,9 +13,9 @@ from antiphon.calls.stores import MAX_LISTED, CallStore, ResourceStore
 from antiphon.chat.agent import TextAgents
 from antiphon.clock import Clock
 from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.documents import every
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.kinds import every
-from antiphon.surfaces.vapi.paging import bare, listing_of
+from antiphon.surfaces.vapi.paging import bare, listing_of, one_of
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_kinds import SIMULATION, SUITE
@@ -68,8 +68,8 @@ class Simulations:
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         """``standaloneOnly``: those that no suite has."""
-        listing, simulations = listing_of(request), self._documents.simulations
-        if request.query_params.get("standaloneOnly") == "true":
+        listing, simulations = listing_of(request, also=("standaloneOnly",)), self._documents.simulations
+        if one_of(request, "standaloneOnly", ("true", "false")) == "true":
             in_suites = {
                 id async for suite in every(self._store, SUITE, asker.org_id) for id in suite.body["simulationIds"]
             }

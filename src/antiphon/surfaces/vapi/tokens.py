@@ -17,6 +17,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.errors import ApiError, not_found
+from antiphon.surfaces.vapi.paging import require_known
 
 
 def routes(keys: ApiKeys, clock: Clock, access: Access) -> list[Route]:
@@ -38,6 +39,7 @@ def routes(keys: ApiKeys, clock: Clock, access: Access) -> list[Route]:
         return json_response({**_shown(record), "value": secret}, 201, {"Cache-Control": "no-store"})
 
     async def listed(request: Request, asker: Asker) -> Response:
+        require_known(request, ())
         newest = sorted(owned(asker), key=lambda record: record.created_wall_ms, reverse=True)
         return json_response([_shown(record) for record in newest])
 
