@@ -35,8 +35,8 @@ class Listing:
     created: Span = Span()
     updated: Span = Span()
     equal: Mapping[str, str | Collection[str]] = field(default_factory=dict)
-    """Fields of the record that must have this value, or one of these: for resources ``name`` and what its kind has links for (``LINKS``), for calls
-    any text column."""
+    """Fields of the record that must have this value, or one of these: for resources ``name`` and what its kind has links for
+    (``LINKS``), for calls any text column."""
     ids: Sequence[str] | None = None
 
 

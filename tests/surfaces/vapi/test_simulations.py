@@ -664,10 +664,6 @@ async def test_a_voice_run_is_refused_where_its_call_would_be(server: Server) ->
 async def test_what_is_not_there_is_said(quick_desk: Desk) -> None:
     refused = await quick_desk.client.post("/eval/simulation/run", json=asking())
     assert refused.status_code == 400 and "there are no calls here" in str(refused.json()["message"])
-    for path in ("/scenario/generate", "/run/r/item/i/generate?force=true"):
-        answer = await quick_desk.client.post(f"/eval/simulation{path}", json={})
-        assert (answer.status_code, answer.json()["error"]) == (404, "Not Found")
-        assert "This server" in answer.json()["message"]
     made = await quick_desk.client.post(
         "/eval/simulation/suite", json={"name": "S", "simulationIds": [], "slackWebhookUrl": "https://s.test/x"}
     )

@@ -14,6 +14,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.documents import MAX_ID_CHARS, Kind
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.simulation_hooks import wrong_hooks
+from antiphon.surfaces.vapi.simulation_latencies import MOST_EXPECTATIONS
 from antiphon.wire_model import join
 
 PERSONALITY, SCENARIO, SIMULATION, SUITE = "personality", "scenario", "simulation", "simulation-suite"
@@ -60,6 +61,8 @@ async def check_scenario(
     problems = wrong_hooks(body.get("hooks") or (), join(path, "hooks"))
     if len(body["evaluations"]) > MOST_EVALUATIONS:
         problems.append(f"{join(path, 'evaluations')} must contain no more than {MOST_EVALUATIONS} elements")
+    if len(body.get("latencyExpectations") or ()) > MOST_EXPECTATIONS:
+        problems.append(f"{join(path, 'latencyExpectations')} must contain no more than {MOST_EXPECTATIONS} elements")
     for at, item in enumerate(body["evaluations"][:MOST_EVALUATIONS]):
         problems += await _wrong_evaluation(store, org_id, item, join(path, f"evaluations.{at}"))
     if problems:

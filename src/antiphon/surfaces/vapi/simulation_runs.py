@@ -206,23 +206,32 @@ class SimulationRuns:
 
     async def _get_item(self, request: Request, asker: Asker) -> Response:
         await self.work.settle(asker.org_id)
-        item = await self._found(request, asker)
+        item = await self.item(request, asker)
         shown = self._items.show(item)
         if call := await self._player.said(item):
             shown["metadata"] = {**shown["metadata"], "call": call}
         return json_response(shown)
 
     async def _cancel_item(self, request: Request, asker: Asker) -> Response:
-        item = await self._found(request, asker)
+        item = await self.item(request, asker)
         if item.body["status"] not in OVER:
             item = await self.work.cancel_item(asker.org_id, item.body["runId"], item.id)
         return json_response(self._items.show(item))
 
-    async def _found(self, request: Request, asker: Asker) -> Resource:
+    async def item(self, request: Request, asker: Asker) -> Resource:
+        """The one that a path names. Raises ApiError 404."""
         item = await self._items.get(asker.org_id, request.path_params["item"])
         if item.body["runId"] != request.path_params["id"]:
             raise not_found("simulation-run-item", item.id)
         return item
+
+    async def said(self, item: Resource) -> Mapping[str, Any]:
+        """What was said in its conversation."""
+        return await self._player.said(item)
+
+    async def suggest(self, item: Resource, suggestions: Mapping[str, Any]) -> None:
+        """Keep with it what might be done better."""
+        await self._items.patch(item.org_id, item.id, suggestions)
 
 
 def _told_entries(body: Mapping[str, Any], asked: AskedRun) -> Sequence[Mapping[str, Any]]:
