@@ -16,7 +16,7 @@ from antiphon.surfaces.vapi.fields import check, knows
 from antiphon.wire_model import join, misspelt_fields
 
 FORM = "CreateAssistantDTO"
-HONOURED: frozenset[str] = frozenset(["name", "metadata"])
+HONOURED: frozenset[str] = frozenset(["name", "metadata", "model.toolIds"])
 """Fields that ``AssistantSpec`` has no place for, or that ``ignored`` says nothing of, and that something acts on all the same. Whoever
 makes one work adds it."""
 MAX_NAMED = 100
@@ -59,7 +59,7 @@ def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     for field, meant in misspelt_fields(spec):
         yield field, f"has no effect here; did you mean {meant}?"
-    yield from ignored_fields(spec)
+    yield from (each for each in ignored_fields(spec) if each[0] not in HONOURED)
     for field in _kept(spec):
         if field not in HONOURED and (knows(FORM, field) or "." in field):
             yield field, _NOT_YET

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from antiphon.surfaces.vapi.assistants import Assistants
 from antiphon.surfaces.vapi.crud import Crud, Warned
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.files import Files
+from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 
@@ -68,6 +70,7 @@ class Resources:
         self.suites = documents(simulation_kinds.suites(store, strict=strict))
         self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
         self.repeats = Repeats(clock.now_ms)
+        self.references = References(store, self.assistants.has_file)
 
     def routes(self, access: Access) -> list[Route]:
         def by_tag(tag: str, ending: str) -> Warned:
@@ -84,7 +87,7 @@ class Resources:
         )  # fmt: skip
         named = {"name": "name"}
         made = [
-            *assistant_routes.routes(self.assistants, access, self.repeats),
+            *assistant_routes.routes(self.assistants, access, self.repeats, self.references),
             *file_routes.routes(self.files, access, self.repeats),
             Route("/v2/phone-number", access.private(pages.list), methods=["GET"]),
         ]
@@ -108,5 +111,5 @@ class Resources:
             Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
         ]
         for crud in cruds:
-            made += crud.routes(access, self.repeats)
+            made += replace(crud, references=self.references).routes(access, self.repeats)
         return made

@@ -1,0 +1,99 @@
+"""A document that points to what is not there: it is taken, and its author is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.surfaces.vapi.desk import Desk
+
+from antiphon.surfaces.keys import KeyRecord
+
+MODEL = {"provider": "openai", "model": "gpt-4o"}
+
+
+def warnings(answer: Any) -> list[str]:
+    assert answer.status_code in (200, 201), answer.text
+    told: list[str] = json.loads(answer.headers.get("x-antiphon-warnings", "[]"))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/assistant", {"model": {**MODEL, "toolIds": ["t"]}}, ["model.toolIds.0: there is no tool of this id"]),
+        (
+            "/assistant",
+            {"artifactPlan": {"structuredOutputIds": ["o"]}},
+            ["artifactPlan.structuredOutputIds.0: there is no structured output of this id"],
+        ),
+        (
+            "/assistant",
+            {"server": {"url": "https://a.test", "credentialId": "c"}},
+            ["server.credentialId: there is no credential of this id"],
+        ),
+        ("/squad", {"members": [{"assistantId": "a"}]}, ["members.0.assistantId: there is no assistant of this id"]),
+        (
+            "/phone-number",
+            {"provider": "vapi", "assistantId": "a", "squadId": "s"},
+            ["assistantId: there is no assistant of this id", "squadId: there is no squad of this id"],
+        ),
+        (
+            "/tool",
+            {
+                "type": "query",
+                "knowledgeBases": [{"provider": "google", "name": "k", "description": "d", "fileIds": ["f"]}],
+            },
+            ["knowledgeBases.0.fileIds.0: there is no file of this id"],
+        ),
+        (
+            "/structured-output",
+            {"name": "o", "schema": {"type": "string"}, "assistantIds": ["a"]},
+            ["assistantIds.0: there is no assistant of this id"],
+        ),
+        ("/assistant", {"model": MODEL, "metadata": {"assistantId": "theirs", "toolIds": ["x"]}}, []),
+        ("/assistant", {"model": MODEL, "name": "toolId"}, []),
+        (
+            "/squad",
+            {"members": [{"assistantId": "x" * 300}]},
+            ["members.0.assistantId: there is no assistant of this id"],
+        ),
+    ],
+)
+async def test_what_is_not_there_is_named(quick_desk: Desk, path: str, body: dict[str, Any], told: list[str]) -> None:
+    assert warnings(await quick_desk.client.post(path, json=body)) == told
+
+
+async def test_what_is_there_is_not(quick_desk: Desk) -> None:
+    desk = quick_desk
+    tool = await desk.make("/tool", type="function", function={"name": "f"})
+    made = await desk.client.post("/assistant", json={"model": {**MODEL, "toolIds": [tool["id"]]}})
+    assert warnings(made) == [], "a tool that is there is run"
+    id = made.json()["id"]
+    assert (await desk.client.get(f"/assistant/{id}/warnings")).json() == []
+    (desk.folder / "front.yaml").write_text("model: { provider: openai, model: gpt-4o }", encoding="utf-8")
+    squad = {"members": [{"assistantId": id}, {"assistantId": "front"}]}
+    assert warnings(await desk.client.post("/squad", json=squad)) == []
+    changed = await desk.client.patch(f"/assistant/{id}", json={"model": {**MODEL, "toolIds": [tool["id"], "gone"]}})
+    assert warnings(changed) == ["model.toolIds.1: there is no tool of this id"]
+    assert (await desk.client.get(f"/assistant/{id}/warnings")).json() == [
+        {"field": "model.toolIds.1", "reason": "there is no tool of this id"}
+    ]
+    published = await desk.client.post(f"/assistant/{id}/restore/v1")
+    assert warnings(published) == []
+
+
+async def test_another_organisation_s_is_not_there(quick_desk: Desk) -> None:
+    assistant = await quick_desk.make("/assistant", name="ours")
+    _, secret = quick_desk.keys.create("other", 0, like=KeyRecord("", "", "", 0, org_id="other"))
+    async with quick_desk.with_key(secret) as other:
+        made = await other.post("/squad", json={"members": [{"assistantId": assistant["id"]}]})
+    assert warnings(made) == ["members.0.assistantId: there is no assistant of this id"]
+
+
+async def test_a_document_with_very_many_is_looked_through_for_a_while(quick_desk: Desk) -> None:
+    body = {"model": {**MODEL, "toolIds": [f"t{number}" for number in range(5000)]}}
+    told = warnings(await quick_desk.client.post("/assistant", json=body))
+    assert told[0] == "model.toolIds.0: there is no tool of this id"
+    assert len(told) <= 101
