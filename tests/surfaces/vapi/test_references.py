@@ -97,3 +97,49 @@ async def test_a_document_with_very_many_is_looked_through_for_a_while(quick_des
     told = warnings(await quick_desk.client.post("/assistant", json=body))
     assert told[0] == "model.toolIds.0: there is no tool of this id"
     assert len(told) <= 101
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "problem"),
+    [
+        (
+            "/squad",
+            {"members": [{"assistantId": "a", "assistant": {"name": "b"}}]},
+            "members.0: assistantId and assistant are mutually exclusive",
+        ),
+        (
+            "/structured-output",
+            {"name": "o", "type": "regex", "regex": "(", "schema": {"type": "string"}},
+            "regex is no regular expression (error)",
+        ),
+        (
+            "/structured-output",
+            {"name": "o", "type": "regex", "schema": {"type": "string"}},
+            "regex must be a regular expression of at most 1000",
+        ),
+        (
+            "/structured-output",
+            {"name": "o", "type": "regex", "regex": "a", "schema": {"type": "object"}},
+            "schema.type of a regex must be string, boolean, number, integer or array",
+        ),
+        (
+            "/eval/simulation/scenario",
+            {
+                "name": "s",
+                "instructions": "i",
+                "evaluations": [
+                    {
+                        "structuredOutput": {"name": "o", "type": "regex", "regex": "[", "schema": {"type": "string"}},
+                        "comparator": "=",
+                        "value": "x",
+                    }
+                ],
+            },
+            "evaluations.0.structuredOutput.regex is no regular expression (error)",
+        ),
+    ],
+)
+async def test_what_can_never_work_is_refused(quick_desk: Desk, path: str, body: dict[str, Any], problem: str) -> None:
+    answer = await quick_desk.client.post(path, json=body)
+    assert answer.status_code == 400
+    assert any(problem in line for line in answer.json()["message"]), answer.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+from uuid import UUID, uuid5
 
 import structlog
 from starlette.requests import Request
@@ -33,6 +34,7 @@ from antiphon.surfaces.vapi.call_requests import (
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
 from antiphon.surfaces.vapi.control_route import ControlRoute
+from antiphon.surfaces.vapi.e164 import require_e164
 from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, bare, listing_of, paginated
@@ -145,11 +147,21 @@ class CallRoutes:
         record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
         if record is None:
             return None
-        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(asker.org_id)}
+        return json_response(await self._again(record), 201)
+
+    async def _again(self, record: CallRecord) -> dict[str, Any]:
+        """A call that was made before, as it was answered then; without its address where nobody can come any more."""
+        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(record.org_id)}
         if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
             url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
             document["transport"] = {**document["transport"], "websocketCallUrl": url}
-        return json_response(document, 201)
+        if record.type == "webCall" and self._parts.planner.find(record.id) is not None:
+            document = self._with_web_url(document, record.id)
+        return document
+
+    def _with_web_url(self, document: Mapping[str, Any], id: str) -> dict[str, Any]:
+        url = self._parts.urls.web(id, self._parts.expires_ms)
+        return {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
 
     def _id(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> str:
         return self._parts.repeats.id_for(request, asker.org_id, body)
@@ -172,11 +184,14 @@ class CallRoutes:
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
         if not asker.transient_allowed:
             require_harmless(body.get("assistantOverrides"))
-        asked = await self._request(body, asker, "webCall", {"provider": "daily"})
-        planned = await self._planned(asked)
-        url = self._parts.urls.web(planned.id, self._parts.expires_ms)
-        document = await self._views.document(planned)
-        answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
+        named = self._parts.repeats.named(request, asker.org_id)
+        made = await self._parts.calls.find(asker.org_id, named) if named else None
+        if made is not None:
+            answer = await self._again(made)
+        else:
+            asked = await self._request(body, asker, "webCall", {"provider": "daily"})
+            planned = await self._planned(replace(asked, call_id=named))
+            answer = self._with_web_url(await self._views.document(planned), planned.id)
         if asker.public:  # a web page is told what it needs, not what the assistant is made of
             for name in ("monitor", "warnings"):
                 answer.pop(name, None)
@@ -194,9 +209,15 @@ class CallRoutes:
         if not isinstance(customers, list) or not 0 < len(customers) <= MAX_CUSTOMERS:
             raise ApiError(400, [f"customers must be an array of 1 to {MAX_CUSTOMERS}"])
         results, errors = [], []
-        for customer in customers:
+        named = self._parts.repeats.named(request, asker.org_id)
+        for number, customer in enumerate(customers):
+            id = str(uuid5(UUID(named), str(number))) if named else ""
             try:
-                results.append(await self._dialled(dial, {**body, "customer": customer}, asker))
+                made = await self._parts.calls.find(asker.org_id, id) if id else None
+                if made is not None:
+                    results.append(self._views.shown(made))
+                else:
+                    results.append(await self._dialled(dial, {**body, "customer": customer}, asker, id))
             except ApiError as error:
                 errors.append({"customer": customer, "error": str(error)})
         limits = await self._views.limits(asker.org_id)
@@ -206,6 +227,7 @@ class CallRoutes:
         customer = body.get("customer")
         if not isinstance(customer, Mapping) or not isinstance(customer.get("number"), str):
             raise ApiError(400, ["customer.number must be a string"])
+        require_e164(customer, "customer.number")
         number = body.get("phoneNumber")
         number_id = body.get("phoneNumberId")
         if isinstance(number_id, str) and number_id:

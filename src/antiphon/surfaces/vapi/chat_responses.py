@@ -33,7 +33,8 @@ class ChatResponses:
 
     async def _create(self, request: Request, asker: Asker) -> Response:
         wanted = read_chat(await json_body(request), RESPONSES_FIELDS)
-        begun = await self._conversations.begin(asker, wanted)
+        named = self._conversations.repeats.named(request, asker.org_id)
+        begun = await self._conversations.begin(asker, wanted, named)
         if wanted.stream:
             return event_stream(self._stream(begun), warnings_of(begun))
         chat = await finished(self._conversations, begun)
@@ -49,6 +50,7 @@ class ChatResponses:
                         yield event
             chat = await self._conversations.keep(begun)
         except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
+            self._conversations.give_up(begun)
             why = told(error)
             yield events.event("error", code=str(why["statusCode"]), message=why["message"], param=None)
             return

@@ -51,7 +51,10 @@ class Chats:
 
     async def _create(self, request: Request, asker: Asker) -> Response:
         wanted = read_chat(await json_body(request))
-        begun = await self._conversations.begin(asker, wanted)
+        named = self._conversations.repeats.named(request, asker.org_id)
+        if named and not wanted.stream and (made := await self._conversations.made(asker, named, wanted)) is not None:
+            return json_response(self._conversations.documents.show(made), 201)
+        begun = await self._conversations.begin(asker, wanted, named)
         headers = warnings_of(begun)
         if wanted.stream:
             return event_stream(self._stream(begun, done=False), headers)
@@ -81,7 +84,9 @@ class Chats:
         ends = body.get("sessionEnd") or False
         if not isinstance(ends, bool):
             raise ApiError(400, ["sessionEnd must be a boolean value"])
-        begun = await self._conversations.begin(asker, await self._in_session(asker, wanted))
+        named = self._conversations.repeats.named(request, asker.org_id)
+        await self._conversations.require_new(asker, named, wanted)
+        begun = await self._conversations.begin(asker, await self._in_session(asker, wanted), named)
         if wanted.stream:
             return event_stream(self._web_stream(begun, ends=ends), warnings_of(begun))
         chat = await finished(self._conversations, begun)
@@ -129,6 +134,7 @@ class Chats:
                     yield sse({**place, "path": path, "delta": piece.text})
             await self._conversations.keep(begun)
         except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
+            self._conversations.give_up(begun)
             yield sse({**place, "error": told(error)})
         if done:
             yield DONE
@@ -139,6 +145,7 @@ async def finished(conversations: Conversations, begun: Begun) -> Resource:
     try:
         await begun.turn.run()
     except ProviderError as error:
+        conversations.give_up(begun)
         raise failed(error) from None
     return await conversations.keep(begun)
 

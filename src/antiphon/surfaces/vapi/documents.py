@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -57,6 +58,8 @@ class Kind:
     """``(org_id, id, body)``; raises ApiError 409 for one that others need."""
     fixed: str = ""
     """A field that stays as it was made."""
+    unique: str = ""
+    """A field (one of ``links_of``) whose value only one document of all organisations may have; ``check`` refuses a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,14 @@ class Documents:
     async def create(self, org_id: str, body: Mapping[str, Any], id: str = "", *, by: str = "") -> Resource:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
         id = id or str(uuid4())
-        kept = await self._checked(org_id, id, _with_secrets(self._theirs(body), {}))
-        now = self._clock.wall_ms()
-        made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
-        if await self._store.add(made):
-            return made
+        given = _with_secrets(self._theirs(body), {})
+        async with self._alone(given):
+            kept = await self._checked(org_id, id, given)
+            now = self._clock.wall_ms()
+            made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
+            if await self._store.add(made):
+                await self._require_unique(made)
+                return made
         there = await self.get(org_id, made.id)
         if there.version == 1 and there.body != kept and self.kind.name not in _SEALED_ANEW:
             raise ApiError(400, "Idempotency-Key was used before, with another body.")
@@ -167,18 +173,19 @@ class Documents:
             new = _with_secrets(changed(before.body), before.body)
             if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
                 raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
-            kept = await self._checked(org_id, id, new)
-            now = max(self._clock.wall_ms(), before.updated_wall_ms)
-            after = replace(
-                before,
-                body=kept,
-                updated_wall_ms=now,
-                version=before.version + 1,
-                links=self._links(kept),
-                changed_by=how.by,
-            )
-            if await self._store.replace(after):
-                return after
+            async with self._alone(new):
+                kept = await self._checked(org_id, id, new)
+                now = max(self._clock.wall_ms(), before.updated_wall_ms)
+                after = replace(
+                    before,
+                    body=kept,
+                    updated_wall_ms=now,
+                    version=before.version + 1,
+                    links=self._links(kept),
+                    changed_by=how.by,
+                )
+                if await self._store.replace(after):
+                    return after
         raise ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
 
     async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
@@ -209,6 +216,23 @@ class Documents:
             "createdAt": iso(resource.created_wall_ms),
             "updatedAt": iso(resource.updated_wall_ms),
         }
+
+    def _alone(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[Any]:
+        """In this process nobody else takes what only one may have, from the check until it is kept."""
+        value = body.get(self.kind.unique) if self.kind.unique else None
+        if not isinstance(value, str) or not value:
+            return nullcontext()
+        return self._changes.setdefault(("", value), asyncio.Lock())
+
+    async def _require_unique(self, made: Resource) -> None:
+        """Another process may have taken the same at the same moment: whoever sees the other one lets go. Raises ApiError 409."""
+        value = made.body.get(self.kind.unique) if self.kind.unique else None
+        if not isinstance(value, str) or not value:
+            return
+        others = await self._store.find_by(self.kind.name, _COLUMNS[self.kind.unique], value)
+        if any(other.id != made.id for other in others):
+            await self._store.delete(made.kind, made.org_id, made.id)
+            raise ApiError(409, f"This {self.kind.unique} is being taken by others at the same time. Try again.")
 
     async def _checked(self, org_id: str, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if self.kind.check is not None:

@@ -25,6 +25,7 @@ from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.vocabulary import CallContext, Message
 
 AT_ONCE = 4
@@ -47,8 +48,15 @@ class EvalRuns:
     """The routes, and the runs of this process."""
 
     def __init__(
-        self, store: ResourceStore, evals: Documents, clock: Clock, agents: TextAgents, access: Access
+        self,
+        store: ResourceStore,
+        evals: Documents,
+        clock: Clock,
+        agents: TextAgents,
+        access: Access,
+        repeats: Repeats,
     ) -> None:
+        self._repeats = repeats
         self._evals = evals
         self._clock = clock
         self._agents = agents
@@ -78,6 +86,9 @@ class EvalRuns:
     async def _start(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         _check(body)
+        id = self._repeats.named(request, asker.org_id)
+        if id and (made := await self._documents.find(asker.org_id, id)) is not None:
+            return json_response(self._show(made), 201)
         messages, kept = await self._eval(asker.org_id, body)
         wanted = _wanted(body["target"])
         agent = await self._found(asker.org_id, wanted, body["target"]["type"])
@@ -88,7 +99,7 @@ class EvalRuns:
             "type": "eval", "status": "running", "target": body["target"], "startedAt": now, "results": [], "cost": 0,
             "costs": [], **kept,
         }  # fmt: skip
-        made = await self._documents.create(asker.org_id, run, str(uuid4()))
+        made = await self._documents.create(asker.org_id, run, id or str(uuid4()))
         task = asyncio.get_running_loop().create_task(self._run(made, agent, messages), name="eval-run")
         self._running[made.id] = task
         task.add_done_callback(lambda _: self._running.pop(made.id, None))

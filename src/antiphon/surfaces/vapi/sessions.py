@@ -16,10 +16,12 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.crud import create_once
 from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind, links_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
 
 EXPIRATION_S = 86_400
 _CREATE = frozenset(
@@ -46,8 +48,9 @@ async def _without_artifact(_session: Resource) -> Mapping[str, Any]:
 class Sessions:
     """Of all organisations."""
 
-    def __init__(self, store: ResourceStore, clock: Clock, access: Access) -> None:
+    def __init__(self, store: ResourceStore, clock: Clock, access: Access, repeats: Repeats) -> None:
         self._store = store
+        self._repeats = repeats
         self._clock = clock
         self._access = access
         self.documents = Documents(
@@ -106,7 +109,9 @@ class Sessions:
     async def _create(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         _require_known(body, _CREATE)
-        return json_response(await self._shown(await self.documents.create(asker.org_id, body)), 201)
+        return json_response(
+            await self._shown(await create_once(self.documents, self._repeats, request, asker, body)), 201
+        )
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         listing = listing_of(request, _FILTERS, any_of=_ANY_OF)

@@ -13,6 +13,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.documents import MAX_ID_CHARS, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.kinds import check_pattern
 from antiphon.surfaces.vapi.simulation_hooks import wrong_hooks
 from antiphon.surfaces.vapi.simulation_latencies import MOST_EXPECTATIONS
 from antiphon.wire_model import join
@@ -81,6 +82,7 @@ async def _wrong_evaluation(store: ResourceStore, org_id: str, item: Mapping[str
     assert isinstance(output, Mapping), "its form says so"
     try:
         conditions_of(output)
+        await check_pattern(output)
     except ConfigurationError as error:
         return [f"{path}.structuredOutput.{error.field} {error.problem}"]
     return _wrong_comparison(item, output.get("schema") or {}, path)

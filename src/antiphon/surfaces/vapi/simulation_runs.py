@@ -106,6 +106,9 @@ class SimulationRuns:
     async def _start(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         org_id = asker.org_id
+        id = self._requests.documents.repeats.named(request, org_id)
+        if id and (there := await self._runs.find(org_id, id)) is not None:
+            return json_response(await self._started(there), 201)
         asked = await self._requests.run(org_id, body)
         await self._player.check(org_id, asked)
         if self.work.full:
@@ -122,16 +125,24 @@ class SimulationRuns:
                 "target": body["target"], "iterations": asked.iterations, "transport": {"provider": asked.provider},
                 "summary": _summary(asked),
             },
+            id,
         )  # fmt: skip
         made = [(await self._item(org_id, run.id, asked, part, number), part) for part, number in items]
         self.work.begin(run, made, asked)
-        shown = {
+        return json_response(self._told(run, [item.id for item, _ in made]), 201)
+
+    async def _started(self, run: Resource) -> dict[str, Any]:
+        """A run that the same request has begun before."""
+        items = await self._items.list(run.org_id, Listing(MAX_LISTED, order="oldest", equal={"purpose": run.id}))
+        return self._told(run, [item.id for item in items])
+
+    def _told(self, run: Resource, ids: Sequence[str]) -> dict[str, Any]:
+        return {
             **self._shown(run),
-            "simulationRunItemIds": [item.id for item, _ in made],
-            "message": f"{len(made)} conversations, up to {self._at_once} at a time.",
+            "simulationRunItemIds": list(ids),
+            "message": f"{len(ids)} conversations, up to {self._at_once} at a time.",
             "url": f"{self._base_url()}{_PATH}/{run.id}",
         }
-        return json_response(shown, 201)
 
     async def _item(self, org_id: str, run_id: str, asked: AskedRun, part: Simulated, number: int) -> Resource:
         kind = asked.target["type"]
