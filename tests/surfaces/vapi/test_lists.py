@@ -122,4 +122,22 @@ async def test_calls_are_asked_for_so_over_the_api(tmp_path: Any) -> None:
         assert [call["id"] for call in pages["results"]] == ["a", "b"]
         assert [call["id"] for call in (await client.get("/call?sortBy=cost")).json()] == ["b", "a"]
         assert (await client.get("/call?sortBy=price")).status_code == 400
+        for name, shown in (("renamed", "renamed"), (None, None)):
+            changed = await client.patch("/call/a", json={"name": name})
+            assert (changed.status_code, changed.json().get("name")) == (200, shown), "null takes it away"
+        ambiguous = {"assistantId": "scripted", "assistant": {"name": "x"}, "transport": {"provider": "vapi.websocket"}}
+        refused = await client.post("/call", json=ambiguous)
+        assert (refused.status_code, refused.json()["message"]) == (400, ["assistantId and assistant are mutually exclusive"])
         assert (await client.get("/call?customerNumbr=x")).status_code == 400
+
+
+async def test_keys_are_listed_as_other_things_are(quick_desk: Desk) -> None:
+    for name in ("a", "b", "c"):
+        quick_desk.clock.advance(1000)
+        await quick_desk.make("/token", name=name)
+    assert [each["name"] for each in (await quick_desk.client.get("/token")).json()] == ["c", "b", "a", "test"]
+    assert [each["name"] for each in (await quick_desk.client.get("/token?sortOrder=ASC&limit=2&page=2")).json()] == ["b", "c"]
+    since = (await quick_desk.client.get("/token?limit=2")).json()[1]["createdAt"]
+    assert await found(quick_desk, "/token", createdAtGt=since) == ["c"]
+    assert await found(quick_desk, "/token", createdAtLt=since, updatedAtLe=since) == ["a", "test"]
+    assert await found(quick_desk, "/token", idAny=(await quick_desk.client.get("/token")).json()[0]["id"] + ",x") == ["c"]

@@ -294,7 +294,7 @@ class CallRoutes:
     async def rename(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         problems = [f"property {name} should not exist" for name in body if name != "name"]
-        name = body.get("name", "")
+        name = body.get("name") or ""  # null takes the name away
         if not isinstance(name, str) or len(name) > MAX_NAME_CHARS:
             problems.append(f"name must be a string shorter than or equal to {MAX_NAME_CHARS} characters")
         if problems:
