@@ -127,7 +127,10 @@ async def test_calls_are_asked_for_so_over_the_api(tmp_path: Any) -> None:
             assert (changed.status_code, changed.json().get("name")) == (200, shown), "null takes it away"
         ambiguous = {"assistantId": "scripted", "assistant": {"name": "x"}, "transport": {"provider": "vapi.websocket"}}
         refused = await client.post("/call", json=ambiguous)
-        assert (refused.status_code, refused.json()["message"]) == (400, ["assistantId and assistant are mutually exclusive"])
+        assert (refused.status_code, refused.json()["message"]) == (
+            400,
+            ["assistantId and assistant are mutually exclusive"],
+        )
         assert (await client.get("/call?customerNumbr=x")).status_code == 400
 
 
@@ -136,8 +139,13 @@ async def test_keys_are_listed_as_other_things_are(quick_desk: Desk) -> None:
         quick_desk.clock.advance(1000)
         await quick_desk.make("/token", name=name)
     assert [each["name"] for each in (await quick_desk.client.get("/token")).json()] == ["c", "b", "a", "test"]
-    assert [each["name"] for each in (await quick_desk.client.get("/token?sortOrder=ASC&limit=2&page=2")).json()] == ["b", "c"]
+    assert [each["name"] for each in (await quick_desk.client.get("/token?sortOrder=ASC&limit=2&page=2")).json()] == [
+        "b",
+        "c",
+    ]
     since = (await quick_desk.client.get("/token?limit=2")).json()[1]["createdAt"]
     assert await found(quick_desk, "/token", createdAtGt=since) == ["c"]
     assert await found(quick_desk, "/token", createdAtLt=since, updatedAtLe=since) == ["a", "test"]
-    assert await found(quick_desk, "/token", idAny=(await quick_desk.client.get("/token")).json()[0]["id"] + ",x") == ["c"]
+    assert await found(quick_desk, "/token", idAny=(await quick_desk.client.get("/token")).json()[0]["id"] + ",x") == [
+        "c"
+    ]

@@ -9,7 +9,11 @@ from tests.surfaces.vapi.desk import Desk
 
 BACKOFF = {"type": "exponential", "maxRetries": 2, "baseDelaySeconds": 1, "excludedStatusCodes": [400, 404]}
 SERVER = {"url": "https://app.example.com", "backoffPlan": BACKOFF}
-DESTINATION = {"type": "number", "number": "+14155550100", "transferPlan": {"mode": "blind-transfer", "sipVerb": "refer"}}
+DESTINATION = {
+    "type": "number",
+    "number": "+14155550100",
+    "transferPlan": {"mode": "blind-transfer", "sipVerb": "refer"},
+}
 MOCK = {"role": "assistant", "toolCalls": [{"name": "look", "arguments": '{"city": "Paris"}'}]}
 
 
@@ -18,9 +22,26 @@ MOCK = {"role": "assistant", "toolCalls": [{"name": "look", "arguments": '{"city
     [
         ("/assistant", {"server": SERVER}),
         ("/assistant", {"voice": {"provider": "neuphonic", "voiceId": "v", "language": "en"}}),
-        ("/assistant", {"voice": {"provider": "cartesia", "voiceId": "v", "experimentalControls": {"emotion": ["positivity:high"]}}}),
+        (
+            "/assistant",
+            {
+                "voice": {
+                    "provider": "cartesia",
+                    "voiceId": "v",
+                    "experimentalControls": {"emotion": ["positivity:high"]},
+                }
+            },
+        ),
         ("/tool", {"type": "function", "function": {"name": "f"}, "server": SERVER}),
-        ("/tool", {"type": "apiRequest", "method": "GET", "url": "https://app.example.com", "backoffPlan": {**BACKOFF, "type": "fixed"}}),
+        (
+            "/tool",
+            {
+                "type": "apiRequest",
+                "method": "GET",
+                "url": "https://app.example.com",
+                "backoffPlan": {**BACKOFF, "type": "fixed"},
+            },
+        ),
         ("/tool", {"type": "transferCall", "destinations": [DESTINATION]}),
         ("/eval", {"type": "chat.mockConversation", "messages": [{"role": "user", "content": "hi"}, MOCK]}),
     ],
@@ -34,7 +55,10 @@ async def test_it_is_taken_and_comes_back(quick_desk: Desk, path: str, body: dic
 @pytest.mark.parametrize(
     ("backoff", "problem"),
     [
-        ({**BACKOFF, "type": "linear"}, "server.backoffPlan.type must be one of the following values: fixed, exponential"),
+        (
+            {**BACKOFF, "type": "linear"},
+            "server.backoffPlan.type must be one of the following values: fixed, exponential",
+        ),
         ({**BACKOFF, "type": {}}, "server.backoffPlan.type must be a string"),
         ({**BACKOFF, "maxRetries": 11}, "server.backoffPlan.maxRetries must not be greater than 10"),
     ],

@@ -123,7 +123,7 @@ class SimulationIdeas:
                 return reader
             own = await self._agents.find(org_id, wanted)
         except (ConfigurationError, ProviderError) as error:
-            raise ApiError(400, [f"model: {error}"]) from None
+            raise ApiError(400, [str(error)]) from None
         if own is None or follows_graph(own.model.name):
             raise ApiError(400, [f"model: {NO_MODEL}"])
         return own
