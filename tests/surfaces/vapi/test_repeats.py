@@ -69,6 +69,21 @@ async def test_a_chat_that_is_being_answered_is_not_answered_twice(quick_desk: D
     assert len((await quick_desk.client.get("/chat")).json()["results"]) == 1
 
 
+@pytest.mark.parametrize("path", ["/chat", "/chat/responses", "/chat/web"])
+async def test_a_client_that_went_away_may_ask_again(tmp_path: Path, path: str) -> None:
+    async with running_server(settings_for(tmp_path, open_api=True)) as (_, client):
+        slow = {"provider": "scripted", "options": {"replies": ["One two three."], "token_interval_ms": 100}}
+        id = (await client.post("/assistant", json={"name": "S", "model": slow})).json()["id"]
+        body = {"assistantId": id, "input": "a"}
+        async with client.stream("POST", path, json={**body, "stream": True}, headers=ONCE) as answer:
+            async for _chunk in answer.aiter_raw():
+                break
+        async with asyncio.timeout(10):
+            while (again := await client.post(path, json=body, headers=ONCE)).status_code == 409:  # noqa: ASYNC110 (it tells nobody)
+                await asyncio.sleep(0.02)
+        assert again.status_code == 201, again.text
+
+
 async def test_a_chat_that_failed_may_be_sent_again(quick_desk: Desk) -> None:
     nowhere = {"provider": "custom-llm", "url": "http://127.0.0.1:9/v1", "model": "m"}
     body = {"assistant": {"model": nowhere}, "input": "a"}

@@ -42,18 +42,19 @@ class ChatResponses:
 
     async def _stream(self, begun: Begun) -> AsyncGenerator[bytes, None]:
         events = _Events(begun)
-        yield events.event("response.created", response=_response(begun, begun.context.wall_ms, "in_progress"))
         try:
+            yield events.event("response.created", response=_response(begun, begun.context.wall_ms, "in_progress"))
             async with aclosing(begun.turn.pieces()) as pieces:
                 async for piece in pieces:
                     for event in events.text(piece.message, piece.text):
                         yield event
             chat = await self._conversations.keep(begun)
         except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
-            self._conversations.give_up(begun)
             why = told(error)
             yield events.event("error", code=str(why["statusCode"]), message=why["message"], param=None)
             return
+        finally:  # also where its client has gone away
+            self._conversations.give_up(begun)
         for event in events.closed():
             yield event
         yield events.event("response.completed", response=_response(begun, chat.created_wall_ms))

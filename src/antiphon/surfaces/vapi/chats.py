@@ -134,8 +134,9 @@ class Chats:
                     yield sse({**place, "path": path, "delta": piece.text})
             await self._conversations.keep(begun)
         except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
-            self._conversations.give_up(begun)
             yield sse({**place, "error": told(error)})
+        finally:  # also where its client has gone away
+            self._conversations.give_up(begun)
         if done:
             yield DONE
 

@@ -126,7 +126,8 @@ class Conversations:
 
     def give_up(self, begun: Begun) -> None:
         """It will not be kept: the same request may be sent again."""
-        self._under_way.pop(begun.id, None)
+        if self._under_way.get(begun.id) is begun:
+            del self._under_way[begun.id]
 
     async def led(self, session: Resource) -> tuple[TextAgent, Sequence[Message]] | None:
         """Who leads a session now, and all that was said in it; None where it names nobody. Raises ApiError 400, 424."""

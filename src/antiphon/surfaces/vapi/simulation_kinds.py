@@ -116,13 +116,16 @@ def type_of(value: Any) -> str:
 
 
 def simulations(store: ResourceStore, *, strict: bool) -> Kind:
+    """What one points to has to be there when it is named; what has been deleted since does not keep it from being changed."""
+
     async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         fields.require("CreateSimulationDTO", body, strict=strict)
         _require_folder(body)
+        before = await _find(store, SIMULATION, org_id, id) or {}
         problems = [
             f"{name}Id: there is no {name} {body[f'{name}Id'][:64]}"
             for name in (SCENARIO, PERSONALITY)
-            if await _find(store, name, org_id, body[f"{name}Id"]) is None
+            if body[f"{name}Id"] != before.get(f"{name}Id") and await _find(store, name, org_id, body[f"{name}Id"]) is None
         ]
         if problems:
             raise ApiError(400, problems)
@@ -137,10 +140,11 @@ def suites(store: ResourceStore, *, strict: bool) -> Kind:
         ids = body["simulationIds"]
         if len(ids) > MOST_SIMULATIONS:
             raise ApiError(400, [f"simulationIds must contain no more than {MOST_SIMULATIONS} elements"])
+        before = (await _find(store, SUITE, org_id, id) or {}).get("simulationIds") or ()
         problems = [
             f"simulationIds.{at}: there is no simulation {each[:64]}"
             for at, each in enumerate(ids)
-            if await _find(store, SIMULATION, org_id, each) is None
+            if each not in before and await _find(store, SIMULATION, org_id, each) is None
         ]
         if problems:
             raise ApiError(400, problems)
