@@ -36,7 +36,7 @@ def warnings(answer: Any) -> list[str]:
         ("/squad", {"members": [{"assistantId": "a"}]}, ["members.0.assistantId: there is no assistant of this id"]),
         (
             "/phone-number",
-            {"provider": "vapi", "assistantId": "a", "squadId": "s"},
+            {"provider": "vapi", "number": "+14155550100", "assistantId": "a", "squadId": "s"},
             ["assistantId: there is no assistant of this id", "squadId: there is no squad of this id"],
         ),
         (
@@ -143,3 +143,41 @@ async def test_what_can_never_work_is_refused(quick_desk: Desk, path: str, body:
     answer = await quick_desk.client.post(path, json=body)
     assert answer.status_code == 400
     assert any(problem in line for line in answer.json()["message"]), answer.text
+
+
+async def test_what_of_a_number_has_no_effect_is_named(quick_desk: Desk) -> None:
+    async def told(**body: Any) -> dict[str, str]:
+        lines = warnings(await quick_desk.client.post("/phone-number", json=body))
+        return dict(line.split(": ", 1) for line in lines)
+
+    assert await told(provider="vapi", number="+14155550101", name="N", hooks=[], sipUri=None) == {}
+    ringing = {"on": "call.ringing", "do": [{"type": "say", "exact": "One moment."}]}
+    assert set(await told(provider="vapi", sipUri="sip:a@b.test", hooks=[ringing], numberDesiredAreaCode="415")) == {
+        "sipUri", "hooks", "numberDesiredAreaCode", "number",
+    }  # fmt: skip
+    account = {"twilioAccountSid": "AC1", "twilioAuthToken": "hush"}
+    assert "own account" in (await told(provider="twilio", number="+14155550102", **account))["twilioAccountSid"]
+    other = await told(provider="telnyx", number="+14155550103", credentialId="c")
+    assert "Twilio alone" in other["provider"]
+
+
+async def test_what_of_a_tool_has_no_effect_is_named(quick_desk: Desk) -> None:
+    async def told(**body: Any) -> dict[str, str]:
+        lines = warnings(await quick_desk.client.post("/tool", json=body))
+        return dict(line.split(": ", 1) for line in lines)
+
+    for kind in ("code", "dtmf", "sms", "voicemail", "slack.message.send", "google.calendar.event.create"):
+        more = {"name": "c", "code": "return 1"} if kind == "code" else {}
+        assert "are run, and no others" in (await told(type=kind, **more))["type"], kind
+    look = {"type": "function", "function": {"name": "look"}, "server": {"url": "https://a.test"}}
+    assert await told(**look) == {}
+    assert await told(type="endCall") == {}
+    assert await told(type="transferCall", destinations=[{"type": "number", "number": "+14155550100"}]) == {}
+    backoff = {"type": "fixed", "maxRetries": 1, "baseDelaySeconds": 1}
+    assert set(await told(**{**look, "server": {"url": "https://a.test", "backoffPlan": backoff}})) == {
+        "server.backoffPlan"
+    }
+    assert "this server cannot use it" in str(await told(type="query", function={"name": "a b"}, knowledgeBases=[]))
+    tool = await quick_desk.make("/tool", **look)
+    changed = await quick_desk.client.patch(f"/tool/{tool['id']}", json={"knowledgeBases": []})
+    assert warnings(changed) != []

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from starlette.routing import Route
 
+from antiphon.assistants.ignored import ignored_of_tool
 from antiphon.assistants.loader import AssistantLibrary
+from antiphon.assistants.spec import ToolDefinition
 from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import assistants as assistant_routes
-from antiphon.surfaces.vapi import fields, kinds, simulation_kinds
+from antiphon.surfaces.vapi import fields, kinds, number_warnings, simulation_kinds
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.assistants import Assistants
@@ -24,6 +27,7 @@ from antiphon.surfaces.vapi.files import Files
 from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
+from antiphon.wire_model import parse
 
 _SIMULATION = "/eval/simulation"
 _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
@@ -31,6 +35,13 @@ _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
 
 def _of_workflows(output: Mapping[str, Any]) -> list[str]:
     return ["workflowIds: kept, and has no effect: name assistants (assistantIds)"] if output.get("workflowIds") else []
+
+
+def _of_tools(tool: Mapping[str, Any]) -> Iterator[str]:
+    try:
+        yield from (f"{field}: {why}" for field, why in ignored_of_tool(parse(ToolDefinition, dict(tool))))
+    except ConfigurationError as error:
+        yield f"{error.field}: this server cannot use it: {error.problem}"
 
 
 class Resources:
@@ -79,7 +90,16 @@ class Resources:
         def by_form(form: str) -> Warned:
             return lambda body: fields.unknown_lines(form, body)
 
-        of_numbers, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
+        known, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
+
+        of_forms = by_tag("type", "ToolDTO")
+
+        def of_tools(body: Mapping[str, Any]) -> list[str]:
+            return list(dict.fromkeys([*of_forms(body), *_of_tools(body)]))
+
+        def of_numbers(body: Mapping[str, Any]) -> list[str]:
+            return [*known(body), *number_warnings.without_effect(body)]
+
         number_paths = ("/phone-number", "/phone-numbers")
         numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
         pages = Crud(
@@ -93,7 +113,7 @@ class Resources:
         ]
         cruds = [
             numbers,
-            Crud(self.tools, ("/tool", "/tools"), warned=by_tag("type", "ToolDTO")),
+            Crud(self.tools, ("/tool", "/tools"), warned=of_tools),
             Crud(self.squads, ("/squad", "/squads"), warned=of_squads),
             Crud(self.credentials, ("/credential",)),
             Crud(

@@ -125,7 +125,8 @@ def simulations(store: ResourceStore, *, strict: bool) -> Kind:
         problems = [
             f"{name}Id: there is no {name} {body[f'{name}Id'][:64]}"
             for name in (SCENARIO, PERSONALITY)
-            if body[f"{name}Id"] != before.get(f"{name}Id") and await _find(store, name, org_id, body[f"{name}Id"]) is None
+            if body[f"{name}Id"] != before.get(f"{name}Id")
+            and await _find(store, name, org_id, body[f"{name}Id"]) is None
         ]
         if problems:
             raise ApiError(400, problems)
