@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from starlette.routing import Route
 
-from antiphon.assistants.ignored import ignored_of_tool
 from antiphon.assistants.loader import AssistantLibrary
-from antiphon.assistants.spec import ToolDefinition
 from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
-from antiphon.errors import ConfigurationError
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import assistants as assistant_routes
-from antiphon.surfaces.vapi import fields, kinds, number_warnings, simulation_kinds
+from antiphon.surfaces.vapi import document_warnings, fields, kinds, simulation_kinds
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.assistants import Assistants
@@ -27,21 +22,9 @@ from antiphon.surfaces.vapi.files import Files
 from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
-from antiphon.wire_model import parse
 
 _SIMULATION = "/eval/simulation"
 _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
-
-
-def _of_workflows(output: Mapping[str, Any]) -> list[str]:
-    return ["workflowIds: kept, and has no effect: name assistants (assistantIds)"] if output.get("workflowIds") else []
-
-
-def _of_tools(tool: Mapping[str, Any]) -> Iterator[str]:
-    try:
-        yield from (f"{field}: {why}" for field, why in ignored_of_tool(parse(ToolDefinition, dict(tool))))
-    except ConfigurationError as error:
-        yield f"{error.field}: this server cannot use it: {error.problem}"
 
 
 class Resources:
@@ -84,24 +67,13 @@ class Resources:
         self.references = References(store, self.assistants.has_file)
 
     def routes(self, access: Access) -> list[Route]:
-        def by_tag(tag: str, ending: str) -> Warned:
-            return lambda body: fields.unknown_lines(kinds.form_of(tag, ending, body), kinds.without_sealed(body))
-
         def by_form(form: str) -> Warned:
             return lambda body: fields.unknown_lines(form, body)
 
-        known, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
-
-        of_forms = by_tag("type", "ToolDTO")
-
-        def of_tools(body: Mapping[str, Any]) -> list[str]:
-            return list(dict.fromkeys([*of_forms(body), *_of_tools(body)]))
-
-        def of_numbers(body: Mapping[str, Any]) -> list[str]:
-            return [*known(body), *number_warnings.without_effect(body)]
-
         number_paths = ("/phone-number", "/phone-numbers")
-        numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
+        numbers = Crud(
+            self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=document_warnings.of_numbers
+        )
         pages = Crud(
             self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal=_IDS, searched=("name", "number", "sipUri"),
         )  # fmt: skip
@@ -113,22 +85,22 @@ class Resources:
         ]
         cruds = [
             numbers,
-            Crud(self.tools, ("/tool", "/tools"), warned=of_tools),
-            Crud(self.squads, ("/squad", "/squads"), warned=of_squads),
-            Crud(self.credentials, ("/credential",)),
+            Crud(self.tools, ("/tool", "/tools"), warned=document_warnings.of_tools),
+            Crud(self.squads, ("/squad", "/squads"), warned=by_form("CreateSquadDTO")),
+            Crud(self.credentials, ("/credential",), warned=document_warnings.of_credentials),
             Crud(
                 self.structured_outputs,
                 ("/structured-output",),
                 shape="paginated",
                 equal=named,
-                warned=lambda body: [*by_form("CreateStructuredOutputDTO")(body), *_of_workflows(body)],
+                warned=document_warnings.of_structured_outputs,
             ),
             Crud(self.personalities, (f"{_SIMULATION}/personality",), warned=by_form("CreatePersonalityDTO")),
             Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=by_form("CreateScenarioDTO")),
             Crud(self.suites, (f"{_SIMULATION}/suite",), equal=named, warned=simulation_kinds.suite_warnings),
             Crud(self.simulations, (_SIMULATION,), warned=by_form("CreateSimulationDTO")),
-            Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
-            Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
+            Crud(self.evals, ("/eval",), shape="paginated", warned=document_warnings.of_evals),
+            Crud(self.workflows, ("/workflow", "/workflows"), warned=document_warnings.of_workflows),
         ]
         for crud in cruds:
             made += replace(crud, references=self.references).routes(access, self.repeats)

@@ -1,4 +1,4 @@
-"""A document that points to what is not there: it is taken, and its author is told."""
+"""What of a document has no effect, and what it points to and is not there: it is taken, and its author is told."""
 
 from __future__ import annotations
 
@@ -181,3 +181,20 @@ async def test_what_of_a_tool_has_no_effect_is_named(quick_desk: Desk) -> None:
     tool = await quick_desk.make("/tool", **look)
     changed = await quick_desk.client.patch(f"/tool/{tool['id']}", json={"knowledgeBases": []})
     assert warnings(changed) != []
+
+
+async def test_an_eval_that_judges_nothing_and_a_key_that_nobody_uses_are_named(quick_desk: Desk) -> None:
+    async def told(path: str, **body: Any) -> list[str]:
+        return warnings(await quick_desk.client.post(path, json=body))
+
+    asked = {"role": "user", "content": "hi"}
+    judged = {"role": "assistant", "judgePlan": {"type": "exact", "content": "Hello."}}
+    assert await told("/eval", type="chat.mockConversation", messages=[asked, judged]) == []
+    assert "every run passes" in (await told("/eval", type="chat.mockConversation", messages=[asked]))[0]
+    assert await told("/eval", type="chat.mockConversation", messages=[]) == [
+        "messages: this server cannot use it: must contain 1 to 100 elements"
+    ]
+    assert "no engine uses it" in (await told("/credential", provider="openai", apiKey="sk-hush"))[0]
+    assert "not run" in (await told("/workflow", name="w", nodes=[], edges=[]))[0]
+    plan = {"type": "bearer", "token": "hush"}
+    assert await told("/credential", provider="webhook", name="w", authenticationPlan=plan) == []
