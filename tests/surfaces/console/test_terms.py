@@ -178,6 +178,7 @@ CONSOLE_ASKS = (
     "conversations",
     "crud",
     "documents",
+    "e164",
     "errors",
     "eval_runs",
     "kinds",

@@ -195,6 +195,10 @@ async def test_an_eval_that_judges_nothing_and_a_key_that_nobody_uses_are_named(
         "messages: this server cannot use it: must contain 1 to 100 elements"
     ]
     assert "no engine uses it" in (await told("/credential", provider="openai", apiKey="sk-hush"))[0]
+    scenario = {"name": "s", "instructions": "i"}
+    assert "every conversation passes" in (await told("/eval/simulation/scenario", **scenario, evaluations=[]))[0]
+    fast = [{"metric": "turn", "aggregation": "max", "thresholdMs": 900}]
+    assert await told("/eval/simulation/scenario", **scenario, evaluations=[], latencyExpectations=fast) == []
     assert "not run" in (await told("/workflow", name="w", nodes=[], edges=[]))[0]
     plan = {"type": "bearer", "token": "hush"}
     assert await told("/credential", provider="webhook", name="w", authenticationPlan=plan) == []

@@ -121,7 +121,10 @@ async def test_calls_are_asked_for_so_over_the_api(tmp_path: Any) -> None:
         pages = (await client.get("/v2/call?sortBy=cost&sortOrder=ASC")).json()
         assert [call["id"] for call in pages["results"]] == ["a", "b"]
         assert [call["id"] for call in (await client.get("/call?sortBy=cost")).json()] == ["b", "a"]
-        assert (await client.get("/call?sortBy=price")).status_code == 400
+        for query in ("sortBy=price", "status=Ended", "type=phone"):
+            refused = await client.get(f"/call?{query}")
+            assert (refused.status_code, "must be one of the following values" in refused.text) == (400, True), query
+        assert [call["id"] for call in (await client.get("/call?status=ended&type=webCall&limit=1")).json()] == ["b"]
         for name, shown in (("renamed", "renamed"), (None, None)):
             changed = await client.patch("/call/a", json={"name": name})
             assert (changed.status_code, changed.json().get("name")) == (200, shown), "null takes it away"

@@ -203,7 +203,8 @@ async def test_customers_are_dialled_once_however_often_a_named_request_is_sent(
 
 
 @pytest.mark.parametrize(
-    "number", ["4155550100", "+1 (415) 555-0100", "+0155550100", "tel:+14155550100", "+14155550100123456"]
+    "number",
+    ["4155550100", "+1 (415) 555-0100", "+0155550100", "tel:+14155550100", "+1４155550100", "+14155550100123456"],
 )
 async def test_a_number_that_no_carrier_takes_is_refused(
     tmp_path: Path, rest: tuple[RestApi, str], number: str

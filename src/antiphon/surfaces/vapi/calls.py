@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 from uuid import UUID, uuid5
 
 import structlog
@@ -17,7 +17,7 @@ from antiphon.calls.directory import CallDirectory, HangUp
 from antiphon.calls.finder import UnknownAssistant
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
 from antiphon.calls.planner import CallPlanner
-from antiphon.calls.stores import CallRecord, CallStore
+from antiphon.calls.stores import CallRecord, CallStatus, CallStore, Listing
 from antiphon.clock import Clock
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.ids import new_call_id
@@ -37,7 +37,7 @@ from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.e164 import require_e164
 from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, bare, listing_of, paginated
+from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, bare, listing_of, one_of, paginated
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.squad_calls import asked_call
 
@@ -279,11 +279,11 @@ class CallRoutes:
     # ---------------------------------------------------------------------------------- looking
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS, sorts=BY_TIME_AND_COST))
+        records = await self._parts.calls.list(asker.org_id, _listing(request))
         return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, FILTERS, sorts=BY_TIME_AND_COST)
+        listing = _listing(request)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
         return json_response(paginated([self._views.shown(record) for record in records], total, listing))
@@ -355,3 +355,10 @@ class CallRoutes:
         return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
             record.id, HangUp()
         )
+
+
+def _listing(request: Request) -> Listing:
+    """Raises ApiError 400."""
+    one_of(request, "status", get_args(CallStatus))
+    one_of(request, "type", get_args(CallType))
+    return listing_of(request, FILTERS, sorts=BY_TIME_AND_COST)

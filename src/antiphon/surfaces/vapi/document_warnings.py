@@ -64,6 +64,14 @@ def of_evals(eval: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def of_scenarios(scenario: Mapping[str, Any]) -> list[str]:
+    lines = fields.unknown_lines("CreateScenarioDTO", scenario)
+    judged = [*scenario["evaluations"], *(scenario.get("latencyExpectations") or ())]
+    if not any(each.get("required") is not False for each in judged):
+        lines.append("evaluations: none is required, so that every conversation passes")
+    return lines
+
+
 def of_workflows(workflow: Mapping[str, Any]) -> list[str]:
     return [*fields.unknown_lines("CreateWorkflowDTO", workflow), _NO_WORKFLOW]
 

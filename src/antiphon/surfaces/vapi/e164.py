@@ -8,8 +8,7 @@ from typing import Any
 
 from antiphon.surfaces.vapi.errors import ApiError
 
-_E164 = re.compile(r"\+[1-9]\d{1,14}")
-_TIP = "must be a valid phone number in the E.164 format. Hot tip, you may be missing the country code (Eg. US: +1)"
+_E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 
 
 def require_e164(of: Mapping[str, Any], field: str) -> None:
@@ -17,9 +16,11 @@ def require_e164(of: Mapping[str, Any], field: str) -> None:
     the platform's words."""
     number = of.get("number")
     if (
-        isinstance(number, str)
-        and number
-        and of.get("numberE164CheckEnabled") is not False
-        and not _E164.fullmatch(number)
+        not isinstance(number, str)
+        or not number
+        or of.get("numberE164CheckEnabled") is False
+        or _E164.fullmatch(number)
     ):
-        raise ApiError(400, [f"{field} {_TIP}"])
+        return
+    tip = "Hot tip, you may be missing the country code (Eg. US: +1)"
+    raise ApiError(400, [f"{field} must be a valid phone number in the E.164 format. {tip}"])

@@ -96,7 +96,7 @@ class Resources:
                 warned=document_warnings.of_structured_outputs,
             ),
             Crud(self.personalities, (f"{_SIMULATION}/personality",), warned=by_form("CreatePersonalityDTO")),
-            Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=by_form("CreateScenarioDTO")),
+            Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=document_warnings.of_scenarios),
             Crud(self.suites, (f"{_SIMULATION}/suite",), equal=named, warned=simulation_kinds.suite_warnings),
             Crud(self.simulations, (_SIMULATION,), warned=by_form("CreateSimulationDTO")),
             Crud(self.evals, ("/eval",), shape="paginated", warned=document_warnings.of_evals),

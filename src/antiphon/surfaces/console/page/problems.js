@@ -103,6 +103,7 @@ const KO = [
   ["is nested too deep", "너무 깊습니다"],
   ["is nested more than {1} deep, at line {2}", "{1}단계보다 깊습니다 ({2}번째 줄)"],
   ["is nested more than {1} deep", "{1}단계보다 깊습니다"],
+  ["must be a valid phone number in the E.164 format. {1}", "E.164 형식의 전화번호여야 합니다. 국가 번호(예: 한국은 +82)가 빠졌을 수 있습니다"],
   ["is already in use", "이미 쓰이고 있습니다"],
   ["holds itself, at line {1}", "자기 자신을 담고 있습니다 ({1}번째 줄)"],
   ["goes on for ever", "끝없이 이어집니다"],
@@ -116,6 +117,10 @@ const KO = [
   ["exactly one of {1} and {2} must be provided", "{1}과(와) {2} 중 하나만 있어야 합니다"],
   ["one of {1} and {2} must be given", "{1}과(와) {2} 중 하나가 있어야 합니다"],
   ["Idempotency-Key was used before, with another body.", "Idempotency-Key가 다른 본문으로 이미 쓰였습니다."],
+  ["The request of this Idempotency-Key is being answered.", "이 Idempotency-Key의 요청에 답하는 중입니다."],
+  ["The request of this Idempotency-Key was answered before: it is chat {1}.", "이 Idempotency-Key의 요청에는 이미 답했습니다: 채팅 {1}."],
+  ["This {1} is being taken by others at the same time. Try again.", "다른 요청이 같은 {1}을(를) 동시에 쓰려고 합니다. 다시 시도하세요."],
+  ["{=1}: assistantId and assistant are mutually exclusive", "{=1}: assistantId와 assistant는 함께 쓸 수 없습니다"],
   ["Idempotency-Key must be {1}", "Idempotency-Key가 너무 깁니다"],
 
   // Documents.
