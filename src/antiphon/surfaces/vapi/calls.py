@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar, get_args
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 import structlog
@@ -12,18 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.calls.destinations import FindSquad
-from antiphon.calls.directory import CallDirectory, HangUp
+from antiphon.calls.directory import HangUp
 from antiphon.calls.finder import UnknownAssistant
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
-from antiphon.calls.planner import CallPlanner
-from antiphon.calls.stores import CallRecord, CallStatus, CallStore, Listing
-from antiphon.clock import Clock
+from antiphon.calls.stores import CallRecord
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.ids import new_call_id
 from antiphon.surfaces.http.responses import json_response
-from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.call_parts import CallParts, Dial
 from antiphon.surfaces.vapi.call_requests import (
     MAX_NAME_CHARS,
     require_harmless,
@@ -31,62 +29,18 @@ from antiphon.surfaces.vapi.call_requests import (
     websocket_format,
     websocket_transport,
 )
-from antiphon.surfaces.vapi.call_urls import CallUrls
-from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
+from antiphon.surfaces.vapi.call_views import CallViews, calls_listed
 from antiphon.surfaces.vapi.control_route import ControlRoute
 from antiphon.surfaces.vapi.e164 import require_e164
 from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, bare, listing_of, one_of, paginated
-from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.paging import bare, paginated
 from antiphon.surfaces.vapi.squad_calls import asked_call
 
-FILTERS = {
-    "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
-    "endedReason": "ended_reason", "customerNumber": "customer_number",
-}  # fmt: skip
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-Dial = Callable[[CallRequest], Awaitable[PlannedCall]]
-"""Plans and dials a telephone call. Raises as ``CallPlanner.plan``, and ProviderError where the carrier refuses it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Calls that are not made at once."""
-
-    schedule: Callable[[CallRequest, int, int | None], Awaitable[CallRecord]]
-    """The request, and between which moments (UTC ms; None: no latest). Raises as ``CallPlanner.plan``."""
-    cancel: Callable[[CallRecord, str], Awaitable[CallRecord | None]]
-    """With the ended reason; None where it is too late."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallParts:
-    """What the routes stand on."""
-
-    access: Access
-    planner: CallPlanner
-    calls: CallStore
-    directory: CallDirectory
-    urls: CallUrls
-    clock: Clock
-    repeats: Repeats
-    expires_ms: int
-    phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
-    """``(org_id, id)``: the stored number."""
-    squad: FindSquad
-    later: Later
-    dial: Dial | None = None
-    """None where there is no telephone."""
-    erase: Callable[[CallRecord], Awaitable[None]] | None = None
-    """What else there is of a call: recordings, event logs. Raises OSError."""
-    live_cost: LiveCost = nothing_counted
-    strict: bool = False
-    """Whether fields that nobody knows are refused."""
 
 
 def routes(parts: CallParts) -> list[Route]:
@@ -279,11 +233,11 @@ class CallRoutes:
     # ---------------------------------------------------------------------------------- looking
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        records = await self._parts.calls.list(asker.org_id, _listing(request))
+        records = await self._parts.calls.list(asker.org_id, calls_listed(request))
         return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
-        listing = _listing(request)
+        listing = calls_listed(request)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
         return json_response(paginated([self._views.shown(record) for record in records], total, listing))
@@ -355,10 +309,3 @@ class CallRoutes:
         return planner.give_up(record.id, "manually-canceled") or await self._parts.directory.command(
             record.id, HangUp()
         )
-
-
-def _listing(request: Request) -> Listing:
-    """Raises ApiError 400."""
-    one_of(request, "status", get_args(CallStatus))
-    one_of(request, "type", get_args(CallType))
-    return listing_of(request, FILTERS, sorts=BY_TIME_AND_COST)
