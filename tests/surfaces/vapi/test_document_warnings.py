@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.surfaces.vapi.desk import Desk
+from tests.databases import sqlite_url
+from tests.surfaces.vapi.desk import Desk, desk_of
 
 from antiphon.surfaces.keys import KeyRecord
 
-MODEL = {"provider": "openai", "model": "gpt-4o"}
+MODEL = {"provider": "scripted"}
 
 
 def warnings(answer: Any) -> list[str]:
@@ -72,7 +74,7 @@ async def test_what_is_there_is_not(quick_desk: Desk) -> None:
     assert warnings(made) == [], "a tool that is there is run"
     id = made.json()["id"]
     assert (await desk.client.get(f"/assistant/{id}/warnings")).json() == []
-    (desk.folder / "front.yaml").write_text("model: { provider: openai, model: gpt-4o }", encoding="utf-8")
+    (desk.folder / "front.yaml").write_text("model: { provider: scripted }", encoding="utf-8")
     squad = {"members": [{"assistantId": id}, {"assistantId": "front"}]}
     assert warnings(await desk.client.post("/squad", json=squad)) == []
     changed = await desk.client.patch(f"/assistant/{id}", json={"model": {**MODEL, "toolIds": [tool["id"], "gone"]}})
@@ -202,3 +204,25 @@ async def test_an_eval_that_judges_nothing_and_a_key_that_nobody_uses_are_named(
     assert "not run" in (await told("/workflow", name="w", nodes=[], edges=[]))[0]
     plan = {"type": "bearer", "token": "hush"}
     assert await told("/credential", provider="webhook", name="w", authenticationPlan=plan) == []
+
+
+async def test_engines_that_are_not_to_be_had_here_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the first to hear of it is whoever calls."""
+    for name in ("OPENAI_API_KEY", "ELEVENLABS_API_KEY", "ELEVEN_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    async with desk_of(tmp_path, sqlite_url(tmp_path)) as desk:
+
+        async def told(**body: Any) -> dict[str, str]:
+            lines = warnings(await desk.client.post("/assistant", json=body))
+            return dict(line.split(": ", 1) for line in lines)
+
+        voice, ears = {"provider": "11labs", "voiceId": "v"}, {"provider": "gladia"}
+        found = await told(model={"provider": "openai", "model": "gpt-4o"}, voice=voice, transcriber=ears)
+        assert found["model.provider"].startswith("a call is refused: openai needs a key")
+        assert found["voice.provider"].startswith("a call is refused: 11labs needs a key")
+        assert found["transcriber.provider"].startswith("a call is refused: no provider 'gladia'")
+        assert "set model.url" in str(await told(model={"provider": "custom-llm", "model": "m"}))
+        assert await told(name="A") == {} == await told(model=MODEL)
+        made = await desk.make("/assistant", voice={"provider": "tavus", "voiceId": "v"})
+        (only,) = (await desk.client.get(f"/assistant/{made['id']}/warnings")).json()
+        assert (only["field"], "no provider 'tavus'" in only["reason"]) == ("voice.provider", True)

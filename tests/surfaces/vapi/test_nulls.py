@@ -15,7 +15,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.additions import added_to
 from antiphon.wire_model import WireModel, parse
 
-MODEL = {"provider": "openai", "model": "gpt-4o"}
+MODEL = {"provider": "scripted"}
 WHOLE: Mapping[str, Any] = {
     "name": "Desk",
     "firstMessage": "Good day.",

@@ -20,7 +20,7 @@ from antiphon.surfaces.http.preconditions import ANY_VERSION, etag
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker, conditional
-from antiphon.surfaces.vapi.assistant_warnings import FORM, lines_of, problems_of, warnings_of
+from antiphon.surfaces.vapi.assistant_warnings import FORM, EngineProblems, lines_of, problems_of, warnings_of
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.crud import Crud, change_of
 from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind, every
@@ -102,14 +102,22 @@ class Assistants(Documents):
         raise not_found("version", label)
 
 
-def routes(assistants: Assistants, access: Access, repeats: Repeats, references: References) -> list[Route]:
-    crud = Crud(assistants, PATHS, warned=lines_of, references=references)
+def routes(
+    assistants: Assistants, access: Access, repeats: Repeats, references: References, engine_problems: EngineProblems
+) -> list[Route]:
+    def warned(body: Mapping[str, Any]) -> list[str]:
+        return lines_of(body, engine_problems)
+
+    crud = Crud(assistants, PATHS, warned=warned, references=references)
 
     async def warnings(request: Request, asker: Asker) -> Response:
         found = await assistants.get(asker.org_id, request.path_params["id"])
         missing = await references.missing(asker.org_id, found.body)
         return json_response(
-            [*warnings_of(found.body), *({"field": field, "reason": reason} for field, reason in missing)]
+            [
+                *warnings_of(found.body, engine_problems),
+                *({"field": field, "reason": reason} for field, reason in missing),
+            ]
         )
 
     async def versions(request: Request, asker: Asker) -> Response:

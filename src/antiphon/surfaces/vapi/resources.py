@@ -15,6 +15,7 @@ from antiphon.surfaces.vapi import assistants as assistant_routes
 from antiphon.surfaces.vapi import document_warnings, fields, kinds, simulation_kinds
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.assistant_warnings import EngineProblems, no_problems
 from antiphon.surfaces.vapi.assistants import Assistants
 from antiphon.surfaces.vapi.crud import Crud, Warned
 from antiphon.surfaces.vapi.documents import Documents, Kind
@@ -39,10 +40,11 @@ class Resources:
         urls: SignedUrls,
         folder: Path,
         *,
+        engine_problems: EngineProblems = no_problems,
         strict: bool = False,
         max_file_bytes: int = 32 * 1024 * 1024,
     ) -> None:
-        """``folder``: where uploaded files are."""
+        """``folder``: where uploaded files are. ``engine_problems``: why engines that an assistant names cannot be had here."""
 
         def documents(kind: Kind) -> Documents:
             return Documents(store, clock, kind)
@@ -64,6 +66,7 @@ class Resources:
         self.suites = documents(simulation_kinds.suites(store, strict=strict))
         self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
         self.repeats = Repeats(clock.now_ms)
+        self._engine_problems = engine_problems
         self.references = References(store, self.assistants.has_file)
 
     def routes(self, access: Access) -> list[Route]:
@@ -79,7 +82,7 @@ class Resources:
         )  # fmt: skip
         named = {"name": "name"}
         made = [
-            *assistant_routes.routes(self.assistants, access, self.repeats, self.references),
+            *assistant_routes.routes(self.assistants, access, self.repeats, self.references, self._engine_problems),
             *file_routes.routes(self.files, access, self.repeats),
             Route("/v2/phone-number", access.private(pages.list), methods=["GET"]),
         ]
