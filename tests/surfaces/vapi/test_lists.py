@@ -152,3 +152,31 @@ async def test_keys_are_listed_as_other_things_are(quick_desk: Desk) -> None:
     assert await found(quick_desk, "/token", idAny=(await quick_desk.client.get("/token")).json()[0]["id"] + ",x") == [
         "c"
     ]
+
+
+async def test_runs_of_evals_are_searched_by_the_names_of_both(desk: Desk) -> None:
+    model = {"provider": "scripted", "options": {"replies": ["One."]}}
+    shop = (await desk.make("/assistant", name="Marmalade Shop", model=model))["id"]
+    bank = (await desk.make("/assistant", name="Bank", model=model))["id"]
+    mock = {"type": "chat.mockConversation", "messages": [{"role": "user", "content": "hi"}]}
+    price = (await desk.make("/eval", **mock, name="Asks the PRICE"))["id"]
+    target = {"type": "assistant", "assistantId": bank}
+    ids = {
+        "price at the bank": (await desk.make("/eval/run", type="eval", evalId=price, target=target))["id"],
+        "shop": (await desk.make("/eval/run", type="eval", eval=mock, target={**target, "assistantId": shop}))["id"],
+        "written out": (await desk.make("/eval/run", type="eval", eval={**mock, "name": "Price 2"}, target=target))[
+            "id"
+        ],
+    }
+
+    async def searched(**query: Any) -> set[str]:
+        answer = await desk.client.get("/eval/run", params=query)
+        assert answer.status_code == 200, answer.text
+        return {name for name, id in ids.items() if id in {run["id"] for run in answer.json()["results"]}}
+
+    assert await searched(search="price") == {"price at the bank", "written out"}
+    assert await searched(search="MARMALADE") == {"shop"}
+    assert await searched(search="nothing") == set()
+    assert await searched(search="price", id=ids["shop"]) == set()
+    assert await searched(search="") == set(ids)
+    assert (await desk.client.get("/eval/run", params={"search": "x" * 101})).status_code == 400

@@ -25,7 +25,7 @@ from antiphon.surfaces.vapi.repeats import Repeats
 
 WARNINGS = "X-Antiphon-Warnings"
 _MAX_WARNINGS_CHARS = 4000
-_MAX_SEARCH_CHARS = 100
+MAX_SEARCH_CHARS = 100
 Warned = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
@@ -71,8 +71,8 @@ class Crud:
     async def list(self, request: Request, asker: Asker) -> Response:
         listing = listing_of(request, self.equal, also=("search",) if self.searched else ())
         if text := request.query_params.get("search", "") if self.searched else "":
-            if len(text) > _MAX_SEARCH_CHARS:
-                raise ApiError(400, [f"search must be shorter than or equal to {_MAX_SEARCH_CHARS} characters"])
+            if len(text) > MAX_SEARCH_CHARS:
+                raise ApiError(400, [f"search must be shorter than or equal to {MAX_SEARCH_CHARS} characters"])
             there = await self.documents.search(asker.org_id, self.searched, text)
             ids = there if listing.ids is None else [id for id in there if id in listing.ids]
             listing = replace(listing, ids=ids)

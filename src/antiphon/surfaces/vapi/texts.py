@@ -39,7 +39,7 @@ class Texts:
         conversations = Conversations(store, clock, agents, sessions, documents.repeats)
         sessions.artifact_of = SessionArtifacts(conversations, documents.structured_outputs, agents, clock).of
         self.simulations = simulations
-        self._evals = EvalRuns(store, documents.evals, clock, agents, access, documents.repeats)
+        self._evals = EvalRuns(store, documents.evals, documents.assistants, clock, agents, access, documents.repeats)
         self._parts = (
             ChatResponses(conversations, access),
             Chats(conversations, sessions, access),
