@@ -17,7 +17,7 @@ from antiphon.providers.scripted_hum import hum
 from antiphon.vocabulary import AudioFormat, Encoding
 
 PCM_16K = AudioFormat(Encoding.PCM16, 16_000)
-PATIENCE_S = 15.0
+PATIENCE_S = 60.0
 FRAME_MS = 20
 
 

@@ -9,14 +9,14 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
 from tests.programs import JS, node
 
 _LINE_BYTES = 32 << 20
-_END_S = 5.0
+_END_S = 60.0
 
 Told = dict[str, Any]
 
@@ -37,7 +37,7 @@ class NodeProgram:
         self._news = asyncio.Condition()
         self._reader = asyncio.create_task(self._read(), name="node-program")
 
-    async def ask(self, operation: str, *, within_s: float = 10.0, **fields: Any) -> Any:
+    async def ask(self, operation: str, *, within_s: float = 60.0, **fields: Any) -> Any:
         """Have it do something; its result. Raises NodeError with the program's own message."""
         assert self._process.stdin is not None
         number = next(self._numbers)
@@ -56,7 +56,7 @@ class NodeProgram:
         return [told for told in self.told if told["told"] == name]
 
     async def until(
-        self, name: str, where: Callable[[Told], bool] = lambda told: True, *, within_s: float = 10.0
+        self, name: str, where: Callable[[Told], bool] = lambda told: True, *, within_s: float = 60.0
     ) -> Told:
         """The first thing told under this name that fits, from the beginning on."""
 
@@ -82,7 +82,8 @@ class NodeProgram:
         try:
             await asyncio.wait_for(self._process.wait(), _END_S)
         except TimeoutError:
-            self._process.kill()
+            with suppress(ProcessLookupError):  # it has ended this moment
+                self._process.kill()
             await self._process.wait()
         await self._reader
 

@@ -72,7 +72,10 @@ def settings_for(folder: Path, **given: Any) -> Settings:
 @asynccontextmanager
 async def running_server(settings: Settings) -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient]]:
     """The server in this process, and a client at its address."""
-    async with serving(settings) as antiphon, httpx.AsyncClient(base_url=antiphon.settings.base_url) as client:
+    async with (
+        serving(settings) as antiphon,
+        httpx.AsyncClient(base_url=antiphon.settings.base_url, timeout=60) as client,
+    ):
         yield antiphon, client
 
 
@@ -88,7 +91,7 @@ async def place_call(
     base_url: str, *lines: Cued, agent_done_ms: int = 300, webhook_url: str = "", caller: str = CALLER
 ) -> CallReport:
     """Ring up the server as Twilio would, and speak. ``webhook_url``: where it is told to ask; empty for the usual one."""
-    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=1000, reply_ms=3000)
+    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=1000, reply_ms=15_000)
     plan = CallPlan(
         lines=lines,
         webhook_url=webhook_url or f"{base_url}/twilio/voice",
@@ -96,7 +99,7 @@ async def place_call(
         noise=LineNoise(-55.0),
         patience=patience,
     )
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         return report_on(await Caller(plan, CallerBeat()).call(client))
 
 
@@ -150,7 +153,7 @@ async def start_serve(folder: Path, environment: Mapping[str, str]) -> asyncio.s
 
 
 async def _until_ready(server: ServerProcess, within_s: float = 60.0) -> None:
-    async with asyncio.timeout(within_s), httpx.AsyncClient(base_url=server.url) as client:
+    async with asyncio.timeout(within_s), httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         while True:
             if server.process.returncode is not None:
                 raise AssertionError((await server.ended(1))[1])

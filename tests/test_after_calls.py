@@ -31,7 +31,7 @@ class Reports:
 
 
 async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await true():  # noqa: ASYNC110 (what a database holds tells nobody)
             await asyncio.sleep(0.02)
 

@@ -30,7 +30,7 @@ def alerts(url: str, **given: Any) -> Alerts:
 
 
 async def alert(receiver: Receiver, count: int) -> dict[str, Any]:
-    received = await receiver.wait_for(count, within_s=20)
+    received = await receiver.wait_for(count, within_s=60)
     message: dict[str, Any] = received[count - 1].json["message"]
     return message
 

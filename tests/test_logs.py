@@ -45,6 +45,10 @@ async def test_a_real_call_leaves_no_word_number_or_token_in_the_logs(
     events = {entry["event"] for entry in logs}
     assert {"twilio_stream_started", "twilio_request_refused"} <= events, "the logs were watched"
     minted = (settings.data_dir / "token.secret").read_text()
+    [started] = [entry for entry in logs if entry["event"] == "twilio_stream_started"]
+    [ended] = [entry for entry in logs if entry["event"] == "call_ended"]
+    assert ended["call_id"] == started["call_id"] and ended["reason"] == "customer-ended-call"
+    assert "twilio_stream_lost" not in events, "who hangs up is not lost"
     words = ["marmalade", "eleven", "crowns", "Good day"]
     secrets = [*words, CALLER, CALLED, CALLER.lstrip("+"), TOKEN, minted]
     check(logs, secrets)
@@ -65,7 +69,7 @@ async def _open_media_without_a_token(base_url: str) -> None:
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "x" * 22 + "==",
     }
-    async with httpx.AsyncClient(base_url=base_url) as client:
+    async with httpx.AsyncClient(base_url=base_url, timeout=60) as client:
         answer = await client.get("/twilio/media", headers=headers)
         assert answer.status_code in (403, 404)
 

@@ -59,7 +59,7 @@ async def test_who_does_not_wait_any_longer_ends_it(tmp_path: Path) -> None:
     told = tmp_path / "pid"
     hanging = python(f"import os, time; open({str(told)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     asking = asyncio.create_task(output_of(hanging))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not read(told):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         asking.cancel()
@@ -76,7 +76,7 @@ async def test_one_that_runs_is_waited_for_by_many_and_killed() -> None:
     waiting.pop().cancel()  # one that gives up takes nothing from the others
     assert process.returncode is None
     process.kill()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         assert await waiting[0] == await process.wait() == process.returncode == -signal.SIGKILL
     process.kill()
 

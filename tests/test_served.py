@@ -22,7 +22,7 @@ from antiphon.providers.tts.espeak import EspeakTextToSpeech
 from antiphon.providers.tts.piper import PiperTextToSpeech
 from antiphon.server import serving
 
-PATIENCE_S = 40.0
+PATIENCE_S = 60.0
 SPEAKING = """
 name: Speaking
 firstMessage: Good day.

@@ -328,7 +328,8 @@ async def test_a_telephone_call_that_goes_on_without_its_vendor(vendor: FakeOpen
     house = House(vendor, "openai", "openai-realtime", "gpt-realtime", said)
     others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]"
     log = await ring_up(house, tmp_path, line(), line(), others=others)
-    assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "Eleven crowns.", "As I said."]
+    texts = [reply["text"] for reply in spoken(log) if reply["text"]]
+    assert texts == ["Good day, this is the shop.", "Eleven crowns.", "As I said."]
     heard = [fields["text"] for entry in log.entries for name, fields in entry.actions if name == "TurnClosed"]
     assert heard[0] == PRICE and heard[1], "what the hum of the caller sounds like to Moonshine"
     assert len(vendor.asked) == 1

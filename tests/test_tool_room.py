@@ -48,6 +48,25 @@ async def asked(room: ToolRoom, spec: Any, tool: str, id: str = "t1", **argument
     return await runner.run(ToolCall(id, tool, arguments), CONTEXT)
 
 
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        ("def look(x): ...", "my.py:4: tools_file: look: parameter x must be named and have a type hint"),
+        ("def look(x: Nobody): ...", "my.py:4: tools_file: look: NameError: name 'Nobody' is not defined"),
+        ("def look(x: int): ...\n\n@tool(name='look')\ndef twice(x: int): ...", "my.py:7: tools_file: look: there is a tool of this name"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_a_function_is_told_with_its_line(
+    room: ToolRoom, tmp_path: Path, function: str, says: str
+) -> None:
+    path = tmp_path / "my.py"
+    head = "from __future__ import annotations\nfrom antiphon.tools import tool\n\n@tool\n"
+    path.write_text(head + function + "\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError) as raised:
+        room.declare(path)
+    assert str(raised.value).startswith(says)
+
+
 async def test_a_tool_s_server_comes_before_the_assistant_s(room: ToolRoom) -> None:
     async def answer(came: Received) -> Any:
         (call,) = came.json["message"]["toolCallList"]

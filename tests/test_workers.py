@@ -21,7 +21,7 @@ from tests.webhooks.receiver import Receiver, receiving
 from websockets.asyncio.client import connect
 
 DIED = "call.in-progress.error-vapifault-worker-died"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from antiphon.clock import Clock
 from antiphon.config import Settings
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.jobs.after_call import AfterCall, AfterPlan, Surroundings
-from antiphon.jobs.analysis import Analyst, Used
+from antiphon.jobs.analysis import Analyst
 from antiphon.jobs.erasure import Erasure
 from antiphon.jobs.hand_over import AfterCalls
 from antiphon.jobs.report import NoOutbox, ReportOutbox
@@ -38,6 +38,7 @@ from antiphon.surfaces.vapi.orgs import retention_days
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 from antiphon.surfaces.vapi.structured_runs import read_output
 from antiphon.transports.base import CallStarted
+from antiphon.vocabulary import OnUsage
 
 _NO_MODELS = frozenset({"workflow"})
 """They follow a graph, and cannot be asked about a call."""
@@ -205,7 +206,7 @@ class AfterCallWork:
         # One that names an assistant which names it is asked once.
         return list({each.id: each for each in (*named, *linked) if each is not None}.values())
 
-    async def _read_output(self, output: Resource, transcript: str, analyst: Analyst | None, used: Used) -> Any:
+    async def _read_output(self, output: Resource, transcript: str, analyst: Analyst | None, used: OnUsage) -> Any:
         """As out of a session."""
         otherwise = TextAgent(analyst.model, options=analyst.options) if analyst is not None else None
         return await read_output(self._agents, output.org_id, output.body, transcript, otherwise, used)

@@ -127,6 +127,8 @@ class Http(BaseModel, extra="forbid"):
     max_connections: Annotated[int, Field(ge=16, le=65_536)] = 256
     """HTTP connections at once; media sockets are not counted. Beyond, the one that has waited longest makes room, and a quarter of
     them is the telephone's."""
+    idle_s: Annotated[float, Field(ge=1, le=3600)] = 75.0
+    """How long a connection may wait for its next request: longer than a load balancer in front keeps one, or it answers 502 at times."""
     large_messages_mib: Annotated[int, Field(ge=32, le=65_536)] = 256
     """What all WebSockets together may take for messages over 256 KiB."""
     metrics_host: str = "127.0.0.1"
@@ -500,6 +502,8 @@ def read_settings(**overrides: object) -> Settings:
             raise ConfigurationError("ANTIPHON_CONFIG", f"there is no file {named}")
     except ValueError as error:
         raise ConfigurationError("ANTIPHON_CONFIG", str(error)) from None
+    if _file().is_dir():
+        raise ConfigurationError(str(_file()), "is a folder, not a file")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
@@ -507,15 +511,26 @@ def read_settings(**overrides: object) -> Settings:
         field = ".".join(str(part) for part in first["loc"]) or "settings"
         raise ConfigurationError(field, _problem(first["type"], first["msg"], first["loc"])) from None
     except SettingsError as error:
-        raise ConfigurationError(
-            "ANTIPHON_*", f"{error}; write JSON, or one field of a group as in ANTIPHON_TWILIO__AUTH_TOKEN"
-        ) from None
+        name = _variable_of(error)
+        one = "" if "__" in name else f", or be written field by field ({name}__…)"
+        raise ConfigurationError(name, f"must be JSON{one}") from None
     except (OSError, ValueError) as error:
         raise ConfigurationError(os.environ.get("ANTIPHON_CONFIG", _DEFAULT_FILE), str(error)) from None
 
 
+def _variable_of(error: SettingsError) -> str:
+    """Whose value could not be read as JSON: the error itself names no more than a group."""
+    text = getattr(error.__cause__, "doc", None)
+    found = (name for name, value in environment().items() if name.startswith("ANTIPHON_") and value == text)
+    return next(found, "ANTIPHON_*")
+
+
 def _problem(kind: str, message: str, place: tuple[int | str, ...]) -> str:
     """What is wrong, and what is allowed. Never the value: it may be a secret."""
+    if kind == "model_type" and len(place) == 1:
+        group = Settings.model_fields[str(place[0])].annotation
+        assert isinstance(group, type) and issubclass(group, BaseModel), "only groups are models"
+        return f"must be a group of settings: [{place[0]}], or {place[0]}.{next(iter(group.model_fields))} = …"
     if kind != "extra_forbidden":
         return message.removeprefix("Value error, ")
     model = Settings.model_fields[str(place[0])].annotation if len(place) > 1 else Settings

@@ -97,12 +97,13 @@ class EngineShelf:
     # ---------------------------------------------------------------------------------- life
 
     async def start(self) -> None:
-        """Start what is there. Raises ProviderUnavailable where one that is needed cannot."""
+        """Start what is there. Raises ProviderUnavailable where some that are needed cannot, naming each."""
         entries = list(self._entries.values())
         await asyncio.gather(*(self._start(entry) for entry in entries))
-        for entry in entries:
-            if entry.needed and entry.state == "failed":
-                raise ProviderUnavailable(entry.name, entry.problem)
+        failed = [entry for entry in entries if entry.needed and entry.state == "failed"]
+        if failed:
+            more = [f"{entry.name}: {entry.problem}" for entry in failed[1:]]
+            raise ProviderUnavailable(failed[0].name, "; ".join([failed[0].problem, *more]))
         self._sweeping = asyncio.create_task(self._sweep_for_ever(), name="engine-sweep")
 
     async def close(self) -> None:
@@ -224,7 +225,8 @@ class EngineShelf:
         except (AntiphonError, OSError) as error:
             entry.state, entry.failed_s = "failed", _now_s()
             entry.problem = error.problem if isinstance(error, ProviderUnavailable) else str(error)
-            log.error("engine_start_failed", kind=entry.kind, engine=entry.name, problem=entry.problem)
+            if not entry.needed:  # else the start fails, and says why
+                log.error("engine_start_failed", kind=entry.kind, engine=entry.name, problem=entry.problem)
         else:
             entry.state = "up"
 

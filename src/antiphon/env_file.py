@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 from antiphon.errors import ConfigurationError
 
@@ -21,15 +22,26 @@ def environment() -> dict[str, str]:
 
 
 def _in_file() -> dict[str, str]:
+    if ENV_FILE.is_dir():
+        raise ConfigurationError(str(ENV_FILE), "is a folder, not a file")
     if not ENV_FILE.is_file():
         return {}
     try:
-        found = dotenv_values(ENV_FILE, interpolate=False, encoding="utf-8-sig")
+        text = ENV_FILE.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigurationError(str(ENV_FILE), "is not UTF-8 text") from None
     except OSError as error:
         raise ConfigurationError(str(ENV_FILE), f"cannot be read ({error.strerror})") from None
-    return {name: value for name, value in found.items() if value is not None}
+    found = {}
+    for binding in parse_stream(io.StringIO(text)):  # what dotenv itself does, but for a line that it would pass over
+        # A name alone is other tools' way to say that the environment has it.
+        bare = binding.value is None and (binding.key or "").startswith("ANTIPHON_")
+        if binding.error or bare:
+            line = binding.original.line + len(binding.original.string) - len(binding.original.string.lstrip("\n"))
+            raise ConfigurationError(str(ENV_FILE), f"line {line}: must be NAME=value")
+        if binding.key is not None and binding.value is not None:
+            found[binding.key] = binding.value
+    return found
 
 
 def is_plain(value: str) -> bool:

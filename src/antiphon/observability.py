@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 
+_ADDRESS = re.compile(r"https?://[!-~]+")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class _Lines(structlog.dev.ConsoleRenderer):
+    """Structlog's own, but an address is written as it is: one that is printed to be opened can be copied as a whole."""
+
+    def _repr(self, val: Any) -> str:
+        return val if isinstance(val, str) and _ADDRESS.fullmatch(val) else super()._repr(val)
 
 
 def configure_logging(level: Literal["debug", "info", "warning", "error"], form: Literal["console", "json"]) -> None:
@@ -16,9 +25,7 @@ def configure_logging(level: Literal["debug", "info", "warning", "error"], form:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
+        else _Lines(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[

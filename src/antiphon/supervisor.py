@@ -22,6 +22,7 @@ import structlog
 
 from antiphon.config import Settings
 from antiphon.errors import ConfigurationError
+from antiphon.losses import Losses
 from antiphon.transports.binding import bound_socket
 from antiphon.workers.place import WorkerPlace, new_node, require_redis
 
@@ -40,6 +41,7 @@ async def supervise(settings: Settings, options: Sequence[str]) -> int:
     if find_spec("redis") is None:
         raise ConfigurationError("workers", "more than one needs the package redis: pip install 'antiphon[cluster]'")
     require_redis(settings)
+    await _reach_redis(settings)
     folder = Path(tempfile.mkdtemp(prefix="antiphon-"))  # for this user alone
     try:
         with bound_socket(settings.host, settings.port) as listener:
@@ -47,6 +49,17 @@ async def supervise(settings: Settings, options: Sequence[str]) -> int:
             return await _Supervisor(settings, options, listener, folder).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _reach_redis(settings: Settings) -> None:
+    """Told here once, instead of by every worker. Raises ConfigurationError."""
+    from antiphon.cluster.link import RedisLink
+
+    link = RedisLink(settings.redis_url.get_secret_value(), settings.redis_prefix, Losses())
+    try:
+        await link.reach()
+    finally:
+        await link.close()
 
 
 class _Supervisor:
@@ -126,7 +139,8 @@ class _Supervisor:
                 )  # fmt: skip
             self._processes[number] = process
             if self._stopping.is_set():
-                process.send_signal(signal.SIGTERM)
+                with suppress(ProcessLookupError):
+                    process.send_signal(signal.SIGTERM)
             ours.setblocking(False)
             waiting = asyncio.create_task(self._until_serving(number, ours))
             try:

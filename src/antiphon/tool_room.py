@@ -25,7 +25,7 @@ from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
 from antiphon.tools.builtin import EndCallTool, TransferCallTool
 from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
-from antiphon.tools.declared import declared_in
+from antiphon.tools.declared import declared_in, naming
 from antiphon.tools.extraction import ExtractedVariables
 from antiphon.tools.handoff import DYNAMIC, AskDestination, HandoffTool, HandOver, name_of
 from antiphon.tools.http import HttpAnswer, Outgoing
@@ -80,7 +80,10 @@ class ToolRoom:
     def declare(self, file: Path) -> None:
         """Offer the functions that are marked in a file. Raises ConfigurationError."""
         for one in declared_in(file):
-            self.local.register(one.function, name=one.name, description=one.description, deadline_ms=one.deadline_ms)
+            with naming(one, file):
+                self.local.register(
+                    one.function, name=one.name, description=one.description, deadline_ms=one.deadline_ms
+                )
 
     async def close(self) -> None:
         await self._once.close()
@@ -345,7 +348,7 @@ def _filled(text: str, variables: Mapping[str, Any]) -> str:
     try:
         from antiphon.assistants.templates import filled  # the extra ``api``
     except ModuleNotFoundError:
-        raise ConfigurationError("template", "needs the extra api: pip install antiphon[api]") from None
+        raise ConfigurationError("template", "needs the extra api: pip install 'antiphon[api]'") from None
     return filled(text, variables, _unnoted)
 
 

@@ -5,6 +5,7 @@ Wire shapes (Twilio's, Vapi's, OpenAI's) never appear here; surfaces and carrier
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -182,6 +183,10 @@ class Usage:
     """Those of the ``input_tokens`` that came from the vendor's cache of the prompt's beginning."""
     model: str = ""
     """Which of the vendor's models it was, where that is known: prices differ."""
+
+
+OnUsage = Callable[[str, Usage], None]
+"""Told a provider's name and what it used."""
 
 
 class EndReason(StrEnum):

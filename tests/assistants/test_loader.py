@@ -119,7 +119,7 @@ def test_names_that_are_no_assistant(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "assistants"
     folder.mkdir()
     write(tmp_path, "secret.yaml", "name: secret")
-    with pytest.raises(ConfigurationError, match="no assistant of this name"):
+    with pytest.raises(ConfigurationError, match="there is no assistant"):
         AssistantLibrary([folder]).load(name)
 
 
@@ -127,7 +127,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "assistants"
     folder.mkdir()
     (folder / "linked.yaml").symlink_to(write(tmp_path, "secret.yaml", "name: secret"))
-    with pytest.raises(ConfigurationError, match="no assistant of this name"):
+    with pytest.raises(ConfigurationError, match="there is no assistant"):
         AssistantLibrary([folder]).load("linked")
 
 
@@ -248,7 +248,7 @@ def test_an_edit_with_a_mistake_is_told_once_and_the_last_good_version_serves(tm
     write(tmp_path, "a.yaml", "name: mended\n")
     assert library.find("a").spec.name == "mended"
     (tmp_path / "a.yaml").unlink()
-    with pytest.raises(ConfigurationError, match="no assistant of this name"):
+    with pytest.raises(ConfigurationError, match="there is no assistant"):
         library.find("a")
 
 

@@ -151,7 +151,7 @@ async def test_elevenlabs_messages_are_those_of_its_package(vendors: StandIns) -
             CloseContext(context_id="a", close_context=True),
         ):
             await socket.send(said.model_dump_json(exclude_none=True))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for told in socket:
                 message = json.loads(told)
                 assert WebsocketTtsServerMessageMulti.model_validate(message)

@@ -10,7 +10,7 @@ from typing import Any
 from tests.node import NodeProgram, Told, node_program
 from tests.programs import chromium
 
-_START_S = 30.0
+_START_S = 60.0
 
 
 class Page:
@@ -33,7 +33,7 @@ class Page:
         """Open an address; its HTTP status (200 where only what follows the # is another)."""
         return int(await self.program.ask("goto", url=url) or 200)
 
-    async def evaluate(self, script: str, argument: Any = None, *, within_s: float = 10.0) -> Any:
+    async def evaluate(self, script: str, argument: Any = None, *, within_s: float = 60.0) -> Any:
         """Call a JavaScript function (its text) in the page, await it if need be, and bring its result here."""
         return await self.program.ask("evaluate", script=script, argument=argument, within_s=within_s)
 
@@ -60,11 +60,11 @@ class Page:
     async def visible(self, selector: str) -> bool:
         return bool(await self.program.ask("visible", selector=selector))
 
-    async def wait_for(self, selector: str, *, state: str = "visible", within_s: float = 10.0) -> None:
+    async def wait_for(self, selector: str, *, state: str = "visible", within_s: float = 60.0) -> None:
         timeout_ms = round(within_s * 1000)
         await self.program.ask("waitFor", selector=selector, state=state, timeout=timeout_ms, within_s=within_s + 1)
 
-    async def wait_until(self, script: str, *, within_s: float = 10.0) -> None:
+    async def wait_until(self, script: str, *, within_s: float = 60.0) -> None:
         """Until this JavaScript expression is true."""
         await self.program.ask("waitUntil", script=script, timeout=round(within_s * 1000), within_s=within_s + 1)
 

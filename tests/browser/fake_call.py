@@ -58,7 +58,7 @@ class TalkPage:
         return await self.page.evaluate(f"() => [...document.querySelectorAll('.line')].map({read})")
 
     async def until_lines(self, *lines: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (seen := await self.lines()) != list(lines):
                 assert len(seen) <= len(lines) + 5
                 await asyncio.sleep(0.02)

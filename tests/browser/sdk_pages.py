@@ -97,7 +97,7 @@ class Client:
     async def start(self, assistant: Any = "scripted", overrides: Any = None) -> Any:
         """The answer's id, or None."""
         script = "(given) => client.start(...given).then((call) => call && call.id)"
-        return await self.page.evaluate(script, [assistant, *([overrides] if overrides else [])], within_s=20)
+        return await self.page.evaluate(script, [assistant, *([overrides] if overrides else [])], within_s=60)
 
     def events(self, name: str) -> list[Told]:
         return [told for told in self.page.program.all("event") if told["name"] == name]
@@ -107,7 +107,7 @@ class Client:
         return await self.page.program.until(
             "event",
             lambda told: told["name"] == name and told["at_ms"] > after_ms and where(told["value"]),
-            within_s=20,
+            within_s=60,
         )
 
     async def message(self, where: Callable[[Any], bool], after_ms: float = 0) -> Told:

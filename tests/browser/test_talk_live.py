@@ -166,7 +166,7 @@ async def test_without_udp_a_sound_that_is_no_interruption_holds_the_agent_and_i
     """An acknowledgement: the agent is silent for it, and then says the rest of what it was saying, as over WebRTC."""
     async with live(tmp_path, 3500, part(card, 400), before=NO_UDP + HEARD, hears="mhm") as (talk, _):
         await talk.talk()
-        await talk.page.wait_for(".mark.hold", within_s=20)
+        await talk.page.wait_for(".mark.hold", within_s=60)
         await talk.floor("agent")
         await talk.floor("nobody")
         assert await talk.lines() == [f"Scripted: {GREETING}", "You: mhm"]

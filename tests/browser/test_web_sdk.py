@@ -31,7 +31,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 async def record_of(client: Client, call_id: str) -> dict[str, Any]:
     """The call's record, when the call is over and its log has been read."""
     headers = {"Authorization": f"Bearer {client.private_key()}"}
-    async with httpx.AsyncClient(base_url=client.antiphon.settings.base_url, headers=headers) as api:
+    async with httpx.AsyncClient(base_url=client.antiphon.settings.base_url, headers=headers, timeout=60) as api:
         for _ in range(200):
             record: dict[str, Any] = (await api.get(f"/call/{call_id}")).json()
             if record.get("status") == "ended" and "messages" in record:
@@ -219,7 +219,7 @@ async def test_an_address_that_is_no_call_s_is_refused(tmp_path: Path) -> None:
           return [problem, state];
         }"""
         [no_call, wrong] = [
-            await client.page.evaluate(script, [base, url], within_s=20)
+            await client.page.evaluate(script, [base, url], within_s=60)
             for url in ("https://example.daily.co/room", f"{base}/web-call/abc?token=1.x")
         ]
         assert no_call[0] == "The url is no webCallUrl of an Antiphon server."

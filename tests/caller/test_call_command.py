@@ -85,9 +85,7 @@ async def test_machines_get_json_with_the_server_s_own_times(
     assert result.exit_code == 0, result.output
     document = orjson.loads(result.stdout)
     assert document["summary"]["calls"] == 2
-    assert [each["note"] for each in document["calls"]] == [
-        "the server keeps its timeline for those with a key (--api-key)"
-    ] * 2
+    assert [each["note"] for each in document["calls"]] == ["the server refuses the key (--api-key)"] * 2
     assert "query string" in document["calls"][0]["warnings"][0]
     assert {request.headers["authorization"] for request in requests} == {"Bearer k"}
 
@@ -105,10 +103,10 @@ async def test_a_refused_call_is_a_failure(http_server: Any, clip: Path) -> None
         ([], "give either the webhook's URL or --media-url"),
         (["http://a/b", "--media-url", "ws://a/b", "--dtmf", "1"], "give either"),
         (["http://a/b"], "nothing to do"),
-        (["ws://a/b", "--dtmf", "1"], "url: the URL must begin with http:// or https://"),
-        (["--media-url", "http://a/b", "--dtmf", "1"], "media_url: the URL must begin with ws:// or wss://"),
-        (["http://a:99999/b", "--dtmf", "1"], "url: not a URL"),
-        (["http://[", "--dtmf", "1"], "url: not a URL"),
+        (["ws://a/b", "--dtmf", "1"], "URL: the URL must begin with http:// or https://"),
+        (["--media-url", "http://a/b", "--dtmf", "1"], "--media-url: the URL must begin with ws:// or wss://"),
+        (["http://a:99999/b", "--dtmf", "1"], "URL: not a URL"),
+        (["http://[", "--dtmf", "1"], "URL: not a URL"),
         (["http://a/b", "--dtmf", "x"], "dtmf"),
         (["http://a/b", "--dtmf", "1", "--param", "a=b"], "param: only with --media-url"),
         (["--media-url", "ws://a/b", "--dtmf", "1", "--param", "a"], "NAME=VALUE"),
@@ -116,10 +114,10 @@ async def test_a_refused_call_is_a_failure(http_server: Any, clip: Path) -> None
         (["http://a/b", "--dtmf", "1", "--stall", "5:0"], "stall"),
         (["http://a/b", "--dtmf", "1", "--loss", "nan"], "loss: must be between"),
         (["http://a/b", "--dtmf", "1", "--reorder", "nan"], "reorder: must be between"),
-        (["http://a/b", "--dtmf", "1", "--jitter-ms", "nan"], "jitter_ms: must be between"),
+        (["http://a/b", "--dtmf", "1", "--jitter-ms", "nan"], "--jitter-ms: must be between"),
         (["http://a/b", "--dtmf", "1", "--stall", "nan:5"], "stall"),
         (["http://a/b", "--dtmf", "1", "--stall", "5:inf"], "stall"),
-        (["http://a/b", "--dtmf", "1", "--noise-dbfs", "nan"], "noise_dbfs"),
+        (["http://a/b", "--dtmf", "1", "--noise-dbfs", "nan"], "--noise-dbfs"),
         (["http://a/b", "--dtmf", "1", "--agent-done-ms", "-5"], "Invalid value for '--agent-done-ms'"),
         (["http://a/b", "--dtmf", "1", "--greeting-ms", "1000000000"], "Invalid value for '--greeting-ms'"),
         (["http://a/b", "--dtmf", "1", "--barge-in-at", "-1"], "Invalid value for '--barge-in-at'"),
@@ -127,7 +125,7 @@ async def test_a_refused_call_is_a_failure(http_server: Any, clip: Path) -> None
         (["http://a/b", "--dtmf", "1", "--record", "."], "record: . is a folder"),
         (["http://a/b", "--dtmf", "1", "--record", "~nobody-of-this-name/x.wav"], "there is no home folder"),
         (["http://a/b", "--dtmf", "1", "--loss", "2"], "loss: must be between"),
-        (["http://a/b", "--dtmf", "1", "--noise-dbfs", "0"], "noise_dbfs"),
+        (["http://a/b", "--dtmf", "1", "--noise-dbfs", "0"], "--noise-dbfs"),
         (["http://a/b", "--dtmf", "1", "--calls", "2", "--transcribe"], "for one call"),
         (["http://a/b", "--script", "absent.yaml"], "absent.yaml"),
         (["http://a/b", "--wav", "absent.wav"], "absent.wav"),

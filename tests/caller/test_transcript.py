@@ -96,6 +96,25 @@ async def test_the_server_s_words_are_printed_as_they_grow(http_server: Any, cli
     ]
 
 
+async def test_a_server_that_refuses_is_asked_once() -> None:
+    asked = asyncio.Event()
+    requests: list[httpx.Request] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        asked.set()
+        return httpx.Response(401)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(refuse)) as client:
+        words = ServerWords(Page(), client, "http://server", "")
+        words.begin("CA1")
+        words.heard(b"")
+        await asyncio.wait_for(asked.wait(), 5)
+        words.heard(b"")
+        await words.close()
+    assert len(requests) == 1
+
+
 async def test_a_call_that_never_began_has_no_words(client: httpx.AsyncClient) -> None:
     page = Page()
     await ServerWords(page, client, "http://127.0.0.1:1", "").close()

@@ -20,6 +20,12 @@ def test_without_a_command_the_help_is_shown_and_the_status_is_2() -> None:
     assert listed == ["init", "serve", "demo", "call", "replay", "bench", "keys", "webhooks", "providers", "models"]
 
 
+@pytest.mark.parametrize("group", [[], ["bench"], ["keys"], ["webhooks"], ["providers"], ["models"]])
+def test_what_commands_do_is_listed_in_whole_sentences(group: list[str]) -> None:
+    listed = CliRunner().invoke(app, [*group, "--help"]).output.partition("Commands:")[2]
+    assert listed and "..." not in listed
+
+
 @pytest.mark.parametrize("command", [[], *([name] for name in cli.COMMANDS), ["keys", "create"], ["keys", "revoke"]])
 def test_every_command_has_its_help(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])

@@ -73,7 +73,7 @@ def test_what_if_nothing_changes_says_so(log: Path) -> None:
     ("setting", "problem"),
     [
         ("endpointing.silence_ms", "write path=value"),
-        ("endpointing.silence=1", "there is no such policy; did you mean endpointing.silence_ms?; there are"),
+        ("endpointing.silence=1", "there is no such policy; did you mean endpointing.silence_ms?"),
         ("nothing.like.it=1", "there is no such policy; there are"),
         ("policy.endpointing.wait_ms=-5", "policy.endpointing.wait_ms: must be from 0 to 30000, and is -5"),
         ("silence.idle_after_ms=1e9", "must be from 0 to 3600000"),

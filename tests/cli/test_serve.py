@@ -113,6 +113,34 @@ def test_logs_go_to_standard_error_from_their_level_up(form: str, capsys: pytest
     assert ('"call_id": "a"' if form == "json" else "call_id=a") in captured.err
 
 
+def test_an_address_in_the_log_can_be_copied_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    before = structlog.get_config()
+    try:
+        configure_logging("info", "console")
+        structlog.get_logger("test").info("listening", talk_page="http://localhost:8080/talk?token=a-b", problem="a b")
+    finally:
+        structlog.configure(**before)
+    said = capsys.readouterr().err
+    assert said.split("talk_page=")[1].split()[0] == "http://localhost:8080/talk?token=a-b"
+    assert "problem='a b'" in said
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("redis://127.0.0.1:1/0", "Error: redis_url: Redis does not answer (ConnectionError)"),
+        ("http://127.0.0.1", "Error: redis_url: is not a URL like redis://127.0.0.1:6379/0"),
+    ],
+)
+def test_a_redis_that_is_not_there_is_told_once_before_any_worker_starts(
+    monkeypatch: pytest.MonkeyPatch, url: str, problem: str
+) -> None:
+    monkeypatch.setenv("ANTIPHON_REDIS_URL", url)
+    result, _ = serve("--workers", "2")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [problem]
+
+
 def test_several_workers_without_a_redis_are_refused_by_the_name_of_the_setting() -> None:
     result, said = serve("--workers", "2")
     assert result.exit_code == 2

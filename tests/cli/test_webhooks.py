@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import time
 
 import httpx
@@ -21,6 +22,22 @@ CALL = {"id": "c1"}
 ASKED = {"id": "t1", "function": {"name": "price", "arguments": {"of": "[red]jam"}}}
 BODY = orjson.dumps({"message": {"type": "tool-calls", "call": CALL, "toolCalls": [ASKED]}})
 SECRET = "c2VjcmV0"
+
+
+def test_a_url_that_is_none_is_told_before_anything_is_listened_for() -> None:
+    result = CliRunner().invoke(app, ["webhooks", "listen", "--forward-to", "localhost:3000"])
+    assert result.exit_code == 2
+    assert result.output == "Error: --forward-to: must begin with http:// or https:// and a host\n"
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = CliRunner().invoke(app, ["webhooks", "listen", "--port", str(port)])
+    assert result.exit_code == 2
+    assert result.output == f"Error: cannot listen on 127.0.0.1, port {port}: Address already in use\n"
 
 
 async def posted(body: bytes, headers: dict[str, str], **options: str) -> tuple[httpx.Response, str]:

@@ -16,7 +16,7 @@ from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.files import CallFiles
 from antiphon.calls.stores import DEFAULT_ORG
-from antiphon.jobs.after_call import _record
+from antiphon.jobs.after_call import _end_of, _record
 from antiphon.jobs.queue import Job
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
@@ -118,3 +118,17 @@ def test_a_caller_s_long_address_in_a_log_fits_the_record_made_of_it(folder: Pat
     record = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [called_by], str)
     assert (record.customer_number, record.body["customer"]["number"]) == (caller[:255], caller)
     assert record.provider_call_id == "s" * 255
+
+
+def test_a_call_that_had_ended_before_its_worker_died_ended_for_its_own_reason(folder: Path) -> None:
+    """The log is written first: who was killed between the two left a record that others ended with the worker."""
+    [log] = CallFiles(folder).logs("call-1")
+    by_the_log = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [log], str)
+    ended_by_others = replace(by_the_log, ended_reason="worker-died", ended_wall_ms=2**40)
+    assert _end_of(ended_by_others, by_the_log, "worker-died") == {
+        "ended_wall_ms": by_the_log.ended_wall_ms,
+        "ended_reason": EndReason.CUSTOMER_ENDED,
+    }
+    cut_off = _record(Job("j", "call-1", DEFAULT_ORG, 1, 1), [replace(log, ended=EndReason.SERVER_DIED)], str)
+    assert _end_of(ended_by_others, cut_off, "worker-died") == {}
+    assert _end_of(replace(by_the_log, ended_reason="voicemail"), by_the_log, "worker-died") == {}

@@ -10,9 +10,9 @@ import pytest
 from antiphon.assistants.output_conditions import Facts
 from antiphon.calls.stores import Resource
 from antiphon.errors import ConfigurationError, ProviderError
-from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions, Used
+from antiphon.jobs.analysis import NO_MODEL, Analyst, Questions
 from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, UsageDelta
-from antiphon.vocabulary import Usage
+from antiphon.vocabulary import OnUsage, Usage
 
 
 class Model:
@@ -39,7 +39,7 @@ def answer(request: ModelRequest) -> str:
     return "True."
 
 
-async def read(output: Resource, transcript: str, analyst: Analyst | None, used: Used) -> Any:
+async def read(output: Resource, transcript: str, analyst: Analyst | None, used: OnUsage) -> Any:
     """As a model, or none, reads: ``tests/test_after_calls.py`` has real ones."""
     if output.body.get("fails") is not None:
         raise output.body["fails"]

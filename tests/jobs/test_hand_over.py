@@ -38,7 +38,7 @@ class Desk:
     folder: Path
 
     async def until_done(self, *ids: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sorted(self.done) != sorted(ids) or await self.store.waiting():  # noqa: ASYNC110 (what the store holds tells nobody)
                 await asyncio.sleep(0.005)
 

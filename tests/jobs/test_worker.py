@@ -31,7 +31,7 @@ def job(number: int, due_ms: int = 1000) -> Job:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 (what the store holds tells nobody)
             await asyncio.sleep(0.005)
 
@@ -142,7 +142,7 @@ async def test_a_result_that_the_database_cannot_keep_is_a_step_that_failed(data
         found = await store.find("c1")
         return found is not None and (found.attempts, found.problem) == (1, "one: ValueRefused")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await failed():  # noqa: ASYNC110 (what the store holds tells nobody)
             await asyncio.sleep(0.005)
     await worker.close()
@@ -185,7 +185,7 @@ async def test_a_result_that_is_always_refused_is_given_up_and_the_next_step_is_
 
 async def attempted(store: StoredJobs, count: int) -> None:
     """Until an attempt is written down, or the job is done."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not ((found := await store.find("c1")) and (found.done or found.attempts == count)):  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 

@@ -28,7 +28,7 @@ from antiphon.providers.base import (
 from antiphon.providers.scripted_hum import hum
 from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, WordTiming
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 NOBODY_SPEAKS = AudioFormat(Encoding.ALAW, 48000)
 ANSWERS = ExpectedAnswers(phrases=("yes", "no"))
 TEXT = "Good morning, this is a test of the voice."

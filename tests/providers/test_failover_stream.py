@@ -16,7 +16,7 @@ async def reply(*texts: str, voices: list[EveryWord]) -> list[tuple[int, str, bo
     for number, text in enumerate(texts):
         stream.say(number, text)
     stream.end()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [(c.piece, " ".join(w.text for w in c.words), c.last, c.whole) async for c in stream]
 
 
@@ -60,7 +60,7 @@ async def test_a_voice_lost_while_nothing_was_to_be_said_costs_nothing() -> None
     voice, failures = Idle(), []
     stream = FailoverVoice([voice], Breakers(), lambda *failed: failures.append(failed)).open(VoiceRequest(TELEPHONE))
     chunks = aiter(stream)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         stream.say(0, "one")
         while not (await anext(chunks)).last:
             pass

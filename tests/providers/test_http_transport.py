@@ -191,7 +191,7 @@ async def test_a_connection_that_its_vendor_has_closed_meanwhile_is_not_used() -
         assert (await client.post("/")).content == b"one"
         transport = client._transport
         assert isinstance(transport, LeanTransport)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while transport._all:  # noqa: ASYNC110 (the end of a connection tells nobody)
                 await asyncio.sleep(0)
         vendor.answers = [plain(b"two")]

@@ -48,7 +48,7 @@ class Taking(EveryWord):
 
 
 async def heard(stream: AsyncIterator[VoiceChunk]) -> list[tuple[int, str, bool]]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return [(c.piece, " ".join(word.text for word in c.words), c.last) async for c in stream]
 
 
@@ -73,7 +73,7 @@ async def test_what_comes_later_is_waited_for() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     stream.say(0, "one")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert (await waiting).piece == 0
     await chunks.aclose()  # type: ignore[attr-defined]
 
@@ -114,7 +114,7 @@ async def test_what_was_written_is_told_of_every_piece(voice: EveryWord) -> None
     stream.end()
     told: dict[int, list[WordTiming]] = {0: [], 1: [], 2: []}
     last = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for chunk in stream:
             told[chunk.piece] += chunk.words
             last += [chunk.piece] if chunk.last else []

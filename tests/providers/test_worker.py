@@ -22,7 +22,7 @@ from antiphon.providers.worker_connection import MAX_EARLY_BYTES
 from antiphon.providers.worker_frames import Frame
 from antiphon.providers.worker_queue import MAX_STREAM_BYTES
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 HERE = str(Path(__file__).parent)
 OBEDIENT = "engines_for_tests:Obedient"
 
@@ -162,6 +162,18 @@ async def test_a_process_that_hangs_is_killed_and_replaced_and_its_streams_are_t
     assert await (await reopened(pool)).process() != first
     assert pool.health.restarts == 1
     await pool.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "stop"])
+async def test_a_signal_to_all_processes_leaves_the_engines_to_the_server(
+    pool: WorkerPool, number: signal.Signals
+) -> None:
+    """A terminal's Ctrl-C, systemd's stop and ``timeout`` reach engines as well, while the server lets its calls end."""
+    caller = Caller(pool)
+    process = await caller.process()
+    os.kill(process, number)
+    assert await caller.process() == process
+    assert caller.lost.empty()
 
 
 async def test_a_process_that_works_through_much_is_not_taken_for_one_that_hangs() -> None:

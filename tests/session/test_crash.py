@@ -70,7 +70,7 @@ async def _until_heard(calls: Path) -> None:
         logged = any(b"SpeechStarted" in path.read_bytes() for path in calls.glob("*.jsonl"))
         return logged and any(path.stat().st_size > 1.2 * 16_000 for path in calls.glob("*.wav"))
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not heard():  # noqa: ASYNC110 (another process tells nobody)
             await asyncio.sleep(0.02)
 

@@ -26,7 +26,7 @@ class Served:
         return [method for method, _ in self.requests]
 
     async def until(self, condition: Any) -> None:
-        async with asyncio.timeout(10), self.news:
+        async with asyncio.timeout(60), self.news:
             await self.news.wait_for(condition)
 
 

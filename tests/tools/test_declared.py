@@ -75,6 +75,15 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, says: s
     assert says in str(raised.value)
 
 
+def test_a_line_is_named_where_the_file_is_given_as_it_is_called_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.py").write_text("\nimport nothing_of_this_name\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"my\.py:2: tools_file: ModuleNotFoundError"):
+        declared_in(Path("my.py"))
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"there is no file gone\.py"):
         declared_in(tmp_path / "gone.py")

@@ -82,7 +82,7 @@ class Echo(MediaSocket):
         self.changed.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while not condition():
                 self.changed.clear()
                 await self.changed.wait()
@@ -121,7 +121,7 @@ class Server:
 
     async def idle(self) -> None:
         """Until no connection is left, of any kind."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while self.state.connections or len(self.watch):  # noqa: ASYNC110  # uvicorn has no event for it
                 await asyncio.sleep(0)
 
@@ -154,7 +154,7 @@ async def server() -> AsyncIterator[Server]:
 
 
 async def close_code(client: ClientConnection) -> int | None:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         await client.wait_closed()
     return client.close_code
 
@@ -163,7 +163,7 @@ async def raw_request(port: int, request: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(request)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             return await reader.read()
     finally:
         writer.close()
@@ -214,7 +214,7 @@ def masked(opcode: Opcode, data: bytes, *, fin: bool = True, rsv1: bool = False)
 
 async def read_close(reader: asyncio.StreamReader) -> int:
     """The code of the close frame the server ends with; frames before it are skipped."""
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         while True:
             first, length = await reader.readexactly(2)
             if length == 126:
@@ -459,7 +459,7 @@ class TestFrames:
             for part in parts:
                 writer.write(part)
                 await asyncio.sleep(0.02)
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 while not listener.kept_bytes():  # noqa: ASYNC110
                     await asyncio.sleep(0.005)
             server.advance(9_999)
@@ -473,12 +473,12 @@ class TestFrames:
             frame = masked(Opcode.TEXT, b"x" * 1000)
             for _ in range(5):
                 writer.write(frame[:600])
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(60):
                     while not listener.kept_bytes():  # noqa: ASYNC110
                         await asyncio.sleep(0.005)
                 server.advance(9_000)
                 writer.write(frame[600:])
-                async with asyncio.timeout(3):
+                async with asyncio.timeout(60):
                     while listener.kept_bytes():  # noqa: ASYNC110
                         await asyncio.sleep(0.005)
             server.advance(60_000)
@@ -507,7 +507,7 @@ class TestFrames:
             async with server.connect() as small, server.connect(max_size=None) as large:
                 async with raw_socket(server) as (_, writer):
                     writer.write(struct.pack("!BBQ", 0x81, 0xFF, 3_000_000) + bytes(4) + bytes(2_900_000))
-                    async with asyncio.timeout(3):
+                    async with asyncio.timeout(60):
                         while memory.taken_bytes < 2_500_000:  # noqa: ASYNC110
                             await asyncio.sleep(0.005)
                     await large.send("x" * 2_000_000)
@@ -559,7 +559,7 @@ class TestFrames:
 
     async def test_pings_are_answered(self, server: Server) -> None:
         async with server.connect() as client:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 await (await client.ping(b"here?"))
 
     async def test_a_flood_is_a_violation(self, server: Server) -> None:
@@ -739,7 +739,7 @@ class TestSlowReaders:
             fill(listener)
             server.advance(4000)
             writer.transport.resume_reading()  # type: ignore[attr-defined]
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 while listener._paused_since_ms is not None:
                     await reader.read(65536)
             server.advance(4000)
@@ -763,7 +763,7 @@ class TestWatch:
         watch.add(watched)
         watch.start()
         watch.start()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             assert await watched.checked == 42
         watch.stop()
         watch.stop()
@@ -801,7 +801,7 @@ class TestShutdown:
             assert not stopping.done()
             await client.send("still")
             assert await client.recv() == "still"
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await stopping
 
 
@@ -825,7 +825,7 @@ class TestFreed:
             await raw_request(server.port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             await server.idle()
             server.listeners.clear()
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(60):
                 while len(left()) > before:  # noqa: ASYNC110  # the loop drops its transports in its own time
                     await asyncio.sleep(0)
         finally:

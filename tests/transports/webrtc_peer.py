@@ -25,7 +25,7 @@ from antiphon.transports.webrtc.base import WebRtcLeg
 from antiphon.transports.webrtc.settings import IceSettings, WebRtcSettings
 
 LOOPBACK = IceSettings(addresses=("127.0.0.1",))
-PATIENCE_S = 12.0
+PATIENCE_S = 60.0
 """Longer than anything here takes; a test that waits for it fails."""
 
 

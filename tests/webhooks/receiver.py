@@ -53,18 +53,18 @@ class Receiver:
         made = await self.answer(came) if self.answer is not None else {}
         return made if isinstance(made, Response) else JSONResponse(made)
 
-    async def wait_for(self, count: int, within_s: float = 10.0) -> list[Received]:
+    async def wait_for(self, count: int, within_s: float = 60.0) -> list[Received]:
         async with asyncio.timeout(within_s), self._news:
             await self._news.wait_for(lambda: len(self.received) >= count)
         return self.received
 
-    async def wait_for_types(self, *types: str, within_s: float = 10.0) -> list[dict[str, Any]]:
+    async def wait_for_types(self, *types: str, within_s: float = 60.0) -> list[dict[str, Any]]:
         """All messages, once there was one of each type."""
         async with asyncio.timeout(within_s), self._news:
             await self._news.wait_for(lambda: set(types) <= {message["type"] for message in self.messages})
         return self.messages
 
-    async def until(self, true: Callable[[], bool], within_s: float = 10.0) -> None:
+    async def until(self, true: Callable[[], bool], within_s: float = 60.0) -> None:
         """Until what came makes it so."""
         async with asyncio.timeout(within_s), self._news:
             await self._news.wait_for(true)
@@ -106,7 +106,7 @@ async def served(
     server = StoppableServer(config)
     server.capture_signals = _no_signals  # type: ignore[method-assign]
     task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.005)
     listens_on = server.servers[0].sockets[0].getsockname()[1]

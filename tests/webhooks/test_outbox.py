@@ -70,7 +70,7 @@ def delivery(url: str, number: int = 1, **options: Any) -> Delivery:
     )
 
 
-async def settled(store: StoredDeliveries, within_s: float = 20.0) -> None:
+async def settled(store: StoredDeliveries, within_s: float = 60.0) -> None:
     async with asyncio.timeout(within_s):
         while await store.next_due() is not None:  # noqa: ASYNC110 - the store is asked, as another process would
             await asyncio.sleep(0.02)
@@ -156,7 +156,7 @@ async def test_a_receiver_nobody_knows_any_more_is_asked_for_again(database: Dat
     async with working(store) as outbox:
         made = delivery("x")
         await outbox.put(Delivery(**{**_fields(made), "target": {"gone": True}}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (log := await store.attempts("org", AttemptListing())):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert (log[0].attempt.error, log[0].delivery.status) == ("configuration", "pending")
@@ -249,7 +249,7 @@ async def test_a_fault_of_ours_is_an_attempt_in_vain(database: Database) -> None
     store, losses = StoredDeliveries(database), Losses()
     async with working(store, losses) as outbox:
         await outbox.put(Delivery(**{**_fields(delivery("x")), "target": {}}))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not (log := await store.attempts("org", AttemptListing())):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert (log[0].attempt.error, log[0].delivery.attempts, log[0].delivery.status) == ("fault", 1, "pending")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from antiphon.workers.life import LifeLock, forget, living
@@ -35,3 +37,16 @@ def test_a_process_lives_until_it_is_killed(tmp_path: Path) -> None:
     ours.release()
     ours.release()
     assert living(folder) == set()
+
+
+def test_whoever_looks_at_this_moment_does_not_keep_a_worker_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "ours").touch()
+    with (tmp_path / "ours").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        locks: list[LifeLock] = []
+        starting = threading.Thread(target=lambda: locks.append(LifeLock(tmp_path, "ours")))
+        starting.start()
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        starting.join()
+    assert len(locks) == 1 and living(tmp_path) == {"ours"}
+    locks[0].release()

@@ -27,6 +27,13 @@ def test_a_booking_from_greeting_to_goodbye(talk: Any, bookings: Bookings) -> No
     assert bookings.appointments() == [("2026-05-13", "15:00", "John Smith")]
 
 
+@pytest.mark.parametrize("day", ["on monday", "on friday", "on saturday", "today", "tomorrow"])
+def test_whether_it_is_open_on_a_day_is_a_question_about_the_hours(talk: Any, day: str) -> None:
+    talk.greet()
+    assert talk.say(f"are you open {day}").startswith("We are open from Monday to Friday")
+    assert talk.say("book an appointment") == "Sure. Which day would you like to come?"
+
+
 def test_everything_said_at_once(talk: Any) -> None:
     talk.greet()
     reply = talk.say("hi i'd like to make an appointment for wednesday at half past three my name is mary jones")

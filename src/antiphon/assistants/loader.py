@@ -104,7 +104,7 @@ class AssistantLibrary:
             meant = did_you_mean(name, names)
             perhaps = f"did you mean {meant}? " if meant else ""
             raise ConfigurationError(
-                "assistant", f"there is no assistant of this name; {perhaps}there are {', '.join(names) or 'none'}"
+                "assistant", f"there is no assistant {_shown(name)}; {perhaps}there are {', '.join(names) or 'none'}"
             )
         known = self._loaded.get(path)
         if known is not None and _is_unchanged(known.stamps):
@@ -158,6 +158,11 @@ class AssistantLibrary:
                 if path.is_file() and (not path.is_symlink() or path.resolve().parent == folder.resolve()):
                     return path
         return None
+
+
+def _shown(name: str) -> str:
+    """As it may stand in a line."""
+    return name if _NAME.fullmatch(name) else "of this name (letters a to z, digits, - and _)"
 
 
 def _assistant_files(folder: Path) -> Iterator[Path]:

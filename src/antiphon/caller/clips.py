@@ -107,7 +107,9 @@ def read_clip(path: Path, noise: LineNoise) -> Clip:
     """A WAV file (any rate, any channels: mixed to one) as a clip. Raises ConfigurationError naming the file."""
     try:
         samples, rate_hz = read_wav(path)
-    except (OSError, MalformedMessage) as error:
+    except OSError as error:
+        raise ConfigurationError("wav", f"{path} cannot be read ({error.strerror})") from error
+    except MalformedMessage as error:
         raise ConfigurationError("wav", f"{path} cannot be read as a WAV file ({error})") from error
     try:
         return make_clip(telephone_pcm(samples, rate_hz), noise)

@@ -26,10 +26,13 @@ def print_report(console: Console, reports: Sequence[CallReport], summary: Summa
     if len(reports) <= _MANY:
         for report in reports:
             _print_call(console, report)
+    for note in dict.fromkeys(report.note for report in reports if report.note):
+        console.print(f"[yellow]![/] {escape(note)}")
     for problem, count in summary.problems.items():
         times = f" ({count} calls)" if count > 1 else ""
-        console.print(f"[bold red]✗[/] {escape(problem)}{times}")
-    show_table(console, summary_table(summary))
+        console.print(f"[bold red]✗[/] {escape(problem)}{times}", soft_wrap=True)
+    if summary.turns or summary.broken < summary.calls or not reports:
+        show_table(console, summary_table(summary))
 
 
 def _print_call(console: Console, report: CallReport) -> None:
@@ -38,7 +41,7 @@ def _print_call(console: Console, report: CallReport) -> None:
         for turn in report.turns:
             if said := remark(turn):
                 console.print(f"  {turn.number}: {said}")
-    for warning in (*report.record.warnings, *([report.note] if report.note else [])):
+    for warning in report.record.warnings:
         console.print(f"[yellow]![/] {escape(warning)}")
 
 

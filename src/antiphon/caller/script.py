@@ -86,13 +86,23 @@ def read_script(path: Path) -> tuple[Line, ...]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError("script", f"{path} cannot be read ({error})") from error
+        raise ConfigurationError("script", f"{path} cannot be read ({_why(error)})") from error
     except yaml.YAMLError as error:
-        raise ConfigurationError("script", f"{path} is not YAML ({error})") from error
+        raise ConfigurationError("script", f"{path} is not YAML ({_where(error)})") from error
     entries = document.get("lines") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not 0 < len(entries) <= MAX_LINES:
         raise ConfigurationError("lines", f"must be a list of 1 to {MAX_LINES} entries")
     return tuple(_parse_line(entry, f"lines[{index}]", path.parent) for index, entry in enumerate(entries, start=1))
+
+
+def _why(error: OSError | UnicodeDecodeError) -> str:
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """Line and problem, without the text around it."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return f"line {mark.line + 1}: {problem}" if mark is not None else str(error).splitlines()[0]
 
 
 def lines_of(says: tuple[str, ...], wavs: tuple[Path, ...], dtmf: str, barge_in_ms: int | None) -> tuple[Line, ...]:

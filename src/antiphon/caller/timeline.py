@@ -51,6 +51,8 @@ class Timeline:
 
     rows: tuple[Row, ...] = ()
     note: str = ""
+    refused: bool = False
+    """It lets in nobody without a key, or not with this one."""
 
 
 async def fetch_timeline(client: httpx.AsyncClient, base: str, call_sid: str, api_key: str) -> Timeline:
@@ -60,7 +62,8 @@ async def fetch_timeline(client: httpx.AsyncClient, base: str, call_sid: str, ap
     try:
         async with client.stream("GET", url, headers=headers, timeout=TIMEOUT_S) as response:
             if response.status_code in (401, 403):
-                return Timeline(note="the server keeps its timeline for those with a key (--api-key)")
+                wrong, none = "refuses the key", "keeps its timeline for those with a key"
+                return Timeline(note=f"the server {wrong if api_key else none} (--api-key)", refused=True)
             if response.status_code != 200:
                 return Timeline()
             body = b""

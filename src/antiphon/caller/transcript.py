@@ -71,6 +71,8 @@ class ServerWords:
         self._api_key = api_key
         self._call_sid = ""
         self._shown: dict[int, str] = {}
+        self._refused = False
+        """Whoever is not let in does not ask at every pause: each refusal is a warning in the server's log."""
         self._asked = asyncio.Event()
         self._task = asyncio.create_task(self._follow())
 
@@ -93,9 +95,10 @@ class ServerWords:
             await self._show_new()
 
     async def _show_new(self) -> None:
-        if not self._call_sid:
+        if not self._call_sid or self._refused:
             return
         timeline = await fetch_timeline(self._client, self._base, self._call_sid, self._api_key)
+        self._refused = timeline.refused
         for row in timeline.rows:
             shown = self._shown.get(row.turn, "")
             news = row.text.removeprefix(shown).strip()

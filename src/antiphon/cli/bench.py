@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 import click
 import uvloop
 from rich.console import Console
-from rich.markup import escape
 
 from antiphon.bench import report
 from antiphon.bench.budgets import judge_points, judge_start, judge_wired
@@ -36,6 +35,7 @@ from antiphon.bench.workload import FLOOR_MS, Workload
 from antiphon.caller.clips import Pcm
 from antiphon.caller.voice import Voice
 from antiphon.cli.bench_turns import turns
+from antiphon.cli.terminal import show_error
 from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
@@ -62,7 +62,7 @@ MOST_CALLS = 1000
 WAVE_CALLS = 10
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, short_help="Measure CPU, memory, latency and barge-in under load.")
 @click.pass_context
 @click.option("--calls", default="1,10,50,200,400", help="Numbers of calls at once, e.g. 1,10,50")
 @click.option("--seconds", type=FloatRange(1, 3600), default=30.0, help="Measured for so long, after the ramp")
@@ -122,7 +122,7 @@ def bench(
     """Measure CPU, memory, latency and barge-in against the number of calls."""
     if ctx.invoked_subcommand is not None:
         return
-    console, errors = Console(), Console(stderr=True)
+    console = Console()
     try:
         knee = knee and not quick
         numbers = _numbers(QUICK_CALLS if quick else calls)
@@ -162,10 +162,10 @@ def bench(
             report.write_document(json, document)
         _conclude(console, target.label, run, wired=vendors)
     except ConfigurationError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(EXIT_FAILED) from error
     if quick and not _as_good_as(run.points, kept, console):
         raise click.exceptions.Exit(EXIT_FAILED)

@@ -15,13 +15,13 @@ import click
 import orjson
 import uvloop
 from rich.console import Console
-from rich.markup import escape
 
 from antiphon.bench.turns import report
 from antiphon.bench.turns.corpus import SUITES, Suite, trials
 from antiphon.bench.turns.run import Target, measure
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.webhook import Identity
+from antiphon.cli.terminal import show_error
 from antiphon.cli.values import PATH, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError
 
@@ -29,7 +29,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-@click.command("turns")
+@click.command("turns", short_help="Measure turn-taking with recordings of people.")
 @click.option("--corpus", type=PATH, required=True, help="A folder of recordings with a manifest.json")
 @click.option("--suite", type=click.Choice(SUITES), default="pause", help="Which trials")
 @click.option("--url", required=True, help="A server that runs: http://…/voice (webhook) or ws://… (media)")
@@ -55,7 +55,7 @@ def turns(
     svg: Path | None,
 ) -> None:
     """Measure false cut-offs, delay and interruptions with recordings of people."""
-    console, errors = Console(), Console(stderr=True)
+    console = Console()
     try:
         chosen = [each for each in trials(corpus, cast(Suite, suite), seed) if each.group.startswith(group)]
         chosen = chosen[: limit or None]
@@ -77,10 +77,10 @@ def turns(
         if svg is not None:
             svg.write_text(report.plot(report.point_of(label, found)), encoding="utf-8")
     except ConfigurationError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(EXIT_FAILED) from error
     console.print(report.table(found, over=suite == "over"), soft_wrap=True, markup=False, highlight=False)
     broken = [each.problem for each in outcomes if each.problem]

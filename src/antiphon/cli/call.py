@@ -34,6 +34,7 @@ from antiphon.caller.timeline import fetch_timeline, with_stages
 from antiphon.caller.transcript import AgentWords, RecognisedWords, ServerWords, Transcript
 from antiphon.caller.voice import DEFAULT_VOICE, Voice, prepare
 from antiphon.caller.webhook import CallFailed, Identity, split_url
+from antiphon.cli.terminal import show_error
 from antiphon.cli.values import PATH, FloatRange, auth_token
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderTimeout
 from antiphon.providers import registry
@@ -72,7 +73,7 @@ class Job:
     json: bool
 
 
-@click.command()
+@click.command(short_help="Place simulated phone calls, and measure the agent.")
 @click.argument("url", default="")
 @click.option("--media-url", default="", show_default=False, help="Skip the webhook: open this ws:// or wss:// URL")
 @click.option("--say", multiple=True, help="A line to speak (repeat; spoken before --wav)")
@@ -154,9 +155,8 @@ def call(
 ) -> None:
     """Place a simulated phone call (or hundreds) and measure how the agent did.
 
-    URL is the server's voice webhook, e.g. http://127.0.0.1:8000/twilio/voice
+    URL is the server's voice webhook, e.g. http://127.0.0.1:8080/twilio/voice
     """
-    errors = Console(stderr=True)
     try:
         job = Job(
             plan=CallPlan(
@@ -186,13 +186,21 @@ def call(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             failed = runner.run(run_job(job, Console()))
     except ConfigurationError as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(ConfigurationError(_option(error.field, script), error.problem))
         raise click.exceptions.Exit(EXIT_USAGE) from error
     except (AntiphonError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(EXIT_FAILED) from error
     if failed:
         raise click.exceptions.Exit(EXIT_FAILED)
+
+
+def _option(field: str, script: Path | None) -> str:
+    """What of the command line a field is, whoever found fault with it."""
+    name = field.partition(".")[0]
+    if script is not None and name not in {parameter.name for parameter in call.params}:
+        return f"--script: {field}"
+    return "URL" if name == "url" else f"--{name.replace('_', '-')}"
 
 
 def _check(job: Job, *, mixed: bool) -> None:
@@ -284,7 +292,9 @@ async def run_job(job: Job, console: Console) -> bool:
 async def _prepare(job: Job) -> tuple[Cued, ...]:
     if not any(line.kind == "say" for line in job.lines):
         return await prepare(job.lines, job.plan.noise, None)
-    engine: TextToSpeech = SpokenVoice(registry.create("tts", TTS_ENGINE, {}))
+    voice = registry.create("tts", TTS_ENGINE, {})
+    voice.check_voice(job.voice, "voice")
+    engine: TextToSpeech = SpokenVoice(voice)
     try:
         await _start(engine, TTS_ENGINE)
         return await prepare(job.lines, job.plan.noise, Voice(engine, job.voice))

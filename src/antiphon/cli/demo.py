@@ -36,6 +36,7 @@ from antiphon.caller.tables import show_table
 from antiphon.caller.voice import DEFAULT_VOICE
 from antiphon.caller.webhook import Identity
 from antiphon.cli.call import Job, run_job
+from antiphon.cli.terminal import show_error
 from antiphon.cli.values import PATH
 from antiphon.conversation.events import ReplyDone, ToolFinished
 from antiphon.errors import AntiphonError, ProviderUnavailable
@@ -56,7 +57,7 @@ class Outcome:
     detail: str
 
 
-@click.command()
+@click.command(short_help="Hold a real spoken conversation on this machine.")
 @click.option("--output", type=PATH, default="demo-output", help="Where the recording and the event log go")
 @click.option("--serve", is_flag=True, help="Leave the server up afterwards")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the server, 0 for any")
@@ -65,7 +66,7 @@ class Outcome:
 )
 def demo(output: Path, serve: bool, port: int, wired: bool) -> None:
     """Hold a real spoken conversation on this machine and show what happened. Exit 0 when all of it worked."""
-    console, errors = Console(), Console(stderr=True)
+    console = Console()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if wired:
@@ -75,7 +76,7 @@ def demo(output: Path, serve: bool, port: int, wired: bool) -> None:
     except KeyboardInterrupt:
         raise click.exceptions.Exit(0 if serve else 130) from None
     except (AntiphonError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(1) from error
     if not worked:
         raise click.exceptions.Exit(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from antiphon.assistants.starter import MODELS, STACKS, Part, Stack, starter_assistant
 from antiphon.cli.providers import check_assistant
+from antiphon.cli.terminal import show_error
 from antiphon.env_file import ENV_FILE, environment, is_plain, merged
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.files import write_atomically
@@ -38,7 +39,7 @@ def _providers(kind: registry.Kind) -> click.Choice[str]:
     return click.Choice([name for name in registry.named_from_outside(kind) if name not in _NOT_TO_BEGIN_WITH])
 
 
-@click.command(context_settings={"show_default": False})
+@click.command(context_settings={"show_default": False}, short_help="Set up an assistant in this folder.")
 @click.option("--name", help="The assistant's name, which its file is called by", metavar="NAME")
 @click.option("--stack", type=click.Choice(list(STACKS)), help="Deepgram, OpenAI and ElevenLabs; all OpenAI; all local")
 @click.option("--transcriber", type=_providers("stt"), metavar="PROVIDER", help="Who listens, instead of the stack's")
@@ -81,27 +82,32 @@ def init(
     console = Console(highlight=False)
     asked = _Questions(silent=yes)
     try:
-        name = asked.text("Name of the assistant", name, "receptionist")
+        name = asked.text("Name of the assistant", name, "receptionist", _asked_again(_name))
         _refuse_bad_names(name, language or "en", public_url)
         path = _FOLDER / f"{name}.yaml"
         _refuse_to_overwrite([_SETTINGS_FILE, ENV_FILE, path], force)
         chosen = _stack(asked, stack, {"transcriber": transcriber, "model": model, "voice": voice}, model_name)
-        language = asked.text("Language (a code)", language, "en")
+        language = asked.text("Language (a code)", language, "en", _asked_again(_language))
         _refuse_bad_names(name, language, public_url)
         _refuse_who_does_not_know(chosen, language)
         values = _keys(asked, chosen, keys)
         values |= _twilio(asked, twilio_account_sid, twilio_auth_token)
         _write(path, name, starter_assistant(name, chosen, language), values, public_url)
         console.print(
-            f"Written: {_SETTINGS_FILE}, {ENV_FILE} (readable by you alone), {escape(str(path))}\n", soft_wrap=True
+            f"Written: {_SETTINGS_FILE}, {ENV_FILE} (readable by you alone), {escape(str(path))}", soft_wrap=True
         )
-        works = check_assistant(name) if check else True
+        works = not check or _works(console, name)
     except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
     _say_how_to_call(console, name, public_url, works=works)
     if not works:
         raise click.exceptions.Exit(1)
+
+
+def _works(console: Console, name: str) -> bool:
+    console.print()
+    return check_assistant(name)
 
 
 class _Questions:
@@ -110,15 +116,16 @@ class _Questions:
     def __init__(self, *, silent: bool) -> None:
         self._silent = silent
 
-    def text(self, question: str, given: str | None, default: str) -> str:
+    def text(self, question: str, given: str | None, default: str, check: Callable[[str], str] = str.strip) -> str:
+        """An answer that ``check`` refuses is asked for again."""
         if given is not None or self._silent:
             return (default if given is None else given).strip()
-        return str(click.prompt(question, default=default)).strip()
+        return str(click.prompt(question, default=default, value_proc=check, show_default=bool(default))).strip()
 
     def choice(self, question: str, given: str | None, default: str, options: click.Choice[str]) -> str:
         if given is not None or self._silent:
             return default if given is None else given
-        return str(click.prompt(question, default=default, type=options, show_choices=len(options.choices) < 5))
+        return str(click.prompt(question, default=default, type=options, show_choices=False))
 
     def secret(self, question: str, *, optional: bool = False) -> str:
         """Not shown while it is typed. Empty where nothing may be asked, or where that will do."""
@@ -126,7 +133,13 @@ class _Questions:
             return ""
         ending = " (Enter: none)" if optional else ""
         return str(
-            click.prompt(f"{question}{ending}", default="" if optional else None, hide_input=True, show_default=False)
+            click.prompt(
+                f"{question}{ending}",
+                default="" if optional else None,
+                hide_input=True,
+                show_default=False,
+                value_proc=_asked_again(_key),
+            )
         ).strip()
 
 
@@ -195,11 +208,39 @@ def _twilio(asked: _Questions, account_sid: str, auth_token: str) -> dict[str, s
     return {"ANTIPHON_TWILIO__ACCOUNT_SID": account_sid, **values} if account_sid else values
 
 
-def _refuse_bad_names(name: str, language: str, public_url: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise ConfigurationError("--name", "must be letters, digits, - and _, 40 at most")
-    if not _LANGUAGE.fullmatch(language):
+def _name(said: str) -> str:
+    if not _NAME.fullmatch(said.strip()):
+        raise ConfigurationError("--name", "must be letters (a to z), digits, - and _, 40 at most")
+    return said.strip()
+
+
+def _language(said: str) -> str:
+    if not _LANGUAGE.fullmatch(said.strip()):
         raise ConfigurationError("--language", "must be a code like en or ko-KR")
+    return said.strip()
+
+
+def _key(said: str) -> str:
+    if said.strip() and not is_plain(said.strip()):
+        raise ConfigurationError("--key", "does not look like a key")
+    return said.strip()
+
+
+def _asked_again(check: Callable[[str], str]) -> Callable[[str], str]:
+    """For questions: what ``check`` refuses is told, and the question is put again."""
+
+    def checked(said: str) -> str:
+        try:
+            return check(said)
+        except ConfigurationError as error:
+            raise click.UsageError(error.problem) from error
+
+    return checked
+
+
+def _refuse_bad_names(name: str, language: str, public_url: str) -> None:
+    _name(name)
+    _language(language)
     if public_url and not re.fullmatch(r"https?://[^\s\"\\]+", public_url):
         raise ConfigurationError("--public-url", "must begin with http:// or https://")
 
@@ -214,7 +255,8 @@ def _refuse_who_does_not_know(stack: Stack, language: str) -> None:
 def _refuse_to_overwrite(paths: list[Path], force: bool) -> None:
     there = [str(path) for path in paths if path.exists()]
     if there and not force:
-        raise ConfigurationError("--force", f"{', '.join(there)} is there already: say --force to replace it")
+        be, them = ("are", "them") if len(there) > 1 else ("is", "it")
+        raise ConfigurationError("--force", f"{', '.join(there)} {be} there already: say --force to replace {them}")
 
 
 def _write(path: Path, name: str, assistant: str, values: Mapping[str, str], public_url: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -13,10 +15,13 @@ from rich.table import Table
 
 from antiphon.caller.tables import show_table
 from antiphon.calls.stores import DEFAULT_ORG
+from antiphon.cli.terminal import show_error
 from antiphon.clock import SystemClock
 from antiphon.config import read_settings
-from antiphon.errors import AntiphonError
+from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.surfaces.keys import ApiKeys, KeyRecord
+
+_HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 @click.group()
@@ -30,7 +35,7 @@ def _keys() -> Iterator[ApiKeys]:
     try:
         yield ApiKeys(read_settings().data_dir / "keys.json")
     except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
 
 
@@ -65,6 +70,8 @@ def create(
     """
     if not public and (origins or assistants or no_transient):
         raise click.UsageError("--origin, --assistant and --no-transient are for --public keys.")
+    for origin in origins:
+        _refuse_no_origin(origin)
     wanted = KeyRecord(
         "", "", "", 0, "public" if public else "private", org, origins, assistants, transient=not no_transient
     )
@@ -72,6 +79,17 @@ def create(
         record, secret = kept.create(name, SystemClock().wall_ms(), like=wanted, signs_tokens=signs_tokens)
     Console(stderr=True).print(f"Key {record.id} ({escape(name)}), shown this once:")
     click.echo(secret)
+
+
+def _refuse_no_origin(origin: str) -> None:
+    """Browsers send scheme, host and port, and nothing else: what is written otherwise fits no page."""
+    parts = urlsplit(origin if "://" in origin else f"https://{origin}")
+    meant = f"{parts.scheme}://{parts.netloc}".lower()
+    if origin == meant and _HOST.fullmatch(parts.netloc):
+        return
+    advice = f"; write it as {meant}" if _HOST.fullmatch(parts.netloc) else ", such as https://shop.example.com"
+    show_error(ConfigurationError("--origin", f"{origin} is no origin{advice}"))
+    raise click.exceptions.Exit(2)
 
 
 @keys.command("list")

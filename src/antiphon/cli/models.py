@@ -19,6 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
+from antiphon.cli.terminal import show_error
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.providers.model_catalogue import Model, is_there, model_named, read_catalogue
@@ -37,12 +38,13 @@ def list_models() -> None:
         folder, catalogue = settings.models.place, read_catalogue(settings.models.table_file)
     except (AntiphonError, OSError) as error:
         raise _said(error) from error
-    table = Table(
-        "model", "engine", "languages", "size", "licence", "here", caption=f"They are kept in {escape(str(folder))}"
-    )
+    table = Table(caption=f"They are kept in {escape(str(folder))}")
+    table.add_column("model", no_wrap=True)  # a name that is cut cannot be fetched
+    for heading in ("languages", "size", "licence", "here"):
+        table.add_column(heading, no_wrap=heading in ("size", "here"))
     for name, model in catalogue.items():
         here = "[green]yes[/]" if is_there(model, folder / name) else ""
-        table.add_row(name, model.engine, model.languages, _size(model.size), escape(model.licence), here)
+        table.add_row(name, model.languages, _size(model.size), escape(model.licence), here)
     show_table(Console(), table)
 
 
@@ -101,5 +103,5 @@ def _size(size: int) -> str:
 
 
 def _said(error: Exception) -> click.exceptions.Exit:
-    Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+    show_error(error)
     return click.exceptions.Exit(1 if error.__class__.__name__ == "DownloadFailed" else 2)

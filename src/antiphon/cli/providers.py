@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
+from antiphon.cli.terminal import show_error
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 
@@ -19,7 +20,7 @@ def providers() -> None:
     """Look after vendors and engines."""
 
 
-@providers.command()
+@providers.command(short_help="Ask every engine of an assistant whether it works.")
 @click.argument("assistant", default="")
 def check(assistant: str) -> None:
     """Ask every engine of an assistant, those that stand in included, whether it works.
@@ -30,7 +31,7 @@ def check(assistant: str) -> None:
     try:
         works = check_assistant(assistant)
     except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
     if not works:
         raise click.exceptions.Exit(1)
@@ -57,7 +58,12 @@ def check_assistant(assistant: str = "") -> bool:
     table = Table("field", "provider", "model", "first word or sound", "state")
     for each in found:
         first = f"{each.first_ms} ms" if each.first_ms else ""
-        state = f"[red]{escape(each.problem)}[/]" if each.problem else "[green]works[/]"
+        state = "[red]does not work[/]" if each.problem else "[green]works[/]"
         table.add_row(each.place, escape(each.provider), escape(each.model), first, state)
-    show_table(Console(), table)
+    console = Console()
+    show_table(console, table)
+    for each in found:
+        if each.problem:  # outside the table, whose narrow columns would cut the names of settings
+            where = f"{each.place}: {each.provider} " if each.provider else ""
+            console.print(f"[red]✗[/] {escape(where + each.problem)}", soft_wrap=True, highlight=False)
     return not any(each.problem for each in found)

@@ -13,8 +13,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from antiphon.caller.tables import show_table
+from antiphon.cli.terminal import show_error
 from antiphon.cli.values import PATH
-from antiphon.errors import AntiphonError, ConfigurationError
+from antiphon.errors import AntiphonError, ConfigurationError, MalformedMessage
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.session.replay import Difference, changed_policy
 from antiphon.session.replay import replay as run_again
@@ -23,7 +24,7 @@ from antiphon.session.what_if import TurnOutcome, compared, outcomes
 _SHOWN = 20
 
 
-@click.command()
+@click.command(short_help="Run a call again from its event log.")
 @click.argument("log", type=PATH)
 @click.option("--set", "changes", multiple=True, help="policy.path=value: what would have changed? (repeat)")
 def replay(log: Path, changes: tuple[str, ...]) -> None:
@@ -31,7 +32,7 @@ def replay(log: Path, changes: tuple[str, ...]) -> None:
 
     LOG is an event log: <call id>.jsonl
     """
-    out, errors = Console(), Console(stderr=True)
+    out = Console()
     try:
         event_log = read_event_log(log)
         difference = run_again(event_log)
@@ -42,8 +43,11 @@ def replay(log: Path, changes: tuple[str, ...]) -> None:
         out.print(f"[bold green]identical[/]: {len(event_log.entries)} inputs gave the same actions")
         if changes:
             _compare(out, event_log, _settings(changes))
+    except MalformedMessage as error:
+        show_error(MalformedMessage(f"{log}: {error}"))
+        raise click.exceptions.Exit(2) from error
     except (AntiphonError, OSError) as error:
-        errors.print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
 
 

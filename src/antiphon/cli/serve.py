@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 import uvloop
-from rich.console import Console
-from rich.markup import escape
 
+from antiphon.cli.terminal import show_error
 from antiphon.config import read_settings
 from antiphon.errors import AntiphonError
 from antiphon.observability import configure_logging
@@ -22,14 +21,14 @@ _NOBODY_ELSE = 0o077
 """What a server writes holds words, names and secrets: files of libraries that choose no rights themselves are for their owner, too."""
 
 
-@click.command()
+@click.command(short_help="Serve phone calls, API sessions and the pages.")
 @click.option("--host", help="Address to listen on (ANTIPHON_HOST)")
 @click.option("--port", type=int, help="Port to listen on, 0 for any (ANTIPHON_PORT)")
 @click.option("--assistant", help="Who answers (ANTIPHON_ASSISTANT)")
 @click.option("--workers", type=int, help="Processes that answer, with a Redis if more than one (ANTIPHON_WORKERS)")
 @click.option("--worker", hidden=True, help="For the supervisor of several workers")
 def serve(host: str | None, port: int | None, assistant: str | None, workers: int | None, worker: str | None) -> None:
-    """Serve phone calls. Settings come from ANTIPHON_* and antiphon.toml; these options win."""
+    """Serve phone calls, API sessions and the pages. Settings come from ANTIPHON_* and antiphon.toml; these options win."""
     options = {"host": host, "port": port, "assistant": assistant, "workers": workers}
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -50,7 +49,7 @@ def serve(host: str | None, port: int | None, assistant: str | None, workers: in
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
     except (AntiphonError, OSError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}")
+        show_error(error)
         raise click.exceptions.Exit(2) from error
 
 

@@ -7,6 +7,9 @@ import io
 import sys
 import unicodedata
 
+from rich.console import Console
+from rich.markup import escape
+
 _ERRORS = "antiphon-plain"
 _PLAIN = {
     "…": "...", "–": "-", "—": "-", "−": "-", "→": "->", "←": "<-", "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "·": ".",
@@ -20,6 +23,18 @@ def use_any_encoding() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().replace("-", "").startswith("utf"):
             stream.reconfigure(errors=_ERRORS)
+
+
+def show_error(error: Exception) -> None:
+    """What was wrong, in one line on standard error that no terminal's width breaks."""
+    Console(stderr=True).print(f"[bold red]Error:[/] {escape(_said(error))}", soft_wrap=True)
+
+
+def _said(error: Exception) -> str:
+    """Of the system's errors the words, without their number."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _plain(error: UnicodeError) -> tuple[str | bytes, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,10 +18,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from antiphon.errors import AuthenticationError
+from antiphon.cli.terminal import show_error
+from antiphon.errors import AuthenticationError, ConfigurationError
+from antiphon.transports.binding import bound_socket
 from antiphon.webhooks.signing import Signed, standard_webhooks, vapi_signature, verify_hmac, verify_secret
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
+_URL = re.compile(r"https?://[^/\s]")
 _FORWARD_S = 30.0
 _NOT_FORWARDED = frozenset(["host", "content-length", "connection", "transfer-encoding", "accept-encoding"])
 
@@ -30,20 +34,36 @@ def webhooks() -> None:
     """Look at what an application's server is sent."""
 
 
-@webhooks.command()
+@webhooks.command(short_help="Print and check every message that arrives.")
 @click.option("--host", default="127.0.0.1", help="The address to listen on.")
 @click.option("--port", default=4242, type=click.IntRange(1, 65535), help="The port to listen on.")
 @click.option(
-    "--forward-to", default="", help="An application's URL: it is sent the same request, and its answer is the answer."
+    "--forward-to",
+    default="",
+    show_default=False,
+    help="An application's URL: it is sent the same request, and its answer is the answer.",
 )
-@click.option("--secret", default="", help="The server's secret: what does not prove that it knows it is answered 401.")
+@click.option(
+    "--secret",
+    default="",
+    show_default=False,
+    help="The server's secret: what does not prove that it knows it is answered 401.",
+)
 def listen(host: str, port: int, forward_to: str, secret: str) -> None:
     """Print every message that arrives, check who sent it, and hand it on."""
     console = Console()
-    console.print(
-        f"Listening on http://{host}:{port}" + (f", handing on to {escape(forward_to)}" if forward_to else "")
-    )
-    uvicorn.run(listener(console, forward_to, secret), host=host, port=port, log_level="warning", ws="none")
+    try:
+        if forward_to and not _URL.match(forward_to):
+            raise ConfigurationError("--forward-to", "must begin with http:// or https:// and a host")
+        bound = bound_socket(host, port)
+    except (ConfigurationError, OSError) as error:
+        show_error(error)
+        raise click.exceptions.Exit(2) from error
+    to = f", handing on to {escape(forward_to)}" if forward_to else ""
+    console.print(f"Listening on http://{host}:{port}{to}", soft_wrap=True)
+    config = uvicorn.Config(listener(console, forward_to, secret), log_level="warning", ws="none")
+    with bound:
+        uvicorn.Server(config).run(sockets=[bound])
 
 
 def listener(console: Console, forward_to: str = "", secret: str = "") -> Starlette:

@@ -39,7 +39,7 @@ class RedisLink:
                 retry=Retry(NoBackoff(), 1),  # a connection that Redis has closed meanwhile
             )
         except ValueError:
-            raise ConfigurationError("cluster.redis_url", "is not a URL like redis://127.0.0.1:6379/0") from None
+            raise ConfigurationError("redis_url", "is not a URL like redis://127.0.0.1:6379/0") from None
         self.redis: Redis = Redis(connection_pool=pool)
         self._pool = pool
         self._prefix = prefix
@@ -71,6 +71,13 @@ class RedisLink:
                 await work
         except StoreUnavailable:
             pass  # counted and told
+
+    async def reach(self) -> None:
+        """Once, at the start. Raises ConfigurationError where nobody is there."""
+        try:
+            await self.redis.ping()
+        except (RedisError, OSError, TimeoutError) as error:
+            raise ConfigurationError("redis_url", f"Redis does not answer ({type(error).__name__})") from error
 
     async def settled(self) -> None:
         """Until all that was asked for ``later`` is done."""

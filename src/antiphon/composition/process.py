@@ -75,6 +75,7 @@ class Antiphon:
     def __init__(self, settings: Settings, clock: Clock | None = None, worker: WorkerPlace | None = None) -> None:
         """``worker``: its place among the worker processes of one server; None: it is alone. Raises ConfigurationError."""
         settings.refuse_to_be_open()
+        start_checks.check_files(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock()
         self.losses = Losses(self.clock.now_ms)
@@ -142,7 +143,11 @@ class Antiphon:
         # What is asked over HTTP.
         uploads = self.api.uploads() if self.api is not None else {}
         self.connections = Connections(
-            HttpBounds(max_connections=settings.http.max_connections, uploads=uploads),
+            HttpBounds(
+                max_connections=settings.http.max_connections,
+                idle_timeout_s=settings.http.idle_s,
+                uploads=uploads,
+            ),
             losses=self.losses,
             memory=MessageMemory(settings.http.large_messages_mib * 1024 * 1024),
         )
@@ -251,7 +256,7 @@ class Antiphon:
         except ModuleNotFoundError as error:
             if not error.name or error.name.partition(".")[0] == "antiphon":
                 raise
-            log.info("api_not_installed", missing=error.name, install="antiphon[api]")
+            log.info("api_not_installed", missing=error.name, to_install="pip install 'antiphon[api]'")
             return None
         rates = self.joined.rates if self.joined is not None else None
         return Api(self.settings, self.clock, self.keys, self.library, self.assistants, self.engines, rates)

@@ -8,11 +8,21 @@ from antiphon.assistants.loader import ENDINGS
 from antiphon.config import Settings
 from antiphon.engines import KnowsVoices, engine_behind
 from antiphon.errors import ConfigurationError, ProviderUnavailable
-from antiphon.files import reason
+from antiphon.files import private_folder, reason
+from antiphon.providers.model_catalogue import read_catalogue
 from antiphon.served import ServedAssistants
 from antiphon.surfaces.keys import ApiKeys
 
 log = structlog.get_logger(__name__)
+
+
+def check_files(settings: Settings) -> None:
+    """What settings name in the file system is there, or can be made. Raises ConfigurationError."""
+    read_catalogue(settings.models.table_file)
+    try:
+        private_folder(settings.data_dir)
+    except OSError as error:
+        raise ConfigurationError("data_dir", f"{settings.data_dir} cannot be made ({error.strerror})") from None
 
 
 def check_assistants(settings: Settings, assistants: ServedAssistants) -> None:

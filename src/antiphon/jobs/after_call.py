@@ -25,11 +25,12 @@ from antiphon.calls.stores import CallRecord, CallStore, Resource
 from antiphon.clock import Clock
 from antiphon.errors import MalformedMessage
 from antiphon.jobs.analysis import Analyst, Questions, ReadOutput
-from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, job_id
+from antiphon.jobs.queue import CallChange, Job, JobKind, JobStore, LeaseLost, job_id
 from antiphon.jobs.report import ReportOutbox, end_of_call_report
 from antiphon.jobs.worker import Done, NotYet, Step
 from antiphon.providers.prices import Prices
 from antiphon.session.event_log import EventLog
+from antiphon.vocabulary import EndReason
 
 _LOOK_AGAIN_MS = 200
 _PATIENCE_MS = 30_000
@@ -114,8 +115,11 @@ class AfterCall:
         fresh = _record(job, logs, self._around.ended_reason) if logs else _record_of_facts(job)
         known = await self._calls.find(None, job.call_id)
         if known is None:
+            own = await self._jobs.find(job.id)
+            if own is None or own.done:
+                raise LeaseLost  # it was deleted meanwhile
             await self._calls.add(fresh)
-        end = _end_of(known, fresh)
+        end = _end_of(known, fresh, died=self._around.ended_reason(EndReason.SERVER_DIED))
         if nothing_kept:
             return Done(None, CallChange(columns=end))
         record = known or fresh
@@ -269,7 +273,7 @@ def _record(job: Job, logs: Sequence[EventLog], ended_reason: Callable[[str], st
         ended_ms,
         first.header.wall_ms,
         ended_ms,
-        ended_reason(last.ended or "worker-died"),
+        ended_reason(last.ended or EndReason.SERVER_DIED),
         assistant_id=first.header.assistant,
         customer_number=number[:_MAX_COLUMN_CHARS],
         provider_call_id=carrier.get("provider_call_id", "")[:_MAX_COLUMN_CHARS],
@@ -287,10 +291,15 @@ def _record_of_facts(job: Job) -> CallRecord:
     )  # fmt: skip
 
 
-def _end_of(known: CallRecord | None, fresh: CallRecord) -> dict[str, Any]:
-    """What whoever wrote the record during the call did not come to write: its process died."""
-    if known is None or (known.status == "ended" and known.ended_wall_ms is not None):
+def _end_of(known: CallRecord | None, fresh: CallRecord, died: str) -> dict[str, Any]:
+    """What whoever wrote the record during the call did not come to write: its process ``died``. A call that had ended a moment before
+    that ended for its own reason, as its log says."""
+    if known is None:
         return {}
+    if known.status == "ended" and known.ended_wall_ms is not None:
+        if known.ended_reason != died or fresh.ended_reason in ("", died):
+            return {}
+        return {"ended_wall_ms": fresh.ended_wall_ms, "ended_reason": fresh.ended_reason}
     return {
         "status": "ended",
         "started_wall_ms": known.started_wall_ms or fresh.started_wall_ms,

@@ -15,7 +15,7 @@ from antiphon.calls.stores import Resource
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.json_values import in_answer
 from antiphon.providers.base import LanguageModel, ModelRequest, TextDelta, UsageDelta
-from antiphon.vocabulary import CallContext, Message, Usage
+from antiphon.vocabulary import CallContext, Message, OnUsage, Usage
 
 MIN_MESSAGES = 2
 TIMEOUT_S = 60.0
@@ -51,9 +51,7 @@ class Analyst:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-Used = Callable[[str, Usage], None]
-"""Told what a model, by its name, used for an answer."""
-ReadOutput = Callable[[Resource, str, Analyst | None, Used], Awaitable[Any]]
+ReadOutput = Callable[[Resource, str, Analyst | None, OnUsage], Awaitable[Any]]
 """What a structured output says of a transcript. The analyst reads where neither the output nor the operator names a model. Raises
 ConfigurationError, ProviderError."""
 

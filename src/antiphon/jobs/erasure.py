@@ -10,7 +10,7 @@ import structlog
 from antiphon.calls.files import CallFiles
 from antiphon.calls.stores import CallStore
 from antiphon.clock import Clock
-from antiphon.jobs.queue import JobStore
+from antiphon.jobs.queue import Job, JobStore, job_id
 
 ACCOUNTED = frozenset(
     ["costs", "costBreakdown", "usage", "failures", "endReason", "erased", "transport", "phoneCallProvider", "warnings"]
@@ -56,7 +56,11 @@ class Erasure:
         """All of it, the record too. False where there is no such call. Raises OSError, StoreUnavailable."""
         if await self._calls.find(org_id, call_id) is None:
             return False
-        await self._jobs.delete_of(call_id)
+        # One that goes on, or has just ended, may be handed over after this.
+        names = [call_id, *await asyncio.to_thread(self._files.parts, call_id)]
+        first, *others = [job_id("after", name) for name in dict.fromkeys(names)]
+        now_ms = self._clock.wall_ms()
+        await self._jobs.close_of(Job(first, call_id, org_id, now_ms, now_ms), others)
         await self._files_of(call_id)
         await self._calls.delete(org_id, call_id)
         await self._forget()

@@ -110,3 +110,8 @@ class JobStore(Protocol):
     async def delete_of(self, call_id: str) -> None:
         """Whatever there is of a call."""
         ...
+
+    async def close_of(self, job: Job, also: Sequence[str] = ()) -> None:
+        """Nothing more is done for ``job``'s call: what there is of it is gone. Of this id, and of ``also``, there are jobs that are done,
+        so that a call which comes to its end only now adds none."""
+        ...

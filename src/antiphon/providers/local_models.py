@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from antiphon.errors import ProviderUnavailable
-from antiphon.providers.model_catalogue import default_folder
+from antiphon.providers.model_catalogue import default_folder, read_catalogue
 
 
 def model_folder(models_dir: str, name: str, path: str = "") -> Path:
@@ -18,9 +18,10 @@ def one_of(provider: str, folder: Path, *names: str) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
+    known = folder.name if folder.name in read_catalogue() else "NAME"
     raise ProviderUnavailable(
         provider,
-        f"there is no {' or '.join(names)} in {folder}: `antiphon models list` shows what can be fetched, `antiphon models pull NAME` "
+        f"there is no {' or '.join(names)} in {folder}: `antiphon models list` shows what can be fetched, `antiphon models pull {known}` "
         "fetches it, and the option path names a folder of your own",
     )
 

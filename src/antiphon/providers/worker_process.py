@@ -159,8 +159,10 @@ def main(arguments: list[str]) -> int:
     descriptor, path, options, parent = arguments
     die_with(int(parent))
     keep_only(int(descriptor))
-    # Ctrl-C in a terminal reaches the whole process group; only the server decides when we end.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C in a terminal reaches the whole process group, and systemd's stop every process of the unit; only the server decides when
+    # we end: its calls are still heard while they drain.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=int(descriptor)) as connection:
         link = Link(connection)
         try:

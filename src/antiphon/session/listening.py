@@ -29,7 +29,7 @@ from antiphon.providers.base import (
     model_of,
     pieces_of,
 )
-from antiphon.vocabulary import AudioFormat, Encoding, Usage
+from antiphon.vocabulary import AudioFormat, Encoding, OnUsage, Usage
 
 TRANSCRIPTION_FAILED = "transcription_failed"
 """The label failures of a recogniser are counted under."""
@@ -58,7 +58,7 @@ class Listening:
         preroll_ms: int,
         feed: Callable[[Event], object],
         on_failure: Callable[[str, str], None] = lambda provider, problem: None,
-        on_usage: Callable[[str, Usage], None] = lambda provider, usage: None,
+        on_usage: OnUsage = lambda provider, usage: None,
     ) -> None:
         """``line`` carries ``audio`` and keeps ``preroll_ms`` of it. ``on_failure`` is told which recogniser failed on an
         utterance, and why; ``on_usage`` how much audio it was

@@ -138,6 +138,7 @@ class SessionManager:
         return list(self._sessions.values())
 
     def _closed(self, session: Session) -> None:
+        log.info("call_ended", call_id=session.call.call_id, reason=str(session.end_reason or ""))
         if self._sessions.pop(session.call.call_id, None) is not None:
             self.admission.release(self._clock.now_ms())
         if not self._sessions:

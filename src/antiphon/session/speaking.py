@@ -13,7 +13,7 @@ from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth
 from antiphon.providers.base import TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream, model_of
 from antiphon.providers.one_shot import chunks_of, open_voice
-from antiphon.vocabulary import AudioFormat, Usage, WordTiming
+from antiphon.vocabulary import AudioFormat, OnUsage, Usage, WordTiming
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ class Speaking:
         clock: Clock,
         feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
-        on_usage: Callable[[str, Usage], None],
+        on_usage: OnUsage,
     ) -> None:
         """``speaker.name`` is the voice's that spoke last."""
         self._speaker = speaker

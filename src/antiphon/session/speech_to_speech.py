@@ -45,7 +45,7 @@ from antiphon.providers.speech_to_speech.base import (
     SpokenReplyEvent,
 )
 from antiphon.session.pipeline import Speaks, Thinks
-from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, ToolSpec, Usage
+from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, OnUsage, ToolSpec
 
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: for pieces of which not all sound is there."""
@@ -128,7 +128,7 @@ class SpeechToSpeechCall:
         clock: Clock,
         feed: Callable[[ev.Event], object],
         on_failure: Callable[[str, str], None],
-        on_usage: Callable[[str, Usage], None],
+        on_usage: OnUsage,
     ) -> None:
         """``spoken`` is what the call's line takes; ``messages`` what the call begins with; ``tools``, ``options``, ``voice``, ``speed`` as
         for ``Thinking`` and ``Speaking``."""

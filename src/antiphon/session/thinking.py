@@ -23,7 +23,7 @@ from antiphon.providers.base import (
     UsageDelta,
 )
 from antiphon.session.gathering import TextGathering
-from antiphon.vocabulary import CallContext, ToolSpec, Usage
+from antiphon.vocabulary import CallContext, OnUsage, ToolSpec
 
 
 class Thinking:
@@ -38,7 +38,7 @@ class Thinking:
         feed: Callable[[ev.Event], object],
         expect: Callable[[ExpectedAnswers], None],
         spawn: Callable[..., asyncio.Task[None]],
-        on_usage: Callable[[str, Usage], None],
+        on_usage: OnUsage,
     ) -> None:
         self._model = model
         self.tools = tools

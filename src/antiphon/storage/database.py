@@ -99,7 +99,7 @@ class Database:
             await self._runner.write(_upgrade)
             await self._runner.warm()
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be opened ({_kind(error)})") from error
+            raise StoreUnavailable(f"database_url: the database cannot be opened ({_kind(error)})") from error
         finally:
             _migrating.release()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
@@ -33,7 +33,7 @@ class StoredJobs(Store):
     async def add(self, job: Job) -> bool:
         row = {
             "id": job.id, "kind": job.kind, "call_id": job.call_id, "org_id": job.org_id, "created_wall_ms": job.created_wall_ms,
-            "due_wall_ms": job.due_wall_ms, "facts": dict(job.facts), "results": dict(job.results),
+            "due_wall_ms": job.due_wall_ms, "facts": dict(job.facts), "results": dict(job.results), "done": int(job.done),
         }  # fmt: skip
         return await self._database.add(jobs, row)
 
@@ -85,6 +85,17 @@ class StoredJobs(Store):
     @writing
     def delete_of(self, connection: Connection, call_id: str) -> None:
         connection.execute(delete(jobs).where(jobs.c.call_id == call_id))
+
+    async def close_of(self, job: Job, also: Sequence[str] = ()) -> None:
+        ids = {job.id, *also}
+        for id in ids:  # first: whoever adds theirs before is overwritten, whoever does after finds ours
+            await self.add(replace(job, id=id, done=True, facts={}, results={}))
+        await self._close_of(job.call_id, list(ids))
+
+    @writing
+    def _close_of(self, connection: Connection, call_id: str, ids: Sequence[str]) -> None:
+        connection.execute(delete(jobs).where(jobs.c.call_id == call_id, jobs.c.id.not_in(ids)))
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(_DONE))
 
     @reading
     def waiting(self, connection: Connection) -> int:

@@ -10,9 +10,11 @@ def opening_hours(day: dt.date) -> str:
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -80,11 +82,28 @@ def declared_in(path: Path) -> list[Declared]:
     return list(found.values())
 
 
+@contextmanager
+def naming(one: Declared, path: Path) -> Iterator[None]:
+    """What is wrong with a function is told with its place. Raises ConfigurationError."""
+    try:
+        yield
+    except Exception as error:
+        code = getattr(inspect.unwrap(one.function), "__code__", None)
+        line = code.co_firstlineno if code is not None else 0
+        raise ConfigurationError("tools_file", f"{_name(one)}: {_told(error)}", file=path.name, line=line) from error
+
+
+def _name(one: Declared) -> str:
+    return one.name or getattr(one.function, "__name__", "a tool")
+
+
 def _told(error: Exception) -> str:
     return error.problem if isinstance(error, ConfigurationError) else f"{type(error).__name__}: {error}"
 
 
 def _line(error: Exception, path: Path) -> int:
     """The last line of the file that the error went through."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path.absolute())
+    ]
     return (lines[-1] or 0) if lines else 0

@@ -169,7 +169,7 @@ def _imported() -> _Package:
         from mcp.client.sse import sse_client
         from mcp.client.streamable_http import streamable_http_client
     except ModuleNotFoundError:
-        raise ProviderUnavailable("mcp", "the package mcp is not installed: pip install antiphon[api]") from None
+        raise ProviderUnavailable("mcp", "the package mcp is not installed: pip install 'antiphon[api]'") from None
     # The package's own lines may hold what servers and callers said; what went wrong is told by ours.
     for name in ("mcp", "httpx2"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -104,7 +104,7 @@ def pattern_problem(pattern: str) -> str:
     try:
         import regex  # the extra ``api``
     except ModuleNotFoundError:
-        return "needs the extra api: pip install antiphon[api]"
+        return "needs the extra api: pip install 'antiphon[api]'"
     try:
         regex.compile(pattern)
     except (regex.error, RecursionError, MemoryError) as error:
@@ -126,7 +126,7 @@ def _found(pattern: str, text: str) -> bool:
     try:
         import regex  # the extra ``api``
     except ModuleNotFoundError:
-        raise ConfigurationError("regex", "needs the extra api: pip install antiphon[api]") from None
+        raise ConfigurationError("regex", "needs the extra api: pip install 'antiphon[api]'") from None
     try:
         return regex.search(pattern, text, timeout=_REGEX_S) is not None
     except TimeoutError:

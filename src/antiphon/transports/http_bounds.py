@@ -28,8 +28,10 @@ class HttpBounds:
     """Of a body that no handler asked for, or after a refusal: read and thrown away so that the answer gets through."""
     head_timeout_s: float = 5.0
     """How long a request's head may take to arrive."""
-    idle_timeout_s: float = 5.0
-    """How long a connection may wait for its next request."""
+    idle_timeout_s: float = 75.0
+    """How long a connection may wait for its next request: longer than clients and proxies keep one, or a request meets the end of its
+    connection and has no answer. httpx keeps one for 5 s, nginx and Amazon's load balancers for 60 s. nginx's own number; beyond
+    ``max_connections`` the one that has waited longest makes room sooner."""
     request_timeout_s: float = 60.0
     """From the end of the head until the answer was written. Handlers have shorter times of their own."""
     discard_timeout_s: float = 2.0

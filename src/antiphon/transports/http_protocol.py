@@ -22,6 +22,8 @@ from antiphon.transports.handshake import ErrorBody, Refusal, answer, fold_slash
 
 _STRIDE_BYTES = 16 * 1024
 """The parser is fed in such pieces, so that no bound is overrun by more, however much arrives at once."""
+_OWN_DELAY_S = 1.0
+"""Later than that a timer runs only because the loop was held up."""
 _HOST = re.compile(rb"[A-Za-z0-9.\-_~%!$&'()*+,;=:\[\]]*")
 _MESSAGES = {
     "bad_request": (400, "This is no HTTP request."),
@@ -286,7 +288,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Unless something else is waited for by then, ``act``."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.loop.call_later(seconds, act)
+        self._timer = self.loop.call_later(seconds, self._act_in_time, self.loop.time() + seconds, seconds, act)
+
+    def _act_in_time(self, due_s: float, seconds: float, act: Callable[[], None]) -> None:
+        """Where the loop itself was held up, what came meanwhile has not been looked at: the time runs anew."""
+        if self.loop.time() - due_s > _OWN_DELAY_S:
+            self._within(seconds, act)
+        else:
+            act()
 
     def _leave(self) -> None:
         """It is gone, or no HTTP connection any more."""

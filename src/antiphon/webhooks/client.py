@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import httpcore
@@ -126,22 +127,31 @@ class WebhookClient:
         return signed_headers(authentication, signed, self._clock.wall_ms() // 1000, message_id)
 
     async def _once(self, request: Outgoing, headers: Mapping[str, str]) -> tuple[HttpAnswer, str]:
+        """One answer, and where it leads to. Many servers close a connection that nobody used for five seconds, and this request may just
+        have been on its way: then it goes over another. The receiver knows it by its id should it come twice."""
         async with self._place(_origin(request.url)):
-            try:
-                async with self._pool.stream(
-                    request.method, request.url, headers=list(headers.items()), content=request.body
-                ) as response:
-                    body = await self._read(response)
-                    headers = {
-                        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
-                    }
-                    return HttpAnswer(response.status, body, headers), headers.get("location", "")
-            except httpcore.TimeoutException:
-                raise RequestFailed("timeout") from None
-            except (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError) as error:
-                raise RequestFailed("connection", type(error).__name__) from None
-            except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError, TypeError):
-                raise RequestFailed("protocol", "a header or the method cannot be sent") from None
+            while True:
+                course = _Course()
+                try:
+                    return await self._exchanged(request, headers, course)
+                except httpcore.TimeoutException:
+                    raise RequestFailed("timeout") from None
+                except (httpcore.NetworkError, httpcore.RemoteProtocolError, OSError) as error:
+                    if not course.was_too_late:
+                        raise RequestFailed("connection", type(error).__name__) from None
+                except (httpcore.LocalProtocolError, httpcore.UnsupportedProtocol, ValueError, TypeError):
+                    raise RequestFailed("protocol", "a header or the method cannot be sent") from None
+
+    async def _exchanged(
+        self, request: Outgoing, headers: Mapping[str, str], course: _Course
+    ) -> tuple[HttpAnswer, str]:
+        async with self._pool.stream(
+            request.method, request.url, headers=list(headers.items()), content=request.body,
+            extensions={"trace": course.follow},
+        ) as response:  # fmt: skip
+            body = await self._read(response)
+            told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            return HttpAnswer(response.status, body, told), told.get("location", "")
 
     async def _read(self, response: httpcore.Response) -> bytes:
         parts, size = [], 0
@@ -164,6 +174,22 @@ class WebhookClient:
             entry.users -= 1
             if not entry.users:
                 self._hosts.pop(host, None)
+
+
+class _Course:
+    """How far one request came, as httpcore tells it."""
+
+    def __init__(self) -> None:
+        self._own_connection = self._answered = False
+
+    async def follow(self, event: str, info: Mapping[str, Any]) -> None:
+        self._own_connection = self._own_connection or event == "connection.connect_tcp.started"
+        self._answered = self._answered or event == "http11.receive_response_headers.complete"
+
+    @property
+    def was_too_late(self) -> bool:
+        """Whether it went over a connection that others had used, and nothing of an answer came."""
+        return not self._own_connection and not self._answered
 
 
 @dataclass(slots=True)

@@ -20,7 +20,8 @@ class LifeLock:
         private_folder(folder)
         self._path = folder / name
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # It may have to wait: for whoever looks at this very moment whether we live. Nobody else has this name.
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
 
     def release(self) -> None:
         """The worker has ended by itself. Safe to call twice."""

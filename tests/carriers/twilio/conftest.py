@@ -70,7 +70,7 @@ class RecordingSink:
         self._changed.set()
 
     async def until(self, condition: Callable[[], object]) -> None:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
@@ -103,7 +103,7 @@ class RecordingAcceptor:
 
     async def call(self, number: int = 0) -> RecordingSink:
         """The ``number``-th call taken, once it is."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while len(self.calls) <= number:
                 self._accepted.clear()
                 await self._accepted.wait()
@@ -157,14 +157,14 @@ class Stream:
         await self.send_event("stop", {"accountSid": ACCOUNT, "callSid": self.call_sid})
 
     async def receive(self) -> dict[str, Any]:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             text = await self.client.recv()
         assert isinstance(text, str), "Twilio takes text frames only"
         message: dict[str, Any] = json.loads(text)
         return message
 
     async def close_code(self) -> int | None:
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await self.client.wait_closed()
         return self.client.close_code
 
@@ -246,7 +246,7 @@ class Twilio:
 
     async def idle(self) -> None:
         """Until nothing is left of any call."""
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             while len(self.watch) or self.carrier.authorizer.live_streams:  # noqa: ASYNC110  # seen from outside
                 await asyncio.sleep(0)
 
@@ -273,7 +273,7 @@ async def serving(
         lambda: factory(config=config, server_state=state, app_state={}), "127.0.0.1", 0
     )
     port = listening.sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=False) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", verify=False, timeout=60) as http:
         twilio = Twilio(settings, clock, watch, acceptor, carrier, state, port, http, statuses, answers)
         yield twilio
         await twilio.idle()

@@ -73,7 +73,7 @@ class Call(Browser):
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["type"] == kind]
 
-    async def until_sent(self, kind: str, count: int = 1, within_s: float = 12.0) -> dict[str, Any]:
+    async def until_sent(self, kind: str, count: int = 1, within_s: float = 60.0) -> dict[str, Any]:
         """The ``count``th event of a type."""
         try:
             async with asyncio.timeout(within_s):

@@ -26,7 +26,7 @@ def staged(**more: Any) -> dict[str, Any]:
     return {"startSpeakingPlan": {"waitSeconds": 0.3}, "stopSpeakingPlan": {"backoffSeconds": 0}, **engines, **more}
 
 
-async def eventually(condition: Callable[[], Any], within_s: float = 3.0) -> None:
+async def eventually(condition: Callable[[], Any], within_s: float = 60.0) -> None:
     """Look again until ``condition`` holds."""
     deadline_s = asyncio.get_running_loop().time() + within_s
     while not condition():

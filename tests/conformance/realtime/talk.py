@@ -31,7 +31,7 @@ class Talk:
         """Everything of one type so far."""
         return self._by_kind[kind]
 
-    async def until(self, kind: str, count: int = 1, within_s: float = 8.0, **fields: Any) -> Any:
+    async def until(self, kind: str, count: int = 1, within_s: float = 60.0, **fields: Any) -> Any:
         """The ``count``th event of this type (with these values of its attributes); waits for it."""
 
         def found() -> list[Any]:
@@ -42,7 +42,7 @@ class Talk:
         await self.until_true(lambda: len(found()) >= count, f"{count} {kind} {fields}", within_s)
         return found()[count - 1]
 
-    async def until_true(self, condition: Callable[[], Any], what: str = "", within_s: float = 8.0) -> None:
+    async def until_true(self, condition: Callable[[], Any], what: str = "", within_s: float = 60.0) -> None:
         """Wait until ``condition`` holds; it is looked at after every event."""
         try:
             async with asyncio.timeout(within_s):

@@ -169,7 +169,7 @@ class Tap:
         (line,) = self.sockets
         return line
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = 60.0) -> None:
         """Wait until ``condition`` holds; it is looked at whenever something has passed."""
         try:
             async with asyncio.timeout(within_s):
@@ -181,7 +181,7 @@ class Tap:
             raise AssertionError(f"not in {within_s} s; last: {last}") from None
 
     async def until_sent(
-        self, kind: str, count: int = 1, within_s: float = 8.0, line: Line | None = None
+        self, kind: str, count: int = 1, within_s: float = 60.0, line: Line | None = None
     ) -> list[Event]:
         """Wait until the server has sent so many events of this type (on ``line``, or on all together)."""
 

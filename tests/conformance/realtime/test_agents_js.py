@@ -26,7 +26,7 @@ async def session_of(
     config = {"audio": {"input": {"turnDetection": turn_detection, "transcription": {"model": "whisper-1"}}}}
     async with node_program("agents.mjs") as program:
         url = f"{tap.ws_url}?model={MODEL}"
-        await program.ask("connect", url=url, apiKey=server.key, tools=tools or {}, config=config, within_s=15)
+        await program.ask("connect", url=url, apiKey=server.key, tools=tools or {}, config=config, within_s=60)
         await tap.until_sent("session.updated")
         yield program
         assert program.all("error") == []
@@ -51,7 +51,7 @@ async def history(program: NodeProgram) -> list[tuple[str, str]]:
     return said
 
 
-async def until_said(program: NodeProgram, *said: tuple[str, str], within_s: float = 8.0) -> None:
+async def until_said(program: NodeProgram, *said: tuple[str, str], within_s: float = 60.0) -> None:
     """Until the SDK's history is exactly this."""
     deadline_s = asyncio.get_running_loop().time() + within_s
     while (now := await history(program)) != list(said):

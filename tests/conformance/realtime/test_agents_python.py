@@ -38,7 +38,7 @@ class Listener:
     def of(self, kind: str) -> list[Any]:
         return [event for event in self.events if event.type == kind]
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 8.0) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = 60.0) -> None:
         try:
             async with asyncio.timeout(within_s):
                 while not condition():

@@ -55,7 +55,7 @@ class Client:
         return float(times[number])
 
     async def until(
-        self, kind: str, count: int = 1, within_s: float = 15.0, where: Callable[[Any], bool] = bool
+        self, kind: str, count: int = 1, within_s: float = 60.0, where: Callable[[Any], bool] = bool
     ) -> Any:
         """The ``count``th event of a type."""
 
@@ -109,7 +109,7 @@ async def client_in_browser(
         async with browser_page(microphone=mic) as page:
             await page.goto(origin)
             asked = {"kind": kind, "url": url, "apiKey": key, "tools": tools or {}, "config": CONFIG}
-            client = Client(page, await page.evaluate("connect", asked, within_s=15))
+            client = Client(page, await page.evaluate("connect", asked, within_s=60))
             yield client
             await client.leave()
     assert not oracles.faults(client.events, agents_js)

@@ -70,6 +70,6 @@ def _append(audio: bytes) -> str:
 
 
 async def _until_done(socket: ClientConnection) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while orjson.loads(await socket.recv())["type"] != "response.done":
             pass

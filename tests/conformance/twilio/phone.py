@@ -231,7 +231,7 @@ class Phone:
 
     # ---------------------------------------------------------------------------------- what it hears
 
-    async def until(self, condition: Callable[[], object], within_s: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], object], within_s: float = 60.0) -> None:
         """Wait until something is so. It is looked at whenever a message came or a frame left. Raises AssertionError."""
         try:
             async with asyncio.timeout(within_s):
@@ -241,12 +241,12 @@ class Phone:
         except TimeoutError:
             raise AssertionError(f"it never happened; {self}") from None
 
-    async def until_quiet(self, quiet_ms: float = 400, within_s: float = 8.0) -> None:
+    async def until_quiet(self, quiet_ms: float = 400, within_s: float = 60.0) -> None:
         """Until the agent has said something and then nothing for so long."""
         hearing = self.hearing
         await self.until(lambda: hearing.utterances and self.now_ms > hearing.spoken_until_ms + quiet_ms, within_s)
 
-    async def until_hears(self, heard_ms: float, within_s: float = 5.0) -> None:
+    async def until_hears(self, heard_ms: float, within_s: float = 60.0) -> None:
         """Until so much of the agent's present stretch was played."""
         playing = self.playout
 
@@ -317,7 +317,7 @@ class Phone:
         self._changed.set()
 
 
-async def eventually(condition: Callable[[], object], within_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], object], within_s: float = 60.0) -> None:
     """Wait for something that no telephone can see. Raises TimeoutError."""
     deadline_s = time.monotonic() + within_s
     while not condition():

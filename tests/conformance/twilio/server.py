@@ -152,7 +152,7 @@ class Server:
                     return path
         return None
 
-    async def log(self, call_sid: str, within_s: float = 3.0) -> EventLog:
+    async def log(self, call_sid: str, within_s: float = 60.0) -> EventLog:
         """The event log, once the call is over for the server too."""
 
         def ended() -> bool:
@@ -169,7 +169,7 @@ class Server:
         answer = await self.http.get(f"{self.url}/healthz")
         return dict(answer.json())
 
-    async def idle(self, within_s: float = 3.0) -> None:
+    async def idle(self, within_s: float = 60.0) -> None:
         """Until no call is left."""
         deadline_s = asyncio.get_running_loop().time() + within_s
         while (await self.status())["calls"]:
@@ -249,7 +249,7 @@ class Child:
     def open_files(self) -> int:
         return open_files(self.pid)
 
-    async def end(self, within_s: float = 10.0) -> int:
+    async def end(self, within_s: float = 60.0) -> int:
         """Wait for the process to end by itself (or by the signal it got); kill it where it does not."""
         try:
             code = await asyncio.wait_for(self.process.wait(), within_s)

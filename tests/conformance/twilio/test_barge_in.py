@@ -47,7 +47,7 @@ async def speak_over(
 async def interrupt(server: Server, said: Said, into_ms: float) -> Phone:
     """The same, until the answer to it has been heard."""
     phone, _ = await speak_over(server, said, into_ms, HELD_AT_ONCE)
-    await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=6)
+    await phone.until(lambda: phone.hearing.spoken_until_ms > phone.clears_ms[-1], within_s=60)
     await phone.until_quiet()
     await phone.hang_up()
     return phone

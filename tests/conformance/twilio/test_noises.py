@@ -22,7 +22,7 @@ from antiphon.vocabulary import TELEPHONE
 REPLY = "The shop is open from nine to five every day."
 REPLY_MS = len(REPLY) * 40
 SEAM_MS = 5
-"""Two clocks of whole milliseconds, and a message's way between two sockets; what the machine adds comes on top."""
+"""Two clocks of whole milliseconds, and a message between two sockets; what the machine adds there and back comes on top."""
 
 
 def seams_ms(stretches: Sequence[bytes], whole: bytes) -> list[float]:
@@ -46,7 +46,7 @@ async def spoken_over(server: Server, name: str, clip: Clip, hears: str) -> Phon
     phone = await server.call(server.assistant(name, greeting=REPLY, hears=[hears], policy=HELD_AT_ONCE))
     await phone.until_hears(700)
     phone.say(clip)
-    await phone.until(lambda: phone.heard_ms >= REPLY_MS - 100, within_s=8)
+    await phone.until(lambda: phone.heard_ms >= REPLY_MS - 100, within_s=60)
     await phone.until_quiet(200)
     await phone.hang_up()
     return phone
@@ -67,7 +67,7 @@ async def test_cough_slam_mm_hm_and_okay_lose_nothing_and_repeat_nothing(server:
         seams = seams_ms(phone.stretches(), whole)
         holds = [fields["held_ms"] for fields in actions(log, "InterruptionDismissed")]
         show(f"{name}: held {holds} ms, seams {seams} ms, silence {gaps_ms(phone)} ms")
-        assert all(abs(seam) <= SEAM_MS + phone.machine_late_ms for seam in seams), name
+        assert all(abs(seam) <= SEAM_MS + 2 * phone.machine_late_ms for seam in seams), name
         assert not actions(log, "InterruptionConfirmed"), name
         (closed,) = actions(log, "ReplyClosed")
         assert (closed["text"], closed["status"]) == (REPLY, "completed")
@@ -97,8 +97,8 @@ async def _talk_to_itself(server: Server) -> None:
         return mulaw_encode(np.clip(np.rint(mixed), -32768, 32767).astype(np.int16)).tobytes()
 
     phone.transform = with_echo
-    await phone.until(lambda: phone.received, within_s=8)
-    await phone.until_quiet(1000, within_s=15)
+    await phone.until(lambda: phone.received, within_s=60)
+    await phone.until_quiet(1000, within_s=60)
     await phone.hang_up()
     log = await server.log(phone.ids.call_sid)
     show(f"echo: {server.app.plane.hearing_counters.echo_windows} windows known as echo")

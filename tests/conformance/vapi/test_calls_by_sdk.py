@@ -26,7 +26,7 @@ async def test_rows_11_13_15_and_16(tmp_path: Path) -> None:
     import vapi  # not before a test needs it: it takes ten seconds and 600 MB
 
     async with server(tmp_path) as (_, http):
-        with httpx.Client() as connections:  # the SDK closes none of its own
+        with httpx.Client(timeout=60) as connections:  # the SDK closes none of its own
             sdk = vapi.Vapi(token="any", base_url=str(http.base_url).rstrip("/"), httpx_client=connections)
             await _rows(sdk, http)
 
@@ -83,7 +83,7 @@ async def test_a_squad_s_members_hand_the_call_over(tmp_path: Path) -> None:
         {"assistant": desk("Back", first="Back office.")},
     ]  # fmt: skip
     async with server(tmp_path) as (_, http):
-        with httpx.Client() as connections:
+        with httpx.Client(timeout=60) as connections:
             sdk = vapi.Vapi(token="any", base_url=str(http.base_url).rstrip("/"), httpx_client=connections)
             squad = {"name": "Desk", "members": members}
             call = await asyncio.to_thread(lambda: sdk.calls.create(squad=squad, transport=SOCKET))

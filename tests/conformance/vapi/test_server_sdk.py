@@ -93,7 +93,7 @@ def test_rows_5_and_6_errors_have_their_status_in_the_body(client: Any, served: 
     with pytest.raises(ApiError) as missing:
         client.assistants.get("missing")
     assert (missing.value.status_code, missing.value.body["statusCode"]) == (404, 404)
-    with httpx.Client() as line, pytest.raises(ApiError) as refused:
+    with httpx.Client(timeout=60) as line, pytest.raises(ApiError) as refused:
         Vapi(token="wrong", base_url=served.url, httpx_client=line).assistants.list()
     assert refused.value.status_code == 401
     assert refused.value.body["message"].startswith("Invalid Key. Hot tip")
@@ -180,11 +180,11 @@ def test_row_20_files(client: Any) -> None:
         "a.txt",
         3,
     )
-    assert httpx.get(made.url).content == b"abc"
+    assert httpx.get(made.url, timeout=60).content == b"abc"
     assert made.id in [each.id for each in client.files.list(purpose="assistant")]
     assert client.files.update(made.id, name="b").name == "b"
     assert client.files.delete(made.id).id == made.id
-    assert httpx.get(made.url).status_code == 404
+    assert httpx.get(made.url, timeout=60).status_code == 404
 
 
 def test_a_file_larger_than_any_other_body_comes_through_the_door(client: Any) -> None:

@@ -122,7 +122,7 @@ async def test_an_evaluation_is_made_run_and_polled(vapi: Any) -> None:
     target: Any = {"type": "assistant", "assistantId": "scripted"}
     run: Any = await vapi.eval.eval_controller_run(type="eval", eval_id=made.id, target=target)
     assert isinstance(run, dict)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             polled = await vapi.eval.eval_controller_get_run(run["id"])
             if polled.status == "ended":
@@ -158,7 +158,7 @@ async def test_a_squad_chats_and_is_evaluated(vapi: Any) -> None:
     written: Any = {"type": "chat.mockConversation", "messages": messages}
     target: Any = {"type": "squad", "squadId": squad.id}
     run: Any = await vapi.eval.eval_controller_run(type="eval", eval=written, target=target)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (polled := await vapi.eval.eval_controller_get_run(run["id"])).status != "ended":  # noqa: ASYNC110 (a run tells nobody)
             await asyncio.sleep(0.02)
     assert type(polled.target).__name__ == "EvalRunTarget_Squad"

@@ -20,7 +20,7 @@ from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Message, To
 
 SYSTEM = Message("system", "Be brief.")
 BOOK = ToolSpec("book", "Book a table.", {"type": "object", "properties": {"day": {"type": "string"}}})
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Caller:

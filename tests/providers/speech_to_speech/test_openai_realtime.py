@@ -34,7 +34,7 @@ from antiphon.providers.speech_to_speech.base import (
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime, OpenAIRealtimeStream
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, Message, Usage
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

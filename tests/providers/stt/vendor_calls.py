@@ -28,7 +28,7 @@ class VendorCall:
 
     async def connected(self) -> None:
         """The connection takes audio: only then does the vendor hear it as it is said."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not self.stream.socket.is_ready:  # noqa: ASYNC110
                 await asyncio.sleep(0.002)
 

@@ -37,7 +37,7 @@ async def test_a_close_is_told_in_our_words(code: int, reason: str, told: str) -
     async with serve(hang_up, "127.0.0.1", 0) as server:
         url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         pool = SocketPool("vendor", Told, {}, places=1, most=1)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             socket = await pool.lease(url)
             assert isinstance(socket, Told)
             socket.send(b"{}")

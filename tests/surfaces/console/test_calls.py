@@ -71,7 +71,7 @@ async def test_a_live_call_tells_what_happens_and_is_ended(console: Console) -> 
     path, kinds = f"live/{rows[0]['id']}", []
     async with console.client.stream("GET", f"/console/api/{path}/events") as events:
         assert events.headers["content-type"].startswith("text/event-stream")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async for text in events.aiter_lines():
                 if not text.startswith("data: "):
                     continue
@@ -97,7 +97,7 @@ async def test_a_live_call_is_heard_muted_handed_over_and_ended(console: Console
     path = f"live/{(await _live(console))[0]['id']}"
     ticket = (await console.ask("POST", f"{path}/listen")).json()["path"]
     address = console.antiphon.settings.base_url.replace("http", "ws", 1) + ticket
-    async with websockets.connect(address) as socket, asyncio.timeout(20):
+    async with websockets.connect(address) as socket, asyncio.timeout(60):
         start = orjson.loads(await socket.recv())
         assert (start["type"], start["channels"]) == ("start", 2)
         assert len(await socket.recv()) > 0

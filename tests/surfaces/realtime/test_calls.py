@@ -160,7 +160,7 @@ def speech(lead_ms: int, duration_ms: int = 1000) -> Microphone:
 
 
 async def next_of(socket: ClientConnection, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             event: dict[str, Any] = orjson.loads(await socket.recv())
             if event["type"] == kind:
@@ -279,7 +279,7 @@ async def test_a_call_without_a_channel_is_a_call(place: Place) -> None:
     call_id = answer.headers["location"].rpartition("/")[2]
     async with place.sideband(call_id) as sideband:
         started = asyncio.create_task(next_of(sideband, "output_audio_buffer.started"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while dbfs((await tracks[0].recv()).to_ndarray().reshape(-1)) < LOUD_DBFS:
                 pass
         await started

@@ -48,7 +48,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
 
 async def receive(socket: ClientConnection, kind: str) -> dict[str, Any]:
     """The next event of a kind."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             event: dict[str, Any] = orjson.loads(await socket.recv())
             if event["type"] == kind:

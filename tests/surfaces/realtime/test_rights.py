@@ -86,7 +86,7 @@ async def refused(opening: connect) -> tuple[int, str]:
 
 async def until_closed(socket: ClientConnection) -> tuple[int, list[dict[str, Any]]]:
     """The close code, and the errors before it."""
-    async with asyncio.timeout(10):  # a second is promised, on a machine that is not busy
+    async with asyncio.timeout(60):  # a second is promised, on a machine that is not busy
         told = [orjson.loads(event) async for event in until_ended(socket)]
     assert socket.close_code is not None
     return socket.close_code, [event["error"] for event in told if event["type"] == "error"]

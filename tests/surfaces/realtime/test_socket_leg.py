@@ -49,12 +49,12 @@ class Line:
                 self._came.notify_all()
 
     async def until(self, kind: str, count: int = 1) -> None:
-        async with asyncio.timeout(15), self._came:
+        async with asyncio.timeout(60), self._came:
             await self._came.wait_for(lambda: self.kinds.count(kind) >= count)
 
     async def until_marked(self, sound_ms: float) -> None:
         """Until a mark has come behind so much sound."""
-        async with asyncio.timeout(15), self._came:
+        async with asyncio.timeout(60), self._came:
             await self._came.wait_for(lambda: any(at_ms >= sound_ms for at_ms in self.marked_ms.values()))
 
     async def speak(self, audio: bytes) -> None:

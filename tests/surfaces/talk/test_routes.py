@@ -167,7 +167,7 @@ async def test_an_open_api_has_an_open_page(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, open_api=True, public_url="https://voice.example", expose_without_protection=True)
     async with running_server(settings) as (antiphon, _):
         url = f"http://127.0.0.1:{antiphon.settings.port}/talk/assistants"
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             assert (await client.get(url)).status_code == 200
 
 

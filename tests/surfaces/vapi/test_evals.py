@@ -51,7 +51,7 @@ async def run_of(client: httpx.AsyncClient, *messages: dict[str, Any], target: A
 
 
 async def ended(client: httpx.AsyncClient, id: str) -> dict[str, Any]:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             run: dict[str, Any] = (await client.get(f"/eval/run/{id}")).json()
             if run["status"] == "ended":

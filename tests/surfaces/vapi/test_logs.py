@@ -91,10 +91,10 @@ async def test_what_an_application_was_told_is_there_with_every_attempt(tmp_path
         )
         async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
             await greeted(caller)
-        await receiver.wait_for_types(*wanted, within_s=20)
-        await receiver.wait_for(4, within_s=20)
+        await receiver.wait_for_types(*wanted, within_s=60)
+        await receiver.wait_for(4, within_s=60)
         found: list[dict[str, Any]] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while sum(each["webhookType"] == "end-of-call-report" for each in found) < 2:
                 found = await logs(client, callId=call["id"], type="Webhook", sortOrder="ASC")
         calls = await logs(client, callId=call["id"], type="Call")

@@ -50,7 +50,7 @@ async def with_keys(antiphon: Any, url: str) -> Sequence[httpx.AsyncClient]:
     clients = []
     for org in (DEFAULT_ORG, "them"):
         _, key = antiphon.keys.create(org[:8], 0, like=KeyRecord("", "", "", 0, org_id=org))
-        clients.append(httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}))
+        clients.append(httpx.AsyncClient(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60))
     return clients
 
 

@@ -25,7 +25,7 @@ PAUSES = {"tool_calls": [{"name": "pause_recording", "arguments": {}}]}
 async def recording_of(antiphon: Antiphon, call_id: str) -> Any:
     """Both sides as loud or not, in steps of 20 ms, once the file is whole."""
     path = antiphon.calls_dir / f"{call_id}.wav"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not path.exists() or is_being_written(path):  # noqa: ASYNC110 (a file tells nobody)
             await asyncio.sleep(0.02)
     samples, rate_hz = read_wav(path)
@@ -43,7 +43,7 @@ def stretches(loud: Any) -> int:
 async def say(caller: SocketCaller) -> None:
     """Speech, until all of it is sent."""
     caller.say()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while caller._say:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

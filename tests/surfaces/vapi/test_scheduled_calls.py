@@ -28,7 +28,7 @@ def phone(**body: Any) -> dict[str, Any]:
 
 
 async def until_dialled(api: RestApi, count: int = 1) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while len(api.dials) < count:  # noqa: ASYNC110 (the stand-in tells nobody)
             await asyncio.sleep(0.01)
 
@@ -162,7 +162,7 @@ async def test_a_prompt_that_may_not_be_kept_waits_sealed_and_goes(tmp_path: Pat
                 planned = live.planner.known(call["id"])
                 assert planned is not None
                 assert [message.content for message in planned.assistant.messages] == ["Purple-Prompt Purple-Value"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while "sealed:" in (left := await asyncio.to_thread(rows, url))["jobs"]:  # noqa: ASYNC110 (as above)
                 await asyncio.sleep(0.02)
         assert call["id"] in left["calls"] and [word for word in WORDS if word in str(left)] == []

@@ -94,7 +94,7 @@ async def started(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, 
 
 
 async def ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while True:
             run: dict[str, Any] = (await client.get(f"/eval/simulation/run/{run_id}")).json()
             if run["status"] == "ended":
@@ -103,7 +103,7 @@ async def ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             if condition():
                 return

@@ -176,9 +176,10 @@ class StreamAuthorizer:
 
 def log_unusable(error: ConfigurationError, assistant: str, call_sid: str) -> None:
     """One line with all an operator needs to mend it."""
+    place = {"file": error.file, "line": error.line} if error.file else {}
     log.error(
-        "assistant_unusable", assistant=assistant[:64], call_sid=call_sid[:64], file=error.file, line=error.line,
-        field=error.field, problem=error.problem,
+        "assistant_unusable", assistant=assistant[:64], call_sid=call_sid[:64], **place, field=error.field,
+        problem=error.problem,
     )  # fmt: skip
 
 

@@ -344,9 +344,11 @@ class TwilioMediaStream(MediaSocket):
         sink, self._sink, self._hear = self._sink, None, None
         self._owner.ended(self, self._call_sid)
         if sink is not None:
-            log.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
+            if reason not in ("stop", "hangup"):  # else somebody hung up, which the call itself tells
+                log.info("twilio_stream_lost", call_sid=self._call_sid, reason=reason)
             sink.closed(reason)
 
     def gone(self) -> None:
         self._owner.left(self)
-        log.info("twilio_socket_closed", call_sid=self._call_sid, anomalies=dict(self.anomalies.counts))
+        told = {"anomalies": dict(self.anomalies.counts)} if self.anomalies.counts else {}
+        log.info("twilio_socket_closed", call_sid=self._call_sid, **told)

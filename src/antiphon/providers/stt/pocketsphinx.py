@@ -6,7 +6,10 @@ words; without, free dictation of modest quality. ``pocketsphinx_worker`` does t
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from antiphon.errors import ConfigurationError
+from antiphon.providers.local_models import not_installed
 from antiphon.providers.local_settings import check_positive
 from antiphon.providers.stt.local import LocalSpeechToText
 from antiphon.providers.stt.places import Places
@@ -61,3 +64,9 @@ class PocketsphinxSpeechToText(LocalSpeechToText):
         )
         if dictation_decoders > 0:
             self.places = Places(max(1, dictation_decoders - 1) * workers)
+
+    async def start(self) -> None:
+        """Raises ProviderUnavailable where the package is not there."""
+        if find_spec(NAME) is None:
+            raise not_installed(NAME, NAME, NAME)
+        await super().start()

@@ -14,6 +14,7 @@ import numpy as np
 from antiphon.audio import codec
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.base import VoiceChunk, VoiceRequest
+from antiphon.providers.stalls import StallTimer
 from antiphon.vocabulary import TELEPHONE, AudioFormat, Encoding, WordTiming
 
 FORMATS = (
@@ -107,8 +108,7 @@ class VendorStream(ABC):
         self._words: list[WordTiming] = []
         """Told, and start in audio to come."""
         self._words_until_ms = 0
-        self._due_s = math.inf
-        self._timer: asyncio.TimerHandle | None = None
+        self._stall = StallTimer(self._stalled)
 
     # ---------------------------------------------------------------------------------- a vendor's own
 
@@ -271,9 +271,7 @@ class VendorStream(ABC):
         return may_be_dead
 
     def _leave(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stall.stop()
         if self._connected:
             self._connected = False
             self.disconnect()
@@ -284,7 +282,7 @@ class VendorStream(ABC):
             self._next()
         if self.pieces:
             return
-        self._due_s = math.inf
+        self._stall.stop()
         if self.ended:
             self._chunks.put_nowait(None)
 
@@ -306,17 +304,9 @@ class VendorStream(ABC):
         return bool(np.abs(codec.decode_to_float(audio, self.request.audio.encoding)).max() > SILENT_PEAK)
 
     def _expect(self) -> None:
-        """Audio has come, or is wanted: the vendor has so much time again. One timer serves the whole reply."""
-        loop = asyncio.get_running_loop()
-        self._due_s = loop.time() + self._audio_timeout_s
-        if self._timer is None:
-            self._timer = loop.call_later(self._audio_timeout_s, self._look)
+        """Audio has come, or is wanted: the vendor has so much time again."""
+        self._stall.alive()
+        self._stall.watch(self._audio_timeout_s)
 
-    def _look(self) -> None:
-        loop = asyncio.get_running_loop()
-        rest_s = self._due_s - loop.time()
-        if rest_s > 0:
-            self._timer = loop.call_later(min(rest_s, self._audio_timeout_s), self._look)
-        else:
-            self._timer = None
-            self.failed(ProviderTimeout(self.provider, f"no audio within {self._audio_timeout_s:g} s"))
+    def _stalled(self) -> None:
+        self.failed(ProviderTimeout(self.provider, f"no audio within {self._audio_timeout_s:g} s"))

@@ -224,7 +224,6 @@ class RealtimeSession:
             self.controllers.send(errors.agent_failed().to_event())
         elif reason is EndReason.SERVER_DIED:
             self.controllers.send(errors.server_failed().to_event())
-        log.info("realtime_session_ended", session_id=self.id, call_id=self.call_id, reason=str(reason))
         self.controllers.close(code, str(reason))
         self.core = None
         self._requesters.clear()

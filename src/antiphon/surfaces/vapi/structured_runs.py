@@ -14,7 +14,7 @@ from starlette.routing import Route
 from antiphon.calls.stores import CallRecord, CallStore
 from antiphon.chat.agent import TextAgent, TextAgents
 from antiphon.chat.history import read_messages, transcript_of
-from antiphon.chat.reading import Used, read_by_pattern, read_data, unheard
+from antiphon.chat.reading import read_by_pattern, read_data, unheard
 from antiphon.chat.schemas import check_schema
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError, ProviderError
@@ -23,6 +23,7 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.vocabulary import OnUsage
 
 MAX_CALLS = 100
 _AT_ONCE = 4
@@ -118,7 +119,7 @@ async def read_output(
     output: Mapping[str, Any],
     transcript: str,
     otherwise: TextAgent | None = None,
-    used: Used = unheard,
+    used: OnUsage = unheard,
 ) -> Any:
     """What a structured output (its document) says of what was said. ``otherwise`` reads where neither the output nor the operator names
     a model. Raises ConfigurationError, ProviderError."""
