@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from tests.serving import running_server, settings_for
-from tests.surfaces.vapi.test_simulations import ASKED, CALLER, GREETING, TARGET, expecting
+from tests.surfaces.vapi.test_simulations import ASKED, CALLER, GREETING, TARGET, asking, expecting
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -97,8 +97,14 @@ async def test_scenarios_are_thought_up_and_improvements_refused_where_all_is_we
     thought = await vapi.simulations.simulation_generate_controller_generate(assistant_id=assistant.id)
     assert [each.dict() for each in thought.scenarios] == [idea]
     assert thought.coverage_notes == "Little."
-    runs = (await vapi.simulation_runs.simulation_run_controller_find_all()).results
-    (item,) = await vapi.simulation_runs.simulation_run_controller_find_items(runs[0].id)
+    runs = vapi.simulation_runs
+    made = await runs.simulation_run_controller_create(
+        **asking(expecting("eleven crowns")), transport={"provider": "vapi.webchat"}
+    )
+    async with asyncio.timeout(40):
+        while (await runs.simulation_run_controller_find_one(made.id)).status != "ended":  # noqa: ASYNC110 (a run tells nobody)
+            await asyncio.sleep(0.02)
+    (item,) = await runs.simulation_run_controller_find_items(made.id)
     with pytest.raises(Exception, match="this one is passed") as told:
-        await vapi.simulation_runs.simulation_run_controller_generate_suggestions(runs[0].id, item.id, force="true")
+        await runs.simulation_run_controller_generate_suggestions(made.id, item.id, force="true")
     assert told.value.status_code == 400  # type: ignore[attr-defined]
