@@ -55,16 +55,19 @@ def node(schema: dict[str, Any], references: list[str]) -> dict[str, Any]:
             return {"any": [node(each, references) for each in schema[several]]}
     if len(schema.get("allOf", ())) == 1:
         return node(schema["allOf"][0], references)
-    made: dict[str, Any] = {"type": schema["type"]} if "type" in schema else {}
+    made: dict[str, Any] = {"type": kind} if (kind := _type_of(schema)) else {}
     made |= {short: schema[name] for name, short in _RANGES.items() if name in schema}
-    if schema.get("type") != "array" and 0 < len(schema.get("enum", ())) <= LONGEST_LIST:
+    if schema.get("type") != "array" and made.get("type", "") and 0 < len(schema.get("enum", ())) <= LONGEST_LIST:
         made["enum"] = schema["enum"]
     if schema.get("nullable"):
         made["null"] = True
     if schema.get("format") == "date-time":
         made["date"] = True
     if "items" in schema:
+        examples = schema.get("example")
         made["items"] = node(schema["items"], references)
+        if isinstance(examples, list) and _is_no_object(schema["items"], examples):
+            made["items"] = {}
     if schema.get("properties"):
         made["fields"] = {name: node(each, references) for name, each in schema["properties"].items()}
         for name in NEW_EACH_WEEK & made["fields"].keys():
@@ -73,6 +76,24 @@ def node(schema: dict[str, Any], references: list[str]) -> dict[str, Any]:
         if schema.get("required"):
             made["required"] = schema["required"]
     return made
+
+
+def _type_of(schema: dict[str, Any]) -> str:
+    """Empty for any. Where the platform's source has a type that its generator does not see through, the document says ``object``, and
+    means what the values and the example are."""
+    kind: str = schema.get("type", "")
+    if kind == "string" and isinstance(schema.get("example"), list):
+        return ""
+    if kind != "object" or schema.get("properties"):
+        return kind
+    if "enum" in schema and all(isinstance(value, str) for value in schema["enum"]):
+        return "string"
+    return "" if "example" in schema and not isinstance(schema["example"], dict) else kind
+
+
+def _is_no_object(schema: dict[str, Any], examples: list[Any]) -> bool:
+    said = schema.get("type") == "object" and not schema.get("properties")
+    return said and not any(isinstance(example, dict) for example in examples)
 
 
 if __name__ == "__main__":

@@ -92,6 +92,7 @@ class Api:
             self.sealed,
             self.urls,
             settings.data_dir / "files",
+            engine_problems=engines.problems,
             strict=settings.api.strict,
             max_file_bytes=settings.api.max_file_mib * 1024 * 1024,
         )

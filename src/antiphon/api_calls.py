@@ -39,9 +39,10 @@ from antiphon.session.observers import SessionObserver
 from antiphon.simulated_calls import PlanCaller, SimulatedCalls
 from antiphon.surfaces.vapi.access import Access
 from antiphon.surfaces.vapi.call_documents import call_document
+from antiphon.surfaces.vapi.call_parts import CallParts, Later
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import LiveCost, nothing_counted
-from antiphon.surfaces.vapi.calls import CallParts, Later, routes
+from antiphon.surfaces.vapi.calls import routes
 from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
 from antiphon.surfaces.vapi.media_gate import PREFIX, MediaGate

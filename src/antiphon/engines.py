@@ -203,6 +203,22 @@ class EngineRoom:
         _check_voices(made.get("tts", ()))
         self.tools.runner(spec)
 
+    def problems(self, spec: AssistantSpec) -> list[tuple[str, str]]:
+        """Why engines that an assistant names cannot be had here (a vendor that is not spoken to, a key that is missing): each dotted
+        field, and what is wrong. None is kept."""
+        found = []
+        for kind, place in places(spec).items():
+            if getattr(spec, place) is not None:
+                try:
+                    made = self._each(spec, kind, registry.create)
+                    if kind == "tts":
+                        _check_voices(made)
+                except ConfigurationError as error:
+                    found.append((error.field, error.problem))
+                except ProviderUnavailable:  # for now, perhaps
+                    continue
+        return list(dict.fromkeys(found))
+
     def ready(self, engines: Engines) -> bool:
         """Whether a call would be served at once."""
         return all(entry.works for entry in self._entries(engines))

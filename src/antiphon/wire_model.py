@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from antiphon.errors import ConfigurationError
@@ -16,11 +17,29 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class WireModel(BaseModel):
-    """A value in Vapi's JSON shape: camelCase on the wire, snake_case here, fields we do not know are kept as they came."""
+    """A value in Vapi's JSON shape: camelCase on the wire, snake_case here, fields we do not know are kept as they came.
+
+    ``null`` stands for a field that is left out, as it does on the platform: SDKs write it where an application has nothing to say.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or None not in data.values():
+            return data
+        optional = _optional(cls)
+        return {name: value for name, value in data.items() if value is not None or name not in optional}
+
+
+@cache
+def _optional(model: type[BaseModel]) -> frozenset[str]:
+    """Names and aliases of the fields that have a default."""
+    fields = [(name, field) for name, field in model.model_fields.items() if not field.is_required()]
+    return frozenset(each for name, field in fields for each in (name, field.alias or name))
 
 
 def parse(model: type[ModelT], data: Any, path: str = "") -> ModelT:

@@ -109,7 +109,7 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         if message in UNSENT:
             yield f"serverMessages.{at}", f"{message} is not sent"
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
-        for field, why in _of_a_tool(tool):
+        for field, why in ignored_of_tool(tool):
             yield f"model.tools.{at}.{field}", why
     for at, hook in enumerate(spec.hooks):
         yield from ((f"hooks.{at}.{field}", why) for field, why in _of_a_hook(hook))
@@ -131,7 +131,8 @@ def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:
             yield f"filters.{at}", "filters look at call.endedReason, when a call is ending"
 
 
-def _of_a_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+def ignored_of_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
+    """The same of one tool, an assistant's own or a stored one."""
     if tool.type not in RUN_TYPES:
         yield "type", f"tools of type {', '.join(RUN_TYPES)} are run, and no others"
         return

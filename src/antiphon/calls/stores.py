@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 CallStatus = Literal["scheduled", "queued", "ringing", "in-progress", "forwarding", "ended"]
 Order = Literal["newest", "oldest"]
+Sort = Literal["created", "cost", "duration"]
 MAX_LISTED = 1000
 DEFAULT_ORG = "6d1f4f0e-9a51-4c6f-8f3b-2b1b7a9c0d10"
 """The organisation of keys that name none, and of whoever asks without one on this machine."""
@@ -29,11 +30,13 @@ class Listing:
     """At most ``MAX_LISTED``."""
     offset: int = 0
     order: Order = "newest"
+    sort: Sort = "created"
+    """``cost`` and ``duration`` are of calls; ``newest`` then stands for the most expensive and the longest first."""
     created: Span = Span()
     updated: Span = Span()
-    equal: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the record that must have this value: for resources ``name`` and what its kind has links for (``LINKS``), for calls
-    any text column."""
+    equal: Mapping[str, str | Collection[str]] = field(default_factory=dict)
+    """Fields of the record that must have this value, or one of these: for resources ``name`` and what its kind has links for
+    (``LINKS``), for calls any text column."""
     ids: Sequence[str] | None = None
 
 

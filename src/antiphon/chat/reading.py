@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from antiphon.chat.agent import TextAgent
@@ -41,16 +41,24 @@ async def read_data(
 ) -> Any:
     """The value, which fits ``schema``. ``reader.messages`` take the place of our own instructions where there are any. Raises
     ConfigurationError for a schema that is none, ProviderError where the model fails or does not come up with such a value."""
-    check_schema(schema)
     shape = json.dumps(schema, ensure_ascii=False)
     about = "\n".join(f"{label}: {text}" for label, text in (("Name", name), ("Description", description)) if text)
     asked = f"{about}\nJSON Schema:\n{shape}\n\nTranscript:\n{transcript[-MAX_TRANSCRIPT:]}"
     history = [*(() if reader.messages else (Message("system", _TASK),)), Message("user", asked.strip())]
+    return await write_data(reader, history, schema, used=used)
+
+
+async def write_data(
+    writer: TextAgent, asked: Sequence[Message], schema: Mapping[str, Any], *, used: OnUsage = unheard
+) -> Any:
+    """What a model answers to ``asked``, which fits ``schema``; it is asked once more where it does not. Raises as ``read_data``."""
+    check_schema(schema)
+    history = list(asked)
     problem = ""
     for _ in range(_TRIES):
-        turn = TextTurn(reader, history, CallContext("reading"), _BOUNDS)
+        turn = TextTurn(writer, history, CallContext("reading"), _BOUNDS)
         await turn.run()
-        for model, usage in (turn.usage or {reader.model.name: Usage()}).items():
+        for model, usage in (turn.usage or {writer.model.name: Usage()}).items():
             used(model, usage)
         answer = turn.messages[-1].content
         try:
@@ -66,7 +74,7 @@ async def read_data(
             problem = "it does not fit the schema: " + "; ".join(problems)
         again = f"That cannot be used: {problem}. Answer with the JSON value alone."
         history += [Message("assistant", answer), Message("user", again)]
-    raise ProviderError(reader.model.name, f"the answer cannot be used ({problem.partition(':')[0]})")
+    raise ProviderError(writer.model.name, f"the answer cannot be used ({problem.partition(':')[0]})")
 
 
 def read_by_pattern(pattern: Any, transcript: str, schema: Mapping[str, Any]) -> Any:

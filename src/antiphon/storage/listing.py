@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import ColumnElement, Select, Table, func, select
 
 from antiphon.calls.stores import MAX_LISTED, Listing
 
@@ -17,7 +18,8 @@ def filtered(query: Select[Any], table: Table, listing: Listing) -> Select[Any]:
         if span.to_ms is not None:
             query = query.where(table.c[name] <= span.to_ms)
     for name, value in listing.equal.items():
-        query = query.where(table.c[name] == value)
+        column = table.c[name]
+        query = query.where(column == value if isinstance(value, str) else column.in_(list(value)))
     if listing.ids is not None:
         query = query.where(table.c.id.in_(list(listing.ids)))
     return query
@@ -25,11 +27,20 @@ def filtered(query: Select[Any], table: Table, listing: Listing) -> Select[Any]:
 
 def paged(query: Select[Any], table: Table, listing: Listing) -> Select[Any]:
     """Filtered, in order, cut to the page. What was made in the same millisecond is ordered by its id: pages do not overlap."""
-    order = (table.c.created_wall_ms, table.c.id)
+    order = (*_by(table, listing), table.c.created_wall_ms, table.c.id)
     ordered = filtered(query, table, listing).order_by(
         *(column.desc() if listing.order == "newest" else column for column in order)
     )
     return ordered.limit(max(0, min(listing.limit, MAX_LISTED))).offset(max(0, listing.offset))
+
+
+def _by(table: Table, listing: Listing) -> Sequence[ColumnElement[Any]]:
+    """What goes before the moment it was made."""
+    if listing.sort == "cost":
+        return (table.c.cost_usd,)
+    if listing.sort == "duration":  # of a call that has not ended nobody knows it: the shortest
+        return (func.coalesce(table.c.ended_wall_ms - table.c.started_wall_ms, 0),)
+    return ()
 
 
 def counted(table: Table, listing: Listing) -> Select[int]:

@@ -20,7 +20,7 @@ from antiphon.assistants import ignored
 from antiphon.assistants.spec import parse_assistant
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.jobs import scheduled
-from antiphon.surfaces.vapi import ended_reasons, fields, server_messages
+from antiphon.surfaces.vapi import ended_reasons, fields, references, server_messages
 from antiphon.vocabulary import EndReason
 
 SOURCE = Path(str(files("antiphon")))
@@ -178,6 +178,7 @@ CONSOLE_ASKS = (
     "conversations",
     "crud",
     "documents",
+    "e164",
     "errors",
     "eval_runs",
     "kinds",
@@ -202,6 +203,7 @@ SOURCES = {
         "x1: no such field is known; kept, and has no effect",
         *yielded(SOURCE / "assistants" / "ignored.py"),
         *yielded(SOURCE / "surfaces" / "vapi" / "assistant_warnings.py"),
+        *references.WORDS.values(),
     },
     "workflows": lambda: {
         *yielded(SOURCE / "workflow" / "checks.py"),

@@ -33,6 +33,8 @@ _POSTED: Mapping[str, Any] = {
     "/token": "CreateTokenDTO",
     "/assistant/{id}/draft": "CreateAssistantDraftDTO",
     "/assistant/background-sound/validate": {"type": "object", "properties": {"url": {"type": "string"}}, "required": ["url"]},
+    "/eval/simulation/scenario/generate": {"type": "object", "properties": {"assistantId": {"type": "string"}}},
+    "/eval/simulation/suite/{id}/duplicate": {"type": "object"},
     "/org/{id}/erase": {"type": "object", "properties": {"assistantId": {"type": "string"}, "before": {"type": "string"}}},
 }  # fmt: skip
 _PATCHED: Mapping[str, Any] = {
@@ -79,11 +81,22 @@ _QUERY: Mapping[str, Any] = {
     "sortOrder": {"type": "string", "enum": ["ASC", "DESC"]},
     "createdAtGt": {"type": "string", "format": "date-time"},
     "updatedAtLe": {"type": "string", "format": "date-time"},
-    "assistantId": {"type": "string"},
-    "callId": {"type": "string"},
     "id": {"type": "string"},
-    "type": {"type": "string"},
+    "idAny": {"type": "string"},
+    "sortBy": {"type": "string", "enum": ["createdAt"]},
 }
+_TEXT = {"type": "string"}
+_FILTERED: Mapping[str, Mapping[str, Any]] = {
+    "/call": dict.fromkeys(["assistantId", "squadId", "customerNumber", "endedReason"], _TEXT),
+    "/chat": dict.fromkeys(["assistantId", "assistantIdAny", "previousChatId", "name"], _TEXT),
+    "/session": dict.fromkeys(["assistantId", "phoneNumberIdAny", "number", "customerNumberAny", "name"], _TEXT),
+    "/v2/phone-number": {"search": _TEXT},
+    "/structured-output": {"name": _TEXT},
+    "/eval/run": {"evalId": _TEXT},
+    "/eval/simulation/run": {"targetId": _TEXT, "status": {"type": "string", "enum": ["queued", "running", "ended"]}},
+    "/logs": dict.fromkeys(["assistantId", "callId", "type", "webhookType"], _TEXT),
+}
+"""By what a list is filtered besides. Any other parameter is refused."""
 _ANSWERED = {"responses": {"default": {"description": "An answer."}}}
 
 
@@ -103,7 +116,8 @@ def document() -> dict[str, Any]:
             [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}] if "{id}" in path else []
         )
         if query:
-            parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in _QUERY.items()]
+            asked = {**_QUERY, **_FILTERED.get(path, {})}
+            parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in asked.items()]
         if parameters:
             operation["parameters"] = parameters
         if body is not None:

@@ -198,3 +198,29 @@ async def test_unknown_paths_and_methods_are_refused_in_the_api_s_shape(quick_de
     ):
         refused = await quick_desk.client.request(method, path)
         assert (refused.status_code, refused.json()["statusCode"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        {"restrictions": []}, {"restrictions": ""}, {"restrictions": 0}, {"restrictions": {"allowedOrigins": "https://shop.test"}},
+        {"restrictions": {"allowedOrigins": ""}}, {"restrictions": {"allowedOrigins": False}}, {"restrictions": {"allowedOrigins": [1]}},
+        {"restrictions": {"allowedAssistantIds": {}}}, {"restrictions": {"allowedAssistantIds": 0}},
+        {"restrictions": {"allowTransientAssistant": "false"}}, {"restrictions": {"allowTransientAssistant": 0}},
+        {"restrictions": {"enabled": "false"}}, {"restrictions": {"enabled": 0}}, {"tag": ["public"]}, {"tag": ""},
+    ],
+)  # fmt: skip
+async def test_a_token_whose_restrictions_cannot_be_read_is_worth_nothing(
+    quick_desk: Desk, token: dict[str, Any]
+) -> None:
+    """Whoever wrote them believes that they restrict something."""
+    _, secret = quick_desk.keys.create("signer", 0, signs_tokens=True)
+    claims = {"orgId": DEFAULT_ORG, "exp": 9e9}
+    body = {"assistantId": "scripted", "input": "x"}
+    signed = jwt.encode({**claims, "token": {"tag": "public", **token}}, secret, algorithm="HS256")
+    assert (await quick_desk.with_key(signed).post("/chat/web", json=body)).status_code == 401
+    nothing = {"tag": None, "restrictions": {"allowedOrigins": None, "allowedAssistantIds": [], "enabled": None}}
+    unrestricted = jwt.encode({**claims, "token": nothing}, secret, algorithm="HS256")
+    assert (await quick_desk.with_key(unrestricted).post("/chat/web", json=body)).status_code == 400, (
+        "there is no such assistant"
+    )

@@ -9,7 +9,7 @@ from antiphon.calls.stores import Listing, Span
 from antiphon.clock import iso
 from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.paging import listing_of, paginated
+from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, listing_of, paginated
 
 
 def asked(query: str) -> Request:
@@ -35,7 +35,7 @@ def test_a_query_becomes_a_listing() -> None:
     assert listing_of(asked("")) == Listing()
     listing = listing_of(
         asked("limit=10&page=3&sortOrder=ASC&createdAtGt=2026-01-01&createdAtLe=2026-01-02&updatedAtLt=2026-01-03"
-              "&assistantId=a&idAny=x,y&id=z&unknown=1"),
+              "&assistantId=a&idAny=x,y&id=z&sortBy=createdAt"),
         {"assistantId": "assistant_id", "squadId": "squad_id"},
     )  # fmt: skip
     first = ms_of("2026-01-01")
@@ -57,6 +57,10 @@ def test_a_query_becomes_a_listing() -> None:
         ("limit=nan", "limit must be an integer number"),
         ("page=0", "page must not be less than 1"),
         ("sortOrder=up", "sortOrder must be one of the following values: ASC, DESC"),
+        ("sortBy=cost", "sortBy must be one of the following values: createdAt"),
+        ("sortby=createdAt", "property sortby should not exist"),
+        ("assistantID=a", "property assistantID should not exist"),
+        ("assistantId=", "property assistantId should not exist"),
         ("updatedAtGe=soon", "updatedAtGe must be a valid ISO 8601 date string"),
     ],
 )
@@ -64,6 +68,28 @@ def test_a_query_that_makes_no_sense_is_told_what_is_allowed(query: str, problem
     with pytest.raises(ApiError) as told:
         listing_of(asked(query))
     assert (told.value.status, told.value.message) == (400, [problem])
+
+
+def test_two_parameters_about_one_field_must_both_hold() -> None:
+    def filters(query: str) -> object:
+        return listing_of(asked(query), {"number": "number"}, any_of={"numberAny": "number"}).equal
+
+    assert filters("number=1&numberAny=1,2") == {"number": "1"}
+    assert filters("numberAny=1,2&numberAny=3") == {"number": {"1", "2", "3"}}
+    assert filters("number=4&numberAny=1,2") == {"number": set()}
+    assert filters("number=&numberAny=,") == {}
+    with pytest.raises(ApiError, match="numberAny must not hold the character"):
+        filters("numberAny=a,%00")
+
+
+def test_calls_are_ordered_by_what_they_have() -> None:
+    assert listing_of(asked("sortBy=duration"), sorts=BY_TIME_AND_COST).sort == "duration"
+    assert listing_of(asked(""), sorts=BY_TIME_AND_COST).sort == "created"
+
+
+def test_a_zone_ahead_that_nobody_encoded_is_read() -> None:
+    assert ms_of("2026-11-28T20:30:00 11:00") == ms_of("2026-11-28T09:30:00Z")
+    assert ms_of("2026-11-28 19:30") == ms_of("2026-11-28T19:30:00Z")
 
 
 def test_a_page_says_where_it_stands() -> None:

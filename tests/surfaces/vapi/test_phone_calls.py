@@ -189,6 +189,51 @@ async def test_many_customers_are_dialled_and_each_refusal_is_named(tmp_path: Pa
         assert (await ended(client, failed["id"]))["endedReason"] == "call.start.error-get-transport"
 
 
+async def test_customers_are_dialled_once_however_often_a_named_request_is_sent(
+    tmp_path: Path, rest: tuple[RestApi, str]
+) -> None:
+    api, rest_url = rest
+    async with server(tmp_path, rest_url) as (_, client):
+        customers = [{"number": "+14155550100"}, {"number": "+14155550101"}]
+        body = {"assistantId": "scripted", "phoneNumber": {"number": CALLED}, "customers": customers}
+        answers = [await client.post("/call", json=body, headers={"Idempotency-Key": "spring"}) for _ in range(2)]
+        ids = [[each["id"] for each in answer.json()["results"]] for answer in answers]
+        assert ids[0] == ids[1] and len(set(ids[0])) == 2
+        assert [dial["To"] for dial in api.dials] == ["+14155550100", "+14155550101"]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["4155550100", "+1 (415) 555-0100", "+0155550100", "tel:+14155550100", "+1４155550100", "+14155550100123456"],
+)
+async def test_a_number_that_no_carrier_takes_is_refused(
+    tmp_path: Path, rest: tuple[RestApi, str], number: str
+) -> None:
+    api, rest_url = rest
+    async with server(tmp_path, rest_url) as (_, client):
+        body = {"assistantId": "scripted", "phoneNumber": {"number": CALLED}, "customer": {"number": number}}
+        refused = await client.post("/call", json=body)
+        assert refused.status_code == 400
+        assert "customer.number must be a valid phone number in the E.164 format" in refused.json()["message"][0]
+        batch = await made(
+            client, "/call", **{**body, "customer": None}, customers=[{"number": number}, {"number": CALLER}]
+        )
+        assert (len(batch["results"]), len(batch["errors"])) == (1, 1)
+        unchecked = {**body, "customer": {"number": number, "numberE164CheckEnabled": False}}
+        call = await made(client, "/call", **unchecked)
+        assert call["warnings"] == [], "it is honoured"
+        stored = await client.post("/phone-number", json={"provider": "vapi", "number": number})
+        assert "number must be a valid phone number in the E.164 format" in stored.json()["message"][0]
+        extension = {
+            "provider": "byo-phone-number",
+            "credentialId": "c",
+            "number": number,
+            "numberE164CheckEnabled": False,
+        }
+        assert (await client.post("/phone-number", json=extension)).status_code == 201
+    assert [dial["To"] for dial in api.dials] == [CALLER, number]
+
+
 @pytest.mark.parametrize("number_id", [7, True, ["x"], {}])
 async def test_a_number_s_id_is_a_text_or_is_refused(tmp_path: Path, rest: tuple[RestApi, str], number_id: Any) -> None:
     """Databases take what is none for a fault of theirs, and clients would ask again."""

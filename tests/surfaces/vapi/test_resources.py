@@ -292,7 +292,8 @@ async def test_what_is_not_honoured_is_told(quick_desk: Desk) -> None:
     linked = {"name": "so", "schema": {"type": "string"}, "assistantIds": ["a"], "workflowIds": ["w"]}
     output = await quick_desk.client.post("/structured-output", json=linked)
     assert json.loads(output.headers["X-Antiphon-Warnings"]) == [
-        "workflowIds: kept, and has no effect: name assistants (assistantIds)"
+        "workflowIds: kept, and has no effect: name assistants (assistantIds)",
+        "assistantIds.0: there is no assistant of this id",
     ]
     assert "X-Antiphon-Warnings" not in (await quick_desk.client.post("/assistant", json={"name": "A"})).headers
     odd = await quick_desk.client.post("/assistant", json={"ü\r\nx: y": 1})

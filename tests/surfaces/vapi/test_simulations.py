@@ -664,14 +664,29 @@ async def test_a_voice_run_is_refused_where_its_call_would_be(server: Server) ->
 async def test_what_is_not_there_is_said(quick_desk: Desk) -> None:
     refused = await quick_desk.client.post("/eval/simulation/run", json=asking())
     assert refused.status_code == 400 and "there are no calls here" in str(refused.json()["message"])
-    for path in ("/scenario/generate", "/run/r/item/i/generate?force=true"):
-        answer = await quick_desk.client.post(f"/eval/simulation{path}", json={})
-        assert (answer.status_code, answer.json()["error"]) == (404, "Not Found")
-        assert "This server" in answer.json()["message"]
     made = await quick_desk.client.post(
         "/eval/simulation/suite", json={"name": "S", "simulationIds": [], "slackWebhookUrl": "https://s.test/x"}
     )
     assert "slackWebhookUrl: kept, and nothing is posted to it" in made.headers["X-Antiphon-Warnings"]
+
+
+async def test_what_lost_a_part_can_still_be_changed_and_mended(quick_desk: Desk) -> None:
+    desk = quick_desk
+    parts = {"scenarioId": (await desk.make("/eval/simulation/scenario", **scenario(expecting("x"))))["id"]}
+    parts["personalityId"] = (await desk.make("/eval/simulation/personality", **CALLER))["id"]
+    one = (await desk.make("/eval/simulation", **parts))["id"]
+    suite = f"/eval/simulation/suite/{(await desk.make('/eval/simulation/suite', name='S', simulationIds=[one]))['id']}"
+    await desk.client.delete(f"/eval/simulation/scenario/{parts['scenarioId']}")
+    named = await desk.client.patch(f"/eval/simulation/{one}", json={"name": "new"})
+    assert (named.status_code, named.json()["name"]) == (200, "new"), named.text
+    await desk.client.delete(f"/eval/simulation/{one}")
+    named = await desk.client.patch(suite, json={"name": "new"})
+    assert (named.status_code, named.json()["simulationIds"]) == (200, [one]), named.text
+    wrong = await desk.client.patch(suite, json={"simulationIds": [one, "other"]})
+    assert (wrong.status_code, wrong.json()["message"]) == (400, ["simulationIds.1: there is no simulation other"])
+    again = await desk.client.post(f"{suite}/duplicate")
+    assert (again.status_code, again.json()["message"]) == (400, [f"simulationIds.0: there is no simulation {one}"])
+    assert (await desk.client.patch(suite, json={"simulationIds": []})).json()["simulationIds"] == []
 
 
 def test_values_are_compared_by_their_types() -> None:

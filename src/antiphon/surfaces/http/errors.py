@@ -39,12 +39,29 @@ _API = frozenset(
         "token",
         "tool",
         "tools",
+        "traffic-allocations",
         "v2",
+        "voice-library",
         "workflow",
         "workflows",
     ]
 )
 """First parts of the paths of the REST API, and of the platform's that we have not. (``/calls`` is an operator's.)"""
+_NOT_HERE = {
+    "/campaign": "campaigns: make calls with customers and schedulePlan (POST /call)",
+    "/v2/campaign": "campaigns: make calls with customers and schedulePlan (POST /call)",
+    "/knowledge-base": "knowledge bases: upload files (POST /file) and name them in a tool of type query",
+    "/v2/knowledge-base": "knowledge bases: upload files (POST /file) and name them in a tool of type query",
+    "/reporting": "boards and insights: POST /analytics sums over calls",
+    "/observability": "scorecards: structured outputs are read out of calls (POST /structured-output)",
+    "/provider": "resources of providers: manage them at the provider",
+    "/template": "templates: copy an assistant (POST /assistant)",
+    "/voice-library": "library of voices: a voice is named by its voiceId, whatever the provider has",
+    "/traffic-allocations": "traffic allocations: name the assistant of each call, or answer assistant-request",
+    "/v2/assistant": "such list of assistants: GET /assistant",
+    "/v2/call": "such list of calls: GET /call and GET /v2/call",
+}
+"""Paths of the platform, and what there is instead."""
 _CODES = {401: "invalid_api_key", 404: "not_found", 405: "method_not_allowed"}
 
 
@@ -64,6 +81,8 @@ def nest_error(status: int, message: str | Sequence[str], error: str | None = No
 def error_body(path: str, status: int, message: str) -> bytes:
     """An error as JSON: OpenAI's where its API is, NestJS's in the REST API, else ``{"detail": …}``."""
     if is_api(path):
+        if status == 404 and message == HTTPStatus.NOT_FOUND.phrase:
+            message = _instead_of(path) or message
         return nest_error(status, "Internal server error" if status == 500 else message)
     if not is_openai(path):
         return plain_error(path, status, message)
@@ -79,6 +98,13 @@ def is_openai(path: str) -> bool:
 def is_api(path: str) -> bool:
     """Whether the REST API is spoken at this path."""
     return _first(path) in _API
+
+
+def _instead_of(path: str) -> str:
+    for prefix, what in _NOT_HERE.items():
+        if path == prefix or path.startswith(f"{prefix}/"):
+            return f"This server has no {what}."
+    return ""
 
 
 def _first(path: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from antiphon.providers import registry
+from antiphon.surfaces.vapi.simulation_latencies import FORM as LATENCY_FORM
 
 _TEXT: Mapping[str, Any] = {"type": "string"}
 _FLAG: Mapping[str, Any] = {"type": "boolean"}
@@ -61,6 +62,7 @@ _ADDED: Mapping[str, Mapping[str, Any]] = {
     "CreateAssistantDraftDTO": _ASSISTANT,
     "AssistantOverrides": _ASSISTANT,
     "Server": _SERVER,
+    "CreateScenarioDTO": {"latencyExpectations": LATENCY_FORM},
 }
 """Fields by the name of the form that has them."""
 _ENGINES = {"Model": _MODEL, "Voice": _VOICE, "Transcriber": _TRANSCRIBER}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +17,7 @@ from antiphon.surfaces.vapi.fields import check, knows
 from antiphon.wire_model import join, misspelt_fields
 
 FORM = "CreateAssistantDTO"
-HONOURED: frozenset[str] = frozenset(["name", "metadata"])
+HONOURED: frozenset[str] = frozenset(["name", "metadata", "model.toolIds"])
 """Fields that ``AssistantSpec`` has no place for, or that ``ignored`` says nothing of, and that something acts on all the same. Whoever
 makes one work adds it."""
 MAX_NAMED = 100
@@ -25,17 +26,29 @@ _TOP_LEVEL = [field.alias or name for name, field in AssistantSpec.model_fields.
 _NOT_YET = "kept, and nothing acts on it yet"
 
 
-def warnings_of(body: Mapping[str, Any]) -> list[dict[str, str]]:
+EngineProblems = Callable[[AssistantSpec], Sequence[tuple[str, str]]]
+"""Why engines that an assistant names cannot be had here: dotted field, and what is wrong."""
+
+
+def no_problems(spec: AssistantSpec) -> Sequence[tuple[str, str]]:
+    """Where nobody knows the engines."""
+    return ()
+
+
+def warnings_of(body: Mapping[str, Any], engine_problems: EngineProblems = no_problems) -> list[dict[str, str]]:
     """``[{"field", "reason"}]``, each dotted field once."""
     found: dict[str, str] = {}
     for field, reason in _all(body):
         found.setdefault(field, reason)
+    with suppress(ConfigurationError):  # which is among them already
+        for field, reason in engine_problems(parse_assistant(dict(body))):
+            found.setdefault(field, f"a call is refused: {reason}")
     return [{"field": field, "reason": reason} for field, reason in found.items()]
 
 
-def lines_of(body: Mapping[str, Any]) -> list[str]:
+def lines_of(body: Mapping[str, Any], engine_problems: EngineProblems = no_problems) -> list[str]:
     """As ``warnings_of``, a line each."""
-    return [f"{each['field']}: {each['reason']}" for each in warnings_of(body)]
+    return [f"{each['field']}: {each['reason']}" for each in warnings_of(body, engine_problems)]
 
 
 def problems_of(body: Mapping[str, Any]) -> list[str]:
@@ -59,7 +72,7 @@ def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     for field, meant in misspelt_fields(spec):
         yield field, f"has no effect here; did you mean {meant}?"
-    yield from ignored_fields(spec)
+    yield from (each for each in ignored_fields(spec) if each[0] not in HONOURED)
     for field in _kept(spec):
         if field not in HONOURED and (knows(FORM, field) or "." in field):
             yield field, _NOT_YET

@@ -20,12 +20,12 @@ from antiphon.surfaces.http.preconditions import ANY_VERSION, etag
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker, conditional
-from antiphon.surfaces.vapi.assistant_warnings import FORM, lines_of, problems_of, warnings_of
+from antiphon.surfaces.vapi.assistant_warnings import FORM, EngineProblems, lines_of, problems_of, warnings_of
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.crud import Crud, change_of
-from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind
+from antiphon.surfaces.vapi.documents import UNASKED, Change, Changed, Documents, Kind, every
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.kinds import every
+from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 
 PATHS = ("/assistant", "/assistants")
@@ -76,11 +76,15 @@ class Assistants(Documents):
         return deleted
 
     async def _refuse_files(self, org_id: str, id: str) -> None:
-        if await super().find(org_id, id) is None and org_id == DEFAULT_ORG and self._library.has(id):
+        if await super().find(org_id, id) is None and self.has_file(org_id, id):
             raise ApiError(400, f"{id} is a file on the server (assistants_dir); edit the file to change it.")
 
+    def has_file(self, org_id: str, name: str) -> bool:
+        """Whether it is a file that is called so."""
+        return org_id == DEFAULT_ORG and self._library.has(name)
+
     def _file(self, org_id: str, name: str) -> Resource | None:
-        if org_id != DEFAULT_ORG or not self._library.has(name):
+        if not self.has_file(org_id, name):
             return None
         try:
             loaded = self._library.find(name)
@@ -98,12 +102,23 @@ class Assistants(Documents):
         raise not_found("version", label)
 
 
-def routes(assistants: Assistants, access: Access, repeats: Repeats) -> list[Route]:
-    crud = Crud(assistants, PATHS, warned=lines_of)
+def routes(
+    assistants: Assistants, access: Access, repeats: Repeats, references: References, engine_problems: EngineProblems
+) -> list[Route]:
+    def warned(body: Mapping[str, Any]) -> list[str]:
+        return lines_of(body, engine_problems)
+
+    crud = Crud(assistants, PATHS, warned=warned, references=references)
 
     async def warnings(request: Request, asker: Asker) -> Response:
         found = await assistants.get(asker.org_id, request.path_params["id"])
-        return json_response(warnings_of(found.body))
+        missing = await references.missing(asker.org_id, found.body)
+        return json_response(
+            [
+                *warnings_of(found.body, engine_problems),
+                *({"field": field, "reason": reason} for field, reason in missing),
+            ]
+        )
 
     async def versions(request: Request, asker: Asker) -> Response:
         found = await assistants.versions(asker.org_id, request.path_params["id"])
@@ -114,7 +129,7 @@ def routes(assistants: Assistants, access: Access, repeats: Repeats) -> list[Rou
         how = change_of(request, asker)
         id, label = request.path_params["id"], request.path_params["version"]
         old = await assistants.version(asker.org_id, id, label)
-        return crud.answer(await assistants.put(asker.org_id, id, old.body, how), 201)
+        return await crud.answer(await assistants.put(asker.org_id, id, old.body, how), 201)
 
     special = [("warnings", "GET", warnings), ("versions", "GET", versions), ("restore/{version}", "POST", restore)]
     special += _draft_handlers(assistants, crud)
@@ -168,7 +183,7 @@ def _draft_handlers(assistants: Assistants, crud: Crud) -> list[Any]:
         body = {field: value for field, value in draft.body.items() if field != "baseVersion"}
         published = await assistants.put(asker.org_id, id, body, how)
         await drafts.delete(asker.org_id, id)
-        return crud.answer(published, 201)
+        return await crud.answer(published, 201)
 
     handlers = [("draft", method, save) for method in ("POST", "PUT", "PATCH")]
     return [("draft", "GET", get), *handlers, ("draft", "DELETE", discard), ("draft/publish", "POST", publish)]

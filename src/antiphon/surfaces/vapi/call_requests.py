@@ -33,7 +33,7 @@ HARMLESS_OVERRIDES = frozenset(
     {"variableValues", "metadata", "clientMessages", "name", "firstMessage", "firstMessageMode"}
 )
 """What a public key that may bring no assistant of its own may override: with more, any assistant becomes another."""
-_OF_CUSTOMERS = ("assistantOverrides", "squadOverrides", "extension", "sipUri", "numberE164CheckEnabled")
+_OF_CUSTOMERS = ("assistantOverrides", "squadOverrides", "extension", "sipUri")
 """What a customer may say of the call, and nothing here acts on."""
 _CHECKED_ELSEWHERE = ("transport", "phoneNumber", "customers")
 """By whoever carries the call: the media's format, the number that dials, each customer alone."""
@@ -88,6 +88,8 @@ def _problems(body: Mapping[str, Any]) -> list[str]:
     called = body.get("name")
     if isinstance(called, str) and len(called) > MAX_NAME_CHARS:
         problems.append(f"name must be shorter than or equal to {MAX_NAME_CHARS} characters")
+    if body.get("assistantId") and body.get("assistant"):
+        problems.append("assistantId and assistant are mutually exclusive")
     asked = [name for name in _NOT_POSSIBLE if body.get(name)]
     problems += [f"{name} is not possible on this server yet" for name in asked]
     if not asked and not body.get("assistantId") and body.get("assistant") is None:

@@ -1,21 +1,22 @@
-"""How calls are shown: records, with what a live call knows beyond its record."""
+"""How calls are found and shown: records, with what a live call knows beyond its record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 
-from antiphon.calls.planned import PlannedCall
+from antiphon.calls.planned import CallType, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.secrets import WRITTEN, masked
-from antiphon.calls.stores import CallRecord, CallStore
+from antiphon.calls.stores import CallRecord, CallStatus, CallStore, Listing
 from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.errors import not_found
 from antiphon.surfaces.vapi.media_gate import monitor_allows
+from antiphon.surfaces.vapi.paging import BY_TIME_AND_COST, listing_of, one_of
 
 LiveCost = Callable[[str], Mapping[str, Any]]
 """``cost``, ``costs`` and ``costBreakdown`` of a call as far as it has come; empty where this process does not count it."""
@@ -73,3 +74,16 @@ class CallViews:
         """``subscriptionLimits``."""
         limit, remaining = await self._planner.remaining(org_id)
         return {"concurrencyBlocked": False, "concurrencyLimit": limit, "remainingConcurrentCalls": remaining}
+
+
+_FILTERS = {
+    "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
+    "endedReason": "ended_reason", "customerNumber": "customer_number",
+}  # fmt: skip
+
+
+def calls_listed(request: Request) -> Listing:
+    """Which calls a request asks for. Raises ApiError 400."""
+    one_of(request, "status", get_args(CallStatus))
+    one_of(request, "type", get_args(CallType))
+    return listing_of(request, _FILTERS, sorts=BY_TIME_AND_COST)

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
+from uuid import UUID, uuid5
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.calls.destinations import FindSquad
-from antiphon.calls.directory import CallDirectory, HangUp
+from antiphon.calls.directory import HangUp
 from antiphon.calls.finder import UnknownAssistant
 from antiphon.calls.planned import CallRequest, CallType, ConcurrencyReached, PlannedCall
-from antiphon.calls.planner import CallPlanner
-from antiphon.calls.stores import CallRecord, CallStore
-from antiphon.clock import Clock
+from antiphon.calls.stores import CallRecord
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError, ProviderUnavailable
 from antiphon.ids import new_call_id
 from antiphon.surfaces.http.responses import json_response
-from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.bodies import json_body
+from antiphon.surfaces.vapi.call_parts import CallParts, Dial
 from antiphon.surfaces.vapi.call_requests import (
     MAX_NAME_CHARS,
     require_harmless,
@@ -30,61 +29,18 @@ from antiphon.surfaces.vapi.call_requests import (
     websocket_format,
     websocket_transport,
 )
-from antiphon.surfaces.vapi.call_urls import CallUrls
-from antiphon.surfaces.vapi.call_views import CallViews, LiveCost, nothing_counted
+from antiphon.surfaces.vapi.call_views import CallViews, calls_listed
 from antiphon.surfaces.vapi.control_route import ControlRoute
+from antiphon.surfaces.vapi.e164 import require_e164
 from antiphon.surfaces.vapi.ended_reasons import NOT_SCHEDULED
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
-from antiphon.surfaces.vapi.repeats import Repeats
+from antiphon.surfaces.vapi.paging import bare, paginated
 from antiphon.surfaces.vapi.squad_calls import asked_call
 
-FILTERS = {
-    "assistantId": "assistant_id", "phoneNumberId": "phone_number_id", "squadId": "squad_id", "status": "status", "type": "type",
-    "endedReason": "ended_reason", "customerNumber": "customer_number",
-}  # fmt: skip
 MAX_CUSTOMERS = 50
 MAX_DELETED = 100
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-Dial = Callable[[CallRequest], Awaitable[PlannedCall]]
-"""Plans and dials a telephone call. Raises as ``CallPlanner.plan``, and ProviderError where the carrier refuses it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Calls that are not made at once."""
-
-    schedule: Callable[[CallRequest, int, int | None], Awaitable[CallRecord]]
-    """The request, and between which moments (UTC ms; None: no latest). Raises as ``CallPlanner.plan``."""
-    cancel: Callable[[CallRecord, str], Awaitable[CallRecord | None]]
-    """With the ended reason; None where it is too late."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallParts:
-    """What the routes stand on."""
-
-    access: Access
-    planner: CallPlanner
-    calls: CallStore
-    directory: CallDirectory
-    urls: CallUrls
-    clock: Clock
-    repeats: Repeats
-    expires_ms: int
-    phone_number: Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
-    """``(org_id, id)``: the stored number."""
-    squad: FindSquad
-    later: Later
-    dial: Dial | None = None
-    """None where there is no telephone."""
-    erase: Callable[[CallRecord], Awaitable[None]] | None = None
-    """What else there is of a call: recordings, event logs. Raises OSError."""
-    live_cost: LiveCost = nothing_counted
-    strict: bool = False
-    """Whether fields that nobody knows are refused."""
 
 
 def routes(parts: CallParts) -> list[Route]:
@@ -145,11 +101,21 @@ class CallRoutes:
         record = await self._parts.calls.find(asker.org_id, self._id(request, asker, body))
         if record is None:
             return None
-        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(asker.org_id)}
+        return json_response(await self._again(record), 201)
+
+    async def _again(self, record: CallRecord) -> dict[str, Any]:
+        """A call that was made before, as it was answered then; without its address where nobody can come any more."""
+        document = {**self._views.shown(record), "subscriptionLimits": await self._views.limits(record.org_id)}
         if record.type == "vapi.websocketCall" and self._parts.planner.find(record.id) is not None:
             url = self._parts.urls.websocket(record.id, self._parts.expires_ms)
             document["transport"] = {**document["transport"], "websocketCallUrl": url}
-        return json_response(document, 201)
+        if record.type == "webCall" and self._parts.planner.find(record.id) is not None:
+            document = self._with_web_url(document, record.id)
+        return document
+
+    def _with_web_url(self, document: Mapping[str, Any], id: str) -> dict[str, Any]:
+        url = self._parts.urls.web(id, self._parts.expires_ms)
+        return {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
 
     def _id(self, request: Request, asker: Asker, body: Mapping[str, Any]) -> str:
         return self._parts.repeats.id_for(request, asker.org_id, body)
@@ -172,11 +138,14 @@ class CallRoutes:
         asker.require_assistant(body.get("assistantId") if isinstance(body.get("assistantId"), str) else None)
         if not asker.transient_allowed:
             require_harmless(body.get("assistantOverrides"))
-        asked = await self._request(body, asker, "webCall", {"provider": "daily"})
-        planned = await self._planned(asked)
-        url = self._parts.urls.web(planned.id, self._parts.expires_ms)
-        document = await self._views.document(planned)
-        answer = {**document, "webCallUrl": url, "transport": {"provider": "daily", "callUrl": url}}
+        named = self._parts.repeats.named(request, asker.org_id)
+        made = await self._parts.calls.find(asker.org_id, named) if named else None
+        if made is not None:
+            answer = await self._again(made)
+        else:
+            asked = await self._request(body, asker, "webCall", {"provider": "daily"})
+            planned = await self._planned(replace(asked, call_id=named))
+            answer = self._with_web_url(await self._views.document(planned), planned.id)
         if asker.public:  # a web page is told what it needs, not what the assistant is made of
             for name in ("monitor", "warnings"):
                 answer.pop(name, None)
@@ -194,9 +163,15 @@ class CallRoutes:
         if not isinstance(customers, list) or not 0 < len(customers) <= MAX_CUSTOMERS:
             raise ApiError(400, [f"customers must be an array of 1 to {MAX_CUSTOMERS}"])
         results, errors = [], []
-        for customer in customers:
+        named = self._parts.repeats.named(request, asker.org_id)
+        for number, customer in enumerate(customers):
+            id = str(uuid5(UUID(named), str(number))) if named else ""
             try:
-                results.append(await self._dialled(dial, {**body, "customer": customer}, asker))
+                made = await self._parts.calls.find(asker.org_id, id) if id else None
+                if made is not None:
+                    results.append(self._views.shown(made))
+                else:
+                    results.append(await self._dialled(dial, {**body, "customer": customer}, asker, id))
             except ApiError as error:
                 errors.append({"customer": customer, "error": str(error)})
         limits = await self._views.limits(asker.org_id)
@@ -206,6 +181,7 @@ class CallRoutes:
         customer = body.get("customer")
         if not isinstance(customer, Mapping) or not isinstance(customer.get("number"), str):
             raise ApiError(400, ["customer.number must be a string"])
+        require_e164(customer, "customer.number")
         number = body.get("phoneNumber")
         number_id = body.get("phoneNumberId")
         if isinstance(number_id, str) and number_id:
@@ -257,11 +233,11 @@ class CallRoutes:
     # ---------------------------------------------------------------------------------- looking
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        records = await self._parts.calls.list(asker.org_id, listing_of(request, FILTERS))
+        records = await self._parts.calls.list(asker.org_id, calls_listed(request))
         return bare([self._views.shown(record) for record in records])
 
     async def list_pages(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, FILTERS)
+        listing = calls_listed(request)
         records = await self._parts.calls.list(asker.org_id, listing)
         total = await self._parts.calls.count(asker.org_id, listing)
         return json_response(paginated([self._views.shown(record) for record in records], total, listing))
@@ -272,7 +248,7 @@ class CallRoutes:
     async def rename(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         problems = [f"property {name} should not exist" for name in body if name != "name"]
-        name = body.get("name", "")
+        name = body.get("name") or ""  # null takes the name away
         if not isinstance(name, str) or len(name) > MAX_NAME_CHARS:
             problems.append(f"name must be a string shorter than or equal to {MAX_NAME_CHARS} characters")
         if problems:

@@ -33,7 +33,8 @@ class ChatResponses:
 
     async def _create(self, request: Request, asker: Asker) -> Response:
         wanted = read_chat(await json_body(request), RESPONSES_FIELDS)
-        begun = await self._conversations.begin(asker, wanted)
+        named = self._conversations.repeats.named(request, asker.org_id)
+        begun = await self._conversations.begin(asker, wanted, named)
         if wanted.stream:
             return event_stream(self._stream(begun), warnings_of(begun))
         chat = await finished(self._conversations, begun)
@@ -41,8 +42,8 @@ class ChatResponses:
 
     async def _stream(self, begun: Begun) -> AsyncGenerator[bytes, None]:
         events = _Events(begun)
-        yield events.event("response.created", response=_response(begun, begun.context.wall_ms, "in_progress"))
         try:
+            yield events.event("response.created", response=_response(begun, begun.context.wall_ms, "in_progress"))
             async with aclosing(begun.turn.pieces()) as pieces:
                 async for piece in pieces:
                     for event in events.text(piece.message, piece.text):
@@ -52,6 +53,8 @@ class ChatResponses:
             why = told(error)
             yield events.event("error", code=str(why["statusCode"]), message=why["message"], param=None)
             return
+        finally:  # also where its client has gone away
+            self._conversations.give_up(begun)
         for event in events.closed():
             yield event
         yield events.event("response.completed", response=_response(begun, chat.created_wall_ms))

@@ -25,8 +25,10 @@ from antiphon.surfaces.vapi.sessions import Sessions
 
 DONE = b"data: [DONE]\n\n"
 EVENT_STREAM = "text/event-stream"
-_FILTERS = {"assistantId": "assistant_id", "squadId": "squad_id", "sessionId": "session_id", "name": "name"}
-_NOT_SEARCHED = ("previousChatId", "assistantIdAny")
+_FILTERS = {
+    "assistantId": "assistant_id", "squadId": "squad_id", "sessionId": "session_id", "name": "name", "previousChatId": "purpose",
+}  # fmt: skip
+_ANY_OF = {"assistantIdAny": "assistant_id"}
 
 
 class Chats:
@@ -49,7 +51,10 @@ class Chats:
 
     async def _create(self, request: Request, asker: Asker) -> Response:
         wanted = read_chat(await json_body(request))
-        begun = await self._conversations.begin(asker, wanted)
+        named = self._conversations.repeats.named(request, asker.org_id)
+        if named and not wanted.stream and (made := await self._conversations.made(asker, named, wanted)) is not None:
+            return json_response(self._conversations.documents.show(made), 201)
+        begun = await self._conversations.begin(asker, wanted, named)
         headers = warnings_of(begun)
         if wanted.stream:
             return event_stream(self._stream(begun, done=False), headers)
@@ -57,9 +62,7 @@ class Chats:
         return json_response(self._conversations.documents.show(chat), 201, headers)
 
     async def _list(self, request: Request, asker: Asker) -> Response:
-        if others := [name for name in _NOT_SEARCHED if request.query_params.get(name)]:
-            raise ApiError(400, [f"chats cannot be searched by {name}" for name in others])
-        listing = listing_of(request, _FILTERS)
+        listing = listing_of(request, _FILTERS, any_of=_ANY_OF)
         documents = self._conversations.documents
         chats = await documents.list(asker.org_id, listing)
         total = await documents.count(asker.org_id, listing)
@@ -81,7 +84,9 @@ class Chats:
         ends = body.get("sessionEnd") or False
         if not isinstance(ends, bool):
             raise ApiError(400, ["sessionEnd must be a boolean value"])
-        begun = await self._conversations.begin(asker, await self._in_session(asker, wanted))
+        named = self._conversations.repeats.named(request, asker.org_id)
+        await self._conversations.require_new(asker, named, wanted)
+        begun = await self._conversations.begin(asker, await self._in_session(asker, wanted), named)
         if wanted.stream:
             return event_stream(self._web_stream(begun, ends=ends), warnings_of(begun))
         chat = await finished(self._conversations, begun)
@@ -130,6 +135,8 @@ class Chats:
             await self._conversations.keep(begun)
         except (ProviderError, ApiError, StoreUnavailable, ValueRefused) as error:
             yield sse({**place, "error": told(error)})
+        finally:  # also where its client has gone away
+            self._conversations.give_up(begun)
         if done:
             yield DONE
 
@@ -139,6 +146,7 @@ async def finished(conversations: Conversations, begun: Begun) -> Resource:
     try:
         await begun.turn.run()
     except ProviderError as error:
+        conversations.give_up(begun)
         raise failed(error) from None
     return await conversations.keep(begun)
 

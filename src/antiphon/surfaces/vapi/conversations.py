@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
 from antiphon.calls.stores import Resource, ResourceStore
 from antiphon.chat.agent import TextAgent, TextAgents, Wanted
@@ -16,9 +17,10 @@ from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.surfaces.vapi.access import Asker
 from antiphon.surfaces.vapi.chat_requests import ChatRequest
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.documents import Documents, Kind, links_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.leads import kept_lead, read_lead
+from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.sessions import Sessions
 from antiphon.vocabulary import CallContext, Message, ToolOutcome, Usage
 
@@ -28,7 +30,7 @@ _STATE = "_state"
 _LEAD = "lead"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Begun:
     """A chat whose turn may be read."""
 
@@ -49,15 +51,36 @@ class Begun:
 class Conversations:
     """Of all organisations. A conversation's assistant may be edited while it goes on: each turn asks the newest."""
 
-    def __init__(self, store: ResourceStore, clock: Clock, agents: TextAgents, sessions: Sessions) -> None:
+    def __init__(
+        self, store: ResourceStore, clock: Clock, agents: TextAgents, sessions: Sessions, repeats: Repeats
+    ) -> None:
+        self.repeats = repeats
+        self._under_way: WeakValueDictionary[str, Begun] = WeakValueDictionary()
+        """Those that have a name, until they are kept or given up."""
         self._clock = clock
         self._agents = agents
         self._sessions = sessions
-        self.documents = Documents(store, clock, Kind("chat", show=_show))
+        self.documents = Documents(store, clock, Kind("chat", show=_show, links=_links))
 
-    async def begin(self, asker: Asker, request: ChatRequest) -> Begun:
-        """Raises ApiError 400, 403, 404."""
-        id, now = str(uuid4()), self._clock.wall_ms()
+    async def made(self, asker: Asker, id: str, request: ChatRequest) -> Resource | None:
+        """The chat that a request of this name has made before. Raises ApiError 400 where it said something else, and 409 while it is being
+        answered."""
+        if id in self._under_way:
+            raise ApiError(409, "The request of this Idempotency-Key is being answered.", headers={"Retry-After": "2"})
+        made = await self.documents.find(asker.org_id, id)
+        if made is not None and made.body["input"] != written(request.input):
+            raise ApiError(400, "Idempotency-Key was used before, with another body.")
+        return made
+
+    async def require_new(self, asker: Asker, id: str, request: ChatRequest) -> None:
+        """Raises ApiError 400 and 409 for what was answered before, or is being answered."""
+        if id and await self.made(asker, id, request) is not None:
+            raise ApiError(400, f"The request of this Idempotency-Key was answered before: it is chat {id}.")
+
+    async def begin(self, asker: Asker, request: ChatRequest, named: str = "") -> Begun:
+        """``named``: the id that belongs to the request's name. Raises ApiError 400, 403, 404, 409."""
+        await self.require_new(asker, named, request)
+        id, now = named or str(uuid4()), self._clock.wall_ms()
         wanted = Wanted(request.assistant_id, request.assistant, squad_id=request.squad_id, squad=request.squad)
         state: dict[str, Any] = {"conversation": id, "beganWallMs": now}
         before: list[Message] = []
@@ -96,7 +119,15 @@ class Conversations:
         turn = TextTurn(
             agent, (Shown().with_more(before) if shown is None else shown).with_more(request.input), context
         )
-        return Begun(id, asker.org_id, request, agent, turn, lead, tuple(before), context, _who(wanted), overrides)
+        begun = Begun(id, asker.org_id, request, agent, turn, lead, tuple(before), context, _who(wanted), overrides)
+        if named and self._under_way.setdefault(id, begun) is not begun:
+            await self.made(asker, id, request)  # it was quicker
+        return begun
+
+    def give_up(self, begun: Begun) -> None:
+        """It will not be kept: the same request may be sent again."""
+        if self._under_way.get(begun.id) is begun:
+            del self._under_way[begun.id]
 
     async def led(self, session: Resource) -> tuple[TextAgent, Sequence[Message]] | None:
         """Who leads a session now, and all that was said in it; None where it names nobody. Raises ApiError 400, 424."""
@@ -143,7 +174,10 @@ class Conversations:
                 **({_LEAD: kept_lead(lead, turn.shown())} if lead is not None else {}),
             },
         }
-        return await self.documents.create(begun.org_id, body, begun.id)
+        try:
+            return await self.documents.create(begun.org_id, body, begun.id)
+        finally:
+            self.give_up(begun)
 
     async def _found(self, org_id: str, wanted: Wanted) -> TextAgent:
         try:
@@ -207,6 +241,12 @@ def _messages(document: Resource, *parts: str) -> list[Message]:
     state: Mapping[str, Any] = document.body.get(_STATE) or {}
     outcomes: Mapping[str, ToolOutcome] = state.get("outcomes") or {}
     return [message for part in parts for message in read_messages(document.body.get(part) or [], part, outcomes)]
+
+
+def _links(body: Mapping[str, Any]) -> dict[str, str]:
+    """Which chat it goes on with, too."""
+    previous = body.get("previousChatId")
+    return {**links_of(body), **({"purpose": previous} if previous else {})}
 
 
 def _show(chat: Resource) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import orjson
@@ -20,10 +20,12 @@ from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Change, Documents
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 
 WARNINGS = "X-Antiphon-Warnings"
 _MAX_WARNINGS_CHARS = 4000
+MAX_SEARCH_CHARS = 100
 Warned = Callable[[Mapping[str, Any]], Sequence[str]]
 
 
@@ -37,8 +39,12 @@ class Crud:
     shape: Literal["bare", "paginated"] = "bare"
     equal: Mapping[str, str] = field(default_factory=dict)
     """Parameters of a list that filter, with the field of the record."""
+    searched: Sequence[str] = ()
+    """Fields of the document in which the parameter ``search`` looks for a part of a text."""
     warned: Warned = lambda body: ()
     """What of a document is kept and not honoured, a line each."""
+    references: References | None = None
+    """Finds what it points to and is not there."""
 
     def routes(self, access: Access, repeats: Repeats) -> list[Route]:
         made = []
@@ -58,12 +64,18 @@ class Crud:
         async def create(request: Request, asker: Asker) -> Response:
             body = await json_body(request)
             made = await create_once(self.documents, repeats, request, asker, body)
-            return self.answer(made, 201)
+            return await self.answer(made, 201)
 
         return create
 
     async def list(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, self.equal)
+        listing = listing_of(request, self.equal, also=("search",) if self.searched else ())
+        if text := request.query_params.get("search", "") if self.searched else "":
+            if len(text) > MAX_SEARCH_CHARS:
+                raise ApiError(400, [f"search must be shorter than or equal to {MAX_SEARCH_CHARS} characters"])
+            there = await self.documents.search(asker.org_id, self.searched, text)
+            ids = there if listing.ids is None else [id for id in there if id in listing.ids]
+            listing = replace(listing, ids=ids)
         found = await self.documents.list(asker.org_id, listing)
         items = [self.documents.show(each) for each in found]
         if self.shape == "bare":
@@ -77,12 +89,12 @@ class Crud:
     @conditional
     async def patch(self, request: Request, asker: Asker) -> Response:
         how, body = change_of(request, asker), await json_body(request)
-        return self.answer(await self.documents.patch(asker.org_id, request.path_params["id"], body, how))
+        return await self.answer(await self.documents.patch(asker.org_id, request.path_params["id"], body, how))
 
     @conditional
     async def put(self, request: Request, asker: Asker) -> Response:
         how, body = change_of(request, asker), await json_body(request)
-        return self.answer(await self.documents.put(asker.org_id, request.path_params["id"], body, how))
+        return await self.answer(await self.documents.put(asker.org_id, request.path_params["id"], body, how))
 
     @conditional
     async def delete(self, request: Request, asker: Asker) -> Response:
@@ -91,10 +103,20 @@ class Crud:
             self.documents.show(await self.documents.delete(asker.org_id, request.path_params["id"], how))
         )
 
-    def answer(self, resource: Resource, status: int = 200) -> Response:
+    async def answer(self, resource: Resource, status: int = 200) -> Response:
         """The document, with what of it is not honoured."""
-        headers = {"ETag": etag(resource.version), **warning_header(self.warned(resource.body))}
+        warnings = [*self.warned(resource.body), *await self._missing(resource)]
+        headers = {"ETag": etag(resource.version), **warning_header(warnings)}
         return json_response(self.documents.show(resource), status, headers)
+
+    async def _missing(self, resource: Resource) -> Sequence[str]:
+        """What was kept is kept: that the database is gone a moment later is no reason to answer otherwise."""
+        if self.references is None:
+            return ()
+        try:
+            return await self.references.lines(resource.org_id, resource.body)
+        except StoreUnavailable:
+            return ()
 
 
 def change_of(request: Request, asker: Asker) -> Change:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from antiphon.calls.secrets import masked, restored
-from antiphon.calls.stores import LINKS, Listing, Resource, ResourceStore
+from antiphon.calls.stores import LINKS, MAX_LISTED, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
 from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.vapi.errors import ApiError, not_found
@@ -57,6 +58,8 @@ class Kind:
     """``(org_id, id, body)``; raises ApiError 409 for one that others need."""
     fixed: str = ""
     """A field that stays as it was made."""
+    unique: str = ""
+    """A field (one of ``links_of``) whose value only one document of all organisations may have; ``check`` refuses a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,17 @@ def changed_since(kind: str, version: int) -> ApiError:
     return ApiError(412, f"This {kind} has been changed since: it is at {tag} now.", headers={"ETag": tag})
 
 
+async def every(store: ResourceStore, kind: str, org_id: str) -> AsyncIterator[Resource]:
+    """All of a kind, a page at a time."""
+    listing = Listing(limit=MAX_LISTED, order="oldest")
+    while page := await store.list(kind, org_id, listing):
+        for each in page:
+            yield each
+        if len(page) < MAX_LISTED:
+            return
+        listing = replace(listing, offset=listing.offset + MAX_LISTED)
+
+
 class Documents:
     """All of one kind. Every method raises StoreUnavailable where the database does not answer."""
 
@@ -95,11 +109,14 @@ class Documents:
     async def create(self, org_id: str, body: Mapping[str, Any], id: str = "", *, by: str = "") -> Resource:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
         id = id or str(uuid4())
-        kept = await self._checked(org_id, id, _with_secrets(self._theirs(body), {}))
-        now = self._clock.wall_ms()
-        made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
-        if await self._store.add(made):
-            return made
+        given = _with_secrets(self._theirs(body), {})
+        async with self._alone(given):
+            kept = await self._checked(org_id, id, given)
+            now = self._clock.wall_ms()
+            made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
+            if await self._store.add(made):
+                await self._require_unique(made)
+                return made
         there = await self.get(org_id, made.id)
         if there.version == 1 and there.body != kept and self.kind.name not in _SEALED_ANEW:
             raise ApiError(400, "Idempotency-Key was used before, with another body.")
@@ -123,6 +140,18 @@ class Documents:
     async def count(self, org_id: str, listing: Listing) -> int:
         return await self._store.count(self.kind.name, org_id, listing)
 
+    async def search(self, org_id: str, fields: Sequence[str], text: str) -> Sequence[str]:
+        """Ids of those in which one of the fields has this text in it, whatever its case. Raises ApiError 400 where there are too many."""
+        wanted = text.casefold()
+        found = [
+            each.id
+            async for each in every(self._store, self.kind.name, org_id)
+            if any(wanted in str(each.body.get(name) or "").casefold() for name in fields)
+        ]
+        if len(found) > MAX_LISTED:
+            raise ApiError(400, [f"search: there are more than {MAX_LISTED} that fit"])
+        return found
+
     async def patch(self, org_id: str, id: str, changes: Mapping[str, Any], how: Change = UNASKED) -> Resource:
         """Top-level fields of ``changes`` take the place of those that are there, whole. Raises ApiError 404, 400, 409, 412."""
         return await self.change(org_id, id, lambda body: {**body, **self._theirs(changes)}, how)
@@ -144,18 +173,19 @@ class Documents:
             new = _with_secrets(changed(before.body), before.body)
             if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
                 raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
-            kept = await self._checked(org_id, id, new)
-            now = max(self._clock.wall_ms(), before.updated_wall_ms)
-            after = replace(
-                before,
-                body=kept,
-                updated_wall_ms=now,
-                version=before.version + 1,
-                links=self._links(kept),
-                changed_by=how.by,
-            )
-            if await self._store.replace(after):
-                return after
+            async with self._alone(new):
+                kept = await self._checked(org_id, id, new)
+                now = max(self._clock.wall_ms(), before.updated_wall_ms)
+                after = replace(
+                    before,
+                    body=kept,
+                    updated_wall_ms=now,
+                    version=before.version + 1,
+                    links=self._links(kept),
+                    changed_by=how.by,
+                )
+                if await self._store.replace(after):
+                    return after
         raise ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
 
     async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
@@ -186,6 +216,23 @@ class Documents:
             "createdAt": iso(resource.created_wall_ms),
             "updatedAt": iso(resource.updated_wall_ms),
         }
+
+    def _alone(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[Any]:
+        """In this process nobody else takes what only one may have, from the check until it is kept."""
+        value = body.get(self.kind.unique) if self.kind.unique else None
+        if not isinstance(value, str) or not value:
+            return nullcontext()
+        return self._changes.setdefault(("", value), asyncio.Lock())
+
+    async def _require_unique(self, made: Resource) -> None:
+        """Another process may have taken the same at the same moment: whoever sees the other one lets go. Raises ApiError 409."""
+        value = made.body.get(self.kind.unique) if self.kind.unique else None
+        if not isinstance(value, str) or not value:
+            return
+        others = await self._store.find_by(self.kind.name, _COLUMNS[self.kind.unique], value)
+        if any(other.id != made.id for other in others):
+            await self._store.delete(made.kind, made.org_id, made.id)
+            raise ApiError(409, f"This {self.kind.unique} is being taken by others at the same time. Try again.")
 
     async def _checked(self, org_id: str, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if self.kind.check is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from antiphon.calls.stores import Resource, ResourceStore
+from antiphon.calls.stores import MAX_LISTED, Resource, ResourceStore
 from antiphon.chat.agent import TextAgent, TextAgents, Wanted
 from antiphon.chat.evaluation import Evaluation, Judged, check_messages
 from antiphon.chat.judging import line_of
@@ -21,10 +22,12 @@ from antiphon.errors import AntiphonError, ConfigurationError, ProviderError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.documents import Documents, Kind
+from antiphon.surfaces.vapi.crud import MAX_SEARCH_CHARS
+from antiphon.surfaces.vapi.documents import Documents, Kind, every
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.vocabulary import CallContext, Message
 
 AT_ONCE = 4
@@ -47,9 +50,19 @@ class EvalRuns:
     """The routes, and the runs of this process."""
 
     def __init__(
-        self, store: ResourceStore, evals: Documents, clock: Clock, agents: TextAgents, access: Access
+        self,
+        store: ResourceStore,
+        evals: Documents,
+        assistants: Documents,
+        clock: Clock,
+        agents: TextAgents,
+        access: Access,
+        repeats: Repeats,
     ) -> None:
+        self._repeats = repeats
+        self._store = store
         self._evals = evals
+        self._assistants = assistants
         self._clock = clock
         self._agents = agents
         self._access = access
@@ -78,6 +91,9 @@ class EvalRuns:
     async def _start(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         _check(body)
+        id = self._repeats.named(request, asker.org_id)
+        if id and (made := await self._documents.find(asker.org_id, id)) is not None:
+            return json_response(self._show(made), 201)
         messages, kept = await self._eval(asker.org_id, body)
         wanted = _wanted(body["target"])
         agent = await self._found(asker.org_id, wanted, body["target"]["type"])
@@ -88,17 +104,37 @@ class EvalRuns:
             "type": "eval", "status": "running", "target": body["target"], "startedAt": now, "results": [], "cost": 0,
             "costs": [], **kept,
         }  # fmt: skip
-        made = await self._documents.create(asker.org_id, run, str(uuid4()))
+        made = await self._documents.create(asker.org_id, run, id or str(uuid4()))
         task = asyncio.get_running_loop().create_task(self._run(made, agent, messages), name="eval-run")
         self._running[made.id] = task
         task.add_done_callback(lambda _: self._running.pop(made.id, None))
         return json_response(self._documents.show(made), 201)
 
     async def _list(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, {"evalId": "purpose"})
+        listing = listing_of(request, {"evalId": "purpose"}, also=("search",))
+        if text := request.query_params.get("search"):
+            found = await self._found_by(asker.org_id, text)
+            listing = replace(listing, ids=[id for id in found if listing.ids is None or id in listing.ids])
         runs = await self._documents.list(asker.org_id, listing)
         total = await self._documents.count(asker.org_id, listing)
         return json_response(paginated([self._show(run) for run in runs], total, listing))
+
+    async def _found_by(self, org_id: str, text: str) -> Sequence[str]:
+        """Runs of evals, or of assistants, that have ``text`` in their names, whatever its case. Raises ApiError 400."""
+        if len(text) > MAX_SEARCH_CHARS:
+            raise ApiError(400, [f"search must be shorter than or equal to {MAX_SEARCH_CHARS} characters"])
+        evals = set(await self._evals.search(org_id, ("name",), text))
+        assistants = set(await self._assistants.search(org_id, ("name",), text))
+        found = []
+        async for run in every(self._store, self._documents.kind.name, org_id):
+            target = run.body["target"]
+            written = (run.body.get("eval") or {}, target.get("assistant") or {}, target.get("squad") or {})
+            named = any(text.casefold() in str(each.get("name") or "").casefold() for each in written)
+            if named or run.body.get("evalId") in evals or target.get("assistantId") in assistants:
+                found.append(run.id)
+        if len(found) > MAX_LISTED:
+            raise ApiError(400, [f"search: there are more than {MAX_LISTED} that fit"])
+        return found
 
     async def _get(self, request: Request, asker: Asker) -> Response:
         return json_response(self._show(await self._documents.get(asker.org_id, request.path_params["id"])))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from dataclasses import replace
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import orjson
 
 from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.spec import ToolDefinition
-from antiphon.calls.stores import MAX_LISTED, Listing, Resource, ResourceStore
+from antiphon.calls.stores import Listing, Resource, ResourceStore
+from antiphon.chat.reading import read_by_pattern
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import fields
-from antiphon.surfaces.vapi.documents import Check, Kind
+from antiphon.surfaces.vapi.documents import Check, Kind, every
+from antiphon.surfaces.vapi.e164 import require_e164
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.wire_model import parse
 
@@ -58,17 +60,6 @@ def tagged(tag: str, ending: str, *, strict: bool) -> Check:
     return check
 
 
-async def every(store: ResourceStore, kind: str, org_id: str) -> AsyncIterator[Resource]:
-    """All of a kind, a page at a time."""
-    listing = Listing(limit=MAX_LISTED, order="oldest")
-    while page := await store.list(kind, org_id, listing):
-        for each in page:
-            yield each
-        if len(page) < MAX_LISTED:
-            return
-        listing = replace(listing, offset=listing.offset + MAX_LISTED)
-
-
 def tools(store: ResourceStore, *, strict: bool) -> Kind:
     by_form = tagged("type", "ToolDTO", strict=strict)
 
@@ -97,6 +88,8 @@ def squads(store: ResourceStore, *, strict: bool) -> Kind:
         for at, member in enumerate(body["members"]):
             if not (member.get("assistantId") or member.get("assistant")):
                 raise ApiError(400, [f"members.{at} must have assistantId or assistant"])
+            if member.get("assistantId") and member.get("assistant"):
+                raise ApiError(400, [f"members.{at}: assistantId and assistant are mutually exclusive"])
 
     async def in_use(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         for number in await store.list("phone-number", org_id, Listing(limit=1, equal={"squad_id": id})):
@@ -112,10 +105,17 @@ def structured_outputs(*, strict: bool) -> Kind:
         await by_form(org_id, id, body)
         try:
             conditions_of(body)
+            await check_pattern(body)
         except ConfigurationError as error:
             raise ApiError(400, [f"{error.field} {error.problem}"]) from None
 
     return Kind("structured-output", check=check)
+
+
+async def check_pattern(output: Mapping[str, Any]) -> None:
+    """Whether one of type ``regex`` has a regular expression. In a thread, as it will be read. Raises ConfigurationError."""
+    if output.get("type") == "regex":
+        await asyncio.to_thread(read_by_pattern, output.get("regex"), "", output.get("schema") or {})
 
 
 def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind:
@@ -123,6 +123,7 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
 
     async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         await by_form(org_id, id, whole(sealed, body))
+        require_e164(body, "number")
         number = body.get("number")
         if isinstance(number, str) and number:
             others = await store.find_by("phone-number", "number", number)
@@ -139,6 +140,7 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
         keeping=sealing(sealed, lambda body: [name for name in _NUMBER_SECRETS if name in body]),
         show=show,
         fixed="provider",
+        unique="number",
     )
 
 

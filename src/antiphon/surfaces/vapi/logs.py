@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from antiphon.calls.request_log import LogEntry, LogListing, LogStore, LogType
+from antiphon.calls.stores import Listing
 from antiphon.clock import iso
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
@@ -22,8 +23,8 @@ _FILTERS = {
     "callId": "call_id", "assistantId": "assistant_id", "webhookType": "webhook_type", "squadId": "squad_id",
     "phoneNumberId": "phone_number_id", "customerNumber": "customer_number",
 }  # fmt: skip
-_NOT_POSSIBLE = ("customerId", "id", "idAny", "updatedAtGt", "updatedAtGe", "updatedAtLt", "updatedAtLe", "sortBy")
-"""Parameters of other lists. One that is left out unsaid would show, or delete, more than was asked for."""
+_NOT_POSSIBLE = ("id", "idAny", "updatedAtGt", "updatedAtGe", "updatedAtLt", "updatedAtLe")
+"""Parameters that other lists have."""
 
 
 def routes(store: LogStore, written: Callable[[], Awaitable[None]], access: Access) -> list[Route]:
@@ -34,7 +35,7 @@ def routes(store: LogStore, written: Callable[[], Awaitable[None]], access: Acce
         await written()
         found = await store.list(asker.org_id, listing)
         total = await store.count(asker.org_id, listing)
-        return json_response(paginated([shown(entry) for entry in found], total, listing_of(request)))
+        return json_response(paginated([shown(entry) for entry in found], total, _asked(request)))
 
     async def deleted(request: Request, asker: Asker) -> Response:
         """Also with no filter at all: then all of the organisation. What still has to be delivered stays, and calls stay."""
@@ -94,6 +95,11 @@ def _listing(request: Request) -> LogListing:
         raise ApiError(
             400, "Requests to providers are not logged one by one: see costs and performanceMetrics of a call."
         )
-    asked = listing_of(request, _FILTERS)
+    asked = _asked(request)
+    equal = {name: value for name, value in asked.equal.items() if isinstance(value, str)}
     made: LogType | None = kind  # type: ignore[assignment]  # checked above
-    return LogListing(asked.limit, asked.offset, asked.order, asked.created, made, asked.equal)
+    return LogListing(asked.limit, asked.offset, asked.order, asked.created, made, equal)
+
+
+def _asked(request: Request) -> Listing:
+    return listing_of(request, _FILTERS, also=("type",))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 
-from antiphon.calls.stores import MAX_LISTED, Listing, Order, Span
+from antiphon.calls.stores import MAX_LISTED, Listing, Sort, Span
 from antiphon.clock import iso
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.dates import ms_of
@@ -17,34 +18,78 @@ from antiphon.surfaces.vapi.errors import ApiError
 DEFAULT_LIMIT = 100
 _MAX_PAGE = 1_000_000
 _MAX_FILTER_CHARS = 255
+_MAX_TOLD = 20
+BY_TIME: Mapping[str, Sort] = {"createdAt": "created"}
+BY_TIME_AND_COST: Mapping[str, Sort] = {**BY_TIME, "duration": "duration", "cost": "cost"}
+"""Of calls, whose records have both."""
+_SPANS = [f"{field}{ending}" for field in ("createdAt", "updatedAt") for ending in ("Gt", "Ge", "Lt", "Le")]
+_OF_LISTS = frozenset(["limit", "page", "sortOrder", "sortBy", "id", "idAny", *_SPANS])
 
 
-def listing_of(request: Request, equal: Mapping[str, str] | None = None) -> Listing:
-    """What ``limit``, ``page``, ``sortOrder``, ``createdAt|updatedAt`` × ``Gt|Ge|Lt|Le``, ``id`` and ``idAny`` ask for. ``equal``: further
-    parameters that filter, each with the field of the record it is about. Raises ApiError 400."""
+def listing_of(
+    request: Request,
+    equal: Mapping[str, str] | None = None,
+    *,
+    any_of: Mapping[str, str] | None = None,
+    also: Collection[str] = (),
+    sorts: Mapping[str, Sort] = BY_TIME,
+) -> Listing:
+    """What ``limit``, ``page``, ``sortOrder``, ``sortBy``, ``createdAt|updatedAt`` × ``Gt|Ge|Lt|Le``, ``id`` and ``idAny`` ask for.
+
+    ``equal``: further parameters that filter, each with the field of the record it is about; ``any_of``: likewise, with several values, of
+    which the field has one. ``also``: those that the handler reads itself. ``sorts``: what ``sortBy`` may say. Any other parameter is
+    refused: a filter that is left out unsaid would show, or delete, more than was asked for. Raises ApiError 400.
+    """
     query = request.query_params
+    equal, any_of = equal or {}, any_of or {}
+    require_known(request, {*_OF_LISTS, *equal, *any_of, *also})
     limit = _number(query.get("limit"), "limit", DEFAULT_LIMIT, 0, MAX_LISTED)
     page = _number(query.get("page"), "page", 1, 1, _MAX_PAGE)
-    order = query.get("sortOrder") or "DESC"
-    if order.upper() not in ("ASC", "DESC"):
-        raise ApiError(400, ["sortOrder must be one of the following values: ASC, DESC"])
-    ids = _texts(query.getlist("id") + query.getlist("idAny"))
-    filters = {field: query[name] for name, field in (equal or {}).items() if query.get(name)}
-    for name in equal or {}:
-        if "\0" in (query.get(name) or ""):
-            raise ApiError(400, [f"{name} must not hold the character U+0000"])
-        if len(query.get(name) or "") > _MAX_FILTER_CHARS:
-            raise ApiError(400, [f"{name} must be shorter than or equal to {_MAX_FILTER_CHARS} characters"])
-    newest: Order = "oldest" if order.upper() == "ASC" else "newest"
+    order = one_of(request, "sortOrder", ("ASC", "DESC"), upper=True) or "DESC"
+    ids = _texts(query.getlist("id") + query.getlist("idAny"), "idAny")
     return Listing(
         limit=limit,
         offset=(page - 1) * limit,
-        order=newest,
+        order="oldest" if order == "ASC" else "newest",
+        sort=sorts[one_of(request, "sortBy", tuple(sorts)) or "createdAt"],
         created=_span(query, "createdAt"),
         updated=_span(query, "updatedAt"),
-        equal=filters,
+        equal=_filters(query, equal, any_of),
         ids=ids or None,
     )
+
+
+def require_known(request: Request, known: Collection[str]) -> None:
+    """Raises ApiError 400 for a parameter that is none of these."""
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
+    if unknown:
+        raise ApiError(400, [f"property {name[:100]} should not exist" for name in unknown[:_MAX_TOLD]])
+
+
+def one_of(request: Request, name: str, allowed: Sequence[str], *, upper: bool = False) -> str:
+    """A parameter that may have these values; empty where it is not given. Raises ApiError 400."""
+    text = request.query_params.get(name) or ""
+    value = text.upper() if upper else text
+    if value and value not in allowed:
+        raise ApiError(400, [f"{name} must be one of the following values: {', '.join(allowed)}"])
+    return value
+
+
+def _filters(
+    query: QueryParams, equal: Mapping[str, str], any_of: Mapping[str, str]
+) -> dict[str, str | Collection[str]]:
+    """Two parameters about one field must both hold."""
+    wanted: dict[str, set[str]] = {}
+    for name, field in (*equal.items(), *any_of.items()):
+        values = _texts(query.getlist(name), name) if name in any_of else [text for text in (query.get(name),) if text]
+        for text in values:
+            if "\0" in text:
+                raise ApiError(400, [f"{name} must not hold the character U+0000"])
+            if len(text) > _MAX_FILTER_CHARS:
+                raise ApiError(400, [f"{name} must be shorter than or equal to {_MAX_FILTER_CHARS} characters"])
+        if values:
+            wanted[field] = wanted.get(field, set(values)) & set(values)
+    return {field: next(iter(values)) if len(values) == 1 else values for field, values in wanted.items()}
 
 
 def bare(items: Sequence[Mapping[str, Any]]) -> Response:
@@ -97,8 +142,9 @@ def _number(text: str | None, name: str, default: int, least: int, most: int) ->
     return int(number)
 
 
-def _texts(values: Sequence[str]) -> list[str]:
-    ids = [each for value in values for each in value.split(",") if each]
-    if len(ids) > MAX_LISTED:
-        raise ApiError(400, [f"idAny must contain no more than {MAX_LISTED} elements"])
-    return ids
+def _texts(values: Sequence[str], name: str) -> list[str]:
+    """Of a parameter that is given several times, or once with commas."""
+    texts = [each for value in values for each in value.split(",") if each]
+    if len(texts) > MAX_LISTED:
+        raise ApiError(400, [f"{name} must contain no more than {MAX_LISTED} elements"])
+    return texts

@@ -42,6 +42,10 @@ class Repeats:
         id, until_ms = self._unsure.get(_digest(request, org_id, body), ("", 0))
         return id if id and self._now_ms() < until_ms else str(uuid4())
 
+    def named(self, request: Request, org_id: str) -> str:
+        """The id of what a request makes that has a name; empty where it has none. Raises ApiError 400."""
+        return self.id_for(request, org_id, {}) if request.headers.get("idempotency-key") else ""
+
     def unsure(self, request: Request, org_id: str, body: Mapping[str, Any], id: str) -> None:
         """It is not known whether this was kept."""
         self._unsure[_digest(request, org_id, body)] = (id, self._now_ms() + REMEMBERED_MS)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from starlette.routing import Route
 
@@ -13,22 +12,20 @@ from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
 from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import assistants as assistant_routes
-from antiphon.surfaces.vapi import fields, kinds, simulation_kinds
+from antiphon.surfaces.vapi import document_warnings, fields, kinds, simulation_kinds
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.assistant_warnings import EngineProblems, no_problems
 from antiphon.surfaces.vapi.assistants import Assistants
 from antiphon.surfaces.vapi.crud import Crud, Warned
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.files import Files
+from antiphon.surfaces.vapi.references import References
 from antiphon.surfaces.vapi.repeats import Repeats
 from antiphon.surfaces.vapi.signed_urls import SignedUrls
 
 _SIMULATION = "/eval/simulation"
 _IDS = {"assistantId": "assistant_id", "squadId": "squad_id"}
-
-
-def _of_workflows(output: Mapping[str, Any]) -> list[str]:
-    return ["workflowIds: kept, and has no effect: name assistants (assistantIds)"] if output.get("workflowIds") else []
 
 
 class Resources:
@@ -43,10 +40,11 @@ class Resources:
         urls: SignedUrls,
         folder: Path,
         *,
+        engine_problems: EngineProblems = no_problems,
         strict: bool = False,
         max_file_bytes: int = 32 * 1024 * 1024,
     ) -> None:
-        """``folder``: where uploaded files are."""
+        """``folder``: where uploaded files are. ``engine_problems``: why engines that an assistant names cannot be had here."""
 
         def documents(kind: Kind) -> Documents:
             return Documents(store, clock, kind)
@@ -68,43 +66,45 @@ class Resources:
         self.suites = documents(simulation_kinds.suites(store, strict=strict))
         self.files = Files(store, clock, folder, urls, max_file_bytes, strict=strict)
         self.repeats = Repeats(clock.now_ms)
+        self._engine_problems = engine_problems
+        self.references = References(store, self.assistants.has_file)
 
     def routes(self, access: Access) -> list[Route]:
-        def by_tag(tag: str, ending: str) -> Warned:
-            return lambda body: fields.unknown_lines(kinds.form_of(tag, ending, body), kinds.without_sealed(body))
-
         def by_form(form: str) -> Warned:
             return lambda body: fields.unknown_lines(form, body)
 
-        of_numbers, of_squads = by_tag("provider", "PhoneNumberDTO"), by_form("CreateSquadDTO")
         number_paths = ("/phone-number", "/phone-numbers")
-        numbers = Crud(self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=of_numbers)
-        pages = Crud(self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal={**_IDS, "search": "number"})
+        numbers = Crud(
+            self.phone_numbers, number_paths, equal={**_IDS, "number": "number"}, warned=document_warnings.of_numbers
+        )
+        pages = Crud(
+            self.phone_numbers, ("/v2/phone-number",), shape="paginated", equal=_IDS, searched=("name", "number", "sipUri"),
+        )  # fmt: skip
         named = {"name": "name"}
         made = [
-            *assistant_routes.routes(self.assistants, access, self.repeats),
+            *assistant_routes.routes(self.assistants, access, self.repeats, self.references, self._engine_problems),
             *file_routes.routes(self.files, access, self.repeats),
             Route("/v2/phone-number", access.private(pages.list), methods=["GET"]),
         ]
         cruds = [
             numbers,
-            Crud(self.tools, ("/tool", "/tools"), warned=by_tag("type", "ToolDTO")),
-            Crud(self.squads, ("/squad", "/squads"), warned=of_squads),
-            Crud(self.credentials, ("/credential",)),
+            Crud(self.tools, ("/tool", "/tools"), warned=document_warnings.of_tools),
+            Crud(self.squads, ("/squad", "/squads"), warned=by_form("CreateSquadDTO")),
+            Crud(self.credentials, ("/credential",), warned=document_warnings.of_credentials),
             Crud(
                 self.structured_outputs,
                 ("/structured-output",),
                 shape="paginated",
                 equal=named,
-                warned=lambda body: [*by_form("CreateStructuredOutputDTO")(body), *_of_workflows(body)],
+                warned=document_warnings.of_structured_outputs,
             ),
             Crud(self.personalities, (f"{_SIMULATION}/personality",), warned=by_form("CreatePersonalityDTO")),
-            Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=by_form("CreateScenarioDTO")),
+            Crud(self.scenarios, (f"{_SIMULATION}/scenario",), equal=named, warned=document_warnings.of_scenarios),
             Crud(self.suites, (f"{_SIMULATION}/suite",), equal=named, warned=simulation_kinds.suite_warnings),
             Crud(self.simulations, (_SIMULATION,), warned=by_form("CreateSimulationDTO")),
-            Crud(self.evals, ("/eval",), shape="paginated", warned=by_form("CreateEvalDTO")),
-            Crud(self.workflows, ("/workflow", "/workflows"), warned=by_form("CreateWorkflowDTO")),
+            Crud(self.evals, ("/eval",), shape="paginated", warned=document_warnings.of_evals),
+            Crud(self.workflows, ("/workflow", "/workflows"), warned=document_warnings.of_workflows),
         ]
         for crud in cruds:
-            made += crud.routes(access, self.repeats)
+            made += replace(crud, references=self.references).routes(access, self.repeats)
         return made

@@ -16,10 +16,12 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
-from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind
+from antiphon.surfaces.vapi.crud import create_once
+from antiphon.surfaces.vapi.documents import OWN_FIELDS, Documents, Kind, links_of
 from antiphon.surfaces.vapi.errors import ApiError
 from antiphon.surfaces.vapi.fields import check
 from antiphon.surfaces.vapi.paging import listing_of, paginated
+from antiphon.surfaces.vapi.repeats import Repeats
 
 EXPIRATION_S = 86_400
 _CREATE = frozenset(
@@ -33,7 +35,10 @@ _SINCE = "_messagesSinceMs"
 """When ``messages`` were last set: chats from before are in them, or were meant to be gone."""
 _ARTIFACT = "artifact"
 ArtifactOf = Callable[[Resource], Awaitable[Mapping[str, Any]]]
-FILTERS = {"assistantId": "assistant_id", "squadId": "squad_id", "name": "name", "phoneNumberId": "phone_number_id"}
+_FILTERS = {
+    "assistantId": "assistant_id", "squadId": "squad_id", "name": "name", "phoneNumberId": "phone_number_id", "number": "number",
+}  # fmt: skip
+_ANY_OF = {"assistantIdAny": "assistant_id", "phoneNumberIdAny": "phone_number_id", "customerNumberAny": "number"}
 
 
 async def _without_artifact(_session: Resource) -> Mapping[str, Any]:
@@ -43,11 +48,14 @@ async def _without_artifact(_session: Resource) -> Mapping[str, Any]:
 class Sessions:
     """Of all organisations."""
 
-    def __init__(self, store: ResourceStore, clock: Clock, access: Access) -> None:
+    def __init__(self, store: ResourceStore, clock: Clock, access: Access, repeats: Repeats) -> None:
         self._store = store
+        self._repeats = repeats
         self._clock = clock
         self._access = access
-        self.documents = Documents(store, clock, Kind("session", check=_check, keeping=_keeping, show=_show))
+        self.documents = Documents(
+            store, clock, Kind("session", check=_check, keeping=_keeping, show=_show, links=_links)
+        )
         self.artifact_of: ArtifactOf = _without_artifact
         """What is read out of each that is over."""
 
@@ -101,10 +109,12 @@ class Sessions:
     async def _create(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         _require_known(body, _CREATE)
-        return json_response(await self._shown(await self.documents.create(asker.org_id, body)), 201)
+        return json_response(
+            await self._shown(await create_once(self.documents, self._repeats, request, asker, body)), 201
+        )
 
     async def _list(self, request: Request, asker: Asker) -> Response:
-        listing = listing_of(request, FILTERS)
+        listing = listing_of(request, _FILTERS, any_of=_ANY_OF)
         sessions = await self.documents.list(asker.org_id, listing)
         total = await self.documents.count(asker.org_id, listing)
         return json_response(paginated([await self._shown(each) for each in sessions], total, listing))
@@ -154,6 +164,12 @@ def _keeping(body: dict[str, Any]) -> dict[str, Any]:
             raise ApiError(400, [f"{error.field} {error.problem}"]) from None
     given = {name: value for name, value in body.items() if value is not None}
     return {"status": "active", "expirationSeconds": EXPIRATION_S, **given}
+
+
+def _links(body: Mapping[str, Any]) -> dict[str, str]:
+    """Its customer's number, too."""
+    number = (body.get("customer") or {}).get("number")
+    return {**links_of(body), **({"number": number} if isinstance(number, str) and number else {})}
 
 
 def _show(session: Resource) -> Mapping[str, Any]:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
-from antiphon.surfaces.keys import ApiKeys, KeyRecord
+from antiphon.surfaces.keys import ApiKeys, KeyKind, KeyRecord
 
+_T = TypeVar("_T")
 MAX_TOKEN_CHARS = 4096
 _ALGORITHM = "HS256"
 _NOT_LOOKED_AT = ("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss", "verify_sub", "verify_jti")
@@ -53,22 +54,35 @@ def _restricted(record: KeyRecord, payload: Mapping[str, Any], wall_ms: int) -> 
     expires, begins = payload.get("exp"), payload.get("nbf", 0)
     if not _is_time(expires) or not _is_time(begins) or not begins * 1000 <= wall_ms < expires * 1000:
         return None
-    token = payload.get("token") or {}
-    if not isinstance(token, Mapping):
+    try:
+        token = _of(payload, "token", dict, {})
+        tag = _of(token, "tag", str, "public")
+        restrictions = _of(token, "restrictions", dict, {})
+        enabled = _of(restrictions, "enabled", bool, True)
+        origins = _of(restrictions, "allowedOrigins", list, [])
+        assistants = _of(restrictions, "allowedAssistantIds", list, [])
+        transient = _of(restrictions, "allowTransientAssistant", bool, True)
+    except TypeError:
         return None
-    tag = token.get("tag", "public")
-    restrictions = token.get("restrictions") or {}
-    if tag not in ("private", "public") or not isinstance(restrictions, Mapping):
+    if (
+        tag not in ("private", "public")
+        or not enabled
+        or not all(isinstance(each, str) for each in (*origins, *assistants))
+    ):
         return None
-    if restrictions.get("enabled", True) is False:
-        return None
-    origins, assistants = restrictions.get("allowedOrigins") or (), restrictions.get("allowedAssistantIds") or ()
-    if not all(isinstance(each, list | tuple) for each in (origins, assistants)):
-        return None
-    transient = restrictions.get("allowTransientAssistant", True) is not False
-    return replace(
-        record, kind=tag, origins=tuple(map(str, origins)), assistants=tuple(map(str, assistants)), transient=transient
-    )
+    kind: KeyKind = "private" if tag == "private" else "public"
+    return replace(record, kind=kind, origins=tuple(origins), assistants=tuple(assistants), transient=transient)
+
+
+def _of(payload: Mapping[str, Any], name: str, kind: type[_T], default: _T) -> _T:
+    """What the payload says; ``default`` where it says nothing. A restriction of another type restricts nothing, and its author believes
+    that it does. Raises TypeError."""
+    value = payload.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise TypeError(name)
+    return value
 
 
 def _is_time(value: Any) -> bool:

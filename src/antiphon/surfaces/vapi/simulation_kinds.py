@@ -13,7 +13,9 @@ from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.documents import MAX_ID_CHARS, Kind
 from antiphon.surfaces.vapi.errors import ApiError
+from antiphon.surfaces.vapi.kinds import check_pattern
 from antiphon.surfaces.vapi.simulation_hooks import wrong_hooks
+from antiphon.surfaces.vapi.simulation_latencies import MOST_EXPECTATIONS
 from antiphon.wire_model import join
 
 PERSONALITY, SCENARIO, SIMULATION, SUITE = "personality", "scenario", "simulation", "simulation-suite"
@@ -60,6 +62,8 @@ async def check_scenario(
     problems = wrong_hooks(body.get("hooks") or (), join(path, "hooks"))
     if len(body["evaluations"]) > MOST_EVALUATIONS:
         problems.append(f"{join(path, 'evaluations')} must contain no more than {MOST_EVALUATIONS} elements")
+    if len(body.get("latencyExpectations") or ()) > MOST_EXPECTATIONS:
+        problems.append(f"{join(path, 'latencyExpectations')} must contain no more than {MOST_EXPECTATIONS} elements")
     for at, item in enumerate(body["evaluations"][:MOST_EVALUATIONS]):
         problems += await _wrong_evaluation(store, org_id, item, join(path, f"evaluations.{at}"))
     if problems:
@@ -78,6 +82,7 @@ async def _wrong_evaluation(store: ResourceStore, org_id: str, item: Mapping[str
     assert isinstance(output, Mapping), "its form says so"
     try:
         conditions_of(output)
+        await check_pattern(output)
     except ConfigurationError as error:
         return [f"{path}.structuredOutput.{error.field} {error.problem}"]
     return _wrong_comparison(item, output.get("schema") or {}, path)
@@ -111,13 +116,17 @@ def type_of(value: Any) -> str:
 
 
 def simulations(store: ResourceStore, *, strict: bool) -> Kind:
+    """What one points to has to be there when it is named; what has been deleted since does not keep it from being changed."""
+
     async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         fields.require("CreateSimulationDTO", body, strict=strict)
         _require_folder(body)
+        before = await _find(store, SIMULATION, org_id, id) or {}
         problems = [
             f"{name}Id: there is no {name} {body[f'{name}Id'][:64]}"
             for name in (SCENARIO, PERSONALITY)
-            if await _find(store, name, org_id, body[f"{name}Id"]) is None
+            if body[f"{name}Id"] != before.get(f"{name}Id")
+            and await _find(store, name, org_id, body[f"{name}Id"]) is None
         ]
         if problems:
             raise ApiError(400, problems)
@@ -132,10 +141,11 @@ def suites(store: ResourceStore, *, strict: bool) -> Kind:
         ids = body["simulationIds"]
         if len(ids) > MOST_SIMULATIONS:
             raise ApiError(400, [f"simulationIds must contain no more than {MOST_SIMULATIONS} elements"])
+        before = (await _find(store, SUITE, org_id, id) or {}).get("simulationIds") or ()
         problems = [
             f"simulationIds.{at}: there is no simulation {each[:64]}"
             for at, each in enumerate(ids)
-            if await _find(store, SIMULATION, org_id, each) is None
+            if each not in before and await _find(store, SIMULATION, org_id, each) is None
         ]
         if problems:
             raise ApiError(400, problems)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -53,6 +53,8 @@ class Talk:
 
     transcript: str
     facts: Facts
+    turns: Sequence[Mapping[str, Any]] | None = None
+    """``turnLatencies`` of the call; None in text, where there are none."""
     results: Mapping[str, Any] = field(default_factory=dict)
     """What the item's results say of it beside the verdict."""
     kept: Mapping[str, Any] = field(default_factory=dict)
@@ -122,7 +124,7 @@ class SimulationPlayer:
 
         try:
             async with asyncio.timeout(_JUDGING_S):
-                verdict = await judged(part.scenario["evaluations"], talk.facts, find_output, read)
+                verdict = await judged(part.scenario, talk.facts, talk.turns, find_output, read)
         except TimeoutError:
             raise NotPlayed(f"It was not judged within {_JUDGING_S:g} s.") from None
         return {**verdict, **talk.results}
@@ -150,8 +152,9 @@ class SimulationPlayer:
         lasted = (record.ended_wall_ms or 0) - (record.started_wall_ms or 0)
         spoken = [each for each in artifact.get("messages") or () if each.get("role") in ("user", "bot")]
         facts = Facts(len(spoken), lasted / 1000, record.ended_reason)
-        metrics = latency_metrics(artifact.get("performanceMetrics") or {})
-        return Talk(transcript, facts, {"latencyMetrics": metrics, "callerCost": round(caller_usd, 6)})
+        measured = artifact.get("performanceMetrics") or {}
+        results = {"latencyMetrics": latency_metrics(measured), "callerCost": round(caller_usd, 6)}
+        return Talk(transcript, facts, measured.get("turnLatencies") or (), results)
 
     async def _hold(self, target: CallRequest, caller: CallRequest, began: Began) -> float:
         """Once there is room. What the caller cost."""

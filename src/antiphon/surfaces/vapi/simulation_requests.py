@@ -84,7 +84,7 @@ class SimulationRequests:
 
     def __init__(self, store: ResourceStore, documents: Resources, *, strict: bool = False) -> None:
         self._store = store
-        self._documents = documents
+        self.documents = documents
         self._strict = strict
 
     async def run(self, org_id: str, body: Mapping[str, Any]) -> AskedRun:
@@ -118,7 +118,7 @@ class SimulationRequests:
         self, org_id: str, entry: Mapping[str, Any], path: str, suites: dict[str, str]
     ) -> Sequence[Simulated]:
         id = _one_of(entry, path, "simulationSuiteId", "suiteId")[1]
-        suite = await self._found(self._documents.suites, org_id, id, f"{path}.simulationSuiteId")
+        suite = await self._found(self.documents.suites, org_id, id, f"{path}.simulationSuiteId")
         suites[suite.id] = str(suite.body["name"])
         return [await self._stored(org_id, each, path) for each in suite.body["simulationIds"]]
 
@@ -132,14 +132,14 @@ class SimulationRequests:
         which = _one_of(entry, path, "scenarioId", "scenario")
         scenario_id, scenario = which[1] if which[0] == "scenarioId" else "", entry.get("scenario") or {}
         if scenario_id:
-            scenario = (await self._found(self._documents.scenarios, org_id, scenario_id, f"{path}.scenarioId")).body
+            scenario = (await self._found(self.documents.scenarios, org_id, scenario_id, f"{path}.scenarioId")).body
         else:
             await check_scenario(self._store, org_id, scenario, f"{path}.scenario", strict=self._strict)
         which = _one_of(entry, path, "personalityId", "personality")
         personality_id, personality = which[1] if which[0] == "personalityId" else "", entry.get("personality") or {}
         if personality_id:
             place = f"{path}.personalityId"
-            personality = (await self._found(self._documents.personalities, org_id, personality_id, place)).body
+            personality = (await self._found(self.documents.personalities, org_id, personality_id, place)).body
         else:
             check_personality(personality, f"{path}.personality", strict=self._strict)
         _require_player(personality, path)
@@ -147,9 +147,9 @@ class SimulationRequests:
         return Simulated(str(uuid4()), name, scenario, personality, scenario_id, personality_id)
 
     async def _stored(self, org_id: str, id: str, path: str, name: str = "") -> Simulated:
-        simulation = (await self._found(self._documents.simulations, org_id, id, path)).body
-        scenario = await self._found(self._documents.scenarios, org_id, simulation["scenarioId"], path)
-        personality = await self._found(self._documents.personalities, org_id, simulation["personalityId"], path)
+        simulation = (await self._found(self.documents.simulations, org_id, id, path)).body
+        scenario = await self._found(self.documents.scenarios, org_id, simulation["scenarioId"], path)
+        personality = await self._found(self.documents.personalities, org_id, simulation["personalityId"], path)
         _require_player(personality.body, path)
         name = name or simulation.get("name") or f"{scenario.body['name']}, {personality.body['name']}"
         return Simulated(id, name, scenario.body, personality.body, scenario.id, personality.id, stored=True)
@@ -177,7 +177,7 @@ class SimulationRequests:
         return replace(asked, mocks=part.mocks)
 
     async def _squad(self, org_id: str, id: str) -> Mapping[str, Any] | None:
-        found = await self._documents.squads.find(org_id, id)
+        found = await self.documents.squads.find(org_id, id)
         return {**found.body, "id": found.id} if found is not None else None
 
     def target_agent(self, target: Mapping[str, Any], part: Simulated) -> Wanted:
@@ -204,7 +204,7 @@ class SimulationRequests:
         document = caller_document(part.personality["assistant"], part.scenario["instructions"])
         model = document["model"]
         ids = [id for id in model.get("toolIds") or () if isinstance(id, str)]
-        stored = [await self._documents.tools.find(org_id, id) for id in ids]
+        stored = [await self.documents.tools.find(org_id, id) for id in ids]
         tools = [*(model.get("tools") or ()), *(tool.body for tool in stored if tool is not None)]
         can_end = any(isinstance(tool, Mapping) and tool.get("type") == "endCall" for tool in tools)
         return document, {} if can_end else {"tools:append": [_END_CALL]}

@@ -19,11 +19,11 @@ from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.errors import ApiError, not_found
-from antiphon.surfaces.vapi.paging import bare, listing_of, paginated
+from antiphon.surfaces.vapi.paging import bare, listing_of, one_of, paginated
 from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
 from antiphon.surfaces.vapi.simulation_requests import AskedRun, Simulated, SimulationRequests
-from antiphon.surfaces.vapi.simulation_work import OVER, SimulationWork
+from antiphon.surfaces.vapi.simulation_work import OVER, STATUSES, SimulationWork
 
 _PATH = "/eval/simulation/run"
 # What they are searched by, in the store's columns: there is none for each, and runs have no sessions and no numbers.
@@ -106,6 +106,9 @@ class SimulationRuns:
     async def _start(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
         org_id = asker.org_id
+        id = self._requests.documents.repeats.named(request, org_id)
+        if id and (there := await self._runs.find(org_id, id)) is not None:
+            return json_response(await self._started(there), 201)
         asked = await self._requests.run(org_id, body)
         await self._player.check(org_id, asked)
         if self.work.full:
@@ -122,16 +125,24 @@ class SimulationRuns:
                 "target": body["target"], "iterations": asked.iterations, "transport": {"provider": asked.provider},
                 "summary": _summary(asked),
             },
+            id,
         )  # fmt: skip
         made = [(await self._item(org_id, run.id, asked, part, number), part) for part, number in items]
         self.work.begin(run, made, asked)
-        shown = {
+        return json_response(self._told(run, [item.id for item, _ in made]), 201)
+
+    async def _started(self, run: Resource) -> dict[str, Any]:
+        """A run that the same request has begun before."""
+        items = await self._items.list(run.org_id, Listing(MAX_LISTED, order="oldest", equal={"purpose": run.id}))
+        return self._told(run, [item.id for item in items])
+
+    def _told(self, run: Resource, ids: Sequence[str]) -> dict[str, Any]:
+        return {
             **self._shown(run),
-            "simulationRunItemIds": [item.id for item, _ in made],
-            "message": f"{len(made)} conversations, up to {self._at_once} at a time.",
+            "simulationRunItemIds": list(ids),
+            "message": f"{len(ids)} conversations, up to {self._at_once} at a time.",
             "url": f"{self._base_url()}{_PATH}/{run.id}",
         }
-        return json_response(shown, 201)
 
     async def _item(self, org_id: str, run_id: str, asked: AskedRun, part: Simulated, number: int) -> Resource:
         kind = asked.target["type"]
@@ -154,8 +165,7 @@ class SimulationRuns:
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         for name, allowed in _VALUES.items():
-            if request.query_params.get(name) and request.query_params[name] not in allowed:
-                raise ApiError(400, [f"{name} must be one of the following values: {', '.join(allowed)}"])
+            one_of(request, name, allowed)
         await self.work.settle(asker.org_id)
         listing = listing_of(request, _RUN_FILTERS)
         runs = await self._runs.list(asker.org_id, listing)
@@ -199,29 +209,40 @@ class SimulationRuns:
     async def _list_items(self, request: Request, asker: Asker) -> Response:
         await self.work.settle(asker.org_id)
         run = await self._runs.get(asker.org_id, request.path_params["id"])
-        listing = listing_of(request, _ITEM_FILTERS)
-        listing = replace(listing, equal={**listing.equal, "purpose": run.id})
+        one_of(request, "status", STATUSES)
+        listing = listing_of(request, _ITEM_FILTERS, also=("runId",))
+        named = request.query_params.get("runId") or run.id
+        listing = replace(listing, equal={**listing.equal, "purpose": run.id if named == run.id else ()})
         return bare([self._items.show(item) for item in await self._items.list(asker.org_id, listing)])
 
     async def _get_item(self, request: Request, asker: Asker) -> Response:
         await self.work.settle(asker.org_id)
-        item = await self._found(request, asker)
+        item = await self.item(request, asker)
         shown = self._items.show(item)
         if call := await self._player.said(item):
             shown["metadata"] = {**shown["metadata"], "call": call}
         return json_response(shown)
 
     async def _cancel_item(self, request: Request, asker: Asker) -> Response:
-        item = await self._found(request, asker)
+        item = await self.item(request, asker)
         if item.body["status"] not in OVER:
             item = await self.work.cancel_item(asker.org_id, item.body["runId"], item.id)
         return json_response(self._items.show(item))
 
-    async def _found(self, request: Request, asker: Asker) -> Resource:
+    async def item(self, request: Request, asker: Asker) -> Resource:
+        """The one that a path names. Raises ApiError 404."""
         item = await self._items.get(asker.org_id, request.path_params["item"])
         if item.body["runId"] != request.path_params["id"]:
             raise not_found("simulation-run-item", item.id)
         return item
+
+    async def said(self, item: Resource) -> Mapping[str, Any]:
+        """What was said in its conversation."""
+        return await self._player.said(item)
+
+    async def suggest(self, item: Resource, suggestions: Mapping[str, Any]) -> None:
+        """Keep with it what might be done better."""
+        await self._items.patch(item.org_id, item.id, suggestions)
 
 
 def _told_entries(body: Mapping[str, Any], asked: AskedRun) -> Sequence[Mapping[str, Any]]:

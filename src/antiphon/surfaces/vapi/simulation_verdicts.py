@@ -8,6 +8,7 @@ from typing import Any
 from antiphon.assistants.output_conditions import Facts, conditions_of
 from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.surfaces.vapi.simulation_kinds import type_of
+from antiphon.surfaces.vapi.simulation_latencies import latency_evaluations, latency_line
 
 MAX_REASON_CHARS = 2000
 ReadOutput = Callable[[Mapping[str, Any]], Awaitable[Any]]
@@ -22,11 +23,30 @@ _ORDER: Mapping[str, Callable[[float, float], bool]] = {
 
 
 async def judged(
-    evaluations: Sequence[Mapping[str, Any]], facts: Facts, find: FindOutput, read: ReadOutput
+    scenario: Mapping[str, Any],
+    facts: Facts,
+    turns: Sequence[Mapping[str, Any]] | None,
+    find: FindOutput,
+    read: ReadOutput,
 ) -> dict[str, Any]:
-    """``results`` of a run's item, but for its latencies. Raises StoreUnavailable."""
-    results = [await _judged(item, facts, find, read) for item in evaluations]
-    return {"evaluations": results, "passed": all(each["passed"] for each in results if each["required"])}
+    """``results`` of a run's item. ``turns``: the latencies that were measured; None: it was a chat. Raises StoreUnavailable."""
+    results: dict[str, Any] = {
+        "evaluations": [await _judged(item, facts, find, read) for item in scenario["evaluations"]]
+    }
+    if expectations := scenario.get("latencyExpectations"):
+        results["latencyEvaluations"] = latency_evaluations(expectations, turns)
+    return {**results, "passed": _passed(_required(results))}
+
+
+def _required(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    every = (*results["evaluations"], *results.get("latencyEvaluations", ()))
+    return [each for each in every if each["required"]]
+
+
+def _passed(required: Sequence[Mapping[str, Any]]) -> bool:
+    """What was skipped does not count, as the platform says. Where all was, nothing says that it went well."""
+    counted = [each["passed"] for each in required if not each.get("isSkipped")]
+    return all(counted) and (bool(counted) or not required)
 
 
 async def _judged(item: Mapping[str, Any], facts: Facts, find: FindOutput, read: ReadOutput) -> dict[str, Any]:
@@ -82,12 +102,17 @@ def holds(comparator: str, found: Any, wanted: Any) -> bool:
 
 def failure_of(results: Mapping[str, Any]) -> str:
     """In words: which of the required evaluations did not pass, and why."""
-    lines = [_line(each) for each in results["evaluations"] if each["required"] and not each["passed"]]
+    required = _required(results)
+    failed = [each for each in required if not each["passed"]]
+    if not all(each.get("isSkipped") for each in failed):
+        failed = [each for each in failed if not each.get("isSkipped")]
+    lines = [latency_line(each) if "metric" in each and not each.get("isSkipped") else _line(each) for each in failed]
     return "; ".join(lines)[:MAX_REASON_CHARS]
 
 
 def _line(result: Mapping[str, Any]) -> str:
-    name = ".".join(part for part in (result["name"] or "evaluation", result.get("path")) if part)
+    called = result.get("name") or (f"{result['metric']} latency" if "metric" in result else "evaluation")
+    name = ".".join(part for part in (called, result.get("path")) if part)
     if problem := result.get("error"):
         return f"{name}: {problem}"
     if result.get("isSkipped"):

@@ -12,21 +12,23 @@ from starlette.routing import Route
 from antiphon.calls.stores import MAX_LISTED, CallStore, ResourceStore
 from antiphon.chat.agent import TextAgents
 from antiphon.clock import Clock
+from antiphon.surfaces.http.preconditions import etag
+from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
+from antiphon.surfaces.vapi.crud import create_once, warning_header
+from antiphon.surfaces.vapi.documents import every
 from antiphon.surfaces.vapi.errors import ApiError
-from antiphon.surfaces.vapi.kinds import every
-from antiphon.surfaces.vapi.paging import bare, listing_of
+from antiphon.surfaces.vapi.paging import bare, listing_of, one_of
 from antiphon.surfaces.vapi.resources import Resources
 from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
-from antiphon.surfaces.vapi.simulation_kinds import SIMULATION, SUITE
+from antiphon.surfaces.vapi.simulation_ideas import SimulationIdeas
+from antiphon.surfaces.vapi.simulation_kinds import SIMULATION, SUITE, suite_warnings
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
 from antiphon.surfaces.vapi.simulation_requests import SimulationRequests
 from antiphon.surfaces.vapi.simulation_runs import SimulationRuns
 
-NO_SCENARIOS = "This server thinks up no scenarios. Write them: POST /eval/simulation/scenario."
-NO_SUGGESTIONS = (
-    "This server suggests no improvements. What failed, and why, is in the item: results.evaluations and failureReason."
-)
+_COPY = " (copy)"
+_MAX_NAME_CHARS = 80
 
 
 class Simulations:
@@ -53,23 +55,23 @@ class Simulations:
         self.player = SimulationPlayer(requests, agents, calls, documents.structured_outputs, clock, longest_s)
         self.hooks = SimulationHooks(clock)
         self._runs = SimulationRuns(store, clock, access, requests, self.player, self.hooks, at_once, base_url)
+        self._ideas = SimulationIdeas(access, agents, documents, self._runs)
         self.work = self._runs.work
         self.close = self.work.close
 
     def routes(self) -> list[Route]:
         private = self._access.private
-        generate = "/eval/simulation/run/{id}/item/{item}/generate"
         return [
             *self._runs.routes(),
-            Route(generate, private(self._no_suggestions), methods=["POST"]),
-            Route("/eval/simulation/scenario/generate", private(self._no_scenarios), methods=["POST"]),
+            *self._ideas.routes(),
+            Route("/eval/simulation/suite/{id}/duplicate", private(self._duplicate), methods=["POST"]),
             Route("/eval/simulation", private(self._list), methods=["GET"]),
         ]
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         """``standaloneOnly``: those that no suite has."""
-        listing, simulations = listing_of(request), self._documents.simulations
-        if request.query_params.get("standaloneOnly") == "true":
+        listing, simulations = listing_of(request, also=("standaloneOnly",)), self._documents.simulations
+        if one_of(request, "standaloneOnly", ("true", "false")) == "true":
             in_suites = {
                 id async for suite in every(self._store, SUITE, asker.org_id) for id in suite.body["simulationIds"]
             }
@@ -84,11 +86,11 @@ class Simulations:
             listing = replace(listing, ids=alone)
         return bare([simulations.show(each) for each in await simulations.list(asker.org_id, listing)])
 
-    @staticmethod
-    async def _no_scenarios(_request: Request, _asker: Asker) -> Response:
-        """No 5xx, which the platform's SDKs would send again."""
-        raise ApiError(404, NO_SCENARIOS)
-
-    @staticmethod
-    async def _no_suggestions(_request: Request, _asker: Asker) -> Response:
-        raise ApiError(404, NO_SUGGESTIONS)
+    async def _duplicate(self, request: Request, asker: Asker) -> Response:
+        """The same suite once more, under another name; its simulations are the same ones."""
+        suites = self._documents.suites
+        body = (await suites.get(asker.org_id, request.path_params["id"])).body
+        copy = {**body, "name": str(body["name"])[: _MAX_NAME_CHARS - len(_COPY)] + _COPY}
+        made = await create_once(suites, self._documents.repeats, request, asker, copy)
+        headers = {"ETag": etag(made.version), **warning_header(suite_warnings(made.body))}
+        return json_response(suites.show(made), 201, headers)

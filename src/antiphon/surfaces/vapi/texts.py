@@ -35,11 +35,11 @@ class Texts:
         documents: Resources,
         simulations: Simulations,
     ) -> None:
-        sessions = Sessions(store, clock, access)
-        conversations = Conversations(store, clock, agents, sessions)
+        sessions = Sessions(store, clock, access, documents.repeats)
+        conversations = Conversations(store, clock, agents, sessions, documents.repeats)
         sessions.artifact_of = SessionArtifacts(conversations, documents.structured_outputs, agents, clock).of
         self.simulations = simulations
-        self._evals = EvalRuns(store, documents.evals, clock, agents, access)
+        self._evals = EvalRuns(store, documents.evals, documents.assistants, clock, agents, access, documents.repeats)
         self._parts = (
             ChatResponses(conversations, access),
             Chats(conversations, sessions, access),

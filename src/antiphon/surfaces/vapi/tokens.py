@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.calls.stores import Listing
 from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.responses import json_response
@@ -17,6 +18,7 @@ from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.errors import ApiError, not_found
+from antiphon.surfaces.vapi.paging import bare, listing_of
 
 
 def routes(keys: ApiKeys, clock: Clock, access: Access) -> list[Route]:
@@ -38,8 +40,10 @@ def routes(keys: ApiKeys, clock: Clock, access: Access) -> list[Route]:
         return json_response({**_shown(record), "value": secret}, 201, {"Cache-Control": "no-store"})
 
     async def listed(request: Request, asker: Asker) -> Response:
-        newest = sorted(owned(asker), key=lambda record: record.created_wall_ms, reverse=True)
-        return json_response([_shown(record) for record in newest])
+        listing = listing_of(request)
+        found = [record for record in owned(asker) if _is_asked_for(record, listing)]
+        found.sort(key=lambda record: (record.created_wall_ms, record.id), reverse=listing.order == "newest")
+        return bare([_shown(record) for record in found[listing.offset : listing.offset + listing.limit]])
 
     async def get(request: Request, asker: Asker) -> Response:
         return json_response(_shown(_one(asker, request)))
@@ -74,6 +78,15 @@ def _wanted(asker: Asker, body: Mapping[str, Any]) -> KeyRecord:
         assistants=tuple(restrictions.get("allowedAssistantIds") or ()),
         transient=restrictions.get("allowTransientAssistant") is not False,
     )  # fmt: skip
+
+
+def _is_asked_for(record: KeyRecord, listing: Listing) -> bool:
+    """A key never changes: it was updated when it was made."""
+    made = record.created_wall_ms
+    spans = (listing.created, listing.updated)
+    return (listing.ids is None or record.id in listing.ids) and all(
+        (span.from_ms is None or made >= span.from_ms) and (span.to_ms is None or made <= span.to_ms) for span in spans
+    )
 
 
 def _shown(record: KeyRecord) -> dict[str, Any]:
