@@ -283,6 +283,12 @@ class ReplyRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyOffered:
+    """A model that takes turns itself has something to say, and nobody has asked it. It may, where neither side is doing anything; else
+    nothing follows, and it is offered again."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyCancelled:
     """The client wants silence: cancel what is live [OpenAI response.cancel]. Refused while nothing is."""
 
@@ -444,7 +450,7 @@ Event = (
     | AssistantReady
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
-    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
+    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyOffered | ReplyCancelled
     | PlaybackTruncated | SayRequested
     | ReplyText | ReplyPaused | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
     | ReplyDone | ReplyFailed

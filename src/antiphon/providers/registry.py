@@ -73,9 +73,11 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "speech_to_speech": {
         "openai-realtime": "antiphon.providers.speech_to_speech.openai_realtime:OpenAIRealtime",
         "google-live": "antiphon.providers.speech_to_speech.gemini_live:GeminiLive",
+        "vapi-hosted": "antiphon.providers.speech_to_speech.vapi_hosted:HostedVapi",
     },
 }
 
+_OWN_ASSISTANTS = frozenset({"vapi-hosted"})
 _TEST_DOUBLES = frozenset({"scripted"})
 
 _ALIASES: dict[Kind, dict[str, str]] = {
@@ -122,6 +124,11 @@ def in_one(provider: str, model: str) -> str:
     if provider == "google" and _LIVE.search(model):
         return "google-live"
     return provider if provider in _PROVIDERS["speech_to_speech"] else ""
+
+
+def has_own_assistant(in_one: str) -> bool:
+    """Whether an engine that is recogniser, model and voice is an assistant itself, with a prompt, tools and a first message of its own."""
+    return in_one in _OWN_ASSISTANTS
 
 
 def is_test_double(kind: Kind, name: str) -> bool:

@@ -1,0 +1,456 @@
+"""Between a vendor that speaks when it likes and our side, which asks for replies: a state machine without asyncio, clock or sockets.
+
+What the vendor says waits here until a reply of ours claims it. Where nobody has asked yet, our side is told: by a sign that the caller's
+turn is over (``TurnSignal``), or where the caller has said nothing since, by an offer (``SpokeUnasked``). What nobody claims is
+dropped, and the vendor told that it was not heard. A reply that finds nothing waits for the vendor to begin; in time it is nudged, once.
+
+Time is ``now_s`` of any clock that only goes forward. What follows from a call is in ``out``, in its order, until it is taken.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from antiphon.providers.base import TurnSignal
+from antiphon.providers.speech_to_speech.base import (
+    OwnTurnEvent,
+    ReplyEndsCall,
+    ReplyFailed,
+    ReplyOver,
+    ReplyTransfersCall,
+    SpokenReplyEvent,
+    SpokeUnasked,
+)
+from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
+from antiphon.providers.speech_to_speech.memory import letters
+from antiphon.providers.speech_to_speech.vendor_turn import VendorTurn
+
+SETTLED_S = 0.2
+"""Sound that follows the vendor's word that it has finished comes within this time."""
+_REMEMBERED_REPLIES = 4
+_MOST_WORDS_AHEAD = 20_000
+"""Characters of words whose sound has not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """How long is waited for what."""
+
+    nudge_after_s: float = 2.5
+    """A vendor that has not begun by itself is asked."""
+    reply_timeout_s: float = 7.0
+    """Then for its first sound, and for the next one; and for a session."""
+    offer_after_s: float = 1.5
+    """What nobody claims after a sign is offered."""
+    offer_every_s: float = 0.5
+    held_for_s: float = 10.0
+    """And dropped after this time …"""
+    most_held_ms: float = 60_000
+    """… or where more sound than this waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """Ask the vendor to speak; ``first``: nobody has said anything yet."""
+
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SayWords:
+    """Have the vendor speak these; ``at_once``: in the place of what it says, which nobody hears."""
+
+    text: str
+    at_once: bool
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    reply: int
+    text: str | None
+    """None: an answer."""
+    since_s: float
+    follows: int = 0
+    """The caller's latest utterance when it was asked for."""
+    first: bool = False
+    sent_s: float | None = None
+    """When the vendor was nudged, or told the words."""
+    next: bool = False
+    """What was asked for before is over."""
+    tried: int = 0
+    turn: VendorTurn | None = None
+
+
+Out = SpokenReplyEvent | OwnTurnEvent | TurnSignal | Nudge | SayWords
+
+
+class OwnTurns:
+    def __init__(self, memory: SessionMemory, limits: TurnLimits | None = None) -> None:
+        """``memory`` is told what the vendor says, and what was heard of it."""
+        self._memory = memory
+        self._limits = limits or TurnLimits()
+        self.out: deque[Out] = deque()
+        self.up = False
+        """Whether there is a session. Set by whoever keeps it."""
+        self._now: VendorTurn | None = None
+        """What is being said."""
+        self._held: deque[VendorTurn] = deque()
+        """What nobody has claimed, in its order; what is being said may be the last of it."""
+        self._asked: deque[_Asked] = deque()
+        self._made: OrderedDict[int, list[VendorTurn]] = OrderedDict()
+        self._words_ahead: list[tuple[str, str]] = []
+        """Words, and the vendor's names of what they are of, whose sound has not begun."""
+        self._latest = 0
+        """The caller's latest utterance."""
+        self._unanswered = 0
+        """The same, until a reply is asked for."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is waited for: ``look`` needs not be called."""
+        return not self._asked and not self._held and (self._now is None or self._now.ended_s is None)
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the vendor is saying something."""
+        return self._now is not None
+
+    @property
+    def coming(self) -> VendorTurn | None:
+        """What waits to be claimed."""
+        return self._held[0] if self._held else None
+
+    @property
+    def waiting(self) -> bool:
+        """Whether an answer is asked for of which nothing has come."""
+        return any(asked.text is None and asked.turn is None for asked in self._asked)
+
+    # ---------------------------------------------------------------------------------------------- our side
+
+    def utterance(self, number: int) -> None:
+        """The caller speaks."""
+        self._latest = self._unanswered = number
+
+    def respond(self, reply: int, now_s: float, *, first: bool = False, asked: bool = False) -> None:
+        """``first``: nobody has said anything yet; ``asked``: the vendor has been told to answer."""
+        sent_s = now_s if asked else None
+        self._ask(_Asked(reply, None, now_s, self._latest, first, sent_s), now_s)
+        self._unanswered = 0
+
+    def say(self, reply: int, text: str, now_s: float) -> None:
+        self._ask(_Asked(reply, text, now_s), now_s)
+
+    def _ask(self, asked: _Asked, now_s: float) -> None:
+        self._asked.append(asked)
+        self._made.setdefault(asked.reply, [])
+        while len(self._made) > _REMEMBERED_REPLIES:
+            self._made.popitem(last=False)
+        self._place(now_s)
+
+    def cancel(self, reply: int, heard_ms: int, now_s: float) -> None:
+        self._asked = deque(asked for asked in self._asked if asked.reply != reply)
+        self._drop_told(reply)
+        left_ms = float(heard_ms)
+        for turn in self._made.pop(reply, []):
+            if not turn.over or left_ms < turn.audio_ms:
+                turn.give_up(max(left_ms, 0.0))
+            left_ms -= turn.audio_ms
+        self._place(now_s)
+
+    def _drop_told(self, reply: int) -> None:
+        """What was not taken of it yet is told no more."""
+        self.out = deque(each for each in self.out if getattr(each, "reply", 0) != reply)
+
+    def nudged(self, now_s: float) -> None:
+        """The vendor has been asked for what waits, in another way."""
+        asked = next((asked for asked in reversed(self._asked) if asked.text is None), None)
+        if asked is not None and asked.sent_s is None:
+            asked.sent_s = now_s
+
+    # ---------------------------------------------------------------------------------------------- the vendor's side
+
+    def began(self, now_s: float, *, verbatim: bool | None = None) -> None:
+        """The vendor begins to speak."""
+        now = self._now
+        if now is not None and now.ended_s is None and not now.audio_ms:
+            now.verbatim = verbatim if now.verbatim is None else now.verbatim
+            return  # told twice
+        if now is not None:
+            self._finish(now, now_s)
+        # What the caller has gone on after is not what is to be heard of an answer, once there is another.
+        for old in [each for each in self._held if each.over and each.follows < self._unanswered]:
+            self._drop(old)
+        turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s)
+        ahead = "".join(text for text, _ in self._words_ahead)
+        if ahead:
+            turn.name = self._words_ahead[0][1]
+            turn.words(ahead)
+            self._words_ahead.clear()
+            if verbatim is None:
+                turn.verbatim = self._are_ours(ahead)
+        self._held.append(turn)
+        self._place(now_s)
+
+    def sourced(self, *, verbatim: bool) -> None:
+        """The vendor says where the words of what it says come from."""
+        now = self._now
+        if now is not None and not now.reply and now.verbatim is None:
+            now.verbatim = verbatim
+
+    def words(self, text: str, name: str = "", *, after: bool = False) -> None:
+        """Words of what is being said or will be; ``name``: the vendor's of what they belong to. ``after``: written down from its sound,
+        which counts where it was not told the words before."""
+        now = self._now
+        if after:
+            if now is not None and not now.item.text:
+                now.words(text)
+                self._hand_on(now)
+        elif now is not None and now.ended_s is None and (not name or now.name in ("", name)):
+            now.name = now.name or name
+            now.words(text)
+            self._hand_on(now)
+        else:
+            if self._words_ahead and self._words_ahead[-1][1] != name:
+                self._words_ahead.clear()  # of an answer that was never spoken
+            if sum(len(each) for each, _ in self._words_ahead) < _MOST_WORDS_AHEAD:
+                self._words_ahead.append((text, name))
+
+    def sound(self, audio: bytes, duration_ms: float, now_s: float, *, silent: bool = False) -> None:
+        """``silent``: there is nothing to be heard in it."""
+        if self._now is None or (self._now.ended_s is not None and now_s - self._now.ended_s > SETTLED_S):
+            if silent:
+                return
+            self.began(now_s)
+        turn = self._now
+        assert turn is not None
+        if silent and turn.ended_s is not None:
+            return
+        if not silent:
+            turn.told_s = now_s
+        turn.sound(audio, duration_ms)
+        self._hand_on(turn)
+        while sum(each.audio_ms for each in self._held) > self._limits.most_held_ms:
+            self._drop(self._held[0])
+
+    def ended(self, now_s: float) -> None:
+        """The vendor says that it has finished."""
+        if self._now is not None and self._now.ended_s is None:
+            self._now.ended_s = now_s
+
+    def interrupted(self, now_s: float) -> None:
+        """The vendor has heard the caller, and takes back what it was saying or about to say."""
+        self._words_ahead.clear()
+        now, self._now = self._now, None
+        if now is not None:
+            now.cut = True
+            self._finish(now, now_s)
+        for turn in tuple(self._held):
+            self._drop(turn)
+        self._place(now_s)
+
+    def ends_call(self, now_s: float, destination: str = "") -> None:
+        """The vendor's assistant has ended the call, or hands it over to ``destination``."""
+        if self._now is not None:
+            self._finish(self._now, now_s)
+        reply = next(reversed(self._made), 0)
+        self.out.append(ReplyTransfersCall(reply, destination) if destination else ReplyEndsCall(reply))
+
+    def hangs(self, now_s: float) -> None:
+        """The vendor says that it is late."""
+        asked = self._asked[0] if self._asked else None
+        if asked is not None and asked.text is None and asked.turn is None and asked.sent_s is None:
+            self._send(asked, now_s)
+
+    def _are_ours(self, words: str) -> bool:
+        """Whether they are what the vendor was told to say: of its own answers words are told before the sound."""
+        asked = self._asked[0] if self._asked else None
+        said = letters(words)
+        return asked is not None and asked.text is not None and bool(said) and letters(asked.text).startswith(said)
+
+    # ---------------------------------------------------------------------------------------------- the session's life
+
+    def lost(self, now_s: float) -> None:
+        """The session is gone, and another will be. A reply of which nothing was heard is asked for again, once."""
+        self.up = False
+        self._words_ahead.clear()
+        self._now = None
+        self._held.clear()
+        if not self._asked:
+            return
+        asked = self._asked[0]
+        if asked.turn is None and asked.sent_s is None:
+            return
+        spoken = asked.turn is not None and asked.turn.audio_ms > 0
+        if asked.turn is not None:
+            asked.turn.over = True
+        if spoken or asked.tried:
+            self._asked.popleft()
+            self.out.append(ReplyFailed(asked.reply, "the session was lost in the middle of it"))
+        else:
+            asked.tried, asked.turn, asked.sent_s, asked.since_s = 1, None, None, now_s
+            self._made[asked.reply] = []
+
+    def ready(self, now_s: float) -> None:
+        """There is a session."""
+        self.up = True
+        for asked in self._asked:
+            asked.since_s = now_s
+        self._place(now_s)
+
+    def fail_all(self, problem: str) -> None:
+        """There is no session, and none will be for a while."""
+        self.up = False
+        self._now = None
+        self._held.clear()
+        waiting, self._asked = self._asked, deque()
+        self.out += [ReplyFailed(asked.reply, problem, gone=True) for asked in waiting]
+
+    # ---------------------------------------------------------------------------------------------- what follows
+
+    def look(self, now_s: float, *, caller_speaks: bool = False) -> None:
+        """What time brings. Nothing is waited for without end."""
+        now = self._now
+        if now is not None and now.ended_s is not None and now_s - max(now.ended_s, now.told_s) >= SETTLED_S:
+            self._finish(now, now_s)
+        if self._asked:
+            self._look_at(self._asked[0], now_s, caller_speaks=caller_speaks)
+        self._place(now_s)
+        if not caller_speaks and not self._asked:
+            for turn in tuple(self._held):
+                self._look_at_held(turn, now_s)
+
+    def _look_at(self, asked: _Asked, now_s: float, *, caller_speaks: bool) -> None:
+        patience_s = self._limits.reply_timeout_s
+        if asked.turn is not None:
+            if now_s - max(asked.turn.told_s, asked.turn.began_s) > patience_s:
+                asked.turn.give_up(asked.turn.audio_ms)
+                self._fail(asked, f"nothing came of it for {patience_s:.0f} s", now_s)
+        elif not self.up:
+            if now_s - asked.since_s > patience_s:
+                self._fail(asked, f"the session was not ready within {patience_s:.0f} s", now_s, gone=True)
+        elif asked.sent_s is not None:
+            if now_s - asked.sent_s > patience_s:
+                self._fail(asked, f"nothing came of it for {patience_s:.0f} s", now_s)
+        elif asked.text is None and not caller_speaks and now_s - asked.since_s >= self._limits.nudge_after_s:
+            self._send(asked, now_s)
+        elif now_s - asked.since_s > self._limits.nudge_after_s + patience_s:
+            self._fail(asked, f"nothing came of it for {patience_s:.0f} s", now_s)
+
+    def _look_at_held(self, turn: VendorTurn, now_s: float) -> None:
+        limits = self._limits
+        if now_s - turn.began_s > limits.held_for_s:
+            self._drop(turn)
+        elif turn.signalled and now_s - turn.began_s >= limits.offer_after_s:
+            if turn.offered_s is None or now_s - turn.offered_s >= limits.offer_every_s:
+                turn.offered_s = now_s
+                self.out.append(SpokeUnasked())
+
+    def _fail(self, asked: _Asked, problem: str, now_s: float, *, gone: bool = False) -> None:
+        self._asked.remove(asked)
+        self.out.append(ReplyFailed(asked.reply, problem, gone))
+        self._place(now_s)
+
+    def _send(self, asked: _Asked, now_s: float) -> None:
+        asked.sent_s = now_s
+        if asked.text is None:
+            self.out.append(Nudge(asked.first))
+        else:
+            self.out.append(SayWords(asked.text, self._now is not None and self._now.unwanted))
+
+    def _place(self, now_s: float) -> None:
+        """Give what waits to whoever has asked, as far as that goes now."""
+        while self._asked and self._asked[0].turn is None:
+            asked = self._asked[0]
+            if not asked.next:  # from now on it is waited for
+                asked.next, asked.since_s = True, now_s
+                asked.sent_s = now_s if asked.sent_s is not None else None
+            if asked.text is not None and asked.sent_s is None:
+                if not self.up:
+                    break
+                self._send(asked, now_s)
+            elif asked.first and self.up and asked.sent_s is None:
+                self._send(asked, now_s)  # nobody has said anything that it could answer
+            turn = self._fitting(asked, now_s)
+            if turn is None:
+                break
+            self._claim(asked, turn)
+        if not self._asked:
+            self._tell_of_held(now_s)
+
+    def _fitting(self, asked: _Asked, now_s: float) -> VendorTurn | None:
+        for turn in self._held:
+            if asked.text is not None:
+                if turn.verbatim or (
+                    turn.verbatim is None and asked.sent_s is not None and turn.began_s >= asked.sent_s
+                ):
+                    return turn
+            elif not turn.verbatim:
+                stale = turn.follows < asked.follows and now_s - asked.since_s < self._limits.nudge_after_s
+                return None if stale else turn
+        return None
+
+    def _claim(self, asked: _Asked, turn: VendorTurn) -> None:
+        self._held.remove(turn)
+        asked.turn, turn.reply = turn, asked.reply
+        self._made.setdefault(asked.reply, []).append(turn)
+        if asked.text is not None:  # they are known to whoever asked
+            turn.item.text = asked.text
+            turn.verbatim = True
+        self._hand_on(turn)
+        if turn.over:
+            self._tell_over(turn)
+
+    def _hand_on(self, turn: VendorTurn) -> None:
+        if not turn.reply or turn.unwanted:
+            return
+        for event in turn.take():
+            if not (turn.verbatim and not hasattr(event, "audio")):
+                self.out.append(event)
+
+    def _tell_over(self, turn: VendorTurn) -> None:
+        asked = self._asked[0] if self._asked else None
+        if asked is not None and asked.turn is turn:
+            self._asked.popleft()
+            self.out.append(ReplyOver(turn.reply, cut=turn.cut))
+
+    def _finish(self, turn: VendorTurn, now_s: float) -> None:
+        """Nothing more comes of it."""
+        if turn is self._now:
+            self._now = None
+        turn.over = True
+        if turn.is_empty:
+            self._take_back(turn)
+            return
+        self._memory.add(turn.item)
+        turn.note_heard()
+        if turn.reply and not turn.unwanted:
+            self._hand_on(turn)
+            self._tell_over(turn)
+            self._place(now_s)
+
+    def _take_back(self, turn: VendorTurn) -> None:
+        """It was nothing: whoever has asked goes on waiting."""
+        if turn in self._held:
+            self._held.remove(turn)
+        for asked in self._asked:
+            if asked.turn is turn:
+                asked.turn = None
+        if turn.reply:
+            self._made[turn.reply] = [each for each in self._made.get(turn.reply, []) if each is not turn]
+
+    def _drop(self, turn: VendorTurn) -> None:
+        """Nobody claims it: the vendor is told that it was not heard."""
+        self._held.remove(turn)
+        turn.give_up(0.0)
+
+    def _tell_of_held(self, now_s: float) -> None:
+        for turn in self._held:
+            if turn.signalled:
+                continue
+            turn.signalled = True
+            if self._unanswered:
+                self.out.append(TurnSignal(self._unanswered, "end"))
+            else:
+                turn.offered_s = now_s
+                self.out.append(SpokeUnasked())
