@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.providers.fakes import gemini_live
+from tests.providers.fakes import gemini_live, hosted_vapi
 from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
 from tests.providers.fakes.speaking import Answer
@@ -213,6 +214,7 @@ async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> 
     assert vendor.asked == []  # nothing but words of ours
 
 
+GREETING = "Good day, this is the shop."
 ASSISTANT = """
 firstMessage: Good day, this is the shop.
 model:
@@ -236,9 +238,15 @@ class House:
     def __init__(self, vendor: Any, account: str, provider: str, model: str, said: Callable[[Any], list[str]]) -> None:
         self.vendor, self.account, self.provider, self.model, self._said = vendor, account, provider, model, said
 
+    @property
+    def is_hosted(self) -> bool:
+        """Whether prompt and tools are the vendor's own, and it remembers the greeting as its own words."""
+        return isinstance(self.vendor, FakeHostedVapi)
+
     def conversation(self, at: int) -> list[str]:
-        """Who had said what when the model was asked, without what it was told as text."""
-        return [line for line in self._said(self.vendor.asked[at]) if not line.endswith("]")]
+        """Who had said what when the model was asked, without the greeting and what it was told as text."""
+        lines = [line for line in self._said(self.vendor.asked[at]) if not line.endswith("]")]
+        return [line for line in lines if line != f"assistant: {GREETING}"]
 
     def prompt(self, at: int) -> str:
         told = self.vendor.asked_with[at]
@@ -254,7 +262,7 @@ class House:
         return [code for each in self.vendor.sessions for code in each.refused]
 
 
-@pytest.fixture(params=["openai", *gemini_live.MODELS])
+@pytest.fixture(params=["openai", *gemini_live.MODELS, "vapi"])
 async def house(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
@@ -262,6 +270,10 @@ async def house(
         async with FakeOpenAIRealtime() as openai:
             monkeypatch.setenv("SSL_CERT_FILE", openai.trust(tmp_path))
             yield House(openai, "openai", "openai-realtime", "gpt-realtime", said)
+    elif request.param == "vapi":
+        async with FakeHostedVapi() as vapi:
+            monkeypatch.setenv("SSL_CERT_FILE", vapi.trust(tmp_path))
+            yield House(vapi, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
     else:
         async with FakeGeminiLive() as gemini:
             monkeypatch.setenv("SSL_CERT_FILE", gemini.trust(tmp_path))
@@ -295,9 +307,10 @@ async def test_a_telephone_call(house: House, tmp_path: Path) -> None:
     log = await ring_up(house, tmp_path, line())
     assert house.conversation(0) == [f"user: {PRICE}"]
     assert "Good day, this is the shop." in str(house.vendor.asked[0])
-    assert house.prompt(0) == "You keep a shop."
     assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "It costs eleven crowns."]
-    assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
+    if not house.is_hosted:
+        assert house.prompt(0) == "You keep a shop."
+        assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
     assert (house.conversations, house.refused) == (1, [])
 
 
@@ -363,15 +376,49 @@ async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, 
         ((_, heard_ms),) = house.vendor.live.truncated.items()
         assert heard_ms == first["heard_ms"]
     else:
-        (note,) = [each for each in gemini_live.notes_in(house.vendor.asked[1]) if LONG in each]
-        heard = note.partition("no more than")[2].strip(' "')
+        if house.is_hosted:  # it answers as it hears the last word, which is what our side knows an interruption by
+            notes = hosted_vapi.notes_in(house.vendor.live.lines)
+        else:
+            notes = gemini_live.notes_in(house.vendor.asked[1])
+        (note,) = [each for each in notes if LONG in each]
+        heard = note.partition("no more than")[2].strip(' ")]')
         assert LONG.startswith(heard)
         assert abs(len(heard) - len(first["text"])) < 24
     assert (house.conversations, house.refused) == (1, [])
 
 
 @pytest.mark.speech
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    """It sends its sound as it is heard. ``tells``: what it says, before, and when it speaks."""
+    story = f"{LONG} {LONG}"
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        vendor.paced, vendor.tells_words, vendor.tells_speech = True, tells, tells
+        vendor.hears += [PRICE, "no stop that"]
+        vendor.answers += [Answer((story,)), Answer(("Very well.",))]
+        house = House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
+        log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
+        greeting, first, second = spoken(log)
+        assert (greeting["text"], greeting["status"]) == (GREETING, "completed")
+        assert (first["status"], second["text"]) == ("interrupted", "Very well.")
+        assert story.startswith(first["text"]) or first["text"] == "(no transcript)"
+        cut = next(each for each in house.conversation(1) if each.startswith("assistant: "))
+        assert story.startswith(cut.removeprefix("assistant: ")) and cut != f"assistant: {story}"
+        assert [each for each in house.conversation(1) if each.startswith("user: ")] == [
+            f"user: {PRICE}",
+            "user: no stop that",
+        ]
+        assert (house.conversations, house.refused, vendor.live.interruptions) == (1, [], 1)
+        assert vendor.live.ended
+
+
+@pytest.mark.speech
 async def test_a_telephone_call_in_which_a_tool_is_used(house: House, tmp_path: Path) -> None:
+    if house.is_hosted:
+        pytest.skip("a hosted assistant has its own tools")
     house.vendor.hears.append(PRICE)
     house.vendor.answers += [
         Answer(("Let me look.",), (("look_up", '{"what":"marmalade"}'),)),

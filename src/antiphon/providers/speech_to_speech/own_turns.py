@@ -28,6 +28,8 @@ from antiphon.providers.speech_to_speech.vendor_turn import VendorTurn
 
 SETTLED_S = 0.2
 """Sound that follows the vendor's word that it has finished comes within this time."""
+SILENT_S = 1.0
+"""A vendor that did not say that it begins has finished when nothing is heard of it for so long."""
 _REMEMBERED_REPLIES = 4
 _MOST_WORDS_AHEAD = 20_000
 """Characters of words whose sound has not begun."""
@@ -109,7 +111,8 @@ class OwnTurns:
     @property
     def idle(self) -> bool:
         """Whether nothing is waited for: ``look`` needs not be called."""
-        return not self._asked and not self._held and (self._now is None or self._now.ended_s is None)
+        now = self._now
+        return not self._asked and not self._held and (now is None or (now.ended_s is None and not now.untold))
 
     @property
     def speaks(self) -> bool:
@@ -176,10 +179,13 @@ class OwnTurns:
         if now is not None and now.ended_s is None and not now.audio_ms:
             now.verbatim = verbatim if now.verbatim is None else now.verbatim
             return  # told twice
+        if now is not None and now.untold and now.ended_s is None and now_s - now.began_s < SETTLED_S:
+            now.untold = False  # told after its first sound
+            return
         if now is not None:
             self._finish(now, now_s)
         # What the caller has gone on after is not what is to be heard of an answer, once there is another.
-        for old in [each for each in self._held if each.over and each.follows < self._unanswered]:
+        for old in [each for each in self._held if each.over and each.follows < self._latest]:
             self._drop(old)
         turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s)
         ahead = "".join(text for text, _ in self._words_ahead)
@@ -222,6 +228,8 @@ class OwnTurns:
             if silent:
                 return
             self.began(now_s)
+            assert self._now is not None
+            self._now.untold = True
         turn = self._now
         assert turn is not None
         if silent and turn.ended_s is not None:
@@ -313,6 +321,9 @@ class OwnTurns:
         now = self._now
         if now is not None and now.ended_s is not None and now_s - max(now.ended_s, now.told_s) >= SETTLED_S:
             self._finish(now, now_s)
+        elif now is not None and now.untold and now_s - now.told_s >= SILENT_S:
+            self._finish(now, now_s)
+        self._place(now_s)
         if self._asked:
             self._look_at(self._asked[0], now_s, caller_speaks=caller_speaks)
         self._place(now_s)

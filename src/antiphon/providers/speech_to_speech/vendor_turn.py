@@ -34,6 +34,8 @@ class VendorTurn:
     """Whose it is; 0 for nobody's."""
     ended_s: float | None = None
     """When the vendor said that it is over: a little sound may follow."""
+    untold: bool = False
+    """The vendor has not said that it began: it was heard."""
     over: bool = False
     cut: bool = False
     """The vendor broke it off."""
