@@ -244,6 +244,11 @@ class HostedSession(Session):
         await self.say("transcript", role="assistant", transcriptType="final", transcript=text)
         if self.vendor.tells_speech:
             await self.say("speech-update", role="assistant", status="stopped", turn=self.turn)
+        if answer.trouble == "transfers":
+            await self.say("transfer-update", destination={"type": "number", "number": "+15550100"})
+            await self.end("assistant-forwarded-call")
+        elif answer.trouble == "ends_call":
+            await self.end("assistant-ended-call")
 
     async def _sound(self, characters: int) -> None:
         samples = np.full(self.format.rate_hz * MS_PER_CHARACTER * characters // 1000, LEVEL, np.int16)

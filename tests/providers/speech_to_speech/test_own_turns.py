@@ -238,6 +238,22 @@ def test_words_of_ours_that_the_vendor_tells_before_their_sound_are_known() -> N
     assert kinds(talk.out()) == ["ReplyAudio", "ReplyOver"]
 
 
+@pytest.mark.parametrize("verbatim", [True, None])
+def test_words_of_ours_that_nobody_wants_any_more_are_not_the_next_answer(verbatim: bool | None) -> None:
+    talk = Talk()
+    talk.turns.say(1, "Welcome.", talk.now_s)
+    talk.turns.cancel(1, 0, talk.now_s)
+    talk.hears(1)
+    talk.out()
+    talk.turns.respond(2, talk.now_s)
+    talk.turns.began(talk.now_s, verbatim=verbatim)
+    talk.turns.sound(SECOND, 1000, talk.now_s)
+    talk.turns.ended(talk.now_s)
+    assert talk.passes(0.5).out() == []
+    talk.says("It is three.")
+    assert kinds(talk.out()) == ["ReplyWords", "ReplyAudio", "ReplyOver"]
+
+
 def test_words_that_are_never_said_fail() -> None:
     talk = Talk()
     talk.turns.say(1, "Welcome.", talk.now_s)

@@ -103,6 +103,8 @@ class OwnTurns:
         self._made: OrderedDict[int, list[VendorTurn]] = OrderedDict()
         self._words_ahead: list[tuple[str, str]] = []
         """Words, and the vendor's names of what they are of, whose sound has not begun."""
+        self._abandoned: deque[float] = deque()
+        """Until when words of ours may still be said that nobody wants any more."""
         self._latest = 0
         """The caller's latest utterance."""
         self._unanswered = 0
@@ -152,6 +154,9 @@ class OwnTurns:
         self._place(now_s)
 
     def cancel(self, reply: int, heard_ms: int, now_s: float) -> None:
+        for asked in self._asked:
+            if asked.reply == reply:
+                self._abandon(asked, now_s)
         self._asked = deque(asked for asked in self._asked if asked.reply != reply)
         self._drop_told(reply)
         left_ms = float(heard_ms)
@@ -196,6 +201,7 @@ class OwnTurns:
             if verbatim is None:
                 turn.verbatim = self._are_ours(ahead)
         self._held.append(turn)
+        self._drop_abandoned(turn)
         self._place(now_s)
 
     def sourced(self, *, verbatim: bool) -> None:
@@ -249,6 +255,7 @@ class OwnTurns:
     def interrupted(self, now_s: float) -> None:
         """The vendor has heard the caller, and takes back what it was saying or about to say."""
         self._words_ahead.clear()
+        self._abandoned.clear()
         now, self._now = self._now, None
         if now is not None:
             now.cut = True
@@ -282,6 +289,7 @@ class OwnTurns:
         """The session is gone, and another will be. A reply of which nothing was heard is asked for again, once."""
         self.up = False
         self._words_ahead.clear()
+        self._abandoned.clear()
         self._now = None
         self._held.clear()
         if not self._asked:
@@ -357,7 +365,13 @@ class OwnTurns:
                 turn.offered_s = now_s
                 self.out.append(SpokeUnasked())
 
+    def _abandon(self, asked: _Asked, now_s: float) -> None:
+        """Words of ours that nobody wants any more and that the vendor may still say."""
+        if asked.text is not None and asked.turn is None and asked.sent_s is not None:
+            self._abandoned.append(now_s + self._limits.reply_timeout_s)
+
     def _fail(self, asked: _Asked, problem: str, now_s: float, *, gone: bool = False) -> None:
+        self._abandon(asked, now_s)
         self._asked.remove(asked)
         self.out.append(ReplyFailed(asked.reply, problem, gone))
         self._place(now_s)
@@ -380,10 +394,10 @@ class OwnTurns:
                 if not self.up:
                     break
                 self._send(asked, now_s)
-            elif asked.first and self.up and asked.sent_s is None:
-                self._send(asked, now_s)  # nobody has said anything that it could answer
             turn = self._fitting(asked, now_s)
             if turn is None:
+                if asked.first and self.up and asked.sent_s is None:
+                    self._send(asked, now_s)  # nobody has said anything that it could answer
                 break
             self._claim(asked, turn)
         if not self._asked:
@@ -396,7 +410,7 @@ class OwnTurns:
                     turn.verbatim is None and asked.sent_s is not None and turn.began_s >= asked.sent_s
                 ):
                     return turn
-            elif not turn.verbatim:
+            else:
                 stale = turn.follows < asked.follows and now_s - asked.since_s < self._limits.nudge_after_s
                 return None if stale else turn
         return None
@@ -454,6 +468,13 @@ class OwnTurns:
         """Nobody claims it: the vendor is told that it was not heard."""
         self._held.remove(turn)
         turn.give_up(0.0)
+
+    def _drop_abandoned(self, turn: VendorTurn) -> None:
+        """Whether it is words of ours that nobody wants any more: the first that are no answer of the vendor's."""
+        self._abandoned = deque(until_s for until_s in self._abandoned if until_s > turn.began_s)
+        if self._abandoned and turn.verbatim is not False:
+            self._abandoned.popleft()
+            self._drop(turn)
 
     def _tell_of_held(self, now_s: float) -> None:
         for turn in self._held:
