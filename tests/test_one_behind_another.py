@@ -48,10 +48,14 @@ class Both:
         return [(each["role"], each["message"]) for each in messages if each["role"] in ("bot", "user")]
 
 
+def write(folder: Path, name: str, document: str) -> None:
+    folder.mkdir()
+    (write_assistant(folder / "assistants") / f"{name}.yaml").write_text(document, encoding="utf-8")
+
+
 @asynccontextmanager
 async def behind(folder: Path, story: str) -> AsyncIterator[httpx.AsyncClient]:
-    folder.mkdir()
-    (write_assistant(folder / "assistants") / "behind.yaml").write_text(BEHIND.format(story=story), encoding="utf-8")
+    write(folder, "behind", BEHIND.format(story=story))
     async with running_server(settings_for(folder, open_api=True)) as (_, client):
         yield client
 
@@ -59,9 +63,7 @@ async def behind(folder: Path, story: str) -> AsyncIterator[httpx.AsyncClient]:
 async def ring_up(folder: Path, story: str, *lines: Cued, greeting: str = "") -> Both:
     async with behind(folder / "behind", story) as hosted:
         front = folder / "front"
-        front.mkdir()
-        document = FRONT.format(greeting=f"firstMessage: {greeting}\n" if greeting else "")
-        (write_assistant(front / "assistants") / "front.yaml").write_text(document, encoding="utf-8")
+        write(front, "front", FRONT.format(greeting=f"firstMessage: {greeting}\n" if greeting else ""))
         account = Vendor(api_key="any", base_url=str(hosted.base_url))  # type: ignore[arg-type]
         settings = settings_for(front, assistant="front", vendors={"vapi": account})
         async with running_server(settings) as (antiphon, _):

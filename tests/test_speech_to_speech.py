@@ -17,6 +17,7 @@ from tests.serving import line, place_call, running_server, settings_for, write_
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import parse_assistant
 from antiphon.caller.clips import LineNoise, read_clip
 from antiphon.caller.dialogue import Cued
@@ -26,9 +27,11 @@ from antiphon.engine_check import check_engines
 from antiphon.engines import EngineRoom, credentials_of, engines_behind
 from antiphon.errors import ConfigurationError
 from antiphon.providers import registry
+from antiphon.providers.base import partials_of
 from antiphon.providers.prices import read_prices
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.providers.speech_to_speech.vapi_hosted import HostedVapi
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.vocabulary import Usage
 
@@ -178,6 +181,75 @@ async def test_what_has_no_effect_with_googles_is_named() -> None:
         transcriber={"provider": "google", "model": "chirp"},
     )
     assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.speed", "transcriber.model"}
+
+
+HOSTED = {"provider": "vapi-hosted", "model": ASSISTANT_ID}
+
+
+async def test_a_hosted_assistant_is_chosen_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAPI_API_KEY", KEY)
+    room = EngineRoom(settings_for(tmp_path))
+    engines = room.for_assistant(assistant(model=HOSTED, transcriber={"provider": "vapi"}))
+    model = engines.speech_to_speech
+    assert isinstance(model, HostedVapi)
+    assert (model.model, model.api_key, engines.stt.continuous) == (ASSISTANT_ID, KEY, True)
+    assert partials_of(engines.stt) == "reliable"
+    room.check(assistant(model=HOSTED))
+    with pytest.raises(ConfigurationError) as error:
+        room.for_assistant(assistant(model={"provider": "vapi-hosted", "model": ""}))
+    assert error.value.field == "model.model"
+    with pytest.raises(ConfigurationError) as error:
+        room.for_assistant(assistant(model={**HOSTED, "options": {"nudge_after_ms": 1}}))
+    assert error.value.field == "nudge_after_ms"
+    monkeypatch.delenv("VAPI_API_KEY")
+    with pytest.raises(ConfigurationError, match="ANTIPHON_VENDORS__VAPI__API_KEY or VAPI_API_KEY"):
+        EngineRoom(settings_for(tmp_path)).for_assistant(assistant(model=HOSTED))
+    await room.close()
+
+
+def test_what_a_hosted_assistant_has_of_its_own_is_named() -> None:
+    own = {
+        "messages": [{"role": "system", "content": "Be brief."}],
+        "tools": [{"type": "endCall"}],
+        "temperature": 0.4,
+        "maxTokens": 100,
+    }
+    parts = {
+        "voice": {"provider": "vapi", "voiceId": "Elliot", "speed": 1.2},
+        "transcriber": {"provider": "vapi", "language": "ko"},
+    }
+    told = {field for field, _ in ignored_fields(assistant(model={**HOSTED, **own}, **parts))}
+    of_engines = {"model.temperature", "model.maxTokens", "voice.voiceId", "voice.speed"}
+    assert told == of_engines | {"model.messages", "model.tools", "transcriber.language"}
+    taken_over = assistant(model={**HOSTED, **own, "fallbackModels": [{"provider": "scripted"}]}, **parts)
+    assert {field for field, _ in ignored_fields(taken_over)} == of_engines
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ({}, "assistant-speaks-first-with-model-generated-message"),
+        ({"firstMessage": "Hello."}, "assistant-speaks-first"),
+        ({"firstMessageMode": "assistant-waits-for-user"}, "assistant-waits-for-user"),
+    ],
+)
+def test_a_hosted_assistant_begins_with_its_own_first_message_where_there_is_none(
+    said: dict[str, Any], mode: str
+) -> None:
+    assert policy_of(assistant(model=HOSTED, **said)).greeting.mode == mode
+    assert policy_of(assistant()).greeting.mode == "assistant-speaks-first"
+
+
+async def test_a_hosted_one_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        settings = settings_for(tmp_path, vendors={"vapi": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=HOSTED), credentials_of(settings))]
+        assert (found.provider, found.model, found.problem) == ("vapi-hosted", ASSISTANT_ID, "")
+        assert found.first_ms
+        wrong = settings_for(tmp_path, vendors={"vapi": Vendor(api_key="wrong", base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=HOSTED), credentials_of(wrong))]
+        assert "api_key" in found.problem
 
 
 async def test_googles_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,6 +485,37 @@ async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_it
         ]
         assert (house.conversations, house.refused, vendor.live.interruptions) == (1, [], 1)
         assert vendor.live.ended
+
+
+@pytest.fixture
+async def hosted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        yield House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_that_the_hosted_assistant_ends(hosted: House, tmp_path: Path) -> None:
+    hosted.vendor.hears.append(PRICE)
+    hosted.vendor.answers.append(Answer(("Nothing today. Goodbye.",), trouble="ends_call"))
+    log = await ring_up(hosted, tmp_path, line())
+    assert [reply["text"] for reply in spoken(log)] == [GREETING, "Nothing today. Goodbye."]
+    assert log.ended == "assistant-ended-call"
+    assert (hosted.conversations, log.failed) == (1, ())
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_that_goes_on_without_its_hosted_assistant(hosted: House, tmp_path: Path) -> None:
+    """It goes away with the caller's first question, for good."""
+    hosted.vendor.hears.append(PRICE)
+    hosted.vendor.answers.append(Answer(trouble="expire"))
+    hosted.vendor.faults.refuse_status = 402
+    hosted.vendor.faults.add(None, "refuse")
+    others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]"
+    log = await ring_up(hosted, tmp_path, line(), line(), others=others)
+    assert [reply["text"] for reply in spoken(log)] == [GREETING, "Eleven crowns.", "As I said."]
+    assert ("vapi-hosted", "session_lost") in [(entry.provider, entry.code) for entry in log.failed]
+    assert log.ended == "customer-ended-call"
 
 
 @pytest.mark.speech

@@ -308,7 +308,7 @@ class SpeechToSpeechCall:
 
     def _end_after(self, event: ReplyEndsCall | ReplyTransfersCall) -> None:
         """Once the reply has been heard, where it is still being played."""
-        plays = self._heard_ms(event.reply) is not None
+        plays = event.reply != 0 and self._heard_ms(event.reply) is not None
         if isinstance(event, ReplyEndsCall):
             self._feed(ev.ReplyAskedToEnd(event.reply) if plays else ev.EndRequested(EndReason.ASSISTANT_ENDED))
         elif plays:

@@ -17,7 +17,8 @@ from antiphon.providers.speech_to_speech.base import (
     SpokeUnasked,
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
-from antiphon.providers.speech_to_speech.own_turns import SETTLED_S, Nudge, OwnTurns, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_turns import Nudge, OwnTurns, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S
 
 LIMITS = TurnLimits(nudge_after_s=2.0, reply_timeout_s=5.0)
 SECOND = b"s" * 10
@@ -415,7 +416,21 @@ def test_a_vendor_that_ends_the_call_says_after_which_reply() -> None:
     assert kinds(talk.out()) == ["ReplyWords", "ReplyAudio", "ReplyOver", "ReplyEndsCall"]
     talk.turns.ends_call(talk.now_s, "+15550100")
     assert talk.out() == [ReplyTransfersCall(1, "+15550100")]
-    assert Talk().out() == []
     silent = Talk()
     silent.turns.ends_call(silent.now_s)
     assert silent.out() == [ReplyEndsCall(0)]
+
+
+def test_a_vendor_that_ends_the_call_is_heard_out_before() -> None:
+    talk = Talk().hears(1).says("Goodbye.")
+    talk.turns.ends_call(talk.now_s)
+    assert kinds(talk.out()) == ["TurnSignal"]
+    talk.turns.respond(1, talk.now_s)
+    assert kinds(talk.out()) == ["ReplyWords", "ReplyAudio", "ReplyOver", "ReplyEndsCall"]
+
+
+def test_a_call_that_was_ended_ends_though_nobody_wants_to_hear_what_was_said() -> None:
+    talk = Talk().hears(1).says("Goodbye.")
+    talk.turns.ends_call(talk.now_s)
+    talk.out()
+    assert talk.passes(11.0).out()[-1] == ReplyEndsCall(0)

@@ -122,6 +122,12 @@ class Hearing:
 
     # -------------------------------------------------------------------------------------------- the vendor's side
 
+    def lost(self) -> None:
+        """The session is gone. Words that are sure are told; the rest is for the next one to hear."""
+        for utterance in tuple(self._waiting):
+            if utterance.text:
+                self._answer(utterance)
+
     def ready(self) -> float:
         """A new session: it hears what the one before had no words for yet. Returns how many ms of it."""
         replayed = 0

@@ -10,7 +10,7 @@ Time is ``now_s`` of any clock that only goes forward. What follows from a call 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from antiphon.providers.base import TurnSignal
 from antiphon.providers.speech_to_speech.base import (
@@ -24,12 +24,8 @@ from antiphon.providers.speech_to_speech.base import (
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.memory import letters
-from antiphon.providers.speech_to_speech.vendor_turn import VendorTurn
+from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, VendorTurn
 
-SETTLED_S = 0.2
-"""Sound that follows the vendor's word that it has finished comes within this time."""
-SILENT_S = 1.0
-"""A vendor that did not say that it begins has finished when nothing is heard of it for so long."""
 _REMEMBERED_REPLIES = 4
 _MOST_WORDS_AHEAD = 20_000
 """Characters of words whose sound has not begun."""
@@ -105,6 +101,8 @@ class OwnTurns:
         """Words, and the vendor's names of what they are of, whose sound has not begun."""
         self._abandoned: deque[float] = deque()
         """Until when words of ours may still be said that nobody wants any more."""
+        self._ends: ReplyEndsCall | ReplyTransfersCall | None = None
+        """How the vendor has ended the call, while something of it waits to be heard."""
         self._latest = 0
         """The caller's latest utterance."""
         self._unanswered = 0
@@ -265,11 +263,11 @@ class OwnTurns:
         self._place(now_s)
 
     def ends_call(self, now_s: float, destination: str = "") -> None:
-        """The vendor's assistant has ended the call, or hands it over to ``destination``."""
+        """The vendor's assistant has ended the call, or hands it over to ``destination``: told once what it has said before was claimed."""
         if self._now is not None:
             self._finish(self._now, now_s)
-        reply = next(reversed(self._made), 0)
-        self.out.append(ReplyTransfersCall(reply, destination) if destination else ReplyEndsCall(reply))
+        self._ends = ReplyTransfersCall(0, destination) if destination else ReplyEndsCall(0)
+        self._place(now_s)
 
     def hangs(self, now_s: float) -> None:
         """The vendor says that it is late."""
@@ -327,9 +325,7 @@ class OwnTurns:
     def look(self, now_s: float, *, caller_speaks: bool = False) -> None:
         """What time brings. Nothing is waited for without end."""
         now = self._now
-        if now is not None and now.ended_s is not None and now_s - max(now.ended_s, now.told_s) >= SETTLED_S:
-            self._finish(now, now_s)
-        elif now is not None and now.untold and now_s - now.told_s >= SILENT_S:
+        if now is not None and now.is_past(now_s):
             self._finish(now, now_s)
         self._place(now_s)
         if self._asked:
@@ -338,6 +334,7 @@ class OwnTurns:
         if not caller_speaks and not self._asked:
             for turn in tuple(self._held):
                 self._look_at_held(turn, now_s)
+            self._place(now_s)
 
     def _look_at(self, asked: _Asked, now_s: float, *, caller_speaks: bool) -> None:
         patience_s = self._limits.reply_timeout_s
@@ -402,6 +399,9 @@ class OwnTurns:
             self._claim(asked, turn)
         if not self._asked:
             self._tell_of_held(now_s)
+        if self._ends is not None and not self._asked and not self._held:
+            ends, self._ends = self._ends, None
+            self.out.append(replace(ends, reply=next(reversed(self._made), 0)))
 
     def _fitting(self, asked: _Asked, now_s: float) -> VendorTurn | None:
         for turn in self._held:

@@ -129,11 +129,12 @@ class HostedStream:
         self._socket.close(wire.END_CALL)
 
     def _refuse(self, reply: int) -> bool:
-        """Whether there is nobody to ask any more."""
+        """Whether there is nobody to ask any more, and nothing that was said before."""
         self._wake()
-        if self._over:
+        refused = self._over and self._turns.coming is None
+        if refused:
             self._loop.call_soon(self._tell, ReplyFailed(reply, _OVER, gone=True))
-        return self._over
+        return refused
 
     def _wake(self) -> None:
         if not self._over:
@@ -265,6 +266,7 @@ class HostedStream:
         self._go_on()
 
     def _lost(self) -> None:
+        self._hearing.lost()
         self._memory.lost(resumable=False)
         self._turns.lost(self._loop.time())
         if self._turns.waiting:
@@ -329,7 +331,7 @@ class HostedStream:
                 self._socket.fail(Failure(ProviderError(self._account.name, f"the service ended the call ({reason})")))
 
     def _end(self, destination: str = "") -> None:
+        self._over = True
         self._turns.ends_call(self._loop.time(), destination)
         self._go_on()
-        self._over = True
         self._socket.close(wire.END_CALL)

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field, replace
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyWords
 from antiphon.providers.speech_to_speech.gemini_memory import Item
 
+SETTLED_S = 0.2
+"""Sound that follows the vendor's word that it has finished comes within this time."""
+_SILENT_S = 1.0
+"""A vendor that did not say that it begins has finished when nothing is heard of it for so long."""
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: how far its words go in sound that broke off."""
 
@@ -57,6 +61,12 @@ class VendorTurn:
         self.item.text += text
         if not self.unwanted:
             self.events.append(ReplyWords(0, text))
+
+    def is_past(self, now_s: float) -> bool:
+        """Whether no more comes of it, as far as one can know."""
+        if self.ended_s is not None:
+            return now_s - max(self.ended_s, self.told_s) >= SETTLED_S
+        return self.untold and now_s - self.told_s >= _SILENT_S
 
     @property
     def is_empty(self) -> bool:
