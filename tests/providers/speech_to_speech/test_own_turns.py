@@ -17,7 +17,8 @@ from antiphon.providers.speech_to_speech.base import (
     SpokeUnasked,
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
-from antiphon.providers.speech_to_speech.own_turns import Nudge, OwnTurns, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_requests import Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_turns import OwnTurns
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S
 
 LIMITS = TurnLimits(nudge_after_s=2.0, reply_timeout_s=5.0)

@@ -10,7 +10,7 @@ Time is ``now_s`` of any clock that only goes forward. What follows from a call 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from antiphon.providers.base import TurnSignal
 from antiphon.providers.speech_to_speech.base import (
@@ -24,60 +24,12 @@ from antiphon.providers.speech_to_speech.base import (
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.memory import letters
+from antiphon.providers.speech_to_speech.own_requests import Asked, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, VendorTurn
 
 _REMEMBERED_REPLIES = 4
 _MOST_WORDS_AHEAD = 20_000
 """Characters of words whose sound has not begun."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnLimits:
-    """How long is waited for what."""
-
-    nudge_after_s: float = 2.5
-    """A vendor that has not begun by itself is asked."""
-    reply_timeout_s: float = 7.0
-    """Then for its first sound, and for the next one; and for a session."""
-    offer_after_s: float = 1.5
-    """What nobody claims after a sign is offered."""
-    offer_every_s: float = 0.5
-    held_for_s: float = 10.0
-    """And dropped after this time …"""
-    most_held_ms: float = 60_000
-    """… or where more sound than this waits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nudge:
-    """Ask the vendor to speak; ``first``: nobody has said anything yet."""
-
-    first: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SayWords:
-    """Have the vendor speak these; ``at_once``: in the place of what it says, which nobody hears."""
-
-    text: str
-    at_once: bool
-
-
-@dataclass(slots=True, eq=False)
-class _Asked:
-    reply: int
-    text: str | None
-    """None: an answer."""
-    since_s: float
-    follows: int = 0
-    """The caller's latest utterance when it was asked for."""
-    first: bool = False
-    sent_s: float | None = None
-    """When the vendor was nudged, or told the words."""
-    next: bool = False
-    """What was asked for before is over."""
-    tried: int = 0
-    turn: VendorTurn | None = None
 
 
 Out = SpokenReplyEvent | OwnTurnEvent | TurnSignal | Nudge | SayWords
@@ -95,7 +47,7 @@ class OwnTurns:
         """What is being said."""
         self._held: deque[VendorTurn] = deque()
         """What nobody has claimed, in its order; what is being said may be the last of it."""
-        self._asked: deque[_Asked] = deque()
+        self._asked: deque[Asked] = deque()
         self._made: OrderedDict[int, list[VendorTurn]] = OrderedDict()
         self._words_ahead: list[tuple[str, str]] = []
         """Words, and the vendor's names of what they are of, whose sound has not begun."""
@@ -138,13 +90,13 @@ class OwnTurns:
     def respond(self, reply: int, now_s: float, *, first: bool = False, asked: bool = False) -> None:
         """``first``: nobody has said anything yet; ``asked``: the vendor has been told to answer."""
         sent_s = now_s if asked else None
-        self._ask(_Asked(reply, None, now_s, self._latest, first, sent_s), now_s)
+        self._ask(Asked(reply, None, now_s, self._latest, first, sent_s), now_s)
         self._unanswered = 0
 
     def say(self, reply: int, text: str, now_s: float) -> None:
-        self._ask(_Asked(reply, text, now_s), now_s)
+        self._ask(Asked(reply, text, now_s), now_s)
 
-    def _ask(self, asked: _Asked, now_s: float) -> None:
+    def _ask(self, asked: Asked, now_s: float) -> None:
         self._asked.append(asked)
         self._made.setdefault(asked.reply, [])
         while len(self._made) > _REMEMBERED_REPLIES:
@@ -336,7 +288,7 @@ class OwnTurns:
                 self._look_at_held(turn, now_s)
             self._place(now_s)
 
-    def _look_at(self, asked: _Asked, now_s: float, *, caller_speaks: bool) -> None:
+    def _look_at(self, asked: Asked, now_s: float, *, caller_speaks: bool) -> None:
         patience_s = self._limits.reply_timeout_s
         if asked.turn is not None:
             if now_s - max(asked.turn.told_s, asked.turn.began_s) > patience_s:
@@ -362,18 +314,18 @@ class OwnTurns:
                 turn.offered_s = now_s
                 self.out.append(SpokeUnasked())
 
-    def _abandon(self, asked: _Asked, now_s: float) -> None:
+    def _abandon(self, asked: Asked, now_s: float) -> None:
         """Words of ours that nobody wants any more and that the vendor may still say."""
         if asked.text is not None and asked.turn is None and asked.sent_s is not None:
             self._abandoned.append(now_s + self._limits.reply_timeout_s)
 
-    def _fail(self, asked: _Asked, problem: str, now_s: float, *, gone: bool = False) -> None:
+    def _fail(self, asked: Asked, problem: str, now_s: float, *, gone: bool = False) -> None:
         self._abandon(asked, now_s)
         self._asked.remove(asked)
         self.out.append(ReplyFailed(asked.reply, problem, gone))
         self._place(now_s)
 
-    def _send(self, asked: _Asked, now_s: float) -> None:
+    def _send(self, asked: Asked, now_s: float) -> None:
         asked.sent_s = now_s
         if asked.text is None:
             self.out.append(Nudge(asked.first))
@@ -403,7 +355,7 @@ class OwnTurns:
             ends, self._ends = self._ends, None
             self.out.append(replace(ends, reply=next(reversed(self._made), 0)))
 
-    def _fitting(self, asked: _Asked, now_s: float) -> VendorTurn | None:
+    def _fitting(self, asked: Asked, now_s: float) -> VendorTurn | None:
         for turn in self._held:
             if asked.text is not None:
                 if turn.verbatim or (
@@ -415,7 +367,7 @@ class OwnTurns:
                 return None if stale else turn
         return None
 
-    def _claim(self, asked: _Asked, turn: VendorTurn) -> None:
+    def _claim(self, asked: Asked, turn: VendorTurn) -> None:
         self._held.remove(turn)
         asked.turn, turn.reply = turn, asked.reply
         self._made.setdefault(asked.reply, []).append(turn)

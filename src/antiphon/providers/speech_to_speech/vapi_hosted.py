@@ -17,7 +17,7 @@ from antiphon.providers.base import Partials
 from antiphon.providers.socket import SocketCounts, SocketLimits
 from antiphon.providers.speech_to_speech import vapi_wire as wire
 from antiphon.providers.speech_to_speech.base import OnSpeech
-from antiphon.providers.speech_to_speech.own_turns import TurnLimits
+from antiphon.providers.speech_to_speech.own_requests import TurnLimits
 from antiphon.providers.speech_to_speech.vapi_calls import CallMaker
 from antiphon.providers.speech_to_speech.vapi_session import HostedStream
 from antiphon.providers.vendor_settings import http_url, tls_context

@@ -18,7 +18,8 @@ from antiphon.providers.speech_to_speech import vapi_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, ReplyFailed
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.own_hearing import Hearing
-from antiphon.providers.speech_to_speech.own_turns import Nudge, OwnTurns, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_requests import Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_turns import OwnTurns
 from antiphon.providers.websocket import Failure, presentable
 from antiphon.vocabulary import AudioFormat
 
