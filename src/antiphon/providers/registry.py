@@ -73,6 +73,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "speech_to_speech": {
         "openai-realtime": "antiphon.providers.speech_to_speech.openai_realtime:OpenAIRealtime",
         "google-live": "antiphon.providers.speech_to_speech.gemini_live:GeminiLive",
+        "openai-live": "antiphon.providers.speech_to_speech.gpt_live:GptLive",
         "vapi-hosted": "antiphon.providers.speech_to_speech.vapi_hosted:HostedVapi",
     },
 }

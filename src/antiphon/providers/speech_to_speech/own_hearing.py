@@ -20,8 +20,6 @@ _PIECE_MS = 1000
 """Audio that has waited is sent in pieces of this length."""
 _PAUSE_MS = 600
 """So much silence follows what is heard again, so that the vendor notices its end."""
-_SETTLED_S = 0.25
-"""Words of which no more come for so long are all, where the vendor does not say so."""
 
 
 def silence(audio: AudioFormat, duration_ms: int) -> bytes:
@@ -38,6 +36,8 @@ class _Utterance:
     finished: bool = False
     text: str = ""
     """What is sure of its words."""
+    untold: bool = False
+    """The memory does not know them yet."""
 
 
 class Hearing:
@@ -51,8 +51,11 @@ class Hearing:
         tell: Callable[[Transcribed | TranscriptionFailed], None],
         max_utterance_ms: int,
         words_timeout_s: float,
+        settled_s: float,
     ) -> None:
+        """``settled_s``: words of which no more come for so long are all, where the vendor does not say so."""
         self._audio = audio
+        self._settled_s = settled_s
         self._memory = memory
         self._send, self._tell = send, tell
         self._max_bytes = audio.bytes_for_ms(max_utterance_ms)
@@ -157,6 +160,17 @@ class Hearing:
         else:
             self._tell(Transcribed(utterance.number, together, False))
 
+    def fragment(self, text: str) -> None:
+        """More words, with the blanks between them: of a vendor that does not say which are all."""
+        utterance = self._waiting[0] if self._waiting else self._open
+        if utterance is None or not text:
+            return
+        utterance.text += text
+        utterance.untold = True
+        self._tell(Transcribed(utterance.number, utterance.text.strip(), False))
+        if utterance.finished:
+            self._settle()
+
     def model_began(self) -> None:
         """It answers: it has heard everything, and its words are there, or are none."""
         if self._waiting and self._waiting[0].text:
@@ -166,7 +180,7 @@ class Hearing:
     def _settle(self) -> None:
         if self._settling is not None:
             self._settling.cancel()
-        self._settling = self._loop.call_later(_SETTLED_S, self._settled)
+        self._settling = self._loop.call_later(self._settled_s, self._settled)
 
     def _settled(self) -> None:
         self._settling = None
@@ -182,7 +196,10 @@ class Hearing:
 
     def _answer(self, utterance: _Utterance) -> None:
         if self._done(utterance):
-            self._tell(Transcribed(utterance.number, utterance.text, True))
+            text = utterance.text.strip()
+            if utterance.untold and text:
+                self._memory.add(Item("user", text))
+            self._tell(Transcribed(utterance.number, text, True))
 
     def _fail(self, utterance: _Utterance, problem: str) -> None:
         if self._done(utterance):

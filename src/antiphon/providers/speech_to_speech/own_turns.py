@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from dataclasses import replace
 
-from antiphon.providers.base import TurnSignal
+from antiphon.providers.base import StopReason, TurnSignal
 from antiphon.providers.speech_to_speech.base import (
     OwnTurnEvent,
     ReplyEndsCall,
     ReplyFailed,
     ReplyOver,
     ReplyTransfersCall,
+    ReplyWords,
     SpokenReplyEvent,
     SpokeUnasked,
 )
@@ -26,6 +27,7 @@ from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.memory import letters
 from antiphon.providers.speech_to_speech.own_requests import Asked, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, VendorTurn
+from antiphon.vocabulary import ToolCall
 
 _REMEMBERED_REPLIES = 4
 _MOST_WORDS_AHEAD = 20_000
@@ -36,8 +38,12 @@ Out = SpokenReplyEvent | OwnTurnEvent | TurnSignal | Nudge | SayWords
 
 
 class OwnTurns:
-    def __init__(self, memory: SessionMemory, limits: TurnLimits | None = None) -> None:
-        """``memory`` is told what the vendor says, and what was heard of it."""
+    def __init__(
+        self, memory: SessionMemory, limits: TurnLimits | None = None, *, tells_own_words: bool = True
+    ) -> None:
+        """``memory`` is told what the vendor says, and what was heard of it. ``tells_own_words``: words that come before their sound are
+        the vendor's own, and none of ours."""
+        self._tells_own_words = tells_own_words
         self._memory = memory
         self._limits = limits or TurnLimits()
         self.out: deque[Out] = deque()
@@ -148,7 +154,7 @@ class OwnTurns:
             turn.name = self._words_ahead[0][1]
             turn.words(ahead)
             self._words_ahead.clear()
-            if verbatim is None:
+            if verbatim is None and self._tells_own_words:
                 turn.verbatim = self._are_ours(ahead)
         self._held.append(turn)
         self._drop_abandoned(turn)
@@ -190,12 +196,27 @@ class OwnTurns:
         assert turn is not None
         if silent and turn.ended_s is not None:
             return
+        if silent and turn.untold:
+            turn.pause(audio, duration_ms)
+            return
         if not silent:
             turn.told_s = now_s
+            turn.go_on()
         turn.sound(audio, duration_ms)
         self._hand_on(turn)
         while sum(each.audio_ms for each in self._held) > self._limits.most_held_ms:
             self._drop(self._held[0])
+
+    def asks_for(self, call: ToolCall, now_s: float) -> None:
+        """The vendor's model wants a tool: with what it is saying, or as a turn of its own. Its answer is another turn."""
+        if self._now is None:
+            self._now = VendorTurn(now_s, self._latest, told_s=now_s, untold=True)
+            self._held.append(self._now)
+        turn = self._now
+        turn.ask_for(call)
+        self._hand_on(turn)
+        self._finish(turn, now_s)
+        self._place(now_s)
 
     def ended(self, now_s: float) -> None:
         """The vendor says that it has finished."""
@@ -382,14 +403,15 @@ class OwnTurns:
         if not turn.reply or turn.unwanted:
             return
         for event in turn.take():
-            if not (turn.verbatim and not hasattr(event, "audio")):
+            if not (turn.verbatim and isinstance(event, ReplyWords)):
                 self.out.append(event)
 
     def _tell_over(self, turn: VendorTurn) -> None:
         asked = self._asked[0] if self._asked else None
         if asked is not None and asked.turn is turn:
             self._asked.popleft()
-            self.out.append(ReplyOver(turn.reply, cut=turn.cut))
+            reason: StopReason = "tool_calls" if turn.calls else "stop"
+            self.out.append(ReplyOver(turn.reply, stop_reason=reason, cut=turn.cut))
 
     def _finish(self, turn: VendorTurn, now_s: float) -> None:
         """Nothing more comes of it."""
@@ -399,7 +421,8 @@ class OwnTurns:
         if turn.is_empty:
             self._take_back(turn)
             return
-        self._memory.add(turn.item)
+        if turn.item.text or turn.audio_ms:
+            self._memory.add(turn.item)
         turn.note_heard()
         if turn.reply and not turn.unwanted:
             self._hand_on(turn)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field, replace
 
-from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyWords
+from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyToolCall, ReplyWords
 from antiphon.providers.speech_to_speech.gemini_memory import Item
+from antiphon.vocabulary import ToolCall
 
 SETTLED_S = 0.2
 """Sound that follows the vendor's word that it has finished comes within this time."""
-_SILENT_S = 1.0
+SILENT_S = 0.8
 """A vendor that did not say that it begins has finished when nothing is heard of it for so long."""
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: how far its words go in sound that broke off."""
@@ -31,9 +32,12 @@ class VendorTurn:
     """The vendor's, where it gives one."""
     item: Item = field(default_factory=lambda: Item("assistant"))
     """What the session remembers of it."""
-    events: deque[ReplyAudio | ReplyWords] = field(default_factory=deque)
+    events: deque[ReplyAudio | ReplyWords | ReplyToolCall] = field(default_factory=deque)
     """What has come of it and was not handed on; their reply is 0."""
+    calls: bool = False
+    """It has asked for tools: nothing else comes of it."""
     audio_ms: float = 0.0
+    _pauses: list[tuple[bytes, float]] = field(default_factory=list)
     reply: int = 0
     """Whose it is; 0 for nobody's."""
     ended_s: float | None = None
@@ -57,6 +61,21 @@ class VendorTurn:
         if not self.unwanted:
             self.events.append(ReplyAudio(0, audio))
 
+    def pause(self, silence: bytes, duration_ms: float) -> None:
+        """It belongs to what is said only where more of that follows."""
+        self._pauses.append((silence, duration_ms))
+
+    def go_on(self) -> None:
+        """More follows."""
+        pauses, self._pauses = self._pauses, []
+        for silence, duration_ms in pauses:
+            self.sound(silence, duration_ms)
+
+    def ask_for(self, call: ToolCall) -> None:
+        self.calls = True
+        if not self.unwanted:
+            self.events.append(ReplyToolCall(0, call))
+
     def words(self, text: str) -> None:
         self.item.text += text
         if not self.unwanted:
@@ -66,14 +85,14 @@ class VendorTurn:
         """Whether no more comes of it, as far as one can know."""
         if self.ended_s is not None:
             return now_s - max(self.ended_s, self.told_s) >= SETTLED_S
-        return self.untold and now_s - self.told_s >= _SILENT_S
+        return self.untold and now_s - self.told_s >= SILENT_S
 
     @property
     def is_empty(self) -> bool:
         """Whether neither sound nor words have come of it."""
-        return not self.audio_ms and not self.item.text
+        return not self.audio_ms and not self.item.text and not self.calls
 
-    def take(self) -> list[ReplyAudio | ReplyWords]:
+    def take(self) -> list[ReplyAudio | ReplyWords | ReplyToolCall]:
         """What has come since it was last asked, as events of its reply."""
         taken = [replace(event, reply=self.reply) for event in self.events]
         self.events.clear()
