@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.providers.fakes import gemini_live, hosted_vapi
+from tests.providers.fakes import gemini_live, own_turns
 from tests.providers.fakes.gemini_live import FakeGeminiLive
 from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
@@ -345,7 +345,7 @@ async def house(
     elif request.param == "vapi":
         async with FakeHostedVapi() as vapi:
             monkeypatch.setenv("SSL_CERT_FILE", vapi.trust(tmp_path))
-            yield House(vapi, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
+            yield House(vapi, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
     else:
         async with FakeGeminiLive() as gemini:
             monkeypatch.setenv("SSL_CERT_FILE", gemini.trust(tmp_path))
@@ -449,7 +449,7 @@ async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, 
         assert heard_ms == first["heard_ms"]
     else:
         if house.is_hosted:  # it answers as it hears the last word, which is what our side knows an interruption by
-            notes = hosted_vapi.notes_in(house.vendor.live.lines)
+            notes = own_turns.notes_in(house.vendor.live.lines)
         else:
             notes = gemini_live.notes_in(house.vendor.asked[1])
         (note,) = [each for each in notes if LONG in each]
@@ -471,7 +471,7 @@ async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_it
         vendor.paced, vendor.tells_words, vendor.tells_speech = True, tells, tells
         vendor.hears += [PRICE, "no stop that"]
         vendor.answers += [Answer((story,)), Answer(("Very well.",))]
-        house = House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
+        house = House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
         log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
         greeting, first, second = spoken(log)
         assert (greeting["text"], greeting["status"]) == (GREETING, "completed")
@@ -491,7 +491,7 @@ async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_it
 async def hosted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     async with FakeHostedVapi() as vendor:
         monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
-        yield House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, hosted_vapi.said)
+        yield House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
 
 
 @pytest.mark.speech

@@ -73,6 +73,7 @@ IN_ONE = (
 """What a model that hears and speaks itself makes nothing of."""
 _IN_ONE_OF: Mapping[str, tuple[str, ...]] = {
     "google-live": ("transcriber.model", "voice.speed"),
+    "openai-live": ("transcriber.model", "transcriber.language", "voice.speed", "model.maxTokens"),
     "vapi-hosted": ("transcriber.model", "voice.voiceId", "voice.speed", "model.maxTokens"),
 }
 """And what one vendor's does not, besides."""

@@ -121,9 +121,12 @@ _LIVE = re.compile(r"(^|[-/])(live|native-audio)(-|$)")
 
 
 def in_one(provider: str, model: str) -> str:
-    """The engine that is recogniser, model and voice, where an assistant's model is one; else empty. Google's are told by their names."""
+    """The engine that is recogniser, model and voice, where an assistant's model is one; else empty. Google's and OpenAI's Live models are
+    told by their names."""
     if provider == "google" and _LIVE.search(model):
         return "google-live"
+    if provider == "openai" and model.startswith("gpt-live"):
+        return "openai-live"
     return provider if provider in _PROVIDERS["speech_to_speech"] else ""
 
 

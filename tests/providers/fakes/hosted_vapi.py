@@ -12,25 +12,18 @@ import json
 import re
 import ssl
 import uuid
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from tests.providers.fakes.server import KEY, FakeVendor, Fault, Session
-from tests.providers.fakes.speaking import LEVEL, MS_PER_CHARACTER, Answer, Trouble
+from tests.providers.fakes.own_turns import OwnTurnSession, OwnTurnVendor
+from tests.providers.fakes.server import KEY, Fault
+from tests.providers.fakes.speaking import Answer, Trouble
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
-from antiphon.audio import codec
 from antiphon.vocabulary import AudioFormat, Encoding
 
 ASSISTANT_ID = "6bd2a5c8-0d1e-4b52-9d6c-6d2e3b0a1f11"
-PAUSE_MS = 300
-"""The caller has finished."""
-INTERRUPTS_MS = 200
-"""So much voice while it speaks stops it."""
-_VOICE = 0.02
 _OVERRIDES = {
     "analysisPlan", "artifactPlan", "backgroundSound", "backgroundSpeechDenoisingPlan", "clientMessages", "compliancePlan",
     "endCallMessage", "endCallPhrases", "firstMessage", "firstMessageInterruptionsEnabled", "firstMessageMode", "hooks", "keypadInputPlan",
@@ -64,8 +57,8 @@ class MadeCall:
         return AudioFormat(kind, asked.get("sampleRate", 8000 if kind is Encoding.MULAW else 16000))
 
 
-class HostedSession(Session):
-    """One call. ``lines`` are the conversation as the model would see it."""
+class HostedSession(OwnTurnSession):
+    """One call."""
 
     vendor: FakeHostedVapi
 
@@ -73,28 +66,7 @@ class HostedSession(Session):
         super().__init__(*arguments)
         assert self.socket.request is not None
         self.call = self.vendor.calls_made[self.socket.request.path.split("/")[1]]
-        self.fault, self.format = self.call.fault, self.call.audio
-        self.lines: list[str] = []
-        self.refused: list[str] = []
-        self.ended = False
-        """The client has said that it ends the call."""
-        self.voiced_ms = self.paused_ms = 0.0
-        """Of what the caller is saying."""
-        self.turn = 0
-        self.speaking: asyncio.Task[None] | None = None
-        self.audible = False
-        """It is being heard, and not only waited for."""
-        self.waiting: deque[tuple[Answer, bool]] = deque()
-        """What is to be said after that, and whether it is words of the client's."""
-        self.spoken = ""
-        """What has been voiced of what it says."""
-        self.interruptions = 0
-
-    async def run(self) -> None:
-        try:
-            await super().run()
-        finally:
-            await self._stop()
+        self.fault, self.format, self.asked_with = self.call.fault, self.call.audio, self.call.body
 
     async def greet(self) -> None:
         await self.say("status-update", status="in-progress")
@@ -104,59 +76,60 @@ class HostedSession(Session):
         if wanted is None or kind in wanted:
             await self.socket.send(json.dumps({"type": kind, **fields}))
 
-    # ------------------------------------------------------------------------------------------ the caller
+    async def end(self, reason: str) -> None:
+        """The service ends the call."""
+        await self.say("status-update", status="ended", endedReason=reason)
+        await self.socket.close(1000)
 
-    async def progress(self) -> None:
-        piece = bytes(self.audio[-self.vendor.pieces[-1] :])
-        loud = float(np.abs(codec.decode_to_float(piece, self.format.encoding)).max(initial=0.0)) >= _VOICE
-        length_ms = self.format.ms_of(len(piece))
-        if loud:
-            if not self.voiced_ms:
-                await self.say("speech-update", role="user", status="started", turn=self.turn)
-            self.voiced_ms += length_ms
-            self.paused_ms = 0.0
-            if self.audible and self.voiced_ms >= INTERRUPTS_MS and not self.vendor.deaf:
-                await self._interrupted()
-        elif self.voiced_ms:
-            self.paused_ms += length_ms
-            if self.paused_ms >= PAUSE_MS:
-                await self._heard_out()
+    # ------------------------------------------------------------------------------------------ what is told
 
-    async def _heard_out(self) -> None:
-        self.voiced_ms = self.paused_ms = 0.0
-        words = self.vendor.hears.popleft() if self.vendor.hears else " ".join(word.word for word in self.words())
-        self.audio.clear()
-        await self.say("speech-update", role="user", status="stopped", turn=self.turn)
-        if not words or self.vendor.no_words:
-            return
+    async def _speech(self, role: str, status: str) -> None:
+        if role == "user" or self.vendor.tells_speech:
+            await self.say("speech-update", role=role, status=status, turn=self.turn)
+
+    async def tell_voice(self, *, started: bool) -> None:
+        await self._speech("user", "started" if started else "stopped")
+
+    async def tell_words(self, words: str) -> None:
         head, _, _ = words.partition(" ")
         await self.say("transcript", role="user", transcriptType="partial", transcript=head)
         await self.say("transcript", role="user", transcriptType="final", transcript=words)
-        self.lines.append(f"user: {words}")
-        self.turn += 1
-        if not self.audible:  # else it was no interruption, and wants no answer
-            await self._answer()
 
-    async def _interrupted(self) -> None:
-        self.interruptions += 1
-        said = self.spoken
-        await self._stop()
+    async def tell_interrupted(self, said: str) -> None:
         await self.say("user-interrupted", turnId=f"turn-{self.turn}")
         if said:
             await self.say("transcript", role="assistant", transcriptType="final", transcript=said)
-        await self.say("speech-update", role="assistant", status="stopped", turn=self.turn)
+        await self._speech("assistant", "stopped")
 
-    async def _stop(self) -> None:
-        task, self.speaking = self.speaking, None
-        self.waiting.clear()
-        self.audible = False
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            if self.spoken:
-                self.lines.append(f"assistant: {self.spoken}")
-        self.spoken = ""
+    async def tell_answer(self, text: str, *, ours: bool) -> None:
+        if not ours and self.vendor.tells_words:
+            for token in re.findall(r"\S+\s*", text):
+                await self.say("model-output", output=token, turnId=f"turn-{self.turn}")
+        await self._speech("assistant", "started")
+        if self.vendor.tells_speech:
+            source = "force-say" if ours else "model"
+            await self.say("assistant.speechStarted", text=text, turn=self.turn, source=source)
+
+    async def tell_over(self, text: str) -> None:
+        await self.say("transcript", role="assistant", transcriptType="final", transcript=text)
+        await self._speech("assistant", "stopped")
+
+    async def send_sound(self, data: bytes) -> None:
+        await self.socket.send(data)
+
+    async def trouble(self, trouble: Trouble) -> bool:
+        if trouble == "expire":
+            await self.end("exceeded-max-duration")
+        elif trouble == "fail":
+            await self.say("hang")
+        return trouble in ("expire", "fail")
+
+    async def afterwards(self, answer: Answer) -> None:
+        if answer.trouble == "transfers":
+            await self.say("transfer-update", destination={"type": "number", "number": "+15550100"})
+            await self.end("assistant-forwarded-call")
+        elif answer.trouble == "ends_call":
+            await self.end("assistant-ended-call")
 
     # ------------------------------------------------------------------------------------------ the client
 
@@ -168,142 +141,29 @@ class HostedSession(Session):
             self.lines.append(f"{role}: [{text}]")
             if message.get("triggerResponseEnabled", True):
                 self.vendor.nudged += 1
-                await self._answer()
+                await self.answer()
         elif kind == "say":
-            answer = Answer((message["content"],))
-            if self.vendor.own_words_trouble:
-                answer.trouble = self.vendor.own_words_trouble.popleft()
             if message.get("interruptAssistantEnabled"):
-                await self._stop()
-            self._speak_next(answer, ours=True)
+                await self.stop()
+            self.speak_next(self.vendor.own_words(message["content"]), ours=True)
         elif kind == "control" and message.get("control") == "say-first-message":
             if self.vendor.first_message:
-                self._speak_next(Answer((self.vendor.first_message,)), ours=True)
+                self.speak_next(Answer((self.vendor.first_message,)), ours=True)
         elif kind == "end-call":
             self.ended = True
             await self.socket.close(1000)
         else:
             self.refused.append(str(kind))
 
-    # ------------------------------------------------------------------------------------------ the model
 
-    async def _answer(self) -> None:
-        self.vendor.asked.append([*self.lines])
-        self.vendor.asked_with.append(self.call.body)
-        answer = self.vendor.answers.popleft() if self.vendor.answers else Answer(("Yes.",))
-        if answer.trouble == "drop_before":
-            self.socket.transport.abort()
-        elif answer.trouble == "expire":
-            await self.end("exceeded-max-duration")
-        elif answer.trouble in ("mute", "silence"):
-            pass
-        else:
-            self._speak_next(answer, ours=False)
-
-    def _speak_next(self, answer: Answer, *, ours: bool) -> None:
-        self.waiting.append((answer, ours))
-        if self.speaking is None:
-            self.speaking = asyncio.create_task(self._speak())
-
-    async def _speak(self) -> None:
-        with contextlib.suppress(Exception):  # the client has gone
-            while self.waiting:
-                answer, ours = self.waiting.popleft()
-                await self._say(answer, ours=ours)
-            self.speaking = None
-
-    async def _say(self, answer: Answer, *, ours: bool) -> None:
-        self.turn += 1
-        text = " ".join(answer.texts)
-        if answer.trouble == "fail":
-            await self.say("hang")
-            return
-        if not ours and self.vendor.tells_words:
-            for token in re.findall(r"\S+\s*", text):
-                await self.say("model-output", output=token, turnId=f"turn-{self.turn}")
-        source = "force-say" if ours else "model"
-        self.audible, self.spoken = True, ""
-        if self.vendor.tells_speech:
-            await self.say("speech-update", role="assistant", status="started", turn=self.turn)
-            await self.say("assistant.speechStarted", text=text, turn=self.turn, source=source)
-        for token in re.findall(r"\S+\s*", text):
-            if answer.trouble != "strange_audio":
-                await self._sound(len(token))
-            self.spoken += token
-            if answer.trouble == "interrupted":
-                await self._interrupted()
-                return
-            if answer.trouble == "drop_in_the_middle":
-                self.socket.transport.abort()
-                return
-            await asyncio.sleep(answer.pace_ms / 1000)
-            if answer.held:
-                await self.vendor.go.wait()
-        self.lines.append(f"assistant: {text}")
-        self.audible, self.spoken = False, ""
-        await self.say("transcript", role="assistant", transcriptType="final", transcript=text)
-        if self.vendor.tells_speech:
-            await self.say("speech-update", role="assistant", status="stopped", turn=self.turn)
-        if answer.trouble == "transfers":
-            await self.say("transfer-update", destination={"type": "number", "number": "+15550100"})
-            await self.end("assistant-forwarded-call")
-        elif answer.trouble == "ends_call":
-            await self.end("assistant-ended-call")
-
-    async def _sound(self, characters: int) -> None:
-        samples = np.full(self.format.rate_hz * MS_PER_CHARACTER * characters // 1000, LEVEL, np.int16)
-        data = (
-            codec.encode(samples, self.format.encoding) if self.format.encoding is Encoding.MULAW else samples.tobytes()
-        )
-        if not self.vendor.paced:
-            # An odd number of bytes: messages are cut where it suits the sender.
-            cut = len(data) // 2 | 1
-            await self.socket.send(data[:cut])
-            await self.socket.send(data[cut:])
-            return
-        frame = self.format.bytes_for_ms(20)
-        for start in range(0, len(data), frame):
-            await self.socket.send(data[start : start + frame])
-            await asyncio.sleep(0.02)
-
-    async def quiet(self, duration_ms: int) -> None:
-        """Sound in which there is nothing."""
-        level = b"\xff" if self.format.encoding is Encoding.MULAW else b"\x00"
-        await self.socket.send(level * self.format.bytes_for_ms(duration_ms))
-
-    async def speak_unasked(self, text: str) -> None:
-        """As a hook of the assistant's does after a silence."""
-        self._speak_next(Answer((text,)), ours=True)
-
-    async def end(self, reason: str) -> None:
-        """The service ends the call."""
-        await self.say("status-update", status="ended", endedReason=reason)
-        await self.socket.close(1000)
-
-
-class FakeHostedVapi(FakeVendor):
+class FakeHostedVapi(OwnTurnVendor):
     session_class = HostedSession
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: deque[Answer] = deque()
-        """What the next answers of the model are; with none left, "Yes."."""
-        self.own_words_trouble: deque[Trouble] = deque()
-        self.hears: deque[str] = deque()
-        """What callers say, where it cannot be read from the sound."""
-        self.asked: list[list[str]] = []
-        self.asked_with: list[dict[str, Any]] = []
-        self.nudged = 0
-        """How often it was told to answer."""
-        self.no_words = False
-        self.paced = False
-        """Sound is sent as it is heard, and not as it is made."""
-        self.deaf = False
-        """It does not notice that it is interrupted."""
         self.tells_words = self.tells_speech = True
         """Whether it tells what it says before it says it, and when it speaks."""
         self.first_message = "Thank you for calling."
-        self.go = asyncio.Event()
         self.calls_made: dict[str, MadeCall] = {}
         self.bodies: list[dict[str, Any]] = []
         self._http: asyncio.Server | None = None
@@ -414,12 +274,3 @@ def _problems(body: dict[str, Any]) -> list[str]:
     if body.get("assistantId") not in (None, ASSISTANT_ID) or ("assistantId" in body) == ("assistant" in body):
         found.append("Couldn't Get Assistant.")
     return found
-
-
-def said(lines: list[str]) -> list[str]:
-    """A conversation without what only the model was told."""
-    return [line for line in lines if not line.startswith("system: [")]
-
-
-def notes_in(lines: list[str]) -> list[str]:
-    return [line for line in lines if line.startswith("system: [")]

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tests.providers.fakes import gemini_live, hosted_vapi, openai_realtime
+from tests.providers.fakes import gemini_live, hosted_vapi, openai_realtime, own_turns
 from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.gpt_live import FakeGptLive
 from tests.providers.fakes.hosted_vapi import FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime
 from tests.providers.fakes.server import KEY
@@ -16,6 +17,7 @@ from tests.providers.fakes.speech import say, silence
 from antiphon.providers.base import ModelRequest, Transcribed
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, ReplyOver, ReplyWords, SpeechToSpeech
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.gpt_live import GptLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
 from antiphon.providers.speech_to_speech.vapi_hosted import HostedVapi
 from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Message, ToolSpec
@@ -119,7 +121,9 @@ class Rig(Protocol):
     failing: tuple[tuple[str, str], ...]
     """Troubles that answers may have, and what our errors say of them."""
     has_tools: bool
-    """Ours, and tells what its answers cost. (An assistant that runs elsewhere has its own.)"""
+    """Ours. (An assistant that runs elsewhere has its own.)"""
+    counts_tokens: bool
+    """Text and sound apart, with each answer."""
 
     @property
     def tries(self) -> int:
@@ -140,7 +144,7 @@ class Rig(Protocol):
 class OpenAIRig:
     heard = spoken = TELEPHONE
     failing = (("fail", "the model is overloaded"), ("bad_arguments", "no JSON object"))
-    has_tools = True
+    has_tools = counts_tokens = True
 
     def __init__(self, vendor: FakeOpenAIRealtime, ca_file: str) -> None:
         self.vendor, self._ca_file = vendor, ca_file
@@ -162,7 +166,7 @@ class OpenAIRig:
 class GeminiRig:
     heard, spoken = gemini_live.HEARD, gemini_live.SPOKEN
     failing = (("fail", "refused to answer"), ("bad_arguments", "cannot be read"))
-    has_tools = True
+    has_tools = counts_tokens = True
 
     def __init__(self, vendor: FakeGeminiLive, ca_file: str, model: str) -> None:
         self.vendor, self._ca_file, self._model = vendor, ca_file, model
@@ -184,7 +188,7 @@ class GeminiRig:
 class VapiRig:
     heard = spoken = TELEPHONE
     failing = ()
-    has_tools = False
+    has_tools = counts_tokens = False
 
     def __init__(self, vendor: FakeHostedVapi, ca_file: str) -> None:
         self.vendor, self._ca_file = vendor, ca_file
@@ -197,7 +201,29 @@ class VapiRig:
         return len(self.vendor.requests)
 
     def conversation(self, at: int) -> list[str]:
-        return hosted_vapi.said(self.vendor.asked[at])
+        return own_turns.said(self.vendor.asked[at])
+
+    def refused(self) -> list[str]:
+        return self.vendor.live.refused
+
+
+class LiveRig:
+    heard = spoken = TELEPHONE
+    failing = ()
+    has_tools, counts_tokens = True, False
+
+    def __init__(self, vendor: FakeGptLive, ca_file: str) -> None:
+        self.vendor, self._ca_file = vendor, ca_file
+
+    def engine(self, key: str = KEY, **options: Any) -> GptLive:
+        return GptLive(key, self.vendor.base_url, ca_file=self._ca_file, **options)
+
+    @property
+    def tries(self) -> int:
+        return len(self.vendor.sessions)
+
+    def conversation(self, at: int) -> list[str]:
+        return own_turns.said(self.vendor.asked[at])
 
     def refused(self) -> list[str]:
         return self.vendor.live.refused

@@ -22,7 +22,7 @@ async def test_a_turn(rig: Rig, caller: Caller) -> None:
     assert caller.words(1) == "For how many people?"
     assert caller.sound_ms(1) == pytest.approx(len("For how many people?") * MS_PER_CHARACTER, abs=1)
     assert rig.conversation(0) == ["user: i want a table"]
-    if rig.has_tools:
+    if rig.counts_tokens:
         assert {usage.model.startswith("audio:") for usage in over.usage} == {False, True}
     assert (len(rig.vendor.sessions), rig.refused()) == (1, [])
 

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi, notes_in
+from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi
+from tests.providers.fakes.own_turns import notes_in
 from tests.providers.fakes.server import KEY
 from tests.providers.fakes.speaking import MS_PER_CHARACTER, Answer
 from tests.providers.fakes.speech import say, silence

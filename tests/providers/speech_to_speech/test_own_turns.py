@@ -12,17 +12,20 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyEndsCall,
     ReplyFailed,
     ReplyOver,
+    ReplyToolCall,
     ReplyTransfersCall,
     ReplyWords,
     SpokeUnasked,
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
-from antiphon.providers.speech_to_speech.own_requests import Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.own_turns import OwnTurns
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S
+from antiphon.vocabulary import ToolCall
 
 LIMITS = TurnLimits(nudge_after_s=2.0, reply_timeout_s=5.0)
 SECOND = b"s" * 10
+CALL = ToolCall("c1", "book", {"day": "friday"})
 
 
 class Talk:
@@ -36,7 +39,8 @@ class Talk:
             self.turns.ready(self.now_s)
 
     def out(self) -> list[Any]:
-        out = list(self.turns.out)
+        """What has followed, but for who is next."""
+        out = [each for each in self.turns.out if not isinstance(each, AnswerNext)]
         self.turns.out.clear()
         return out
 
@@ -125,7 +129,8 @@ def test_who_speaks_first_is_asked_at_once() -> None:
 
 def test_one_that_was_asked_in_another_way_is_not_nudged() -> None:
     talk = Talk()
-    talk.turns.respond(1, talk.now_s, asked=True)
+    talk.turns.respond(1, talk.now_s)
+    talk.turns.asked_for(1, talk.now_s)
     assert talk.passes(4.9).out() == []
     assert kinds(talk.passes(0.3).out()) == ["ReplyFailed"]
 
@@ -342,9 +347,26 @@ def test_one_that_tells_nothing_has_finished_when_nothing_is_heard_of_it() -> No
     talk = Talk().hears(1)
     talk.turns.respond(1, talk.now_s)
     talk.turns.sound(SECOND, 1000, talk.now_s)
-    talk.turns.sound(b"\0", 20, talk.passes(0.8).now_s, silent=True)
-    assert kinds(talk.out()) == ["ReplyAudio", "ReplyAudio"]
-    assert talk.passes(0.3).out() == [ReplyOver(1)]
+    talk.turns.sound(b"\0", 20, talk.passes(0.5).now_s, silent=True)
+    assert talk.out() == [ReplyAudio(1, SECOND)]
+    talk.turns.sound(b"more", 20, talk.now_s)
+    assert talk.out() == [ReplyAudio(1, b"\0"), ReplyAudio(1, b"more")], "a pause that more follows is a part of it"
+    talk.turns.sound(b"\0", 20, talk.passes(0.5).now_s, silent=True)
+    assert talk.passes(0.4).out() == [ReplyOver(1)]
+
+
+def test_tools_that_are_asked_for_are_a_turn_of_their_own_or_the_end_of_one() -> None:
+    talk = Talk().hears(1)
+    talk.turns.respond(1, talk.now_s)
+    talk.says("Let me see.", whole=False)
+    talk.turns.asks_for(CALL, talk.now_s)
+    assert talk.out() == [
+        ReplyWords(1, "Let me see."), ReplyAudio(1, SECOND), ReplyToolCall(1, CALL), ReplyOver(1, stop_reason="tool_calls"),
+    ]  # fmt: skip
+    talk.turns.asks_for(CALL, talk.now_s)
+    assert talk.out() == [SpokeUnasked()]
+    talk.turns.respond(2, talk.now_s)
+    assert talk.out() == [ReplyToolCall(2, CALL), ReplyOver(2, stop_reason="tool_calls")]
 
 
 def test_one_that_tells_of_it_after_its_first_sound_has_begun_once() -> None:
@@ -435,3 +457,47 @@ def test_a_call_that_was_ended_ends_though_nobody_wants_to_hear_what_was_said() 
     talk.turns.ends_call(talk.now_s)
     talk.out()
     assert talk.passes(11.0).out()[-1] == ReplyEndsCall(0)
+
+
+def test_the_vendor_is_told_what_it_has_to_know_for_a_reply_when_that_is_the_next() -> None:
+    talk = Talk(up=False)
+    talk.turns.say(1, "One moment.", talk.now_s)
+    talk.turns.respond(2, talk.now_s)
+    talk.turns.respond(3, talk.now_s)
+    talk.turns.cancel(3, 0, talk.now_s)
+    talk.turns.ready(talk.now_s)
+    assert list(talk.turns.out) == [SayWords("One moment.", at_once=False)]
+    talk.says("One moment.")
+    assert AnswerNext(2) in talk.turns.out
+    talk.out()
+    talk.turns.lost(talk.now_s)
+    talk.turns.ready(talk.now_s)
+    assert list(talk.turns.out) == [AnswerNext(2)], "the next session does not know it"
+
+
+def test_words_that_are_more_than_ours_are_another_turn() -> None:
+    """Of a vendor that tells nothing of its turns, and makes no pause."""
+    talk = Talk()
+    talk.turns.say(1, "One moment, please.", talk.now_s)
+    talk.turns.respond(1, talk.now_s)
+    talk.out()
+    for words in ("One moment,", " please.", " It is", " three."):
+        talk.turns.sound(SECOND, 1000, talk.now_s)
+        talk.turns.spoken(words, talk.now_s)
+    out = talk.passes(1.0).out()
+    assert "".join(each.text for each in out if isinstance(each, ReplyWords)) == " It is three."
+    assert [type(each) for each in out].count(ReplyOver) == 2
+
+
+def test_what_is_said_after_the_caller_was_heard_is_not_more_of_what_nobody_wanted() -> None:
+    talk = Talk().hears(1)
+    talk.turns.respond(1, talk.now_s)
+    talk.turns.sound(SECOND, 1000, talk.now_s)
+    talk.hears(2)
+    talk.turns.cancel(1, 500, talk.now_s)
+    talk.turns.sound(SECOND, 1000, talk.now_s)
+    talk.turns.caller_heard(talk.now_s)
+    talk.turns.respond(2, talk.now_s)
+    talk.out()
+    talk.turns.sound(SECOND, 1000, talk.now_s)
+    assert talk.out() == [ReplyAudio(2, SECOND)]

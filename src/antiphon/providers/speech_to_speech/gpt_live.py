@@ -1,7 +1,7 @@
 """OpenAI's GPT-Live as the model of a call: it listens and speaks at the same time, over one WebSocket for each call.
 
-It takes turns itself, and our side keeps the floor all the same (``own_turns``). What takes thought, and every tool, it delegates to a model
-of the Responses API within its session.
+It takes turns itself, and our side keeps the floor all the same (``own_turns``). What takes thought, and every tool, it delegates to a
+model of the Responses API within its session.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One call's session with GPT-Live.
 
 It is told the history as it begins, and later only more: silent notes (``thinking``), instructions that it follows at once, and words of
-ours (``commentary``), which it may say a little differently. Its clock is the caller's sound: where none comes for a moment, it hears silence.
+ours (``commentary``), which it may say a little differently. Its clock is the caller's sound: where none comes for a moment, it hears
+silence.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ class LiveStream(OwnTurnStream):
         """Its clock goes on where the line is silent altogether (before the media, and in gaps)."""
         if self._clock is not None:
             self._clock.cancel()
-        if self._loop.time() - self._sent_s >= _GAP_S:
+        if self._loop.time() - self._sent_s >= _GAP_S and not self._hearing.speaking:
             self._write_audio(silence(self._audio, _STEADY_MS))
             self._sent_s = self._loop.time() - _GAP_S + _STEADY_MS / 1000
         if self._socket.is_ready and not self._closed:
@@ -162,8 +163,9 @@ class LiveStream(OwnTurnStream):
             case "session.output_audio.delta":
                 self._hear(openai_wire.audio_of(event.delta))
             case "session.output_transcript.delta":
-                self._turns.words(event.delta)
+                self._turns.spoken(event.delta, self._loop.time())
             case "session.input_transcript.delta":
+                self._turns.caller_heard(self._loop.time())
                 self._hearing.fragment(event.delta)
             case "response.event":
                 self._read_delegated(event.event)

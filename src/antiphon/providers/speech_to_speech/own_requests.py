@@ -32,6 +32,13 @@ class Nudge:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerNext:
+    """This reply is the next: tell the vendor what it has to know for it, and say (``asked_for``) where it was asked to answer by that."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class SayWords:
     """Have the vendor speak these; ``at_once``: in the place of what it says, which nobody hears."""
 
@@ -52,5 +59,7 @@ class Asked:
     """When the vendor was nudged, or told the words."""
     next: bool = False
     """What was asked for before is over."""
+    told: bool = False
+    """The vendor knows what it has to know for it."""
     tried: int = 0
     turn: VendorTurn | None = None

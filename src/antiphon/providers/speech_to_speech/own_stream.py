@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -21,11 +22,12 @@ from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, ReplyFailed
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.own_hearing import Hearing
-from antiphon.providers.speech_to_speech.own_requests import Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.own_turns import OwnTurns
 from antiphon.providers.websocket import Failure
 from antiphon.vocabulary import AudioFormat
 
+_MOST_REQUESTS = 8
 _LOOK_EVERY_S = 0.1
 _QUIET = 0.004
 """Sound whose every sample is below this share of full scale is none."""
@@ -72,8 +74,8 @@ class OwnTurnStream(ABC):
         """Whether this session has heard the caller: it answers by itself then."""
         self._rest = b""
         """Half a sample that came at the end of a message."""
-        self._request: ModelRequest | None = None
-        """What was asked for last; asked again of another session where nothing has come of it."""
+        self._requests: OrderedDict[int, ModelRequest] = OrderedDict()
+        """What was asked for, by replies: the last ones."""
         self._timer: asyncio.TimerHandle | None = None
         self._memory = SessionMemory()
         self._turns = OwnTurns(self._memory, account.turn_limits, tells_own_words=self.tells_own_words)
@@ -151,9 +153,10 @@ class OwnTurnStream(ABC):
         if self._refuse(reply):
             return
         first = all(message.role == "system" for message in request.messages)
-        self._request = request
-        asked = self._turns.up and self._tell_missing(request)
-        self._turns.respond(reply, self._loop.time(), first=first, asked=asked)
+        self._requests[reply] = request
+        while len(self._requests) > _MOST_REQUESTS:
+            self._requests.popitem(last=False)
+        self._turns.respond(reply, self._loop.time(), first=first)
         self._go_on_soon()
 
     def say(self, reply: int, text: str) -> None:
@@ -203,7 +206,7 @@ class OwnTurnStream(ABC):
             asked = at == len(missing) - 1 and kind == "user" and coming is None
             self._memory.add(Item(kind, each.text))
             self._add(kind, each.text, answer=asked)
-        if not asked and not self._heard_here and coming is None and self._has_asked(request):
+        if not asked and not self._heard_here and self._turns.waiting and self._has_asked(request):
             self._remind(first=False)
             return True
         return asked
@@ -239,7 +242,11 @@ class OwnTurnStream(ABC):
             self._timer = self._loop.call_later(_LOOK_EVERY_S, self._look)
 
     def _carry_out(self, out: Any) -> None:
-        if isinstance(out, Nudge):
+        if isinstance(out, AnswerNext):
+            request = self._requests.get(out.reply)
+            if request is not None and self._tell_missing(request):
+                self._turns.asked_for(out.reply, self._loop.time())
+        elif isinstance(out, Nudge):
             self._remind(first=out.first)
         elif isinstance(out, SayWords):
             self._speak(out.text, at_once=out.at_once)
@@ -277,8 +284,6 @@ class OwnTurnStream(ABC):
         self._was_ready = True
         now_s = self._loop.time()
         self._turns.ready(now_s)
-        if self._request is not None and self._turns.waiting and self._tell_missing(self._request):
-            self._turns.nudged(now_s)
         self._go_on()
 
     def message(self, payload: bytes, *, text: bool) -> None:

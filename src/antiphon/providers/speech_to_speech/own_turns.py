@@ -25,8 +25,8 @@ from antiphon.providers.speech_to_speech.base import (
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.memory import letters
-from antiphon.providers.speech_to_speech.own_requests import Asked, Nudge, SayWords, TurnLimits
-from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, VendorTurn
+from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Asked, Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, SILENT_S, VendorTurn
 from antiphon.vocabulary import ToolCall
 
 _REMEMBERED_REPLIES = 4
@@ -34,7 +34,7 @@ _MOST_WORDS_AHEAD = 20_000
 """Characters of words whose sound has not begun."""
 
 
-Out = SpokenReplyEvent | OwnTurnEvent | TurnSignal | Nudge | SayWords
+Out = SpokenReplyEvent | OwnTurnEvent | TurnSignal | AnswerNext | Nudge | SayWords
 
 
 class OwnTurns:
@@ -79,8 +79,9 @@ class OwnTurns:
 
     @property
     def coming(self) -> VendorTurn | None:
-        """What waits to be claimed."""
-        return self._held[0] if self._held else None
+        """What the vendor answers, or would, if it was asked now."""
+        now = self._asked[0].turn if self._asked else None
+        return now or (self._held[0] if self._held else None)
 
     @property
     def waiting(self) -> bool:
@@ -93,10 +94,9 @@ class OwnTurns:
         """The caller speaks."""
         self._latest = self._unanswered = number
 
-    def respond(self, reply: int, now_s: float, *, first: bool = False, asked: bool = False) -> None:
-        """``first``: nobody has said anything yet; ``asked``: the vendor has been told to answer."""
-        sent_s = now_s if asked else None
-        self._ask(Asked(reply, None, now_s, self._latest, first, sent_s), now_s)
+    def respond(self, reply: int, now_s: float, *, first: bool = False) -> None:
+        """``first``: nobody has said anything yet."""
+        self._ask(Asked(reply, None, now_s, self._latest, first), now_s)
         self._unanswered = 0
 
     def say(self, reply: int, text: str, now_s: float) -> None:
@@ -126,11 +126,11 @@ class OwnTurns:
         """What was not taken of it yet is told no more."""
         self.out = deque(each for each in self.out if getattr(each, "reply", 0) != reply)
 
-    def nudged(self, now_s: float) -> None:
-        """The vendor has been asked for what waits, in another way."""
-        asked = next((asked for asked in reversed(self._asked) if asked.text is None), None)
-        if asked is not None and asked.sent_s is None:
-            asked.sent_s = now_s
+    def asked_for(self, reply: int, now_s: float) -> None:
+        """The vendor has been asked for it with what it was told."""
+        for asked in self._asked:
+            if asked.reply == reply and asked.text is None and asked.sent_s is None:
+                asked.sent_s = now_s
 
     # ---------------------------------------------------------------------------------------------- the vendor's side
 
@@ -143,12 +143,15 @@ class OwnTurns:
         if now is not None and now.untold and now.ended_s is None and now_s - now.began_s < SETTLED_S:
             now.untold = False  # told after its first sound
             return
-        if now is not None:
-            self._finish(now, now_s)
+        self._begin(now_s, verbatim)
+
+    def _begin(self, now_s: float, verbatim: bool | None = None, *, untold: bool = False) -> VendorTurn:
+        if self._now is not None:
+            self._finish(self._now, now_s)
         # What the caller has gone on after is not what is to be heard of an answer, once there is another.
         for old in [each for each in self._held if each.over and each.follows < self._latest]:
             self._drop(old)
-        turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s)
+        turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s, untold=untold)
         ahead = "".join(text for text, _ in self._words_ahead)
         if ahead:
             turn.name = self._words_ahead[0][1]
@@ -159,6 +162,7 @@ class OwnTurns:
         self._held.append(turn)
         self._drop_abandoned(turn)
         self._place(now_s)
+        return turn
 
     def sourced(self, *, verbatim: bool) -> None:
         """The vendor says where the words of what it says come from."""
@@ -186,14 +190,10 @@ class OwnTurns:
 
     def sound(self, audio: bytes, duration_ms: float, now_s: float, *, silent: bool = False) -> None:
         """``silent``: there is nothing to be heard in it."""
-        if self._now is None or (self._now.ended_s is not None and now_s - self._now.ended_s > SETTLED_S):
-            if silent:
-                return
-            self.began(now_s)
-            assert self._now is not None
-            self._now.untold = True
-        turn = self._now
-        assert turn is not None
+        past = self._now is None or (self._now.ended_s is not None and now_s - self._now.ended_s > SETTLED_S)
+        if past and silent:
+            return
+        turn = self._heard_now(now_s, new=past)
         if silent and turn.ended_s is not None:
             return
         if silent and turn.untold:
@@ -206,6 +206,30 @@ class OwnTurns:
         self._hand_on(turn)
         while sum(each.audio_ms for each in self._held) > self._limits.most_held_ms:
             self._drop(self._held[0])
+
+    def spoken(self, text: str, now_s: float) -> None:
+        """Words of what is being heard, from a vendor that tells nothing else of its turns: where they are more than our side has asked
+        for, another turn has begun without a pause."""
+        now = self._now
+        more = now is not None and bool(now.verbatim) and len(now.voiced) >= len(letters(now.item.text))
+        now = self._heard_now(now_s, new=more)
+        now.told_s = now_s
+        if now.verbatim:
+            now.voiced += letters(text)
+        else:
+            now.words(text)
+            self._hand_on(now)
+
+    def _heard_now(self, now_s: float, *, new: bool) -> VendorTurn:
+        """What is being said, or begins with what was heard now (``new``: it does)."""
+        now = self._now
+        return self._begin(now_s, untold=True) if new or now is None else now
+
+    def caller_heard(self, now_s: float) -> None:
+        """The vendor has words of the caller's: what it says from now on is not more of what nobody wanted to hear."""
+        now = self._now
+        if now is not None and now.untold and now.unwanted and self._latest > now.follows:
+            self._finish(now, now_s)
 
     def asks_for(self, call: ToolCall, now_s: float) -> None:
         """The vendor's model wants a tool: with what it is saying, or as a turn of its own. Its answer is another turn."""
@@ -267,6 +291,7 @@ class OwnTurns:
             return
         asked = self._asked[0]
         if asked.turn is None and asked.sent_s is None:
+            asked.told = False
             return
         spoken = asked.turn is not None and asked.turn.audio_ms > 0
         if asked.turn is not None:
@@ -276,6 +301,7 @@ class OwnTurns:
             self.out.append(ReplyFailed(asked.reply, "the session was lost in the middle of it"))
         else:
             asked.tried, asked.turn, asked.sent_s, asked.since_s = 1, None, None, now_s
+            asked.told = False
             self._made[asked.reply] = []
 
     def ready(self, now_s: float) -> None:
@@ -312,6 +338,8 @@ class OwnTurns:
     def _look_at(self, asked: Asked, now_s: float, *, caller_speaks: bool) -> None:
         patience_s = self._limits.reply_timeout_s
         if asked.turn is not None:
+            if asked.turn.untold:  # it may only have finished
+                patience_s = max(patience_s, 2 * SILENT_S)
             if now_s - max(asked.turn.told_s, asked.turn.began_s) > patience_s:
                 asked.turn.give_up(asked.turn.audio_ms)
                 self._fail(asked, f"nothing came of it for {patience_s:.0f} s", now_s)
@@ -359,7 +387,9 @@ class OwnTurns:
             asked = self._asked[0]
             if not asked.next:  # from now on it is waited for
                 asked.next, asked.since_s = True, now_s
-                asked.sent_s = now_s if asked.sent_s is not None else None
+            if asked.text is None and self.up and not asked.told:
+                asked.told = True
+                self.out.append(AnswerNext(asked.reply))
             if asked.text is not None and asked.sent_s is None:
                 if not self.up:
                     break

@@ -34,6 +34,8 @@ class VendorTurn:
     """What the session remembers of it."""
     events: deque[ReplyAudio | ReplyWords | ReplyToolCall] = field(default_factory=deque)
     """What has come of it and was not handed on; their reply is 0."""
+    voiced: str = ""
+    """Of words of ours: what was heard of them, in letters."""
     calls: bool = False
     """It has asked for tools: nothing else comes of it."""
     audio_ms: float = 0.0
