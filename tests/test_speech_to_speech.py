@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.providers.fakes import gemini_live, own_turns
 from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.gpt_live import FakeGptLive
 from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
@@ -30,6 +31,7 @@ from antiphon.providers import registry
 from antiphon.providers.base import partials_of
 from antiphon.providers.prices import read_prices
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.gpt_live import GptLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
 from antiphon.providers.speech_to_speech.vapi_hosted import HostedVapi
 from antiphon.session.event_log import EventLog, read_event_log
@@ -183,6 +185,23 @@ async def test_what_has_no_effect_with_googles_is_named() -> None:
     assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.speed", "transcriber.model"}
 
 
+async def test_gpt_live_is_told_by_its_name(tmp_path: Path) -> None:
+    room = EngineRoom(settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY)}))  # type: ignore[arg-type]
+    for model in ({"provider": "openai", "model": "gpt-live-1"}, {"provider": "openai-live", "model": "gpt-live-1"}):
+        spec = assistant(
+            model={**model, "maxTokens": 100, "options": {"backend_model": "gpt-5.4"}},
+            voice={"provider": "openai", "voiceId": "cedar", "speed": 1.2},
+        )
+        engines = room.for_assistant(spec)
+        live = engines.speech_to_speech
+        assert isinstance(live, GptLive)
+        assert (live.model, live.api_key, live.backend_model, engines.voice) == ("gpt-live-1", KEY, "gpt-5.4", "cedar")
+        assert {field for field, _ in ignored_fields(spec)} == {"model.maxTokens", "voice.speed"}
+    written = room.for_assistant(assistant(model={"provider": "openai", "model": "gpt-5.4-mini"}))
+    assert written.speech_to_speech is None
+    await room.close()
+
+
 HOSTED = {"provider": "vapi-hosted", "model": ASSISTANT_ID}
 
 
@@ -312,8 +331,13 @@ class House:
 
     @property
     def is_hosted(self) -> bool:
-        """Whether prompt and tools are the vendor's own, and it remembers the greeting as its own words."""
+        """Whether prompt and tools are the vendor's own."""
         return isinstance(self.vendor, FakeHostedVapi)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether it takes turns itself; it remembers the greeting as its own words then, and is not paid by tokens."""
+        return isinstance(self.vendor, own_turns.OwnTurnVendor)
 
     def conversation(self, at: int) -> list[str]:
         """Who had said what when the model was asked, without the greeting and what it was told as text."""
@@ -334,7 +358,7 @@ class House:
         return [code for each in self.vendor.sessions for code in each.refused]
 
 
-@pytest.fixture(params=["openai", *gemini_live.MODELS, "vapi"])
+@pytest.fixture(params=["openai", *gemini_live.MODELS, "gpt-live", "vapi"])
 async def house(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
@@ -342,6 +366,11 @@ async def house(
         async with FakeOpenAIRealtime() as openai:
             monkeypatch.setenv("SSL_CERT_FILE", openai.trust(tmp_path))
             yield House(openai, "openai", "openai-realtime", "gpt-realtime", said)
+    elif request.param == "gpt-live":
+        async with FakeGptLive() as live:
+            live.paced = True
+            monkeypatch.setenv("SSL_CERT_FILE", live.trust(tmp_path))
+            yield House(live, "openai", "openai", "gpt-live-1", own_turns.said)
     elif request.param == "vapi":
         async with FakeHostedVapi() as vapi:
             monkeypatch.setenv("SSL_CERT_FILE", vapi.trust(tmp_path))
@@ -382,6 +411,7 @@ async def test_a_telephone_call(house: House, tmp_path: Path) -> None:
     assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "It costs eleven crowns."]
     if not house.is_hosted:
         assert house.prompt(0) == "You keep a shop."
+    if not house.takes_turns:
         assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
     assert (house.conversations, house.refused) == (1, [])
 
@@ -443,6 +473,13 @@ async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, 
     _, first, second = spoken(log)
     assert (first["status"], second["text"]) == ("interrupted", "Very well.")
     assert LONG.startswith(first["text"]) and 0 < len(first["text"]) < len(LONG)
+    if isinstance(house.vendor, FakeGptLive):  # it stops by itself, and knows how far it came
+        assert [each for each in house.conversation(1) if each.startswith("user: ")] == [
+            f"user: {PRICE}",
+            "user: no stop that",
+        ]
+        assert (house.conversations, house.refused) == (1, [])
+        return
     assert house.conversation(1) == [f"user: {PRICE}", f"assistant: {LONG}", "user: no stop that"]
     if isinstance(house.vendor, FakeOpenAIRealtime):
         ((_, heard_ms),) = house.vendor.live.truncated.items()

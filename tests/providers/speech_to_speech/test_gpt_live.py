@@ -22,11 +22,11 @@ from tests.providers.fakes.speech import say, silence
 from tests.providers.speech_to_speech.calling import BOOK, Caller, LiveRig
 
 from antiphon.errors import ConfigurationError, MalformedMessage
-from antiphon.providers.base import StreamInterrupted, StreamRestored
+from antiphon.providers.base import ModelRequest, StreamInterrupted, StreamRestored
 from antiphon.providers.speech_to_speech import live_wire as wire
 from antiphon.providers.speech_to_speech.base import ReplyOver, ReplyToolCall, SpokeUnasked
 from antiphon.providers.speech_to_speech.gpt_live import GptLive
-from antiphon.vocabulary import AudioFormat, Encoding, Message, ToolSpec, Usage
+from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, ToolSpec, Usage
 
 WIDE = AudioFormat(Encoding.PCM16, 24000)
 LONG = "There are a great many things that could be said about it, and all of them take a while."
@@ -212,8 +212,6 @@ async def test_other_tools_and_another_prompt_are_told(rig: LiveRig, caller: Cal
     await rig.vendor.until(
         lambda: [tool["name"] for tool in rig.vendor.live.session["delegation"]["responses"]["tools"]] == ["look_up"]
     )
-    from antiphon.providers.base import ModelRequest
-    from antiphon.vocabulary import CallContext
 
     request = ModelRequest(
         (Message("system", "Be long."), user, Message("assistant", "Fine."), Message("user", "go on")),
