@@ -452,6 +452,15 @@ def test_a_vendor_that_ends_the_call_is_heard_out_before() -> None:
     assert kinds(talk.out()) == ["ReplyWords", "ReplyAudio", "ReplyOver", "ReplyEndsCall"]
 
 
+def test_a_vendor_that_ends_the_call_instead_of_answering_has_answered_nothing() -> None:
+    talk = Talk().hears(1)
+    talk.turns.respond(1, talk.now_s)
+    talk.turns.say(1, "One moment.", talk.now_s)
+    talk.out()
+    talk.turns.ends_call(talk.now_s)
+    assert talk.out() == [ReplyEndsCall(1), ReplyOver(1), ReplyFailed(1, "the call was ended")]
+
+
 def test_a_call_that_was_ended_ends_though_nobody_wants_to_hear_what_was_said() -> None:
     talk = Talk().hears(1).says("Goodbye.")
     talk.turns.ends_call(talk.now_s)

@@ -21,9 +21,9 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyTransfersCall,
     ReplyWords,
     SpokenReplyEvent,
-    SpokeUnasked,
 )
 from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
+from antiphon.providers.speech_to_speech.held_turns import HeldTurns
 from antiphon.providers.speech_to_speech.memory import letters
 from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Asked, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, SILENT_S, VendorTurn
@@ -51,14 +51,12 @@ class OwnTurns:
         """Whether there is a session. Set by whoever keeps it."""
         self._now: VendorTurn | None = None
         """What is being said."""
-        self._held: deque[VendorTurn] = deque()
-        """What nobody has claimed, in its order; what is being said may be the last of it."""
+        self._held = HeldTurns(self._limits)
+        """What nobody has claimed; what is being said may be the last of it."""
         self._asked: deque[Asked] = deque()
         self._made: OrderedDict[int, list[VendorTurn]] = OrderedDict()
         self._words_ahead: list[tuple[str, str]] = []
         """Words, and the vendor's names of what they are of, whose sound has not begun."""
-        self._abandoned: deque[float] = deque()
-        """Until when words of ours may still be said that nobody wants any more."""
         self._ends: ReplyEndsCall | ReplyTransfersCall | None = None
         """How the vendor has ended the call, while something of it waits to be heard."""
         self._latest = 0
@@ -81,7 +79,7 @@ class OwnTurns:
     def coming(self) -> VendorTurn | None:
         """What the vendor answers, or would, if it was asked now."""
         now = self._asked[0].turn if self._asked else None
-        return now or (self._held[0] if self._held else None)
+        return now or self._held.first
 
     @property
     def waiting(self) -> bool:
@@ -112,7 +110,7 @@ class OwnTurns:
     def cancel(self, reply: int, heard_ms: int, now_s: float) -> None:
         for asked in self._asked:
             if asked.reply == reply:
-                self._abandon(asked, now_s)
+                self._held.abandon(asked, now_s)
         self._asked = deque(asked for asked in self._asked if asked.reply != reply)
         self._drop_told(reply)
         left_ms = float(heard_ms)
@@ -148,9 +146,7 @@ class OwnTurns:
     def _begin(self, now_s: float, verbatim: bool | None = None, *, untold: bool = False) -> VendorTurn:
         if self._now is not None:
             self._finish(self._now, now_s)
-        # What the caller has gone on after is not what is to be heard of an answer, once there is another.
-        for old in [each for each in self._held if each.over and each.follows < self._latest]:
-            self._drop(old)
+        self._held.drop_older(self._latest)
         turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s, untold=untold)
         ahead = "".join(text for text, _ in self._words_ahead)
         if ahead:
@@ -159,8 +155,7 @@ class OwnTurns:
             self._words_ahead.clear()
             if verbatim is None and self._tells_own_words:
                 turn.verbatim = self._are_ours(ahead)
-        self._held.append(turn)
-        self._drop_abandoned(turn)
+        self._held.add(turn)
         self._place(now_s)
         return turn
 
@@ -204,8 +199,7 @@ class OwnTurns:
             turn.go_on()
         turn.sound(audio, duration_ms)
         self._hand_on(turn)
-        while sum(each.audio_ms for each in self._held) > self._limits.most_held_ms:
-            self._drop(self._held[0])
+        self._held.drop_what_is_too_much()
 
     def spoken(self, text: str, now_s: float) -> None:
         """Words of what is being heard, from a vendor that tells nothing else of its turns: where they are more than our side has asked
@@ -234,8 +228,8 @@ class OwnTurns:
     def asks_for(self, call: ToolCall, now_s: float) -> None:
         """The vendor's model wants a tool: with what it is saying, or as a turn of its own. Its answer is another turn."""
         if self._now is None:
-            self._now = VendorTurn(now_s, self._latest, told_s=now_s, untold=True)
-            self._held.append(self._now)
+            self._now = VendorTurn(now_s, self._latest, False, now_s, untold=True)
+            self._held.add(self._now)
         turn = self._now
         turn.ask_for(call)
         self._hand_on(turn)
@@ -250,13 +244,11 @@ class OwnTurns:
     def interrupted(self, now_s: float) -> None:
         """The vendor has heard the caller, and takes back what it was saying or about to say."""
         self._words_ahead.clear()
-        self._abandoned.clear()
         now, self._now = self._now, None
         if now is not None:
             now.cut = True
             self._finish(now, now_s)
-        for turn in tuple(self._held):
-            self._drop(turn)
+        self._held.drop_all()
         self._place(now_s)
 
     def ends_call(self, now_s: float, destination: str = "") -> None:
@@ -265,6 +257,12 @@ class OwnTurns:
             self._finish(self._now, now_s)
         self._ends = ReplyTransfersCall(0, destination) if destination else ReplyEndsCall(0)
         self._place(now_s)
+        waiting = [asked for asked in self._asked if asked.turn is None and not self._held]
+        self._asked = deque(asked for asked in self._asked if asked not in waiting)
+        self._place(now_s)
+        for asked in waiting:  # nothing more comes of them
+            over = ReplyOver(asked.reply) if asked.text is None else ReplyFailed(asked.reply, "the call was ended")
+            self.out.append(over)
 
     def hangs(self, now_s: float) -> None:
         """The vendor says that it is late."""
@@ -284,9 +282,8 @@ class OwnTurns:
         """The session is gone, and another will be. A reply of which nothing was heard is asked for again, once."""
         self.up = False
         self._words_ahead.clear()
-        self._abandoned.clear()
         self._now = None
-        self._held.clear()
+        self._held.lose()
         if not self._asked:
             return
         asked = self._asked[0]
@@ -315,7 +312,7 @@ class OwnTurns:
         """There is no session, and none will be for a while."""
         self.up = False
         self._now = None
-        self._held.clear()
+        self._held.lose()
         waiting, self._asked = self._asked, deque()
         self.out += [ReplyFailed(asked.reply, problem, gone=True) for asked in waiting]
 
@@ -331,8 +328,7 @@ class OwnTurns:
             self._look_at(self._asked[0], now_s, caller_speaks=caller_speaks)
         self._place(now_s)
         if not caller_speaks and not self._asked:
-            for turn in tuple(self._held):
-                self._look_at_held(turn, now_s)
+            self.out += self._held.look(now_s)
             self._place(now_s)
 
     def _look_at(self, asked: Asked, now_s: float, *, caller_speaks: bool) -> None:
@@ -354,22 +350,8 @@ class OwnTurns:
         elif now_s - asked.since_s > self._limits.nudge_after_s + patience_s:
             self._fail(asked, f"nothing came of it for {patience_s:.0f} s", now_s)
 
-    def _look_at_held(self, turn: VendorTurn, now_s: float) -> None:
-        limits = self._limits
-        if now_s - turn.began_s > limits.held_for_s:
-            self._drop(turn)
-        elif turn.signalled and now_s - turn.began_s >= limits.offer_after_s:
-            if turn.offered_s is None or now_s - turn.offered_s >= limits.offer_every_s:
-                turn.offered_s = now_s
-                self.out.append(SpokeUnasked())
-
-    def _abandon(self, asked: Asked, now_s: float) -> None:
-        """Words of ours that nobody wants any more and that the vendor may still say."""
-        if asked.text is not None and asked.turn is None and asked.sent_s is not None:
-            self._abandoned.append(now_s + self._limits.reply_timeout_s)
-
     def _fail(self, asked: Asked, problem: str, now_s: float, *, gone: bool = False) -> None:
-        self._abandon(asked, now_s)
+        self._held.abandon(asked, now_s)
         self._asked.remove(asked)
         self.out.append(ReplyFailed(asked.reply, problem, gone))
         self._place(now_s)
@@ -394,32 +376,20 @@ class OwnTurns:
                 if not self.up:
                     break
                 self._send(asked, now_s)
-            turn = self._fitting(asked, now_s)
+            turn = self._held.fitting(asked, now_s)
             if turn is None:
                 if asked.first and self.up and asked.sent_s is None:
                     self._send(asked, now_s)  # nobody has said anything that it could answer
                 break
             self._claim(asked, turn)
         if not self._asked:
-            self._tell_of_held(now_s)
+            self.out += self._held.told_of(self._unanswered, now_s)
         if self._ends is not None and not self._asked and not self._held:
             ends, self._ends = self._ends, None
             self.out.append(replace(ends, reply=next(reversed(self._made), 0)))
 
-    def _fitting(self, asked: Asked, now_s: float) -> VendorTurn | None:
-        for turn in self._held:
-            if asked.text is not None:
-                if turn.verbatim or (
-                    turn.verbatim is None and asked.sent_s is not None and turn.began_s >= asked.sent_s
-                ):
-                    return turn
-            else:
-                stale = turn.follows < asked.follows and now_s - asked.since_s < self._limits.nudge_after_s
-                return None if stale else turn
-        return None
-
     def _claim(self, asked: Asked, turn: VendorTurn) -> None:
-        self._held.remove(turn)
+        self._held.take(turn)
         asked.turn, turn.reply = turn, asked.reply
         self._made.setdefault(asked.reply, []).append(turn)
         if asked.text is not None:  # they are known to whoever asked
@@ -461,33 +431,9 @@ class OwnTurns:
 
     def _take_back(self, turn: VendorTurn) -> None:
         """It was nothing: whoever has asked goes on waiting."""
-        if turn in self._held:
-            self._held.remove(turn)
+        self._held.take(turn)
         for asked in self._asked:
             if asked.turn is turn:
                 asked.turn = None
         if turn.reply:
             self._made[turn.reply] = [each for each in self._made.get(turn.reply, []) if each is not turn]
-
-    def _drop(self, turn: VendorTurn) -> None:
-        """Nobody claims it: the vendor is told that it was not heard."""
-        self._held.remove(turn)
-        turn.give_up(0.0)
-
-    def _drop_abandoned(self, turn: VendorTurn) -> None:
-        """Whether it is words of ours that nobody wants any more: the first that are no answer of the vendor's."""
-        self._abandoned = deque(until_s for until_s in self._abandoned if until_s > turn.began_s)
-        if self._abandoned and turn.verbatim is not False:
-            self._abandoned.popleft()
-            self._drop(turn)
-
-    def _tell_of_held(self, now_s: float) -> None:
-        for turn in self._held:
-            if turn.signalled:
-                continue
-            turn.signalled = True
-            if self._unanswered:
-                self.out.append(TurnSignal(self._unanswered, "end"))
-            else:
-                turn.offered_s = now_s
-                self.out.append(SpokeUnasked())
