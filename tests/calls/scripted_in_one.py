@@ -75,6 +75,11 @@ class ScriptedInOne:
         """Something of its own, on the latest session."""
         self._streams[-1].tell(event)
 
+    def voice(self, reply: int, word: str) -> None:
+        """More of a reply: a word as it is heard."""
+        self.tell(ReplyAudio(reply, _sound(word)))
+        self.tell(ReplyWords(reply, word))
+
     def go(self) -> None:
         """Its sessions give up: nothing more comes of any."""
         for stream in self._streams:

@@ -473,6 +473,34 @@ def test_a_reply_that_it_breaks_off_is_known_as_far_as_it_sounded() -> None:
     assert LONG.startswith(closed.text) and 0 < len(closed.text) < len(LONG)
 
 
+def test_what_was_heard_of_a_sentence_is_known_where_words_come_with_their_sound() -> None:
+    """No sentence has ended as it is cut, and the words of what was heard stand."""
+    words = LONG.split(" ")
+    model = ScriptedInOne(["tell me", "stop it"], [Said((), held=True), Said(("Fine.",))])
+    model.words_with_sound = True  # type: ignore[attr-defined]
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: bool(model.asked))
+        speaking = asyncio.ensure_future(speak(call))
+        await call.until(lambda: call.heard_ms() > 800)
+        await call.sound(900)
+        await call.until_replies(2)
+        speaking.cancel()
+
+    async def speak(call: Call) -> None:
+        for word in words:
+            model.voice(1, f"{word} ")
+            await call.wait(len(word) * MS_PER_CHARACTER)
+
+    first, second = call.run(talk).of(do.ReplyClosed)
+    assert (first.status, second.text) == ("interrupted", "Fine.")
+    assert LONG.replace(",", "").startswith(first.text.replace(",", "").rstrip()) and first.text
+    assert len(first.text) * MS_PER_CHARACTER == pytest.approx(first.heard_ms, abs=8 * MS_PER_CHARACTER)
+
+
 def test_it_ends_the_call_after_what_it_says() -> None:
     model = ScriptedInOne(["goodbye"], [Said(("Goodbye, and thank you.",), ends=ReplyEndsCall(1))])
     call = Call(speech_to_speech=model)

@@ -137,7 +137,7 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ]  # fmt: skip
     for number in (reply, reply - 1, reply + 1):
         events += [
-            ev.ReplyText(number, "Yes. "), ev.ReplyPaused(number), ev.ReplyPlaced(number, "day"),
+            ev.ReplyText(number, "Yes. "), ev.ReplyPaused(number), ev.ReplyVoiced(number), ev.ReplyPlaced(number, "day"),
             ev.ReplyAskedForTool(number, ToolCall("new", "look_up")), ev.ReplyDone(number),
             ev.ReplyAskedToEnd(number), ev.ReplyAskedToTransfer(number, "+15550100"), ev.ReplyFailed(number),
             ev.SpeechSynthesized(number, 99, 100, (word,)), ev.SynthesisFailed(number, 99), ev.PlaybackStarted(number),

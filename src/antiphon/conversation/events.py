@@ -333,6 +333,14 @@ class ReplyPaused:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyVoiced:
+    """What the model has said until now is being heard, and is about to be cut: it comes in pieces now, though no sentence has ended. (Of
+    models whose words come with their sound.)"""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyPlaced:
     """The model follows a graph, and this reply stands at one of its nodes. Nothing follows from it: it is for those who watch."""
 
@@ -452,7 +460,7 @@ Event = (
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyOffered | ReplyCancelled
     | PlaybackTruncated | SayRequested
-    | ReplyText | ReplyPaused | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
+    | ReplyText | ReplyPaused | ReplyVoiced | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
     | ReplyDone | ReplyFailed
     | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
     | ToolFinished | ToolFailed

@@ -446,6 +446,7 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.SayRequested: Conversation._say_requested,
     ev.ReplyText: lambda it, event: it._agent.reply_text(event),
     ev.ReplyPaused: lambda it, event: it._agent.reply_paused(event),
+    ev.ReplyVoiced: lambda it, event: it._agent.reply_voiced(event),
     ev.ReplyPlaced: lambda _it, _event: None,
     ev.ReplyAskedForTool: lambda it, event: it._agent.asked_for_tool(event),
     ev.ReplyAskedToEnd: lambda it, event: it._agent.asked_to_end(event),

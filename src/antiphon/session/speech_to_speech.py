@@ -160,6 +160,10 @@ class SpeechToSpeechCall:
         self._reply = 0
         self._stretches: list[_Stretch] = []
         self._ended = False
+        self._words_with_sound = bool(getattr(model, "words_with_sound", False))
+        """Its words come as they are heard, and not before."""
+        self._cutting = False
+        """A cut is about to be made in what it has said."""
         self._own_words: list[tuple[int, str]] = []
         """Pieces of ours that are to be spoken together."""
 
@@ -207,6 +211,8 @@ class SpeechToSpeechCall:
         stretch = next((each for each in self._stretches if not each.ours and _takes(each, text)), None)
         if stretch is not None:
             stretch.pieces.append((piece, text))
+            if self._cutting and not stretch.told:
+                self._tell_so_far(stretch, reply)
             return
         if not self._own_words:
             # What else is to be said now comes within this turn of the loop, and sounds better in one.
@@ -244,6 +250,9 @@ class SpeechToSpeechCall:
             for stretch in self._stretches:
                 if not stretch.told:
                     self._tell_so_far(stretch, reply)
+            if self._words_with_sound:
+                self._cutting = True
+                self._feed(ev.ReplyVoiced(reply))
 
     def _take_up(self, reply: int) -> None:
         if reply != self._reply:
@@ -339,6 +348,7 @@ class SpeechToSpeechCall:
             self._finish(stretch, event)
 
     def _write(self, stretch: _Stretch, reply: int, text: str) -> None:
+        self._cutting = False
         stretch.words += _squeezed(text)
         stretch.written = stretch.written or bool(text.strip())
         self._feed(ev.ReplyText(reply, text))

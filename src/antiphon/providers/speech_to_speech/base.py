@@ -130,8 +130,9 @@ class SpeechToSpeech(Lifecycle, Protocol):
     """What it takes, best first."""
     spoken_formats: tuple[AudioFormat, ...]
     """What it gives, best first."""
-    # Those that take turns themselves may say two things besides, as recognisers do: ``continuous``, that they want all of the caller's
-    # audio, and ``partials``, that they tell words while they are being said.
+    # Those that take turns themselves may say three things besides: ``continuous``, that they want all of the caller's audio, and
+    # ``partials``, that they tell words while they are being said, both as recognisers do; and ``words_with_sound``, that the words of
+    # what they say come as they are heard, and not before.
 
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech

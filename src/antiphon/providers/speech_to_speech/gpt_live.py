@@ -29,6 +29,7 @@ class GptLive:
     needs_key = True
     continuous = True
     partials: Partials = "reliable"
+    words_with_sound = True
 
     def __init__(
         self,
