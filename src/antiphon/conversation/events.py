@@ -334,8 +334,8 @@ class ReplyPaused:
 
 @dataclass(frozen=True, slots=True)
 class ReplyVoiced:
-    """What the model has said until now is being heard, and is about to be cut: it comes in pieces now, though no sentence has ended. (Of
-    models whose words come with their sound.)"""
+    """What the model has said until now is sounding: it is a piece now, though no sentence has ended. (Of models whose words come with
+    their sound: what waited for the end of a sentence would be heard late, and not be known where it is cut.)"""
 
     reply: int
 

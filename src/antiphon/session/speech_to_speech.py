@@ -162,8 +162,6 @@ class SpeechToSpeechCall:
         self._ended = False
         self._words_with_sound = bool(getattr(model, "words_with_sound", False))
         """Its words come as they are heard, and not before."""
-        self._cutting = False
-        """A cut is about to be made in what it has said."""
         self._own_words: list[tuple[int, str]] = []
         """Pieces of ours that are to be spoken together."""
 
@@ -211,8 +209,6 @@ class SpeechToSpeechCall:
         stretch = next((each for each in self._stretches if not each.ours and _takes(each, text)), None)
         if stretch is not None:
             stretch.pieces.append((piece, text))
-            if self._cutting and not stretch.told:
-                self._tell_so_far(stretch, reply)
             return
         if not self._own_words:
             # What else is to be said now comes within this turn of the loop, and sounds better in one.
@@ -250,9 +246,6 @@ class SpeechToSpeechCall:
             for stretch in self._stretches:
                 if not stretch.told:
                     self._tell_so_far(stretch, reply)
-            if self._words_with_sound:
-                self._cutting = True
-                self._feed(ev.ReplyVoiced(reply))
 
     def _take_up(self, reply: int) -> None:
         if reply != self._reply:
@@ -348,10 +341,11 @@ class SpeechToSpeechCall:
             self._finish(stretch, event)
 
     def _write(self, stretch: _Stretch, reply: int, text: str) -> None:
-        self._cutting = False
         stretch.words += _squeezed(text)
         stretch.written = stretch.written or bool(text.strip())
         self._feed(ev.ReplyText(reply, text))
+        if self._words_with_sound:
+            self._feed(ev.ReplyVoiced(reply))
 
     def _finish(self, stretch: _Stretch, event: ReplyOver | ReplyFailed) -> None:
         reply = event.reply
@@ -387,6 +381,9 @@ class SpeechToSpeechCall:
         if stretch.cut:
             self._tell_so_far(stretch, reply, complete=True)
             return
+        self._share_sound(stretch, reply)
+
+    def _share_sound(self, stretch: _Stretch, reply: int) -> None:
         letters = sum(len(text) for _, text in stretch.pieces)
         total_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
@@ -394,6 +391,9 @@ class SpeechToSpeechCall:
 
     def _tell_so_far(self, stretch: _Stretch, reply: int, *, complete: bool = False) -> None:
         """``complete``: no more sound comes, and what is left without any will not be heard."""
+        if self._words_with_sound:  # all that is written has sounded, but for a word
+            self._share_sound(stretch, reply)
+            return
         left_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
             length_ms = min(left_ms, len(text) * 1000 / _CHARACTERS_PER_SECOND)
