@@ -112,6 +112,19 @@ def test_a_vendor_that_says_it_is_late_is_nudged_at_once() -> None:
     assert talk.out() == [Nudge(first=False)]
 
 
+def test_a_vendor_that_said_it_is_late_before_it_was_asked_is_nudged_at_once() -> None:
+    talk = Talk().hears(1)
+    talk.turns.hangs(talk.now_s)
+    assert talk.out() == []
+    talk.turns.respond(1, talk.now_s)
+    assert talk.out() == [Nudge(first=False)]
+    talk.says("Here I am.")
+    talk.out()
+    talk.hears(2)
+    talk.turns.respond(2, talk.now_s)
+    assert talk.out() == []
+
+
 def test_nobody_is_nudged_while_the_caller_speaks() -> None:
     talk = Talk().hears(1)
     talk.turns.respond(1, talk.now_s)

@@ -59,6 +59,8 @@ class OwnTurns:
         """Words, and the vendor's names of what they are of, whose sound has not begun."""
         self._ends: ReplyEndsCall | ReplyTransfersCall | None = None
         """How the vendor has ended the call, while something of it waits to be heard."""
+        self._late = False
+        """The vendor has said so, of what it has not begun."""
         self._latest = 0
         """The caller's latest utterance."""
         self._unanswered = 0
@@ -147,6 +149,7 @@ class OwnTurns:
         if self._now is not None:
             self._finish(self._now, now_s)
         self._held.drop_older(self._latest)
+        self._late = False
         turn = self._now = VendorTurn(now_s, self._latest, verbatim, now_s, untold=untold)
         ahead = "".join(text for text, _ in self._words_ahead)
         if ahead:
@@ -266,9 +269,8 @@ class OwnTurns:
 
     def hangs(self, now_s: float) -> None:
         """The vendor says that it is late."""
-        asked = self._asked[0] if self._asked else None
-        if asked is not None and asked.text is None and asked.turn is None and asked.sent_s is None:
-            self._send(asked, now_s)
+        self._late = True
+        self._place(now_s)
 
     def _are_ours(self, words: str) -> bool:
         """Whether they are what the vendor was told to say: of its own answers words are told before the sound."""
@@ -378,8 +380,9 @@ class OwnTurns:
                 self._send(asked, now_s)
             turn = self._held.fitting(asked, now_s)
             if turn is None:
-                if asked.first and self.up and asked.sent_s is None:
-                    self._send(asked, now_s)  # nobody has said anything that it could answer
+                if (asked.first or self._late) and self.up and asked.sent_s is None:
+                    self._late = False
+                    self._send(asked, now_s)  # nobody has said anything that it could answer, or it does not
                 break
             self._claim(asked, turn)
         if not self._asked:
