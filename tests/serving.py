@@ -88,10 +88,15 @@ def line(duration_ms: int = 700, *, barge_in_ms: int | None = None, reply: bool 
 
 
 async def place_call(
-    base_url: str, *lines: Cued, agent_done_ms: int = 300, webhook_url: str = "", caller: str = CALLER
+    base_url: str,
+    *lines: Cued,
+    agent_done_ms: int = 300,
+    greeting_ms: int = 1000,
+    webhook_url: str = "",
+    caller: str = CALLER,
 ) -> CallReport:
     """Ring up the server as Twilio would, and speak. ``webhook_url``: where it is told to ask; empty for the usual one."""
-    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=1000, reply_ms=15_000)
+    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=greeting_ms, reply_ms=15_000)
     plan = CallPlan(
         lines=lines,
         webhook_url=webhook_url or f"{base_url}/twilio/voice",

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.providers.fakes import gemini_live
+from tests.providers.fakes import gemini_live, own_turns
 from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.gpt_live import FakeGptLive
+from tests.providers.fakes.hosted_vapi import ASSISTANT_ID, FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime, said
 from tests.providers.fakes.server import KEY
 from tests.providers.fakes.speaking import Answer
@@ -16,6 +18,7 @@ from tests.serving import line, place_call, running_server, settings_for, write_
 from tests.webhooks.receiver import Received, Receiver, receiving
 
 from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import parse_assistant
 from antiphon.caller.clips import LineNoise, read_clip
 from antiphon.caller.dialogue import Cued
@@ -25,9 +28,12 @@ from antiphon.engine_check import check_engines
 from antiphon.engines import EngineRoom, credentials_of, engines_behind
 from antiphon.errors import ConfigurationError
 from antiphon.providers import registry
+from antiphon.providers.base import partials_of
 from antiphon.providers.prices import read_prices
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.gpt_live import GptLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.providers.speech_to_speech.vapi_hosted import HostedVapi
 from antiphon.session.event_log import EventLog, read_event_log
 from antiphon.vocabulary import Usage
 
@@ -179,6 +185,92 @@ async def test_what_has_no_effect_with_googles_is_named() -> None:
     assert {field for field, _ in ignored_fields(spec)} == {"model.temperature", "voice.speed", "transcriber.model"}
 
 
+async def test_gpt_live_is_told_by_its_name(tmp_path: Path) -> None:
+    room = EngineRoom(settings_for(tmp_path, vendors={"openai": Vendor(api_key=KEY)}))  # type: ignore[arg-type]
+    for model in ({"provider": "openai", "model": "gpt-live-1"}, {"provider": "openai-live", "model": "gpt-live-1"}):
+        spec = assistant(
+            model={**model, "maxTokens": 100, "options": {"backend_model": "gpt-5.4"}},
+            voice={"provider": "openai", "voiceId": "cedar", "speed": 1.2},
+        )
+        engines = room.for_assistant(spec)
+        live = engines.speech_to_speech
+        assert isinstance(live, GptLive)
+        assert (live.model, live.api_key, live.backend_model, engines.voice) == ("gpt-live-1", KEY, "gpt-5.4", "cedar")
+        assert {field for field, _ in ignored_fields(spec)} == {"model.maxTokens", "voice.speed"}
+    written = room.for_assistant(assistant(model={"provider": "openai", "model": "gpt-5.4-mini"}))
+    assert written.speech_to_speech is None
+    await room.close()
+
+
+HOSTED = {"provider": "vapi-hosted", "model": ASSISTANT_ID}
+
+
+async def test_a_hosted_assistant_is_chosen_by_its_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAPI_API_KEY", KEY)
+    room = EngineRoom(settings_for(tmp_path))
+    engines = room.for_assistant(assistant(model=HOSTED, transcriber={"provider": "vapi"}))
+    model = engines.speech_to_speech
+    assert isinstance(model, HostedVapi)
+    assert (model.model, model.api_key, engines.stt.continuous) == (ASSISTANT_ID, KEY, True)
+    assert partials_of(engines.stt) == "reliable"
+    room.check(assistant(model=HOSTED))
+    with pytest.raises(ConfigurationError) as error:
+        room.for_assistant(assistant(model={"provider": "vapi-hosted", "model": ""}))
+    assert error.value.field == "model.model"
+    with pytest.raises(ConfigurationError) as error:
+        room.for_assistant(assistant(model={**HOSTED, "options": {"nudge_after_ms": 1}}))
+    assert error.value.field == "nudge_after_ms"
+    monkeypatch.delenv("VAPI_API_KEY")
+    with pytest.raises(ConfigurationError, match="ANTIPHON_VENDORS__VAPI__API_KEY or VAPI_API_KEY"):
+        EngineRoom(settings_for(tmp_path)).for_assistant(assistant(model=HOSTED))
+    await room.close()
+
+
+def test_what_a_hosted_assistant_has_of_its_own_is_named() -> None:
+    own = {
+        "messages": [{"role": "system", "content": "Be brief."}],
+        "tools": [{"type": "endCall"}],
+        "temperature": 0.4,
+        "maxTokens": 100,
+    }
+    parts = {
+        "voice": {"provider": "vapi", "voiceId": "Elliot", "speed": 1.2},
+        "transcriber": {"provider": "vapi", "language": "ko"},
+    }
+    told = {field for field, _ in ignored_fields(assistant(model={**HOSTED, **own}, **parts))}
+    of_engines = {"model.temperature", "model.maxTokens", "voice.voiceId", "voice.speed"}
+    assert told == of_engines | {"model.messages", "model.tools", "transcriber.language"}
+    taken_over = assistant(model={**HOSTED, **own, "fallbackModels": [{"provider": "scripted"}]}, **parts)
+    assert {field for field, _ in ignored_fields(taken_over)} == of_engines
+
+
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [
+        ({}, "assistant-speaks-first-with-model-generated-message"),
+        ({"firstMessage": "Hello."}, "assistant-speaks-first"),
+        ({"firstMessageMode": "assistant-waits-for-user"}, "assistant-waits-for-user"),
+    ],
+)
+def test_a_hosted_assistant_begins_with_its_own_first_message_where_there_is_none(
+    said: dict[str, Any], mode: str
+) -> None:
+    assert policy_of(assistant(model=HOSTED, **said)).greeting.mode == mode
+    assert policy_of(assistant()).greeting.mode == "assistant-speaks-first"
+
+
+async def test_a_hosted_one_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        settings = settings_for(tmp_path, vendors={"vapi": Vendor(api_key=KEY, base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=HOSTED), credentials_of(settings))]
+        assert (found.provider, found.model, found.problem) == ("vapi-hosted", ASSISTANT_ID, "")
+        assert found.first_ms
+        wrong = settings_for(tmp_path, vendors={"vapi": Vendor(api_key="wrong", base_url=vendor.base_url)})  # type: ignore[arg-type]
+        found, _ = [checked async for checked in check_engines(assistant(model=HOSTED), credentials_of(wrong))]
+        assert "api_key" in found.problem
+
+
 async def test_googles_can_be_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with FakeGeminiLive() as vendor:
         monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
@@ -213,6 +305,7 @@ async def test_it_can_be_checked(tmp_path: Path, vendor: FakeOpenAIRealtime) -> 
     assert vendor.asked == []  # nothing but words of ours
 
 
+GREETING = "Good day, this is the shop."
 ASSISTANT = """
 firstMessage: Good day, this is the shop.
 model:
@@ -236,9 +329,20 @@ class House:
     def __init__(self, vendor: Any, account: str, provider: str, model: str, said: Callable[[Any], list[str]]) -> None:
         self.vendor, self.account, self.provider, self.model, self._said = vendor, account, provider, model, said
 
+    @property
+    def is_hosted(self) -> bool:
+        """Whether prompt and tools are the vendor's own."""
+        return isinstance(self.vendor, FakeHostedVapi)
+
+    @property
+    def takes_turns(self) -> bool:
+        """Whether it takes turns itself; it remembers the greeting as its own words then, and is not paid by tokens."""
+        return isinstance(self.vendor, own_turns.OwnTurnVendor)
+
     def conversation(self, at: int) -> list[str]:
-        """Who had said what when the model was asked, without what it was told as text."""
-        return [line for line in self._said(self.vendor.asked[at]) if not line.endswith("]")]
+        """Who had said what when the model was asked, without the greeting and what it was told as text."""
+        lines = [line for line in self._said(self.vendor.asked[at]) if not line.endswith("]")]
+        return [line for line in lines if line != f"assistant: {GREETING}"]
 
     def prompt(self, at: int) -> str:
         told = self.vendor.asked_with[at]
@@ -254,7 +358,7 @@ class House:
         return [code for each in self.vendor.sessions for code in each.refused]
 
 
-@pytest.fixture(params=["openai", *gemini_live.MODELS])
+@pytest.fixture(params=["openai", *gemini_live.MODELS, "gpt-live", "vapi"])
 async def house(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
@@ -262,6 +366,15 @@ async def house(
         async with FakeOpenAIRealtime() as openai:
             monkeypatch.setenv("SSL_CERT_FILE", openai.trust(tmp_path))
             yield House(openai, "openai", "openai-realtime", "gpt-realtime", said)
+    elif request.param == "gpt-live":
+        async with FakeGptLive() as live:
+            live.paced = True
+            monkeypatch.setenv("SSL_CERT_FILE", live.trust(tmp_path))
+            yield House(live, "openai", "openai", "gpt-live-1", own_turns.said)
+    elif request.param == "vapi":
+        async with FakeHostedVapi() as vapi:
+            monkeypatch.setenv("SSL_CERT_FILE", vapi.trust(tmp_path))
+            yield House(vapi, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
     else:
         async with FakeGeminiLive() as gemini:
             monkeypatch.setenv("SSL_CERT_FILE", gemini.trust(tmp_path))
@@ -295,9 +408,11 @@ async def test_a_telephone_call(house: House, tmp_path: Path) -> None:
     log = await ring_up(house, tmp_path, line())
     assert house.conversation(0) == [f"user: {PRICE}"]
     assert "Good day, this is the shop." in str(house.vendor.asked[0])
-    assert house.prompt(0) == "You keep a shop."
     assert [reply["text"] for reply in spoken(log)] == ["Good day, this is the shop.", "It costs eleven crowns."]
-    assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
+    if not house.is_hosted:
+        assert house.prompt(0) == "You keep a shop."
+    if not house.takes_turns:
+        assert {entry.usage.model for entry in log.used} >= {house.model, f"audio:{house.model}"}
     assert (house.conversations, house.refused) == (1, [])
 
 
@@ -359,20 +474,92 @@ async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, 
     _, first, second = spoken(log)
     assert (first["status"], second["text"]) == ("interrupted", "Very well.")
     assert LONG.startswith(first["text"]) and 0 < len(first["text"]) < len(LONG)
+    if isinstance(house.vendor, FakeGptLive):  # it stops by itself, and knows how far it came
+        assert [each for each in house.conversation(1) if each.startswith("user: ")] == [
+            f"user: {PRICE}",
+            "user: no stop that",
+        ]
+        assert (house.conversations, house.refused) == (1, [])
+        return
     assert house.conversation(1) == [f"user: {PRICE}", f"assistant: {LONG}", "user: no stop that"]
     if isinstance(house.vendor, FakeOpenAIRealtime):
         ((_, heard_ms),) = house.vendor.live.truncated.items()
         assert heard_ms == first["heard_ms"]
     else:
-        (note,) = [each for each in gemini_live.notes_in(house.vendor.asked[1]) if LONG in each]
-        heard = note.partition("no more than")[2].strip(' "')
+        if house.is_hosted:  # it answers as it hears the last word, which is what our side knows an interruption by
+            notes = own_turns.notes_in(house.vendor.live.lines)
+        else:
+            notes = gemini_live.notes_in(house.vendor.asked[1])
+        (note,) = [each for each in notes if LONG in each]
+        heard = note.partition("no more than")[2].strip(' ")]')
         assert LONG.startswith(heard)
         assert abs(len(heard) - len(first["text"])) < 24
     assert (house.conversations, house.refused) == (1, [])
 
 
 @pytest.mark.speech
+@pytest.mark.parametrize("tells", [True, False])
+async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool
+) -> None:
+    """It sends its sound as it is heard. ``tells``: what it says, before, and when it speaks."""
+    story = f"{LONG} {LONG}"
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        vendor.paced, vendor.tells_words, vendor.tells_speech = True, tells, tells
+        vendor.hears += [PRICE, "no stop that"]
+        vendor.answers += [Answer((story,)), Answer(("Very well.",))]
+        house = House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
+        log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
+        greeting, first, second = spoken(log)
+        assert (greeting["text"], greeting["status"]) == (GREETING, "completed")
+        assert (first["status"], second["text"]) == ("interrupted", "Very well.")
+        assert story.startswith(first["text"]) or first["text"] == "(no transcript)"
+        cut = next(each for each in house.conversation(1) if each.startswith("assistant: "))
+        assert story.startswith(cut.removeprefix("assistant: ")) and cut != f"assistant: {story}"
+        assert [each for each in house.conversation(1) if each.startswith("user: ")] == [
+            f"user: {PRICE}",
+            "user: no stop that",
+        ]
+        assert (house.conversations, house.refused, vendor.live.interruptions) == (1, [], 1)
+        assert vendor.live.ended
+
+
+@pytest.fixture
+async def hosted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    async with FakeHostedVapi() as vendor:
+        monkeypatch.setenv("SSL_CERT_FILE", vendor.trust(tmp_path))
+        yield House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_that_the_hosted_assistant_ends(hosted: House, tmp_path: Path) -> None:
+    hosted.vendor.hears.append(PRICE)
+    hosted.vendor.answers.append(Answer(("Nothing today. Goodbye.",), trouble="ends_call"))
+    log = await ring_up(hosted, tmp_path, line())
+    assert [reply["text"] for reply in spoken(log)] == [GREETING, "Nothing today. Goodbye."]
+    assert log.ended == "assistant-ended-call"
+    assert (hosted.conversations, log.failed) == (1, ())
+
+
+@pytest.mark.speech
+async def test_a_telephone_call_that_goes_on_without_its_hosted_assistant(hosted: House, tmp_path: Path) -> None:
+    """It goes away with the caller's first question, for good."""
+    hosted.vendor.hears.append(PRICE)
+    hosted.vendor.answers.append(Answer(trouble="expire"))
+    hosted.vendor.faults.refuse_status = 402
+    hosted.vendor.faults.add(None, "refuse")
+    others = "  fallbackModels: [{ provider: scripted, options: { replies: [Eleven crowns., As I said.] } }]"
+    log = await ring_up(hosted, tmp_path, line(), line(), others=others)
+    assert [reply["text"] for reply in spoken(log)] == [GREETING, "Eleven crowns.", "As I said."]
+    assert ("vapi-hosted", "session_lost") in [(entry.provider, entry.code) for entry in log.failed]
+    assert log.ended == "customer-ended-call"
+
+
+@pytest.mark.speech
 async def test_a_telephone_call_in_which_a_tool_is_used(house: House, tmp_path: Path) -> None:
+    if house.is_hosted:
+        pytest.skip("a hosted assistant has its own tools")
     house.vendor.hears.append(PRICE)
     house.vendor.answers += [
         Answer(("Let me look.",), (("look_up", '{"what":"marmalade"}'),)),

@@ -18,6 +18,7 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyOver,
     ReplyToolCall,
     ReplyWords,
+    SpeechEvent,
 )
 from antiphon.vocabulary import TELEPHONE, AudioFormat, ToolCall, Usage
 
@@ -40,6 +41,10 @@ class Said:
     """Nothing more comes of it after what was said."""
     silent_words: bool = False
     """It has sound, and does not tell its words."""
+    cut_after: int = 0
+    """It breaks off after so many words, having told all of them."""
+    ends: SpeechEvent | None = None
+    """What it tells after that."""
 
 
 class ScriptedInOne:
@@ -60,10 +65,20 @@ class ScriptedInOne:
         self.said: list[str] = []
         """Words of ours."""
         self.cancelled: list[tuple[int, int]] = []
+        self.heard_in_all = 0
         self.heard_bytes: list[int] = []
         """Of each utterance."""
         self.opened = self.closed = 0
         self._streams: list[ScriptedStream] = []
+
+    def tell(self, event: SpeechEvent) -> None:
+        """Something of its own, on the latest session."""
+        self._streams[-1].tell(event)
+
+    def voice(self, reply: int, word: str) -> None:
+        """More of a reply: a word as it is heard."""
+        self.tell(ReplyAudio(reply, _sound(word)))
+        self.tell(ReplyWords(reply, word))
 
     def go(self) -> None:
         """Its sessions give up: nothing more comes of any."""
@@ -92,6 +107,9 @@ class ScriptedStream:
         self._last: asyncio.Task[None] | None = None
         self._heard = 0
 
+    def tell(self, event: SpeechEvent) -> None:
+        self._tell(event)
+
     def give_up(self) -> None:
         self._cancel_all()
         self._tell(StreamInterrupted("the vendor closed the connection", lasting=True))
@@ -101,6 +119,7 @@ class ScriptedStream:
 
     def push(self, audio: bytes) -> None:
         self._heard += len(audio)
+        self._engine.heard_in_all += len(audio)
 
     def finish(self, utterance: int) -> None:
         self._engine.heard_bytes.append(self._heard)
@@ -145,6 +164,13 @@ class ScriptedStream:
         if before is not None:
             await asyncio.wait((before,))
         await asyncio.sleep(FIRST_MS / 1000)
+        if answer.cut_after:
+            (text,) = answer.texts
+            self._tell(ReplyWords(reply, text))
+            heard = " ".join(text.split(" ")[: answer.cut_after])
+            self._tell(ReplyAudio(reply, _sound(heard)))
+            self._tell(ReplyOver(reply, cut=True))
+            return
         for number, text in enumerate(answer.texts if not (ours and answer.fails) else ()):
             if number and not ours:
                 self._tell(ReplyWords(reply, " "))
@@ -152,8 +178,7 @@ class ScriptedStream:
                 piece = f" {word}" if at else word
                 if not ours and not answer.silent_words:
                     self._tell(ReplyWords(reply, piece))
-                samples = np.full(len(piece) * MS_PER_CHARACTER * 8, 8000, np.int16)
-                self._tell(ReplyAudio(reply, g711.mulaw_encode(samples).tobytes()))
+                self._tell(ReplyAudio(reply, _sound(piece)))
                 await asyncio.sleep(_WORD_MS / 1000)
         if answer.call is not None:
             self._tell(ReplyToolCall(reply, answer.call))
@@ -163,3 +188,9 @@ class ScriptedStream:
             self._tell(ReplyFailed(reply, "it fails", gone=answer.gone))
         else:
             self._tell(ReplyOver(reply, (Usage(input_tokens=10, output_tokens=5, model="scripted"),)))
+        if answer.ends is not None:
+            self._tell(answer.ends)
+
+
+def _sound(text: str) -> bytes:
+    return g711.mulaw_encode(np.full(len(text) * MS_PER_CHARACTER * 8, 8000, np.int16)).tobytes()

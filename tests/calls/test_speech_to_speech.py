@@ -16,6 +16,7 @@ from tests.calls.test_turns import Clockwork
 from antiphon.conversation import actions as do
 from antiphon.conversation.policy import BargeIn, Endpointing, Policy
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedSpeechToText
+from antiphon.providers.speech_to_speech.base import ReplyEndsCall, ReplyTransfersCall, SpokeUnasked
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
 from antiphon.vocabulary import AudioFormat, Encoding, EndReason, Message, ToolCall, ToolSpec, Usage
@@ -423,3 +424,133 @@ def test_a_vendor_that_fails_on_every_call_is_not_asked_for_a_while() -> None:
     seen = call.run(talk)
     assert model.opened == 0
     assert seen.of(do.ReplyClosed)[0].text == "Yes?"
+
+
+# ---------------------------------------------------------------------------------------------- one that takes turns itself
+
+
+def test_what_it_says_unasked_is_asked_for_when_the_call_is_quiet() -> None:
+    model = ScriptedInOne([], [Said(("Are you still there?",))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(500)
+        model.tell(SpokeUnasked())
+        model.tell(SpokeUnasked())
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert [closed.text for closed in seen.of(do.ReplyClosed)] == ["Are you still there?"]
+    assert len(model.asked) == 1
+
+
+def test_what_it_says_unasked_waits_while_the_caller_speaks() -> None:
+    model = ScriptedInOne(["what time is it"], [Said(("It is three.",))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        sounding = asyncio.ensure_future(call.sound(800))
+        await call.wait(500)
+        model.tell(SpokeUnasked())
+        await sounding
+        await call.until_replies(1)
+
+    call.run(talk)
+    assert [request.messages for request in model.asked] == [(Message("user", "what time is it"),)]
+
+
+def test_a_reply_that_it_breaks_off_is_known_as_far_as_it_sounded() -> None:
+    model = ScriptedInOne(["tell me"], [Said((LONG,), cut_after=9)])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    (closed,) = call.run(talk).of(do.ReplyClosed)
+    assert LONG.startswith(closed.text) and 0 < len(closed.text) < len(LONG)
+
+
+def test_what_was_heard_of_a_sentence_is_known_where_words_come_with_their_sound() -> None:
+    """No sentence has ended as it is cut, and the words of what was heard stand."""
+    words = LONG.replace(",", "").split(" ")
+    model = ScriptedInOne(["tell me", "stop it"], [Said((), held=True), Said(("Fine.",))])
+    model.words_with_sound = True  # type: ignore[attr-defined]
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: bool(model.asked))
+        speaking = asyncio.ensure_future(speak(call))
+        await call.until(lambda: call.heard_ms() > 800)
+        assert not speaking.done()
+        await call.sound(900)
+        await call.until_replies(2)
+        speaking.cancel()
+
+    async def speak(call: Call) -> None:
+        for word in words:
+            model.voice(1, f"{word} ")
+            await call.wait(len(word) * MS_PER_CHARACTER)
+
+    first, second = call.run(talk).of(do.ReplyClosed)
+    assert (first.status, second.text) == ("interrupted", "Fine.")
+    assert " ".join(words).startswith(first.text.rstrip()) and first.text
+    assert len(first.text) * MS_PER_CHARACTER == pytest.approx(first.heard_ms, abs=8 * MS_PER_CHARACTER)
+
+
+def test_it_ends_the_call_after_what_it_says() -> None:
+    model = ScriptedInOne(["goodbye"], [Said(("Goodbye, and thank you.",), ends=ReplyEndsCall(1))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: bool(call.watcher.of(do.EndCall)))
+
+    seen = call.run(talk)
+    assert [end.reason for end in seen.of(do.EndCall)] == [EndReason.ASSISTANT_ENDED]
+    assert seen.of(do.ReplyClosed)[-1].text == "Goodbye, and thank you."
+
+
+def test_it_ends_a_call_in_which_nothing_is_said() -> None:
+    model = ScriptedInOne([], [])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        model.tell(ReplyEndsCall(0))
+        await call.until(lambda: bool(call.watcher.of(do.EndCall)))
+
+    assert [end.reason for end in call.run(talk).of(do.EndCall)] == [EndReason.ASSISTANT_ENDED]
+
+
+@pytest.mark.parametrize("said", [True, False])
+def test_it_hands_the_call_over(said: bool) -> None:
+    model = ScriptedInOne(["yes"], [Said(("I connect you.",), ends=ReplyTransfersCall(1, "+15550100"))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        if said:
+            await call.sound(800)
+        else:
+            model.tell(ReplyTransfersCall(0, "+15550100"))
+        await call.wait(3000)
+
+    assert [each.destination for each in call.run(talk).of(do.TransferCall)] == ["+15550100"]
+
+
+def test_one_that_wants_all_of_the_callers_sound_gets_it() -> None:
+    model = ScriptedInOne([], [])
+    model.continuous = True  # type: ignore[attr-defined]
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(2000)
+
+    call.run(talk)
+    assert model.heard_in_all >= 1500 * 8

@@ -316,3 +316,23 @@ def test_switched_to_text_in_the_middle_the_reply_at_work_is_still_heard() -> No
     call.witness = call.witness  # the reply was begun in audio: it closes as heard
     call.happens(ev.ReplyCancelled())
     assert call.said()[-1] == ("assistant", "We are open from Monday")
+
+
+# ------------------------------------------------------------------------------------------------ a model that speaks unasked
+
+
+def test_a_reply_that_is_offered_to_a_quiet_call_is_asked_for_and_can_be_interrupted() -> None:
+    call = connected().happens(ev.ReplyOffered())
+    assert call.asked.turn == 0
+    call.model_says(LONG).passes(1000).caller_speaks("stop that now", 900)
+    assert call.passes(1000).only(do.ReplyClosed).status == "interrupted"
+
+
+def test_a_reply_that_is_offered_while_anybody_does_something_is_not_asked_for() -> None:
+    assert not connected().speech_starts().passes(300).happens(ev.ReplyOffered()).all(do.StartReply)
+    paused = connected().speech_starts().partial("I want").passes(300).speech_stops()
+    assert not paused.happens(ev.ReplyOffered()).all(do.StartReply)
+    spoken = talking()
+    asked = len(spoken.all(do.StartReply))
+    assert len(spoken.happens(ev.ReplyOffered()).all(do.StartReply)) == asked
+    assert not connected().drops().happens(ev.ReplyOffered()).all(do.StartReply)

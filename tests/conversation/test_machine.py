@@ -111,7 +111,7 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ev.MessageAdded(Message("user", "Nowhere.", id="m3"), after=ev.Place(id="unknown")),
         ev.MessageAdded(Message("tool", "open", tool_call_id="c9", id="m4")),
         ev.MessageRemoved(ev.Place(reply=reply)), ev.MessageRemoved(ev.Place(turn=1)), ev.MessageRemoved(ev.Place(id="m1")),
-        ev.ReplyCancelled("c1"), ev.TextReceived("Hello."), ev.TextReceived("Hello.", reply=False),
+        ev.ReplyOffered(), ev.ReplyCancelled("c1"), ev.TextReceived("Hello."), ev.TextReceived("Hello.", reply=False),
         ev.MessageAdded(Message("system", "Note.")), ev.MessageAdded(Message("user", "Hello."), reply=True),
         ev.ToolFinished("call-1", "Gone.", hands_over=True), ev.TransferRequested("+15550100"),
         ev.ToolFinished("call-1", "nine"), ev.ToolFailed("call-1", "no"), ev.ToolFinished("never asked for", "x"),
@@ -137,7 +137,7 @@ def events_for(call: CallDriver) -> list[ev.Event]:
         ]  # fmt: skip
     for number in (reply, reply - 1, reply + 1):
         events += [
-            ev.ReplyText(number, "Yes. "), ev.ReplyPaused(number), ev.ReplyPlaced(number, "day"),
+            ev.ReplyText(number, "Yes. "), ev.ReplyPaused(number), ev.ReplyVoiced(number), ev.ReplyPlaced(number, "day"),
             ev.ReplyAskedForTool(number, ToolCall("new", "look_up")), ev.ReplyDone(number),
             ev.ReplyAskedToEnd(number), ev.ReplyAskedToTransfer(number, "+15550100"), ev.ReplyFailed(number),
             ev.SpeechSynthesized(number, 99, 100, (word,)), ev.SynthesisFailed(number, 99), ev.PlaybackStarted(number),

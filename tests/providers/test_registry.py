@@ -59,6 +59,7 @@ MINIMAL: dict[str, dict[str, object]] = {
         )
     },
     "custom-llm": {"base_url": "https://models.example.com/v1"},
+    "vapi-hosted": {"model": "an-assistant"},
 }
 
 

@@ -72,8 +72,14 @@ IN_ONE = (
     "transcriber.keywords",
 )
 """What a model that hears and speaks itself makes nothing of."""
-_IN_ONE_OF: Mapping[str, tuple[str, ...]] = {"google-live": ("transcriber.model", "voice.speed")}
+_IN_ONE_OF: Mapping[str, tuple[str, ...]] = {
+    "google-live": ("transcriber.model", "voice.speed"),
+    "openai-live": ("transcriber.model", "transcriber.language", "voice.speed", "model.maxTokens"),
+    "vapi-hosted": ("transcriber.model", "voice.voiceId", "voice.speed", "model.maxTokens"),
+}
 """And what one vendor's does not, besides."""
+OF_AN_OWN_ASSISTANT = ("model.messages", "model.systemPrompt", "model.tools", "transcriber.language", "voice.language")
+"""What an assistant that runs elsewhere has of its own. Those that take over from it are told."""
 _TOOL_FIELDS: Mapping[str, str] = {
     "backoffPlan": "a tool's request is made once",
     "server.backoffPlan": "a tool's request is made once",
@@ -102,6 +108,9 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         for field in (*IN_ONE, *_IN_ONE_OF.get(engine, ())):
             yield from ((path, f"{spec.model.provider} is not told") for path in _set(said, field.split(".")))
         if not spec.model.fallback_models:
+            if registry.has_own_assistant(engine):
+                why = f"the assistant behind {spec.model.provider} has its own; those in model.fallbackModels would be told"
+                yield from ((path, why) for field in OF_AN_OWN_ASSISTANT for path in _set(said, field.split(".")))
             why = f"nobody takes over from {spec.model.provider} without model.fallbackModels"
             yield from ((path, why) for path in _set(said, ["transcriber", "fallbackPlan"]))
     asked = spec.server_messages or ()

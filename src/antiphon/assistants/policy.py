@@ -12,6 +12,7 @@ from antiphon.assistants.spec import AssistantSpec
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
 from antiphon.conversation.ranges import check_ranges
 from antiphon.errors import ConfigurationError
+from antiphon.providers import registry
 from antiphon.suggestions import unknown
 
 PartT = TypeVar("PartT", Endpointing, BargeIn, Speaking, Silence, Greeting, Keypad)
@@ -117,9 +118,13 @@ def _goodbye_timeout_ms(spec: AssistantSpec) -> int:
 
 
 def _greeting(spec: AssistantSpec) -> Greeting:
+    mode, model = spec.first_message_mode, spec.model
+    if model is not None and not spec.first_message and mode == "assistant-speaks-first":
+        if registry.has_own_assistant(registry.in_one(model.provider, model.model)):
+            mode = "assistant-speaks-first-with-model-generated-message"  # it has a first message of its own
     return _with(
         Greeting(),
-        mode=spec.first_message_mode,
+        mode=mode,
         message=spec.first_message,
         interruptible=spec.first_message_interruptions_enabled,
     )

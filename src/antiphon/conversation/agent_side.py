@@ -144,6 +144,12 @@ class AgentSide:
             for piece in reply.splitter.pause():
                 self._speak(reply, piece)
 
+    def reply_voiced(self, event: ev.ReplyVoiced) -> None:
+        reply = self._live(event.reply)
+        if reply is not None and not reply.step.done:
+            for piece in reply.splitter.flush():
+                self._speak(reply, piece)
+
     def asked_for_tool(self, event: ev.ReplyAskedForTool) -> None:
         reply = self._live(event.reply)
         if (

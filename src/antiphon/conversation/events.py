@@ -283,6 +283,12 @@ class ReplyRequested:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyOffered:
+    """A model that takes turns itself has something to say, and nobody has asked it. It may, where neither side is doing anything; else
+    nothing follows, and it is offered again."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyCancelled:
     """The client wants silence: cancel what is live [OpenAI response.cancel]. Refused while nothing is."""
 
@@ -322,6 +328,14 @@ class ReplyText:
 @dataclass(frozen=True, slots=True)
 class ReplyPaused:
     """Nothing has followed the model's last text for a moment: a sentence that seems to have ended has."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyVoiced:
+    """What the model has said until now is sounding: it is a piece now, though no sentence has ended. (Of models whose words come with
+    their sound: what waited for the end of a sentence would be heard late, and not be known where it is cut.)"""
 
     reply: int
 
@@ -444,9 +458,9 @@ Event = (
     | AssistantReady
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
     | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
-    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyCancelled
+    | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyOffered | ReplyCancelled
     | PlaybackTruncated | SayRequested
-    | ReplyText | ReplyPaused | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
+    | ReplyText | ReplyPaused | ReplyVoiced | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer
     | ReplyDone | ReplyFailed
     | SpeechSynthesized | SynthesisFailed | PlaybackStarted | PlaybackReached | PlaybackFinished
     | ToolFinished | ToolFailed

@@ -344,6 +344,10 @@ class Conversation:
         else:
             self._agent.ask_model(self._s.turn_count, request=event.request, options=event.options, insists=True)
 
+    def _reply_offered(self, _event: ev.ReplyOffered) -> None:
+        if self._s.live and self._s.quiet and self._s.turn is None and not self._s.says and self._requested is None:
+            self._agent.ask_model(self._s.turn_count)
+
     def _reply_cancelled(self, event: ev.ReplyCancelled) -> None:
         self._agent.discard_speculation()
         if self._s.committed_reply is None:
@@ -436,11 +440,13 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.MessageAdded: Conversation._message_added,
     ev.MessageRemoved: Conversation._message_removed,
     ev.ReplyRequested: Conversation._reply_requested,
+    ev.ReplyOffered: Conversation._reply_offered,
     ev.ReplyCancelled: Conversation._reply_cancelled,
     ev.PlaybackTruncated: lambda it, event: it._agent.truncate(event),
     ev.SayRequested: Conversation._say_requested,
     ev.ReplyText: lambda it, event: it._agent.reply_text(event),
     ev.ReplyPaused: lambda it, event: it._agent.reply_paused(event),
+    ev.ReplyVoiced: lambda it, event: it._agent.reply_voiced(event),
     ev.ReplyPlaced: lambda _it, _event: None,
     ev.ReplyAskedForTool: lambda it, event: it._agent.asked_for_tool(event),
     ev.ReplyAskedToEnd: lambda it, event: it._agent.asked_to_end(event),

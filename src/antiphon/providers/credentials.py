@@ -35,6 +35,7 @@ WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
     "soniox": ("SONIOX_API_KEY",),
     "speechmatics": ("SPEECHMATICS_API_KEY",),
     "together": ("TOGETHER_API_KEY",),
+    "vapi": ("VAPI_API_KEY",),
     "vllm": (),
     "xai": ("XAI_API_KEY",),
 }

@@ -73,9 +73,12 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "speech_to_speech": {
         "openai-realtime": "antiphon.providers.speech_to_speech.openai_realtime:OpenAIRealtime",
         "google-live": "antiphon.providers.speech_to_speech.gemini_live:GeminiLive",
+        "openai-live": "antiphon.providers.speech_to_speech.gpt_live:GptLive",
+        "vapi-hosted": "antiphon.providers.speech_to_speech.vapi_hosted:HostedVapi",
     },
 }
 
+_OWN_ASSISTANTS = frozenset({"vapi-hosted"})
 _TEST_DOUBLES = frozenset({"scripted"})
 
 _ALIASES: dict[Kind, dict[str, str]] = {
@@ -118,10 +121,18 @@ _LIVE = re.compile(r"(^|[-/])(live|native-audio)(-|$)")
 
 
 def in_one(provider: str, model: str) -> str:
-    """The engine that is recogniser, model and voice, where an assistant's model is one; else empty. Google's are told by their names."""
+    """The engine that is recogniser, model and voice, where an assistant's model is one; else empty. Google's and OpenAI's Live models are
+    told by their names."""
     if provider == "google" and _LIVE.search(model):
         return "google-live"
+    if provider == "openai" and model.startswith("gpt-live"):
+        return "openai-live"
     return provider if provider in _PROVIDERS["speech_to_speech"] else ""
+
+
+def has_own_assistant(in_one: str) -> bool:
+    """Whether an engine that is recogniser, model and voice is an assistant itself, with a prompt, tools and a first message of its own."""
+    return in_one in _OWN_ASSISTANTS
 
 
 def is_test_double(kind: Kind, name: str) -> bool:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -122,13 +122,16 @@ class VendorSocket:
         secret: str = "",
         limits: SocketLimits | None = None,
         counts: SocketCounts | None = None,
+        arrange: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``url`` and ``headers`` are asked before every try. ``greets``: the connection is not ready before the owner calls
+        """``url`` and ``headers`` are asked before every try, after ``arrange``, for vendors that have to be asked for an address first:
+        it raises Refused, and has deadlines of its own. ``greets``: the connection is not ready before the owner calls
         ``greeted``. ``secret`` is taken out of what the vendor says."""
         self._provider, self._url, self._headers, self._owner = provider, url, headers, owner
         self._greets, self._tls, self._secret = greets, tls, secret
         self.limits = limits or SocketLimits()
         self._counts = counts or SocketCounts()
+        self._arrange = arrange
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -211,6 +214,8 @@ class VendorSocket:
         loop = asyncio.get_running_loop()
         link = _Link(self._opened, self._arrived, self.limits.max_waiting_bytes, self.limits.max_message_bytes)
         try:
+            if self._arrange is not None:
+                await self._arrange()
             await self._connect(link)
         except Refused as refused:
             self._link = None

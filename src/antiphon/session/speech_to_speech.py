@@ -32,20 +32,22 @@ from antiphon.providers.base import (
     Partials,
     SpeechToTextStream,
     StreamInterrupted,
-    TranscriptionEvent,
 )
 from antiphon.providers.speech_to_speech.base import (
     ReplyAudio,
+    ReplyEndsCall,
     ReplyFailed,
     ReplyOver,
     ReplyToolCall,
+    ReplyTransfersCall,
     ReplyWords,
+    SpeechEvent,
     SpeechToSpeech,
     SpeechToSpeechStream,
-    SpokenReplyEvent,
+    SpokeUnasked,
 )
 from antiphon.session.pipeline import Speaks, Thinks
-from antiphon.vocabulary import AudioFormat, CallContext, Encoding, Message, OnUsage, ToolSpec
+from antiphon.vocabulary import AudioFormat, CallContext, Encoding, EndReason, Message, OnUsage, ToolSpec
 
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: for pieces of which not all sound is there."""
@@ -70,6 +72,8 @@ class _Stretch:
     written: bool = False
     over: bool = False
     failed: bool = False
+    cut: bool = False
+    """It is over, and the model broke it off."""
     told: bool = False
     """How long its pieces sound."""
 
@@ -86,8 +90,6 @@ class _Stretch:
 class Ears:
     """The session's recogniser, as a call opens one. Implements ``SpeechToText`` for one call."""
 
-    continuous = False
-    partials: Partials = "none"
     punctuation = 0.5
     """Its words are written by a large model, after the end of each utterance."""
     more_than_ears = True
@@ -98,6 +100,8 @@ class Ears:
         self.name = model.name
         self.model = model.transcriber
         self.formats = model.formats
+        self.continuous = bool(getattr(model, "continuous", False))
+        self.partials: Partials = getattr(model, "partials", "none")
         self._open = open_session
 
     async def start(self) -> None:
@@ -156,6 +160,8 @@ class SpeechToSpeechCall:
         self._reply = 0
         self._stretches: list[_Stretch] = []
         self._ended = False
+        self._words_with_sound = bool(getattr(model, "words_with_sound", False))
+        """Its words come as they are heard, and not before."""
         self._own_words: list[tuple[int, str]] = []
         """Pieces of ours that are to be spoken together."""
 
@@ -283,7 +289,7 @@ class SpeechToSpeechCall:
 
     # ---------------------------------------------------------------------------------- what the model does
 
-    def _hear(self, event: TranscriptionEvent | SpokenReplyEvent) -> None:
+    def _hear(self, event: SpeechEvent) -> None:
         if self._stream is None:
             return
         if (isinstance(event, StreamInterrupted) and event.lasting) or (isinstance(event, ReplyFailed) and event.gone):
@@ -292,11 +298,25 @@ class SpeechToSpeechCall:
         if isinstance(event, ReplyOver):
             for usage in event.usage:
                 self._on_usage(self._model.name, usage)
-        if not isinstance(event, ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed):
+        if isinstance(event, SpokeUnasked):
+            self._feed(ev.ReplyOffered())
+        elif isinstance(event, ReplyEndsCall | ReplyTransfersCall):
+            self._end_after(event)
+        elif not isinstance(event, ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed):
             if self._on_transcription is not None:
                 self._on_transcription(event)
         elif event.reply == self._reply and event.reply and self._stretches:
             self._take(event, next((each for each in self._stretches if not each.over), self._stretches[-1]))
+
+    def _end_after(self, event: ReplyEndsCall | ReplyTransfersCall) -> None:
+        """Once the reply has been heard, where it is still being played."""
+        plays = event.reply != 0 and self._heard_ms(event.reply) is not None
+        if isinstance(event, ReplyEndsCall):
+            self._feed(ev.ReplyAskedToEnd(event.reply) if plays else ev.EndRequested(EndReason.ASSISTANT_ENDED))
+        elif plays:
+            self._feed(ev.ReplyAskedToTransfer(event.reply, event.destination))
+        else:
+            self._feed(ev.TransferRequested(event.destination))
 
     def _lose(self, problem: str) -> None:
         self._stream = None
@@ -304,7 +324,9 @@ class SpeechToSpeechCall:
             self._on_transcription(StreamInterrupted(problem, lasting=True))
         self.on_gone(problem)
 
-    def _take(self, event: SpokenReplyEvent, stretch: _Stretch) -> None:
+    def _take(
+        self, event: ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed, stretch: _Stretch
+    ) -> None:
         reply = event.reply
         if isinstance(event, ReplyAudio):
             audio = event.audio if self._convert is None else self._convert(event.audio)
@@ -322,6 +344,8 @@ class SpeechToSpeechCall:
         stretch.words += _squeezed(text)
         stretch.written = stretch.written or bool(text.strip())
         self._feed(ev.ReplyText(reply, text))
+        if self._words_with_sound:
+            self._feed(ev.ReplyVoiced(reply))
 
     def _finish(self, stretch: _Stretch, event: ReplyOver | ReplyFailed) -> None:
         reply = event.reply
@@ -331,6 +355,7 @@ class SpeechToSpeechCall:
         if not stretch.ours and not stretch.written and stretch.audio_bytes:
             self._write(stretch, reply, _UNWRITTEN)
         stretch.over, stretch.failed = True, failed
+        stretch.cut = isinstance(event, ReplyOver) and event.cut
         if not stretch.ours:
             self._feed(ev.ReplyFailed(reply) if failed else ev.ReplyDone(reply))
         if reply == self._reply:  # what was fed may have ended it
@@ -353,18 +378,30 @@ class SpeechToSpeechCall:
             for number, _ in stretch.pieces:
                 self._feed(ev.SynthesisFailed(reply, number))
             return
+        if stretch.cut:
+            self._tell_so_far(stretch, reply, complete=True)
+            return
+        self._share_sound(stretch, reply)
+
+    def _share_sound(self, stretch: _Stretch, reply: int) -> None:
         letters = sum(len(text) for _, text in stretch.pieces)
         total_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
             self._feed(ev.SpeechSynthesized(reply, number, round(total_ms * len(text) / letters)))
 
-    def _tell_so_far(self, stretch: _Stretch, reply: int) -> None:
+    def _tell_so_far(self, stretch: _Stretch, reply: int, *, complete: bool = False) -> None:
+        """``complete``: no more sound comes, and what is left without any will not be heard."""
+        if self._words_with_sound:  # all that is written has sounded, but for a word
+            self._share_sound(stretch, reply)
+            return
         left_ms = self._spoken.ms_of(stretch.audio_bytes)
         for number, text in stretch.pieces:
             length_ms = min(left_ms, len(text) * 1000 / _CHARACTERS_PER_SECOND)
             left_ms -= length_ms
             if length_ms:
-                self._feed(ev.SpeechSynthesized(reply, number, round(length_ms), complete=False))
+                self._feed(ev.SpeechSynthesized(reply, number, round(length_ms), complete=complete))
+            elif complete:
+                self._feed(ev.SynthesisFailed(reply, number))
 
 
 def _linear(formats: Sequence[AudioFormat]) -> AudioFormat:

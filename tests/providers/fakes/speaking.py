@@ -18,6 +18,8 @@ Trouble = Literal[
     "bad_arguments",
     "silence",
     "interrupted",
+    "ends_call",
+    "transfers",
 ]
 
 

@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tests.providers.fakes import gemini_live, openai_realtime
+from tests.providers.fakes import gemini_live, hosted_vapi, openai_realtime, own_turns
 from tests.providers.fakes.gemini_live import FakeGeminiLive
+from tests.providers.fakes.gpt_live import FakeGptLive
+from tests.providers.fakes.hosted_vapi import FakeHostedVapi
 from tests.providers.fakes.openai_realtime import FakeOpenAIRealtime
 from tests.providers.fakes.server import KEY
-from tests.providers.fakes.speech import say
+from tests.providers.fakes.speech import say, silence
 
 from antiphon.providers.base import ModelRequest, Transcribed
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, ReplyOver, ReplyWords, SpeechToSpeech
 from antiphon.providers.speech_to_speech.gemini_live import GeminiLive
+from antiphon.providers.speech_to_speech.gpt_live import GptLive
 from antiphon.providers.speech_to_speech.openai_realtime import OpenAIRealtime
+from antiphon.providers.speech_to_speech.vapi_hosted import HostedVapi
 from antiphon.vocabulary import TELEPHONE, AudioFormat, CallContext, Message, ToolSpec
 
 SYSTEM = Message("system", "Be brief.")
@@ -39,6 +43,7 @@ class Caller:
         self.playing: dict[int, int] = {}
         """How much was heard of replies that are being played, in ms."""
         self.heard, self.spoken = heard, spoken or heard
+        self.continuous = bool(getattr(engine, "continuous", False))
         self._changed = asyncio.Event()
         self.stream = engine.open(self.heard, self.spoken, "", 1.0, self._note)
         self.stream.prepare(ModelRequest((SYSTEM, *begin_with), tools, CallContext("call"), {}), self.playing.get)
@@ -51,6 +56,10 @@ class Caller:
     def of(self, kind: type, reply: int | None = None) -> list[Any]:
         return [each for each in self.events if isinstance(each, kind) and (reply is None or each.reply == reply)]
 
+    @property
+    def finals(self) -> list[Transcribed]:
+        return [each for each in self.of(Transcribed) if each.final]
+
     async def until(self, holds: Callable[[], bool]) -> None:
         async with asyncio.timeout(PATIENCE_S):
             while not holds():
@@ -60,20 +69,29 @@ class Caller:
     def speak(self, text: str) -> int:
         """Say something, in frames of 20 ms. Returns the utterance's number."""
         self.begin(text)
+        return self.finish()
+
+    def finish(self) -> int:
+        """Say no more; who wants to hear silence hears some."""
         self.stream.finish(self.utterances)
+        if self.continuous:
+            self._push(silence(400, self.heard))
         return self.utterances
 
     def begin(self, text: str) -> None:
         """Say something, and have not finished."""
         self.utterances += 1
         self.stream.begin(self.utterances)
-        speech, frame = say(text, self.heard), self.heard.bytes_for_ms(20)
-        for start in range(0, len(speech), frame):
-            self.stream.push(speech[start : start + frame])
+        self._push(say(text, self.heard))
+
+    def _push(self, audio: bytes) -> None:
+        frame = self.heard.bytes_for_ms(20)
+        for start in range(0, len(audio), frame):
+            self.stream.push(audio[start : start + frame])
 
     async def words_of(self, number: int) -> str:
         await self.until(lambda: any(each.utterance == number and each.final for each in self.of(Transcribed)))
-        return next(str(each.text) for each in self.of(Transcribed) if each.utterance == number)
+        return next(str(each.text) for each in self.of(Transcribed) if each.utterance == number and each.final)
 
     async def says(self, text: str) -> str:
         """Say something and wait for its words."""
@@ -102,6 +120,15 @@ class Rig(Protocol):
     spoken: AudioFormat
     failing: tuple[tuple[str, str], ...]
     """Troubles that answers may have, and what our errors say of them."""
+    has_tools: bool
+    """Ours. (An assistant that runs elsewhere has its own.)"""
+    counts_tokens: bool
+    """Text and sound apart, with each answer."""
+
+    @property
+    def tries(self) -> int:
+        """How often a session was asked for."""
+        ...
 
     def engine(self, key: str = KEY, **options: Any) -> SpeechToSpeech: ...
 
@@ -117,12 +144,17 @@ class Rig(Protocol):
 class OpenAIRig:
     heard = spoken = TELEPHONE
     failing = (("fail", "the model is overloaded"), ("bad_arguments", "no JSON object"))
+    has_tools = counts_tokens = True
 
     def __init__(self, vendor: FakeOpenAIRealtime, ca_file: str) -> None:
         self.vendor, self._ca_file = vendor, ca_file
 
     def engine(self, key: str = KEY, **options: Any) -> OpenAIRealtime:
         return OpenAIRealtime(key, self.vendor.base_url, ca_file=self._ca_file, **options)
+
+    @property
+    def tries(self) -> int:
+        return len(self.vendor.sessions)
 
     def conversation(self, at: int) -> list[str]:
         return openai_realtime.said(self.vendor.asked[at])
@@ -134,6 +166,7 @@ class OpenAIRig:
 class GeminiRig:
     heard, spoken = gemini_live.HEARD, gemini_live.SPOKEN
     failing = (("fail", "refused to answer"), ("bad_arguments", "cannot be read"))
+    has_tools = counts_tokens = True
 
     def __init__(self, vendor: FakeGeminiLive, ca_file: str, model: str) -> None:
         self.vendor, self._ca_file, self._model = vendor, ca_file, model
@@ -141,8 +174,56 @@ class GeminiRig:
     def engine(self, key: str = KEY, **options: Any) -> GeminiLive:
         return GeminiLive(key, self.vendor.base_url, self._model, ca_file=self._ca_file, **options)
 
+    @property
+    def tries(self) -> int:
+        return len(self.vendor.sessions)
+
     def conversation(self, at: int) -> list[str]:
         return gemini_live.said(self.vendor.asked[at])
 
     def refused(self) -> list[str]:
         return self.vendor.refused
+
+
+class VapiRig:
+    heard = spoken = TELEPHONE
+    failing = ()
+    has_tools = counts_tokens = False
+
+    def __init__(self, vendor: FakeHostedVapi, ca_file: str) -> None:
+        self.vendor, self._ca_file = vendor, ca_file
+
+    def engine(self, key: str = KEY, **options: Any) -> HostedVapi:
+        return HostedVapi(key, self.vendor.base_url, hosted_vapi.ASSISTANT_ID, ca_file=self._ca_file, **options)
+
+    @property
+    def tries(self) -> int:
+        return len(self.vendor.requests)
+
+    def conversation(self, at: int) -> list[str]:
+        return own_turns.said(self.vendor.asked[at])
+
+    def refused(self) -> list[str]:
+        return self.vendor.live.refused
+
+
+class LiveRig:
+    heard = spoken = TELEPHONE
+    failing = ()
+    has_tools, counts_tokens = True, False
+
+    def __init__(self, vendor: FakeGptLive, ca_file: str) -> None:
+        self.vendor, self._ca_file = vendor, ca_file
+
+    def engine(self, key: str = KEY, **options: Any) -> GptLive:
+        return GptLive(key, self.vendor.base_url, ca_file=self._ca_file, **options)
+
+    @property
+    def tries(self) -> int:
+        return len(self.vendor.sessions)
+
+    def conversation(self, at: int) -> list[str]:
+        return own_turns.said(self.vendor.asked[at])
+
+    def refused(self) -> list[str]:
+        return self.vendor.live.refused

@@ -22,7 +22,8 @@ async def test_a_turn(rig: Rig, caller: Caller) -> None:
     assert caller.words(1) == "For how many people?"
     assert caller.sound_ms(1) == pytest.approx(len("For how many people?") * MS_PER_CHARACTER, abs=1)
     assert rig.conversation(0) == ["user: i want a table"]
-    assert {usage.model.startswith("audio:") for usage in over.usage} == {False, True}
+    if rig.counts_tokens:
+        assert {usage.model.startswith("audio:") for usage in over.usage} == {False, True}
     assert (len(rig.vendor.sessions), rig.refused()) == (1, [])
 
 
@@ -48,6 +49,8 @@ async def test_turns_that_follow_each_other(rig: Rig, caller: Caller) -> None:
 
 
 async def test_a_tool_and_its_answer(rig: Rig, caller: Caller) -> None:
+    if not rig.has_tools:
+        pytest.skip("an assistant that runs elsewhere has its own tools")
     rig.vendor.answers += [Answer(("Let me see.",), (("book", '{"day":"friday"}'),)), Answer(("It is yours.",))]
     user = Message("user", await caller.says("a table on friday please"))
     caller.ask(1, user, tools=(BOOK,))
@@ -86,7 +89,7 @@ async def test_barge_in_stops_the_reply(rig: Rig, caller: Caller) -> None:
     caller.begin("no thank you")
     caller.stream.cancel(1, 70)
     heard = len(caller.of(ReplyAudio))
-    caller.stream.finish(caller.utterances)
+    caller.finish()
     assert await caller.words_of(2) == "no thank you"
     caller.ask(
         2, Message("user", "yes"), Message("assistant", "There", interrupted=True), Message("user", "no thank you")
@@ -159,10 +162,10 @@ async def test_an_utterance_that_is_superseded_fails(rig: Rig, caller: Caller) -
     assert await caller.says("yes") == "yes"
     caller.begin("no")
     caller.begin("thank you")
-    caller.stream.finish(3)
-    await caller.until(lambda: len(caller.of(Transcribed)) == 2)
-    assert [each.utterance for each in caller.of(Transcribed)] == [1, 3]
-    assert caller.of(Transcribed)[1].text.endswith("thank you")
+    caller.finish()
+    await caller.until(lambda: len(caller.finals) == 2)
+    assert [each.utterance for each in caller.finals] == [1, 3]
+    assert caller.finals[1].text.endswith("thank you")
     assert [each.utterance for each in caller.of(TranscriptionFailed)] == [2]
     assert rig.refused() == []
 
@@ -255,7 +258,7 @@ async def test_a_vendor_that_does_not_say_that_it_is_ready_is_tried_again(rig: R
     engine.limits = type(engine.limits)(first_message_timeout_s=0.2)  # type: ignore[attr-defined]
     caller = Caller(engine, rig.heard, rig.spoken)
     assert await caller.says("yes") == "yes"
-    assert len(rig.vendor.sessions) == 2
+    assert rig.tries == 2
     caller.stream.close()
 
 
@@ -287,11 +290,13 @@ async def test_a_session_that_waits_for_the_caller_is_not_gone(rig: Rig) -> None
     """A reply that is asked for while the caller speaks on and on fails; the session is there."""
     caller = Caller(rig.engine(reply_timeout_ms=500), rig.heard, rig.spoken)
     assert await caller.says("yes") == "yes"
+    caller.ask(1, Message("user", "yes"))
+    await caller.over(1)
     caller.begin("a table for two")
     await rig.vendor.until(lambda: len(rig.vendor.pieces) > 1)
     rig.vendor.answers.append(Answer(trouble="mute"))
-    caller.ask(1, Message("user", "yes"), Message("assistant", "Yes."), Message("user", "hello"))
-    failed = await caller.over(1)
+    caller.ask(2, Message("user", "yes"), Message("assistant", "Yes."), Message("user", "hello"))
+    failed = await caller.over(2)
     assert isinstance(failed, ReplyFailed) and not failed.gone
     caller.stream.close()
 
@@ -325,5 +330,5 @@ async def test_speech_goes_on_where_the_sound_of_the_first_try_was_lost(rig: Rig
     rig.vendor.live.socket.transport.abort()
     await caller.until(lambda: bool(caller.of(StreamRestored)))
     caller.stream.push(say("table", rig.heard))
-    caller.stream.finish(caller.utterances)
+    caller.finish()
     assert await caller.words_of(2) == "i want a table"

@@ -1,7 +1,8 @@
 """The protocol of a model that hears and speaks: audio in, audio out, words of both beside it.
 
 The floor stays ours: we say when the caller speaks and has spoken, when the model answers, and what of its answer was heard. So a stream is
-a recogniser (``SpeechToTextStream``) that can also be asked to reply.
+a recogniser (``SpeechToTextStream``) that can also be asked to reply. Of a vendor that takes turns itself, what it says is held until it is
+asked for (``own_turns``).
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class ReplyOver:
     reply: int
     usage: tuple[Usage, ...] = ()
     stop_reason: StopReason = "stop"
+    cut: bool = False
+    """The vendor broke it off, having heard the caller: it has said more words than it has sounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,34 @@ class ReplyFailed:
     """There was no session to ask, for as long as a caller can wait."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReplyEndsCall:
+    """The vendor's assistant has ended the call with this reply, the latest of its own (0: there was none)."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyTransfersCall:
+    """It has handed the call over to ``destination`` (a number or a SIP URI)."""
+
+    reply: int
+    destination: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpokeUnasked:
+    """A vendor that takes turns itself has begun to speak, and the caller has said nothing it could be an answer to. It waits to be asked
+    for. Told again while it waits."""
+
+
 SpokenReplyEvent = ReplyAudio | ReplyWords | ReplyToolCall | ReplyOver | ReplyFailed
+OwnTurnEvent = ReplyEndsCall | ReplyTransfersCall | SpokeUnasked
+"""Told by vendors that take turns themselves."""
+SpeechEvent = TranscriptionEvent | SpokenReplyEvent | OwnTurnEvent
 HeardMs = Callable[[int], int | None]
 """How much of a reply's sound was heard until now; None for one that is not being played."""
-OnSpeech = Callable[[TranscriptionEvent | SpokenReplyEvent], None]
+OnSpeech = Callable[[SpeechEvent], None]
 
 
 class SpeechToSpeechStream(SpeechToTextStream, Protocol):
@@ -103,6 +130,9 @@ class SpeechToSpeech(Lifecycle, Protocol):
     """What it takes, best first."""
     spoken_formats: tuple[AudioFormat, ...]
     """What it gives, best first."""
+    # Those that take turns themselves may say three things besides: ``continuous``, that they want all of the caller's audio, and
+    # ``partials``, that they tell words while they are being said, both as recognisers do; and ``words_with_sound``, that the words of
+    # what they say come as they are heard, and not before.
 
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech

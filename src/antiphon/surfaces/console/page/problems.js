@@ -359,6 +359,7 @@ const KO = [
   ["what is written is always spelled out; voice.pronunciations says how", "글은 언제나 풀어 읽습니다. 읽는 법은 voice.pronunciations로 정합니다"],
   ["{1} is not told", "{1}에는 전하지 않습니다"],
   ["{1} is not sent", "{1} 메시지는 보내지 않습니다"],
+  ["the assistant behind {1} has its own; those in model.fallbackModels would be told", "{1} 뒤의 어시스턴트가 자기 것을 씁니다. model.fallbackModels의 모델에는 전합니다"],
   ["nobody takes over from {1} without model.fallbackModels", "model.fallbackModels가 없으면 {1}을(를) 대신할 것이 없습니다"],
 
   // What no template above stands for.
