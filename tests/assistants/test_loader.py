@@ -302,7 +302,9 @@ backgroundSound: office
     with capture_logs() as logs:
         library.find("a")
         library.find("a")
-    assert [(entry["file"], entry["line"], entry["field"], entry["did_you_mean"]) for entry in logs] == [
+    *misspelt, others = logs
+    assert (others["event"], others["fields"]) == ("assistant_fields_unknown", "backgroundSound")
+    assert [(entry["file"], entry["line"], entry["field"], entry["did_you_mean"]) for entry in misspelt] == [
         ("a.yaml", 2, "firstMesage", "firstMessage"),
         ("a.yaml", 3, "first-message-mode", "firstMessageMode"),
         ("a.yaml", 6, "model.temprature", "temperature"),
@@ -335,3 +337,10 @@ voice:
         ("assistant_field_ignored", 8, "voice.chunkPlan.formatPlan.enabled"),
         ("assistant_field_ignored", 8, "voice.chunkPlan.formatPlan.replacements"),
     ]
+
+
+def test_on_is_a_key_like_others(tmp_path: Path) -> None:
+    """To YAML 1.1 it is a truth value."""
+    write(tmp_path, "a.yaml", "name: A\nhooks:\n- on: call.ending\n  do: []\nmetadata: { off: 1, yes: on }\n")
+    spec = AssistantLibrary([tmp_path]).find("a").spec
+    assert spec.hooks[0].on == "call.ending" and spec.metadata == {"off": 1, "yes": True}

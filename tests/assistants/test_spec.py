@@ -70,7 +70,7 @@ def test_fields_we_do_not_know_come_back_as_they_came() -> None:
     document = {
         "name": "a",
         "backgroundSound": "office",
-        "hooks": [{"on": "call.ending"}],
+        "observabilityPlan": [{"on": "call.ending"}],
         "voice": {"provider": "11labs", "stability": 0.4},
     }
     written = parse_assistant(document).model_dump(by_alias=True, exclude_unset=True)

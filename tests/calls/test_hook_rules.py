@@ -71,7 +71,7 @@ def test_silence_counts_from_the_end_of_the_agent_s_words_to_the_caller_s(mode: 
 
 
 def test_a_model_that_says_nothing_in_time(rules: HookRules) -> None:
-    start = do.StartReply(1, (), tools_allowed=True)
+    start = do.StartReply(1, 1, 0, ())
     assert rules.happened(SPEECH, [start], 2000) == []
     assert names(rules.happened(None, [do.CancelReply(1)], 9000)) == ["model.response.timeout"]
     rules.happened(SPEECH, [start], 10_000)
@@ -99,9 +99,9 @@ def test_another_assistant_has_hooks_of_its_own(rules: HookRules) -> None:
     ("wrong", "field"),
     [
         ({"on": "call.timeElapsed", "do": [SAY]}, "document"),
-        ({"on": "call.ending", "do": [{"type": "say"}]}, "do.0.say"),
-        ({"on": "call.ending", "do": [{"type": "say", "exact": "a", "prompt": "b"}]}, "do.0.say"),
-        ({"on": "call.ending", "do": [{"type": "tool"}]}, "do.0.tool"),
+        ({"on": "call.ending", "do": [{"type": "say"}]}, "do.0"),
+        ({"on": "call.ending", "do": [{"type": "say", "exact": "a", "prompt": "b"}]}, "do.0"),
+        ({"on": "call.ending", "do": [{"type": "tool"}]}, "do.0"),
         ({"on": "call.ending", "do": [{"type": "sing"}]}, "do.0"),
         ({"on": "", "do": [SAY]}, "on"),
         ({"on": "x", "do": [SAY], "options": {"timeoutSeconds": 0}}, "options.timeoutSeconds"),

@@ -54,6 +54,7 @@ def read_document(path: Path) -> Document:
         if not isinstance(root, yaml.MappingNode):
             raise ConfigurationError(path.name, "must hold one object", file=path.name)
         _check_size(root, path.name)
+        _take_keys_as_text(root)
         fields = loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -102,6 +103,24 @@ def _check_size(root: yaml.Node, name: str) -> None:
         return size
 
     size_of(root, 0)
+
+
+def _take_keys_as_text(root: yaml.Node) -> None:
+    """``on`` is what a hook is on, and no truth value (as YAML 1.2 has it, too)."""
+    waiting, seen = [root], {id(root)}
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in node.value for child in pair]
+            for key, _ in node.value:
+                if key.tag == "tag:yaml.org,2002:bool":
+                    key.tag = "tag:yaml.org,2002:str"
+        else:
+            children = node.value if isinstance(node, yaml.SequenceNode) else []
+        for child in children:
+            if id(child) not in seen:
+                seen.add(id(child))
+                waiting.append(child)
 
 
 def _child(node: yaml.Node, part: str) -> tuple[int, yaml.Node] | None:

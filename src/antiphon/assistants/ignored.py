@@ -132,7 +132,7 @@ def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:
         if hook.on == hook_events.ENDING and action.type != "tool":
             yield f"do.{at}.type", "nobody hears it any more: when a call is over, tools are run"
         if action.type == "tool" and action.tool is not None:
-            yield from ((f"do.{at}.tool.{field}", why) for field, why in _of_a_tool(action.tool))
+            yield from ((f"do.{at}.tool.{field}", why) for field, why in ignored_of_tool(action.tool))
         elif action.type == "tool":
             yield f"do.{at}.toolId", "tools are written in do.tool"
     for at, each in enumerate(hook.filters):

@@ -27,7 +27,9 @@ log = structlog.get_logger(__name__)
 
 _WORKFLOW = "model.workflow"
 _NOT_ASKED = frozenset(["id", "orgId", "createdAt", "updatedAt", "metadata"])
-"""What a document has that was fetched from a server, and what is its author's own. So is whatever begins with ``x-``."""
+"""What a document has that was fetched from a server, and what is its author's own."""
+_NOT_OURS = ("x-", "model.", "voice.", "transcriber.")
+"""An author's own again, and what engines may take for their options."""
 ENDINGS = (".yaml", ".yml", ".json")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _FRACTION = re.compile(r"\d+\.\d+")
@@ -216,10 +218,12 @@ class _Reading:
                 log.warning(
                     "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
                 )
-        others = [field for field, meant in unknown if not (meant or field in _NOT_ASKED or field.startswith("x-"))]
+        ignored = dict(ignored_fields(spec))
+        told = {*ignored, *_NOT_ASKED}
+        others = [field for field, meant in unknown if not (meant or field in told or field.startswith(_NOT_OURS))]
         if others:
             log.warning("assistant_fields_unknown", assistant=name, file=self._path.name, fields=", ".join(others))
-        for field, why in ignored_fields(spec):
+        for field, why in ignored.items():
             file, line = self._place(field)
             log.warning("assistant_field_ignored", assistant=name, file=file, line=line, field=field, reason=why)
 

@@ -76,7 +76,7 @@ async def test_an_interruption_runs_a_tool_whose_answer_the_model_knows(tmp_path
 
     async def answer(came: Received) -> Any:
         asked.append(came)
-        calls = came.json()["message"]["toolCallList"]
+        calls = came.json["message"]["toolCallList"]
         return {"results": [{"toolCallId": calls[0]["id"], "result": "noted"}]}
 
     async with receiving(Receiver(answer=answer)) as receiver, server(tmp_path) as (_, client):
@@ -92,7 +92,7 @@ async def test_an_interruption_runs_a_tool_whose_answer_the_model_knows(tmp_path
             await caller.send({"type": "end-call"})
             await caller.until(lambda: caller.closed)
         record = await ended(client, call["id"])
-    message = asked[0].json()["message"]
+    message = asked[0].json["message"]
     assert (message["type"], message["toolCallList"][0]["function"]["name"]) == ("tool-calls", "note")
     assert message["call"]["id"] == call["id"]
     assert "The tool note answered: noted" in [each["message"] for each in record["messages"]]
@@ -114,7 +114,7 @@ async def test_a_tool_of_a_hook_ends_the_call_and_another_is_run_when_it_is_over
         assert (await ended(client, call["id"]))["endedReason"] == "assistant-ended-call"
         await receiver.wait_for(1)
     (came,) = receiver.received
-    message = came.json()["message"]
+    message = came.json["message"]
     assert message["toolCallList"][0]["function"]["name"] == "close_ticket" and message["call"]["id"] == call["id"]
 
 
@@ -155,10 +155,8 @@ async def test_what_is_not_carried_out_is_named(tmp_path: Path) -> None:
 async def test_an_assistant_file_s_hooks_on_a_telephone_call(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     file = tmp_path / "assistants" / "scripted.yaml"
-    file.write_text(
-        file.read_text()
-        + "hooks: [{ on: customer.speech.timeout, options: { timeoutSeconds: 1 }, do: [{ type: say, exact: Still there? }] }]\n"
-    )
+    hooks = "hooks: [{ on: customer.speech.timeout, options: { timeoutSeconds: 1 }, do: [{ type: say, exact: 'Still there?' }] }]"
+    file.write_text(f"{file.read_text()}{hooks}\n")
     async with running_server(settings) as (antiphon, _):
         await place_call(antiphon.settings.base_url, line(), agent_done_ms=3000)
     (log,) = settings.data_dir.rglob("*.jsonl")
