@@ -17,6 +17,7 @@ import yaml
 from tests.test_documents import DOCUMENTS, ROOT
 
 from antiphon.assistants.compile import compile_assistant
+from antiphon.assistants.document import read_document
 from antiphon.assistants.loader import build
 from antiphon.config import Settings, Vendor, read_settings
 from antiphon.engines import EngineRoom
@@ -42,9 +43,13 @@ def _found(language: str) -> Iterator[Any]:
                 yield pytest.param(textwrap.dedent(found[3]), id=f"{path.relative_to(ROOT)}:{line}")
 
 
-def _assistant(sample: str) -> dict[str, Any]:
-    """The sample as a whole assistant: what it leaves out stands around it."""
+def _assistant(sample: str, folder: Path) -> dict[str, Any]:
+    """The sample as a whole assistant, as a file of it is read: what it leaves out stands around it."""
     said: Any = yaml.safe_load(sample)
+    if isinstance(said, dict):
+        file = folder / "sample.yaml"
+        file.write_text(sample, encoding="utf-8")
+        said = dict(read_document(file).fields)
     if isinstance(said, list):
         said = {"model": {"tools": said}}
     elif "knowledge" in said:
@@ -67,7 +72,7 @@ def _check(document: dict[str, Any], folder: Path) -> None:
 
 @pytest.mark.parametrize("sample", _samples("yaml"))
 def test_an_assistant_can_be_copied(sample: str, tmp_path: Path) -> None:
-    _check(_assistant(sample), tmp_path)
+    _check(_assistant(sample, tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,7 @@ def test_an_assistant_can_be_copied(sample: str, tmp_path: Path) -> None:
 )
 def test_a_wrong_sample_would_be_noticed(wrong: str, tmp_path: Path) -> None:
     with pytest.raises((AssertionError, ConfigurationError)):
-        _check(_assistant(wrong), tmp_path)
+        _check(_assistant(wrong, tmp_path), tmp_path)
 
 
 @pytest.mark.parametrize("sample", _samples("toml"))
