@@ -159,6 +159,25 @@ def test_an_interruption_while_the_model_still_speaks() -> None:
     assert call.heard_ms() == pytest.approx(first.heard_ms + len("Fine.") * MS_PER_CHARACTER, abs=60)
 
 
+def test_what_was_heard_before_an_interruption_may_be_many_sentences() -> None:
+    """Of a reply that is still being made, only the first one stood in the history."""
+    slow = " ".join(["This is one of very many sentences."] * 100)  # seven seconds of making
+    model = ScriptedInOne(["tell me", "stop it"], [Said((slow,)), Said(("Fine.",))])
+    call = Call(speech_to_speech=model)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until(lambda: call.heard_ms() > 5000)
+        await call.sound(900)
+        await call.until_replies(2)
+
+    first, _ = call.run(talk).of(do.ReplyClosed)
+    assert first.status == "interrupted" and slow.startswith(first.text)
+    # Where a sentence ends in the sound is reckoned by how people speak, a quarter slower than this voice.
+    assert first.heard_ms * 0.6 < len(first.text) * MS_PER_CHARACTER < first.heard_ms * 1.1
+
+
 def test_a_cough_is_no_interruption_and_nothing_is_cancelled() -> None:
     model = ScriptedInOne(["tell me"], [Said((LONG,))])
     call = Call(speech_to_speech=model)

@@ -398,8 +398,9 @@ class SpeechToSpeechCall:
         for number, text in stretch.pieces:
             length_ms = min(left_ms, len(text) * 1000 / _CHARACTERS_PER_SECOND)
             left_ms -= length_ms
-            if length_ms:
-                self._feed(ev.SpeechSynthesized(reply, number, round(length_ms), complete=complete))
+            if length_ms:  # what has sounded beyond it is of the next one
+                whole = complete or left_ms > 0
+                self._feed(ev.SpeechSynthesized(reply, number, round(length_ms), complete=whole))
             elif complete:
                 self._feed(ev.SynthesisFailed(reply, number))
 
