@@ -248,11 +248,16 @@ def _without_effect(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     misspelt = {name: f"is not known; did you mean {meant}?" for name, meant in misspelt_fields(spec)}
     told = {**misspelt, **dict(ignored_fields(spec))}
     yield from told.items()
+    yield from unmonitored(spec)
+    yield from ((name, why) for name, why in _unknown(spec, "", _nobody) if name not in told)
+
+
+def unmonitored(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
+    """What of its ``monitorPlan`` nothing acts on."""
     monitor = (spec.model_extra or {}).get("monitorPlan")
     for name in monitor if isinstance(monitor, Mapping) else ():
         if name not in _MONITORED:
             yield f"monitorPlan.{name}", _SIGNED if name == "listenAuthenticationEnabled" else _NO_EFFECT
-    yield from ((name, why) for name, why in _unknown(spec, "", _nobody) if name not in told)
 
 
 def _unknown(part: BaseModel, path: str, taken: Callable[[str], bool]) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from antiphon.assistants.compile import ACTED_ON
 from antiphon.assistants.document import Document, read_document
 from antiphon.assistants.ignored import ignored_fields
 from antiphon.assistants.policy import policy_of
@@ -26,8 +27,6 @@ from antiphon.workflow.spec import WorkflowSpec
 log = structlog.get_logger(__name__)
 
 _WORKFLOW = "model.workflow"
-_NOT_ASKED = frozenset(["id", "orgId", "createdAt", "updatedAt", "metadata"])
-"""What a document has that was fetched from a server, and what is its author's own."""
 _NOT_OURS = ("x-", "model.", "voice.", "transcriber.")
 """An author's own again, and what engines may take for their options."""
 ENDINGS = (".yaml", ".yml", ".json")
@@ -219,7 +218,7 @@ class _Reading:
                     "assistant_field_unknown", assistant=name, file=file, line=line, field=field, did_you_mean=meant
                 )
         ignored = dict(ignored_fields(spec))
-        told = {*ignored, *_NOT_ASKED}
+        told = {*ignored, *ACTED_ON}
         others = [field for field, meant in unknown if not (meant or field in told or field.startswith(_NOT_OURS))]
         if others:
             log.warning("assistant_fields_unknown", assistant=name, file=self._path.name, fields=", ".join(others))

@@ -11,6 +11,7 @@ from tests.databases import sqlite_url
 from tests.surfaces.vapi.desk import Desk, desk_of
 
 from antiphon.surfaces.keys import KeyRecord
+from antiphon.surfaces.vapi.assistant_warnings import warnings_of
 
 MODEL = {"provider": "scripted"}
 
@@ -226,3 +227,12 @@ async def test_engines_that_are_not_to_be_had_here_are_named(tmp_path: Path, mon
         made = await desk.make("/assistant", voice={"provider": "tavus", "voiceId": "v"})
         (only,) = (await desk.client.get(f"/assistant/{made['id']}/warnings")).json()
         assert (only["field"], "no provider 'tavus'" in only["reason"]) == ("voice.provider", True)
+
+
+def test_what_clients_are_told_and_who_may_listen_has_an_effect() -> None:
+    document = {
+        "name": "a",
+        "clientMessages": ["transcript"],
+        "monitorPlan": {"listenEnabled": False, "listenAuthenticationEnabled": True},
+    }
+    assert [each["field"] for each in warnings_of(document)] == ["monitorPlan.listenAuthenticationEnabled"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from antiphon.assistants.compile import ACTED_ON, unmonitored
 from antiphon.assistants.ignored import ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
@@ -73,8 +74,9 @@ def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for field, meant in misspelt_fields(spec):
         yield field, f"has no effect here; did you mean {meant}?"
     yield from (each for each in ignored_fields(spec) if each[0] not in HONOURED)
+    yield from unmonitored(spec)
     for field in _kept(spec):
-        if field not in HONOURED and (knows(FORM, field) or "." in field):
+        if field not in HONOURED | ACTED_ON and (knows(FORM, field) or "." in field):
             yield field, _NOT_YET
 
 
