@@ -92,11 +92,12 @@ async def place_call(
     *lines: Cued,
     agent_done_ms: int = 300,
     greeting_ms: int = 1000,
+    reply_ms: int = 15_000,
     webhook_url: str = "",
     caller: str = CALLER,
 ) -> CallReport:
     """Ring up the server as Twilio would, and speak. ``webhook_url``: where it is told to ask; empty for the usual one."""
-    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=greeting_ms, reply_ms=15_000)
+    patience = Patience(agent_done_ms=agent_done_ms, greeting_ms=greeting_ms, reply_ms=reply_ms)
     plan = CallPlan(
         lines=lines,
         webhook_url=webhook_url or f"{base_url}/twilio/voice",

@@ -382,7 +382,12 @@ async def house(
 
 
 async def ring_up(
-    house: House, folder: Path, *lines: Cued, tools: str = "https://tools.example.com", others: str = ""
+    house: House,
+    folder: Path,
+    *lines: Cued,
+    tools: str = "https://tools.example.com",
+    others: str = "",
+    reply_ms: int = 15_000,
 ) -> EventLog:
     """A telephone call to the whole server; what is in its event log."""
     document = ASSISTANT.format(provider=house.provider, model=house.model, url=tools).replace(
@@ -392,7 +397,7 @@ async def ring_up(
     account = Vendor(api_key=KEY, base_url=house.vendor.base_url)
     settings = settings_for(folder, assistant="shop", vendors={house.account: account})
     async with running_server(settings) as (antiphon, _):
-        await place_call(antiphon.settings.base_url, *lines, agent_done_ms=2000)
+        await place_call(antiphon.settings.base_url, *lines, agent_done_ms=2000, reply_ms=reply_ms)
     (log,) = (folder / "data").rglob("*.jsonl")
     return read_event_log(log)
 
@@ -510,7 +515,8 @@ async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_it
         vendor.hears += [PRICE, "no stop that"]
         vendor.answers += [Answer((story,)), Answer(("Very well.",))]
         house = House(vendor, "vapi", "vapi-hosted", ASSISTANT_ID, own_turns.said)
-        log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900))
+        # Of one that tells nothing the sound is heard when its words have come: the caller speaks while it still waits.
+        log = await ring_up(house, tmp_path, line(), line(barge_in_ms=900), reply_ms=15_000 if tells else 3000)
         greeting, first, second = spoken(log)
         assert (greeting["text"], greeting["status"]) == (GREETING, "completed")
         assert (first["status"], second["text"]) == ("interrupted", "Very well.")
