@@ -73,12 +73,13 @@ def test_silence_counts_from_the_end_of_the_agent_s_words_to_the_caller_s(mode: 
 def test_a_model_that_says_nothing_in_time(rules: HookRules) -> None:
     start = do.StartReply(1, 1, 0, ())
     assert rules.happened(SPEECH, [start], 2000) == []
-    assert names(rules.happened(None, [do.CancelReply(1)], 9000)) == ["model.response.timeout"]
+    assert names(rules.happened(None, [do.Speak(1, 0, "Sorry."), do.EndSpeech(1)], 9000)) == ["model.response.timeout"]
+    assert rules.happened(ev.ReplyFailed(1), [], 9500) == [], "it is told once"
     rules.happened(SPEECH, [start], 10_000)
     assert names(rules.happened(ev.ReplyFailed(1), [], 10_500)) == ["model.response.timeout"]
     rules.happened(SPEECH, [start], 11_000)
     rules.happened(ev.ReplyText(1, "We"), [], 11_100)
-    assert rules.happened(None, [do.CancelReply(1)], 12_000) == rules.happened(ev.ReplyFailed(1), [], 12_100) == []
+    assert rules.happened(None, [do.EndSpeech(1)], 12_000) == rules.happened(ev.ReplyFailed(1), [], 12_100) == []
     rules.happened(SPEECH, [start], 13_000)
     assert rules.happened(SPEECH, [do.CancelReply(1)], 13_100) == [], "the caller went on"
 

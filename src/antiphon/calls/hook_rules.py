@@ -71,10 +71,12 @@ class HookRules:
             elif isinstance(action, do.StartPlayback):
                 self._quiet_since_ms = None
             elif isinstance(action, do.CancelReply):
-                if action.reply in self._asked:
+                self._asked.pop(action.reply, None)
+            elif isinstance(action, do.EndSpeech):
+                # With a timer's apology, or without one: what the model says from now on is not heard.
+                if event is None and action.reply in self._asked:
                     del self._asked[action.reply]
-                    if event is None:
-                        fired += self._on(MODEL_TIMEOUT)
+                    fired += self._on(MODEL_TIMEOUT)
             elif isinstance(action, do.InterruptionConfirmed):
                 fired += self._on(ASSISTANT_INTERRUPTED)
             elif isinstance(action, do.ReplyClosed):
