@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
-from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.ignored import ACTED_ON, ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.assistants.templates import MAX_TAGS, default_variables, filled, tags_in
@@ -31,10 +31,6 @@ TEMPLATES: tuple[str, ...] = (
     "hooks.*.do.*.exact", "hooks.*.do.*.exact.*", "hooks.*.do.*.prompt", "hooks.*.do.*.prompt.*.content", "hooks.*.do.*.message.content",
 )  # fmt: skip
 """Texts of an assistant that are templates (``*``: each of a list). Those that a tool sends are filled in when it runs."""
-ACTED_ON: frozenset[str] = frozenset(
-    {"id", "orgId", "createdAt", "updatedAt", "latestVersion", "version", "variableValues", "clientMessages", "monitorPlan"}
-)  # fmt: skip
-"""Fields beside ``AssistantSpec``'s that somebody acts on, or that say nothing about a call."""
 MAX_WARNINGS = 100
 _MAX_DEPTH = 64
 _LONGEST_KEPT_BYTES = 64 * 1024

@@ -65,6 +65,10 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
+ACTED_ON: frozenset[str] = frozenset(
+    {"id", "orgId", "createdAt", "updatedAt", "latestVersion", "version", "variableValues", "clientMessages", "monitorPlan"}
+)  # fmt: skip
+"""Fields beside ``AssistantSpec``'s that somebody acts on, or that say nothing about a call."""
 IN_ONE = (
     "model.temperature",
     "voice.model",

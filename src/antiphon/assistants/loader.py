@@ -12,9 +12,8 @@ from typing import Any
 
 import structlog
 
-from antiphon.assistants.compile import ACTED_ON
 from antiphon.assistants.document import Document, read_document
-from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.ignored import ACTED_ON, ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.conversation.policy import Policy

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from antiphon.assistants.compile import ACTED_ON, unmonitored
-from antiphon.assistants.ignored import ignored_fields
+from antiphon.assistants.compile import unmonitored
+from antiphon.assistants.ignored import ACTED_ON, ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
 from antiphon.errors import ConfigurationError
