@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
+from antiphon.audio import codec
 from antiphon.engine_choice import ProviderChoice, choices, places
 from antiphon.errors import AntiphonError, ProviderError
 from antiphon.providers import registry
@@ -25,7 +26,7 @@ from antiphon.providers.base import (
 )
 from antiphon.providers.credentials import Credentials
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyFailed, SpeechToSpeech
-from antiphon.vocabulary import CallContext, Encoding, Message
+from antiphon.vocabulary import CallContext, Message
 
 _LIMIT_S = 60.0
 """For one engine, its start included."""
@@ -119,11 +120,10 @@ async def _answer_ms(engine: SpeechToText) -> int:
             answered.set_result(None)
 
     audio = engine.formats[0]
-    level = {Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5", Encoding.PCM16: b"\x00"}[audio.encoding]
     stream = engine.open(audio, ExpectedAnswers(), note)
     try:
         stream.begin(1)
-        stream.push(level * audio.bytes_for_ms(1000))
+        stream.push(codec.silence_for(audio, 1000))
         began_s = time.monotonic()
         stream.finish(1)
         await answered

@@ -52,3 +52,8 @@ def _softer_codes(encoding: Encoding, by_db: float) -> bytes:
 def silence(audio: AudioFormat, samples: int) -> bytes:
     """``samples`` samples of digital silence as wire bytes. Kept, since every call asks for the same."""
     return encode(np.zeros(samples, dtype=np.int16), audio.encoding)
+
+
+def silence_for(audio: AudioFormat, duration_ms: float) -> bytes:
+    """The same by how long it lasts, rounded down to a whole sample."""
+    return silence(audio, audio.bytes_for_ms(duration_ms) // audio.bytes_per_sample)

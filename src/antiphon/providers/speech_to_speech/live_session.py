@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
+from antiphon.audio import codec
 from antiphon.errors import ProviderError
 from antiphon.providers.base import ModelRequest
 from antiphon.providers.socket import VendorSocket
@@ -18,7 +19,6 @@ from antiphon.providers.speech_to_speech import live_wire as wire
 from antiphon.providers.speech_to_speech import openai_wire, own_stream
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, ReplyOver, instructions_of
 from antiphon.providers.speech_to_speech.gemini_memory import Item
-from antiphon.providers.speech_to_speech.own_hearing import silence
 from antiphon.providers.speech_to_speech.own_stream import GO_ON, OwnTurnStream
 from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import AudioFormat, ToolSpec
@@ -107,7 +107,7 @@ class LiveStream(OwnTurnStream):
         if self._clock is not None:
             self._clock.cancel()
         if self._loop.time() - self._sent_s >= _GAP_S and not self._hearing.speaking:
-            self._write_audio(silence(self._audio, _STEADY_MS))
+            self._write_audio(codec.silence_for(self._audio, _STEADY_MS))
             self._sent_s = self._loop.time() - _GAP_S + _STEADY_MS / 1000
         if self._socket.is_ready and not self._closed:
             self._clock = self._loop.call_later(_STEADY_MS / 1000, self._keep_steady)

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from antiphon.audio import codec
 from antiphon.providers.base import Transcribed, TranscriptionFailed
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
-from antiphon.vocabulary import AudioFormat, Encoding
+from antiphon.vocabulary import AudioFormat
 
 LEAST_MS = 100
 """Less than this is no words."""
@@ -20,11 +21,6 @@ _PIECE_MS = 1000
 """Audio that has waited is sent in pieces of this length."""
 _PAUSE_MS = 600
 """So much silence follows what is heard again, so that the vendor notices its end."""
-
-
-def silence(audio: AudioFormat, duration_ms: int) -> bytes:
-    level = {Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5", Encoding.PCM16: b"\x00"}[audio.encoding]
-    return level * audio.bytes_for_ms(duration_ms)
 
 
 @dataclass(slots=True, eq=False)
@@ -139,7 +135,7 @@ class Hearing:
             self._send_rest(utterance)
             replayed += utterance.sent
             if utterance.finished:
-                self._send(silence(self._audio, _PAUSE_MS))
+                self._send(codec.silence_for(self._audio, _PAUSE_MS))
         return self._audio.ms_of(replayed)
 
     def transcribed(self, text: str, *, final: bool) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+from antiphon.audio import codec
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers
 from antiphon.providers.stt.key_terms import MOST_KEY_TERMS, key_terms, phrases_of
@@ -95,8 +96,7 @@ class InkWire:
     def __init__(self, provider: str, api_key: str, address: str, audio: AudioFormat, keyterms: Sequence[str]) -> None:
         self._provider, self._key, self._address, self._keyterms = provider, api_key, address, keyterms
         self._terms: Sequence[str] = keyterms
-        level = {Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5", Encoding.PCM16: b"\x00"}[audio.encoding]
-        self._silence = level * audio.bytes_for_ms(_IDLE_MS)
+        self._silence = codec.silence_for(audio, _IDLE_MS)
         self._finalizing: deque[int] = deque()
         """Utterances whose words were asked for, and of which it has not said that they are all."""
         self._final = ""

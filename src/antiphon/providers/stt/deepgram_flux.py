@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import orjson
 
+from antiphon.audio import codec
 from antiphon.errors import ConfigurationError
 from antiphon.providers.base import ExpectedAnswers, HeardWord, TurnSignalKind
 from antiphon.providers.stt.deepgram import ENCODINGS, FORMATS
@@ -23,7 +24,7 @@ from antiphon.providers.stt.streamed import StreamedSpeechToText
 from antiphon.providers.stt.wire import Greeted, Segment, Told, Turned, Wire, json_object
 from antiphon.providers.vendor_settings import websocket_url
 from antiphon.providers.websocket import Failure, refusal
-from antiphon.vocabulary import AudioFormat, Encoding
+from antiphon.vocabulary import AudioFormat
 
 _CLOSE = b'{"type":"CloseStream"}'
 _SILENCE_MS = 100
@@ -112,8 +113,7 @@ class FluxWire:
         self._provider, self._key, self._address = provider, api_key, address
         self._keyterms = keyterms
         self._terms = self._all_terms(phrases)
-        level = {Encoding.MULAW: b"\xff", Encoding.ALAW: b"\xd5", Encoding.PCM16: b"\x00"}[audio.encoding]
-        self.filler = level * audio.bytes_for_ms(_SILENCE_MS)
+        self.filler = codec.silence_for(audio, _SILENCE_MS)
         self._turn = -1
         self._seen_ms: list[float] = []
         """Of each word of the turn, where in the audio it was first known: Flux does not always time its words."""
