@@ -8,12 +8,9 @@ resumption), or where that cannot be, the next is told our history before it hea
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import Any
 
-from antiphon.errors import ConfigurationError, ProviderError
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
-from antiphon.providers.socket import SocketCounts, SocketLimits
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.gemini_hearing import Hearing
@@ -21,20 +18,19 @@ from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
 from antiphon.providers.speech_to_speech.gemini_replying import Replying
 from antiphon.providers.speech_to_speech.gemini_session import LiveSession
-from antiphon.providers.vendor_settings import tls_context
+from antiphon.providers.speech_to_speech.vendor_engine import VendorEngine
 from antiphon.providers.websocket import Failure
 from antiphon.vocabulary import AudioFormat, CallContext
 
 NAME = "google-live"
 
 
-class GeminiLive:
+class GeminiLive(VendorEngine):
     """Implements ``SpeechToSpeech``."""
 
     name = NAME
     formats = (wire.HEARD,)
     spoken_formats = (wire.SPOKEN,)
-    needs_key = True
 
     def __init__(
         self,
@@ -45,52 +41,21 @@ class GeminiLive:
         voice: str = "",
         language: str = "",
         reasoning_effort: str = "",
-        reply_timeout_ms: int = 7_000,
-        words_timeout_ms: int = 5_000,
-        max_utterance_ms: int = 120_000,
-        ca_file: str = "",
+        **common: Any,
     ) -> None:
         """``voice`` speaks where the assistant names none; empty for the vendor's default. ``language``: what the caller speaks (BCP 47;
-        empty: it finds out). ``reasoning_effort``: for models that think. ``reply_timeout_ms``: a reply of which nothing comes for so
-        long has failed. Raises ConfigurationError."""
-        for name, value in (("reply_timeout_ms", reply_timeout_ms), ("words_timeout_ms", words_timeout_ms)):
-            if not 500 <= value <= 60_000:
-                raise ConfigurationError(name, "must be 500 … 60000")
-        if not 1_000 <= max_utterance_ms <= 600_000:
-            raise ConfigurationError("max_utterance_ms", "must be 1000 … 600000")
+        empty: it finds out). ``reasoning_effort``: for models that think. Raises ConfigurationError."""
+        super().__init__(api_key, **common)
         self.model = self.transcriber = model
         self.voice = voice
         self.language = language
         self.reasoning_effort = reasoning_effort
-        self.api_key = api_key
         self.address = wire.address_of(base_url)
-        self.reply_timeout_s = reply_timeout_ms / 1000
-        self.words_timeout_s = words_timeout_ms / 1000
-        self.max_utterance_ms = max_utterance_ms
-        self.counts = SocketCounts()
-        self.limits = SocketLimits()
-        self._ca_file = ca_file
-        self._tls: ssl.SSLContext | None = None
-        tls_context(ca_file)
-
-    async def start(self) -> None:
-        """Nothing to load: each call has connections of its own."""
-
-    async def close(self) -> None:
-        """Calls close their own."""
-
-    @property
-    def tls(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = tls_context(self._ca_file)
-        return self._tls
 
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech
     ) -> GeminiLiveStream:
-        for audio, known in ((heard, self.formats), (spoken, self.spoken_formats)):
-            if audio not in known:
-                raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
+        self._require_formats(heard, spoken)
         return GeminiLiveStream(self, voice or self.voice, on_event)
 
 

@@ -6,20 +6,20 @@ opened again, hears what had no words yet, and is told our history before it is 
 
 from __future__ import annotations
 
-import ssl
 from typing import Any
 
 import structlog
 
 from antiphon.errors import ConfigurationError, MalformedMessage, ProviderError
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
-from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
+from antiphon.providers.socket import VendorSocket
 from antiphon.providers.speech_to_speech import openai_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.memory import SessionMemory
 from antiphon.providers.speech_to_speech.openai_hearing import Hearing
 from antiphon.providers.speech_to_speech.openai_replying import Replying
-from antiphon.providers.vendor_settings import tls_context, websocket_url
+from antiphon.providers.speech_to_speech.vendor_engine import VendorEngine
+from antiphon.providers.vendor_settings import websocket_url
 from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import AudioFormat
 
@@ -31,12 +31,11 @@ _SLOWEST, _FASTEST = 0.25, 1.5
 log = structlog.get_logger(__name__)
 
 
-class OpenAIRealtime:
+class OpenAIRealtime(VendorEngine):
     """Implements ``SpeechToSpeech``."""
 
     name = NAME
     formats = spoken_formats = wire.FORMATS
-    needs_key = True
 
     def __init__(
         self,
@@ -49,56 +48,25 @@ class OpenAIRealtime:
         transcription_model: str = "gpt-4o-mini-transcribe",
         noise_reduction: str = "",
         reasoning_effort: str = "",
-        reply_timeout_ms: int = 7_000,
-        words_timeout_ms: int = 5_000,
-        max_utterance_ms: int = 120_000,
-        ca_file: str = "",
+        **common: Any,
     ) -> None:
         """``voice`` speaks where the assistant names none. ``language``: what the caller's words are written down in (ISO 639-1; empty: the
-        model finds out). ``reasoning_effort``: for models that think. ``reply_timeout_ms``: a reply of which nothing comes for so
-        long has failed. Raises ConfigurationError."""
+        model finds out). ``reasoning_effort``: for models that think. Raises ConfigurationError."""
         if noise_reduction not in ("", "near_field", "far_field"):
             raise ConfigurationError("noise_reduction", "must be near_field, far_field or empty")
-        for name, value in (("reply_timeout_ms", reply_timeout_ms), ("words_timeout_ms", words_timeout_ms)):
-            if not 500 <= value <= 60_000:
-                raise ConfigurationError(name, "must be 500 … 60000")
-        if not 1_000 <= max_utterance_ms <= 600_000:
-            raise ConfigurationError("max_utterance_ms", "must be 1000 … 600000")
+        super().__init__(api_key, **common)
         self.model = model
         self.transcriber = transcription_model
         self.voice = voice
-        self.api_key = api_key
         self.address = f"{websocket_url(base_url)}/realtime?model={model}"
-        self.reply_timeout_s = reply_timeout_ms / 1000
-        self.words_timeout_s = words_timeout_ms / 1000
-        self.max_utterance_ms = max_utterance_ms
         self.transcription = {"model": transcription_model, **({"language": language} if language else {})}
         self.noise_reduction = noise_reduction
         self.reasoning_effort = reasoning_effort
-        self.counts = SocketCounts()
-        self.limits = SocketLimits()
-        self._ca_file = ca_file
-        self._tls: ssl.SSLContext | None = None
-        tls_context(ca_file)
-
-    async def start(self) -> None:
-        """Nothing to load: each call has a connection of its own."""
-
-    async def close(self) -> None:
-        """Calls close their own."""
-
-    @property
-    def tls(self) -> ssl.SSLContext:
-        if self._tls is None:
-            self._tls = tls_context(self._ca_file)
-        return self._tls
 
     def open(
         self, heard: AudioFormat, spoken: AudioFormat, voice: str, speed: float, on_event: OnSpeech
     ) -> OpenAIRealtimeStream:
-        for audio in (heard, spoken):
-            if audio not in self.formats:
-                raise ProviderError(NAME, f"audio format {audio.encoding} at {audio.rate_hz} Hz is not supported")
+        self._require_formats(heard, spoken)
         output: dict[str, Any] = {"format": wire.format_of(spoken), "voice": voice or self.voice}
         if speed != 1.0:
             output["speed"] = min(max(speed, _SLOWEST), _FASTEST)
