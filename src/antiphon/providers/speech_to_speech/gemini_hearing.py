@@ -14,6 +14,7 @@ from typing import Protocol
 
 from antiphon.providers.base import Transcribed, TranscriptionFailed
 from antiphon.providers.speech_to_speech import gemini_wire as wire
+from antiphon.providers.speech_to_speech.awaited_words import AwaitedWords
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 
 LEAST_MS = 100
@@ -76,15 +77,11 @@ class Hearing:
         self._max_bytes = wire.HEARD.bytes_for_ms(max_utterance_ms)
         self._least_bytes = wire.HEARD.bytes_for_ms(LEAST_MS)
         self._piece_bytes = wire.HEARD.bytes_for_ms(_PIECE_MS)
-        self._words_timeout_s = words_timeout_s
         self._loop = asyncio.get_running_loop()
         self._open: _Utterance | None = None
         self._unsent: list[_Utterance] = []
         """In their order: those that this session has not had whole."""
-        self._waiting: list[_Utterance] = []
-        """Those that it has had, and of which the words are not there yet."""
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._settling: asyncio.TimerHandle | None = None
+        self._awaited = AwaitedWords[_Utterance](tell, words_timeout_s, _SETTLED_S, self._settled)
 
     @property
     def speaking(self) -> bool:
@@ -94,7 +91,7 @@ class Hearing:
     @property
     def quiet(self) -> bool:
         """Whether no sound of the caller's and no words of it are on their way."""
-        return not self._unsent and not self._waiting
+        return not self._unsent and not self._awaited.heard
 
     # -------------------------------------------------------------------------------------------- our side
 
@@ -124,9 +121,7 @@ class Hearing:
             return  # it has failed already, or was superseded: both have been told
         self._open = None
         utterance.finished = True
-        self._timers[number] = self._loop.call_later(
-            self._words_timeout_s, self._fail, utterance, f"no words within {self._words_timeout_s:.0f} s"
-        )
+        self._awaited.begin(utterance)
         self.go_on()
 
     def go_on(self) -> None:
@@ -172,89 +167,66 @@ class Hearing:
             return False
         utterance.ended = True
         utterance.item = self._memory.add(Item("user"))
-        if utterance.number in self._timers:
-            self._waiting.append(utterance)
+        if self._awaited.waits_for(utterance):
+            self._awaited.heard.append(utterance)
         self._floor.input_ended()
         return True
 
     def close(self) -> None:
-        for timer in (*self._timers.values(), *([self._settling] if self._settling is not None else [])):
-            timer.cancel()
-        self._timers.clear()
+        self._awaited.close()
         self._unsent.clear()
-        self._waiting.clear()
-        self._open = self._settling = None
+        self._open = None
 
     # -------------------------------------------------------------------------------------------- the vendor's side
 
     def ready(self) -> float:
         """A new session: it hears what the one before had no words for yet. Returns how many ms of it."""
-        again = [*self._waiting, *self._unsent]
+        again = [*self._awaited.heard, *self._unsent]
         replayed = sum(utterance.sent for utterance in again)
-        for utterance in self._waiting:
+        for utterance in self._awaited.heard:
             if utterance.item in self._memory.items:
                 self._memory.items.remove(utterance.item)
         for utterance in again:
             utterance.sent, utterance.began, utterance.ended, utterance.text = 0, False, False, ""
-        self._waiting, self._unsent = [], again
+        self._awaited.heard.clear()
+        self._unsent = again
         return wire.HEARD.ms_of(replayed)
 
     def transcribed(self, text: str, *, finished: bool) -> None:
         """More words of the utterance that has waited for them longest."""
-        utterance = self._waiting[0] if self._waiting else self._unsent[0] if self._unsent else None
+        utterance = self._awaited.heard[0] if self._awaited.heard else self._unsent[0] if self._unsent else None
         if utterance is None:
             return
         utterance.text += text
         if finished and utterance.ended:
             self._answer(utterance)
         elif utterance.ended:
-            self._settle()
+            self._awaited.settle()
 
     def model_began(self) -> None:
         """It answers: it has heard everything, and its words are there, or are about to come."""
-        if self._waiting and self._waiting[0].text.strip():
-            self._answer(self._waiting[0])
+        if self._awaited.heard and self._awaited.heard[0].text.strip():
+            self._answer(self._awaited.heard[0])
 
     def model_ended(self) -> None:
         """Words that have not come by now are none, but for a moment."""
-        if self._waiting:
-            self._settle()
-
-    def _settle(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = self._loop.call_later(_SETTLED_S, self._settled)
+        if self._awaited.heard:
+            self._awaited.settle()
 
     def _settled(self) -> None:
-        self._settling = None
-        if self._waiting:
-            self._answer(self._waiting[0])
+        if self._awaited.heard:
+            self._answer(self._awaited.heard[0])
 
     def fail_all(self, problem: str) -> None:
         """There is no session, and none will be for a while."""
-        failed = [*self._waiting, *self._unsent]
-        open_one, self._open = self._open, None
+        failed = [*self._awaited.heard, *self._unsent]
+        unfinished, self._open = self._open, None
         self._unsent = []
-        for utterance in failed:
-            if self._done(utterance) or utterance is open_one:
-                self._tell(TranscriptionFailed(utterance.number, problem))
+        self._awaited.fail_all(failed, unfinished, problem)
 
     def _answer(self, utterance: _Utterance) -> None:
-        if self._done(utterance):
+        if self._awaited.take(utterance):
             text = utterance.text.strip()
             if utterance.item is not None:
                 utterance.item.text = text
             self._tell(Transcribed(utterance.number, text, True))
-
-    def _fail(self, utterance: _Utterance, problem: str) -> None:
-        if self._done(utterance):
-            self._tell(TranscriptionFailed(utterance.number, problem))
-
-    def _done(self, utterance: _Utterance) -> bool:
-        """Whether nothing had been told of it."""
-        if utterance in self._waiting:
-            self._waiting.remove(utterance)
-        timer = self._timers.pop(utterance.number, None)
-        if timer is not None:
-            timer.cancel()
-        return timer is not None

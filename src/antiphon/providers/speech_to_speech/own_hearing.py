@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from antiphon.audio import codec
 from antiphon.providers.base import Transcribed, TranscriptionFailed
+from antiphon.providers.speech_to_speech.awaited_words import AwaitedWords
 from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.vocabulary import AudioFormat
 
@@ -51,17 +52,12 @@ class Hearing:
     ) -> None:
         """``settled_s``: words of which no more come for so long are all, where the vendor does not say so."""
         self._audio = audio
-        self._settled_s = settled_s
         self._memory = memory
         self._send, self._tell = send, tell
         self._max_bytes = audio.bytes_for_ms(max_utterance_ms)
-        self._words_timeout_s = words_timeout_s
         self._loop = asyncio.get_running_loop()
         self._open: _Utterance | None = None
-        self._waiting: list[_Utterance] = []
-        """Finished, and their words are not there."""
-        self._timers: dict[int, asyncio.TimerHandle] = {}
-        self._settling: asyncio.TimerHandle | None = None
+        self._awaited = AwaitedWords[_Utterance](tell, words_timeout_s, settled_s, self._settled)
 
     @property
     def speaking(self) -> bool:
@@ -98,12 +94,10 @@ class Hearing:
         if self._audio.ms_of(len(utterance.audio)) < LEAST_MS:
             self._loop.call_soon(self._tell, Transcribed(number, utterance.text.strip(), True))
             return
-        self._waiting.append(utterance)
-        self._timers[number] = self._loop.call_later(
-            self._words_timeout_s, self._fail, utterance, f"no words within {self._words_timeout_s:.0f} s"
-        )
+        self._awaited.heard.append(utterance)
+        self._awaited.begin(utterance)
         if utterance.text:
-            self._settle()
+            self._awaited.settle()
 
     def _send_rest(self, utterance: _Utterance) -> None:
         while utterance.sent < len(utterance.audio):
@@ -113,24 +107,21 @@ class Hearing:
             utterance.sent += len(piece)
 
     def close(self) -> None:
-        for timer in (*self._timers.values(), *([self._settling] if self._settling is not None else [])):
-            timer.cancel()
-        self._timers.clear()
-        self._waiting.clear()
-        self._open = self._settling = None
+        self._awaited.close()
+        self._open = None
 
     # -------------------------------------------------------------------------------------------- the vendor's side
 
     def lost(self) -> None:
         """The session is gone. Words that are sure are told; the rest is for the next one to hear."""
-        for utterance in tuple(self._waiting):
+        for utterance in tuple(self._awaited.heard):
             if utterance.text:
                 self._answer(utterance)
 
     def ready(self) -> float:
         """A new session: it hears what the one before had no words for yet. Returns how many ms of it."""
         replayed = 0
-        for utterance in [*self._waiting, *([self._open] if self._open is not None else [])]:
+        for utterance in [*self._awaited.heard, *([self._open] if self._open is not None else [])]:
             utterance.sent, utterance.text = 0, ""
             self._send_rest(utterance)
             replayed += utterance.sent
@@ -143,7 +134,7 @@ class Hearing:
         text = text.strip()
         if final and text:
             self._memory.add(Item("user", text))
-        utterance = self._waiting[0] if self._waiting else self._open
+        utterance = self._awaited.heard[0] if self._awaited.heard else self._open
         if utterance is None:
             return
         together = f"{utterance.text} {text}".strip()
@@ -152,60 +143,41 @@ class Hearing:
             return
         utterance.text = together
         if utterance.finished:
-            self._settle()
+            self._awaited.settle()
         else:
             self._tell(Transcribed(utterance.number, together, False))
 
     def fragment(self, text: str) -> None:
         """More words, with the blanks between them: of a vendor that does not say which are all."""
-        utterance = self._waiting[0] if self._waiting else self._open
+        utterance = self._awaited.heard[0] if self._awaited.heard else self._open
         if utterance is None or not text:
             return
         utterance.text += text
         utterance.untold = True
         self._tell(Transcribed(utterance.number, utterance.text.strip(), False))
         if utterance.finished:
-            self._settle()
+            self._awaited.settle()
 
     def model_began(self) -> None:
         """It answers: it has heard everything, and its words are there, or are none."""
-        if self._waiting and self._waiting[0].text:
-            for utterance in tuple(self._waiting):
+        if self._awaited.heard and self._awaited.heard[0].text:
+            for utterance in tuple(self._awaited.heard):
                 self._answer(utterance)
 
-    def _settle(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = self._loop.call_later(self._settled_s, self._settled)
-
     def _settled(self) -> None:
-        self._settling = None
-        if self._waiting and self._waiting[0].text:
-            self._answer(self._waiting[0])
+        if self._awaited.heard and self._awaited.heard[0].text:
+            self._answer(self._awaited.heard[0])
 
     def fail_all(self, problem: str) -> None:
         """There is no session, and none will be for a while."""
-        open_one, self._open = self._open, None
-        for utterance in [*self._waiting, *([open_one] if open_one is not None else [])]:
-            if self._done(utterance) or utterance is open_one:
-                self._tell(TranscriptionFailed(utterance.number, problem))
+        unfinished, self._open = self._open, None
+        self._awaited.fail_all(
+            [*self._awaited.heard, *([unfinished] if unfinished is not None else [])], unfinished, problem
+        )
 
     def _answer(self, utterance: _Utterance) -> None:
-        if self._done(utterance):
+        if self._awaited.take(utterance):
             text = utterance.text.strip()
             if utterance.untold and text:
                 self._memory.add(Item("user", text))
             self._tell(Transcribed(utterance.number, text, True))
-
-    def _fail(self, utterance: _Utterance, problem: str) -> None:
-        if self._done(utterance):
-            self._tell(TranscriptionFailed(utterance.number, problem))
-
-    def _done(self, utterance: _Utterance) -> bool:
-        """Whether nothing had been told of it."""
-        if utterance in self._waiting:
-            self._waiting.remove(utterance)
-        timer = self._timers.pop(utterance.number, None)
-        if timer is not None:
-            timer.cancel()
-        return timer is not None
