@@ -17,9 +17,9 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyWords,
     SpokeUnasked,
 )
-from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.own_turns import OwnTurns
+from antiphon.providers.speech_to_speech.told_memory import SessionMemory
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S
 from antiphon.vocabulary import ToolCall
 

@@ -15,7 +15,7 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyWords,
     SpokenReplyEvent,
 )
-from antiphon.providers.speech_to_speech.gemini_memory import Item
+from antiphon.providers.speech_to_speech.told_memory import Item
 from antiphon.vocabulary import ToolCall, Usage
 
 _MOST_BYTES = wire.SPOKEN.bytes_for_ms(180_000)

@@ -15,7 +15,7 @@ from typing import Protocol
 from antiphon.providers.base import Transcribed, TranscriptionFailed
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.awaited_words import AwaitedWords
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 
 LEAST_MS = 100
 """Less than this is no words, and nothing the vendor is asked about."""

@@ -14,10 +14,10 @@ from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterru
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, instructions_of
 from antiphon.providers.speech_to_speech.gemini_hearing import Hearing
-from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
 from antiphon.providers.speech_to_speech.gemini_replying import Replying
 from antiphon.providers.speech_to_speech.gemini_session import LiveSession
+from antiphon.providers.speech_to_speech.told_memory import SessionMemory
 from antiphon.providers.speech_to_speech.vendor_engine import VendorEngine
 from antiphon.providers.websocket import Failure
 from antiphon.vocabulary import AudioFormat, CallContext

@@ -18,9 +18,9 @@ from antiphon.providers.base import ModelRequest
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.base import HeardMs, ReplyFailed, ReplyOver, SpokenReplyEvent
 from antiphon.providers.speech_to_speech.gemini_generation import Generation
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.gemini_reading import Reading
 from antiphon.providers.speech_to_speech.gemini_turns import ModelTurns
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 from antiphon.vocabulary import Usage
 
 _LOOK_EVERY_S = 0.25

@@ -13,7 +13,7 @@ from typing import Any
 from antiphon.ids import new_id
 from antiphon.providers.speech_to_speech import gemini_wire as wire
 from antiphon.providers.speech_to_speech.gemini_generation import Generation
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 from antiphon.vocabulary import ToolCall, Usage
 
 _SETTLED_S = 0.3

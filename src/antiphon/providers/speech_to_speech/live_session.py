@@ -18,8 +18,8 @@ from antiphon.providers.socket import VendorSocket
 from antiphon.providers.speech_to_speech import live_wire as wire
 from antiphon.providers.speech_to_speech import openai_wire, own_stream
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, ReplyOver, instructions_of
-from antiphon.providers.speech_to_speech.gemini_memory import Item
 from antiphon.providers.speech_to_speech.own_stream import GO_ON, OwnTurnStream
+from antiphon.providers.speech_to_speech.told_memory import Item
 from antiphon.providers.websocket import Failure, presentable, refusal
 from antiphon.vocabulary import AudioFormat, ToolSpec
 

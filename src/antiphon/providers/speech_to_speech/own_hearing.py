@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from antiphon.audio import codec
 from antiphon.providers.base import Transcribed, TranscriptionFailed
 from antiphon.providers.speech_to_speech.awaited_words import AwaitedWords
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 from antiphon.vocabulary import AudioFormat
 
 LEAST_MS = 100

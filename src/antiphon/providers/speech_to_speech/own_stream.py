@@ -20,10 +20,10 @@ from antiphon.errors import MalformedMessage
 from antiphon.providers.base import ExpectedAnswers, ModelRequest, StreamInterrupted, StreamRestored
 from antiphon.providers.socket import SocketCounts, SocketLimits, VendorSocket
 from antiphon.providers.speech_to_speech.base import HeardMs, OnSpeech, ReplyFailed
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
 from antiphon.providers.speech_to_speech.own_hearing import Hearing
 from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Nudge, SayWords, TurnLimits
 from antiphon.providers.speech_to_speech.own_turns import OwnTurns
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 from antiphon.providers.websocket import Failure
 from antiphon.vocabulary import AudioFormat
 

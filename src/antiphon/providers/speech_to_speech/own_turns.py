@@ -22,10 +22,10 @@ from antiphon.providers.speech_to_speech.base import (
     ReplyWords,
     SpokenReplyEvent,
 )
-from antiphon.providers.speech_to_speech.gemini_memory import SessionMemory
 from antiphon.providers.speech_to_speech.held_turns import HeldTurns
 from antiphon.providers.speech_to_speech.memory import letters
 from antiphon.providers.speech_to_speech.own_requests import AnswerNext, Asked, Nudge, SayWords, TurnLimits
+from antiphon.providers.speech_to_speech.told_memory import SessionMemory
 from antiphon.providers.speech_to_speech.vendor_turn import SETTLED_S, SILENT_S, VendorTurn
 from antiphon.vocabulary import ToolCall
 

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 
 from antiphon.providers.speech_to_speech.base import ReplyAudio, ReplyToolCall, ReplyWords
-from antiphon.providers.speech_to_speech.gemini_memory import Item
+from antiphon.providers.speech_to_speech.told_memory import Item
 from antiphon.vocabulary import ToolCall
 
 SETTLED_S = 0.2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from pydantic import BaseModel
@@ -39,11 +38,8 @@ def no_problems(spec: AssistantSpec) -> Sequence[tuple[str, str]]:
 def warnings_of(body: Mapping[str, Any], engine_problems: EngineProblems = no_problems) -> list[dict[str, str]]:
     """``[{"field", "reason"}]``, each dotted field once."""
     found: dict[str, str] = {}
-    for field, reason in _all(body):
+    for field, reason in _all(body, engine_problems):
         found.setdefault(field, reason)
-    with suppress(ConfigurationError):  # which is among them already
-        for field, reason in engine_problems(parse_assistant(dict(body))):
-            found.setdefault(field, f"a call is refused: {reason}")
     return [{"field": field, "reason": reason} for field, reason in found.items()]
 
 
@@ -62,7 +58,7 @@ def problems_of(body: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _all(body: Mapping[str, Any], engine_problems: EngineProblems) -> Iterator[tuple[str, str]]:
     for field in check(FORM, body).unknown[:MAX_NAMED]:
         meant = did_you_mean(field, _TOP_LEVEL) if "." not in field else ""
         yield field, f"no field of an assistant; {f'did you mean {meant}? ' if meant else ''}kept, and has no effect"
@@ -78,6 +74,7 @@ def _all(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for field in _kept(spec):
         if field not in HONOURED | ACTED_ON and (knows(FORM, field) or "." in field):
             yield field, _NOT_YET
+    yield from ((field, f"a call is refused: {reason}") for field, reason in engine_problems(spec))
 
 
 def _kept(model: BaseModel, path: str = "") -> Iterator[str]:

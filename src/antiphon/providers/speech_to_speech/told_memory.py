@@ -1,4 +1,4 @@
-"""What a session with Gemini remembers of the conversation, and how it is told what it does not know.
+"""What a session remembers of the conversation that can only be told more, and how it is told what it does not know.
 
 Our history is the truth, but nothing that such a session remembers can be changed or taken back: it can only be told more. So what differs
 a little (the end of a reply that nobody heard, words of ours, what a client has added) is told by a note beside the caller's next words.

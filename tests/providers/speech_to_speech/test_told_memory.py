@@ -1,10 +1,10 @@
-"""What a session of Gemini's is taken to remember, beside what our history says."""
+"""What a session that can only be told more is taken to remember, beside what our history says."""
 
 from __future__ import annotations
 
 import pytest
 
-from antiphon.providers.speech_to_speech.gemini_memory import Item, SessionMemory
+from antiphon.providers.speech_to_speech.told_memory import Item, SessionMemory
 from antiphon.vocabulary import Message, ToolCall
 
 SYSTEM = Message("system", "Be brief.")
