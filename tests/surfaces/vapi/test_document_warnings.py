@@ -236,3 +236,13 @@ def test_what_clients_are_told_and_who_may_listen_has_an_effect() -> None:
         "monitorPlan": {"listenEnabled": False, "listenAuthenticationEnabled": True},
     }
     assert [each["field"] for each in warnings_of(document)] == ["monitorPlan.listenAuthenticationEnabled"]
+
+
+async def test_a_hook_s_stored_tool_is_used_and_one_that_is_not_there_is_named(tmp_path: Path) -> None:
+    async with desk_of(tmp_path, sqlite_url(tmp_path)) as desk:
+        tool = await desk.make("/tool", type="endCall")
+        hooks = [
+            {"on": "customer.speech.timeout", "do": [{"type": "tool", "toolId": id}]} for id in (tool["id"], "none")
+        ]
+        lines = warnings(await desk.client.post("/assistant", json={"name": "A", "model": MODEL, "hooks": hooks}))
+        assert lines == ["hooks.1.do.0.toolId: there is no tool of this id"]

@@ -69,12 +69,17 @@ def _all(body: Mapping[str, Any], engine_problems: EngineProblems) -> Iterator[t
         return
     for field, meant in misspelt_fields(spec):
         yield field, f"has no effect here; did you mean {meant}?"
-    yield from (each for each in ignored_fields(spec) if each[0] not in HONOURED)
+    yield from (each for each in ignored_fields(spec) if not (each[0] in HONOURED or _is_stored_tool(each[0])))
     yield from unmonitored(spec)
     for field in _kept(spec):
         if field not in HONOURED | ACTED_ON and (knows(FORM, field) or "." in field):
             yield field, _NOT_YET
     yield from ((field, f"a call is refused: {reason}") for field, reason in engine_problems(spec))
+
+
+def _is_stored_tool(field: str) -> bool:
+    """Of a hook, as ``model.toolIds`` are of the model: calls find it, and that there is none is told by ``references``."""
+    return field.startswith("hooks.") and field.endswith(".toolId")
 
 
 def _kept(model: BaseModel, path: str = "") -> Iterator[str]:
