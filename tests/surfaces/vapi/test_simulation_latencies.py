@@ -72,8 +72,7 @@ async def test_a_call_is_judged_by_what_was_measured_in_it(server: Server) -> No
     assert item["status"] == "failed", item
     results = item["results"]
     fast, late, told = results["latencyEvaluations"]
-    assert (late["passed"], told["passed"], results["passed"]) == (False, False, False)
-    assert fast["passed"] or not fast.get("sampleCount"), "on a machine that is held up none may have been measured"
+    assert (fast["passed"], late["passed"], told["passed"], results["passed"]) == (True, False, False, False)
     assert results["evaluations"][0]["passed"]
     assert late["actualMs"] > 200 and late["sampleCount"] == results["latencyMetrics"]["turnCount"] >= 1
     assert item["failureReason"] == f"turn latency (p95): at most 200 ms was expected, it was {late['actualMs']} ms"
