@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from antiphon.answering_machine import detection_of
-from antiphon.assistants.spec import ServerSpec
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.cluster import CallRegister
 from antiphon.calls.destinations import FindSquad
 from antiphon.calls.planned import CallRequest, PlannedCall

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, ServerSpec, ToolDefinition
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import ServerSpec, ToolDefinition
 from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools, tool_spec
 from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG

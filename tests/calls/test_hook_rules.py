@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from antiphon.assistants.hook_events import KNOWN
-from antiphon.assistants.spec import Hook
+from antiphon.assistants.hook_spec import KNOWN, Hook
 from antiphon.calls.hook_rules import HookRules
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from antiphon.assistants import hook_events
-from antiphon.assistants.spec import AssistantSpec, Hook, ToolDefinition
+from antiphon.assistants import hook_spec
+from antiphon.assistants.hook_spec import Hook
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
 from antiphon.errors import AntiphonError
 from antiphon.providers import registry
@@ -129,18 +131,18 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
 
 
 def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:
-    if not (hook.on in hook_events.KNOWN or hook_events.is_speech_timeout(hook.on)):
-        yield "on", f"hooks are carried out on {', '.join(hook_events.KNOWN)}, and on nothing else"
+    if not (hook.on in hook_spec.KNOWN or hook_spec.is_speech_timeout(hook.on)):
+        yield "on", f"hooks are carried out on {', '.join(hook_spec.KNOWN)}, and on nothing else"
         return
     for at, action in enumerate(hook.do):
-        if hook.on == hook_events.ENDING and action.type != "tool":
+        if hook.on == hook_spec.ENDING and action.type != "tool":
             yield f"do.{at}.type", "nobody hears it any more: when a call is over, tools are run"
         if action.type == "tool" and action.tool is not None:
             yield from ((f"do.{at}.tool.{field}", why) for field, why in ignored_of_tool(action.tool))
         elif action.type == "tool":
             yield f"do.{at}.toolId", "tools are written in do.tool"
     for at, each in enumerate(hook.filters):
-        if hook.on != hook_events.ENDING or each.key != hook_events.ENDED_REASON:
+        if hook.on != hook_spec.ENDING or each.key != hook_spec.ENDED_REASON:
             yield f"filters.{at}", "filters look at call.endedReason, when a call is ending"
 
 

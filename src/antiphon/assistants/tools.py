@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, FunctionSpec, ToolDefinition, ToolMessage, TransferDestination
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import FunctionSpec, ToolDefinition, ToolMessage, TransferDestination
 from antiphon.tools.builtin import Destination, transfer_parameters
 from antiphon.tools.handoff import handoff_function
 from antiphon.tools.query import query_parameters

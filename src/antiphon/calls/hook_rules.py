@@ -14,16 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from antiphon.assistants.hook_events import (
+from antiphon.assistants.hook_spec import (
     ASSISTANT_INTERRUPTED,
     CUSTOMER_INTERRUPTED,
     ENDED_REASON,
     ENDING,
     MODEL_TIMEOUT,
     TIME_ELAPSED,
+    Hook,
+    HookFilter,
     is_speech_timeout,
 )
-from antiphon.assistants.spec import Hook, HookFilter
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 

@@ -8,15 +8,10 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from antiphon.assistants.spec import (
-    AssistantSpec,
-    Hook,
-    HookAction,
-    MessageHookAction,
-    PromptMessage,
-    SayHookAction,
-    ToolDefinition,
-)
+from antiphon.assistants.hook_spec import Hook, HookAction, MessageHookAction, SayHookAction
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.texts import PromptMessage
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.assistants.tools import tool_spec
 from antiphon.calls.hook_rules import HookRules
 from antiphon.clock import Clock

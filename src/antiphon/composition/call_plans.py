@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antiphon.assistants.loader import LoadedAssistant
-from antiphon.assistants.spec import AssistantSpec, ToolDefinition
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.calls.hooks import CallHooks
 from antiphon.clock import Clock
 from antiphon.composition.room_settings import hearing_settings

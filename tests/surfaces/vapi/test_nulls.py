@@ -9,7 +9,8 @@ import pytest
 from tests.surfaces.vapi.desk import Desk
 
 from antiphon.assistants.compile import compile_assistant
-from antiphon.assistants.spec import ToolDefinition, parse_assistant
+from antiphon.assistants.spec import parse_assistant
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
 from antiphon.surfaces.vapi.additions import added_to

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from antiphon.assistants import hook_events
+from antiphon.assistants import hook_spec
 from antiphon.providers import registry
 from antiphon.surfaces.vapi.simulation_latencies import FORM as LATENCY_FORM
 
@@ -94,7 +94,7 @@ LOOSE: Mapping[str, Callable[[Any], bool]] = {
     "model": lambda provider: _is_engine("llm")(provider) or bool(registry.in_one(provider, "")),
     "voice": _is_engine("tts"),
     "transcriber": _is_engine("stt"),
-    "on": lambda event: event in hook_events.KNOWN,  # two are in the platform's pages alone
+    "on": lambda event: event in hook_spec.KNOWN,  # two are in the platform's pages alone
     "do": lambda action: action in ("say", "transfer", "tool", "function", "message.add"),  # older hooks
 }
 """By the last part of a field: providers that are ours and not the platform's. What they take, the assistant's own check says."""

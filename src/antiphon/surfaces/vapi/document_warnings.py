@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from antiphon.assistants.ignored import ignored_of_tool
-from antiphon.assistants.spec import ToolDefinition
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.chat.evaluation import check_messages
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields

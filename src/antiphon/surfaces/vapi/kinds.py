@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from antiphon.assistants.output_conditions import conditions_of
-from antiphon.assistants.spec import ToolDefinition
+from antiphon.assistants.tool_definition import ToolDefinition
 from antiphon.calls.stores import Listing, Resource, ResourceStore
 from antiphon.chat.reading import read_by_pattern
 from antiphon.errors import ConfigurationError

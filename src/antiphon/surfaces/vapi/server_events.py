@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 import structlog
 
-from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec, ServerSpec
+from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import Clock

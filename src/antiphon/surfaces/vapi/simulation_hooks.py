@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from antiphon.assistants.spec import ServerSpec
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.clock import Clock, iso
 from antiphon.errors import ConfigurationError
 from antiphon.wire_model import join, parse
