@@ -46,7 +46,7 @@ class LoudnessModel:
         return np.abs(windows).max(axis=1).astype(np.float32)
 
 
-SPEECH, SOUND, SILENCE = 0.8, 0.25, 0.0
+SPEECH, SOUND, SILENCE = 0.95, 0.25, 0.0
 
 
 def tone(duration_ms: int, level: float) -> bytes:

@@ -93,6 +93,10 @@ POLICY = BargeIn()
         (replace(SPEECH, sounding=False, silence_ms=499), Verdict.WAIT),
         (replace(SPEECH, sounding=False, silence_ms=500), Verdict.RESUME),
         (replace(SPEECH, text="mm-hm", silence_ms=300, **OVER), Verdict.RESUME),
+        # What hardly had a moment of speech was a noise: its words are not waited for.
+        (replace(SPEECH, sounding=False, silence_ms=0, speech_share=0.19), Verdict.RESUME),
+        (replace(SPEECH, sounding=False, silence_ms=128, speech_share=0.2), Verdict.WAIT),
+        (replace(SPEECH, speech_share=0.0), Verdict.WAIT),
         # Nobody holds the agent for ever.
         (replace(SOUND, held_ms=6000), Verdict.RESUME),
         (replace(SPEECH, held_ms=6000), Verdict.CONFIRM),

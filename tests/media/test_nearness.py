@@ -177,3 +177,37 @@ def test_speech_tells_how_much_of_it_was_surely_speech() -> None:
             for model.says in [*surely, *[0.0] * 12]:
                 call.hears(1, -20 if model.says else -60)
             assert call.facts.speech_shares[-1] == share
+
+
+def test_what_silenced_the_agent_and_turns_out_to_be_no_speech_is_a_sound_again() -> None:
+    cases = (  # how sure the model is of each window; what is told of it
+        ([0.6] * 4, ["sound", "speech"]),
+        ([0.6] * 5, ["sound", "speech", "stopped", "sound"]),
+        ([0.95] + [0.6] * 4, ["sound", "speech"]),
+        ([0.6] * 3 + [0.95] * 9, ["sound", "speech", "continued"]),
+        ([0.95] + [0.6] * 6, ["sound", "speech", "stopped", "sound"]),  # less than one window in five
+        ([0.6] * 5 + [0.95] * 2, ["sound", "speech", "stopped", "sound"]),
+        ([0.6] * 5 + [0.95] * 3, ["sound", "speech", "stopped", "sound", "speech"]),
+    )
+    for says, told in cases:
+        call = _of_a_model_that([*says], waits=True)
+        assert [fact[0] for fact in call.facts.told] == told, says
+    assert _of_a_model_that([0.6] * 5, waits=True).facts.told[2] == ("stopped", 72 * 32 + 3 * 32, 0)
+    assert _of_a_model_that([0.6] * 5, waits=True).facts.speech_shares == [0.0]
+
+
+def test_speech_in_a_pause_stays_speech_however_doubtful() -> None:
+    assert _of_a_model_that([0.6] * 12, waits=False).facts.told[-1] == ("continued", 224)
+
+
+def _of_a_model_that(says: list[float], *, waits: bool) -> Call:
+    """``waits``: the agent is silenced as soon as speech begins."""
+    call, model = Call(), Says()
+    call.ears = FedEars(Encoding.MULAW, model, slots=1)
+    call.slot = call.ears.open_line(call.facts, HearingSettings())
+    call.hears(70)
+    for model.says in says:
+        call.hears(1, -20)
+        if waits and "speech" in call.kinds:
+            call.agent(False, waits=True)
+    return call

@@ -75,7 +75,10 @@ def judge(evidence: Evidence, policy: BargeIn) -> Verdict:
 
 
 def silence_to_resume_ms(evidence: Evidence, policy: BargeIn) -> int:
-    """Silence after which the agent goes on: short where nothing more can come, longer where words may still be on their way."""
+    """Silence after which the agent goes on: none after a noise, little where nothing more can come, more where words may still be on
+    their way."""
+    if evidence.speech_share is not None and evidence.speech_share < policy.noise_share:
+        return 0
     words_may_come = evidence.speech and not evidence.text_final
     if not words_may_come:
         return policy.resume_after_ms

@@ -39,6 +39,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "barge_in.voice_ms": (0, 30_000),
     "barge_in.min_confidence": (0, 1),
     "barge_in.min_speech_share": (0, 1),
+    "barge_in.noise_share": (0, 1),
     "barge_in.voice_alone_ms": (0, _MINUTE_MS),
     "barge_in.resume_after_ms": (0, 30_000),
     "barge_in.transcript_wait_ms": (0, 30_000),

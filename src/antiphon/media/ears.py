@@ -40,6 +40,11 @@ _VERY_SURE = 0.9
 """… and what becomes speech later must be taken for it as surely as this, so many windows in a row, while the agent speaks. Of 61
 recorded coughs, laughs and noises over −55 dBFS of hiss 19 become speech by it, and 30 at the usual threshold; no turn, word or digit of
 266 is noticed later in the median or at the 95th percentile (hiss of −55 to −35 dBFS, speech of −20 to −35)."""
+_TAKEN_BACK_WINDOWS = 4
+_HARDLY_SPEECH = 0.2
+"""What silenced the agent, and so many windows later has hardly had one that surely was speech, is a sound again: it was noticed for its
+loudness, or by a doubtful window. Of 61 recorded coughs, laughs and noises 26 silence the agent, of which 18 go on for so long, and 9 are
+taken back; so are 2 of 42 words of interruption and 5 of 222 other words, which silence it anew once they surely are speech."""
 _HANGOVER_WINDOWS = 5
 """How far back loudness may date the end: the model lets go 60 to 160 ms after it."""
 _AFTERMATH_MS = 500
@@ -217,8 +222,8 @@ class Ears:
         except Exception as error:
             self._listen_singly(ready, raw, error)
             return
-        for number, begins, becomes_speech, stops, fades in told:
-            self._tell_guarded(ready[number], begins, becomes_speech, stops, fades)
+        for number, *changes in told:
+            self._tell_guarded(ready[number], *changes)
 
     def _listen_singly(self, ready: list[int], raw: list[bytes], error: Exception) -> None:
         """One call's fault must not make all the others deaf: the windows are heard one by one, and whoever raises is cut out. Raises
@@ -244,7 +249,7 @@ class Ears:
             self._listeners[slot] = None
             self._cut_out(listener, fault)
 
-    def _listen(self, ready: list[int], raw: list[bytes]) -> list[tuple[int, bool, bool, bool, bool]]:
+    def _listen(self, ready: list[int], raw: list[bytes]) -> list[tuple[int, bool, bool, bool, bool, bool]]:
         """Hear one window of each of these calls. Returns what has changed, as ``_decide``."""
         slots = np.array(ready, dtype=np.intp)
         windows = codec.decode_to_float(b"".join(raw), self._audio.encoding).reshape(-1, self._window_samples)
@@ -334,9 +339,9 @@ class Ears:
         sure_at: NDArray[np.float64],
         loud_begins: NDArray[np.bool_],
         loud_goes_on: NDArray[np.bool_],
-    ) -> list[tuple[int, bool, bool, bool, bool]]:
+    ) -> list[tuple[int, bool, bool, bool, bool, bool]]:
         """Hysteresis for all. Returns the calls where something has changed, by number, and what: a sound begins, becomes speech; speech
-        stops, a sound fades; none of them where speech only goes on and that is to be reported."""
+        stops, a sound fades, speech was none; none of them where speech only goes on and that is to be reported."""
         phase, heard_ms, voice_end_ms = state[row.PHASE], state[row.HEARD_MS], state[row.VOICE_END_MS]
         quiet, speaking = phase == QUIET, phase == SPEECH
         voiced = speech >= sure_at
@@ -355,11 +360,12 @@ class Ears:
         becomes_speech = self._is_speech(state, speech) & ~speaking
         stops = ~sounding & speaking & (silent_ms >= state[row.STOP_MS])
         fades = ~sounding & (phase == SOUND) & (silent_ms >= state[row.FADE_MS])
+        was_none = self._was_none(state, sounding & speaking)
         continues = sounding & speaking & (heard_ms >= state[row.REPORT_MS]) & nearness.is_near(state)
         busy = sounding | ~quiet | (state[row.LOUD_END_MS] > heard_ms - self._window_ms)
         state[row.QUIET_WINDOWS] = np.where(busy, 0, state[row.QUIET_WINDOWS] + 1)
-        changed = (begins | becomes_speech | stops | fades | continues).nonzero()[0]
-        kinds = (begins[changed], becomes_speech[changed], stops[changed], fades[changed])
+        changed = (begins | becomes_speech | stops | fades | was_none | continues).nonzero()[0]
+        kinds = (begins[changed], becomes_speech[changed], stops[changed], fades[changed], was_none[changed])
         return list(zip(changed.tolist(), *(kind.tolist() for kind in kinds), strict=True))
 
     def _is_speech(self, state: State, speech: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -380,6 +386,12 @@ class Ears:
         state[row.VOICE_WINDOWS] = so_far * state[row.VOICE_WINDOWS] + (speech >= state[row.RELEASE_AT])
         state[row.SPEECH_WINDOWS] = so_far * state[row.SPEECH_WINDOWS] + (speech >= _VERY_SURE)
 
+    def _was_none(self, state: State, goes_on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Where that for which the agent was silenced, and which ``goes_on``, turns out not to be speech."""
+        state[row.AS_SPEECH_WINDOWS] = windows = (state[row.PHASE] == SPEECH) * (state[row.AS_SPEECH_WINDOWS] + 1)
+        hardly = state[row.SPEECH_WINDOWS] < _HARDLY_SPEECH * state[row.VOICE_WINDOWS]
+        return np.asarray(goes_on & (state[row.AGENT_WAITS] > 0) & (windows >= _TAKEN_BACK_WINDOWS) & hardly)
+
     def _note_agreement(self, state: State, voiced: NDArray[np.bool_], loud_begins: NDArray[np.bool_]) -> None:
         """Whether the model hears what loudness began, and where loudness begins alone."""
         for number in (voiced & (state[row.ALONE_UNTIL_MS] > 0)).nonzero()[0]:
@@ -398,13 +410,15 @@ class Ears:
         due: list[int] = ((quiet > 0) & (quiet % _REFRESH_WINDOWS == 0)).nonzero()[0].tolist()
         return due
 
-    def _tell_guarded(self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool) -> None:
+    def _tell_guarded(
+        self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool, was_none: bool
+    ) -> None:
         try:
-            self._tell(slot, begins, becomes_speech, stops, fades)
+            self._tell(slot, begins, becomes_speech, stops, fades, was_none)
         except Exception as fault:
             self._cut(slot, fault)
 
-    def _tell(self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool) -> None:
+    def _tell(self, slot: int, begins: bool, becomes_speech: bool, stops: bool, fades: bool, was_none: bool) -> None:
         listener = self._listeners[slot]
         if listener is None:
             return
@@ -425,10 +439,15 @@ class Ears:
                 loud_onsets.was_wrong(call)
             ended_ms = int(call[row.VOICE_END_MS])
             if stops:
-                speech_share = float(call[row.SPEECH_WINDOWS] / max(call[row.VOICE_WINDOWS], 1.0))
-                listener.speech_stopped(ended_ms, heard_ms - ended_ms, nearness.note_voice(call), speech_share)
+                self._tell_stopped(call, listener, ended_ms)
             else:
                 listener.sound_faded(ended_ms, heard_ms - ended_ms)
+        elif was_none:
+            call[row.PHASE] = SOUND
+            call[row.SURE_WINDOWS] = 0
+            call[row.REPORT_MS] = NEVER
+            self._tell_stopped(call, listener, heard_ms)
+            listener.sound_started(began_ms)
         elif not begins:
             call[row.REPORT_MS] = began_ms + self._next_report(slot, heard_ms - began_ms)
             listener.speech_continued(heard_ms - began_ms)
@@ -436,6 +455,10 @@ class Ears:
             listener.sound_started(began_ms)
         if becomes_speech:
             listener.speech_started(began_ms)
+
+    def _tell_stopped(self, call: State, listener: MediaListener, ended_ms: int) -> None:
+        speech_share = float(call[row.SPEECH_WINDOWS] / max(call[row.VOICE_WINDOWS], 1.0))
+        listener.speech_stopped(ended_ms, int(call[row.HEARD_MS]) - ended_ms, nearness.note_voice(call), speech_share)
 
     def _next_report(self, slot: int, voice_ms: int) -> int:
         """The voice after which to report that speech goes on, given how much was reported."""

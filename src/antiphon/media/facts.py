@@ -30,7 +30,8 @@ class MediaListener(Protocol):
         ...
 
     def speech_stopped(self, media_ms: int, silence_ms: int, near: bool, speech_share: float) -> None:
-        """Speech ended at ``media_ms``; ``silence_ms`` have passed since. ``near`` is false where it was so much softer than the
+        """Speech ended at ``media_ms``; ``silence_ms`` have passed since: 0 where the sound goes on and was taken for speech by mistake,
+        which ``sound_started`` says again. ``near`` is false where it was so much softer than the
         caller that it may have been somebody else's (``media.nearness``). ``speech_share``: of its voice, so much was surely speech."""
         ...
 

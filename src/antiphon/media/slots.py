@@ -63,19 +63,22 @@ VOICE_WINDOWS = 20
 SPEECH_WINDOWS = 21
 """… and those in which it was very sure that it is speech."""
 
+AS_SPEECH_WINDOWS = 22
+"""Windows since the present sound was taken for speech; 0 where it is not."""
+
 # From here on: set from outside, only read by the beat.
-AGENT_SOUNDS = 22
+AGENT_SOUNDS = 23
 """1 while the agent can be heard."""
-AGENT_WAITS = 23
+AGENT_WAITS = 24
 """1 while the agent has been silenced, and would go on."""
-CALLER_DB = 24
+CALLER_DB = 25
 """The loudest frames of the caller, learnt from the turns that were answered; ``UNHEARD_DBFS`` before the first."""
-SOUND_AT = 25
-SPEECH_AT = 26
-RELEASE_AT = 27
-STOP_MS = 28
-FADE_MS = 29
-_ROWS = 30
+SOUND_AT = 26
+SPEECH_AT = 27
+RELEASE_AT = 28
+STOP_MS = 29
+FADE_MS = 30
+_ROWS = 31
 
 QUIET, SOUND, SPEECH = 0, 1, 2
 
