@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 import structlog
 
 from antiphon.assistants.spec import AssistantSpec, VoiceSpec
+from antiphon.background.sounds import BackgroundSounds
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
@@ -104,6 +105,7 @@ class EngineRoom:
         """Of engines that clients name, and of the turn detector: there are no more of them than names."""
         clock = clock or SystemClock()
         self.tools = ToolRoom(settings.data_dir / "bookings.sqlite3", WebhookClient(egress_of(settings), clock), clock)
+        self._sounds = BackgroundSounds(self.tools.client.send, clock)
         if settings.tools_file is not None:
             self.tools.declare(settings.tools_file)
         if settings.assistants_dir is not None:
@@ -114,6 +116,7 @@ class EngineRoom:
         await self._shelf.start()
 
     async def close(self) -> None:
+        self._sounds.close()
         await self._shelf.close()
         await self.tools.close()
 
@@ -141,6 +144,7 @@ class EngineRoom:
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=_model_options(spec),
             breakers=self._breakers,
+            background=self._sounds.of(spec.background_sound),
         )
 
     def _in_one(self, spec: AssistantSpec) -> Engines:
@@ -156,6 +160,7 @@ class EngineRoom:
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=_model_options(spec),
             breakers=self._breakers,
+            background=self._sounds.of(spec.background_sound),
         )
         cascade = replace(
             common,

@@ -295,7 +295,7 @@ model:
       promt: Hi
 voice: { provider: espeak, voiceid: en }
 analysisPlan: { summaryPlan: {} }
-backgroundSound: office
+monitorPlans: { a: 1 }
 """
     write(tmp_path, "a.yaml", text)
     library = AssistantLibrary([tmp_path])
@@ -303,7 +303,7 @@ backgroundSound: office
         library.find("a")
         library.find("a")
     *misspelt, others = logs
-    assert (others["event"], others["fields"]) == ("assistant_fields_unknown", "backgroundSound")
+    assert (others["event"], others["fields"]) == ("assistant_fields_unknown", "monitorPlans")
     assert [(entry["file"], entry["line"], entry["field"], entry["did_you_mean"]) for entry in misspelt] == [
         ("a.yaml", 2, "firstMesage", "firstMessage"),
         ("a.yaml", 3, "first-message-mode", "firstMessageMode"),

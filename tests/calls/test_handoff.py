@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,37 @@ def test_a_handoff_from_outside_waits_for_what_is_being_said() -> None:
     watcher = call.run(talk)
     assert said(watcher) == ["I am A, and this is long.", "Hello from B."]
     assert [action.handoff for action in watcher.of(do.ChangeAssistant)] == [2]
+
+
+def test_what_is_heard_behind_an_assistant_goes_with_it() -> None:
+    def room(code: int) -> Any:
+        async def sound(audio: AudioFormat) -> bytes:
+            return bytes([code]) * 8000
+
+        return sound
+
+    async def talk(call: Call) -> None:
+        await call.until_replies(1)
+        await call.wait(1000)
+        heard.append(lately(call))
+        await call.sound(700)
+        await call.until_replies(2)
+        await call.wait(1500)
+        heard.append(lately(call))
+
+    def lately(call: Call) -> set[int]:
+        """What was played in the last 200 ms."""
+        from_ms = call.clock.now_ms() - 200
+        return {code for each in call.phone.heard() if each.at_ms >= from_ms for code in each.audio}
+
+    heard: list[set[int]] = []
+    for after, code in ((room(0x60), {0x60}), (None, set())):
+        heard.clear()
+        successor, _ = second(greeting=Greeting(message="I am B."))
+        successor = replace(successor, engines=replace(successor.engines, background=after))
+        tool = HandsOver()
+        call = Call(hears=("give me B",), answers=[WANTS_B], greeting="I am A.", tools=tool)
+        call.engines = replace(call.engines, background=room(0x50))
+        tool.call, tool.successor = call, successor
+        call.run(talk)
+        assert heard == [{0x50}, code]

@@ -184,6 +184,13 @@ class TranscriptPlan(WireModel):
     user_name: str = Field(default="", max_length=80)
 
 
+def _sound(value: str) -> str:
+    """What is heard behind an assistant. Raises ValueError."""
+    if value in ("off", "office") or value.lower().startswith(("http://", "https://")):
+        return value
+    raise ValueError("must be off, office or the http(s) URL of a sound file")
+
+
 def _with_right_conditions(output: dict[str, Any]) -> dict[str, Any]:
     try:
         conditions_of(output)
@@ -255,6 +262,8 @@ class AssistantSpec(WireModel):
     """What a model is asked about the call when it is over: read by ``jobs.analysis``."""
     compliance_plan: CompliancePlan = Field(default_factory=CompliancePlan)
     cost_plan: CostPlan = Field(default_factory=CostPlan)
+    background_sound: Annotated[str, AfterValidator(_sound)] | None = Field(default=None, max_length=8192)
+    """``office``, the URL of a sound file, or ``off``, which is also what it is where nothing is said."""
     hooks: tuple[Hook, ...] = Field(default=(), max_length=50)
     server: ServerSpec | None = None
     server_messages: str | tuple[str, ...] | None = None

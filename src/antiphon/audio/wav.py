@@ -276,7 +276,11 @@ def read_wav(path: Path) -> tuple[NDArray[np.int16], int]:
 
     A file cut short gives what is there, whole frames only. Raises MalformedMessage ("wav_header", "wav_encoding"), OSError.
     """
-    content = path.read_bytes()
+    return wav_samples(path.read_bytes())
+
+
+def wav_samples(content: bytes) -> tuple[NDArray[np.int16], int]:
+    """As ``read_wav``, of a file's content."""
     if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
         raise MalformedMessage("wav_header", "not a RIFF/WAVE file")
     layout: _Layout | None = None

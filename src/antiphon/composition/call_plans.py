@@ -139,7 +139,7 @@ class CallPlans:
             assistant=model,
             policy=PLAIN_POLICY,
             messages=(),
-            engines=replace(plan.engines, tools=None),
+            engines=replace(plan.engines, tools=None, background=None),
             opening=ExpectedAnswers(),
             observers=(),
         )

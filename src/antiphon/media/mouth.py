@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from antiphon.audio import codec
 from antiphon.media.facts import MediaListener, Nobody
 from antiphon.media.playhead import Playhead
+from antiphon.media.room_tone import RoomTone
 from antiphon.media.settings import PlayoutSettings
 from antiphon.transports.base import CallTransport
 from antiphon.vocabulary import AudioFormat
@@ -72,6 +73,7 @@ class Mouth:
         "_transport",
         "held",
         "reply",
+        "room",
         "sounds_until_ms",
         "wake_ms",
     )
@@ -104,6 +106,8 @@ class Mouth:
         self._bytes_per_sample = audio.bytes_per_sample
         self._samples_per_ms = audio.rate_hz / 1000
         self._bytes_per_ms = self._samples_per_ms * self._bytes_per_sample
+        self.room: RoomTone | None = None
+        """What is heard behind the agent."""
         self.reply = 0
         """The reply in the mouth; 0 for none."""
         self._speech = bytearray()
@@ -188,6 +192,8 @@ class Mouth:
         if self._playhead.ahead_ms(now_ms) > 0 or self._marks:
             self._transport.clear()
             self._on_silenced(now_ms)
+            if self.room is not None:
+                self.room.silenced(now_ms)
         self._lead_is_full = False
         self._marks.clear()
         self._end_mark_sent = False
@@ -220,6 +226,15 @@ class Mouth:
                 self.hold(reply, now_ms)
             self.prepare(0)
 
+    def surround(self, loop: bytes | None) -> None:
+        """What is heard behind the agent from now on, over and over, in the outbound format; None for nothing. Where the client plays at
+        its own pace nothing is."""
+        if loop is None or not self._transport.paced:
+            self.room = None
+        else:
+            self.room = RoomTone(loop, self._audio, self._transport, self._on_sound, self._on_silenced)
+        self._on_change()
+
     def mute(self, muted: bool) -> None:
         """Send silence in the place of what is said, from the next message on."""
         self._muted = muted
@@ -227,6 +242,7 @@ class Mouth:
     def close(self) -> None:
         """The call is over: nothing more is said, and nobody is told."""
         self._on_change = _nothing
+        self.room = None
         self.prepare(0)
         self._listener = Nobody()
 
@@ -253,6 +269,13 @@ class Mouth:
 
     def heard_ms(self, now_ms: int) -> int:
         return int(self._playhead.heard_ms(now_ms))
+
+    def sound_room(self, now_ms: int) -> int:
+        """Let be heard what is behind the agent, where it is silent. Returns when to look again."""
+        if self.room is None:
+            return NEVER
+        more_comes = not self._ended or self._unsent_bytes() > 0
+        return self.room.beat(now_ms, self.sounds_until_ms, more_comes=more_comes)
 
     def beat(self, now_ms: int) -> None:
         """Send what is due, and say when to look again."""
@@ -302,6 +325,8 @@ class Mouth:
             audio = codec.turned_down(audio, self._audio.encoding, self._settings.soften_db)
         if self._muted:
             audio = codec.silence(self._audio, len(audio) // self._bytes_per_sample)
+        if self.room is not None:
+            audio = self.room.under(audio, starts_ms, now_ms)
         self._transport.send_audio(audio)
         self._on_sound(audio, starts_ms)
         playhead.sent(self._audio.ms_of(len(audio)), now_ms)

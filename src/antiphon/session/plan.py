@@ -15,7 +15,10 @@ from antiphon.providers.failover import Breakers, FailoverModel, FailoverVoice, 
 from antiphon.providers.speech_to_speech.base import SpeechToSpeech
 from antiphon.session.observers import SessionObserver
 from antiphon.tools.base import ToolRunner
-from antiphon.vocabulary import Message, ToolSpec
+from antiphon.vocabulary import AudioFormat, Message, ToolSpec
+
+BackgroundSound = Callable[[AudioFormat], Awaitable[bytes | None]]
+"""A sound of at least a second to be heard over and over, in the call's outbound format; None where it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Engines:
     """What all calls know of engines that fail."""
     speech_to_speech: SpeechToSpeech | None = None
     """A model that hears and speaks itself: calls use it in the place of recogniser, model and voice."""
+    background: BackgroundSound | None = None
+    """What is heard behind the agent where the server plays it out."""
     fallback: Engines | None = None
     """Who takes over a call when that model is gone; without a model among them, they only say so."""
 

@@ -29,7 +29,7 @@ from antiphon.session.event_log import LogHeader
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.pipeline import Speaks, Thinks
-from antiphon.session.plan import Engines, SessionPlan, Successor
+from antiphon.session.plan import BackgroundSound, Engines, SessionPlan, Successor
 from antiphon.session.pump import Pump
 from antiphon.session.speaking import Speaking
 from antiphon.session.speech_to_speech import SpeechToSpeechCall
@@ -187,6 +187,7 @@ class Session:
         self._listening.expect(self.plan.opening)
         self._hear_as(self.conversation.policy)
         self.port.listen(self._listening)
+        self._surround()
         if self._takeover is not None:
             self._takeover.begin()
         self._pump.feed(ev.CallConnected())
@@ -245,6 +246,20 @@ class Session:
         self._stt = engines.stt
         self._server_tools = tuple(engines.tools.specs()) if engines.tools is not None else ()
         self._hear_as(self.conversation.policy)
+        self._surround()
+
+    def _surround(self) -> None:
+        """Let be heard what is behind this assistant, once it is there."""
+        background = self._succession.engines.background
+        if self.port.mouth.room is not None:
+            self.port.mouth.surround(None)
+        if background is not None:
+            self._tasks.spawn(self._surrounded(background), "background-sound")
+
+    async def _surrounded(self, background: BackgroundSound) -> None:
+        loop = await background(self.call.format_out)
+        if background is self._succession.engines.background:  # else another assistant leads the call by now
+            self.port.mouth.surround(loop)
 
     def _for_engines(self, policy: Policy) -> Policy:
         return policy_for(policy, self._stt, self._succession.engines)

@@ -17,6 +17,8 @@ class Outgoing:
     timeout_s: float = 20.0
     id: str = ""
     """The same for a request that is made again: the receiver can tell that it has it already."""
+    answer_bytes: int | None = None
+    """The longest answer that is read; None for the usual bound."""
 
 
 @dataclass(frozen=True, slots=True)

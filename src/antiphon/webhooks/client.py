@@ -149,18 +149,9 @@ class WebhookClient:
             request.method, request.url, headers=list(headers.items()), content=request.body,
             extensions={"trace": course.follow},
         ) as response:  # fmt: skip
-            body = await self._read(response)
+            body = await _read(response, request.answer_bytes or self._bounds.answer_bytes)
             told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return HttpAnswer(response.status, body, told), told.get("location", "")
-
-    async def _read(self, response: httpcore.Response) -> bytes:
-        parts, size = [], 0
-        async for part in response.aiter_stream():
-            size += len(part)
-            if size > self._bounds.answer_bytes:
-                raise RequestFailed("too_large", f"the answer is larger than {self._bounds.answer_bytes} bytes")
-            parts.append(part)
-        return b"".join(parts)
 
     @asynccontextmanager
     async def _place(self, host: str) -> AsyncIterator[None]:
@@ -174,6 +165,16 @@ class WebhookClient:
             entry.users -= 1
             if not entry.users:
                 self._hosts.pop(host, None)
+
+
+async def _read(response: httpcore.Response, most_bytes: int) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_stream():
+        size += len(part)
+        if size > most_bytes:
+            raise RequestFailed("too_large", f"the answer is larger than {most_bytes} bytes")
+        parts.append(part)
+    return b"".join(parts)
 
 
 class _Course:

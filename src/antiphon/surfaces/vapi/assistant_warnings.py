@@ -49,11 +49,13 @@ def lines_of(body: Mapping[str, Any], engine_problems: EngineProblems = no_probl
 
 
 def problems_of(body: Mapping[str, Any]) -> list[str]:
-    """What of the fields that are ours alone (``policy``, options of engines …) makes no sense: such a document is not kept."""
+    """What of the fields that are ours alone (``policy``, options of engines …), or of which the specification says less than is meant,
+    makes no sense: such a document is not kept."""
     try:
         policy_of(parse_assistant(dict(body)))
     except ConfigurationError as error:
-        if error.field.partition(".")[0] == "policy" or ".options" in error.field or ".workflow" in error.field:
+        first = error.field.partition(".")[0]
+        if first in ("policy", "backgroundSound") or ".options" in error.field or ".workflow" in error.field:
             return [f"{error.field} {error.problem}"]
     return []
 

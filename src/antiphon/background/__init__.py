@@ -1,0 +1,1 @@
+"""What is heard behind an agent: rooms made up here, and sound files of applications' servers."""

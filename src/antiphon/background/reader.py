@@ -1,0 +1,66 @@
+"""A process that reads one sound file, whoever's, within limits of its own: one that is made to hang or to swell ends that process alone.
+
+It has no socket, no setting and no secret of the server's. Run as ``python -m antiphon.background.reader RATE_HZ SECONDS`` with the file
+on its standard input; it writes 16-bit samples, mono, of the file's first seconds. WAV files are read by ourselves, others with PyAV where
+it is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from antiphon.audio import pcm
+from antiphon.audio.resample import resample
+from antiphon.audio.wav import wav_samples
+
+MISSING, UNREADABLE = 3, 4
+_CPU_S = 20
+_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+
+
+def read_sound(content: bytes, rate_hz: int, seconds: int) -> NDArray[np.int16]:
+    """Shape (n,). Raises ModuleNotFoundError where PyAV is needed; anything for what is no sound file."""
+    if content[:4] == b"RIFF" and content[8:12] == b"WAVE":
+        samples, from_hz = wav_samples(content)
+        mono = np.rint(samples[: seconds * from_hz].mean(axis=1)).astype(np.int16)
+        return resample(mono, from_hz, rate_hz)
+    import av
+
+    pieces: list[NDArray[Any]] = []
+    wanted = seconds * rate_hz
+    with av.open(BytesIO(content), "r", metadata_errors="ignore") as file:
+        convert = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
+        for frame in file.decode(audio=0):
+            for converted in convert.resample(frame):
+                pieces.append(converted.to_ndarray().reshape(-1))
+            if sum(map(len, pieces)) >= wanted:
+                break
+    return np.concatenate(pieces).astype(np.int16)[:wanted]
+
+
+def main(rate_hz: str, seconds: str) -> int:
+    """Its exit status."""
+    os.nice(10)
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    try:
+        samples = read_sound(sys.stdin.buffer.read(), int(rate_hz), int(seconds))
+    except ModuleNotFoundError:
+        return MISSING
+    except Exception:  # whatever a file makes of its reader, it is that file's
+        return UNREADABLE
+    sys.stdout.buffer.write(pcm.to_bytes(samples))
+    sys.stdout.buffer.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
