@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from antiphon.audio.g711 import MULAW_TO_PCM16, mulaw_encode
-from antiphon.caller import hearing as module
 from antiphon.caller.hearing import Hearing, Utterance, is_audible
 
 LOUD = b"\x00" * 160
@@ -16,9 +15,18 @@ def noise_at(dbfs: float) -> bytes:
     return mulaw_encode(np.rint(samples).astype(np.int16)).tobytes()
 
 
-def test_quiet_codes_are_those_under_minus_42_dbfs() -> None:
-    quiet = {code for code in range(256) if abs(int(MULAW_TO_PCM16[code])) < 260}
-    assert set(module._QUIET) == quiet
+@pytest.mark.parametrize(("dbfs", "least"), [(-42, 261), (-57, 47), (-30, 1037)])
+def test_a_sample_is_loud_from_a_level_on(dbfs: float, least: int) -> None:
+    for code, sample in enumerate(MULAW_TO_PCM16.tolist()):
+        block = bytes([code]) * 8 + SILENT[:152]
+        assert is_audible(block, dbfs) is (abs(sample) >= least), sample
+
+
+def test_an_agent_is_told_from_the_sound_behind_it() -> None:
+    room, voice = noise_at(-40), noise_at(-22)
+    hearing = Hearing(audible_dbfs=-30)
+    hearing.feed(room * 20 + voice * 10 + room * 40, received_ms=0.0, heard_ms=0.0)
+    assert [(each.heard_from_ms, each.heard_to_ms) for each in hearing.utterances] == [(400.0, 600.0)]
 
 
 @pytest.mark.parametrize(("dbfs", "audible"), [(-20, True), (-35, True), (-50, False), (-60, False)])

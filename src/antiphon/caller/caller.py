@@ -20,7 +20,7 @@ import httpx
 from antiphon.caller.beat import CallerBeat
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.dialogue import Cued, Dialogue, Patience
-from antiphon.caller.hearing import UTTERANCE_GAP_MS, Hearing, Utterance
+from antiphon.caller.hearing import AUDIBLE_DBFS, UTTERANCE_GAP_MS, Hearing, Utterance
 from antiphon.caller.impairment import Impairment, Link
 from antiphon.caller.lateness import Spacing
 from antiphon.caller.measure import Spoken
@@ -70,8 +70,8 @@ class CallPlan:
     """A call longer than this is ended as broken."""
     keep_audio: bool = False
     """Record both sides: 16 kB a second."""
-    hears_faint: bool = False
-    """An agent that has made itself softer counts as speaking."""
+    audible_dbfs: float = AUDIBLE_DBFS
+    """What is softer is not the agent's voice."""
     pause_ms: int = UTTERANCE_GAP_MS
     """A pause of the agent's as long as this parts two utterances."""
 
@@ -103,7 +103,7 @@ class Caller:
         self._observer = observer
         # What the caller takes for the end of the agent's speech cannot lie within an utterance.
         self._gap_ms = min(plan.pause_ms, plan.patience.agent_done_ms)
-        self._hearing = Hearing(self._gap_ms, faint=plan.hears_faint)
+        self._hearing = Hearing(self._gap_ms, plan.audible_dbfs)
         self._playout = Playout(keep_audio=plan.keep_audio)
         self._dialogue = Dialogue(plan.lines, plan.patience, plan.noise, self._hearing)
         self._spacing = Spacing()

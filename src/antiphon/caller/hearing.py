@@ -8,6 +8,11 @@ utterances are known ahead of time and cut short by ``cut``.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from antiphon.audio.g711 import mulaw_decode
 
 BLOCK_BYTES = 160
 """20 ms of 8 kHz µ-law: the unit that is judged."""
@@ -15,26 +20,29 @@ BLOCK_BYTES = 160
 UTTERANCE_GAP_MS = 300
 """A pause shorter than this belongs to the utterance: the stops and breaths inside a sentence last up to 250 ms."""
 
-# A sample is loud from |x| = 260 of 32768 (-42 dBFS): µ-law magnitude codes count down from 0x7F (zero), sixteen steps a
-# segment; 260 lies in segment 1 (260 + 132 = 392), step 8. A block is audible when one sample in twenty is loud: speech
-# at -20 dBFS is, room tone at -55 dBFS is not (260 is 4.5 sigma there).
-_QUIET_STEPS = 16 + 8
-# An agent that makes itself 15 dB softer is still speaking: 46 lies in segment 0, step 6.
-_FAINT_STEPS = 6
+AUDIBLE_DBFS = -42.0
+"""A sample is loud from here on, and a block is audible when one sample in twenty is: speech at -20 dBFS is, room tone at -55 dBFS is not
+(its loudest samples lie 4.5 sigma under)."""
+FAINT_DBFS = -57.0
+"""An agent that has made itself 15 dB softer is still speaking."""
 _AUDIBLE_SHARE = 20
 
 
-def _codes_below(steps: int) -> bytes:
-    return bytes(sign | (0x7F - step) for sign in (0x00, 0x80) for step in range(steps))
+@lru_cache(maxsize=8)
+def _softer_codes(dbfs: float) -> bytes:
+    """The µ-law codes of samples under this level."""
+    levels = np.abs(mulaw_decode(np.arange(256, dtype=np.uint8)).astype(np.int32))
+    return bytes(np.flatnonzero(levels < 32768 * 10 ** (dbfs / 20)).astype(np.uint8))
 
 
-_QUIET, _FAINT = _codes_below(_QUIET_STEPS), _codes_below(_FAINT_STEPS)
-
-
-def is_audible(block: bytes, *, faint: bool = False) -> bool:
-    """Whether a person would hear this block of µ-law as a sound; ``faint``: of a voice that has been turned down."""
+def is_audible(block: bytes, audible_dbfs: float = AUDIBLE_DBFS) -> bool:
+    """Whether a person would take this block of µ-law for a sound of the agent's."""
     # translate() with a deletion table is the cheapest count there is: about half a microsecond for 20 ms.
-    return len(block.translate(None, _FAINT if faint else _QUIET)) * _AUDIBLE_SHARE >= len(block)
+    return _has_loud(block, _softer_codes(audible_dbfs))
+
+
+def _has_loud(block: bytes, softer: bytes) -> bool:
+    return len(block.translate(None, softer)) * _AUDIBLE_SHARE >= len(block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +62,10 @@ class Utterance:
 class Hearing:
     """The agent's utterances on one call, in order."""
 
-    def __init__(self, gap_ms: float = UTTERANCE_GAP_MS, *, faint: bool = False) -> None:
-        """``gap_ms``: the pause that parts two utterances. ``faint``: as in ``is_audible``."""
+    def __init__(self, gap_ms: float = UTTERANCE_GAP_MS, audible_dbfs: float = AUDIBLE_DBFS) -> None:
+        """``gap_ms``: the pause that parts two utterances."""
         self._gap_ms = gap_ms
-        self._faint = faint
+        self._softer = _softer_codes(audible_dbfs)
         self.utterances: list[Utterance] = []
         self.cuts_ms: list[float] = []
         """When the server sent ``clear``."""
@@ -71,7 +79,7 @@ class Hearing:
         """Take one message's µ-law audio, whose first sample is played at ``heard_ms``."""
         for offset in range(0, len(audio), BLOCK_BYTES):
             block = audio[offset : offset + BLOCK_BYTES]
-            if is_audible(block, faint=self._faint):
+            if _has_loud(block, self._softer):
                 from_ms = heard_ms + offset / 8
                 self._sound(received_ms, from_ms, from_ms + len(block) / 8)
 

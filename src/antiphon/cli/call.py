@@ -25,6 +25,7 @@ from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import CallPlan
 from antiphon.caller.clips import LineNoise
 from antiphon.caller.dialogue import Cued, Patience
+from antiphon.caller.hearing import AUDIBLE_DBFS
 from antiphon.caller.impairment import Impairment, Stall
 from antiphon.caller.report import print_report
 from antiphon.caller.script import Line, lines_of, read_script
@@ -93,6 +94,12 @@ class Job:
 @click.option("--calls", type=click.IntRange(1, MAX_CALLS), default=1, help="So many calls at once")
 @click.option("--stagger-ms", type=FloatRange(0, MAX_MS), default=40.0, help="Between the beginnings of two calls")
 @click.option("--noise-dbfs", type=float, help="Line noise, e.g. -55; none: silence")
+@click.option(
+    "--audible-dbfs",
+    type=FloatRange(-60, -12),
+    default=AUDIBLE_DBFS,
+    help="What is softer is not the agent's voice: e.g. -30 for one with a background sound",
+)
 @click.option("--jitter-ms", default=0.0, help="Each message is late by up to this")
 @click.option("--loss", default=0.0, help="Share of audio messages lost, 0-1")
 @click.option("--reorder", default=0.0, help="Share of audio messages swapped, 0-1")
@@ -137,6 +144,7 @@ def call(
     calls: int,
     stagger_ms: float,
     noise_dbfs: float | None,
+    audible_dbfs: float,
     jitter_ms: float,
     loss: float,
     reorder: float,
@@ -170,6 +178,7 @@ def call(
                 impairment=Impairment(jitter_ms, loss, reorder, _stalls(stall), seed),
                 limit_ms=limit_s * 1000,
                 keep_audio=record is not None or transcribe,
+                audible_dbfs=audible_dbfs,
             ),
             lines=read_script(script) if script else lines_of(say, wav, dtmf, barge_in_at),
             calls=calls,

@@ -14,6 +14,7 @@ from antiphon.caller.beat import CallerBeat
 from antiphon.caller.caller import Caller, CallPlan
 from antiphon.caller.clips import Clip, LineNoise, encode_frames, mulaw_bytes
 from antiphon.caller.dialogue import Cued, Patience
+from antiphon.caller.hearing import FAINT_DBFS
 from antiphon.caller.script import After, AgentDone, BargeIn, Line
 from antiphon.caller.wire import FRAME_BYTES
 from antiphon.errors import ConfigurationError
@@ -57,7 +58,7 @@ async def measure(target: Target, trials: Sequence[Trial], done: Callable[[], No
 async def _alone(plan: CallPlan, beat: CallerBeat, client: httpx.AsyncClient) -> Undisturbed:
     """What the agent says when nobody speaks over it. Raises ConfigurationError."""
     plan = replace(
-        plan, lines=(_HEARS_OUT,), noise=LineNoise(_NOISE_DBFS), patience=_LISTENER, limit_ms=_LIMIT_MS, hears_faint=True,
+        plan, lines=(_HEARS_OUT,), noise=LineNoise(_NOISE_DBFS), patience=_LISTENER, limit_ms=_LIMIT_MS, audible_dbfs=FAINT_DBFS,
         pause_ms=_SHORTEST_PAUSE_MS,
     )  # fmt: skip
     record = await Caller(plan, beat, number=0).call(client)
@@ -82,7 +83,8 @@ async def _call(
     # Each from a number of its own: that is how the server's event log of a trial is found.
     identity = replace(plan.identity, caller=f"+1555{number:07}")
     plan = replace(plan, identity=identity, lines=lines, noise=noise, patience=patience, limit_ms=_LIMIT_MS)
-    record = await Caller(replace(plan, hears_faint=trial.over), beat, number=number).call(client)
+    audible_dbfs = FAINT_DBFS if trial.over else plan.audible_dbfs
+    record = await Caller(replace(plan, audible_dbfs=audible_dbfs), beat, number=number).call(client)
     if record.problem or not record.spoken:
         return Outcome(trial.name, trial.group, problem=record.problem or "nothing was said")
     # The dialogue counts from the clip's onset; the trial from its first sample.
