@@ -11,9 +11,9 @@ from tests.calls.rig import MS_PER_CHARACTER, SOUND, Call
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence
+from antiphon.conversation.policy import BargeIn, Endpointing, Policy, Silence, Speaking
 from antiphon.errors import ProviderError
-from antiphon.providers.base import ModelDelta, ModelRequest, SpeechChunk, SpeechRequest
+from antiphon.providers.base import ModelDelta, ModelRequest, SpeechChunk, SpeechRequest, TextDelta
 from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply, ScriptedSpeechToText
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
@@ -36,6 +36,34 @@ def test_a_turn_is_answered_and_the_history_holds_what_was_heard() -> None:
     assert call.heard_ms() == len("It is half past three.") * MS_PER_CHARACTER
     [turn] = seen.of(do.TurnClosed)
     assert turn.text == "what time is it"
+
+
+def test_the_stream_of_a_model_that_is_given_up_is_closed_at_once() -> None:
+    closed_ms: list[int] = []
+
+    class Hangs(ScriptedLanguageModel):
+        async def stream(self, request: ModelRequest) -> AsyncIterator[ModelDelta]:
+            try:
+                await asyncio.sleep(3600)
+                yield TextDelta("never")
+            finally:
+                closed_ms.append(call.clock.now_ms())
+
+    policy = Policy(
+        endpointing=Endpointing(mode="fixed", silence_ms=300, speculative_reply=False), speaking=Speaking(reply_timeout_ms=2000)
+    )  # fmt: skip
+    call = Call(hears=["hello"], models=[Hangs(["never"])], policy=policy)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(800)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    [asked_ms] = seen.when(do.StartReply)
+    assert closed_ms == [pytest.approx(asked_ms + 2000, abs=40)]
+    [reply] = seen.of(do.ReplyClosed)
+    assert (reply.text, reply.status) == (Speaking().failure_message, "failed")
 
 
 @pytest.mark.parametrize("final_delay_ms", [0, 60, 120])

@@ -27,6 +27,24 @@ def test_a_model_that_fails_is_spoken_about() -> None:
     assert not call.conversation.history()[-1].interrupted, "the caller did not cut it short"
 
 
+def test_a_model_that_has_not_begun_in_time_is_stopped_and_spoken_about() -> None:
+    """Whatever it would still say is neither waited nor paid for."""
+    call = thinking()
+    asked = call.asked.reply
+    call.passes(Speaking().reply_timeout_ms - 500)
+    assert not call.all(do.StopModel)
+    call.passes(10_000)
+    assert call.only(do.StopModel) == do.StopModel(asked)
+    assert call.said()[-1] == ("assistant", SORRY)
+    assert not call.all(do.CancelReply), "its voice says so"
+    call.replays()
+
+
+def test_a_model_that_ends_by_itself_need_not_be_stopped() -> None:
+    call = thinking().model_fails().passes(10_000)
+    assert not call.all(do.StopModel)
+
+
 def unheard(call: CallDriver, *, fails: bool, for_ms: int = 900) -> CallDriver:
     """Something is said, and the recogniser has no word for it."""
     call.caller_speaks("words", for_ms, final_after_ms=None, partials=False)

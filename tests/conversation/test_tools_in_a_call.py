@@ -206,6 +206,7 @@ def test_a_model_that_cannot_stop_asking_is_stopped() -> None:
         assert call.asked.tools_allowed is (number < 2)
         call.model_asks_for("look_up", f"c{number}", day=number).model_is_done().tool_answers("more", f"c{number}")
     assert len(call.all(do.RunTool)) == 2 and call.asked.step == 3
+    assert call.only(do.StopModel).reply == call.asked.reply
     assert call.passes(5000).only(do.ReplyClosed).status == "failed"
     assert call.said()[-1][1].startswith("Sorry")
 

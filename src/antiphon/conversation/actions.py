@@ -37,6 +37,13 @@ class CancelReply:
 
 
 @dataclass(frozen=True, slots=True)
+class StopModel:
+    """The model is not listened to any more for this reply, which has failed; its voice still has something to say."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class Speak:
     """Turn a piece of text into audio, after the pieces before it. Pieces of one reply are numbered 0, 1, 2 …"""
 
@@ -250,7 +257,7 @@ class RequestRefused:
 
 
 Action = (
-    StartReply | CancelReply | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
+    StartReply | CancelReply | StopModel | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
     | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | ChangeAssistant | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused

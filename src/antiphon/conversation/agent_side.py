@@ -162,7 +162,7 @@ class AgentSide:
             reply.first_token_ms = self._s.now_ms
         if not reply.step.tools_allowed:
             # It was told to answer without: a model that cannot stop would keep the caller waiting for ever.
-            self.reply_failed(ev.ReplyFailed(reply.number))
+            self.give_up(reply)
             return
         reply.step.calls.append(event.call)
         for piece in reply.splitter.pause():
@@ -188,6 +188,12 @@ class AgentSide:
             self._speak(reply, piece)
         if not reply.speculative:
             self._go_on(reply)
+
+    def give_up(self, reply: Reply) -> None:
+        """On its model, which would go on."""
+        if not reply.speculative:
+            self._s.emit(do.StopModel(reply.number))
+        self.reply_failed(ev.ReplyFailed(reply.number))
 
     def reply_failed(self, event: ev.ReplyFailed) -> None:
         """A fault is never silence: what was said stands, and the caller is told. A speculative reply that fails is simply forgotten."""

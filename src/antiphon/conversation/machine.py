@@ -387,7 +387,7 @@ class Conversation:
         reply = self._s.committed_reply
         if reply is not None and reply.first_token_ms is None and not reply.step.done:
             if reply.started_ms + policy.speaking.reply_timeout_ms <= now:
-                self._agent.reply_failed(ev.ReplyFailed(reply.number))
+                self._agent.give_up(reply)
 
     def _silence_due(self, due: Due) -> None:
         policy = self._s.policy.silence

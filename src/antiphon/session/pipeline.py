@@ -20,6 +20,10 @@ class Thinks(Protocol):
 
     def cancel(self, reply: int) -> None: ...
 
+    def stop(self, reply: int) -> None:
+        """As ``cancel``, and the reply's voice goes on."""
+        ...
+
     def adopt(self, reply: int) -> None: ...
 
 

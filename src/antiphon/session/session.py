@@ -525,6 +525,7 @@ def _transcription_failed(
 _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.StartReply: Session._start_reply,
     do.CancelReply: Session._cancel_reply,
+    do.StopModel: lambda it, action: it._thinking.stop(action.reply),
     do.ReplyAdopted: lambda it, action: it._thinking.adopt(action.reply),
     do.Speak: lambda it, action: it._speaking.speak(action.reply, action.piece, action.text),
     do.EndSpeech: lambda it, action: it._speaking.end(action.reply),

@@ -236,6 +236,9 @@ class SpeechToSpeechCall:
         if self._stream is not None:
             self._stream.cancel(reply, heard_ms)
 
+    def stop(self, reply: int) -> None:
+        """It is its own voice: what it still makes of the reply is heard of."""
+
     def _heard_ms(self, reply: int) -> int | None:
         mouth = self.mouth
         return mouth.heard_ms(self._clock.now_ms()) if mouth is not None and mouth.reply == reply else None

@@ -126,6 +126,9 @@ class Takeover:
     def report(self, reply: int) -> None:
         self._speaks.report(reply)
 
+    def stop(self, reply: int) -> None:
+        self._thinks.stop(reply)
+
     def cancel(self, reply: int) -> None:
         """Of both."""
         self._thinks.cancel(reply)

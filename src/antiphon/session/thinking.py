@@ -74,6 +74,8 @@ class Thinking:
         if (task := self._tasks.pop(reply, None)) is not None:
             task.cancel()
 
+    stop = cancel
+
     def adopt(self, reply: int) -> None:
         """The reply is committed: what it expects to hear holds from now on."""
         if self._speculative == reply:
