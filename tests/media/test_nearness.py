@@ -153,7 +153,7 @@ def test_speech_tells_whether_it_may_have_been_the_callers(
 
 def test_what_becomes_speech_late_in_a_sound_must_be_speech_for_a_while_if_it_is_to_silence_the_agent() -> None:
     cases = (
-        (1, 0.6, 1, True), (3, 0.6, 1, True), (6, 0.95, 1, False), (6, 0.95, 2, False), (6, 0.95, 3, True), (6, 0.8, 30, False),
+        (1, 0.7, 1, True), (3, 0.7, 1, True), (6, 0.95, 1, False), (6, 0.95, 2, False), (6, 0.95, 3, True), (6, 0.8, 30, False),
     )  # fmt: skip
     for before, surely, windows, silences in cases:
         call = Call()
@@ -179,21 +179,38 @@ def test_speech_tells_how_much_of_it_was_surely_speech() -> None:
             assert call.facts.speech_shares[-1] == share
 
 
+def test_a_sound_that_begins_silences_the_agent_once_it_is_plainly_speech_or_was_taken_for_it_twice() -> None:
+    cases = (
+        ([0.7], True), ([0.69], False), ([0.5, 0.5], True), ([0.5, 0.3, 0.5], False), ([0.3, 0.5, 0.55], True),
+        ([0.5, 0.3, 0.3, 0.3, 0.95], False),
+    )  # fmt: skip
+    for says, silences in cases:
+        for agent_sounds in (True, False):
+            call, model = Call(), Says()
+            call.ears = FedEars(Encoding.MULAW, model, slots=1)
+            call.slot = call.ears.open_line(call.facts, HearingSettings())
+            call.hears(70).agent(agent_sounds)
+            for model.says in says:
+                call.hears(1, -20)
+            assert ("speech" in call.kinds) is (silences or not agent_sounds), (says, agent_sounds)
+
+
 def test_what_silenced_the_agent_and_turns_out_to_be_no_speech_is_a_sound_again() -> None:
     cases = (  # how sure the model is of each window; what is told of it
-        ([0.6] * 4, ["sound", "speech"]),
-        ([0.6] * 5, ["sound", "speech", "stopped", "sound"]),
+        ([0.7] * 4, ["sound", "speech"]),
+        ([0.7] * 5, ["sound", "speech", "stopped", "sound"]),
+        ([0.6] * 6, ["sound", "speech", "stopped", "sound"]),
         ([0.95] + [0.6] * 4, ["sound", "speech"]),
         ([0.6] * 3 + [0.95] * 9, ["sound", "speech", "continued"]),
         ([0.95] + [0.6] * 6, ["sound", "speech", "stopped", "sound"]),  # less than one window in five
-        ([0.6] * 5 + [0.95] * 2, ["sound", "speech", "stopped", "sound"]),
-        ([0.6] * 5 + [0.95] * 3, ["sound", "speech", "stopped", "sound", "speech"]),
+        ([0.7] * 5 + [0.95] * 2, ["sound", "speech", "stopped", "sound"]),
+        ([0.7] * 5 + [0.95] * 3, ["sound", "speech", "stopped", "sound", "speech"]),
     )
     for says, told in cases:
         call = _of_a_model_that([*says], waits=True)
         assert [fact[0] for fact in call.facts.told] == told, says
-    assert _of_a_model_that([0.6] * 5, waits=True).facts.told[2] == ("stopped", 72 * 32 + 3 * 32, 0)
-    assert _of_a_model_that([0.6] * 5, waits=True).facts.speech_shares == [0.0]
+    assert _of_a_model_that([0.7] * 5, waits=True).facts.told[2] == ("stopped", 72 * 32 + 3 * 32, 0)
+    assert _of_a_model_that([0.7] * 5, waits=True).facts.speech_shares == [0.0]
 
 
 def test_speech_in_a_pause_stays_speech_however_doubtful() -> None:
