@@ -28,6 +28,7 @@ FOUNDATIONS = {
     "errors",
     "ids",
     "clock",
+    "dialling",
     "files",
     "json_values",
     "losses",

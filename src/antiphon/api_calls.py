@@ -43,7 +43,7 @@ from antiphon.surfaces.vapi.call_parts import CallParts, Later
 from antiphon.surfaces.vapi.call_urls import CallUrls
 from antiphon.surfaces.vapi.call_views import LiveCost, nothing_counted
 from antiphon.surfaces.vapi.calls import routes
-from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, WORKER_DIED, in_words, of_failure
+from antiphon.surfaces.vapi.ended_reasons import NEVER_CONNECTED, TURNED_AWAY, WORKER_DIED, in_words, of_failure
 from antiphon.surfaces.vapi.listening import Listeners
 from antiphon.surfaces.vapi.media_gate import PREFIX, MediaGate
 from antiphon.surfaces.vapi.repeats import Repeats
@@ -218,6 +218,15 @@ class ApiCalls:
     async def first_assistant_of(self, record: CallRecord) -> Mapping[str, Any] | None:
         """Of the one that took it, where that is another one."""
         return await first_assistant(record, self._assistant)
+
+    async def number_of(self, record: CallRecord) -> Mapping[str, Any] | None:
+        """Of a call that no assistant took: its number, or that number's assistant, where that alone has a server."""
+        if record.ended_reason not in TURNED_AWAY:
+            return None
+        number = await self._phone_number(record.org_id, record.phone_number_id)
+        if number is None or number.get("server") or number.get("serverUrl") or not number.get("assistantId"):
+            return number
+        return await self._assistant(record.org_id, number["assistantId"])
 
     async def _assistant(self, org_id: str, id: str) -> Mapping[str, Any] | None:
         stored = await self._resources.find("assistant", org_id, id)

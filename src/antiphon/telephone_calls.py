@@ -12,7 +12,9 @@ import structlog
 from antiphon.answering_machine import detection_of
 from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.cluster import CallRegister
+from antiphon.calls.dead_workers import nothing_after
 from antiphon.calls.destinations import FindSquad
+from antiphon.calls.number_hooks import NumberAction, SayAction, hooks_of
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.record_writer import RecordWriter
@@ -21,6 +23,7 @@ from antiphon.calls.stores import DEFAULT_ORG, Resource, ResourceStore
 from antiphon.carriers.base import CallControl, NotTaken, OutboundCall, RingingCall
 from antiphon.clock import Clock
 from antiphon.config import Settings
+from antiphon.dialling import kind_of
 from antiphon.errors import (
     ConfigurationError,
     ProviderError,
@@ -31,11 +34,18 @@ from antiphon.errors import (
 )
 from antiphon.served import ServedAssistants
 from antiphon.surfaces.vapi.call_documents import call_document
+from antiphon.surfaces.vapi.call_messages import destination_document
 from antiphon.surfaces.vapi.ended_reasons import (
     ASSISTANT_REQUEST_FAILED,
+    ENDING_SAID,
+    ENDING_TRANSFERRED,
     RETURNED_ERROR,
     RETURNED_INVALID,
+    RETURNED_NOBODY,
     RETURNED_NUMBER,
+    RETURNED_UNSPEAKABLE,
+    RINGING_SAID,
+    RINGING_TRANSFERRED,
     of_dial,
 )
 from antiphon.surfaces.vapi.kinds import without_sealed
@@ -48,6 +58,8 @@ from antiphon.wire_model import parse
 _STORE_S = 5.0
 """A ringing telephone waits no longer for the database: then the default assistant answers, without a record."""
 RINGS_S = 60
+_NAMING = ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow", "destination")
+"""What an application's answer to ``assistant-request`` may say who takes the call with."""
 _ENDED_BY_CARRIER = ("completed", "busy", "failed", "no-answer", "canceled")
 log = structlog.get_logger(__name__)
 
@@ -80,12 +92,14 @@ class TelephoneCalls:
         """Calls that were dialled, by the carrier's id."""
         self.control: CallControl | None = None
         """The carrier that dials; None where there is none."""
+        self.finished: Callable[[str, str], None] = nothing_after
+        """Is told ``(call_id, org_id)`` of each call that no assistant took: the work after it begins. Set by the composition root."""
 
     # ---------------------------------------------------------------------------------- a call rings
 
     async def prepare(self, ringing: RingingCall) -> str | NotTaken:
-        """Who takes a call that rings (``carriers.base.PrepareCall``): the assistant of its URL; the assistant or the squad of the stored
-        number that was called; whoever that number's server names; or the default one. Where the database does not answer, or cannot
+        """Who takes a call that rings (``carriers.base.PrepareCall``): a hook of the stored number that was called; the assistant of its
+        URL; the number's assistant or squad; whoever its server names; or the default one. Where the database does not answer, or cannot
         keep the call, an assistant file answers, without a record."""
         around = self._around
         planned = around.planner.known(ringing.call_id)
@@ -113,6 +127,9 @@ class TelephoneCalls:
     async def _inbound(self, ringing: RingingCall, number: Resource | None) -> CallRequest | NotTaken:
         body = number.body if number is not None else {}
         asked = self._rung(ringing, number)
+        if number is not None and ringing.direction == "inbound":
+            if (action := hooks_of(body).when_ringing(ringing.caller)) is not None:
+                return await self._hooked(asked, action, RINGING_SAID, RINGING_TRANSFERRED)
         if ringing.assistant:
             return replace(asked, assistant_id=ringing.assistant)
         if number is None:
@@ -172,8 +189,9 @@ class TelephoneCalls:
     async def _as_its_server_says(
         self, asked: CallRequest, number: Resource, server: ServerSpec
     ) -> CallRequest | NotTaken:
-        """``assistant-request``. An answer that cannot be followed is as none: the number's fallback destination takes the call."""
-        hidden = ("server", "serverUrlSecret", "fallbackDestination")
+        """``assistant-request``. An answer that cannot be followed is as none: a hook of the number takes the call, or else its fallback
+        destination."""
+        hidden = ("server", "serverUrlSecret", "fallbackDestination", "hooks")
         shown = {name: value for name, value in without_sealed(number.body).items() if name not in hidden}
         shown["id"] = number.id
         call = {
@@ -190,24 +208,53 @@ class TelephoneCalls:
         else:
             said = await request_assistant(self._around.client, target, call, self._around.clock.wall_ms())
         if said is None:
-            return await self._turned_away(asked, ASSISTANT_REQUEST_FAILED, _fallback(number.body))
-        if isinstance(said.get("error"), str) and said["error"]:
-            return await self._turned_away(asked, RETURNED_ERROR, NotTaken(said["error"]))
+            return await self._led_by_nobody(asked, number, ASSISTANT_REQUEST_FAILED)
+        problem = said.get("error")
+        if isinstance(problem, str) and problem:
+            return await self._led_by_nobody(asked, number, RETURNED_ERROR, NotTaken(problem))
         if (elsewhere := _destination(said.get("destination"))) is not None:
-            return await self._turned_away(asked, RETURNED_NUMBER, elsewhere)
+            return await self._led_by_nobody(asked, number, RETURNED_NUMBER, elsewhere)
+        if not any(said.get(name) for name in _NAMING):
+            return await self._led_by_nobody(asked, number, RETURNED_UNSPEAKABLE if problem else RETURNED_NOBODY)
         try:
             request = await self._led_by(asked, said)
             await self._around.planner.check(request)
         except ConfigurationError as error:
             log.warning("assistant_request_unusable", call_id=asked.call_id, field=error.field, problem=error.problem)
-            return await self._turned_away(asked, RETURNED_INVALID, _fallback(number.body))
+            return await self._led_by_nobody(asked, number, RETURNED_INVALID)
         return request
+
+    async def _led_by_nobody(
+        self, asked: CallRequest, number: Resource, reason: str, answer: NotTaken | None = None
+    ) -> NotTaken:
+        """The number's server named no assistant, for ``reason``. ``answer``: what it wants done instead; a hook comes before that, but
+        before a destination only where it asks for this by name: an application that has the call forwarded has not failed."""
+        named = answer is not None and kind_of(answer.destination) is not None
+        if (action := hooks_of(number.body).when_ending(reason, named=named)) is not None:
+            log.info("number_hook_run", call_id=asked.call_id, reason=reason)
+            return await self._hooked(asked, action, ENDING_SAID, ENDING_TRANSFERRED)
+        return await self._turned_away(asked, reason, answer or _fallback(number.body))
+
+    async def _hooked(self, asked: CallRequest, action: NumberAction, said: str, transferred: str) -> NotTaken:
+        """What a hook does with a call, that it ended for the reason ``said`` or ``transferred``. It does so without a record, too: who
+        shall not be let in is not led to an assistant because the database is away."""
+        if isinstance(action, SayAction):
+            taken, reason = NotTaken(action.exact), said
+        else:
+            assert action.destination is not None, "a hook that names nobody takes no call"
+            taken = NotTaken(message_of(action.destination.model_dump(by_alias=True)), action.destination.address)
+            reason = transferred
+        try:
+            return await self._turned_away(asked, reason, taken)
+        except (StoreUnavailable, ValueRefused) as error:
+            log.warning("call_not_recorded", call_id=asked.call_id, problem=type(error).__name__)
+            return taken
 
     async def _turned_away(self, asked: CallRequest, ended_reason: str, taken: NotTaken) -> NotTaken:
         if taken.destination:
-            kind = "sipUri" if taken.destination.startswith("sip") else "number"
-            asked = replace(asked, body={**asked.body, "destination": {kind: taken.destination}})
-        await self._around.planner.turned_away(asked, ended_reason)
+            asked = replace(asked, body={**asked.body, "destination": destination_document(taken.destination)})
+        record = await self._around.planner.turned_away(asked, ended_reason)
+        self.finished(record.id, record.org_id)
         return taken
 
     # ---------------------------------------------------------------------------------- a call is made

@@ -70,6 +70,10 @@ class HookFilter(WireModel):
     key: str = Field(max_length=1000)
     one_of: tuple[str, ...] = Field(max_length=100)
 
+    def lets_through(self, reason: str) -> bool:
+        """Whether a call that ended for this reason passes. A filter on another key keeps nothing back."""
+        return self.key != ENDED_REASON or reason in self.one_of
+
 
 class HookOptions(WireModel):
     timeout_seconds: float = Field(default=7.5, ge=1, le=1000)

@@ -12,7 +12,7 @@ from typing import Any
 from antiphon.assistants import hook_spec
 from antiphon.assistants.hook_spec import Hook
 from antiphon.assistants.spec import AssistantSpec
-from antiphon.assistants.tool_definition import ToolDefinition
+from antiphon.assistants.tool_definition import ToolDefinition, TransferDestination
 from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
 from antiphon.errors import AntiphonError
 from antiphon.providers import registry
@@ -227,12 +227,16 @@ def _of_destinations(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
             continue
         if not destination.address:
             yield f"destinations.{at}.type", "calls are handed over to a number, a SIP address or an assistant"
-        for field, value in (destination.model_extra or {}).items():
-            path = f"destinations.{at}.{field}"
-            if field == "transferPlan" and isinstance(value, Mapping):
-                yield from _of_transfer_plan(value, path)
-            else:
-                yield path, "a call is handed over blindly, by its carrier"
+        yield from ignored_of_destination(destination, f"destinations.{at}")
+
+
+def ignored_of_destination(destination: TransferDestination, path: str) -> Iterator[tuple[str, str]]:
+    """What of a number or a SIP address that a call is handed over to has no effect, as dotted fields below ``path``."""
+    for field, value in (destination.model_extra or {}).items():
+        if field == "transferPlan" and isinstance(value, Mapping):
+            yield from _of_transfer_plan(value, f"{path}.{field}")
+        else:
+            yield f"{path}.{field}", "a call is handed over blindly, by its carrier"
 
 
 def _of_transfer_plan(plan: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:

@@ -17,12 +17,10 @@ from collections.abc import Iterator, Sequence
 from antiphon.assistants.hook_spec import (
     ASSISTANT_INTERRUPTED,
     CUSTOMER_INTERRUPTED,
-    ENDED_REASON,
     ENDING,
     MODEL_TIMEOUT,
     TIME_ELAPSED,
     Hook,
-    HookFilter,
     is_speech_timeout,
 )
 from antiphon.conversation import actions as do
@@ -102,7 +100,7 @@ class HookRules:
 
     def ended(self, reason: str) -> list[Hook]:
         """``reason``: in the API's words."""
-        return [hook for hook in self._on(ENDING) if all(_passes(each, reason) for each in hook.filters)]
+        return [hook for hook in self._on(ENDING) if all(each.lets_through(reason) for each in hook.filters)]
 
     def _on(self, name: str) -> list[Hook]:
         return [hook for hook in self._hooks if hook.on == name]
@@ -115,7 +113,3 @@ class HookRules:
             elif is_speech_timeout(hook.on) and self._quiet_since_ms is not None:
                 if self._counts[at] < options.trigger_max_count:
                     yield at, max(self._quiet_since_ms, self._last_ms[at]) + round(options.timeout_seconds * 1000)
-
-
-def _passes(filter: HookFilter, reason: str) -> bool:
-    return filter.key != ENDED_REASON or reason in filter.one_of

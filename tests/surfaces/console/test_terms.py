@@ -214,6 +214,10 @@ SOURCES = {
         *told("assistants/spec.py", "assistants/templates.py", names={"ValueError"}, at=0),
         *told("assistants/spec.py", "assistants/templates.py", "engine_choice.py", names={"ConfigurationError"}, at=1),
     },
+    "numbers": lambda: {
+        *yielded(SOURCE / "surfaces" / "vapi" / "document_warnings.py"),
+        *told("calls/number_hooks.py", names={"ConfigurationError"}, at=1),
+    },
     "squads": lambda: told(
         "calls/squads.py",
         "calls/destinations.py",

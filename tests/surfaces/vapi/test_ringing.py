@@ -24,7 +24,7 @@ ELSEWHERE = {"type": "number", "number": "+15550100", "message": "To a colleague
 
 @asynccontextmanager
 async def number_of(
-    folder: Path, answer: Any, **number: Any
+    folder: Path, answer: Any, *, settings: dict[str, Any] | None = None, **number: Any
 ) -> AsyncIterator[tuple[Antiphon, httpx.AsyncClient, Receiver, dict[str, Any]]]:
     """A server with a number whose own server answers ``answer``, or the only item of a list."""
 
@@ -32,20 +32,20 @@ async def number_of(
         said = answer[0] if isinstance(answer, list) else answer
         return said if came.json["message"]["type"] == "assistant-request" else {}
 
-    async with receiving(Receiver(answers)) as receiver, server(folder) as (antiphon, client):
+    async with receiving(Receiver(answers)) as receiver, server(folder, **(settings or {})) as (antiphon, client):
         given = {"provider": "twilio", "twilioAccountSid": ACCOUNT, "number": CALLED, "name": "Sales"}
         hook = {"url": f"{receiver.url}/ask", "secret": "s3cret"}
         kept = await made(client, "/phone-number", **{**given, "server": hook, **number})
         yield antiphon, client, receiver, kept
 
 
-async def ring(client: httpx.AsyncClient, **more: str) -> str:
+async def ring(client: httpx.AsyncClient, path: str = "/twilio/voice", **more: str) -> str:
     """What Twilio is told to do with a call."""
-    url = f"{client.base_url}/twilio/voice".replace("//twilio", "/twilio")
+    url = f"{client.base_url}{path}".replace("//twilio", "/twilio")
     form = {"AccountSid": ACCOUNT, "CallSid": CALL_SID, "From": CALLER, "To": CALLED, "CallStatus": "ringing",
             "Direction": "inbound", **more}  # fmt: skip
     signature = RequestValidator(TOKEN).compute_signature(url, form)
-    answer = await client.post("/twilio/voice", data=form, headers={"x-twilio-signature": signature})
+    answer = await client.post(path, data=form, headers={"x-twilio-signature": signature})
     assert answer.status_code == 200
     return answer.text
 

@@ -172,7 +172,7 @@ async def test_a_server_that_hangs_costs_the_call_nothing(tmp_path: Path) -> Non
     [
         ({"assistantId": "a", "assistantOverrides": {}}, {"assistantId": "a", "assistantOverrides": {}}),
         ({"error": "We are closed."}, {"error": "We are closed."}),
-        ({}, None),
+        ({}, {}),
         (["assistantId"], None),
         (Response(b"no", 200), None),
         (Response(b'{"assistantId": "a"}', 500), None),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from xml.sax.saxutils import quoteattr
 
 from twilio.twiml.voice_response import Connect, Dial, VoiceResponse
 
+from antiphon.dialling import kind_of
+
 BUSY = "All our lines are busy right now. Please try again in a few minutes."
 NOBODY = "I am sorry, nobody can take your call right now. Please call again later."
 APOLOGY = "We are sorry, something went wrong on our side. Please call again later."
-_NUMBER = re.compile(r"\+?[0-9]{3,20}\Z")
-_SIP = re.compile(r"sips?:[^\s@<>\"]+@[^\s@<>\"]+\Z")
 
 
 def connect_stream(url: str, parameters: Mapping[str, str], action_url: str, status_url: str) -> str:
@@ -59,9 +58,10 @@ def dial(destination: str, action_url: str, text: str = "") -> str:
     """Say ``text``, where there is any, and bridge the caller to a number or a SIP URI. Twilio asks ``action_url`` what to do when that is
     over, or when nobody took it. Raises ValueError for any other destination."""
     dial_verb = Dial(action=action_url)
-    if _NUMBER.match(destination):
+    kind = kind_of(destination)
+    if kind == "number":
         dial_verb.number(destination)
-    elif _SIP.match(destination):
+    elif kind == "sip":
         dial_verb.sip(destination)
     else:
         raise ValueError("a destination is a telephone number or a SIP URI")

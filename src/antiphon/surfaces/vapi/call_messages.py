@@ -58,3 +58,10 @@ def transcript(history: Iterable[Entry], assistant: str = "AI", user: str = "Use
 def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     arguments = orjson.dumps(call["arguments"]).decode()
     return {"id": call["id"], "type": "function", "function": {"name": call["name"], "arguments": arguments}}
+
+
+def destination_document(address: str) -> dict[str, str]:
+    """Where a call was transferred to: a number or a SIP URI, as the API writes it."""
+    if address.lower().startswith("sip"):
+        return {"type": "sip", "sipUri": address}
+    return {"type": "number", "number": address}

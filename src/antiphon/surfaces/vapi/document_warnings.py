@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from antiphon.assistants.ignored import ignored_of_tool
+from antiphon.assistants.ignored import ignored_of_destination, ignored_of_tool
 from antiphon.assistants.tool_definition import ToolDefinition
+from antiphon.calls.number_hooks import EndingHook, NumberAction, TransferAction, read_hooks
 from antiphon.chat.evaluation import check_messages
 from antiphon.errors import ConfigurationError
 from antiphon.surfaces.vapi import fields
@@ -15,7 +16,6 @@ from antiphon.wire_model import parse
 
 _OWN_ACCOUNT = "kept, and calls are made with the server's own account (twilio.account_sid)"
 _NO_EFFECT: Mapping[str, str] = {
-    "hooks": "kept, and no hook of a number is run",
     "sipUri": "kept, and has no effect: there is no SIP here",
     "numberDesiredAreaCode": "kept, and buys no number: say number",
     "smsEnabled": "kept, and no text message is taken",
@@ -40,7 +40,38 @@ def of_numbers(number: Mapping[str, Any]) -> list[str]:
         lines.append(f"provider: {_NO_CARRIER}")
     if not number.get("number"):
         lines.append("number: without one nobody can call it, and nobody can be called from it")
-    return lines
+    return lines + [f"{field}: {why}" for field, why in _of_hooks(number)]
+
+
+def _of_hooks(number: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    try:
+        read = read_hooks(number)
+    except ConfigurationError as error:  # it was kept before hooks were looked at
+        yield error.field, f"this server cannot use it: {error.problem}"
+        return
+    asks = number.get("server") or number.get("serverUrl")
+    asked = asks and not (number.get("assistantId") or number.get("squadId"))
+    for at, hook in enumerate(read.hooks):
+        if isinstance(hook, EndingHook) and not asked:
+            yield (
+                f"hooks.{at}",
+                "no application is asked who takes a call (server, without an assistant): it is never run",
+            )
+        yield from _of_actions(list(hook.actions()), f"hooks.{at}")
+    for path, destination in read.destinations():
+        for field, why in ignored_of_destination(destination, path):
+            if not field.endswith(".numberE164CheckEnabled"):
+                yield field, why
+
+
+def _of_actions(actions: Sequence[tuple[str, NumberAction]], path: str) -> Iterator[tuple[str, str]]:
+    if not actions:
+        yield f"{path}.do", "is empty: the hook does nothing"
+    for at, (field, action) in enumerate(actions):
+        if at:
+            yield f"{path}.{field}", "the first action of a hook is carried out, and no other"
+        elif isinstance(action, TransferAction) and action.destination is None:
+            yield f"{path}.{field}.destination", "names nobody: the hook does nothing"
 
 
 def of_tools(tool: Mapping[str, Any]) -> list[str]:

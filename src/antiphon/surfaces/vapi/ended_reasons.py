@@ -12,7 +12,18 @@ WORKER_DIED = "call.in-progress.error-vapifault-worker-died"
 ASSISTANT_REQUEST_FAILED = "assistant-request-failed"
 RETURNED_ERROR = "assistant-request-returned-error"
 RETURNED_INVALID = "assistant-request-returned-invalid-assistant"
+RETURNED_UNSPEAKABLE = "assistant-request-returned-unspeakable-error"
+RETURNED_NOBODY = "assistant-request-returned-no-assistant"
 RETURNED_NUMBER = "assistant-request-returned-forwarding-phone-number"
+RINGING_SAID = "call.ringing.hook-executed-say"
+RINGING_TRANSFERRED = "call.ringing.hook-executed-transfer"
+ENDING_SAID = "call.ending.hook-executed-say"
+ENDING_TRANSFERRED = "call.ending.hook-executed-transfer"
+TURNED_AWAY = frozenset(
+    {ASSISTANT_REQUEST_FAILED, RETURNED_ERROR, RETURNED_INVALID, RETURNED_UNSPEAKABLE, RETURNED_NOBODY, RETURNED_NUMBER,
+     RINGING_SAID, RINGING_TRANSFERRED, ENDING_SAID, ENDING_TRANSFERRED}
+)  # fmt: skip
+"""Of calls that came in and that no assistant took."""
 NOT_SCHEDULED = "scheduled-call-deleted"
 TOO_LATE = "call.start.error-get-transport"
 _PHONE = frozenset({"inboundPhoneCall", "outboundPhoneCall"})

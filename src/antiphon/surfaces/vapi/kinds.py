@@ -10,6 +10,7 @@ import orjson
 
 from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.tool_definition import ToolDefinition
+from antiphon.calls.number_hooks import read_hooks
 from antiphon.calls.stores import Listing, Resource, ResourceStore
 from antiphon.chat.reading import read_by_pattern
 from antiphon.errors import ConfigurationError
@@ -124,6 +125,7 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
     async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         await by_form(org_id, id, whole(sealed, body))
         require_e164(body, "number")
+        _check_hooks(body)
         number = body.get("number")
         if isinstance(number, str) and number:
             others = await store.find_by("phone-number", "number", number)
@@ -142,6 +144,16 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
         fixed="provider",
         unique="number",
     )
+
+
+def _check_hooks(number: Mapping[str, Any]) -> None:
+    """Raises ApiError 400 for what can never be carried out when a call comes."""
+    try:
+        read = read_hooks(number)
+    except ConfigurationError as error:
+        raise ApiError(400, [f"{error.field} {error.problem}"]) from None
+    for field, destination in read.destinations():
+        require_e164(destination.model_dump(by_alias=True), f"{field}.number")
 
 
 def credentials(sealed: Sealed, *, strict: bool) -> Kind:

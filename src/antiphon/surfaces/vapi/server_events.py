@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 ASSISTANT_REQUEST_S = 7.5
 """A ringing telephone waits no longer, whatever the server's ``timeoutSeconds`` says."""
-_ANSWERS = ("assistantId", "assistant", "squadId", "squad", "workflowId", "workflow", "destination", "error")
 NextLead = Callable[[], tuple[AssistantSpec, About]]
 _AFTER_S = 30.0
 """What has not been taken so long after a call's end is dropped."""
@@ -156,8 +155,8 @@ async def request_assistant(
     client: WebhookClient, target: Target, call: Mapping[str, Any], wall_ms: int
 ) -> Mapping[str, Any] | None:
     """``assistant-request``: which assistant shall take a call that rings, as its number's server says: one of ``assistantId``,
-    ``assistant``, ``squadId``, ``squad``, ``destination``, ``error``, with ``assistantOverrides``. None where it does not answer within
-    7.5 s, or not with one of these."""
+    ``assistant``, ``squadId``, ``squad``, ``destination``, ``error``, with ``assistantOverrides``; or none of them. None where it does
+    not answer with an object within 7.5 s."""
     further = {name: call[name] for name in ("customer", "phoneNumber") if call.get(name)}
     message = {"type": "assistant-request", "timestamp": wall_ms, "call": call, **further}
     try:
@@ -169,7 +168,7 @@ async def request_assistant(
         said = orjson.loads(answer.body) if answer.ok else None
     except orjson.JSONDecodeError:
         said = None
-    if not isinstance(said, Mapping) or not any(said.get(name) for name in _ANSWERS):
+    if not isinstance(said, Mapping):
         log.warning("assistant_request_failed", call_id=call.get("id", ""), problem=f"answered {answer.status}")
         return None
     return said

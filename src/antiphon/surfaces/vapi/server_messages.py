@@ -16,7 +16,7 @@ from antiphon.calls.history import CallHistory
 from antiphon.calls.secrets import WRITTEN, stripped
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
-from antiphon.surfaces.vapi.call_messages import artifact_messages, openai_messages
+from antiphon.surfaces.vapi.call_messages import artifact_messages, destination_document, openai_messages
 from antiphon.surfaces.vapi.client_messages import MAX_CONVERSATION, ClientMessages
 from antiphon.surfaces.vapi.ended_reasons import in_words
 from antiphon.transports.base import CallStarted
@@ -160,8 +160,7 @@ class ServerMessages(ClientMessages):
 
     def _forwarding(self, action: do.TransferCall) -> None:
         """What has been said until then goes along."""
-        kind = "sip" if action.destination.lower().startswith("sip") else "number"
-        to = {"type": kind, "sipUri" if kind == "sip" else "number": action.destination}
+        to = destination_document(action.destination)
         so_far = self._conversation_so_far(self._log) if self._log is not None else {}
         before = self._status
         self._send("status-update", status="forwarding", destination=to, **so_far)

@@ -30,25 +30,29 @@ class ServerReports:
     """Takes reports from the work after calls (``jobs.report.ReportOutbox``)."""
 
     def __init__(
-        self, outbox: Outbox, assistants: Sequence[AssistantOf], clock: Clock, *, zero_retention: bool = False
+        self,
+        outbox: Outbox,
+        assistants: Sequence[AssistantOf],
+        clock: Clock,
+        number_of: AssistantOf,
+        *,
+        zero_retention: bool = False,
     ) -> None:
-        """``assistants``: the first of them that has a server is told.
+        """``assistants``: the first of them that has a server is told. ``number_of``: of a call that no assistant took, who is told
+        instead.
 
         ``zero_retention``: nothing of what is said may be written down; reports wait in the database."""
         self._zero_retention = zero_retention
         self._outbox = outbox
         self._assistants = assistants
         self._clock = clock
+        self._number_of = number_of
 
     async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
         """Once this returns, the report will be delivered, also where this process dies. The same id again changes nothing. A call whose
         assistant has no server, or does not want reports, is reported to nobody. Raises StoreUnavailable."""
-        assistant, server = None, None
-        for assistant_of in self._assistants:
-            assistant = await assistant_of(call)
-            if (server := _server_of(assistant)) is not None:
-                break
-        if assistant is None or server is None or TYPE not in wanted_by(assistant):
+        assistant, server = await self._told(call)
+        if server is None:
             return
         if self._zero_retention or _keeps_nothing(assistant):
             about = _without_words(call_document(call), assistant)
@@ -63,6 +67,15 @@ class ServerReports:
                 timeout_s=server.timeout_seconds,
             )
         )  # fmt: skip
+
+    async def _told(self, call: CallRecord) -> tuple[Mapping[str, Any], ServerSpec | None]:
+        """Who led the call, as far as it may be known, and the server that wants its report."""
+        for assistant_of in self._assistants:
+            assistant = await assistant_of(call)
+            if assistant is not None and (server := _server_of(assistant)) is not None:
+                return assistant, server if TYPE in wanted_by(assistant) else None
+        number = await self._number_of(call) or {}
+        return {}, _server_of(number) if TYPE in wanted_by(number) else None
 
 
 def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitable[Target]]:
@@ -89,9 +102,7 @@ def _without_words(call: Mapping[str, Any], assistant: Mapping[str, Any]) -> Abo
     return About(told, {"name": assistant["name"]} if assistant.get("name") else {})
 
 
-def _server_of(assistant: Mapping[str, Any] | None) -> ServerSpec | None:
-    if assistant is None:
-        return None
+def _server_of(assistant: Mapping[str, Any]) -> ServerSpec | None:
     named = {name: assistant[name] for name in ("server", "serverUrl", "serverUrlSecret") if assistant.get(name)}
     try:
         return parse(AssistantSpec, named).webhook

@@ -37,7 +37,13 @@ const TERMS = {
     "assistant-request-failed": ["The application did not say which assistant", "애플리케이션이 어시스턴트를 알려 주지 않음"],
     "assistant-request-returned-error": ["The application answered with an error", "애플리케이션이 오류로 답함"],
     "assistant-request-returned-invalid-assistant": ["The application named an assistant that is not valid", "애플리케이션이 올바르지 않은 어시스턴트를 알려 줌"],
+    "assistant-request-returned-unspeakable-error": ["The application answered with an error that cannot be said", "애플리케이션이 말로 할 수 없는 오류로 답함"],
+    "assistant-request-returned-no-assistant": ["The application named nobody", "애플리케이션이 아무도 알려 주지 않음"],
     "assistant-request-returned-forwarding-phone-number": ["The application had it transferred", "애플리케이션이 다른 번호로 돌림"],
+    "call.ringing.hook-executed-say": ["The number said its words and hung up", "번호가 정해진 말을 하고 끊음"],
+    "call.ringing.hook-executed-transfer": ["The number transferred it", "번호가 다른 곳으로 돌림"],
+    "call.ending.hook-executed-say": ["The application failed: the number said its words and hung up", "애플리케이션이 답하지 못해 번호가 정해진 말을 하고 끊음"],
+    "call.ending.hook-executed-transfer": ["The application failed: the number transferred it", "애플리케이션이 답하지 못해 번호가 다른 곳으로 돌림"],
   },
   /** What an application is told. */
   event: {
