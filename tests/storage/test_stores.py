@@ -10,7 +10,7 @@ import pytest
 from tests.databases import postgres_url, sqlite_url
 
 from antiphon.calls.stores import CallRecord, Listing, Resource, Span
-from antiphon.errors import ConfigurationError, StoreUnavailable
+from antiphon.errors import ConfigurationError, StoreUnavailable, ValueTaken
 from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.resources import StoredResources
@@ -76,6 +76,41 @@ async def test_of_two_who_replace_the_same_version_one_succeeds(database: Databa
     changes = [replace(first, body={"name": str(number)}, version=2) for number in range(8)]
     assert sorted(await asyncio.gather(*map(store.replace, changes))) == [False] * 7 + [True]
     assert len(await store.versions("assistant", "org", "a1")) == 1
+
+
+def telephone(number: int, value: str = "+15550100", org: str = "org") -> Resource:
+    return Resource("phone-number", f"n{number}", org, {"number": value}, 1000, 1000, links={"number": value})
+
+
+async def test_of_all_who_take_a_telephone_number_one_gets_it(database: Database) -> None:
+    """Whichever process they are in: it is the database that says so."""
+    store = StoredResources(database)
+
+    async def taken(number: int) -> bool:
+        try:
+            return await store.add(telephone(number, org=f"org{number % 3}"))
+        except ValueTaken:
+            return False
+
+    assert sum(await asyncio.gather(*(taken(number) for number in range(12)))) == 1
+    (has_it,) = await store.find_by("phone-number", "number", "+15550100")
+    assert not await store.add(has_it), "the same once more is no other"
+    other = telephone(20, "+15550101")
+    assert await store.add(other)
+    with pytest.raises(ValueTaken):
+        await store.replace(replace(other, links={"number": "+15550100"}, version=2))
+    assert await store.find("phone-number", "org", "n20") == other
+    assert await store.versions("phone-number", "org", "n20") == []
+    await store.delete("phone-number", has_it.org_id, has_it.id)
+    assert await store.replace(replace(other, links={"number": "+15550100"}, version=2))
+
+
+async def test_documents_without_a_number_and_of_other_kinds_take_none(database: Database) -> None:
+    store = StoredResources(database)
+    for number in range(2):
+        assert await store.add(telephone(number, ""))
+        assert await store.add(replace(assistant(number), links={"number": "+15550100"}))
+    assert await store.add(telephone(9))
 
 
 async def test_changes_of_a_call_do_not_lose_each_other(database: Database) -> None:

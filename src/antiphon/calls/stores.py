@@ -65,7 +65,8 @@ class ResourceStore(Protocol):
     """Documents by kind, organisation and id. All raise ``StoreUnavailable`` where the database does not answer."""
 
     async def add(self, resource: Resource) -> bool:
-        """False where there is one of this id already: nothing is changed."""
+        """False where there is one of this id already: nothing is changed. Raises ValueTaken for a telephone number that another has, of
+        whatever organisation."""
         ...
 
     async def find(self, kind: str, org_id: str, id: str) -> Resource | None: ...
@@ -78,7 +79,7 @@ class ResourceStore(Protocol):
 
     async def replace(self, resource: Resource) -> bool:
         """Put this in the place of the one with the same kind and id, if that has ``version - 1``. False: it has not, or is not there.
-        The version that was there is kept (``versions``)."""
+        The version that was there is kept (``versions``). Raises ValueTaken, as ``add``."""
         ...
 
     async def delete(self, kind: str, org_id: str, id: str, version: int | None = None) -> Resource | None:

@@ -7,8 +7,10 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from antiphon.calls.stores import LINKS, Listing, Resource
+from antiphon.errors import ValueTaken
 from antiphon.storage.database import Store, reading, writing
 from antiphon.storage.listing import counted, paged
 from antiphon.storage.tables import resource_versions, resources
@@ -35,7 +37,17 @@ class StoredResources(Store):
     """Documents of organisations."""
 
     async def add(self, resource: Resource) -> bool:
-        return await self._database.add(resources, self._row(resource))
+        if await self._database.add(resources, self._row(resource)):
+            return True
+        if await self._is_there(resource.kind, resource.id):
+            return False
+        raise _taken()
+
+    @reading
+    def _is_there(self, connection: Connection, kind: str, id: str) -> bool:
+        """Whosever it is."""
+        same = (resources.c.kind == kind) & (resources.c.id == id)
+        return connection.execute(select(resources.c.id).where(same)).first() is not None
 
     @reading
     def find(self, connection: Connection, kind: str, org_id: str, id: str) -> Resource | None:
@@ -52,8 +64,14 @@ class StoredResources(Store):
         query = counted(resources, listing).where(resources.c.kind == kind, resources.c.org_id == org_id)
         return connection.execute(query).scalar_one()
 
+    async def replace(self, resource: Resource) -> bool:
+        try:
+            return await self._replace(resource)
+        except IntegrityError:
+            raise _taken() from None
+
     @writing
-    def replace(self, connection: Connection, resource: Resource) -> bool:
+    def _replace(self, connection: Connection, resource: Resource) -> bool:
         same = _is(resources, resource.kind, resource.org_id, resource.id)
         before = select(resources).where(same, resources.c.version == resource.version - 1).with_for_update()
         row = connection.execute(before).first()
@@ -117,6 +135,10 @@ class StoredResources(Store):
             changed_by=columns["changed_by"],
             links={link: columns[link] for link in LINKS if columns.get(link)},
         )
+
+
+def _taken() -> ValueTaken:
+    return ValueTaken("another document has this number")
 
 
 def _of(kind: str, org_id: str) -> Any:

@@ -49,6 +49,10 @@ resources = Table(
     Index("resources_by_number", "number"),
 )
 """Documents of organisations, each in its newest version."""
+_of_a_telephone = (resources.c.kind == "phone-number") & (resources.c.number != "")
+Index(
+    "resources_one_number", resources.c.number, unique=True, sqlite_where=_of_a_telephone, postgresql_where=_of_a_telephone
+)  # fmt: skip
 
 resource_versions = Table(
     "resource_versions",

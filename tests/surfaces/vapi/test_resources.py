@@ -172,6 +172,20 @@ async def test_a_number_belongs_to_one(desk: Desk) -> None:
     assert other.json()["message"] == ["provider must be vapi, as it was made"]
 
 
+async def test_of_those_who_ask_for_a_number_at_once_one_has_it(desk: Desk) -> None:
+    body = {"provider": "vapi", "number": "+14155550100"}
+    others = [await desk.make("/phone-number", provider="vapi") for _ in range(4)]
+    made = [desk.client.post("/phone-number", json=body) for _ in range(4)]
+    changed = [desk.client.patch(f"/phone-number/{other['id']}", json=body) for other in others]
+    answers = await asyncio.gather(*made, *changed)
+    assert sorted(answer.status_code for answer in answers)[1:] == [400] * 7
+    assert [answer.status_code for answer in answers if answer.status_code < 300] in ([201], [200])
+    refused = {str(answer.json()["message"]) for answer in answers if answer.status_code == 400}
+    assert refused == {"['number +14155550100 is already in use']"}
+    numbers = (await desk.client.get("/phone-number")).json()
+    assert [each.get("number") for each in numbers].count("+14155550100") == 1
+
+
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("/assistant", {"name": "x" * 41}, "name must be shorter than or equal to 40 characters"),
     ("/assistant", {"stopSpeakingPlan": {"voiceSeconds": 0.6}}, "stopSpeakingPlan.voiceSeconds must not be greater than 0.5"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from antiphon.calls.secrets import masked, restored
 from antiphon.calls.stores import LINKS, MAX_LISTED, Listing, Resource, ResourceStore
 from antiphon.clock import Clock, iso
+from antiphon.errors import ValueTaken
 from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.vapi.errors import ApiError, not_found
 
@@ -58,8 +59,6 @@ class Kind:
     """``(org_id, id, body)``; raises ApiError 409 for one that others need."""
     fixed: str = ""
     """A field that stays as it was made."""
-    unique: str = ""
-    """A field (one of ``links_of``) whose value only one document of all organisations may have; ``check`` refuses a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +109,19 @@ class Documents:
         """``id``: the one it shall have; where there is one of this id already, that is the answer. Raises ApiError 400."""
         id = id or str(uuid4())
         given = _with_secrets(self._theirs(body), {})
-        async with self._alone(given):
+        for _ in range(_TRIES):
             kept = await self._checked(org_id, id, given)
             now = self._clock.wall_ms()
             made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
-            if await self._store.add(made):
-                await self._require_unique(made)
-                return made
-        there = await self.get(org_id, made.id)
+            try:
+                if await self._store.add(made):
+                    return made
+            except ValueTaken:  # since it was checked
+                continue
+            break
+        else:
+            raise self._contended()
+        there = await self.get(org_id, id)
         if there.version == 1 and there.body != kept and self.kind.name not in _SEALED_ANEW:
             raise ApiError(400, "Idempotency-Key was used before, with another body.")
         return there
@@ -173,20 +177,19 @@ class Documents:
             new = _with_secrets(changed(before.body), before.body)
             if (fixed := self.kind.fixed) and new.get(fixed, before.body.get(fixed)) != before.body.get(fixed):
                 raise ApiError(400, [f"{fixed} must be {before.body.get(fixed)}, as it was made"])
-            async with self._alone(new):
-                kept = await self._checked(org_id, id, new)
-                now = max(self._clock.wall_ms(), before.updated_wall_ms)
-                after = replace(
-                    before,
-                    body=kept,
-                    updated_wall_ms=now,
-                    version=before.version + 1,
-                    links=self._links(kept),
-                    changed_by=how.by,
-                )
+            kept = await self._checked(org_id, id, new)
+            after = replace(
+                before,
+                body=kept,
+                updated_wall_ms=max(self._clock.wall_ms(), before.updated_wall_ms),
+                version=before.version + 1,
+                links=self._links(kept),
+                changed_by=how.by,
+            )
+            with suppress(ValueTaken):  # since it was checked
                 if await self._store.replace(after):
                     return after
-        raise ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
+        raise self._contended()
 
     async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
         """What was there. Raises ApiError 404, 412, and 409 where others need it."""
@@ -217,22 +220,8 @@ class Documents:
             "updatedAt": iso(resource.updated_wall_ms),
         }
 
-    def _alone(self, body: Mapping[str, Any]) -> AbstractAsyncContextManager[Any]:
-        """In this process nobody else takes what only one may have, from the check until it is kept."""
-        value = body.get(self.kind.unique) if self.kind.unique else None
-        if not isinstance(value, str) or not value:
-            return nullcontext()
-        return self._changes.setdefault(("", value), asyncio.Lock())
-
-    async def _require_unique(self, made: Resource) -> None:
-        """Another process may have taken the same at the same moment: whoever sees the other one lets go. Raises ApiError 409."""
-        value = made.body.get(self.kind.unique) if self.kind.unique else None
-        if not isinstance(value, str) or not value:
-            return
-        others = await self._store.find_by(self.kind.name, _COLUMNS[self.kind.unique], value)
-        if any(other.id != made.id for other in others):
-            await self._store.delete(made.kind, made.org_id, made.id)
-            raise ApiError(409, f"This {self.kind.unique} is being taken by others at the same time. Try again.")
+    def _contended(self) -> ApiError:
+        return ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")
 
     async def _checked(self, org_id: str, id: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if self.kind.check is not None:

@@ -142,7 +142,6 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
         keeping=sealing(sealed, lambda body: [name for name in _NUMBER_SECRETS if name in body]),
         show=show,
         fixed="provider",
-        unique="number",
     )
 
 
