@@ -12,7 +12,7 @@ AntiphonError
 ├── RequestFailed           a request to an application's server was not answered, or not allowed
 ├── StoreUnavailable        the database cannot be reached or opened
 ├── ValueRefused            the database works, and cannot keep a value that it was given
-├── ValueTaken             another document has a value that only one may have (a telephone number)
+├── ValueTaken              another document has a value that only one may have (a telephone number)
 ├── CapacityError           the server is full or draining and takes no new call
 └── IllegalTransition       a conversation state machine was fed an event its table does not list (our fault)
 """
