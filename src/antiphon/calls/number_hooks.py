@@ -100,12 +100,15 @@ def read_hooks(number: Mapping[str, Any]) -> NumberHooks:
     """Raises ConfigurationError for what can never be carried out."""
     read = parse(NumberHooks, {"hooks": number.get("hooks")})
     for field, where in read.destinations():
-        if kind_of(where.address) is None:
-            named = "sipUri" if where.type == "sip" else "number"
-            raise ConfigurationError(
-                f"{field}.{named}", "must be a telephone number or a SIP URI that a carrier can call"
-            )
+        require_callable(where, field)
     return read
+
+
+def require_callable(destination: TransferDestination, field: str) -> None:
+    """Raises ConfigurationError for what no carrier can call."""
+    if kind_of(destination.address) is None:
+        named = "sipUri" if destination.type == "sip" else "number"
+        raise ConfigurationError(f"{field}.{named}", "must be a telephone number or a SIP URI that a carrier can call")
 
 
 def hooks_of(number: Mapping[str, Any]) -> NumberHooks:

@@ -297,6 +297,23 @@ async def test_a_hook_that_can_never_be_carried_out_is_refused_with_its_field(qu
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("fallback", "problem"),
+    [
+        ({"type": "number", "number": "5550100"}, "fallbackDestination.number must be a valid phone number in the E.164"),
+        ({"type": "number", "number": "front", "numberE164CheckEnabled": False}, "fallbackDestination.number must be a telephone"),
+        ({"type": "sip", "sipUri": "https://a.test"}, "fallbackDestination.sipUri must be a telephone number or a SIP URI"),
+    ],
+)  # fmt: skip
+async def test_nobody_can_be_called_elsewhere_who_cannot_be_called(
+    quick_desk: Desk, fallback: dict[str, Any], problem: str
+) -> None:
+    answer = await quick_desk.client.post("/phone-number", json={**NUMBER, "fallbackDestination": fallback})
+    assert (answer.status_code, answer.json()["message"][0].startswith(problem)) == (400, True), answer.text
+    right = {"type": "number", "number": "1234", "numberE164CheckEnabled": False}
+    await quick_desk.make("/phone-number", **NUMBER, fallbackDestination=right)
+
+
 async def test_what_of_a_number_s_hooks_has_no_effect_is_named(quick_desk: Desk) -> None:
     desk = quick_desk
     number = await desk.make("/phone-number", **NUMBER)

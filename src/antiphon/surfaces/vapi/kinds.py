@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from antiphon.assistants.output_conditions import conditions_of
-from antiphon.assistants.tool_definition import ToolDefinition
-from antiphon.calls.number_hooks import read_hooks
+from antiphon.assistants.tool_definition import ToolDefinition, TransferDestination
+from antiphon.calls.number_hooks import read_hooks, require_callable
 from antiphon.calls.stores import Listing, Resource, ResourceStore
 from antiphon.chat.reading import read_by_pattern
 from antiphon.errors import ConfigurationError
@@ -125,7 +125,7 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
     async def check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
         await by_form(org_id, id, whole(sealed, body))
         require_e164(body, "number")
-        _check_hooks(body)
+        _check_destinations(body)
         number = body.get("number")
         if isinstance(number, str) and number:
             others = await store.find_by("phone-number", "number", number)
@@ -145,13 +145,17 @@ def phone_numbers(store: ResourceStore, sealed: Sealed, *, strict: bool) -> Kind
     )
 
 
-def _check_hooks(number: Mapping[str, Any]) -> None:
-    """Raises ApiError 400 for what can never be carried out when a call comes."""
+def _check_destinations(number: Mapping[str, Any]) -> None:
+    """Of its hooks, and where calls go that nobody else takes. Raises ApiError 400 for what can never be carried out when a call comes."""
     try:
-        read = read_hooks(number)
+        destinations = list(read_hooks(number).destinations())
+        if fallback := number.get("fallbackDestination"):
+            read = parse(TransferDestination, fallback, "fallbackDestination")
+            require_callable(read, "fallbackDestination")
+            destinations.append(("fallbackDestination", read))
     except ConfigurationError as error:
         raise ApiError(400, [f"{error.field} {error.problem}"]) from None
-    for field, destination in read.destinations():
+    for field, destination in destinations:
         require_e164(destination.model_dump(by_alias=True), f"{field}.number")
 
 
