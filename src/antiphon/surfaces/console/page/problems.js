@@ -358,6 +358,7 @@ const KO = [
   ["no server is asked where to: name them, or the tool is not offered", "어디로 보낼지 서버에 묻지 않습니다. 적지 않으면 도구를 쓰지 않습니다"],
   ["calls are handed over to a number, a SIP address or an assistant", "통화는 번호, SIP 주소, 어시스턴트로만 넘깁니다"],
   ["{1} is not possible: a call is handed over blindly, by its carrier", "{1}은(는) 할 수 없습니다. 통화는 통신사가 확인 없이 넘깁니다"],
+  ["must be off, office or the http(s) URL of a sound file", "off, office 또는 소리 파일의 http(s) URL이어야 합니다"],
   ["must be a telephone number or a SIP URI that a carrier can call", "통신사가 걸 수 있는 전화번호나 SIP 주소여야 합니다"],
   ["no application is asked who takes a call (server, without an assistant): it is never run", "누가 받을지 애플리케이션에 묻지 않는 번호라서 (server가 있고 어시스턴트가 없어야 함) 실행되지 않습니다"],
   ["is empty: the hook does nothing", "비어 있어서 이 훅은 아무 일도 하지 않습니다"],
