@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.calls.rig import MS_PER_CHARACTER, SOUND, Call
+from tests.calls.rig import MS_PER_CHARACTER, SOUND, SPEECH, Call
 
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
@@ -125,6 +125,44 @@ def test_a_cough_softens_the_agent_and_loses_nothing(delay_ms: int) -> None:
     softened = [at for at, (one, other) in enumerate(zip(heard, whole, strict=True)) if one != other]
     assert softened and softened[-1] - softened[0] <= 500 * 8, "only for as long as it was doubtful"
     assert call.messages == (Message("assistant", LONG),)
+
+
+@pytest.mark.parametrize(("lasts_ms", "hears"), [(600, "never mind"), (160, "never mind"), (600, "")])
+def test_a_noise_that_was_taken_for_speech_silences_the_agent_for_a_moment(lasts_ms: int, hears: str) -> None:
+    """Twice doubtful, and never surely speech: what the recogniser makes of it, if it is not nearly certain, ends nothing."""
+    noise = 0.6
+    call = Call(greeting=LONG, stt=ScriptedSpeechToText([hears], confidence=0.8, final_delay_ms=60), delay_ms=40)
+
+    async def talk(call: Call) -> None:
+        await call.wait(1500)
+        await call.sound(lasts_ms, noise)
+        await call.until_replies(1)
+        await call.wait(200)
+
+    seen = call.run(talk)
+    [held_ms], [resumed_ms] = seen.when(do.HoldPlayback), seen.when(do.ResumePlayback)[:1]
+    assert resumed_ms - held_ms <= 240
+    assert not seen.of(do.InterruptionConfirmed)
+    voiced = len(LONG) - 1  # the blank between its two pieces is not
+    assert call.heard_ms() == voiced * MS_PER_CHARACTER, "nothing lost, nothing said twice"
+    assert call.messages == (Message("assistant", LONG),)
+
+
+def test_whose_voice_is_sure_later_takes_the_floor_all_the_same() -> None:
+    call = Call(greeting=LONG, hears=["wait, I need another day"])
+
+    async def talk(call: Call) -> None:
+        await call.wait(1500)
+        await call.sound(300, 0.6)
+        call._level = SPEECH
+        await call.sound(900)
+        await call.until_replies(1)
+        await call.wait(2000)
+
+    seen = call.run(talk)
+    assert len(seen.of(do.HoldPlayback)) == 2, "taken back, and held anew"
+    assert len(seen.of(do.InterruptionConfirmed)) == 1
+    assert [turn.text for turn in seen.of(do.TurnClosed)] == ["wait, I need another day"]
 
 
 def test_an_acknowledgement_does_not_end_the_reply() -> None:
