@@ -129,6 +129,29 @@ async def test_what_cannot_be_heard_is_told_and_not_asked_for_at_every_call(
     assert [entry["problem"] for entry in logs if entry["event"] == "background_sound_failed"] == [problem] * 2
 
 
+@pytest.mark.parametrize(
+    "names_it",
+    [
+        "ffconcat version 1.0\nfile recordings/call.wav\nduration 3\n",
+        "ffconcat version 1.0\nfile '{folder}/recordings/call.wav'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nrecordings/call.wav\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{url}/a.wav\n#EXT-X-ENDLIST\n",
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n",
+    ],
+)
+async def test_a_file_that_names_another_is_none(
+    sounds: Sounds, names_it: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recordings").mkdir()
+    wav.write_wav(tmp_path / "recordings" / "call.wav", TONE, 44_100)
+    monkeypatch.chdir(tmp_path)
+    async with receiving(Receiver(sounds.serve)) as receiver:
+        names = names_it.format(folder=tmp_path, url=receiver.url)
+        sounds.files = sounds.files | {"/names": names.encode()}
+        assert await sounds.heard(f"{receiver.url}/names") is None
+    assert sounds.asked == ["/names"]
+
+
 async def test_no_address_is_asked_that_may_not_be(sounds: Sounds) -> None:
     with capture_logs() as logs:
         assert await sounds.heard("http://10.0.0.1/secret.wav") is None
