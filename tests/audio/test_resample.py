@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -166,3 +168,13 @@ def test_impossible_rates_are_refused(from_hz: int, to_hz: int) -> None:
     with pytest.raises(ConfigurationError) as caught:
         Resampler(from_hz, to_hz)
     assert caught.value.field == "rate_hz"
+
+
+def test_a_long_recording_takes_little_more_room_than_it_has_itself() -> None:
+    recording = np.zeros(4_000_000, dtype=np.int16)
+    tracemalloc.start()
+    try:
+        resample(recording, 192_000, 8000)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 1024 * 1024
+    finally:
+        tracemalloc.stop()

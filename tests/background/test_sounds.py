@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -129,10 +130,67 @@ async def test_what_cannot_be_heard_is_told_and_not_asked_for_at_every_call(
     assert [entry["problem"] for entry in logs if entry["event"] == "background_sound_failed"] == [problem] * 2
 
 
+@pytest.mark.parametrize(
+    "names_it",
+    [
+        "ffconcat version 1.0\nfile recordings/call.wav\nduration 3\n",
+        "ffconcat version 1.0\nfile '{folder}/recordings/call.wav'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nrecordings/call.wav\n#EXT-X-ENDLIST\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\n{url}/a.wav\n#EXT-X-ENDLIST\n",
+        "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n",
+    ],
+)
+async def test_a_file_that_names_another_is_none(
+    sounds: Sounds, names_it: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "recordings").mkdir()
+    wav.write_wav(tmp_path / "recordings" / "call.wav", TONE, 44_100)
+    monkeypatch.chdir(tmp_path)
+    async with receiving(Receiver(sounds.serve)) as receiver:
+        names = names_it.format(folder=tmp_path, url=receiver.url)
+        sounds.files = sounds.files | {"/names": names.encode()}
+        assert await sounds.heard(f"{receiver.url}/names") is None
+    assert sounds.asked == ["/names"]
+
+
 async def test_no_address_is_asked_that_may_not_be(sounds: Sounds) -> None:
     with capture_logs() as logs:
         assert await sounds.heard("http://10.0.0.1/secret.wav") is None
     assert "secret" not in str(logs) and "refused" in logs[0]["problem"]
+
+
+async def test_a_host_that_hangs_keeps_nobody_else_from_theirs_and_nothing_is_fetched_for_calls_that_are_over(
+    sounds: Sounds,
+) -> None:
+    hangs = asyncio.Event()
+
+    async def never(came: Received) -> Any:
+        sounds.asked.append(came.path)
+        await hangs.wait()
+
+    async with receiving(Receiver(never)) as mute, receiving(Receiver(sounds.serve)) as receiver:
+        calls = [asyncio.create_task(sounds.heard(f"{mute.url}/{number}")) for number in range(40)]
+        await mute.wait_for(2)
+        assert await sounds.heard(f"{receiver.url}/a.wav") is not None
+        assert sounds.asked == ["/0", "/1", "/a.wav"]
+        for call in calls[1:]:
+            call.cancel()
+        await asyncio.gather(*calls[1:], return_exceptions=True)
+        again = asyncio.create_task(sounds.heard(f"{mute.url}/again"))
+        await mute.wait_for(3)
+        assert sounds.asked[3:] == ["/again"]
+        hangs.set()
+        await asyncio.gather(calls[0], again)
+    tasks = [task.get_name() for task in asyncio.all_tasks()]
+    assert "background-sound" not in tasks
+
+
+async def test_where_no_process_can_be_had_there_is_no_sound(sounds: Sounds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    async with receiving(Receiver(sounds.serve)) as receiver:
+        with capture_logs() as logs:
+            assert await sounds.heard(f"{receiver.url}/a.wav") is None
+    assert [entry["problem"] for entry in logs] == ["FileNotFoundError"]
 
 
 async def test_no_more_sounds_are_kept_than_a_process_can_hold(sounds: Sounds) -> None:

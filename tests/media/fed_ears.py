@@ -18,10 +18,12 @@ class FedEars(Ears):
     def __init__(self, encoding: Encoding, model: VoiceActivityModel, slots: int = 64) -> None:
         super().__init__(encoding, model, self._note_cut, slots)
         self.cut: list[MediaListener] = []
+        self.faults: list[Exception] = []
         self._fed: dict[int, CallerLine] = {}
 
     def _note_cut(self, listener: MediaListener, fault: Exception) -> None:
         self.cut.append(listener)
+        self.faults.append(fault)
 
     def open_line(
         self, listener: MediaListener, settings: HearingSettings, veto: Callable[[bytes, int], bool] | None = None

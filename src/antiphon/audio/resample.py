@@ -30,6 +30,8 @@ _STOP_BAND_DB = 57.0  # what Kaiser's formula promises for this length and this 
 _COEFFICIENT_GRID = 2.0**20
 _SAMPLE_GRID = 2.0**24  # 24-bit audio; int16 lies on it anyway
 # 27 bits of sample (up to ±8.0), 20 of coefficient and at most 3 of headroom for the sum stay under float64's 53.
+_STRIDE = 65_536
+"""Samples of a recording that are converted at a time: each needs up to 47 times its room meanwhile."""
 _BLOCK_INPUT_SAMPLES = 32  # inputs a row of the matrix product covers, at least: fewer rows, some idle multiplications
 
 
@@ -165,8 +167,10 @@ class Resampler:
 def resample(samples: NDArray[Sample], from_hz: int, to_hz: int) -> NDArray[Sample]:
     """A whole recording at another rate, without delay: round(n · to / from) samples. Raises ConfigurationError."""
     resampler = Resampler(from_hz, to_hz)
-    head = resampler.process(samples)
     if from_hz == to_hz:
-        return head
-    whole: NDArray[Sample] = np.concatenate((head, resampler.flush()))
+        return samples
+    pieces: list[NDArray[Any]] = [
+        resampler.process(samples[at : at + _STRIDE]) for at in range(0, len(samples), _STRIDE)
+    ]
+    whole: NDArray[Sample] = np.concatenate((*pieces, resampler.flush()))
     return whole[round(resampler.delay_ms * to_hz / 1000) :]

@@ -23,6 +23,12 @@ from antiphon.audio.wav import wav_samples
 MISSING, UNREADABLE = 3, 4
 _CPU_S = 20
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
+_SELF_CONTAINED = {
+    "format_whitelist": "aac,aiff,amr,au,caf,flac,matroska,mov,mp3,ogg,w64,wav",
+    "protocol_whitelist": "none",
+}
+"""Of ffmpeg's formats those that hold their sound themselves. Others (playlists, ``ffconcat``, SDP) name files and addresses, which would
+be opened: whoever gives a URL would hear what lies in the server's folder."""
 
 
 def read_sound(content: bytes, rate_hz: int, seconds: int) -> NDArray[np.int16]:
@@ -34,13 +40,14 @@ def read_sound(content: bytes, rate_hz: int, seconds: int) -> NDArray[np.int16]:
     import av
 
     pieces: list[NDArray[Any]] = []
-    wanted = seconds * rate_hz
-    with av.open(BytesIO(content), "r", metadata_errors="ignore") as file:
+    left = wanted = seconds * rate_hz
+    with av.open(BytesIO(content), "r", options=dict(_SELF_CONTAINED), metadata_errors="ignore") as file:
         convert = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
         for frame in file.decode(audio=0):
             for converted in convert.resample(frame):
                 pieces.append(converted.to_ndarray().reshape(-1))
-            if sum(map(len, pieces)) >= wanted:
+                left -= len(pieces[-1])
+            if left <= 0:
                 break
     return np.concatenate(pieces).astype(np.int16)[:wanted]
 

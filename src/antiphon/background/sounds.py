@@ -9,9 +9,14 @@ import asyncio
 import os
 import sys
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from antiphon.audio import codec, pcm
 from antiphon.background import ambience
@@ -31,6 +36,10 @@ _LEAST_MS = 1000
 _FETCH_S = 30.0
 _READ_S = 30.0
 _MOST_SOUNDS = 16
+_AT_ONCE = 6
+"""Files that are fetched and read at a time: each may be in memory twice …"""
+_OF_ONE_HOST = 2
+"""… and of one host: one that hangs keeps nobody else from theirs."""
 _KEPT_MS = 3_600_000
 _NOT_ASKED_AGAIN_MS = 60_000
 _PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
@@ -46,6 +55,14 @@ class _Known:
     sound: asyncio.Task[bytes | None]
     until_ms: int
     """When it is asked for again."""
+    waiting: int = 0
+    """Calls that wait for it."""
+
+
+@dataclass(slots=True)
+class _Host:
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_OF_ONE_HOST))
+    users: int = 0
 
 
 class BackgroundSounds:
@@ -55,6 +72,8 @@ class BackgroundSounds:
         self._send = send
         self._clock = clock
         self._known: OrderedDict[tuple[str, AudioFormat], _Known] = OrderedDict()
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._hosts: dict[str, _Host] = {}
         self._reads = asyncio.Semaphore(1)
 
     def close(self) -> None:
@@ -74,29 +93,52 @@ class BackgroundSounds:
         if known is None or now_ms >= known.until_ms:
             task = asyncio.get_running_loop().create_task(self._made(name, audio), name="background-sound")
             known = self._known[key] = _Known(task, now_ms + _KEPT_MS)
-            while len(self._known) > _MOST_SOUNDS:
-                self._known.popitem(last=False)
         self._known.move_to_end(key)
-        sound = await asyncio.shield(known.sound)
+        known.waiting += 1
+        try:
+            sound = await asyncio.shield(known.sound)
+        finally:
+            known.waiting -= 1
+            if not known.waiting and not known.sound.done():  # those calls are over
+                known.sound.cancel()
+                if self._known.get(key) is known:
+                    del self._known[key]
         if sound is None:
             known.until_ms = min(known.until_ms, now_ms + _NOT_ASKED_AGAIN_MS)
+        there = [other for other, each in self._known.items() if each.sound.done()]
+        for other in there[:-_MOST_SOUNDS]:
+            del self._known[other]
         return sound
 
     async def _made(self, name: str, audio: AudioFormat) -> bytes | None:
         """As it goes over the wire; None where there is none to be had, which the log tells."""
-        if name == OFFICE:
-            samples = await asyncio.to_thread(ambience.office, audio.rate_hz)
-        else:
-            try:
-                samples = pcm.from_bytes(await self._read(await self._fetched(name), audio.rate_hz))
-            except (RequestFailed, _NoSound) as error:
-                log.warning("background_sound_failed", problem=str(error))  # the URL may hold a secret
-                return None
-        endless = await asyncio.to_thread(ambience.endless, samples, audio.rate_hz)
-        if len(endless) * 1000 < _LEAST_MS * audio.rate_hz:
-            log.warning("background_sound_failed", problem="it lasts less than a second")
+        try:
+            sound = await (asyncio.to_thread(_office, audio) if name == OFFICE else self._of_file(name, audio))
+        except (RequestFailed, _NoSound) as error:
+            log.warning("background_sound_failed", problem=str(error))  # the URL may hold a secret
             return None
-        return codec.encode(endless, audio.encoding)
+        except OSError as error:  # there are no more processes or files to be had
+            log.warning("background_sound_failed", problem=type(error).__name__)
+            return None
+        return sound
+
+    async def _of_file(self, url: str, audio: AudioFormat) -> bytes:
+        async with self._place(urlsplit(url).netloc):
+            samples = await self._read(await self._fetched(url), audio.rate_hz)
+        return await asyncio.to_thread(_heard_over_and_over, pcm.from_bytes(samples), audio)
+
+    @asynccontextmanager
+    async def _place(self, host: str) -> AsyncIterator[None]:
+        """One of the host's, then one of all."""
+        entry = self._hosts.setdefault(host, _Host())
+        entry.users += 1
+        try:
+            async with entry.places, self._at_once:
+                yield
+        finally:
+            entry.users -= 1
+            if not entry.users:
+                del self._hosts[host]
 
     async def _fetched(self, url: str) -> bytes:
         answer = await self._send(
@@ -121,3 +163,15 @@ class BackgroundSounds:
         if status != 0:
             raise _NoSound("it is no sound file that can be read")
         return samples
+
+
+def _office(audio: AudioFormat) -> bytes:
+    return _heard_over_and_over(ambience.office(audio.rate_hz), audio)
+
+
+def _heard_over_and_over(samples: NDArray[np.int16], audio: AudioFormat) -> bytes:
+    """As it goes over the wire. Takes a while: from a thread. Raises _NoSound."""
+    endless = ambience.endless(samples, audio.rate_hz)
+    if len(endless) * 1000 < _LEAST_MS * audio.rate_hz:
+        raise _NoSound("it lasts less than a second")
+    return codec.encode(endless, audio.encoding)

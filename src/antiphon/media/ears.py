@@ -294,16 +294,17 @@ class Ears:
             call[row.REPORT_MS] = NEVER
             if call[row.ALONE_UNTIL_MS]:
                 loud_onsets.was_wrong(call)
-            ended_ms = int(call[row.VOICE_END_MS])
+            silence_ms = heard_ms - int(call[row.VOICE_END_MS])
+            ended_ms = max(heard_ms - silence_ms, began_ms)  # loudness may date the end of a faint sound before it
             if change.stops:
-                self._tell_stopped(call, listener, ended_ms)
+                self._tell_stopped(call, listener, ended_ms, silence_ms)
             else:
-                listener.sound_faded(ended_ms, heard_ms - ended_ms)
+                listener.sound_faded(ended_ms, silence_ms)
         elif change.was_none:
             call[row.PHASE] = SOUND
             call[row.SURE_WINDOWS] = 0
             call[row.REPORT_MS] = NEVER
-            self._tell_stopped(call, listener, heard_ms)
+            self._tell_stopped(call, listener, heard_ms, 0)
             listener.sound_started(began_ms)
         elif not change.begins:
             call[row.REPORT_MS] = began_ms + self._next_report(slot, heard_ms - began_ms)
@@ -313,9 +314,9 @@ class Ears:
         if change.becomes_speech:
             listener.speech_started(began_ms)
 
-    def _tell_stopped(self, call: State, listener: MediaListener, ended_ms: int) -> None:
+    def _tell_stopped(self, call: State, listener: MediaListener, ended_ms: int, silence_ms: int) -> None:
         speech_share = float(call[row.SPEECH_WINDOWS] / max(call[row.VOICE_WINDOWS], 1.0))
-        listener.speech_stopped(ended_ms, int(call[row.HEARD_MS]) - ended_ms, nearness.note_voice(call), speech_share)
+        listener.speech_stopped(ended_ms, silence_ms, nearness.note_voice(call), speech_share)
 
     def _next_report(self, slot: int, voice_ms: int) -> int:
         """The voice after which to report that speech goes on, given how much was reported."""

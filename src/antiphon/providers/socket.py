@@ -49,6 +49,12 @@ class SocketLimits:
     """… and lost without an answer in this time."""
     max_waiting_bytes: int = MAX_WAITING_BYTES
     max_message_bytes: int = MAX_MESSAGE_BYTES
+    messages_per_s: float = 500.0
+    """Ten times what a vendor sends that tells sound in frames of 20 ms …"""
+    messages_at_once: float = 1000.0
+    """… of which so many may wait. A connection on which more come is lost: all calls would wait for it."""
+    max_unreadable: int = 20
+    """Messages of one connection that cannot be read. With so many it is useless."""
     steady_s: float = 5.0
     """A connection that dies before this was a failure, whatever its handshake said."""
     max_failures: int = 5
@@ -135,6 +141,10 @@ class VendorSocket:
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
+        self._unreadable = 0
+        """Messages of this connection."""
+        self._came_s = self._may_come = 0.0
+        """When the last message came, and how many more may come at once."""
         self._given_up: Failure | None = None
         self._rests_until_s = 0.0
         self._closed = False
@@ -174,6 +184,13 @@ class VendorSocket:
         """The owner has found this connection useless: a mute vendor, an error message that ends it."""
         if self._link is not None:
             self._link.fail(failure)
+
+    def unreadable(self, kind: str) -> None:
+        """The vendor has sent what cannot be read: told, and borne so often in a connection."""
+        log.warning("vendor_message_unreadable", provider=self._provider, kind=kind)
+        self._unreadable += 1
+        if self._unreadable >= self.limits.max_unreadable:
+            self.fail(Failure(ProviderUnavailable(self._provider, "the vendor sends what cannot be read")))
 
     def close(self, goodbye: bytes | None = None) -> None:
         """Say ``goodbye`` (a text message), begin the closing handshake, and call the owner never again."""
@@ -257,7 +274,8 @@ class VendorSocket:
     def _opened(self, link: _Link) -> None:
         if self._closed:
             return
-        self._link = link
+        self._link, self._unreadable = link, 0
+        self._came_s, self._may_come = asyncio.get_running_loop().time(), self.limits.messages_at_once
         self._owner.opened()
         if not self._greets:
             self._become_ready(link)
@@ -269,8 +287,17 @@ class VendorSocket:
         self._owner.ready()
 
     def _arrived(self, link: _Link, payload: bytes, text: bool) -> None:
-        if link is self._link:
-            self._owner.message(payload, text=text)
+        if link is not self._link or link.over:
+            return
+        now_s = asyncio.get_running_loop().time()
+        limits = self.limits
+        self._may_come = min(self._may_come + (now_s - self._came_s) * limits.messages_per_s, limits.messages_at_once)
+        self._came_s = now_s
+        if self._may_come < 1:
+            self.fail(Failure(ProviderUnavailable(self._provider, "the vendor sends more messages than can be read")))
+            return
+        self._may_come -= 1
+        self._owner.message(payload, text=text)
 
     def _reason(self, link: _Link) -> Failure:
         if link.failure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.providers.fakes.server import KEY
 from tests.providers.fakes.speaking import MS_PER_CHARACTER, Answer
 from tests.providers.fakes.speech import say, silence
 from tests.providers.speech_to_speech.calling import BOOK, Caller, LiveRig
+from websockets.exceptions import ConnectionClosed
 
 from antiphon.errors import ConfigurationError, MalformedMessage
 from antiphon.providers.base import ModelRequest, StreamInterrupted, StreamRestored
@@ -150,6 +152,57 @@ def test_other_events_of_the_delegated_model_are_no_tool_calls() -> None:
     ):
         assert wire.tool_call_of(event) is None
         assert wire.usage_of(event, "m") == ()
+
+
+@pytest.mark.parametrize("odd", [True, "7", -1, 2.5, 10**25, None, {"of": 3}, [1]])
+def test_what_is_no_count_of_tokens_counts_nothing(odd: Any) -> None:
+    """Costs are sums, and are kept: of all calls, and after them."""
+    usage = {"input_tokens": 3, "output_tokens": odd, "input_tokens_details": {"cached_tokens": odd}}
+    event = {"type": "response.completed", "response": {"usage": usage}}
+    assert wire.usage_of(event, "m") == (Usage(input_tokens=3, model="m"),)
+
+
+CALL = {"type": "response.output_item.done", "item": {"type": "function_call", "name": "book", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("messages", "problem"),
+    [
+        (["{"] * 21, "cannot be read"),
+        (['{"type":"session.output_audio.delta","delta":""}'] * 3000, "more messages than can be read"),
+        (
+            [
+                json.dumps(
+                    {"type": "response.event", "event": CALL | {"item": CALL["item"] | {"call_id": f"c{number}"}}}
+                )  # type: ignore[operator]
+                for number in range(60)
+            ],
+            "cannot be read",
+        ),
+    ],
+)
+async def test_a_vendor_that_floods_a_call_is_left(
+    rig: LiveRig, caller: Caller, messages: list[str], problem: str
+) -> None:
+    assert await caller.says("i want a table") == "i want a table"
+    with structlog.testing.capture_logs() as logs:
+        with contextlib.suppress(ConnectionClosed):
+            for message in messages:
+                await rig.vendor.live.socket.send(message)
+        await caller.until(lambda: bool(caller.of(StreamInterrupted)))
+    (interrupted,) = caller.of(StreamInterrupted)
+    assert problem in interrupted.problem
+    assert len(logs) <= 25
+
+
+async def test_words_of_one_utterance_are_bounded(rig: LiveRig, caller: Caller) -> None:
+    assert await caller.says("i want a table") == "i want a table"
+    caller.begin("i want a table")
+    said = json.dumps({"type": "session.input_transcript.delta", "delta": "and so on " * 50})
+    for _ in range(100):
+        await rig.vendor.live.socket.send(said)
+    words = await caller.words_of(caller.finish())
+    assert 3900 <= len(words) < 5000
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from antiphon.errors import CapacityError, StoreUnavailable
 from antiphon.surfaces.vapi.documents import Documents, Kind
 from antiphon.surfaces.vapi.simulation_requests import caller_document
 from antiphon.surfaces.vapi.simulation_verdicts import failure_of, holds, latency_metrics, part_of
-from antiphon.surfaces.vapi.simulation_work import GONE_MS
+from antiphon.surfaces.vapi.simulation_work import GONE_MS, MOST_RUNS
 
 Server = tuple[Antiphon, httpx.AsyncClient]
 QUICK = {"waitSeconds": 0.3, "transcriptionEndpointingPlan": {"onNoPunctuationSeconds": 0.3}}
@@ -697,3 +697,11 @@ def test_values_are_compared_by_their_types() -> None:
     assert part_of({"a": []}, "a.0.b") is None and part_of("x", "a") is None
     assert latency_metrics({}) == {"turnCount": 0}
     assert failure_of({"evaluations": []}) == ""
+
+
+async def test_no_more_runs_wait_than_may_however_many_are_asked_for_at_once(tmp_path: Path) -> None:
+    async with running_server(settings_for(tmp_path, open_api=True, max_calls=1)) as (_, client):
+        asked = [client.post("/eval/simulation/run", json=asking(expecting("x"))) for _ in range(MOST_RUNS + 20)]
+        answers = await asyncio.gather(*asked)
+        codes = [answer.status_code for answer in answers]
+        assert (codes.count(201), codes.count(429)) == (MOST_RUNS, 20)

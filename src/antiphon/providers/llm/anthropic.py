@@ -7,7 +7,8 @@ from contextlib import aclosing
 from typing import Any
 
 from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, ToolCallDelta, UsageDelta
-from antiphon.providers.llm.http_model import HttpLanguageModel, fields, number, schema_of
+from antiphon.providers.counts import number
+from antiphon.providers.llm.http_model import HttpLanguageModel, fields, schema_of
 from antiphon.providers.llm.prompt import alternating, as_caller_text, prompt_of
 from antiphon.vocabulary import Message, Usage
 

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from antiphon.ids import new_id
 from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, ToolCallDelta, UsageDelta
-from antiphon.providers.llm.http_model import HttpLanguageModel, fields, items, number, schema_of
+from antiphon.providers.counts import number
+from antiphon.providers.llm.http_model import HttpLanguageModel, fields, items, schema_of
 from antiphon.providers.llm.prompt import alternating, as_caller_text, prompt_of
 from antiphon.vocabulary import Message, ToolCall, Usage
 

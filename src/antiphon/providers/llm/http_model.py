@@ -158,11 +158,6 @@ def is_strict(schema: Any) -> bool:
     )
 
 
-def number(value: Any) -> int:
-    """A count in a vendor's answer, which may be absent or null."""
-    return value if isinstance(value, int) and value > 0 else 0
-
-
 def fields(value: Any) -> dict[str, Any]:
     """An object in a vendor's answer, which may be absent, null or something else."""
     return value if isinstance(value, dict) else {}

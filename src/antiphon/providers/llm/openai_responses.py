@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 
 from antiphon.providers.base import ModelDelta, ModelRequest, TextDelta, ToolCallDelta, UsageDelta
-from antiphon.providers.llm.http_model import HttpLanguageModel, fields, is_strict, number, schema_of
+from antiphon.providers.counts import number
+from antiphon.providers.llm.http_model import HttpLanguageModel, fields, is_strict, schema_of
 from antiphon.providers.llm.openai_chat import reasons
 from antiphon.providers.llm.prompt import prompt_of
 from antiphon.vocabulary import Message, Usage

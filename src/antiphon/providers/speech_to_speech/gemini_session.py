@@ -109,7 +109,7 @@ class LiveSession:
             else:
                 self._owner.read(message)
         except MalformedMessage as error:
-            log.warning("vendor_message_unreadable", provider=self._account.name, kind=str(error))
+            self._socket.unreadable(str(error))
 
     def closed_by_vendor(self, code: int, reason: str) -> Failure | None:
         account = self._account

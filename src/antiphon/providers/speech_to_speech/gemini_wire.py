@@ -17,6 +17,7 @@ import orjson
 
 from antiphon.errors import MalformedMessage
 from antiphon.providers.base import StopReason
+from antiphon.providers.counts import number
 from antiphon.providers.llm.gemini import declaration, thinking_config
 from antiphon.providers.vendor_settings import websocket_url
 from antiphon.providers.websocket import Failure, refusal
@@ -156,8 +157,7 @@ def usage_of(usage: Any, model: str) -> tuple[Usage, ...]:
 
 
 def _number(of: Mapping[str, Any], name: str) -> int:
-    value = of.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
+    return number(of.get(name))
 
 
 def _audio(usage: Mapping[str, Any], name: str) -> int:

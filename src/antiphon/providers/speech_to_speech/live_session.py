@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from antiphon.audio import codec
-from antiphon.errors import ProviderError
+from antiphon.errors import MalformedMessage, ProviderError
 from antiphon.providers.base import ModelRequest
 from antiphon.providers.socket import VendorSocket
 from antiphon.providers.speech_to_speech import live_wire as wire
@@ -27,6 +27,8 @@ _FIRST = "Begin the conversation now: greet the caller."
 _STEADY_MS = 100
 _GAP_S = 0.2
 """Where nothing was sent for so long, silence is."""
+_MOST_OWED = 32
+"""Tools whose answers the delegated model waits for at once."""
 
 
 class Account(own_stream.Account, Protocol):
@@ -178,6 +180,8 @@ class LiveStream(OwnTurnStream):
 
     def _read_delegated(self, event: Any) -> None:
         if (call := wire.tool_call_of(event)) is not None:
+            if len(self._owed) >= _MOST_OWED:
+                raise MalformedMessage("too_many_tool_calls")
             self._owed.append(call.id)
             self._memory.add(Item("call", call_id=call.id))
             self._hearing.model_began()

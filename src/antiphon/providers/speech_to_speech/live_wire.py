@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from antiphon.errors import MalformedMessage
+from antiphon.providers.counts import number
 from antiphon.providers.speech_to_speech import openai_wire
 from antiphon.vocabulary import AudioFormat, Encoding, ToolCall, ToolSpec, Usage
 
@@ -153,8 +154,7 @@ def usage_of(event: Any, model: str) -> tuple[Usage, ...]:
     usage = response.get("usage") if isinstance(response, Mapping) else None
     if not isinstance(usage, Mapping):
         return ()
-    cached = usage.get("input_tokens_details")
-    numbers = (usage.get("input_tokens"), usage.get("output_tokens"))
-    found = [value if isinstance(value, int) and value > 0 else 0 for value in numbers]
-    known = cached.get("cached_tokens") if isinstance(cached, Mapping) else 0
-    return (Usage(input_tokens=found[0], output_tokens=found[1], cached_tokens=known or 0, model=model),)
+    details = usage.get("input_tokens_details")
+    cached = number(details.get("cached_tokens")) if isinstance(details, Mapping) else 0
+    given, made = number(usage.get("input_tokens")), number(usage.get("output_tokens"))
+    return (Usage(input_tokens=given, output_tokens=made, cached_tokens=cached, model=model),)

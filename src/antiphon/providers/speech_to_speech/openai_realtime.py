@@ -195,7 +195,7 @@ class OpenAIRealtimeStream:
         try:
             event = wire.read(payload, text=text)
         except MalformedMessage as error:
-            log.warning("vendor_message_unreadable", provider=NAME, kind=str(error))
+            self._socket.unreadable(str(error))
             return
         self._read(event)
 

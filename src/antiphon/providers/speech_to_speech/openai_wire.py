@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from antiphon.errors import MalformedMessage
+from antiphon.providers.counts import number
 from antiphon.vocabulary import AudioFormat, Encoding, ToolSpec, Usage
 
 FORMATS = (
@@ -133,8 +134,7 @@ def _part(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _number(of: Mapping[str, Any], name: str) -> int:
-    value = of.get(name)
-    return value if isinstance(value, int) and value > 0 else 0
+    return number(of.get(name))
 
 
 # ---------------------------------------------------------------------------------------------- what the server says

@@ -20,6 +20,8 @@ LEAST_MS = 100
 """Less than this is no words."""
 _PIECE_MS = 1000
 """Audio that has waited is sent in pieces of this length."""
+_MOST_CHARS = 4_000
+"""Words of one utterance, four minutes of them: what comes beyond is none of its words. Each time all of them are told."""
 _PAUSE_MS = 600
 """So much silence follows what is heard again, so that the vendor notices its end."""
 
@@ -131,11 +133,11 @@ class Hearing:
 
     def transcribed(self, text: str, *, final: bool) -> None:
         """Words of the utterance that has waited for them longest. ``final``: they will not change, and more may follow."""
-        text = text.strip()
+        text = text.strip()[:_MOST_CHARS]
         if final and text:
             self._memory.add(Item("user", text))
         utterance = self._awaited.heard[0] if self._awaited.heard else self._open
-        if utterance is None:
+        if utterance is None or len(utterance.text) >= _MOST_CHARS:
             return
         together = f"{utterance.text} {text}".strip()
         if not final:
@@ -150,9 +152,9 @@ class Hearing:
     def fragment(self, text: str) -> None:
         """More words, with the blanks between them: of a vendor that does not say which are all."""
         utterance = self._awaited.heard[0] if self._awaited.heard else self._open
-        if utterance is None or not text:
+        if utterance is None or not text or len(utterance.text) >= _MOST_CHARS:
             return
-        utterance.text += text
+        utterance.text += text[:_MOST_CHARS]
         utterance.untold = True
         self._tell(Transcribed(utterance.number, utterance.text.strip(), False))
         if utterance.finished:

@@ -292,7 +292,7 @@ class OwnTurnStream(ABC):
         try:
             self._read(payload, text=text)
         except MalformedMessage as error:
-            log.warning("vendor_message_unreadable", provider=self._account.name, kind=str(error))
+            self._socket.unreadable(str(error))
         self._go_on()
 
     def closed_by_vendor(self, code: int, reason: str) -> Failure | None:

@@ -172,6 +172,8 @@ class OwnTurns:
         """Words of what is being said or will be; ``name``: the vendor's of what they belong to. ``after``: written down from its sound,
         which counts where it was not told the words before."""
         now = self._now
+        if not text:
+            return
         if after:
             if now is not None and not now.item.text:
                 now.words(text)

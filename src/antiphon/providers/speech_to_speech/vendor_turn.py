@@ -13,6 +13,8 @@ SETTLED_S = 0.2
 """Sound that follows the vendor's word that it has finished comes within this time."""
 SILENT_S = 0.8
 """A vendor that did not say that it begins has finished when nothing is heard of it for so long."""
+_MOST_WORDS = 20_000
+"""Characters: twenty minutes. What comes beyond is not remembered."""
 _CHARACTERS_PER_SECOND = 15
 """Ordinary speech: how far its words go in sound that broke off."""
 
@@ -79,6 +81,9 @@ class VendorTurn:
             self.events.append(ReplyToolCall(0, call))
 
     def words(self, text: str) -> None:
+        text = text[: max(_MOST_WORDS - len(self.item.text), 0)]
+        if not text:
+            return
         self.item.text += text
         if not self.unwanted:
             self.events.append(ReplyWords(0, text))

@@ -18,7 +18,7 @@ from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker
 from antiphon.surfaces.vapi.bodies import json_body
 from antiphon.surfaces.vapi.documents import Documents, Kind
-from antiphon.surfaces.vapi.errors import ApiError, not_found
+from antiphon.surfaces.vapi.errors import not_found
 from antiphon.surfaces.vapi.paging import bare, listing_of, one_of, paginated
 from antiphon.surfaces.vapi.simulation_hooks import SimulationHooks
 from antiphon.surfaces.vapi.simulation_player import SimulationPlayer
@@ -111,8 +111,13 @@ class SimulationRuns:
             return json_response(await self._started(there), 201)
         asked = await self._requests.run(org_id, body)
         await self._player.check(org_id, asked)
-        if self.work.full:
-            raise ApiError(429, "Too many runs of simulations wait already.", headers={"Retry-After": "30"})
+        with self.work.place():
+            run, made = await self._begun(org_id, body, asked, id)
+        return json_response(self._told(run, [item.id for item in made]), 201)
+
+    async def _begun(
+        self, org_id: str, body: Mapping[str, Any], asked: AskedRun, id: str
+    ) -> tuple[Resource, Sequence[Resource]]:
         items = [(part, number) for part in asked.simulations for number in range(1, asked.iterations + 1)]
         now = iso(self._clock.wall_ms())
         counts = dict.fromkeys(("passed", "failed", "running", "canceled"), 0)
@@ -129,7 +134,7 @@ class SimulationRuns:
         )  # fmt: skip
         made = [(await self._item(org_id, run.id, asked, part, number), part) for part, number in items]
         self.work.begin(run, made, asked)
-        return json_response(self._told(run, [item.id for item, _ in made]), 201)
+        return run, [item for item, _ in made]
 
     async def _started(self, run: Resource) -> dict[str, Any]:
         """A run that the same request has begun before."""

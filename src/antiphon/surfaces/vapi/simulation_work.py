@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -73,13 +74,22 @@ class SimulationWork:
         self._clock = clock
         self._places = asyncio.Semaphore(at_once)
         self._running: dict[str, _Running] = {}
+        self._coming = 0
+        """Runs that are about to begin."""
         self.active: set[str] = set()
         """Items whose conversations go on here."""
         self._stopping = False
 
-    @property
-    def full(self) -> bool:
-        return len(self._running) >= MOST_RUNS
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """For a run that is about to begin: others may be asked for while it is written down. Raises ApiError 429."""
+        if len(self._running) + self._coming >= MOST_RUNS:
+            raise ApiError(429, "Too many runs of simulations wait already.", headers={"Retry-After": "30"})
+        self._coming += 1
+        try:
+            yield
+        finally:
+            self._coming -= 1
 
     def begin(self, run: Resource, items: Sequence[tuple[Resource, Simulated]], asked: AskedRun) -> None:
         """Its items, each with what is played."""
