@@ -53,8 +53,8 @@ class SocketLimits:
     """A voice that sends its sound in frames of 20 ms, forty times as fast as it is heard …"""
     messages_at_once: float = 4000.0
     """… of which so many may wait. A connection on which more come is lost: all calls would wait for it."""
-    max_unreadable: int = 20
-    """Messages of one connection that cannot be read. With so many it is useless."""
+    max_useless: int = 20
+    """Messages of one connection that cannot be read, or refuse something. With so many it is useless."""
     steady_s: float = 5.0
     """A connection that dies before this was a failure, whatever its handshake said."""
     max_failures: int = 5
@@ -141,7 +141,7 @@ class VendorSocket:
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
-        self._unreadable = 0
+        self._useless = 0
         """Messages of this connection."""
         self._came_s = self._may_come = 0.0
         """When the last message came, and how many more may come at once."""
@@ -188,9 +188,17 @@ class VendorSocket:
     def unreadable(self, kind: str) -> None:
         """The vendor has sent what cannot be read: told, and borne so often in a connection."""
         log.warning("vendor_message_unreadable", provider=self._provider, kind=kind)
-        self._unreadable += 1
-        if self._unreadable >= self.limits.max_unreadable:
-            self.fail(Failure(ProviderUnavailable(self._provider, "the vendor sends what cannot be read")))
+        self._bear("the vendor sends what cannot be read")
+
+    def complains(self, problem: str) -> None:
+        """The vendor has refused something that it was asked, and goes on: likewise."""
+        log.warning("vendor_complains", provider=self._provider, problem=problem)
+        self._bear("the vendor refuses too much")
+
+    def _bear(self, problem: str) -> None:
+        self._useless += 1
+        if self._useless >= self.limits.max_useless:
+            self.fail(Failure(ProviderUnavailable(self._provider, problem)))
 
     def close(self, goodbye: bytes | None = None) -> None:
         """Say ``goodbye`` (a text message), begin the closing handshake, and call the owner never again."""
@@ -274,7 +282,7 @@ class VendorSocket:
     def _opened(self, link: _Link) -> None:
         if self._closed:
             return
-        self._link, self._unreadable = link, 0
+        self._link, self._useless = link, 0
         self._came_s, self._may_come = asyncio.get_running_loop().time(), self.limits.messages_at_once
         self._owner.opened()
         if not self._greets:

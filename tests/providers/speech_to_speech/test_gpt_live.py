@@ -169,6 +169,7 @@ CALL = {"type": "response.output_item.done", "item": {"type": "function_call", "
     ("messages", "problem"),
     [
         (["{"] * 21, "cannot be read"),
+        (['{"type":"error","error":{"code":"odd","message":"no"}}'] * 21, "refuses too much"),
         (['{"type":"session.output_audio.delta","delta":""}'] * 12_000, "more messages than can be read"),
         (
             [

@@ -196,9 +196,7 @@ class LiveStream(OwnTurnStream):
         if status:
             self._socket.fail(refusal(self._live.name, status, said or code, secret=self._live.api_key))
         else:
-            own_stream.log.warning(
-                "vendor_complains", provider=self._live.name, problem=presentable(code, self._live.api_key)
-            )
+            self._socket.complains(presentable(code, self._live.api_key))
 
 
 _ROLES = {"user": "user", "assistant": "assistant", "system": "developer"}
