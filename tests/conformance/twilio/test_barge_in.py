@@ -93,11 +93,8 @@ async def test_row_13_barge_in_silences_the_agent_and_the_history_is_what_was_he
         assert closed["status"] == "interrupted"
         assert not closed["estimated"]
         heard_ms = len(greeting) / 8
-        assert closed["text"] in {
-            words_heard(heard_ms - tolerance_ms),
-            words_heard(heard_ms),
-            words_heard(heard_ms + tolerance_ms),
-        }
+        around = range(int(heard_ms - tolerance_ms), int(heard_ms + tolerance_ms) + 2)
+        assert closed["text"] in {words_heard(ms) for ms in around}
         assert len(phone.heard()) / 8 < len(GREETING) * MS_PER_CHARACTER
 
 

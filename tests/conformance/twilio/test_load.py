@@ -15,11 +15,14 @@ from tests.conformance.twilio.speech import Said
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from antiphon.caller.dialogue import Patience
 from antiphon.caller.script import BargeIn
 from antiphon.caller.summary import CallReport
 from antiphon.caller.webhook import CallFailed, handshake_headers
 
 CALLS, WAVES = 25, 3
+PATIENT = Patience(agent_done_ms=300, greeting_ms=20_000, reply_ms=20_000)
+"""On a machine that others use as well a greeting may come late, and must not be spoken over."""
 
 
 @pytest.mark.timed
@@ -58,14 +61,16 @@ async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, 
 
 async def _call(server: Server, url: str, said: Said, *, delay_ms: int, number: int) -> CallReport:
     await asyncio.sleep(delay_ms / 1000)  # callers do not ring all at once
-    return await server.converse(url, said.cue(), said.cue(BargeIn(400)), number=number, keep_audio=False)
+    return await server.converse(
+        url, said.cue(), said.cue(BargeIn(400)), number=number, keep_audio=False, patience=PATIENT, limit_ms=120_000
+    )
 
 
 def _all_answered(reports: list[CallReport], machine_late_ms: float) -> None:
     assert not [report.record.problem for report in reports if report.record.problem]
     turns = [turn for report in reports for turn in report.turns]
     assert len(turns) == 2 * CALLS
-    assert not any(turn.unanswered or turn.early for turn in turns)
+    assert not [turn for turn in turns if turn.unanswered or turn.early]
     barge_ins = [turn.barge_in for turn in turns if turn.barge_in is not None]
     assert len(barge_ins) == CALLS
     assert not any(barge_in.missed for barge_in in barge_ins)
