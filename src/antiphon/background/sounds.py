@@ -34,7 +34,8 @@ MAX_SECONDS = 60
 MAX_FILE_BYTES = 16 * 1024 * 1024
 _LEAST_MS = 1000
 _FETCH_S = 30.0
-_READ_S = 30.0
+_READ_S = 180.0
+"""The reader gives way to everybody else: beside busy processes it takes ten times as long. What it may use of the CPU it bounds itself."""
 _MOST_SOUNDS = 16
 _AT_ONCE = 6
 """Files that are fetched and read at a time: each may be in memory twice …"""
