@@ -72,7 +72,7 @@ async def _interrupt(server: Server, said: Said, into_ms: float) -> Phone:
     await phone.until_hears(into_ms)
     phone.say(said.clip)
     await phone.until(lambda: phone.clears_ms and phone.hearing.spoken_until_ms > phone.clears_ms[-1])
-    await phone.until_quiet(300)
+    await phone.until_quiet(1500)  # a busy machine speaks with holes
     await phone.hang_up()
     return phone
 
