@@ -15,14 +15,11 @@ from tests.conformance.twilio.speech import Said
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from antiphon.caller.dialogue import Patience
 from antiphon.caller.script import BargeIn
 from antiphon.caller.summary import CallReport
 from antiphon.caller.webhook import CallFailed, handshake_headers
 
 CALLS, WAVES = 25, 3
-PATIENT = Patience(agent_done_ms=300, greeting_ms=20_000, reply_ms=20_000)
-"""On a machine that others use as well a greeting may come late, and must not be spoken over."""
 
 
 @pytest.mark.timed
@@ -61,9 +58,7 @@ async def test_row_24_three_waves_of_calls_leave_nothing_behind(tmp_path: Path, 
 
 async def _call(server: Server, url: str, said: Said, *, delay_ms: int, number: int) -> CallReport:
     await asyncio.sleep(delay_ms / 1000)  # callers do not ring all at once
-    return await server.converse(
-        url, said.cue(), said.cue(BargeIn(400)), number=number, keep_audio=False, patience=PATIENT, limit_ms=120_000
-    )
+    return await server.converse(url, said.cue(), said.cue(BargeIn(400)), number=number, keep_audio=False)
 
 
 def _all_answered(reports: list[CallReport], machine_late_ms: float) -> None:
