@@ -54,6 +54,7 @@ def test_what_no_turn_measured_fails_and_a_chat_is_not_judged() -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.timed
 async def test_a_call_is_judged_by_what_was_measured_in_it(server: Server) -> None:
     _, client = server
     slow = speaking("It costs eleven crowns.", hears="what is the price", name="Shop", firstMessage="Good day.")
