@@ -94,6 +94,6 @@ class Hook(WireModel):
 
     @model_validator(mode="after")
     def _has_its_time(self) -> Hook:
-        if self.on == "call.timeElapsed" and self.options.seconds is None:
-            raise ValueError("a hook on call.timeElapsed needs options.seconds")
+        if self.on == TIME_ELAPSED and self.options.seconds is None:
+            raise ValueError(f"a hook on {TIME_ELAPSED} needs options.seconds")
         return self

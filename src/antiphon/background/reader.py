@@ -7,8 +7,6 @@ it is installed.
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
 from io import BytesIO
 from typing import Any
@@ -19,8 +17,8 @@ from numpy.typing import NDArray
 from antiphon.audio import pcm
 from antiphon.audio.resample import resample
 from antiphon.audio.wav import wav_samples
+from antiphon.confined import MISSING, UNREADABLE, confine
 
-MISSING, UNREADABLE = 3, 4
 _CPU_S = 20
 _MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 _SELF_CONTAINED = {
@@ -54,10 +52,7 @@ def read_sound(content: bytes, rate_hz: int, seconds: int) -> NDArray[np.int16]:
 
 def main(rate_hz: str, seconds: str) -> int:
     """Its exit status."""
-    os.nice(10)
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    confine(_CPU_S, _MEMORY_BYTES)
     try:
         samples = read_sound(sys.stdin.buffer.read(), int(rate_hz), int(seconds))
     except ModuleNotFoundError:

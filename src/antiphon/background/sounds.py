@@ -6,12 +6,8 @@ A sound is made or fetched once for all calls. No call waits for it: it is heard
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections import OrderedDict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -20,10 +16,11 @@ from numpy.typing import NDArray
 
 from antiphon.audio import codec, pcm
 from antiphon.background import ambience
-from antiphon.background.reader import MISSING
 from antiphon.clock import Clock
+from antiphon.confined import MISSING
 from antiphon.errors import RequestFailed
-from antiphon.processes import output_of
+from antiphon.places import Places
+from antiphon.processes import output_of_module
 from antiphon.session.plan import BackgroundSound
 from antiphon.tools.http import Outgoing, Send
 from antiphon.vocabulary import AudioFormat, Encoding
@@ -43,7 +40,6 @@ _OF_ONE_HOST = 2
 """… and of one host: one that hangs keeps nobody else from theirs."""
 _KEPT_MS = 3_600_000
 _NOT_ASKED_AGAIN_MS = 60_000
-_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 log = structlog.get_logger(__name__)
 
 
@@ -60,12 +56,6 @@ class _Known:
     """Calls that wait for it."""
 
 
-@dataclass(slots=True)
-class _Host:
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_OF_ONE_HOST))
-    users: int = 0
-
-
 class BackgroundSounds:
     """One for a process."""
 
@@ -74,7 +64,7 @@ class BackgroundSounds:
         self._clock = clock
         self._known: OrderedDict[tuple[str, AudioFormat], _Known] = OrderedDict()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
-        self._hosts: dict[str, _Host] = {}
+        self._hosts = Places(_OF_ONE_HOST)
         self._reads = asyncio.Semaphore(1)
 
     def close(self) -> None:
@@ -114,32 +104,17 @@ class BackgroundSounds:
     async def _made(self, name: str, audio: AudioFormat) -> bytes | None:
         """As it goes over the wire; None where there is none to be had, which the log tells."""
         try:
-            sound = await (asyncio.to_thread(_office, audio) if name == OFFICE else self._of_file(name, audio))
+            return await (asyncio.to_thread(_office, audio) if name == OFFICE else self._of_file(name, audio))
         except (RequestFailed, _NoSound) as error:
             log.warning("background_sound_failed", problem=str(error))  # the URL may hold a secret
-            return None
         except OSError as error:  # there are no more processes or files to be had
             log.warning("background_sound_failed", problem=type(error).__name__)
-            return None
-        return sound
+        return None
 
     async def _of_file(self, url: str, audio: AudioFormat) -> bytes:
-        async with self._place(urlsplit(url).netloc):
+        async with self._hosts.one(urlsplit(url).netloc), self._at_once:
             samples = await self._read(await self._fetched(url), audio.rate_hz)
         return await asyncio.to_thread(_heard_over_and_over, pcm.from_bytes(samples), audio)
-
-    @asynccontextmanager
-    async def _place(self, host: str) -> AsyncIterator[None]:
-        """One of the host's, then one of all."""
-        entry = self._hosts.setdefault(host, _Host())
-        entry.users += 1
-        try:
-            async with entry.places, self._at_once:
-                yield
-        finally:
-            entry.users -= 1
-            if not entry.users:
-                del self._hosts[host]
 
     async def _fetched(self, url: str) -> bytes:
         answer = await self._send(
@@ -150,13 +125,12 @@ class BackgroundSounds:
         return answer.body
 
     async def _read(self, file: bytes, rate_hz: int) -> bytes:
-        program = (sys.executable, "-m", "antiphon.background.reader", str(rate_hz), str(MAX_SECONDS))
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        reader = ("antiphon.background.reader", str(rate_hz), str(MAX_SECONDS))
         most_bytes = AudioFormat(Encoding.PCM16, rate_hz).bytes_for_ms(MAX_SECONDS * 1000)
         async with self._reads:
             try:
                 async with asyncio.timeout(_READ_S):
-                    status, samples = await output_of(program, env, file, most_bytes)
+                    status, samples = await output_of_module(*reader, given=file, most_bytes=most_bytes)
             except TimeoutError:
                 raise _NoSound("it takes too long to read") from None
         if status == MISSING:

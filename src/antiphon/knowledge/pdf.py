@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from pathlib import Path
 
 import structlog
 
-from antiphon.knowledge.pdf_reader import MAX_TEXT_BYTES, MISSING
-from antiphon.processes import output_of
+from antiphon.confined import MISSING
+from antiphon.knowledge.pdf_reader import MAX_TEXT_BYTES
+from antiphon.processes import output_of_module
 
 SECONDS = 30.0
 _AT_ONCE = asyncio.Semaphore(2)
-_PASSED_ON = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "VIRTUAL_ENV")
 log = structlog.get_logger(__name__)
 
 
 async def text_of_pdf(path: Path, seconds: float = SECONDS) -> bytes | None:
     """UTF-8, as much as is looked at of a file; None where nothing can be read: it is encrypted, scanned, broken, or takes too long."""
     async with _AT_ONCE:
-        program = (sys.executable, "-m", "antiphon.knowledge.pdf_reader", str(path))
-        env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         try:
             async with asyncio.timeout(seconds):
-                status, text = await output_of(program, env, most_bytes=MAX_TEXT_BYTES)
+                reader = "antiphon.knowledge.pdf_reader"
+                status, text = await output_of_module(reader, str(path), most_bytes=MAX_TEXT_BYTES)
         except TimeoutError:
             log.warning("pdf_unread", problem="timeout")
             return None

@@ -5,24 +5,20 @@ It has no socket, no setting and no secret of the server's. Run as ``python -m a
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
+
+from antiphon.confined import MISSING, UNREADABLE, confine
 
 MAX_TEXT_BYTES = 2 * 1024 * 1024
 """What ``query`` looks at of a file."""
 MAX_PAGES = 2000
-MISSING, UNREADABLE = 3, 4
 _CPU_S = 25
 _MEMORY_BYTES = 1024 * 1024 * 1024
 
 
 def main(path: str) -> int:
     """Its exit status."""
-    os.nice(10)
-    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    confine(_CPU_S, _MEMORY_BYTES)
     try:
         from pypdf import PdfReader
     except ModuleNotFoundError:

@@ -184,8 +184,7 @@ class MediaPlane:
         if not port.wants_beat:
             self._awake.discard(port)
         next_ms = min(mouth.wake_ms, mouth.sounds_until_ms) if sounds else mouth.wake_ms
-        if mouth.room is not None:
-            next_ms = min(next_ms, mouth.sound_room(now_ms))
+        next_ms = min(next_ms, mouth.sound_room(now_ms))
         if next_ms < port.due_ms:
             port.due_ms = next_ms
             heappush(self._due, (next_ms, port.number))

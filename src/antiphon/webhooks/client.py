@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -17,6 +16,7 @@ import orjson
 from antiphon.clock import Clock
 from antiphon.errors import RequestFailed
 from antiphon.ids import new_id
+from antiphon.places import Places
 from antiphon.tools.http import HttpAnswer, Outgoing
 from antiphon.webhooks.egress import CheckedNetwork, Egress
 from antiphon.webhooks.signing import Authentication, Bearer, OAuth2, Signed, bearer_headers, signed_headers
@@ -58,7 +58,7 @@ class WebhookClient:
             keepalive_expiry=self._bounds.idle_s,
             network_backend=CheckedNetwork(egress),
         )
-        self._hosts: dict[str, _Host] = {}
+        self._hosts = Places(self._bounds.per_host)
         self._asked = 0
         self._tokens = _Tokens(self)
 
@@ -129,7 +129,7 @@ class WebhookClient:
     async def _once(self, request: Outgoing, headers: Mapping[str, str]) -> tuple[HttpAnswer, str]:
         """One answer, and where it leads to. Many servers close a connection that nobody used for five seconds, and this request may just
         have been on its way: then it goes over another. The receiver knows it by its id should it come twice."""
-        async with self._place(_origin(request.url)):
+        async with self._hosts.one(_origin(request.url)):
             while True:
                 course = _Course()
                 try:
@@ -152,19 +152,6 @@ class WebhookClient:
             body = await _read(response, request.answer_bytes or self._bounds.answer_bytes)
             told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             return HttpAnswer(response.status, body, told), told.get("location", "")
-
-    @asynccontextmanager
-    async def _place(self, host: str) -> AsyncIterator[None]:
-        """One of the host's places; a host that hangs takes up no more than those."""
-        entry = self._hosts.setdefault(host, _Host(asyncio.Semaphore(self._bounds.per_host)))
-        entry.users += 1
-        try:
-            async with entry.places:
-                yield
-        finally:
-            entry.users -= 1
-            if not entry.users:
-                self._hosts.pop(host, None)
 
 
 async def _read(response: httpcore.Response, most_bytes: int) -> bytes:
@@ -191,12 +178,6 @@ class _Course:
     def was_too_late(self) -> bool:
         """Whether it went over a connection that others had used, and nothing of an answer came."""
         return not self._own_connection and not self._answered
-
-
-@dataclass(slots=True)
-class _Host:
-    places: asyncio.Semaphore
-    users: int = 0
 
 
 class _Tokens:
