@@ -73,7 +73,7 @@ async def test_a_call_is_judged_by_what_was_measured_in_it(server: Server) -> No
     assert item["status"] == "failed", item
     results = item["results"]
     fast, late, told = results["latencyEvaluations"]
-    assert (fast["passed"], late["passed"], told["passed"], results["passed"]) == (True, False, False, False)
+    assert (fast["passed"], late["passed"], told["passed"], results["passed"]) == (True, False, False, False), item
     assert results["evaluations"][0]["passed"]
     assert late["actualMs"] > 200 and late["sampleCount"] == results["latencyMetrics"]["turnCount"] >= 1
     assert item["failureReason"] == f"turn latency (p95): at most 200 ms was expected, it was {late['actualMs']} ms"
