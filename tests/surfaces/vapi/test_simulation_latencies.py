@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 from tests.surfaces.vapi.desk import Desk
-from tests.surfaces.vapi.test_simulations import Server, asking, calling, expecting, played, scenario, server, speaking
+from tests.surfaces.vapi.test_simulations import (
+    GREETING,
+    Server,
+    asking,
+    calling,
+    expecting,
+    played,
+    scenario,
+    server,
+    speaking,
+)
 
 from antiphon.surfaces.vapi.simulation_latencies import latency_evaluations
 from antiphon.surfaces.vapi.simulation_verdicts import failure_of
@@ -57,7 +67,7 @@ def test_what_no_turn_measured_fails_and_a_chat_is_not_judged() -> None:
 @pytest.mark.timed
 async def test_a_call_is_judged_by_what_was_measured_in_it(server: Server) -> None:
     _, client = server
-    slow = speaking("It costs eleven crowns.", hears="what is the price", name="Shop", firstMessage="Good day.")
+    slow = speaking("It costs eleven crowns.", hears="what is the price", name="Shop", firstMessage=GREETING)
     slow["model"]["options"]["first_token_ms"] = 400
     body = asking(
         expecting("eleven crowns"),
