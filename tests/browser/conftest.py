@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from tests.browser.axe import AXE
 from tests.browser.chromium import Page, browser_page
-from tests.browser.fake_call import FAKE, TalkPage, served_to
+from tests.browser.fake_call import FAKE, FLOORS, TalkPage, served_to
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def page() -> AsyncIterator[Page]:
 async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TalkPage]:
     """One server and one browser for all: starting them takes longer than all they are asked."""
     async with browser_page() as page:
-        await page.initially(FAKE.read_text(encoding="utf-8"))
+        await page.initially(FAKE.read_text(encoding="utf-8") + FLOORS)
         await page.initially(AXE)
         async with served_to(page, tmp_path_factory.mktemp("talk")) as talk:
             yield talk

@@ -12,6 +12,14 @@ from tests.browser.chromium import Page
 from tests.serving import running_server, settings_for, write_assistant
 
 FAKE = Path(__file__).with_name("fake_call.js")
+FLOORS = """
+  window.floors = { seen: [], from: 0 };
+  new MutationObserver(() => {
+    const floor = document.body?.dataset.floor;
+    if (floor && floor !== floors.seen.at(-1)) floors.seen.push(floor);
+  }).observe(document, { attributeFilter: ["data-floor"], subtree: true });
+"""
+"""Notes in a page whose the floor was, one after the other: on a busy machine it has changed before a test looks."""
 
 
 class TalkPage:
@@ -50,7 +58,14 @@ class TalkPage:
         await self.page.wait_for(f'body[data-phase="{name}"]')
 
     async def floor(self, name: str) -> None:
+        """Until it is theirs, now."""
         await self.page.wait_for(f'body[data-floor="{name}"]')
+        await self.page.evaluate("() => { if (window.floors) floors.from = floors.seen.length; }")
+
+    async def floor_was(self, name: str) -> None:
+        """Until it is theirs, or was since a test last asked, where a page notes it (``FLOORS``)."""
+        await self.until(f"floors.seen.indexOf('{name}', floors.from) >= 0")
+        await self.page.evaluate("(name) => { floors.from = floors.seen.indexOf(name, floors.from) + 1; }", name)
 
     async def lines(self) -> list[str]:
         """The transcript, as it is read."""

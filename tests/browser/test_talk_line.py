@@ -137,12 +137,12 @@ async def test_where_webrtc_finds_no_way_the_conversation_goes_over_the_websocke
     await talk.phase("idle")
     await talk.talk()
     assert "it goes over the WebSocket" in (await talk.marks())[0]
-    await talk.floor("agent")
+    await talk.floor_was("agent")
     await talk.until_lines("Scripted: Good day.")
     await talk.floor("nobody")
     await talk.page.fill("#text", "How much is marmalade?")
     await talk.page.press("Enter")
-    await talk.floor("agent")
+    await talk.floor_was("agent")
     await talk.until("document.querySelectorAll('.agent .said')[1].textContent.length > 5")
     await talk.page.fill("#text", "And of plums?")
     await talk.page.press("Enter")
@@ -178,7 +178,7 @@ async def test_a_lost_websocket_comes_back_too(talk: TalkPage) -> None:
     await talk.page.wait_for(".mark.back")
     await talk.page.fill("#text", "How much is marmalade?")
     await talk.page.press("Enter")
-    await talk.floor("agent")
+    await talk.floor_was("agent")
     await talk.floor("nobody")
     await talk.until_lines("Scripted: Good day.", "You: How much is marmalade?", "Scripted: It costs eleven crowns.")
     assert await talk.page.evaluate("() => [window.sockets.length, window.sockets[0].readyState > 1]") == [2, True]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.browser.chromium import browser_page
-from tests.browser.fake_call import TalkPage
+from tests.browser.fake_call import FLOORS, TalkPage
 from tests.conformance.realtime import speech
 from tests.conformance.realtime.speech import RATE_HZ, Said, silence
 from tests.serving import running_server, settings_for, write_assistant
@@ -51,7 +51,7 @@ async def live(
     mic = microphone(folder / "microphone.wav", *sounds)
     async with running_server(settings_for(folder)) as (antiphon, _), browser_page(microphone=mic) as page:
         talk = TalkPage(page, antiphon.settings.base_url)
-        await page.initially(before)
+        await page.initially(FLOORS + before)
         await page.goto(antiphon.talk_address)
         await talk.phase("idle")
         yield talk, antiphon
@@ -72,10 +72,10 @@ async def until_empty(antiphon: Antiphon) -> None:
 async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, card: Said) -> None:
     async with live(tmp_path, 2000, card) as (talk, antiphon):
         await talk.talk()
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         await talk.until_lines(f"Scripted: {GREETING}")
-        await talk.floor("you")
-        await talk.floor("agent")
+        await talk.floor_was("you")
+        await talk.floor_was("agent")
         [greeting, question, answer] = await talk.lines()
         assert "— interrupted" in greeting
         said, unsaid = await talk.page.text(".agent .said"), await talk.page.text(".agent del")
@@ -90,7 +90,7 @@ async def test_an_interruption_a_spoken_turn_and_a_typed_one(tmp_path: Path, car
 
         await talk.page.fill("#text", "And of plums?")
         await talk.page.press("Enter")
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         assert (await talk.lines())[3:] == ["You: And of plums?", f"Scripted: {ANSWER}"]
         assert await talk.page.evaluate("() => document.getElementById('voice').srcObject.getAudioTracks().length") == 1
         await talk.page.viewport(390, 600)
@@ -148,7 +148,7 @@ async def test_without_udp_it_is_all_the_same_over_the_websocket(tmp_path: Path,
         assert "over the WebSocket" in (await talk.marks())[0]
         await talk.until_lines(f"Scripted: {GREETING}")
         await talk.until("document.querySelectorAll('.line').length === 3")
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         [greeting, question, answer] = await talk.lines()
         assert "— interrupted" in greeting
         said, unsaid = await talk.page.text(".agent .said"), await talk.page.text(".agent del")
@@ -167,7 +167,7 @@ async def test_without_udp_a_sound_that_is_no_interruption_holds_the_agent_and_i
     async with live(tmp_path, 3500, part(card, 400), before=NO_UDP + HEARD, hears="mhm") as (talk, _):
         await talk.talk()
         await talk.page.wait_for(".mark.hold", within_s=60)
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         await talk.floor("nobody")
         assert await talk.lines() == [f"Scripted: {GREETING}", "You: mhm"]
         [_, mark] = await talk.marks()
@@ -192,7 +192,7 @@ async def test_who_only_types_is_answered_aloud(tmp_path: Path) -> None:
         await talk.until(
             f"[...document.querySelectorAll('.agent .words')].some((line) => line.textContent === '{ANSWER}')"
         )
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         assert not await talk.page.visible("#problem")
         await talk.page.click("#talk")
 
@@ -200,14 +200,14 @@ async def test_who_only_types_is_answered_aloud(tmp_path: Path) -> None:
 async def test_the_server_hangs_up(tmp_path: Path) -> None:
     async with live(tmp_path) as (talk, antiphon):
         await talk.talk()
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         antiphon.manager.sessions()[0].drop(EndReason.ASSISTANT_ENDED)
         await talk.phase("idle")
         assert (await talk.page.text("#floor")).startswith("Call ended after")
         assert not await talk.page.visible("#problem")
 
         await talk.talk()
-        await talk.floor("agent")
+        await talk.floor_was("agent")
         antiphon.manager.sessions()[0].drop(EndReason.EXCEEDED_MAX_DURATION)
         await talk.phase("idle")
         assert await talk.page.text("#problem-title") == "The call reached its longest time"

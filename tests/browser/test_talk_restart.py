@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.browser.chromium import browser_page
-from tests.browser.fake_call import TalkPage
+from tests.browser.fake_call import FLOORS, TalkPage
 from tests.serving import GREETING, server_process, start_serve
 
 ANSWER = "It costs eleven crowns."
@@ -17,6 +17,7 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
     environment = {"ANTIPHON_REALTIME__TALK_PAGE": "open"}
     async with server_process(tmp_path, environment) as server, browser_page() as page:
         talk = TalkPage(page, server.url)
+        await page.initially(FLOORS)
         await page.goto(talk.url)
         await talk.phase("idle")
         await page.fill("#text", "How much is marmalade?")
@@ -34,7 +35,7 @@ async def test_a_server_that_is_killed_and_comes_back(tmp_path: Path) -> None:
             assert await talk.lines() == said
             await page.fill("#text", "And of plums?")
             await page.press("Enter")
-            await talk.floor("agent")
+            await talk.floor_was("agent")
             await talk.floor("nobody")
             assert await talk.lines() == [*said, "You: And of plums?", f"Scripted: {ANSWER}"]
             assert not any(GREETING in line for line in (await talk.lines())[len(said) :]), "nobody is greeted twice"
