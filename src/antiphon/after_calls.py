@@ -156,9 +156,9 @@ class AfterCallWork:
     def routes(self) -> list[Route]:
         return self._files.routes()
 
-    def finished(self, call_id: str, org_id: str) -> None:
-        """For calls that no session of this process held."""
-        self.observer.finished(call_id, org_id=org_id)
+    def finished(self, call_id: str, org_id: str, ended_reason: str = "") -> None:
+        """For calls that no session of this process held (``calls.dead_workers.Finished``)."""
+        self.observer.finished(call_id, {"endedReason": ended_reason} if ended_reason else None, org_id)
 
     async def find(self) -> None:
         """Calls that are over, and that nobody has handed over, are looked for now. Raises StoreUnavailable."""

@@ -164,13 +164,13 @@ class Api:
             self._outbox,
             (self._live.assistant_of, self._live.first_assistant_of),
             self.clock,
-            self._live.number_of,
+            self._live.server_beside,
             zero_retention=self.settings.after_call.zero_retention,
         )
         if self.after is not None:
             self.after.report_to(self._reports)
             self._live.live_cost = self.after.live_cost
-            self._live.phone.finished = self.after.finished
+            self._live.work_after(self.after.finished)
 
         if inside.cluster is not None:
             self._dead_workers = DeadWorkers(

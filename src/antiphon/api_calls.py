@@ -10,9 +10,11 @@ from typing import Any
 
 from starlette.routing import Route
 
-from antiphon.assistants.compile import Assistant, compile_assistant
+from antiphon.assistants.compile import Assistant, compile_assistant, merged
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.accepting import PlannedAcceptor
 from antiphon.calls.cluster import Cluster, alone
+from antiphon.calls.dead_workers import Finished, nothing_after
 from antiphon.calls.destinations import Destinations
 from antiphon.calls.directory import MemoryDirectory
 from antiphon.calls.handoffs import Handoffs
@@ -22,6 +24,8 @@ from antiphon.calls.planner import CallPlanner, Rules
 from antiphon.calls.record_writer import RecordWriter
 from antiphon.calls.recorded_leads import RecordedLeads
 from antiphon.calls.secrets import DocumentSecrets
+from antiphon.calls.servers import Servers, server_of
+from antiphon.calls.squads import squad_of
 from antiphon.calls.stores import CallRecord, CallStore, Resource, ResourceStore
 from antiphon.calls.trials import Trials
 from antiphon.carriers.base import CallControl
@@ -102,6 +106,8 @@ class ApiCalls:
         self._inside = inside
         self.erase: Callable[[str, str], Awaitable[object]] | None = None
         """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
+        self._servers = Servers(resources)
+        self._finished: Finished = nothing_after
         self.live_cost: LiveCost = nothing_counted
         """What calls cost as far as they have come; set by the composition root."""
         self.writer = RecordWriter(calls, inside.losses)
@@ -144,6 +150,10 @@ class ApiCalls:
         self._listeners = Listeners(clock.now_ms)
         self._urls: CallUrls | None = None
         self._telling: set[asyncio.Task[None]] = set()
+
+    def work_after(self, finished: Finished) -> None:
+        """Who is told of calls that are over and that no session held. To be asked for before the first call."""
+        self._finished = self.planner.finished = self.phone.finished = finished
 
     async def start(self, dead: Sequence[str]) -> None:
         """``dead`` are calls that a process before this one did not end. Raises StoreUnavailable."""
@@ -219,14 +229,28 @@ class ApiCalls:
         """Of the one that took it, where that is another one."""
         return await first_assistant(record, self._assistant)
 
-    async def number_of(self, record: CallRecord) -> Mapping[str, Any] | None:
-        """Of a call that no assistant took: its number, or that number's assistant, where that alone has a server."""
-        if record.ended_reason not in TURNED_AWAY:
-            return None
-        number = await self._phone_number(record.org_id, record.phone_number_id)
-        if number is None or number.get("server") or number.get("serverUrl") or not number.get("assistantId"):
-            return number
-        return await self._assistant(record.org_id, number["assistantId"])
+    async def server_beside(self, record: CallRecord) -> ServerSpec | None:
+        """Who is told of a call whose assistants have no server. Of one that no assistant took: its number's, or that of whoever would
+        have taken it. Raises StoreUnavailable."""
+        if record.ended_reason in TURNED_AWAY:
+            number = await self._phone_number(record.org_id, record.phone_number_id) or {}
+            if (server := server_of(number) or server_of(await self._led_for(record.org_id, number))) is not None:
+                return server
+        return await self._servers.beside(record.org_id, record.phone_number_id)
+
+    async def _led_for(self, org_id: str, number: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The document of the assistant that takes a number's calls, a squad's first; empty where there is none."""
+        if assistant_id := number.get("assistantId"):
+            return await self._assistant(org_id, assistant_id) or {}
+        document = await self._squad(org_id, number.get("squadId") or "")
+        try:
+            first = squad_of(document).members[0] if document is not None else None
+            if first is None:
+                return {}
+            led = first.assistant or await self._assistant(org_id, first.assistant_id) or {}
+            return merged(led, {name: value for name, value in first.overrides.items() if name != "tools:append"})
+        except ConfigurationError:  # it was told when it was kept
+            return {}
 
     async def _assistant(self, org_id: str, id: str) -> Mapping[str, Any] | None:
         stored = await self._resources.find("assistant", org_id, id)
@@ -274,7 +298,8 @@ class ApiCalls:
         return record
 
     def _told_of(self, record: CallRecord) -> None:
-        """A call ended without having been made: its assistant's server is told."""
+        """A call ended without having been made: its assistant's server is told, and the work after it begins."""
+        self._finished(record.id, record.org_id, record.ended_reason)
         task = asyncio.get_running_loop().create_task(self._tell_end(record), name="scheduled call ended")
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
@@ -283,7 +308,8 @@ class ApiCalls:
         document = await self.assistant_of(record)
         if document is not None:
             with suppress(ConfigurationError):
-                self._tell(record, compile_assistant(document, self._clock.wall_ms(), id=record.assistant_id))
+                compiled = compile_assistant(document, self._clock.wall_ms(), id=record.assistant_id)
+                self._tell(record, await self._servers.led(compiled, record.org_id, record.phone_number_id))
 
     def _tell(self, record: CallRecord, assistant: Assistant) -> None:
         """The status of a call that is not planned."""

@@ -12,12 +12,13 @@ import structlog
 from antiphon.answering_machine import detection_of
 from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.cluster import CallRegister
-from antiphon.calls.dead_workers import nothing_after
+from antiphon.calls.dead_workers import Finished, nothing_after
 from antiphon.calls.destinations import FindSquad
 from antiphon.calls.number_hooks import NumberAction, SayAction, hooks_of
 from antiphon.calls.planned import CallRequest, PlannedCall
 from antiphon.calls.planner import CallPlanner
 from antiphon.calls.record_writer import RecordWriter
+from antiphon.calls.servers import server_of
 from antiphon.calls.squads import laid_over, squad_of
 from antiphon.calls.stores import DEFAULT_ORG, Resource, ResourceStore
 from antiphon.carriers.base import CallControl, NotTaken, OutboundCall, RingingCall
@@ -53,7 +54,6 @@ from antiphon.surfaces.vapi.server_events import request_assistant, target_of
 from antiphon.tools.handoff import message_of
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.target import Authenticate, authenticated
-from antiphon.wire_model import parse
 
 _STORE_S = 5.0
 """A ringing telephone waits no longer for the database: then the default assistant answers, without a record."""
@@ -92,8 +92,8 @@ class TelephoneCalls:
         """Calls that were dialled, by the carrier's id."""
         self.control: CallControl | None = None
         """The carrier that dials; None where there is none."""
-        self.finished: Callable[[str, str], None] = nothing_after
-        """Is told ``(call_id, org_id)`` of each call that no assistant took: the work after it begins. Set by the composition root."""
+        self.finished: Finished = nothing_after
+        """Is told of each call that no assistant took. Set by the composition root."""
 
     # ---------------------------------------------------------------------------------- a call rings
 
@@ -138,7 +138,7 @@ class TelephoneCalls:
             return await self._led_by(asked, body)
         if body.get("workflowId"):
             log.warning("workflow_not_run", call_id=ringing.call_id)
-        server = _server_of(self._around.whole(number))
+        server = server_of(self._around.whole(number))
         if server is None:
             return replace(asked, assistant_id=self._around.settings.assistant)
         return await self._as_its_server_says(asked, number, server)
@@ -304,15 +304,6 @@ class TelephoneCalls:
         if len(self._by_provider) > 2 * self._around.settings.max_calls + 100:
             # Where the carrier's last word was lost: those that are over make room.
             self._by_provider = {sid: id for sid, id in self._by_provider.items() if known(id) is not None}
-
-
-def _server_of(number: Mapping[str, Any]) -> ServerSpec | None:
-    """Whom a number asks. Raises ConfigurationError."""
-    server = number.get("server")
-    if isinstance(server, Mapping) and server.get("url"):
-        return parse(ServerSpec, dict(server), "server")
-    url, secret = number.get("serverUrl"), number.get("serverUrlSecret")
-    return ServerSpec(url=url, secret=secret or "") if isinstance(url, str) and url else None
 
 
 def _destination(written: Any) -> NotTaken | None:

@@ -13,6 +13,7 @@ from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tools import run_tools
 from antiphon.calls.destinations import Destinations, context_of, known_variables
 from antiphon.calls.finder import AssistantFinder
+from antiphon.calls.servers import Servers
 from antiphon.calls.squads import Squad, squad_of
 from antiphon.calls.stores import DEFAULT_ORG, ResourceStore
 from antiphon.chat.agent import TakenOver, TextAgent, TextAgents, Wanted
@@ -51,6 +52,7 @@ class ServedTextAgents:
         self._engines = engines
         self._default_model = default_model
         self._finder = AssistantFinder(store, self._file, clock)
+        self._servers = Servers(store)
         self._destinations = Destinations(self._finder, self._squad)
         self._asked: weakref.WeakSet[FailoverModel] = weakref.WeakSet()
 
@@ -117,9 +119,10 @@ class ServedTextAgents:
         self, org_id: str, document: Mapping[str, Any], id: str, wanted: Wanted, wall_ms: int
     ) -> Assistant:
         tools = await self._finder.tools(org_id, document, wanted.overrides)
-        return compile_assistant(
+        compiled = compile_assistant(
             document, wall_ms, id=id, overrides=wanted.overrides, variables=wanted.variables, tools=tools
         )
+        return await self._servers.led(compiled, org_id)
 
     async def _squad_of(self, org_id: str, wanted: Wanted) -> Squad | None:
         document, id = wanted.squad, wanted.squad_id

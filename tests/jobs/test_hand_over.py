@@ -15,12 +15,14 @@ from structlog.testing import capture_logs
 from tests.databases import postgres_url
 
 from antiphon.calls.files import CallFiles
+from antiphon.calls.stores import CallRecord
 from antiphon.clock import SystemClock
 from antiphon.jobs.hand_over import AfterCalls
 from antiphon.jobs.queue import Job
 from antiphon.jobs.worker import Done, JobWorker
 from antiphon.losses import Losses
 from antiphon.providers.prices import read_prices
+from antiphon.storage.call_records import StoredCalls
 from antiphon.storage.database import Database
 from antiphon.storage.jobs import StoredJobs
 
@@ -92,6 +94,27 @@ async def test_a_call_whose_facts_are_refused_is_found_by_its_log(desk: Desk) ->
     desk.after.start()
     await desk.until_done("refused")
     assert LOST not in desk.losses.counts()
+
+
+async def test_calls_that_never_lived_are_found_by_their_records_once(desk: Desk, database: Database) -> None:
+    """Their process died between the record's end and the hand-over; there is no log. One that ended just now is its process's."""
+    calls, now_ms = StoredCalls(database), SystemClock().wall_ms()
+    for id, status, ended_ms in (
+        ("lost", "ended", now_ms - 60_000), ("just-now", "ended", now_ms), ("live", "in-progress", None),
+        ("long-ago", "ended", now_ms - 30 * 3_600_000), ("worked", "ended", now_ms - 60_000),
+    ):  # fmt: skip
+        await calls.add(
+            CallRecord(
+                id, "acme", "outboundPhoneCall", status, 1, 2, ended_wall_ms=ended_ms, ended_reason="customer-busy"
+            )
+        )
+    await desk.store.add(Job("after:worked-2", "worked", "acme", 1, 1, done=True))
+    await desk.store.add(Job("dial:lost", "lost", "acme", 1, 1, kind="dial", done=True))
+    assert [await desk.after.sweep() for _ in range(2)] == [1, 0]
+    found = await desk.store.find("after:lost")
+    assert found is not None and (found.call_id, found.org_id) == ("lost", "acme")
+    desk.after.start()
+    await desk.until_done("lost")
 
 
 async def test_a_log_that_is_refused_stops_no_search_and_is_told_once(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ knows; where it cannot be asked, nobody is taken for dead.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +21,15 @@ LOOK_EVERY_S = 20.0
 log = structlog.get_logger(__name__)
 
 
-def nothing_after(call_id: str, org_id: str) -> None:
+class Finished(Protocol):
+    """Whom the work after calls begins with, where no session of this process held them."""
+
+    def __call__(self, call_id: str, org_id: str, ended_reason: str = "") -> None:
+        """``ended_reason``: in the API's words, where it may not stand in the record yet. Never waits, never raises."""
+        ...
+
+
+def nothing_after(call_id: str, org_id: str, ended_reason: str = "") -> None:
     """Where there is no work after calls."""
 
 
@@ -34,9 +42,9 @@ class DeadWorkers:
         cluster: Cluster,
         clock: Clock,
         ended_reason: str,
-        finished: Callable[[str, str], None],
+        finished: Finished,
     ) -> None:
-        """``finished`` is told ``(call_id, org_id)`` of each call that is ended, once."""
+        """``finished`` is told of each call that is ended, once."""
         self._calls = calls
         self._cluster = cluster
         self._clock = clock

@@ -7,6 +7,7 @@ from typing import Any
 
 from antiphon.assistants.compile import Assistant, compile_assistant, tool_ids_of_hooks
 from antiphon.calls.planned import CallRequest
+from antiphon.calls.servers import Servers
 from antiphon.calls.stores import ResourceStore
 from antiphon.clock import Clock
 from antiphon.errors import ConfigurationError
@@ -27,18 +28,21 @@ class AssistantFinder:
         self._resources = resources
         self._files = files
         self._clock = clock
+        self._servers = Servers(resources)
 
     async def assistant(self, request: CallRequest, call_id: str) -> Assistant:
-        """Compiled for this call. Raises ConfigurationError naming the field, UnknownAssistant, StoreUnavailable."""
+        """Compiled for this call, with the server that is told of it. Raises ConfigurationError naming the field, UnknownAssistant,
+        StoreUnavailable."""
         document = request.assistant
         if document is None:
             document = await self._find(request.org_id, request.assistant_id)
         variables = {**request.variables, "call": {"id": call_id, "type": request.type}}
         tools = await self.tools(request.org_id, document, request.overrides)
-        return compile_assistant(
+        compiled = compile_assistant(
             document, self._clock.wall_ms(), id=request.assistant_id, overrides=request.overrides, variables=variables,
             tools=tools,
         )  # fmt: skip
+        return await self._servers.led(compiled, request.org_id, request.phone_number_id)
 
     async def _find(self, org_id: str, id: str) -> Mapping[str, Any]:
         stored = await self._resources.find("assistant", org_id, id) if 0 < len(id) <= 64 and "\0" not in id else None

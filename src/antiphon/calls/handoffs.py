@@ -86,5 +86,5 @@ class Handoffs:
         overrides = self._destinations.overrides(member, destination, known, told)
         return CallRequest(
             planned.org_id, cast(CallType, planned.record.type), member.assistant_id, member.assistant, overrides, known,
-            mocks=planned.mocks,
+            phone_number_id=planned.record.phone_number_id, mocks=planned.mocks,
         )  # fmt: skip

@@ -13,6 +13,7 @@ import structlog
 from antiphon.assistants.compile import Assistant
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.calls.cluster import NOBODY_ELSE, CallRegister
+from antiphon.calls.dead_workers import Finished, nothing_after
 from antiphon.calls.finder import AssistantFinder, UnknownAssistant
 from antiphon.calls.leads import without_words, words_gone
 from antiphon.calls.limits import CallLimits
@@ -106,6 +107,8 @@ class CallPlanner:
         self._planned: dict[str, PlannedCall] = {}
         self._live: dict[str, tuple[PlannedCall, CallRecorder]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
+        self.finished: Finished = nothing_after
+        """Is told of each call that ended without having lived. Set by the composition root."""
         self.watches: list[Watch] = []
         """Whoever wants to watch calls says here who shall watch this one. Called once for each, before it is answered."""
 
@@ -292,6 +295,7 @@ class CallPlanner:
         self._writer.change(planned.id, wall_ms, status="ended", ended_wall_ms=wall_ms, ended_reason=ended_reason)
         self._over(planned.id)
         planned.told("ended", ended_reason)
+        self.finished(planned.id, planned.org_id, ended_reason)
 
     def _over(self, call_id: str) -> None:
         planned = self._live.pop(call_id, None)

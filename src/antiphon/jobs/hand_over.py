@@ -27,7 +27,9 @@ from antiphon.vocabulary import EndReason, Usage
 
 _SWEEP_EVERY_S = 60.0
 _SWEEP_BACK_MS = 24 * 3_600_000
-"""How far back logs without work are looked for: what is older was there before there was any."""
+"""How far back calls without work are looked for: what is older was there before there was any."""
+_HANDED_OVER_MS = 10_000
+"""A process that lives has handed a call over so long after its record says that it ended: nobody takes its work from it."""
 FILES_CLOSE_MS = 250
 """The log and the recording of a call that has just ended are whole by then: who asks before is sent away, and asks again."""
 _RETRY_S = 1.0
@@ -181,7 +183,7 @@ class AfterCalls:
 
     async def _sweep(self) -> None:
         """Calls whose process died between their end and their hand-over, or during the call: their log has an end (``close_dead_calls``
-        writes it), and there is no job."""
+        writes it), or, where they never lived, their record, and there is no job."""
         while True:
             try:
                 await self.sweep()
@@ -201,6 +203,13 @@ class AfterCalls:
     async def sweep(self) -> int:
         """How many were found. Raises OSError, StoreUnavailable."""
         now_ms = self._clock.wall_ms()
+        found = await self._sweep_logs(now_ms) + await self._sweep_records(now_ms)
+        if found:
+            log.info("after_calls_found", calls=found)
+            self._worker.wake()
+        return found
+
+    async def _sweep_logs(self, now_ms: int) -> int:
         names = await asyncio.to_thread(lambda: list(self._files.ended_since(now_ms - _SWEEP_BACK_MS)))
         self._refused.intersection_update(names)
         found = 0
@@ -211,16 +220,20 @@ class AfterCalls:
             for name in batch:
                 if job_id("after", name) not in known:
                     call_id = await asyncio.to_thread(self._call_of, name)
-                    job = Job(job_id("after", name), call_id, DEFAULT_ORG, now_ms, now_ms)
                     try:
-                        found += await self._store.add(job)
+                        found += await self._store.add(_found(name, call_id, DEFAULT_ORG, now_ms))
                     except ValueRefused:
                         self._refused.add(name)
                         self._lose(call_id)
-        if found:
-            log.info("after_calls_found", calls=found)
-            self._worker.wake()
         return found
+
+    async def _sweep_records(self, now_ms: int) -> int:
+        """As many as fit into a batch: the next look finds the others. One that has a log was found by it."""
+        until_ms = now_ms - _HANDED_OVER_MS
+        ended = await self._store.calls_without(until_ms - _SWEEP_BACK_MS, until_ms, _BATCH)
+        waiting = {job.call_id for job in self._waiting.values()}
+        jobs = [_found(call_id, call_id, org_id, now_ms) for call_id, org_id in ended if call_id not in waiting]
+        return sum([await self._store.add(job) for job in jobs])
 
     def _lose(self, call_id: str) -> None:
         self._losses.count("after_calls_lost")
@@ -232,3 +245,7 @@ class AfterCalls:
         return (
             stem if number.isdigit() and self._files.log(stem).is_file() and name in self._files.parts(stem) else name
         )
+
+
+def _found(name: str, call_id: str, org_id: str, now_ms: int) -> Job:
+    return Job(job_id("after", name), call_id, org_id, now_ms, now_ms)

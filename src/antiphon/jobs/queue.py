@@ -86,6 +86,10 @@ class JobStore(Protocol):
         """Those of them that there are jobs of."""
         ...
 
+    async def calls_without(self, from_wall_ms: int, until_wall_ms: int, most: int) -> Sequence[tuple[str, str]]:
+        """``(call_id, org_id)`` of calls whose record says that they ended then, and of which there is no work: the oldest first."""
+        ...
+
     async def claim(self, owner: str, now_ms: int, lease_ms: int, kinds: Sequence[JobKind] = ()) -> Claim:
         """The one that has waited longest of those that are due and belong to nobody, now ``owner``'s. Of these kinds; empty: of any."""
         ...

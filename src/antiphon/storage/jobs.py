@@ -7,13 +7,26 @@ from dataclasses import fields, replace
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, func, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    select,
+    true,
+    update,
+)
 
 from antiphon.calls.stores import CallRecord
 from antiphon.jobs.queue import Claim, Job, JobKind, Kept, LeaseLost
 from antiphon.storage.call_records import changed_record
 from antiphon.storage.database import Store, reading, writing
-from antiphon.storage.tables import jobs
+from antiphon.storage.tables import calls, jobs
 
 _MINE = (
     select(jobs)
@@ -45,6 +58,16 @@ class StoredJobs(Store):
     @reading
     def known(self, connection: Connection, ids: list[str]) -> set[str]:
         return set(connection.execute(select(jobs.c.id).where(jobs.c.id.in_(ids))).scalars())
+
+    @reading
+    def calls_without(
+        self, connection: Connection, from_wall_ms: int, until_wall_ms: int, most: int
+    ) -> Sequence[tuple[str, str]]:
+        worked = exists().where(jobs.c.call_id == calls.c.id, jobs.c.kind == "after")
+        ended = calls.c.ended_wall_ms.between(from_wall_ms, until_wall_ms)
+        query = select(calls.c.id, calls.c.org_id).where(ended, calls.c.status == "ended", ~worked)
+        rows = connection.execute(query.order_by(calls.c.ended_wall_ms, calls.c.id).limit(most))
+        return [(row.id, row.org_id) for row in rows]
 
     @writing
     def claim(

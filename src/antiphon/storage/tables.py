@@ -99,6 +99,7 @@ calls = Table(
     Index("calls_of_assistant", "org_id", "assistant_id", "created_wall_ms"),
     Index("calls_of_carrier", "provider_call_id"),
     Index("calls_by_status", "status"),
+    Index("calls_ended", "ended_wall_ms"),
 )
 """Calls, from the moment they were asked for."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.conformance.twilio.figures import show
 from tests.conformance.twilio.phone import Phone, eventually
 from tests.conformance.twilio.server import HELD_AT_ONCE, Server, actions, serve_here
 from tests.conformance.twilio.speech import Said
+from tests.stopwatch import Stopwatch
 
 from antiphon.media.settings import PlayoutSettings
 
@@ -83,14 +83,14 @@ async def test_rows_22_and_23_a_reset_a_half_open_line_and_a_slow_reader(tmp_pat
         reset, silent, slow = phones = await asyncio.gather(*(server.call(url) for _ in range(3)))
         await asyncio.gather(*(phone.until_hears(100) for phone in phones))
         sessions = {session.call.provider_call_id: session for session in server.app.manager.sessions()}
-        began_s = time.monotonic()
+        watch = Stopwatch()
         reset.reset()
         slow.stop_reading()
         silent.stop_reading()
         silent.sends_frames = False
         await eventually(lambda: server.app.manager.live == 2, 1 + distance.delay_ms / 1000)
         await eventually(lambda: server.app.manager.live == 1, 6)
-        assert 2.9 < time.monotonic() - began_s < 4.5
+        assert watch.wall_s > 2.9 and watch.own_s < 4.5
         # Three seconds of unread audio are on their way; with us, next to nothing waits.
         assert sessions[slow.ids.call_sid]._transport.unsent_bytes() < 64 * 1024
         assert not slow.closed.is_set()
@@ -109,17 +109,19 @@ async def test_row_24_calls_far_away_are_all_answered(tmp_path: Path, ten: Said)
         url = server.assistant(
             "a", greeting="Hello there.", hears=["Ten of clubs."], answers=["You said ten of clubs."]
         )
+        watch = Stopwatch()
         reports = await asyncio.gather(*(server.converse(url, ten.cue(), number=number) for number in range(4)))
+        held_up_ms = watch.held_up_ms
         waits = [turn.response_ms for report in reports for turn in report.turns if turn.response_ms is not None]
         holes = sum(report.record.underruns for report in reports)
         show(f"answers at {distance.delay_ms:g} ms: {round(min(waits))} to {round(max(waits))} ms; {holes} holes")
         assert not [report.record.problem for report in reports if report.failed]
         assert not any(turn.overlap_ms or turn.early for report in reports for turn in report.turns)
         # A lead of 200 ms in messages of 80 ms leaves 20 ms to spare at 80 ms of jitter, and callers, relay and both servers share
-        # a thread here: now and then that is used up. A thread that is held up for 60 ms makes one hole in each call, and on a slow or busy
-        # machine that happens more than once; with too small a lead there would be a hole after every other message, dozens in each call.
-        assert holes <= 4 * len(reports)
-        assert sum(report.record.underrun_ms for report in reports) <= 150 * len(reports)
+        # a thread here: now and then that is used up. A thread that is held up for 60 ms makes one hole in each call;
+        # with too small a lead there would be a hole after every other message, dozens in each call.
+        assert holes <= (4 + held_up_ms / 60) * len(reports)
+        assert sum(report.record.underrun_ms for report in reports) <= (150 + held_up_ms) * len(reports)
         await server.idle()
 
     await at_both(tmp_path, check)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import AsyncIterator
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -15,6 +14,7 @@ from multidict import MultiDict
 from structlog.testing import capture_logs
 from tests.conformance.twilio.phone import AUTH_TOKEN
 from tests.conformance.twilio.server import Server, serve_here
+from tests.stopwatch import Stopwatch
 from twilio.request_validator import RequestValidator
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -56,9 +56,9 @@ async def post(
 
 async def test_row_01_signed_webhook(proxied: Server) -> None:
     pairs = list(FORM.items())
-    began_s = time.monotonic()
+    watch = Stopwatch()
     answer = await post(proxied, pairs, sign(f"{PUBLIC}/twilio/voice", pairs))
-    assert time.monotonic() - began_s < 1
+    assert watch.own_s < 1
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/xml")
     response = ElementTree.fromstring(answer.text)

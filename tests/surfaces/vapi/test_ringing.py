@@ -129,10 +129,10 @@ async def test_a_call_that_no_assistant_takes_is_told_why_and_goes_elsewhere(tmp
         assert await antiphon.api.live.planner.remaining(call["orgId"]) == (400, 400), "no place is kept for them"
 
 
-async def test_a_number_s_own_assistant_needs_no_server(tmp_path: Path) -> None:
+async def test_where_a_number_has_an_assistant_its_server_is_not_asked_who_takes_the_call(tmp_path: Path) -> None:
     async with number_of(tmp_path, {"error": "never asked"}, assistantId="scripted") as (_, client, receiver, _number):
         assert "<Stream" in await ring(client)
-    assert receiver.messages == []
+    assert "assistant-request" not in {message["type"] for message in receiver.messages}
 
 
 async def test_a_transfer_that_nobody_takes_is_apologized_for(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ async def test_a_transfer_that_nobody_takes_is_apologized_for(tmp_path: Path) ->
         assert refused.status_code == 403
 
 
-async def test_statuses_of_a_dialled_call_are_told_as_they_come(tmp_path: Path) -> None:
+async def test_statuses_and_the_report_of_a_dialled_call_that_nobody_takes(tmp_path: Path) -> None:
     from tests.listening import listening
     from tests.surfaces.vapi.test_phone_calls import RestApi
 
@@ -161,17 +161,22 @@ async def test_statuses_of_a_dialled_call_are_told_as_they_come(tmp_path: Path) 
         receiving(Receiver()) as receiver,
         server(tmp_path, f"http://127.0.0.1:{port}") as (_, client),
     ):
-        assistant = desk("Out", server={"url": receiver.url}, serverMessages=["status-update"])
+        assistant = desk("Out", server={"url": receiver.url}, serverMessages=["status-update", "end-of-call-report"])
         await made(client, "/call", assistant=assistant, phoneNumber={"number": CALLED}, customer={"number": CALLER})
         url = f"{client.base_url}/twilio/call-status".replace("//twilio", "/twilio")
         for news in ("ringing", "busy"):
             form = {"AccountSid": ACCOUNT, "CallSid": CALL_SID, "CallStatus": news}
             signature = RequestValidator(TOKEN).compute_signature(url, form)
             await client.post("/twilio/call-status", data=form, headers={"x-twilio-signature": signature})
-        await receiver.wait_for(3)
-    told = [(message["status"], message.get("endedReason")) for message in receiver.messages]
+        await receiver.wait_for(4)
+    *statuses, report = receiver.messages
+    told = [(message["status"], message.get("endedReason")) for message in statuses]
     assert told == [("queued", None), ("ringing", None), ("ended", "customer-busy")]
-    assert [message["call"]["status"] for message in receiver.messages] == ["queued", "ringing", "ended"]
+    assert [message["call"]["status"] for message in statuses] == ["queued", "ringing", "ended"]
+    assert (report["type"], report["endedReason"], report["call"]["status"]) == (
+        "end-of-call-report", "customer-busy", "ended",
+    )  # fmt: skip
+    assert (report["messages"], report["customer"]["number"]) == ([], CALLER)
 
 
 async def test_what_was_said_goes_along_with_a_transfer(tmp_path: Path) -> None:

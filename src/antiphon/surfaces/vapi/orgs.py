@@ -1,4 +1,5 @@
-"""The asker's organisation (``/org``): how long what was said in its calls is kept, and its erasure."""
+"""The asker's organisation (``/org``): how long what was said in its calls is kept, its erasure, and the server that is told of calls where
+nobody else is named."""
 
 from __future__ import annotations
 
@@ -10,8 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.stores import DEFAULT_ORG, CallStore, Listing, Resource, ResourceStore, Span
 from antiphon.clock import Clock
+from antiphon.errors import ConfigurationError
 from antiphon.surfaces.http.preconditions import ANY_VERSION, IfMatch, etag
 from antiphon.surfaces.http.responses import json_response
 from antiphon.surfaces.vapi.access import Access, Asker, conditional
@@ -20,6 +23,7 @@ from antiphon.surfaces.vapi.crud import change_of
 from antiphon.surfaces.vapi.dates import ms_of
 from antiphon.surfaces.vapi.documents import Change, Documents, Kind, changed_since
 from antiphon.surfaces.vapi.errors import ApiError, not_found
+from antiphon.wire_model import parse
 
 KIND = "org"
 MAX_ERASED = 500
@@ -27,7 +31,7 @@ MAX_ERASED = 500
 _MAX_DAYS = 36_500
 _UNSET, _FIRST = 0, 1
 """The version of settings that nobody has made yet, and the one they begin with, which is empty."""
-_OURS = ("retentionDays",)
+_OURS = ("retentionDays", "server")
 log = structlog.get_logger(__name__)
 
 Erase = Callable[[str, str], Awaitable[object]]
@@ -116,6 +120,11 @@ async def _check(org_id: str, id: str, body: Mapping[str, Any]) -> None:
     days = body.get("retentionDays")
     if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= _MAX_DAYS):
         problems.append(f"retentionDays must be a number from 0 to {_MAX_DAYS}, or null")
+    if (server := body.get("server")) is not None:
+        try:
+            parse(ServerSpec, server, "server")
+        except ConfigurationError as error:
+            problems.append(f"{error.field} {error.problem}")
     if problems:
         raise ApiError(400, problems)
 
@@ -135,6 +144,5 @@ def _shown(asker: Asker, settings: Resource | None) -> dict[str, Any]:
         "id": asker.org_id,
         "name": "Antiphon" if asker.org_id == DEFAULT_ORG else asker.org_id,
     }
-    if settings is not None and settings.body.get("retentionDays") is not None:
-        shown["retentionDays"] = settings.body["retentionDays"]
-    return shown
+    kept = settings.body if settings is not None else {}
+    return shown | {name: kept[name] for name in _OURS if kept.get(name) is not None}

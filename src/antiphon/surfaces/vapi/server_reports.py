@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.secrets import WRITTEN
+from antiphon.calls.servers import server_of
 from antiphon.calls.stores import CallRecord
 from antiphon.clock import Clock
-from antiphon.errors import ConfigurationError
 from antiphon.json_values import written
 from antiphon.surfaces.vapi.call_documents import call_document
 from antiphon.surfaces.vapi.server_events import target_of
@@ -34,19 +33,19 @@ class ServerReports:
         outbox: Outbox,
         assistants: Sequence[AssistantOf],
         clock: Clock,
-        number_of: AssistantOf,
+        server_beside: Callable[[CallRecord], Awaitable[ServerSpec | None]],
         *,
         zero_retention: bool = False,
     ) -> None:
-        """``assistants``: the first of them that has a server is told. ``number_of``: of a call that no assistant took, who is told
-        instead.
+        """``assistants``: the first of them that has a server is told. ``server_beside``: where none has, or no assistant took the call,
+        who is told instead.
 
         ``zero_retention``: nothing of what is said may be written down; reports wait in the database."""
         self._zero_retention = zero_retention
         self._outbox = outbox
         self._assistants = assistants
         self._clock = clock
-        self._number_of = number_of
+        self._server_beside = server_beside
 
     async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
         """Once this returns, the report will be delivered, also where this process dies. The same id again changes nothing. A call whose
@@ -70,12 +69,14 @@ class ServerReports:
 
     async def _told(self, call: CallRecord) -> tuple[Mapping[str, Any], ServerSpec | None]:
         """Who led the call, as far as it may be known, and the server that wants its report."""
+        last: Mapping[str, Any] | None = None
         for assistant_of in self._assistants:
             assistant = await assistant_of(call)
-            if assistant is not None and (server := _server_of(assistant)) is not None:
+            if assistant is not None and (server := server_of(assistant)) is not None:
                 return assistant, server if TYPE in wanted_by(assistant) else None
-        number = await self._number_of(call) or {}
-        return {}, _server_of(number) if TYPE in wanted_by(number) else None
+            last = last or assistant
+        last = last or {}
+        return last, await self._server_beside(call) if TYPE in wanted_by(last) else None
 
 
 def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitable[Target]]:
@@ -100,11 +101,3 @@ def _without_words(call: Mapping[str, Any], assistant: Mapping[str, Any]) -> Abo
     """Prompt and greeting would be written down with what is said of the assistant: its name is enough."""
     told = {name: value for name, value in call.items() if name not in WRITTEN or name == "transport"}
     return About(told, {"name": assistant["name"]} if assistant.get("name") else {})
-
-
-def _server_of(assistant: Mapping[str, Any]) -> ServerSpec | None:
-    named = {name: assistant[name] for name in ("server", "serverUrl", "serverUrlSecret") if assistant.get(name)}
-    try:
-        return parse(AssistantSpec, named).webhook
-    except ConfigurationError:
-        return None  # it was told when the assistant was kept
