@@ -503,7 +503,7 @@ async def test_a_telephone_call_in_which_the_model_is_interrupted(house: House, 
 
 
 @pytest.mark.speech
-@pytest.mark.parametrize("tells", [True, False])
+@pytest.mark.parametrize("tells", [True, pytest.param(False, marks=pytest.mark.timed)])
 async def test_a_telephone_call_whose_hosted_assistant_hears_the_interruption_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tells: bool
 ) -> None:

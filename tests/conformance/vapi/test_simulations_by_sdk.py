@@ -63,7 +63,7 @@ async def played(vapi: Any, suite_id: str, simulation_id: str, provider: str) ->
         target={"type": "assistant", "assistant": TARGET}, transport={"provider": provider},
     )  # fmt: skip
     assert (made.status, made.item_counts.total, len(made.simulation_run_item_ids)) == ("queued", 1, 1)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(240):
         while (run := await runs.simulation_run_controller_find_one(made.id)).status != "ended":  # noqa: ASYNC110 (a run tells nobody)
             await asyncio.sleep(0.2)
     assert (run.item_counts.passed, type(run.target).__name__) == (1, "SimulationRunTarget_Assistant")

@@ -236,7 +236,7 @@ async def test_recordings_leave_the_recogniser_to_those_who_speak(stt: Pocketsph
 
 async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
     """In dictation there are few decoders, and each is held for as long as an utterance lasts."""
-    engine = PocketsphinxSpeechToText(dictation_decoders=2)
+    engine = PocketsphinxSpeechToText(dictation_decoders=2, final_timeout_ms=120_000)
     await engine.start()
     try:
         hogs = [Ear() for _ in range(3)]
@@ -251,7 +251,8 @@ async def test_long_recordings_leave_a_decoder_to_those_who_speak() -> None:
             stream.begin(utterance)
             stream.push(hum(TELEPHONE)[: TELEPHONE.bytes_for_ms(400)])
             stream.finish(utterance)
-            assert isinstance((await live.wait_for(utterance))[-1], Transcribed)
+            assert isinstance((await live.wait_for(utterance, within_s=120))[-1], Transcribed)
+            assert not all(hog.answers for hog in hogs), "it did not wait for all of them"
         for hog in hogs:
             (answer,) = await hog.wait_for(1, within_s=120)
             assert isinstance(answer, Transcribed), "one after the other"
