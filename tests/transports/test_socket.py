@@ -747,6 +747,50 @@ class TestSlowReaders:
 
 
 class TestWatch:
+    def test_a_process_that_was_held_up_takes_nobody_for_gone(self) -> None:
+        """Its timers go off before it has read what came meanwhile."""
+
+        class Noted:
+            def __init__(self) -> None:
+                self.looks: list[tuple[str, int]] = []
+
+            def check(self, now_ms: int) -> None:
+                self.looks.append(("check", now_ms))
+
+            def excuse(self, now_ms: int) -> None:
+                self.looks.append(("excuse", now_ms))
+
+            def fail_ours(self, error: Exception) -> None:
+                raise AssertionError("nothing fails")
+
+        watch, noted = SocketWatch(ManualClock()), Noted()
+        watch.add(noted)
+        before, after = (0, 250, 500, 1749, 1999), range(5999, 11_000, 250)
+        for now_ms in (*before, *after):
+            watch.look(now_ms)
+        excused = [now_ms for kind, now_ms in noted.looks if kind == "excuse"]
+        assert excused == list(range(5999, 5999 + 3750 + 1, 250)), "as long as it was late"
+        assert [now_ms for _, now_ms in noted.looks] == [*before, *after]
+        noted.looks.clear()
+        for now_ms in range(100_000, 106_000, 250):
+            watch.look(now_ms)
+        assert [kind for kind, _ in noted.looks].index("check") == 21, "never longer than five seconds"
+
+    async def test_what_is_excused(self, server: Server) -> None:
+        """A message that is not whole, one in fragments, silence, and all that came at once."""
+        async with server.connect():
+            listener = server.listeners[0]
+            listener.grew(10)
+            listener._fragments = bytearray(b"half")
+            listener.excuse(60_000)
+            listener.frames += listener.limits.max_frames_per_check + 1
+            listener.excuse(60_250)
+            listener.check(60_500)
+            assert listener.events == ["opened"]
+            assert listener._heard_at_ms == 60_250
+            listener.check(60_250 + listener.limits.message_timeout_ms)
+            await listener.until(lambda: "gone" in listener.events)
+
     async def test_its_own_timer(self) -> None:
         class Once:
             def __init__(self) -> None:
@@ -755,6 +799,9 @@ class TestWatch:
             def check(self, now_ms: int) -> None:
                 if not self.checked.done():
                     self.checked.set_result(now_ms)
+
+            def excuse(self, now_ms: int) -> None:
+                raise AssertionError("nothing held it up")
 
             def fail_ours(self, error: Exception) -> None:
                 raise AssertionError("check does not fail")

@@ -221,6 +221,18 @@ class MediaSocket(WSListener, metaclass=ABCMeta):
         else:
             self.tick(now_ms, now_ms - self._heard_at_ms)
 
+    def excuse(self, now_ms: int) -> None:
+        """This process was held up (``SocketWatch.look``): every time that is counted begins anew."""
+        self._frames_checked = self.frames
+        self._heard_at_ms = now_ms
+        self._fragments_since_ms = now_ms
+        if self._partial_since_ms is not None:
+            self._partial_since_ms = now_ms
+        if self._paused_since_ms is not None:
+            self._paused_since_ms = now_ms
+        if self._closing_since_ms is not None:
+            self._closing_since_ms = now_ms
+
     # What picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:

@@ -253,6 +253,11 @@ class Leg:
                 self._reported_ms = now_ms
                 self._report()
 
+    def excuse(self, now_ms: int) -> None:
+        """This process was held up: the client may have been there all the time."""
+        self._packets_checked, self._messages_checked = self._packets, self._messages
+        self._heard_at_ms = now_ms
+
     def _signs_of_life(self) -> int:
         """How much has come that nobody but the client can have sent."""
         return self._packets + self._link.checks + (self._events.received if self._events is not None else 0)
