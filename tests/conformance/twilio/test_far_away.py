@@ -56,11 +56,14 @@ async def test_row_14_what_was_heard_is_known_to_one_mark(tmp_path: Path, ten: S
         for phone in phones:
             log = await server.log(phone.ids.call_sid)
             (confirmed,) = actions(log, "InterruptionConfirmed")
+            if not phone.clears_ms:
+                continue
             cut_ms = phone.clears_ms[0]
             heard_ms = sum(each.end_ms - each.start_ms for each in phone.playout.stretches if each.end_ms <= cut_ms)
             errors.append(confirmed["heard_ms"] - heard_ms)
             assert actions(log, "ReplyClosed")[1]["status"] == "completed"
         show(f"heard-time error at {distance.delay_ms:g} ms: {[round(error) for error in errors]} ms")
+        assert errors
         assert all(abs(error) <= PlayoutSettings().mark_every_ms + held_up_ms for error in errors)
 
     await at_both(tmp_path, check)
@@ -72,8 +75,10 @@ async def _interrupt(server: Server, said: Said, into_ms: float) -> Phone:
     )
     phone = await server.call(url)
     await phone.until_hears(into_ms)
+    said_ms = phone.now_ms + said.clip.duration_ms
     phone.say(said.clip)
-    await phone.until(lambda: phone.clears_ms and phone.hearing.spoken_until_ms > phone.clears_ms[-1])
+    # Where the agent is cut in a hole that a busy machine made, nothing is taken back.
+    await phone.until(lambda: phone.hearing.spoken_until_ms > max((said_ms, *phone.clears_ms)))
     await phone.until_quiet(1500)  # a busy machine speaks with holes
     await phone.hang_up()
     return phone
