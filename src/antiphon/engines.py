@@ -140,6 +140,7 @@ class EngineRoom:
             voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
             tools=self.tools.runner(spec),
             turn_detector=self._detector(stt[0][0].provider),
+            wait_adviser=self.tools.wait_adviser(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speed=(spec.voice.speed if spec.voice else None) or 1.0,
             model_options=_model_options(spec),
@@ -171,6 +172,7 @@ class EngineRoom:
         return replace(
             common,
             turn_detector=self._detector(choice.provider),
+            wait_adviser=self.tools.wait_adviser(spec),
             voice=spec.voice.voice_id if spec.voice else "",
             speech_to_speech=engine,
             fallback=cascade,

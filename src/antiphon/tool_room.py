@@ -20,6 +20,7 @@ from antiphon.conversation.actions import Action
 from antiphon.conversation.events import Event
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, RequestFailed
 from antiphon.knowledge.library import Library, Look
+from antiphon.providers.base import WaitAdviser
 from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
@@ -39,6 +40,7 @@ from antiphon.tools.rejection import RejectingTool
 from antiphon.tools.webhook import CallFacts, Extract, FactsOf, Static, WebhookTool
 from antiphon.transports.base import CallStarted
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec, Usage
+from antiphon.wait_advice import REQUEST, Advisers, AskedServer, Rules
 from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.signing import SECRET_HEADER
@@ -48,6 +50,8 @@ from antiphon.workflow import sentence_meaning
 from antiphon.workflow.sentence_meaning import SentenceVectors
 
 _API_TIMEOUT_S = 20.0
+_ADVICE_S = 5.0
+"""What comes later is about a turn that is over."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 _SECRETS = {"server": {"secret", "headers"}}
 
@@ -114,6 +118,23 @@ class ToolRoom:
                 f"{', '.join(missing)}: no such tool here, and no server to ask; there are {', '.join(here)}",
             )
         return CompositeTools(tuple(one for one in offered if one is not None), self._once, sources)
+
+    def wait_adviser(self, spec: AssistantSpec) -> WaitAdviser | None:
+        """Who is asked when the caller has finished; None where the assistant leaves that to us."""
+        plan = spec.start_speaking_plan
+        smart, advisers = plan.smart_endpointing_plan, list[WaitAdviser]()
+        if plan.custom_endpointing_rules:
+            advisers.append(Rules(plan.custom_endpointing_rules))
+        if smart.asks_a_server and (server := smart.server or spec.webhook) is not None:
+            target = target_of(server)
+
+            async def ask(body: bytes, facts: CallFacts) -> HttpAnswer:
+                with self._asked(facts, REQUEST, "POST", server.url, "") as answered:
+                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                    return answered(await post(self.client, proven, body, timeout_s=min(target.timeout_s, _ADVICE_S)))
+
+            advisers.append(AskedServer(ask, self._facts_of, self._clock.wall_ms))
+        return Advisers(advisers) if advisers else None
 
     async def mcp_tools(self, tool: ToolDefinition) -> Sequence[OfferedTool]:
         """The tools of one MCP server, as its assistant offers them. Raises ProviderUnavailable."""

@@ -35,7 +35,7 @@ POLICIES = {
     ),
     "model greets": Policy(
         greeting=Greeting(mode="assistant-speaks-first-with-model-generated-message"),
-        endpointing=Endpointing(detector=True),
+        endpointing=Endpointing(detector=True, advised=True),
         barge_in=BargeIn(num_words=2),
         max_tool_steps=1,
     ),
@@ -189,6 +189,12 @@ class Interleavings(RuleBasedStateMachine):
     def detector_answers(self, probability: float, told: bool) -> None:
         asked = self.call.all(do.ScoreTurn)[-1]
         self.call.happens(ev.EndOfTurnScored(asked.turn, probability, asked.text if told else ""))
+
+    @precondition(lambda self: self.call.all(do.AskWait))
+    @rule(wait_ms=st.sampled_from([0, 300, 15_000]), back=st.integers(1, 3))
+    def adviser_answers(self, wait_ms: int, back: int) -> None:
+        asked = self.call.all(do.AskWait)[-back:][0]
+        self.call.happens(ev.WaitTold(asked.turn, wait_ms, asked.text))
 
     @precondition(lambda self: self.call.utterance > 0)
     @rule(back=st.integers(0, 1), kind=st.sampled_from(["start", "eager_end", "resumed", "end"]))

@@ -133,6 +133,7 @@ def events_for(call: CallDriver) -> list[ev.Event]:
             ev.SpeechStarted(number, 5000), ev.SpeechContinued(number, 1300), ev.SpeechStopped(number, 5000, 100),
             ev.TranscriptChanged(number, "stop"), ev.TranscriptFinal(number, "stop it"), ev.TranscriptFinal(number, ""),
             ev.TranscriptFailed(number), ev.TurnCommitted(max(number, 0)), ev.EndOfTurnScored(number, 0.9),
+            ev.WaitTold(number, 700, "stop it"),
             ev.VendorTurnSignal(number, "end"), ev.VendorTurnSignal(number, "resumed"),
         ]  # fmt: skip
     for number in (reply, reply - 1, reply + 1):

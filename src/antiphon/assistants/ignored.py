@@ -9,20 +9,22 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from antiphon.assistants import hook_spec
+from antiphon.assistants.endpointing_spec import patterns_of
 from antiphon.assistants.hook_spec import Hook
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tool_definition import ToolDefinition, TransferDestination
 from antiphon.assistants.tools import RUN_TYPES, SAID_TYPES
-from antiphon.errors import AntiphonError
+from antiphon.assistants.wait_function import wait_curve
+from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.providers import registry
 from antiphon.tools.rejection import pattern_problem
 from antiphon.wire_model import MAX_LOOKED_UP, join
 
 IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
-    "startSpeakingPlan.smartEndpointingPlan": "the end of a turn is told by policy.endpointing",
-    "startSpeakingPlan.customEndpointingRules": "the end of a turn is told by policy.endpointing",
     "server.backoffPlan": "messages are sent once; a report until it is acknowledged",
     "analysisPlan.structuredDataMultiPlan": "structuredDataPlan and structured outputs are made",
     "analysisPlan.summaryPrompt": "write analysisPlan.summaryPlan.messages",
@@ -50,7 +52,7 @@ _MESSAGE_FIELDS: Mapping[str, str] = {
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
      "transfer-destination-request", "knowledge-base-request", "voice-request",
-     "call.endpointing.request", "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
+     "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
      "call.deleted", "call.delete.failed", "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
@@ -126,8 +128,30 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
         for field, why in ignored_of_tool(tool):
             yield f"model.tools.{at}.{field}", why
+    for field, why in _of_endpointing(spec):
+        yield f"startSpeakingPlan.{field}", why
     for at, hook in enumerate(spec.hooks):
         yield from ((f"hooks.{at}.{field}", why) for field, why in _of_a_hook(hook))
+
+
+def _of_endpointing(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
+    plan = spec.start_speaking_plan.smart_endpointing_plan
+    if plan.wait_function and plan.asks_a_server:
+        yield "smartEndpointingPlan.waitFunction", "the server says how long to wait"
+    elif plan.wait_function:
+        try:
+            wait_curve(plan.wait_function)
+        except ConfigurationError as error:
+            yield "smartEndpointingPlan.waitFunction", error.problem
+    if plan.asks_a_server and plan.server is None and spec.webhook is None:
+        yield (
+            "smartEndpointingPlan.server",
+            "is not named, nor the assistant's: its number's or its organisation's is asked",
+        )
+    for at, rule in enumerate(spec.start_speaking_plan.custom_endpointing_rules):
+        for field, (pattern, _) in patterns_of(rule).items():
+            if why := pattern_problem(pattern):
+                yield f"customEndpointingRules.{at}.{to_camel(field)}", why
 
 
 def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from antiphon.assistants.endpointing_spec import SmartEndpointingPlan
 from antiphon.assistants.spec import AssistantSpec
+from antiphon.assistants.wait_function import wait_curve
 from antiphon.conversation.policy import BargeIn, Endpointing, Greeting, Keypad, Policy, Silence, Speaking
 from antiphon.conversation.ranges import check_ranges
 from antiphon.errors import ConfigurationError
@@ -74,12 +76,23 @@ def _endpointing(spec: AssistantSpec) -> Endpointing:
         on_punctuation_ms=_ms(waits.on_punctuation_seconds),
         on_no_punctuation_ms=_ms(waits.on_no_punctuation_seconds),
         on_number_ms=_ms(waits.on_number_seconds),
+        wait_curve=_wait_curve(plan.smart_endpointing_plan),
         # A wait longer than the ceiling would be cut by it: whoever asks for five seconds gets them.
         max_wait_ms=max(
             Endpointing().max_wait_ms,
             *(_ms(said) or 0 for said in (wait_seconds, waits.on_no_punctuation_seconds, waits.on_number_seconds)),
         ),
     )
+
+
+def _wait_curve(plan: SmartEndpointingPlan) -> tuple[int, ...] | None:
+    """None where the assistant has none, or one that is not understood, which its warnings tell (``ignored``)."""
+    if not plan.wait_function or plan.asks_a_server:
+        return None
+    try:
+        return wait_curve(plan.wait_function)
+    except ConfigurationError:
+        return None
 
 
 def _barge_in(spec: AssistantSpec) -> BargeIn:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
+from antiphon.assistants.endpointing_spec import MAX_RULES, EndpointingRule, SmartEndpointingPlan
 from antiphon.assistants.hook_spec import Hook
 from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.texts import Message1000, Phrase, PromptMessage
@@ -124,8 +125,8 @@ class TranscriptionEndpointingPlan(WireModel):
 class StartSpeakingPlan(WireModel):
     wait_seconds: float | None = Field(default=None, ge=0, le=5)
     transcription_endpointing_plan: TranscriptionEndpointingPlan = Field(default_factory=TranscriptionEndpointingPlan)
-    smart_endpointing_plan: dict[str, Any] | None = None
-    custom_endpointing_rules: tuple[dict[str, Any], ...] = ()
+    smart_endpointing_plan: SmartEndpointingPlan = Field(default_factory=SmartEndpointingPlan)
+    custom_endpointing_rules: tuple[EndpointingRule, ...] = Field(default=(), max_length=MAX_RULES)
 
 
 class StopSpeakingPlan(WireModel):

@@ -119,6 +119,15 @@ class ScoreTurn:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWait:
+    """Ask how long to wait after these words of the open turn (``Endpointing.advised``). Answered by ``WaitTold``, or not at all."""
+
+    turn: int
+    text: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunTool:
     call: ToolCall
     spec: ToolSpec
@@ -258,7 +267,7 @@ class RequestRefused:
 
 Action = (
     StartReply | CancelReply | StopModel | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
-    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | RunTool | CancelTool | TransferCall | ChangeAssistant | EndCall
+    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | AskWait | RunTool | CancelTool | TransferCall | ChangeAssistant | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

@@ -158,6 +158,8 @@ class CallerSide:
         turn.hear(utterance).tell(text)
         if not same_words(before, turn.text):
             turn.words_changed()
+            if self._s.policy.endpointing.advised and words_of(turn.text):
+                self._s.emit(do.AskWait(turn.number, turn.text, self._s.history.messages()))
 
     def transcript_failed(self, event: ev.TranscriptFailed) -> None:
         # What the recogniser has said so far is all there will ever be.
@@ -171,6 +173,11 @@ class CallerSide:
             turn.detector_busy = False
             if event.probability is not None:
                 turn.heard_ending(event.probability)
+
+    def wait_told(self, event: ev.WaitTold) -> None:
+        turn = self._s.turn
+        if turn is not None and turn.number == event.turn and same_words(event.text, turn.text):
+            turn.told_wait_ms = event.wait_ms
 
     def vendor_signalled(self, event: ev.VendorTurnSignal) -> None:
         """A recogniser's opinion of the open turn. Its words and the silence still count: it is evidence, and not a verdict."""
@@ -313,7 +320,8 @@ class CallerSide:
         if policy.endpointing.mode == "evidence" and turn.final and not words_of(turn.text):
             # The recogniser has said its last word, and it was none: nothing more need be waited for.
             return max(policy.endpointing.wait_ms, policy.endpointing.on_number_ms)
-        if required is not None and turn.interrupting and self._only_announces(turn):
+        told = turn.told_wait_ms is not None
+        if required is not None and turn.interrupting and not told and self._only_announces(turn):
             return max(required, policy.barge_in.debounce_ms)
         return required
 
@@ -327,6 +335,7 @@ class CallerSide:
             phrases,
             final=turn.final,
             vendor_ended=turn.vendor_ended,
+            told_ms=turn.told_wait_ms,
         )
 
     def _only_announces(self, turn: Turn) -> bool:

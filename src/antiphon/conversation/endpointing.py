@@ -66,6 +66,8 @@ class Evidence:
     """Whether these are the recogniser's last words: of others a missing full stop tells nothing."""
     vendor_ended: bool = False
     """A recogniser that listens for turns has said that this one is over."""
+    told_ms: int | None = None
+    """How long to wait after these words, as who was asked (``Endpointing.advised``) says."""
 
 
 def completeness(evidence: Evidence, policy: Endpointing) -> float:
@@ -149,15 +151,32 @@ def required_silence_ms(policy: Endpointing, evidence: Evidence) -> int | None:
     words = words_of(evidence.text)
     if not words:
         return policy.empty_turn_timeout_ms
+    if evidence.told_ms is not None:
+        return max(evidence.told_ms, policy.wait_ms)
     if evidence.known is None:
         piece = given(evidence.text)
         if piece is Given.WHOLE:
             return policy.wait_ms
         if piece is Given.PART:
-            return max(policy.between_groups_ms, policy.wait_ms)
+            return max(policy.between_groups_ms, _weighed_ms(policy, evidence) if policy.wait_curve else policy.wait_ms)
     elif evidence.known < UNKNOWN:
         return max(policy.on_incomplete_ms, policy.wait_ms)
-    return wait_for(completeness(evidence, policy), policy, after_number=is_number(words[-1]))
+    return _weighed_ms(policy, evidence)
+
+
+def _weighed_ms(policy: Endpointing, evidence: Evidence) -> int:
+    probability = completeness(evidence, policy)
+    if policy.wait_curve:
+        return max(_on_curve(policy.wait_curve, 1 - probability), policy.wait_ms)
+    return wait_for(probability, policy, after_number=is_number(words_of(evidence.text)[-1]))
+
+
+def _on_curve(curve: tuple[int, ...], at: float) -> int:
+    """``at`` lies between 0, the first, and 1, the last."""
+    place = at * (len(curve) - 1)
+    before = min(int(place), len(curve) - 1)
+    after = min(before + 1, len(curve) - 1)
+    return round(curve[before] + (place - before) * (curve[after] - curve[before]))
 
 
 def is_of_noise(confidence: float | None, speech_share: float | None, policy: Policy) -> bool:

@@ -200,6 +200,16 @@ class EndOfTurnScored:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitTold:
+    """How long to wait after the words of an open turn, as who was asked says (``AskWait``)."""
+
+    turn: int
+    wait_ms: int
+    text: str
+    """The words it was asked about: the wait for other words than the turn has by now is not used."""
+
+
+@dataclass(frozen=True, slots=True)
 class DtmfPressed:
     digit: str
 
@@ -457,7 +467,7 @@ Event = (
     | PolicyChanged | InstructionsChanged | ToolsChanged
     | AssistantReady
     | AudioArrived | SoundStarted | SoundFaded | SpeechStarted | SpeechContinued | SpeechStopped | SilenceReached
-    | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | DtmfPressed | VendorTurnSignal
+    | TranscriptChanged | TranscriptFinal | TranscriptFailed | EndOfTurnScored | WaitTold | DtmfPressed | VendorTurnSignal
     | TurnCommitted | TurnDiscarded | TextReceived | MessageAdded | MessageRemoved | ReplyRequested | ReplyOffered | ReplyCancelled
     | PlaybackTruncated | SayRequested
     | ReplyText | ReplyPaused | ReplyVoiced | ReplyPlaced | ReplyAskedForTool | ReplyAskedToEnd | ReplyAskedToTransfer

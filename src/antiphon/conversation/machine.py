@@ -433,6 +433,7 @@ _HANDLERS: dict[type, Callable[[Conversation, Any], None]] = {
     ev.TranscriptFailed: lambda it, event: it._caller.transcript_failed(event),
     ev.VendorTurnSignal: lambda it, event: it._caller.vendor_signalled(event),
     ev.EndOfTurnScored: lambda it, event: it._caller.scored(event),
+    ev.WaitTold: lambda it, event: it._caller.wait_told(event),
     ev.DtmfPressed: Conversation._dtmf_pressed,
     ev.TurnCommitted: lambda it, event: it._caller.committed(event),
     ev.TurnDiscarded: lambda it, event: it._caller.discarded(event),

@@ -94,6 +94,12 @@ class Endpointing:
     """``evidence``: a turn detector is asked again this often while the silence lasts. One answer takes 60 to 150 ms of a core."""
     detector: bool = False
     """Whether a semantic turn detector is there to be asked."""
+    advised: bool = False
+    """``evidence``: whether somebody is asked, for all words that come, how long to wait after them: the assistant's rules or its server
+    [customEndpointingRules, smartEndpointingPlan.server]. What they say goes before everything but ``wait_ms``."""
+    wait_curve: tuple[int, ...] = ()
+    """``evidence``: the wait by how likely more is to come, from 0 to 1 in equal steps, in the place of ``on_…_ms`` and ``max_wait_ms``
+    [smartEndpointingPlan.waitFunction]; empty for none."""
     final_timeout_ms: int = 1200
     """After the turn would have closed: how long to wait for the recogniser's final words before using its partial ones; up to three
     times as long for one that has shown in this call to be slow."""

@@ -58,6 +58,8 @@ class Turn:
     """Silence at which it was last asked about exactly these words."""
     detector_busy: bool = False
     """It has been asked and has not answered."""
+    told_wait_ms: int | None = None
+    """How long to wait after exactly these words, as who was asked says."""
     vendor_ended: bool = False
     """A recogniser that listens for turns has said that this one is over, and speech has not gone on since."""
     may_speculate: bool = False
@@ -128,7 +130,7 @@ class Turn:
 
     def words_changed(self) -> None:
         """What was said of the words before does not hold for these."""
-        self.detector = self.detector_asked_at_ms = None
+        self.detector = self.detector_asked_at_ms = self.told_wait_ms = None
         self.scores = 0
         self.detector_busy = False
 

@@ -439,6 +439,15 @@ class TurnAudio:
     data: bytes
 
 
+class WaitAdviser(Protocol):
+    """Whoever knows how long to wait after certain words, whatever they sound like."""
+
+    async def wait_ms(self, context: CallContext, messages: Sequence[Message], text: str) -> int | None:
+        """Silence in ms after which the caller has finished, where they have said ``text`` so far in their turn, after ``messages``. None:
+        it does not know. Raises RequestFailed, or what a fault of ours raises: then nobody was asked."""
+        ...
+
+
 class TurnDetector(Lifecycle, Protocol):
     name: str
     audio_ms: int

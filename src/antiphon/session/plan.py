@@ -10,7 +10,14 @@ from typing import Any
 from antiphon.conversation.context import ContextPlan
 from antiphon.conversation.policy import Policy
 from antiphon.media.settings import HearingSettings
-from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
+from antiphon.providers.base import (
+    ExpectedAnswers,
+    LanguageModel,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    WaitAdviser,
+)
 from antiphon.providers.failover import Breakers, FailoverModel, FailoverVoice, OnFailure
 from antiphon.providers.speech_to_speech.base import SpeechToSpeech
 from antiphon.session.observers import SessionObserver
@@ -30,6 +37,8 @@ class Engines:
     voices: tuple[TextToSpeech, ...]
     tools: ToolRunner | None = None
     turn_detector: TurnDetector | None = None
+    wait_adviser: WaitAdviser | None = None
+    """Who says how long to wait after what the caller says, where the assistant has a say in it."""
     voice: str = ""
     speed: float = 1.0
     model_options: Mapping[str, Any] = field(default_factory=dict)

@@ -17,6 +17,7 @@ _CAUSES: dict[type, str] = {
     ev.TranscriptFinal: "words",
     ev.TranscriptFailed: "words",
     ev.EndOfTurnScored: "detector",
+    ev.WaitTold: "rule",
     ev.VendorTurnSignal: "recogniser",
     ev.TurnCommitted: "client",
     ev.TurnDiscarded: "client",

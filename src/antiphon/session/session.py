@@ -40,6 +40,7 @@ from antiphon.session.thinking import Thinking
 from antiphon.session.tools import Tools
 from antiphon.session.turn_audio import TurnLine
 from antiphon.session.turn_scoring import TurnScoring
+from antiphon.session.wait_asking import WaitAsking
 from antiphon.transports.base import CallStarted, CallTransport, LostReason
 from antiphon.vocabulary import CallContext, EndReason, ToolSpec
 
@@ -102,6 +103,7 @@ class Session:
         self._scoring = TurnScoring(
             call.call_id, turn_line, self._pump.feed, self._tasks, self._losses, self._notes.failed
         )
+        self._waits = WaitAsking(context, self._pump.feed, self._tasks, self._losses)
         self._listening = Listening(
             self._ears(tools, context),
             call.format_in,
@@ -539,6 +541,7 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.WatchSilence: Session._watch_silence,
     do.FinishTranscript: lambda it, _action: it._listening.finish(),
     do.ScoreTurn: lambda it, action: it._scoring.ask(it._succession.engines.turn_detector, action),
+    do.AskWait: lambda it, action: it._waits.ask(it._succession.engines.wait_adviser, action),
     do.TurnOpened: lambda it, _action: it._scoring.turn_opened(),
     do.RunTool: lambda it, action: it._tools.run(action),
     do.CancelTool: lambda it, action: it._tools.cancel(action.tool_call_id),

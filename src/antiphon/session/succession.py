@@ -118,6 +118,7 @@ def policy_for(policy: Policy, stt: SpeechToText, engines: Engines) -> Policy:
     endpointing = replace(
         policy.endpointing,
         detector=engines.turn_detector is not None,
+        advised=engines.wait_adviser is not None,
         punctuation=punctuation_of(stt),
         last_words_ms=last_words_of(stt),
         min_confidence=doubted_below_of(stt),
