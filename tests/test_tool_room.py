@@ -136,7 +136,7 @@ async def test_functions_of_this_process_and_those_nobody_runs(room: ToolRoom) -
     with pytest.raises(ConfigurationError, match="look: no such tool here"):
         room.runner(assistant(LOOK))
     assert room.runner(assistant()) is None
-    assert room.runner(assistant({"type": "voicemail"})) is None
+    assert room.runner(assistant({"type": "sms"})) is None
 
 
 async def test_answers_say_variables_that_later_tools_may_use(room: ToolRoom) -> None:

@@ -25,7 +25,7 @@ from antiphon.surfaces.vapi.server_events import request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
-from antiphon.tools.builtin import EndCallTool, TransferCallTool
+from antiphon.tools.builtin import DtmfTool, EndCallTool, PressKeys, TransferCallTool, VoicemailTool
 from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
 from antiphon.tools.declared import declared_in, naming
 from antiphon.tools.extraction import ExtractedVariables
@@ -68,6 +68,8 @@ class ToolRoom:
         """Looks up credentials; set by whoever keeps them."""
         self.hand_over: HandOver | None = None
         """Lets another assistant take over a call; set by whoever holds calls."""
+        self.press_keys: PressKeys | None = None
+        """Lets the far side of a call hear telephone keys; set by whoever holds calls."""
         self.log: Callable[[LogEntry], None] | None = None
         """Takes what servers were asked; set by whoever keeps a log."""
         self._clock = clock
@@ -168,6 +170,10 @@ class ToolRoom:
         keeps_ids = False
         if tool.type == "endCall":
             runs = EndCallTool()
+        elif tool.type == "voicemail":
+            runs = VoicemailTool(spec.voicemail_message or "")
+        elif tool.type == "dtmf":
+            runs = DtmfTool(self._press_keys)
         elif tool.type == "transferCall":
             runs = TransferCallTool(destinations_of(tool))
         elif tool.type == "apiRequest":
@@ -232,6 +238,11 @@ class ToolRoom:
                 return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
 
         return ask
+
+    async def _press_keys(self, call_id: str, keys: str) -> None:
+        if self.press_keys is None:
+            raise ConfigurationError("keys", "only calls have keys")
+        await self.press_keys(call_id, keys)
 
     async def _handed_over(self, context: CallContext, destination: Mapping[str, Any], told: Mapping[str, Any]) -> str:
         if self.hand_over is None:

@@ -111,7 +111,7 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
                     {"type": "number", "number": "+15550124", "transferPlan": {"mode": "blind-transfer"}},
                     {"type": "assistant", "assistantName": "B"}, {"type": "moon"}]  # fmt: skip
     tools = [
-        {"type": "voicemail"},
+        {"type": "sms"},
         {**FUNCTION, "messages": [delayed, unknown, blocking], "variableExtractionPlan": {}, "encryptedPaths": []},
         {"type": "endCall", "async": True},
         {"type": "transferCall", "destinations": destinations},

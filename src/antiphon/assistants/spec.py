@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator
 
 from antiphon.assistants.endpointing_spec import MAX_RULES, EndpointingRule, SmartEndpointingPlan
 from antiphon.assistants.hook_spec import Hook
+from antiphon.assistants.legacy import with_successors
 from antiphon.assistants.output_conditions import conditions_of
 from antiphon.assistants.texts import Message1000, Phrase, PromptMessage
 from antiphon.assistants.tool_definition import ServerSpec, ToolDefinition
@@ -126,6 +127,8 @@ class StartSpeakingPlan(WireModel):
     wait_seconds: float | None = Field(default=None, ge=0, le=5)
     transcription_endpointing_plan: TranscriptionEndpointingPlan = Field(default_factory=TranscriptionEndpointingPlan)
     smart_endpointing_plan: SmartEndpointingPlan = Field(default_factory=SmartEndpointingPlan)
+    smart_endpointing_enabled: bool | str | None = None
+    """Legacy: the model is ours in any case."""
     custom_endpointing_rules: tuple[EndpointingRule, ...] = Field(default=(), max_length=MAX_RULES)
 
 
@@ -269,12 +272,18 @@ class AssistantSpec(WireModel):
     server: ServerSpec | None = None
     server_messages: str | tuple[str, ...] | None = None
     """Which messages the server is sent; left out: the usual ones."""
+    customer_join_timeout_seconds: float | None = Field(default=None, ge=1, le=60)
+    """How long a web call waits for its caller; left out: as long as any call does here."""
     metadata: dict[str, Any] = Field(default_factory=dict)
     policy: dict[str, Any] = Field(default_factory=dict)
     """Ours: numbers of the conversation's policy that the plans above have no field for, e.g. ``{endpointing: {mode: fixed,
     silence_ms: 200}}``. They win over the plans."""
 
-    # Legacy fields that still come in: mapped, never refused.
+    # Legacy fields that still come in: mapped (``legacy``), never refused.
+    hipaa_enabled: bool | None = None
+    end_call_function_enabled: bool | None = None
+    dial_keypad_function_enabled: bool | None = None
+    forwarding_phone_number: str = Field(default="", max_length=256)
     recording_enabled: bool | None = None
     num_words_to_interrupt_assistant: int | None = Field(default=None, ge=0, le=10)
     response_delay_seconds: float | None = Field(default=None, ge=0, le=5)
@@ -307,4 +316,4 @@ def parse_assistant(data: Mapping[str, Any], path: str = "") -> AssistantSpec:
     """Read an assistant. ``path`` is where it stands in a larger document. Raises ConfigurationError naming the wrong field."""
     if not isinstance(data, Mapping):
         raise ConfigurationError(path or "document", "an assistant must be an object")
-    return parse(AssistantSpec, data, path)
+    return parse(AssistantSpec, with_successors(data), path)

@@ -8,20 +8,24 @@ from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tool_definition import FunctionSpec, ToolDefinition, ToolMessage, TransferDestination
-from antiphon.tools.builtin import Destination, transfer_parameters
+from antiphon.tools.builtin import Destination, dtmf_parameters, transfer_parameters
 from antiphon.tools.handoff import handoff_function
 from antiphon.tools.query import query_parameters
 from antiphon.vocabulary import ToolSpec, ToolWords
 
-RUN_TYPES = ("apiRequest", "endCall", "function", "handoff", "mcp", "query", "transferCall")
+RUN_TYPES = ("apiRequest", "dtmf", "endCall", "function", "handoff", "mcp", "query", "transferCall", "voicemail")
 """Types of tool that are run; others are named in a warning (``ignored``)."""
 HANDOFF_DEADLINE_MS = 12_000
 """The engines of the next assistant may have to start."""
+KEYS_DEADLINE_MS = 60_000
+"""The longest row of keys and pauses, and what the agent was saying before."""
 SAID_TYPES = ("request-complete", "request-failed", "request-response-delayed", "request-start")
 _MODE = "transferMode"
 _DESCRIPTIONS = {
     "endCall": "End the call. Say goodbye in the same answer, before.",
     "transferCall": "Hand the caller over to somebody else.",
+    "dtmf": "Press keys of the telephone, where a menu or an extension asks for them.",
+    "voicemail": "Leave a message and end the call. Only where a voicemail greeting or its beep was heard, never to a person.",
 }
 
 
@@ -87,6 +91,8 @@ def tool_spec(tool: ToolDefinition) -> ToolSpec:
     limit = tool.timeout_seconds if tool.type == "apiRequest" else None
     if tool.server is not None and "timeout_seconds" in tool.server.model_fields_set:
         limit = tool.server.timeout_seconds
+    if tool.type == "dtmf":  # a word over a tone would spoil it
+        spec = replace(spec, deadline_ms=KEYS_DEADLINE_MS, filler="")
     if limit is not None:
         spec = replace(spec, deadline_ms=round(limit * 1000))
     delayed = _message(tool, "request-response-delayed")
@@ -143,6 +149,8 @@ def _parameters(tool: ToolDefinition) -> dict[str, Any]:
         return dict(tool.body or {})
     if tool.type == "transferCall":
         return transfer_parameters(destinations_of(tool))
+    if tool.type == "dtmf":
+        return dtmf_parameters()
     if tool.type == "query":
         return query_parameters([base.name for base in tool.knowledge_bases if base.file_ids])
     return dict(tool.function.parameters) if tool.function is not None else {}

@@ -18,7 +18,8 @@ PLANS = "leadPlans"
 FindAssistant = Callable[[str, str], Awaitable[Mapping[str, Any] | None]]
 """``(org_id, id)``: the document of a stored assistant or a file. Raises StoreUnavailable."""
 _WITHOUT_WORDS = frozenset(
-    {"name", "server", "serverUrl", "serverUrlSecret", "serverMessages", "compliancePlan", "artifactPlan", "credentialIds"}
+    {"name", "server", "serverUrl", "serverUrlSecret", "serverMessages", "compliancePlan", "hipaaEnabled", "artifactPlan",
+     "credentialIds"}
 )  # fmt: skip
 """What must be known of an assistant after a call of which nothing is kept: whom to tell."""
 

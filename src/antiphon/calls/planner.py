@@ -150,7 +150,8 @@ class CallPlanner:
                 self._room.withdraw()
             raise
         planned = PlannedCall(record, assistant, engines, 0, squad=request.squad, mocks=request.mocks)
-        return self._wait_for_media(planned, expires_ms or self._rules.expires_ms)
+        joins_s = assistant.spec.customer_join_timeout_seconds if request.type == "webCall" else None
+        return self._wait_for_media(planned, expires_ms or round((joins_s or 0) * 1000) or self._rules.expires_ms)
 
     async def schedule(self, request: CallRequest) -> tuple[CallRecord, Assistant]:
         """A call that is to be made later, recorded as ``scheduled`` under ``request.call_id``; and who would lead it now. Raises as

@@ -111,6 +111,7 @@ class Antiphon:
         )  # fmt: skip
         self.plans.session_of = self.manager.find
         offer_recording_tools(self.engines.tools.local.register, self.manager.find)
+        self.engines.tools.press_keys = self.manager.press_keys
         if self.api is not None:
             self._hold_calls(self.api)
 

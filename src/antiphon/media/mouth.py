@@ -235,6 +235,22 @@ class Mouth:
             self.room = RoomTone(loop, self._audio, self._transport, self._on_sound, self._on_silenced)
         self._on_change()
 
+    @property
+    def sounds_alone(self) -> bool:
+        """Whether ``sound`` is heard when it is told."""
+        return self._transport.paced
+
+    def speaks(self, now_ms: int) -> bool:
+        """Whether something of a reply is being heard, or waits to be."""
+        return self.held or self.sounds_until_ms > now_ms or (self.busy and self._unsent_bytes() > 0)
+
+    def sound(self, audio: bytes, now_ms: int) -> None:
+        """Let something be heard that is no speech, at once: whole samples, while nothing ``speaks``."""
+        if self.room is not None:
+            audio = self.room.under(audio, now_ms, now_ms)
+        self._transport.send_audio(audio)
+        self._on_sound(audio, now_ms)
+
     def mute(self, muted: bool) -> None:
         """Send silence in the place of what is said, from the next message on."""
         self._muted = muted

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from antiphon.clock import Clock
-from antiphon.errors import CapacityError, MalformedMessage
+from antiphon.errors import CapacityError, ConfigurationError, MalformedMessage
 from antiphon.files import reason
 from antiphon.losses import Losses
 from antiphon.media.plane import MediaPlane
@@ -133,6 +133,13 @@ class SessionManager:
 
     def find(self, call_id: str) -> Session | None:
         return self._sessions.get(call_id)
+
+    async def press_keys(self, call_id: str, keys: str) -> None:
+        """As ``Session.press_keys``."""
+        session = self.find(call_id)
+        if session is None:
+            raise ConfigurationError("keys", "there is no such call")
+        await session.press_keys(keys)
 
     def sessions(self) -> list[Session]:
         return list(self._sessions.values())

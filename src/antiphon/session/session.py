@@ -26,6 +26,7 @@ from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.session.call_log import CallLog
 from antiphon.session.engine_notes import EngineNotes
 from antiphon.session.event_log import LogHeader
+from antiphon.session.key_presses import press_keys
 from antiphon.session.listening import TRANSCRIPTION_FAILED, Listening
 from antiphon.session.observers import CallObservers, SessionObserver
 from antiphon.session.pipeline import Speaks, Thinks
@@ -292,6 +293,10 @@ class Session:
     def overhear(self) -> Overhearing:
         """Both sides from now on, for somebody who only listens. What is not taken is lost to the listener, and costs the call nothing."""
         return self.port.overhear(self._clock.now_ms())
+
+    async def press_keys(self, keys: str) -> None:
+        """As ``key_presses.press_keys``."""
+        await press_keys(self.port, self.call.format_out, self._clock, keys)
 
     def transfer(self, destination: str) -> None:
         """Hand the caller over, as if the model had asked for it. Where there is nobody who can, the caller is told so."""

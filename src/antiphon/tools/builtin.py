@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from antiphon.errors import ConfigurationError
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 
 
@@ -24,6 +25,42 @@ class Destination:
     """Spoken before."""
     description: str = ""
     """For the model: when it is meant."""
+
+
+class VoicemailTool:
+    """voicemail: the assistant's message is left, and the call ends."""
+
+    def __init__(self, message: str) -> None:
+        self._message = message
+
+    async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
+        return ToolAnswer("The message is left, and the call ends.", say=self._message, ends_call=True)
+
+
+PressKeys = Callable[[str, str], Awaitable[None]]
+"""``(call_id, keys)``: lets the far side hear them. Raises ConfigurationError where it cannot, or they are none."""
+
+
+class DtmfTool:
+    """dtmf: presses telephone keys, to get through a menu or to an extension."""
+
+    def __init__(self, press: PressKeys) -> None:
+        self._press = press
+
+    async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
+        # Models that know the platform's tool name the argument as they like.
+        written = next((value for value in call.arguments.values() if isinstance(value, str | int)), "")
+        try:
+            await self._press(context.call_id, str(written))
+        except ConfigurationError as error:
+            return ToolAnswer(f"The keys were not pressed: {error.problem}.", failed=True)
+        return ToolAnswer("The keys were pressed. Wait for what is answered.")
+
+
+def dtmf_parameters() -> dict[str, object]:
+    """JSON Schema of the arguments that the model fills in."""
+    told = "The keys in their order: 0 to 9, * and #. w between them waits half a second, W a second."
+    return {"type": "object", "properties": {"keys": {"type": "string", "description": told}}, "required": ["keys"]}
 
 
 class TransferCallTool:

@@ -169,7 +169,7 @@ async def test_what_of_a_tool_has_no_effect_is_named(quick_desk: Desk) -> None:
         lines = warnings(await quick_desk.client.post("/tool", json=body))
         return dict(line.split(": ", 1) for line in lines)
 
-    for kind in ("code", "dtmf", "sms", "voicemail", "slack.message.send", "google.calendar.event.create"):
+    for kind in ("code", "sms", "slack.message.send", "google.calendar.event.create"):
         more = {"name": "c", "code": "return 1"} if kind == "code" else {}
         assert "are run, and no others" in (await told(type=kind, **more))["type"], kind
     look = {"type": "function", "function": {"name": "look"}, "server": {"url": "https://a.test"}}

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from antiphon.assistants.legacy import with_successors
 from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.secrets import WRITTEN
 from antiphon.calls.servers import server_of
@@ -93,7 +94,7 @@ def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitab
 
 
 def _keeps_nothing(assistant: Mapping[str, Any]) -> bool:
-    plan = assistant.get("compliancePlan")
+    plan = with_successors(assistant).get("compliancePlan")
     return isinstance(plan, Mapping) and (plan.get("hipaaEnabled") is True or plan.get("pciEnabled") is True)
 
 
