@@ -23,7 +23,7 @@ from antiphon.knowledge.local_files import LocalFiles
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
-from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice, FailoverModel, OnFailure
+from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice, FailoverModel, InformedModel, OnFailure
 from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
@@ -136,7 +136,7 @@ class EngineRoom:
         recognisers = tuple(engine for _, engine in stt)
         return Engines(
             stt=recognisers[0] if len(recognisers) == 1 else FailoverSpeechToText(recognisers, self._breakers),
-            models=tuple(_as_chosen(choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
+            models=tuple(self._told(spec, choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
             voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
             tools=self.tools.runner(spec),
             turn_detector=self._detector(stt[0][0].provider),
@@ -148,10 +148,20 @@ class EngineRoom:
             background=self._sounds.of(spec.background_sound),
         )
 
+    def _told(
+        self, spec: AssistantSpec, choice: ProviderChoice, engine: LanguageModel, *, first: bool, in_call: bool = True
+    ) -> LanguageModel:
+        """The model with what it is told each time: by the assistant, and, where it is somebody's own, of the call."""
+        model = _as_chosen(choice, engine, first=first)
+        if registry.resolve(choice.kind, choice.provider) != "custom-llm":
+            return model
+        metadata = {"metadata": spec.metadata} if spec.metadata else {}
+        return InformedModel(model, lambda context: {**metadata, **(self.tools.about_call(context) if in_call else {})})
+
     def _in_one(self, spec: AssistantSpec) -> Engines:
         """Of an assistant whose model hears and speaks. The others write, and take over a call when that model is gone."""
         ((choice, engine),) = self._get(spec, "speech_to_speech")
-        models = tuple(_as_chosen(other, model, first=False) for other, model in self._get(spec, "llm"))
+        models = tuple(self._told(spec, other, model, first=False) for other, model in self._get(spec, "llm"))
         recognisers = tuple(other for _, other in self._get(spec, "stt"))
         common = Engines(
             stt=Ears(engine),
@@ -182,7 +192,8 @@ class EngineRoom:
         """What an assistant needs to answer in text; ``hand_over`` is what its handoffs do. Raises ConfigurationError,
         ProviderUnavailable."""
         models = [
-            _as_chosen(choice, engine, first=at == 0) for at, (choice, engine) in enumerate(self._get(spec, "llm"))
+            self._told(spec, choice, engine, first=at == 0, in_call=False)
+            for at, (choice, engine) in enumerate(self._get(spec, "llm"))
         ]
         if not models:
             raise ConfigurationError(

@@ -53,6 +53,11 @@ _API_TIMEOUT_S = 20.0
 _ADVICE_S = 5.0
 """What comes later is about a turn that is over."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
+_WORDS = frozenset(
+    {"analysis", "artifact", "assistant", "assistantOverrides", "messages", "squad", "squadOverrides", "variableValues",
+     "warnings"}
+)  # fmt: skip
+"""Of a call's document: what its model has anyway, or has no use for."""
 _SECRETS = {"server": {"secret", "headers"}}
 
 
@@ -299,6 +304,12 @@ class ToolRoom:
                         str(call.get("assistantId") or ""),
                     )
                 )  # fmt: skip
+
+    def about_call(self, context: CallContext) -> dict[str, Any]:
+        """What a language model of one's own is told of the call it answers in: which it is and whose, and none of its words."""
+        message = self._facts_of(context).message
+        call = {name: value for name, value in message["call"].items() if name not in _WORDS}
+        return {"call": call, **{name: message[name] for name in ("customer", "phoneNumber") if message.get(name)}}
 
     def _facts_of(self, context: CallContext) -> CallFacts:
         known = self.facts(context) if self.facts is not None else CallFacts()

@@ -37,7 +37,7 @@ _LONGEST_KEPT_BYTES = 64 * 1024
 _OF_OVERRIDES = ("variableValues", "tools:append")
 _NO_EFFECT = "is kept, and nothing here acts on it"
 _SIGNED = "a call's listenUrl is signed, for one call, and expires: it is the key"
-_PARTS: Mapping[str, registry.Kind] = {"model": "llm", "voice": "tts", "transcriber": "stt"}
+PARTS: Mapping[str, registry.Kind] = {"model": "llm", "voice": "tts", "transcriber": "stt"}
 _MONITORED = frozenset({"listenEnabled", "controlEnabled", "controlAuthenticationEnabled"})
 _RENAMED = frozenset({"keyterm", "keyterms_prompt", "knowledge_base"})
 """Fields of these parts that engines know by other names, or that are told elsewhere (``ignored``, ``engine_choice``)."""
@@ -264,11 +264,11 @@ def _unknown(part: BaseModel, path: str, taken: Callable[[str], bool]) -> Iterat
     for name, described in type(part).model_fields.items():
         value, written = getattr(part, name), described.alias or name
         if isinstance(value, BaseModel):
-            kind = _PARTS.get(written) if path == "" else None
-            yield from _unknown(value, join(path, written), partial(_engine_takes, kind, value) if kind else _nobody)
+            kind = PARTS.get(written) if path == "" else None
+            yield from _unknown(value, join(path, written), partial(engine_takes, kind, value) if kind else _nobody)
 
 
-def _engine_takes(kind: registry.Kind, part: BaseModel, name: str) -> bool:
+def engine_takes(kind: registry.Kind, part: BaseModel, name: str) -> bool:
     """Whether the engine that a part names has an option of this field's name."""
     own = to_snake(name)
     try:

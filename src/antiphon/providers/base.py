@@ -265,6 +265,11 @@ def is_more_than_ears(stt: SpeechToText) -> bool:
 # ---------------------------------------------------------------------------------------------- language model
 
 
+ABOUT_CALL = "about_call"
+"""The option of a request to a model of somebody's own that holds what is known of its call: ``call``, ``customer``, ``phoneNumber``, and
+the assistant's ``metadata``."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
     """Everything a model needs for one reply. Models keep no state between requests: history is all there is."""

@@ -17,6 +17,7 @@ import structlog
 
 from antiphon.errors import ProviderError, ProviderTimeout
 from antiphon.providers.base import (
+    ABOUT_CALL,
     LanguageModel,
     ModelDelta,
     ModelRequest,
@@ -32,6 +33,7 @@ from antiphon.providers.base import (
 from antiphon.providers.failover_stream import FailoverStream
 from antiphon.providers.one_shot import open_voice
 from antiphon.providers.stalls import StallWatch
+from antiphon.vocabulary import CallContext
 
 MODEL_STALL_S = 15.0
 """A model that says nothing for this long has failed."""
@@ -134,6 +136,27 @@ class ChosenModel:
 
     def stream(self, request: ModelRequest) -> Any:
         return self.behind.stream(replace(request, options={**request.options, **self._options}))
+
+
+class InformedModel:
+    """A model that is told with each request which call it is for."""
+
+    def __init__(self, model: LanguageModel, about: Callable[[CallContext], Mapping[str, Any]]) -> None:
+        self.behind = model
+        self.name = model.name
+        self.circuit = getattr(model, "circuit", "")
+        self._about = about
+
+    async def start(self) -> None:
+        await self.behind.start()
+
+    async def close(self) -> None:
+        await self.behind.close()
+
+    def stream(self, request: ModelRequest) -> Any:
+        return self.behind.stream(
+            replace(request, options={**request.options, ABOUT_CALL: self._about(request.context)})
+        )
 
 
 class ChosenVoice:

@@ -131,6 +131,9 @@ class VendorHttp:
         content = orjson.dumps(body)
         try:
             async with self._answer(path, content, model) as (piece, more):
+                if piece.lstrip()[:1] == b"{":  # no event begins so: somebody's own server answers in one piece
+                    yield "", self._parsed(await _whole(piece, more))
+                    return
                 reader = SseReader()
                 while piece:
                     for name, data in reader.feed(piece):
@@ -251,6 +254,16 @@ class VendorHttp:
         else:
             problem = f"the request was refused{said}" + (f" because of {param}" if param else "")
         return Refused(self._name, problem, status, param, final=final)
+
+
+async def _whole(piece: bytes, more: _More) -> bytes:
+    """The answer to its end. Raises ``_TooLong``."""
+    whole = bytearray(piece)
+    while piece := await more():
+        whole += piece
+        if len(whole) > _MOST_EVENT_BYTES:
+            raise _TooLong
+    return bytes(whole)
 
 
 class SseReader:

@@ -42,7 +42,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
         "google": "antiphon.providers.llm.gemini:Gemini",
         "openai": "antiphon.providers.llm.openai_responses:OpenAiResponses",
         "openai-chat": "antiphon.providers.llm.openai_chat:OpenAiChat",
-        "custom-llm": "antiphon.providers.llm.openai_chat:ChatCompletions",
+        "custom-llm": "antiphon.providers.llm.custom_llm:CustomLlm",
         "cerebras": "antiphon.providers.llm.openai_chat:Cerebras",
         "deepinfra": "antiphon.providers.llm.openai_chat:DeepInfra",
         "deepseek": "antiphon.providers.llm.openai_chat:DeepSeek",

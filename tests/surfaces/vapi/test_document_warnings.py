@@ -246,3 +246,11 @@ async def test_a_hook_s_stored_tool_is_used_and_one_that_is_not_there_is_named(t
         ]
         lines = warnings(await desk.client.post("/assistant", json={"name": "A", "model": MODEL, "hooks": hooks}))
         assert lines == ["hooks.1.do.0.toolId: there is no tool of this id"]
+
+
+def test_what_an_engine_is_told_is_no_field_without_effect() -> None:
+    document = {
+        "voice": {"provider": "11labs", "voiceId": "x", "stability": 0.5, "similarityBoost": 0.7, "sparkle": 1},
+        "transcriber": {"provider": "deepgram", "keyterm": ["antiphon"]},
+    }
+    assert [each["field"] for each in warnings_of(document)] == ["voice.sparkle"]

@@ -42,6 +42,7 @@ class HttpLanguageModel(ABC):
     default_url: ClassVar[str] = ""
     needs_key: ClassVar[bool] = True
     per_request: ClassVar[frozenset[str]] = frozenset({"model", "reasoning_effort"})
+    optional: ClassVar[frozenset[str]] = _OPTIONAL
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class HttpLanguageModel(ABC):
                 return
             except Refused as refusal:
                 field = refusal.param.partition(".")[0]
-                if refusal.status != 400 or field not in _OPTIONAL or field not in body:
+                if refusal.status != 400 or field not in self.optional or field not in body:
                     raise
                 # Learnt once for each model; nothing has been said yet, since a refusal comes before all words.
                 log.info("model_option_left_out", provider=self.name, option=field)

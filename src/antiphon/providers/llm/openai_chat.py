@@ -25,7 +25,6 @@ _STOPS = {
 class ChatCompletions(HttpLanguageModel):
     """A server of one's own or of somebody else: ``model.url`` or the vendor's ``base_url`` says where, e.g. ``http://127.0.0.1:8000/v1``."""
 
-    name = "custom-llm"
     needs_key = False
     max_tokens_field: ClassVar[str] = "max_tokens"
     sends_strict: ClassVar[bool] = False
@@ -71,7 +70,7 @@ class ChatCompletions(HttpLanguageModel):
                 if chunk.get("usage"):
                     usage = _usage(fields(chunk["usage"]))
                 for choice in items(chunk.get("choices"))[:1]:
-                    delta = fields(choice.get("delta"))
+                    delta = fields(choice.get("delta") or choice.get("message"))  # the second: all in one piece
                     text = delta.get("content") or delta.get("refusal")
                     if isinstance(text, str) and text:
                         said = True

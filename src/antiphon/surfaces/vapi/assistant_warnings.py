@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from antiphon.assistants.compile import unmonitored
+from antiphon.assistants.compile import PARTS, engine_takes, unmonitored
 from antiphon.assistants.ignored import ACTED_ON, ignored_fields
 from antiphon.assistants.policy import policy_of
 from antiphon.assistants.spec import AssistantSpec, parse_assistant
@@ -74,9 +74,15 @@ def _all(body: Mapping[str, Any], engine_problems: EngineProblems) -> Iterator[t
     yield from (each for each in ignored_fields(spec) if not (each[0] in HONOURED or _is_stored_tool(each[0])))
     yield from unmonitored(spec)
     for field in _kept(spec):
-        if field not in HONOURED | ACTED_ON and (knows(FORM, field) or "." in field):
+        if field not in HONOURED | ACTED_ON and (knows(FORM, field) or "." in field) and not _is_told(spec, field):
             yield field, _NOT_YET
     yield from ((field, f"a call is refused: {reason}") for field, reason in engine_problems(spec))
+
+
+def _is_told(spec: AssistantSpec, field: str) -> bool:
+    """Whether a model, a voice or a recogniser is told of it as it stands."""
+    part, _, name = field.partition(".")
+    return part in PARTS and bool(name) and engine_takes(PARTS[part], getattr(spec, part), name)
 
 
 def _is_stored_tool(field: str) -> bool:
