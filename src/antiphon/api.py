@@ -122,6 +122,7 @@ class Api:
                 lambda: self.settings.base_url, at_once=settings.api.simulations, longest_s=settings.api.simulation_max_s,
                 strict=settings.api.strict,
             ),
+            self.text_agents.led,
         )  # fmt: skip
         self.people = StoredPeople(self.database)
         self._dead_workers: DeadWorkers | None = None
@@ -143,6 +144,7 @@ class Api:
         )  # fmt: skip
         self.texts.simulations.player.voice = self._live.simulated
         self.texts.simulations.hooks.tell = inside.events.tell
+        self.texts.events.announce = inside.events.announce
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client
