@@ -39,6 +39,7 @@ from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import background_sound, fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.call_deletions import CallDeletions
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.kinds import whole
@@ -169,6 +170,7 @@ class Api:
             self._live.server_beside,
             zero_retention=self.settings.after_call.zero_retention,
         )
+        self._live.deleted = CallDeletions(inside.events, self._reports, self.clock).deleted
         if self.after is not None:
             self.after.report_to(self._reports)
             self._live.live_cost = self.after.live_cost

@@ -20,7 +20,7 @@ from antiphon.assistants import ignored
 from antiphon.assistants.spec import parse_assistant
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.jobs import scheduled
-from antiphon.surfaces.vapi import ended_reasons, fields, references, server_messages, text_events
+from antiphon.surfaces.vapi import call_deletions, ended_reasons, fields, references, server_messages, text_events
 from antiphon.vocabulary import EndReason
 
 SOURCE = Path(str(files("antiphon")))
@@ -101,7 +101,10 @@ def test_every_message_to_an_application_has_words() -> None:
     assert (
         without_words(
             "event",
-            sorted({*server_messages.SENT, *text_events.SENT, alerting.TYPE, "assistant-request"} - ignored.UNSENT),
+            sorted(
+                {*server_messages.SENT, *text_events.SENT, *call_deletions.SENT, alerting.TYPE, "assistant-request"}
+                - ignored.UNSENT
+            ),
         )
         == []
     )

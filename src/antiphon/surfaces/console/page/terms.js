@@ -60,6 +60,8 @@ const TERMS = {
     "tool-calls": ["Tools to run", "도구 호출"],
     transcript: ["What was heard", "받아 적은 말"],
     'transcript[transcriptType="final"]': ["What was heard", "받아 적은 말"],
+    "call.deleted": ["Call deleted", "통화 삭제 알림"],
+    "call.delete.failed": ["Call not deleted", "통화 삭제 실패 알림"],
     "chat.created": ["Chat begun", "채팅 생성 알림"],
     "chat.deleted": ["Chat deleted", "채팅 삭제 알림"],
     "session.created": ["Session begun", "세션 생성 알림"],
