@@ -39,6 +39,7 @@ from antiphon.surfaces.sealed import Sealed
 from antiphon.surfaces.vapi import background_sound, fields
 from antiphon.surfaces.vapi import files as file_routes
 from antiphon.surfaces.vapi.access import Access
+from antiphon.surfaces.vapi.call_deletions import CallDeletions
 from antiphon.surfaces.vapi.cors import ApiCors
 from antiphon.surfaces.vapi.ended_reasons import WORKER_DIED, in_words
 from antiphon.surfaces.vapi.kinds import whole
@@ -122,6 +123,7 @@ class Api:
                 lambda: self.settings.base_url, at_once=settings.api.simulations, longest_s=settings.api.simulation_max_s,
                 strict=settings.api.strict,
             ),
+            self.text_agents.led,
         )  # fmt: skip
         self.people = StoredPeople(self.database)
         self._dead_workers: DeadWorkers | None = None
@@ -143,6 +145,7 @@ class Api:
         )  # fmt: skip
         self.texts.simulations.player.voice = self._live.simulated
         self.texts.simulations.hooks.tell = inside.events.tell
+        self.texts.events.announce = inside.events.announce
         if self.after is not None:
             self._live.erase = self.after.erasure.erase
         client = inside.engines.tools.client
@@ -167,6 +170,7 @@ class Api:
             self._live.server_beside,
             zero_retention=self.settings.after_call.zero_retention,
         )
+        self._live.deleted = CallDeletions(inside.events, self._reports, self.clock).deleted
         if self.after is not None:
             self.after.report_to(self._reports)
             self._live.live_cost = self.after.live_cost

@@ -106,6 +106,8 @@ class ApiCalls:
         self._inside = inside
         self.erase: Callable[[str, str], Awaitable[object]] | None = None
         """``(org_id, call_id)``: all that is left of a call, its record too; set by the composition root. Raises OSError."""
+        self.deleted: Callable[[CallRecord, str], None] = lambda record, kind: None
+        """As ``CallParts.deleted``; set by the composition root."""
         self._servers = Servers(resources)
         self._finished: Finished = nothing_after
         self.live_cost: LiveCost = nothing_counted
@@ -194,6 +196,7 @@ class ApiCalls:
                 dial=self.phone.dial if self.telephone is not None else None,
                 later=Later(self._schedule, self.scheduled.cancel),
                 erase=self._erase if self.erase is not None else None,
+                deleted=self.deleted,
                 live_cost=self.live_cost,
                 strict=self._settings.api.strict,
             )

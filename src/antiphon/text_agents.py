@@ -57,12 +57,7 @@ class ServedTextAgents:
         self._asked: weakref.WeakSet[FailoverModel] = weakref.WeakSet()
 
     async def find(self, org_id: str, wanted: Wanted) -> TextAgent | None:
-        squad = await self._squad_of(org_id, wanted)
-        if squad is not None and not wanted.assistant_id and wanted.assistant is None:
-            first = squad.members[0]
-            wanted = replace(
-                wanted, assistant_id=first.assistant_id, assistant=first.assistant, overrides=first.overrides
-            )
+        squad, wanted = await self._first(org_id, wanted)
         compiled = await self._compiled(org_id, wanted)
         if compiled is None:
             return None
@@ -84,6 +79,11 @@ class ServedTextAgents:
             taken_over=handoff.taken_over,
         )
 
+    async def led(self, org_id: str, wanted: Wanted) -> Assistant | None:
+        """Who answers, with the server that is told of it, no engine asked. Raises ConfigurationError, StoreUnavailable."""
+        _, wanted = await self._first(org_id, wanted)
+        return await self._compiled(org_id, wanted)
+
     async def model(
         self, org_id: str, document: Mapping[str, Any] | None, variables: Mapping[str, Any] | None = None
     ) -> TextAgent | None:
@@ -101,6 +101,16 @@ class ServedTextAgents:
         """Those of turns that go on: they must not be closed."""
         for model in tuple(self._asked):
             yield from (engine_behind(target) for target in model.targets)
+
+    async def _first(self, org_id: str, wanted: Wanted) -> tuple[Squad | None, Wanted]:
+        """The squad, and its first member where no assistant is asked for."""
+        squad = await self._squad_of(org_id, wanted)
+        if squad is not None and not wanted.assistant_id and wanted.assistant is None:
+            first = squad.members[0]
+            wanted = replace(
+                wanted, assistant_id=first.assistant_id, assistant=first.assistant, overrides=first.overrides
+            )
+        return squad, wanted
 
     async def _compiled(self, org_id: str, wanted: Wanted) -> Assistant | None:
         now = self._clock.wall_ms()

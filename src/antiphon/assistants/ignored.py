@@ -51,9 +51,7 @@ _MESSAGE_FIELDS: Mapping[str, str] = {
 }
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
-     "transfer-destination-request", "knowledge-base-request", "voice-request",
-     "chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted",
-     "call.deleted", "call.delete.failed", "call.artifact.upload"}
+     "transfer-destination-request", "knowledge-base-request", "voice-request", "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {

@@ -20,7 +20,7 @@ from antiphon.assistants import ignored
 from antiphon.assistants.spec import parse_assistant
 from antiphon.errors import CapacityError, ConfigurationError, ProviderError
 from antiphon.jobs import scheduled
-from antiphon.surfaces.vapi import ended_reasons, fields, references, server_messages
+from antiphon.surfaces.vapi import call_deletions, ended_reasons, fields, references, server_messages, text_events
 from antiphon.vocabulary import EndReason
 
 SOURCE = Path(str(files("antiphon")))
@@ -99,7 +99,13 @@ def test_every_end_reason_has_words_in_both_languages() -> None:
 
 def test_every_message_to_an_application_has_words() -> None:
     assert (
-        without_words("event", sorted({*server_messages.SENT, alerting.TYPE, "assistant-request"} - ignored.UNSENT))
+        without_words(
+            "event",
+            sorted(
+                {*server_messages.SENT, *text_events.SENT, *call_deletions.SENT, alerting.TYPE, "assistant-request"}
+                - ignored.UNSENT
+            ),
+        )
         == []
     )
 

@@ -51,6 +51,8 @@ class CallParts:
     """None where there is no telephone."""
     erase: Callable[[CallRecord], Awaitable[None]] | None = None
     """What else there is of a call: recordings, event logs. Raises OSError."""
+    deleted: Callable[[CallRecord, str], None] = lambda record, kind: None
+    """Told of a call that was deleted, or could not be: ``call.deleted``, ``call.delete.failed``. Must not raise."""
     live_cost: LiveCost = nothing_counted
     strict: bool = False
     """Whether fields that nobody knows are refused."""

@@ -296,8 +296,10 @@ class CallRoutes:
                 await self._parts.erase(record)
             except OSError as error:
                 log.error("call_not_erased", call_id=record.id, problem=type(error).__name__)
+                self._parts.deleted(record, "call.delete.failed")
                 raise ApiError(503, "The call's recording could not be erased; nothing was deleted.") from None
         await self._parts.calls.delete(record.org_id, record.id)
+        self._parts.deleted(record, "call.deleted")
         return self._views.shown(record)
 
     async def _cancelled(self, record: CallRecord, reason: str) -> CallRecord | None:

@@ -87,7 +87,7 @@ class Conversations:
         overrides: Mapping[str, Any] = {}
         if request.session_id:
             session = await self._sessions.open(asker.org_id, request.session_id)
-            wanted = _of_document(session)
+            wanted = wanted_of(session)
             overrides = session.body.get("assistantOverrides") or {}
             chats = await self._sessions.chats(session)
             state = dict(chats[-1].body[_STATE]) if chats else {}
@@ -102,7 +102,7 @@ class Conversations:
             state = dict(previous.body[_STATE])
             before = _messages(previous, "messages", "input", "output")
             if wanted.names_nobody:
-                wanted = _of_document(previous)
+                wanted = wanted_of(previous)
             else:  # somebody else answers from here on, and is shown all
                 state.pop(_LEAD, None)
         if wanted.names_nobody:
@@ -112,7 +112,7 @@ class Conversations:
             raise ApiError(400, [f"the conversation has more than {MOST_MESSAGES} messages"])
         overrides = _laid_over(overrides, request.overrides)
         lead, shown = _lead(state, request.overrides)
-        agent = await self._found(asker.org_id, lead or _with(wanted, overrides))
+        agent = await self._found(asker.org_id, lead or with_overrides(wanted, overrides))
         context = CallContext(
             state["conversation"], "", dict(agent.variables), state["beganWallMs"], org_id=asker.org_id
         )
@@ -131,14 +131,20 @@ class Conversations:
 
     async def led(self, session: Resource) -> tuple[TextAgent, Sequence[Message]] | None:
         """Who leads a session now, and all that was said in it; None where it names nobody. Raises ApiError 400, 424."""
-        wanted = _of_document(session)
+        wanted = wanted_of(session)
         if wanted.names_nobody:
             return None
         chats = await self._sessions.chats(session)
         lead, _ = _lead(chats[-1].body[_STATE], {}) if chats else (None, None)
-        agent = await self._found(session.org_id, lead or _with(wanted, session.body.get("assistantOverrides") or {}))
+        agent = await self._found(
+            session.org_id, lead or with_overrides(wanted, session.body.get("assistantOverrides") or {})
+        )
         said = _messages(session, "messages")
         return agent, [*said, *(message for chat in chats for message in _messages(chat, "input", "output"))]
+
+    async def shown(self, chat: Resource) -> dict[str, Any]:
+        """As it is answered."""
+        return self.documents.show(chat)
 
     async def keep(self, begun: Begun) -> Resource:
         """The chat, now that its turn is over."""
@@ -197,7 +203,8 @@ def failed(error: ProviderError) -> ApiError:
     return ApiError(424, f"The assistant's model failed ({error.provider}: {error.code}).", "Failed Dependency")
 
 
-def _of_document(document: Resource) -> Wanted:
+def wanted_of(document: Resource) -> Wanted:
+    """Who answers, as a chat or a session says it, without its overrides."""
     body = document.body
     assistant_id, squad_id = body.get("assistantId") or "", body.get("squadId") or ""
     return Wanted(
@@ -213,7 +220,7 @@ def _who(wanted: Wanted) -> dict[str, Any]:
     return {"assistantId": wanted.assistant_id} if wanted.assistant_id else {"assistant": wanted.assistant}
 
 
-def _with(wanted: Wanted, overrides: Mapping[str, Any]) -> Wanted:
+def with_overrides(wanted: Wanted, overrides: Mapping[str, Any]) -> Wanted:
     """``overrides`` are for all members of a squad."""
     squad = wanted.squad_id or wanted.squad is not None
     return replace(wanted, squad_overrides=overrides) if squad else replace(wanted, overrides=overrides)

@@ -31,6 +31,8 @@ _COLUMNS = {
     "number": "number",
 }
 Check = Callable[[str, str, Mapping[str, Any]], Awaitable[None]]
+Told = Callable[[str, Resource], None]
+"""``created``, ``updated`` or ``deleted``, and the document as it is, or was. Must not raise."""
 Changed = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """The new document, from the one that is there."""
 
@@ -103,6 +105,8 @@ class Documents:
         self.kind = kind
         self._store = store
         self._clock = clock
+        self.told: Told | None = None
+        """Told of what was done here, once it is done; set by whoever wants to know."""
         self._changes: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def create(self, org_id: str, body: Mapping[str, Any], id: str = "", *, by: str = "") -> Resource:
@@ -115,7 +119,7 @@ class Documents:
             made = Resource(self.kind.name, id, org_id, kept, now, now, links=self._links(kept), changed_by=by)
             try:
                 if await self._store.add(made):
-                    return made
+                    return self._tell("created", made)
             except ValueTaken:  # since it was checked
                 continue
             break
@@ -188,7 +192,7 @@ class Documents:
             )
             with suppress(ValueTaken):  # since it was checked
                 if await self._store.replace(after):
-                    return after
+                    return self._tell("updated", after)
         raise self._contended()
 
     async def delete(self, org_id: str, id: str, how: Change = UNASKED) -> Resource:
@@ -203,7 +207,7 @@ class Documents:
             if (there := await self.find(org_id, id)) is not None:  # another process was quicker
                 raise changed_since(self.kind.name, there.version)
             raise not_found(self.kind.name, id)
-        return deleted
+        return self._tell("deleted", deleted)
 
     async def versions(self, org_id: str, id: str) -> Sequence[Resource]:
         """All, newest first. Raises ApiError 404."""
@@ -219,6 +223,11 @@ class Documents:
             "createdAt": iso(resource.created_wall_ms),
             "updatedAt": iso(resource.updated_wall_ms),
         }
+
+    def _tell(self, what: str, resource: Resource) -> Resource:
+        if self.told is not None:
+            self.told(what, resource)
+        return resource
 
     def _contended(self) -> ApiError:
         return ApiError(409, f"This {self.kind.name} is being changed by others at the same time. Try again.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +17,7 @@ from antiphon.assistants.tool_definition import ServerSpec
 from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
-from antiphon.errors import RequestFailed
+from antiphon.errors import AntiphonError, RequestFailed
 from antiphon.losses import Losses
 from antiphon.session.observers import SessionObserver
 from antiphon.surfaces.vapi.server_messages import SENT, About, Listener, ServerMessages, wanted_by
@@ -31,6 +32,12 @@ ASSISTANT_REQUEST_S = 7.5
 NextLead = Callable[[], tuple[AssistantSpec, About]]
 _AFTER_S = 30.0
 """What has not been taken so long after a call's end is dropped."""
+MOST_ANNOUNCED = 64
+"""Of one organisation, announcements that may wait or be under way."""
+Announced = Callable[[], Awaitable[tuple[ServerSpec, Mapping[str, Any]] | None]]
+"""Who is told, and the message (``type`` is its first field); None: nobody asked for it. Raises AntiphonError."""
+Announce = Callable[[str, str, Announced], None]
+"""As ``ServerEvents.announce``."""
 _BEGINNING = b'{"message":{"type":"'
 
 
@@ -55,6 +62,9 @@ class ServerEvents:
         self.log: Callable[[LogEntry], None] | None = None
         """Takes what was sent; set by whoever keeps a log."""
         self._closing: set[asyncio.Task[None]] = set()
+        self._announced: dict[tuple[str, str], asyncio.Task[None]] = {}
+        """The last of each organisation and thing."""
+        self._announcing: Counter[str] = Counter()
 
     def observers(
         self, spec: AssistantSpec, about: About, next_lead: NextLead | None = None
@@ -99,6 +109,40 @@ class ServerEvents:
         body = orjson.dumps({"message": message})
         status, problem = await self._tell(target_of(server), body, _Told(org_id, call_id, ""))
         return problem or ("" if status is not None and 200 <= status < 300 else f"answered {status}")
+
+    def announce(self, org_id: str, of: str, announced: Announced) -> None:
+        """Soon, after what was announced before of the same thing (a conversation, a call). Never waits; where too much waits for the
+        organisation's servers it is dropped, and counted."""
+        if self._announcing[org_id] >= MOST_ANNOUNCED:
+            self._losses.count("webhook_events_dropped")
+            return
+        self._announcing[org_id] += 1
+        key = (org_id, of)
+        task = asyncio.get_running_loop().create_task(
+            self._announce(self._announced.get(key), org_id, announced), name="webhook announcement"
+        )
+        self._announced[key] = task
+        self._closing.add(task)
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._closing.discard(task)
+            if self._announced.get(key) is task:
+                del self._announced[key]
+            self._announcing[org_id] -= 1
+            self._announcing += Counter()  # organisations that have none are forgotten
+
+        task.add_done_callback(over)
+
+    async def _announce(self, before: asyncio.Task[None] | None, org_id: str, announced: Announced) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        try:
+            found = await announced()
+        except AntiphonError as error:
+            log.warning("webhook_announcement_failed", problem=error.code)
+            return
+        if found is not None:
+            await self.tell(found[0], org_id, "", found[1])
 
     async def close(self, within_s: float = 5.0) -> None:
         """After the last call: let what was said of their ends go out, for a moment."""

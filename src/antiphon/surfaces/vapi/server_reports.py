@@ -51,7 +51,7 @@ class ServerReports:
     async def put(self, report_id: str, call: CallRecord, message: Mapping[str, Any]) -> None:
         """Once this returns, the report will be delivered, also where this process dies. The same id again changes nothing. A call whose
         assistant has no server, or does not want reports, is reported to nobody. Raises StoreUnavailable."""
-        assistant, server = await self._told(call)
+        assistant, server = await self.told(call, TYPE)
         if server is None:
             return
         if self._zero_retention or _keeps_nothing(assistant):
@@ -68,16 +68,16 @@ class ServerReports:
             )
         )  # fmt: skip
 
-    async def _told(self, call: CallRecord) -> tuple[Mapping[str, Any], ServerSpec | None]:
-        """Who led the call, as far as it may be known, and the server that wants its report."""
+    async def told(self, call: CallRecord, kind: str) -> tuple[Mapping[str, Any], ServerSpec | None]:
+        """Who led the call, as far as it may be known, and the server that wants this type of message of it. Raises StoreUnavailable."""
         last: Mapping[str, Any] | None = None
         for assistant_of in self._assistants:
             assistant = await assistant_of(call)
             if assistant is not None and (server := server_of(assistant)) is not None:
-                return assistant, server if TYPE in wanted_by(assistant) else None
+                return assistant, server if kind in wanted_by(assistant) else None
             last = last or assistant
         last = last or {}
-        return last, await self._server_beside(call) if TYPE in wanted_by(last) else None
+        return last, await self._server_beside(call) if kind in wanted_by(last) else None
 
 
 def delivery_targets(authenticate: Authenticate) -> Callable[[Delivery], Awaitable[Target]]:

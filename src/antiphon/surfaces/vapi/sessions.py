@@ -110,17 +110,17 @@ class Sessions:
         body = await json_body(request)
         _require_known(body, _CREATE)
         return json_response(
-            await self._shown(await create_once(self.documents, self._repeats, request, asker, body)), 201
+            await self.shown(await create_once(self.documents, self._repeats, request, asker, body)), 201
         )
 
     async def _list(self, request: Request, asker: Asker) -> Response:
         listing = listing_of(request, _FILTERS, any_of=_ANY_OF)
         sessions = await self.documents.list(asker.org_id, listing)
         total = await self.documents.count(asker.org_id, listing)
-        return json_response(paginated([await self._shown(each) for each in sessions], total, listing))
+        return json_response(paginated([await self.shown(each) for each in sessions], total, listing))
 
     async def _get(self, request: Request, asker: Asker) -> Response:
-        return json_response(await self._shown(await self.documents.get(asker.org_id, request.path_params["id"])))
+        return json_response(await self.shown(await self.documents.get(asker.org_id, request.path_params["id"])))
 
     async def _patch(self, request: Request, asker: Asker) -> Response:
         body = await json_body(request)
@@ -129,12 +129,12 @@ class Sessions:
         if changes.get("messages") is not None:
             changes[_SINCE] = self._clock.wall_ms()
         patched = await self._change(asker.org_id, request.path_params["id"], changes)
-        return json_response(await self._shown(patched))
+        return json_response(await self.shown(patched))
 
     async def _delete(self, request: Request, asker: Asker) -> Response:
         """Its chats go with it."""
         session = await self.documents.get(asker.org_id, request.path_params["id"])
-        shown = await self._shown(session)
+        shown = await self.shown(session)
         listing = Listing(MAX_LISTED, equal={"session_id": session.id})
         while chats := await self._store.list("chat", asker.org_id, listing):
             for chat in chats:
@@ -142,7 +142,8 @@ class Sessions:
         await self.documents.delete(asker.org_id, session.id)
         return json_response(shown)
 
-    async def _shown(self, session: Resource) -> dict[str, Any]:
+    async def shown(self, session: Resource) -> dict[str, Any]:
+        """With what was said in its chats."""
         chats = await self.chats(session)
         said = [message for chat in chats for part in ("input", "output") for message in chat.body.get(part) or ()]
         costs = [cost for chat in chats for cost in chat.body.get("costs") or () if cost.get("type") == "model"]

@@ -19,6 +19,7 @@ from antiphon.surfaces.vapi.session_artifacts import SessionArtifacts
 from antiphon.surfaces.vapi.sessions import Sessions
 from antiphon.surfaces.vapi.simulations import Simulations
 from antiphon.surfaces.vapi.structured_runs import StructuredRuns
+from antiphon.surfaces.vapi.text_events import Led, TextEvents
 
 
 class Texts:
@@ -34,10 +35,12 @@ class Texts:
         sums: CallSums,
         documents: Resources,
         simulations: Simulations,
+        led: Led,
     ) -> None:
         sessions = Sessions(store, clock, access, documents.repeats)
         conversations = Conversations(store, clock, agents, sessions, documents.repeats)
         sessions.artifact_of = SessionArtifacts(conversations, documents.structured_outputs, agents, clock).of
+        self.events = TextEvents(sessions, conversations, clock, led)
         self.simulations = simulations
         self._evals = EvalRuns(store, documents.evals, documents.assistants, clock, agents, access, documents.repeats)
         self._parts = (
