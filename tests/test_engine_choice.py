@@ -71,6 +71,16 @@ def test_options_win_over_fields_and_reach_the_engine_unseen() -> None:
     assert stt(model="a", options={"model": "b"}) == [("deepgram", {"api_key": "k-deepgram", "model": "b"})]
 
 
+def test_an_own_recogniser_is_told_its_server_and_without_one_this_machine_hears() -> None:
+    server = {"url": "wss://a.test/listen", "secret": "s", "headers": {"X-A": "b"}}
+    plan = {"transcribers": [{"provider": "custom-transcriber", "server": {"url": "wss://b.test"}}]}
+    assert stt(provider="custom-transcriber", server=server, fallbackPlan=plan) == [
+        ("custom-transcriber", {"server": server}),
+        ("custom-transcriber", {"server": {"url": "wss://b.test"}}),
+    ]
+    assert stt(provider="custom-transcriber") == [("moonshine", {})]
+
+
 def test_an_engine_of_this_machine_gets_no_account() -> None:
     spec = parse_assistant({"transcriber": {"provider": "moonshine", "model": "tiny", "language": "en"}})
     assert [dict(choice.options) for choice in choices(spec, "stt", KEYS)] == [{}]

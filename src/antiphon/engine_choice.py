@@ -15,6 +15,8 @@ from antiphon.providers import registry
 from antiphon.providers.credentials import Credentials, vendor_of, where_to_put_the_key
 from antiphon.providers.tts.spoken_voice import language_of
 
+OWN_RECOGNISER = "custom-transcriber"
+"""An application's; without a server to ask, it is this machine's default that hears."""
 DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
 PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
@@ -165,6 +167,8 @@ def _choice(
     credentials: Credentials,
     told: Mapping[str, Any],
 ) -> ProviderChoice:
+    if provider == OWN_RECOGNISER and getattr(part, "server", None) is None:
+        provider = DEFAULTS["stt"]
     try:
         taken = registry.options(kind, provider)
         per_request = registry.per_request(kind, provider)
@@ -205,7 +209,7 @@ def _fields(part: BaseModel) -> Iterator[tuple[str, Any]]:
     for name in type(part).model_fields:
         value = getattr(part, name)
         if name not in _SAID_OTHERWISE and name in part.model_fields_set and value not in ("", None):
-            yield name, value
+            yield name, value.model_dump(by_alias=True, exclude_unset=True) if isinstance(value, BaseModel) else value
     for name, value in (part.model_extra or {}).items():
         if (own := to_snake(name)) not in _SAID_OTHERWISE:
             yield own, value

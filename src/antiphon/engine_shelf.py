@@ -14,6 +14,7 @@ import structlog
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
 from antiphon.providers import registry
 from antiphon.providers.base import Lifecycle
+from antiphon.providers.websocket import Addresses
 from antiphon.providers.worker import PoolHealth
 
 SWEEP_S = 2.0
@@ -31,6 +32,13 @@ class HasProcesses(Protocol):
 
     @property
     def health(self) -> PoolHealth: ...
+
+
+@runtime_checkable
+class CallsServers(Protocol):
+    """An engine that calls a server which the assistant names."""
+
+    addresses: Addresses | None
 
 
 @dataclass(eq=False, slots=True)
@@ -79,10 +87,12 @@ class EngineShelf:
         idle_s: float,
         in_use: Callable[[], Collection[int]],
         claimed: Callable[[], Collection[bytes]],
+        addresses: Addresses,
     ) -> None:
         """``own``: for each kind, options that are the machine's matter and not an assistant's, for engines that take them. ``most``
         engines with processes are kept; one that nobody uses or claims is closed ``idle_s`` after it was last asked for. ``in_use``
-        tells ids."""
+        tells ids. ``addresses`` tells where servers that assistants name may be."""
+        self._addresses = addresses
         self._own = own
         self._most = most
         self._idle_s = idle_s
@@ -133,6 +143,8 @@ class EngineShelf:
             entry = None
         if entry is None:
             engine = registry.create(kind, own_name, given)
+            if isinstance(engine, CallsServers):
+                engine.addresses = self._addresses
             if isinstance(engine, HasProcesses):
                 self._make_room()
             else:

@@ -98,6 +98,7 @@ class EngineRoom:
             settings.engines.idle_s,
             lambda: {id(engine) for engine in in_use()},
             lambda: {key for spec in wanted() for key in self._keys(spec)} | self._lasting,
+            egress_of(settings).addresses,
         )
         self._credentials = credentials_of(settings)
         self._breakers = Breakers()

@@ -31,6 +31,7 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     "transcriber.model": ({"transcriber": {"provider": "vapi", "model": "nova"}}, "transcriber.model"),
     "transcriber.endpointing": ({"transcriber": {"provider": "vapi", "endpointing": 255}}, "transcriber.endpointing"),
     "transcriber.keywords": ({"transcriber": {"provider": "vapi", "keywords": ["Antiphon"]}}, "transcriber.keywords"),
+    "transcriber.server": ({"transcriber": {"provider": "vapi", "server": HOOK}}, "transcriber.server"),
     "voice.model": ({"voice": {"provider": "piper", "model": "big"}}, "voice.model"),
     "startSpeakingPlan.smartEndpointingPlan": (
         {"startSpeakingPlan": {"smartEndpointingPlan": {"provider": "livekit"}}},
@@ -41,6 +42,14 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
         "startSpeakingPlan.customEndpointingRules",
     ),
     "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
+}
+OWN = {"credentialId": "c", "timeoutSeconds": 5, "backoffPlan": {"maxRetries": 3}}
+SET |= {
+    f"transcriber.server.{name}": (
+        {"transcriber": {"provider": "custom-transcriber", "server": {**HOOK, name: value}}},
+        f"transcriber.server.{name}",
+    )
+    for name, value in OWN.items()
 }
 KEPT = ("analysisPlan.", "artifactPlan.", "compliancePlan.")
 """Documents of the platform's of which we name what we honour; the rest is kept as it came."""
@@ -59,11 +68,17 @@ def test_each_is_found_where_it_is_set_and_only_there(field: str) -> None:
     [
         {"model": {"provider": "openai", "model": "big"}},
         {"model": {"provider": "custom-llm", "url": "https://example.test/v1"}},
+        {"transcriber": {"provider": "custom-transcriber", "server": {"url": "wss://example.test/listen"}}},
         {"transcriber": {"provider": "deepgram", "model": "nova-3", "endpointing": 255, "keywords": ["Antiphon"]}},
     ],
 )
 def test_what_the_engine_takes_is_not_told(document: dict[str, Any]) -> None:
     assert list(ignored_fields(parse_assistant(document))) == []
+
+
+def test_an_own_recogniser_without_a_server_is_told_who_hears_instead() -> None:
+    ((field, why),) = ignored_fields(parse_assistant({"transcriber": {"provider": "custom-transcriber"}}))
+    assert field == "transcriber.provider" and "transcriber.server" in why
 
 
 def test_an_unknown_provider_is_not_for_this_list() -> None:

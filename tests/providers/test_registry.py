@@ -59,6 +59,7 @@ MINIMAL: dict[str, dict[str, object]] = {
         )
     },
     "custom-llm": {"base_url": "https://models.example.com/v1"},
+    "custom-transcriber": {"server": {"url": "wss://example.com"}},
     "vapi-hosted": {"model": "an-assistant"},
 }
 
@@ -91,4 +92,4 @@ def test_from_outside_no_test_double_and_no_alias_can_be_named(kind: registry.Ki
     named = registry.named_from_outside(kind)
     assert "scripted" not in named
     assert all(registry.resolve(kind, name) == name for name in named)
-    assert {*named, "scripted"} >= {registry.resolve(kind, name) for name in registry.names(kind)}
+    assert {*named, "scripted", "custom-transcriber"} >= {registry.resolve(kind, name) for name in registry.names(kind)}

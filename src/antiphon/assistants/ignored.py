@@ -25,6 +25,9 @@ from antiphon.wire_model import MAX_LOOKED_UP, join
 
 IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
+    "transcriber.server.backoffPlan": "a connection that is lost is made again at once",
+    "transcriber.server.timeoutSeconds": "a connection is given up after 5 s, final words are after 3 s",
+    "transcriber.server.credentialId": "transcriber.server.headers and transcriber.server.secret say who asks",
     "server.backoffPlan": "messages are sent once; a report until it is acknowledged",
     "analysisPlan.structuredDataMultiPlan": "structuredDataPlan and structured outputs are made",
     "analysisPlan.summaryPrompt": "write analysisPlan.summaryPlan.messages",
@@ -64,6 +67,7 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
         "this provider is not told; when a turn is over, startSpeakingPlan says",
     ),
     "transcriber.keywords": ("stt", ("keywords", "keyterms"), "this provider takes no words beforehand"),
+    "transcriber.server": ("stt", ("server",), "this provider asks no server of yours"),
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
@@ -107,6 +111,12 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
+    if (
+        spec.transcriber is not None
+        and spec.transcriber.provider == "custom-transcriber"
+        and not spec.transcriber.server
+    ):
+        yield "transcriber.provider", "names no transcriber.server: this machine's own recogniser hears"
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
     if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):

@@ -99,8 +99,16 @@ class VoiceFallbackPlan(WireModel):
     voices: tuple[VoiceSpec, ...] = Field(default=(), max_length=5)
 
 
+class SocketServer(ServerSpec):
+    """Where an application's own recogniser listens: a WebSocket."""
+
+    url: str = Field(pattern=r"^(https?|wss?)://[^/]")
+
+
 class TranscriberSpec(WireModel):
     provider: str = Field(min_length=1)
+    server: SocketServer | None = None
+    """Of ``custom-transcriber``."""
     model: str = ""
     language: str = ""
     endpointing: int | None = Field(default=None, ge=10, le=500)

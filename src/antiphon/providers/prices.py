@@ -29,6 +29,7 @@ FREE = frozenset(
         "espeak",
         "ollama",
         "vllm",
+        "custom-transcriber",
         "memory",
         "realtime",
         "vapi.websocketCall",

@@ -23,6 +23,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     "stt": {
         "moonshine": "antiphon.providers.stt.moonshine:MoonshineSpeechToText",
         "pocketsphinx": "antiphon.providers.stt.pocketsphinx:PocketsphinxSpeechToText",
+        "custom-transcriber": "antiphon.providers.stt.custom_transcriber:CustomTranscriber",
         "assemblyai": "antiphon.providers.stt.assemblyai:AssemblyAISpeechToText",
         "cartesia": "antiphon.providers.stt.cartesia:CartesiaSpeechToText",
         "deepgram": "antiphon.providers.stt.deepgram:DeepgramSpeechToText",
@@ -80,11 +81,12 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
 
 _OWN_ASSISTANTS = frozenset({"vapi-hosted"})
 _TEST_DOUBLES = frozenset({"scripted"})
+_NOT_BY_NAME_ALONE = frozenset({"scripted", "custom-transcriber"})
 
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
     "vad": {},
-    "stt": {"vapi": "moonshine", "custom-transcriber": "moonshine", "11labs": "elevenlabs"},
+    "stt": {"vapi": "moonshine", "11labs": "elevenlabs"},
     "llm": {
         "vapi": "workflow",
         "deep-seek": "deepseek",
@@ -112,8 +114,9 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 def named_from_outside(kind: Kind) -> tuple[str, ...]:
-    """The engines that a client may ask for by name: each by its own, and no test double. Those are for assistants alone."""
-    return tuple(name for name in _PROVIDERS[kind] if name not in _TEST_DOUBLES)
+    """The engines that a client may ask for by name: each by its own. Test doubles, and what needs an
+    application's server, are for assistants alone."""
+    return tuple(name for name in _PROVIDERS[kind] if name not in _NOT_BY_NAME_ALONE)
 
 
 _LIVE = re.compile(r"(^|[-/])(live|native-audio)(-|$)")

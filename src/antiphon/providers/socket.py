@@ -26,6 +26,7 @@ from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
 from antiphon.providers.websocket import (
     MAX_MESSAGE_BYTES,
     MAX_WAITING_BYTES,
+    Addresses,
     Connection,
     Failure,
     Refused,
@@ -138,6 +139,8 @@ class VendorSocket:
         self.limits = limits or SocketLimits()
         self._counts = counts or SocketCounts()
         self._arrange = arrange
+        self.addresses: Addresses | None = None
+        """Which addresses of a name may be called; None: all."""
         self._link: _Link | None = None
         self._task: asyncio.Task[None] | None = None
         self._failures = 0
@@ -273,7 +276,7 @@ class VendorSocket:
         await connect(
             link, self._provider, self._url(), self._headers(), tls=self._tls, timeout_s=limits.connect_timeout_s,
             ping_after_s=limits.ping_after_s, pong_timeout_s=limits.pong_timeout_s,
-            max_message_bytes=limits.max_message_bytes, secret=self._secret,
+            max_message_bytes=limits.max_message_bytes, secret=self._secret, addresses=self.addresses,
         )  # fmt: skip
 
     def _timed_out(self, problem: str) -> Failure:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from picows import WSCloseCode, WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
-from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
+from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable, RequestFailed
 from antiphon.providers.tls import TLS_BUFFERS
 
 _picows_log = logging.getLogger("antiphon.providers.picows")
@@ -27,6 +28,9 @@ MAX_WAITING_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A minute of 24 kHz speech in base64 in one message: vendors send less than a second."""
 _REASON_CHARS = 160
+_MOST_ADDRESSES = 4
+Addresses = Callable[[str, int], Awaitable[Sequence[str]]]
+"""The addresses of a name (and port) that may be called. Raises RequestFailed: ``refused`` where none of them may."""
 _READ_BUFFER_BYTES = 4 * 1024
 """To begin with: a message of words is no longer, and one of sound makes it grow."""
 _COPIED_BYTES = 8 * 1024
@@ -209,9 +213,10 @@ async def connect(
     pong_timeout_s: float,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     secret: str = "",
+    addresses: Addresses | None = None,
 ) -> None:
     """Raises Refused. A peer that says nothing for ``ping_after_s`` is asked by a ping, and lost without an answer in ``pong_timeout_s``.
-    ``secret`` is taken out of what the vendor says."""
+    ``secret`` is taken out of what the vendor says. ``addresses``: who says where the connection may lead; None: anywhere."""
     secure = url.startswith("wss:")
     try:
         async with asyncio.timeout(timeout_s):
@@ -228,8 +233,13 @@ async def connect(
                 read_buffer_init_size=_READ_BUFFER_BYTES,
                 max_redirects=0,
                 logger_name=_picows_log,
+                socket_factory=None
+                if addresses is None
+                else lambda to: _connected(addresses, str(to.host), int(to.port)),
                 **(TLS_BUFFERS if secure else {}),
             )
+    except RequestFailed as error:
+        raise Refused(Failure(ProviderError(provider, f"is not called: {error}"), error.reason == "refused")) from None
     except WSHandshakeError as error:
         raise _refused_by(error, provider, secret) from None
     except TimeoutError:
@@ -244,6 +254,25 @@ async def connect(
         raise Refused(Failure(ProviderUnavailable(provider, text))) from None
     if not connection.began:  # picows returns without a word when the peer closes instead of answering
         raise Refused(Failure(ProviderUnavailable(provider, "the vendor hung up during the handshake")))
+
+
+async def _connected(addresses: Addresses, host: str, port: int) -> socket.socket:
+    """A connection to an address that was checked: a name that stands for another one the next time gains nothing."""
+    failure: OSError = ConnectionError("no address")
+    for address in (await addresses(host, port))[:_MOST_ADDRESSES]:
+        made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            made.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(made, (address, port))
+        except OSError as error:
+            made.close()
+            failure = error
+        except BaseException:
+            made.close()
+            raise
+        else:
+            return made
+    raise failure
 
 
 def _refused_by(error: WSHandshakeError, provider: str, secret: str) -> Refused:

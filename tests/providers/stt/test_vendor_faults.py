@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.providers.fakes.assemblyai import FakeAssemblyAI
 from tests.providers.fakes.cartesia import FakeInk
+from tests.providers.fakes.custom_transcriber import FakeTranscriber
 from tests.providers.fakes.deepgram import FakeDeepgram, FakeFlux
 from tests.providers.fakes.openai import FakeOpenAI
 from tests.providers.fakes.scribe import FakeScribe
@@ -28,6 +29,7 @@ from antiphon.providers.base import (
 from antiphon.providers.socket import SocketLimits
 from antiphon.providers.stt.assemblyai import AssemblyAISpeechToText
 from antiphon.providers.stt.cartesia import CartesiaSpeechToText
+from antiphon.providers.stt.custom_transcriber import CustomTranscriber
 from antiphon.providers.stt.deepgram import DeepgramSpeechToText
 from antiphon.providers.stt.deepgram_flux import DeepgramFluxSpeechToText
 from antiphon.providers.stt.elevenlabs import ElevenLabsSpeechToText
@@ -47,6 +49,10 @@ class Vendor:
     scheme: str = "wss"
 
 
+def _of_an_application(secret: str, url: str, *, ca_file: str) -> CustomTranscriber:
+    return CustomTranscriber({"url": url, "secret": secret}, ca_file=ca_file)
+
+
 VENDORS = {
     "deepgram": Vendor(FakeDeepgram, DeepgramSpeechToText),
     "deepgram-flux": Vendor(FakeFlux, DeepgramFluxSpeechToText),
@@ -54,6 +60,7 @@ VENDORS = {
     "cartesia": Vendor(FakeInk, CartesiaSpeechToText),
     "elevenlabs": Vendor(FakeScribe, ElevenLabsSpeechToText),
     "openai": Vendor(FakeOpenAI, OpenAISpeechToText),
+    "custom-transcriber": Vendor(FakeTranscriber, _of_an_application),
     "soniox": Vendor(FakeSoniox, SonioxSpeechToText),
 }
 

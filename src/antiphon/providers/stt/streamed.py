@@ -89,7 +89,7 @@ class StreamedSpeechToText(ABC):
 
     def __init__(self, api_key: str, ca_file: str) -> None:
         """Raises ConfigurationError."""
-        self.api_key = checked_key(api_key)
+        self.api_key = checked_key(api_key) if self.needs_key else api_key
         self._ca_file = ca_file
         self._tls: ssl.SSLContext | None = None
         self._streams: set[StreamedTranscription] = set()
