@@ -103,6 +103,14 @@ def _openai() -> Iterator[Ending]:
     yield Ending("openai", "closed for its quota", None, (1008, "insufficient_quota"), "account")
 
 
+def _of_an_application() -> Iterator[Ending]:
+    """Its protocol knows no errors: a socket that closes may be opened again, whatever is said with it."""
+    yield Ending("custom-transcriber", "it is done", closes=(1000, ""))
+    yield Ending("custom-transcriber", "trouble", closes=(1011, TOLD.strip()))
+    yield Ending("custom-transcriber", "it restarts", closes=(1012, ""))
+    yield Ending("custom-transcriber", "says what nobody knows", {"type": "error", "message": TOLD}, (1008, TOLD.strip()))
+
+
 ENDINGS = (
     *_deepgram("deepgram"),
     *_deepgram("deepgram-flux"),
@@ -111,6 +119,7 @@ ENDINGS = (
     *_by_status("cartesia", lambda status: {"type": "error", "status_code": status, "title": "Oh", "message": TOLD}),
     *_by_status("soniox", lambda status: {"tokens": [], "error_code": status, "error_message": TOLD}),
     *_openai(),
+    *_of_an_application(),
 )
 
 
