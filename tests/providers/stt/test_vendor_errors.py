@@ -108,7 +108,9 @@ def _of_an_application() -> Iterator[Ending]:
     yield Ending("custom-transcriber", "it is done", closes=(1000, ""))
     yield Ending("custom-transcriber", "trouble", closes=(1011, TOLD.strip()))
     yield Ending("custom-transcriber", "it restarts", closes=(1012, ""))
-    yield Ending("custom-transcriber", "says what nobody knows", {"type": "error", "message": TOLD}, (1008, TOLD.strip()))
+    yield Ending(
+        "custom-transcriber", "says what nobody knows", {"type": "error", "message": TOLD}, (1008, TOLD.strip())
+    )
 
 
 ENDINGS = (
