@@ -12,7 +12,15 @@ from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tool_definition import ServerSpec, ToolDefinition
-from antiphon.assistants.tools import destinations_of, handoffs_of, mcp_servers, mcp_tool_spec, run_tools, tool_spec
+from antiphon.assistants.tools import (
+    destinations_of,
+    handoffs_of,
+    mcp_servers,
+    mcp_tool_spec,
+    run_tools,
+    spoken_language,
+    tool_spec,
+)
 from antiphon.calls.request_log import LogEntry
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock
@@ -110,7 +118,7 @@ class ToolRoom:
         """``hand_over``: of a conversation in text; without one, calls are handed over. Raises ConfigurationError where a function has
         nobody to run it."""
         wanted = list(run_tools(spec))
-        sources = [_McpSource(self, at, tool) for at, tool in mcp_servers(spec)]
+        sources = [_McpSource(self, at, tool, spoken_language(spec)) for at, tool in mcp_servers(spec)]
         if not wanted and not sources:
             return None
         if self._bookings is None:
@@ -143,7 +151,7 @@ class ToolRoom:
             advisers.append(AskedServer(ask, self._facts_of, self._clock.wall_ms))
         return Advisers(advisers) if advisers else None
 
-    async def mcp_tools(self, tool: ToolDefinition) -> Sequence[OfferedTool]:
+    async def mcp_tools(self, tool: ToolDefinition, language: str = "") -> Sequence[OfferedTool]:
         """The tools of one MCP server, as its assistant offers them. Raises ProviderUnavailable."""
         assert tool.server is not None, "checked when the assistant was read"
         secret = ((SECRET_HEADER, tool.server.secret),) if tool.server.secret else ()
@@ -153,7 +161,7 @@ class ToolRoom:
         found = []
         for there in await self._mcp.tools(server):
             name = _NOT_IN_NAMES.sub("_", there.name)[:64]
-            described = mcp_tool_spec(tool, name, there.name, there.description, dict(there.parameters))
+            described = mcp_tool_spec(tool, name, there.name, there.description, dict(there.parameters), language)
             asked = partial(self._asked_mcp, tool.server.url, described.name)
             runs = McpServerTool(self._mcp, server, there.name, described.deadline_ms / 1000, asked)
             found.append(OfferedTool(described, self._unless_rejected(tool, runs)))
@@ -343,13 +351,13 @@ def _as_declared(described: ToolSpec, here: ToolSpec) -> ToolSpec:
 class _McpSource:
     """One MCP server of one assistant."""
 
-    def __init__(self, room: ToolRoom, at: int, tool: ToolDefinition) -> None:
+    def __init__(self, room: ToolRoom, at: int, tool: ToolDefinition, language: str) -> None:
         self.field = f"model.tools.{at}"
         self._room = room
-        self._tool = tool
+        self._tool, self._language = tool, language
 
     async def load(self) -> Sequence[OfferedTool]:
-        return await self._room.mcp_tools(self._tool)
+        return await self._room.mcp_tools(self._tool, self._language)
 
 
 class _CallsThatEnd:

@@ -106,21 +106,45 @@ class ToolAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolWords:
-    """What an assistant's author wants to be said around a tool's work, in words that no model chose. Empty: nothing."""
+class ArgumentCondition:
+    """What one argument of a tool's call must be. ``param`` may be a path (``address.city``). Numbers are compared as such, also where
+    they are written as texts."""
 
-    start: str = ""
-    """As it begins."""
-    complete: str = ""
-    """When it has answered; the model is not asked for words about the answer then."""
-    failed: str = ""
-    """The same, when it failed or did not answer in time."""
-    hint: str = ""
+    param: str
+    operator: Literal["eq", "neq", "gt", "gte", "lt", "lte"]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSaying:
+    """Something that an assistant's author wants said around a tool's work, in words that no model chose."""
+
+    text: str
+    conditions: tuple[ArgumentCondition, ...] = ()
+    """All of them must hold of the call."""
+    to_model: bool = False
     """Told to the model with the answer, and not spoken."""
-    failed_hint: str = ""
-    complete_ends_call: bool = False
-    failed_ends_call: bool = False
-    """Whether the call ends once those words have been heard."""
+    blocking: bool = False
+    """As it begins: the work begins once these words have been heard."""
+    ends_call: bool = False
+    """The call ends once these words have been heard."""
+    after_ms: int = 0
+    """While it works: when, after it began."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolWords:
+    """What is said around a tool's work. Several of one kind are variants, of which those with conditions come first
+    (``conversation.tool_words``). None: nothing."""
+
+    start: tuple[ToolSaying, ...] = ()
+    """As it begins."""
+    delayed: tuple[ToolSaying, ...] = ()
+    """While it works; of those for the same moment one is said. Where none fits the call, the tool's ``filler`` is."""
+    complete: tuple[ToolSaying, ...] = ()
+    """When it has answered; the model is not asked for words about the answer then, unless they are told to it."""
+    failed: tuple[ToolSaying, ...] = ()
+    """The same, when it failed or did not answer in time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,13 +121,23 @@ def test_messages_that_are_not_sent() -> None:
 
 def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     delayed, unknown = ({"type": kind, "content": "One moment."} for kind in ("request-response-delayed", "a-song"))
-    blocking = {"type": "request-start", "content": "So.", "blocking": True, "conditions": [{"param": "a"}]}
+    blocking = {
+        "type": "request-start",
+        "content": "So.",
+        "blocking": True,
+        "conditions": [{"param": "a", "operator": "eq", "value": "b"}],
+    }
     destinations = [{"type": "number", "number": "+15550123", "transferPlan": {"mode": "warm-transfer-say-message"}},
                     {"type": "number", "number": "+15550124", "transferPlan": {"mode": "blind-transfer"}},
                     {"type": "assistant", "assistantName": "B"}, {"type": "moon"}]  # fmt: skip
     tools = [
         {"type": "sms"},
-        {**FUNCTION, "messages": [delayed, unknown, blocking], "variableExtractionPlan": {}, "encryptedPaths": []},
+        {
+            **FUNCTION,
+            "messages": [{**delayed, "blocking": True}, unknown, blocking],
+            "variableExtractionPlan": {},
+            "encryptedPaths": [],
+        },
         {"type": "endCall", "async": True},
         {"type": "transferCall", "destinations": destinations},
         {"type": "transferCall"},
@@ -137,9 +147,8 @@ def test_tools_that_do_nothing_and_messages_that_are_not_said() -> None:
     assert found == [
         "model.tools.0.type",
         "model.tools.1.encryptedPaths",
+        "model.tools.1.messages.0.blocking",
         "model.tools.1.messages.1.type",
-        "model.tools.1.messages.2.conditions",
-        "model.tools.1.messages.2.blocking",
         "model.tools.2.async",
         "model.tools.3.destinations.0.transferPlan.mode",
         "model.tools.3.destinations.3.type",

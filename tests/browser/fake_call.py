@@ -80,10 +80,7 @@ class TalkPage:
 
     async def until(self, expression: str) -> None:
         """Until this JavaScript expression is true. (Playwright's own waiting would evaluate it in the page, which its policy forbids.)"""
-        wait = (
-            f"new Promise((done) => {{ const look = () => (({expression}) ? done() : setTimeout(look, 20)); look(); }})"
-        )
-        await self.page.evaluate(f"() => {wait}")
+        await self.page.until(expression)
 
     async def sent(self) -> list[dict[str, Any]]:
         """What the page sent so far; forgotten by that."""

@@ -39,10 +39,7 @@ class Visit:
 
     async def until(self, expression: str) -> None:
         """(Playwright's own waiting would evaluate it in the page, which its policy forbids.)"""
-        wait = (
-            f"new Promise((done) => {{ const look = () => (({expression}) ? done() : setTimeout(look, 20)); look(); }})"
-        )
-        await self.page.evaluate(f"() => {wait}")
+        await self.page.until(expression)
 
     async def title(self, text: str) -> None:
         await self.until(f"document.querySelector('main h1')?.textContent === {json.dumps(text)}")

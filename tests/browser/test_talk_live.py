@@ -174,7 +174,8 @@ async def test_without_udp_a_sound_that_is_no_interruption_holds_the_agent_and_i
         assert re.fullmatch(r"The agent paused for \d+ ms and went on", mark), mark
         flushes, played_ms = await talk.page.evaluate("() => [heard.flushes, heard.playedMs]")
         assert flushes >= 1
-        assert abs(played_ms - len(GREETING) * 60) < 700, "what was thrown away was sent again, and nothing else"
+        again_ms = played_ms - len(GREETING) * 60
+        assert -20 <= again_ms < 700 * flushes, "what was thrown away was sent again, and nothing else"
         await talk.until("heard.told.length === heard.marks.length")
         marks, told = await talk.page.evaluate("() => [heard.marks, heard.told]")
         assert [each["mark"] for each in told] == [each["mark"] for each in marks]

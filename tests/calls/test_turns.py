@@ -18,7 +18,7 @@ from antiphon.providers.scripted import ScriptedLanguageModel, ScriptedReply, Sc
 from antiphon.session.event_log import read_event_log
 from antiphon.session.replay import replay
 from antiphon.session.what_if import compared, outcomes
-from antiphon.vocabulary import TELEPHONE, CallContext, EndReason, Message, ToolCall, ToolSpec
+from antiphon.vocabulary import TELEPHONE, CallContext, EndReason, Message, ToolCall, ToolSaying, ToolSpec, ToolWords
 
 LONG = "I can tell you a great many things about this, and all of them take a while to say."
 
@@ -279,6 +279,23 @@ def test_a_tool_is_run_once_and_never_leaves_the_line_silent(takes_ms: int, fill
     assert ("Just a moment." in spoken) == filler
     assert spoken[-1] == "The clock says: it is noon."
     assert [message.role for message in call.messages] == ["user", "assistant", "tool", "assistant"]
+
+
+def test_a_tool_that_is_announced_begins_when_its_words_have_been_heard() -> None:
+    announced = ToolSaying("I charge your card now, if that is all right.", blocking=True)
+    tools = Clockwork(300, ToolSpec("clock", filler="", words=ToolWords(start=(announced,))))
+    call = Call(hears=["what time is it"], answers=_asks_for_the_time, tools=tools)
+
+    async def talk(call: Call) -> None:
+        await call.wait(200)
+        await call.sound(600)
+        await call.until_replies(1)
+
+    seen = call.run(talk)
+    assert len(tools.ran) == 1
+    [began], [run] = seen.when(do.StartPlayback)[:1], seen.when(do.RunTool)
+    spoken_ms = MS_PER_CHARACTER * sum(len(speak.text) for speak in seen.of(do.Speak)[:2])
+    assert 0 <= run - began - spoken_ms <= 250
 
 
 def test_a_tool_past_its_deadline_is_told_to_the_model() -> None:

@@ -122,6 +122,10 @@ class CallDriver:
             mouth = self._mouth_for(action.reply)
             assert mouth.audible and not mouth.soft
             mouth.soft = True
+        elif isinstance(action, do.AskPlayback):
+            mouth = self._mouth_for(action.reply)
+            mouth.play_until(self.now_ms)
+            self._inbox.append(ev.PlaybackReached(action.reply, mouth.heard_ms))
         elif isinstance(action, do.StartPlayback | do.EndSpeech | do.HoldPlayback | do.ResumePlayback):
             mouth = self._mouth_for(action.reply)
             mouth.play_until(self.now_ms)

@@ -42,7 +42,7 @@ def test_a_tool_without_a_filler_needs_no_timer_for_it() -> None:
 def test_the_same_work_is_not_started_twice() -> None:
     tools = ToolCalls()
     assert tools.start(call("a", city="Rome"), LOOK_UP, 1, 7, 0)
-    assert not tools.start(call("b", city="Rome"), LOOK_UP, 2, 8, 3000)
+    assert tools.start(call("b", city="Rome"), LOOK_UP, 2, 8, 3000) is None
     assert tools.start(call("c", city="Oslo"), LOOK_UP, 2, 8, 3000)
     pending = tools.finish("a")
     assert pending is not None

@@ -7,19 +7,47 @@ from tests.conversation.driver import CallDriver, connected
 from antiphon.conversation import actions as do
 from antiphon.conversation import events as ev
 from antiphon.conversation.policy import Endpointing, Policy, Silence
-from antiphon.vocabulary import EndReason, ToolSpec, ToolWords
+from antiphon.conversation.tool_calls import NOT_BEGUN
+from antiphon.vocabulary import ArgumentCondition, EndReason, ToolCall, ToolSaying, ToolSpec, ToolWords
 
 PLAIN = ToolSpec("plain", filler="")
 SPOKEN = ToolSpec(
-    "spoken", filler="", words=ToolWords("Let me see.", "It is done.", "That did not work.", failed_ends_call=True)
+    "spoken",
+    filler="",
+    words=ToolWords(
+        start=(ToolSaying("Let me see."),),
+        complete=(ToolSaying("It is done."),),
+        failed=(ToolSaying("That did not work.", ends_call=True),),
+    ),
 )
-HINTED = ToolSpec("hinted", words=ToolWords(hint="Name the price.", failed_hint="Say sorry."))
-LATER = ToolSpec("later", asynchronous=True, words=ToolWords(start="Never.", complete="The table is yours."))
+HINTED = ToolSpec(
+    "hinted",
+    words=ToolWords(
+        complete=(ToolSaying("Name the price.", to_model=True),), failed=(ToolSaying("Say sorry.", to_model=True),)
+    ),
+)
+LATER = ToolSpec(
+    "later",
+    asynchronous=True,
+    words=ToolWords(start=(ToolSaying("Never."),), complete=(ToolSaying("I have passed it on."),)),
+)
+IN_ROME = (ArgumentCondition("city", "eq", "Rome"),)
+STAGED = ToolSpec(
+    "staged",
+    deadline_ms=9000,
+    words=ToolWords(
+        start=(ToolSaying("One."), ToolSaying("Two."), ToolSaying("Rome, then.", IN_ROME)),
+        delayed=(ToolSaying("Still at it.", after_ms=1000), ToolSaying("Nearly there.", after_ms=3000)),
+    ),
+)
+ANNOUNCED = ToolSpec(
+    "announced", filler="", words=ToolWords(start=(ToolSaying("I charge your card now.", blocking=True),))
+)
 
 
 def thinking(**policy: object) -> CallDriver:
     told = Policy(endpointing=Endpointing(speculative_reply=False), **policy)  # type: ignore[arg-type]
-    call = connected(told, tools=[PLAIN, SPOKEN, HINTED, LATER])
+    call = connected(told, tools=[PLAIN, SPOKEN, HINTED, LATER, STAGED, ANNOUNCED])
     return call.caller_speaks("What is free?").passes(400)
 
 
@@ -71,14 +99,65 @@ def test_a_hint_is_for_the_model_alone() -> None:
     assert call.asked.messages[-1].content == "no\nSay sorry."
 
 
-def test_work_nobody_waits_for_says_its_result_when_the_floor_is_free() -> None:
+def test_work_nobody_waits_for_has_its_author_s_words_at_once_and_its_result_asks_for_none() -> None:
     call = thinking().model_asks_for("later").model_is_done()
-    call.model_says("I am on it.").passes(3000)
+    assert spoken(call)[-1] == "I have passed it on." and "Never." not in spoken(call)
+    assert call.asked.step == 1, "the author's words stand in the place of the model's"
+    call.passes(3000)
     asked = len(call.all(do.StartReply))
     call.tool_answers("table 4").passes(3000)
-    assert "Never." not in spoken(call)
-    assert spoken(call)[-1] == "The table is yours."
+    assert spoken(call)[-1] == "I have passed it on."
     assert len(call.all(do.StartReply)) == asked
+    assert call.conversation.history()[-1].content == "Result of later: table 4"
+
+
+def test_its_failure_is_told_to_the_model_which_says_so() -> None:
+    call = thinking().model_asks_for("later").model_is_done().passes(3000)
+    asked = len(call.all(do.StartReply))
+    call.happens(ev.ToolFailed("call-1", "no table")).passes(3000)
+    assert len(call.all(do.StartReply)) == asked + 1
+
+
+def test_variants_are_taken_in_turn_and_those_with_conditions_come_first() -> None:
+    call = thinking()
+    for at, arguments in enumerate(({}, {"city": "Oslo"}, {"city": "Rome"}, {"city": "Bonn"})):
+        call.happens(ev.ReplyAskedForTool(1, ToolCall(f"c{at}", "staged", arguments)))
+    assert spoken(call)[-4:] == ["One.", "Two.", "Rome, then.", "Two."]
+
+
+def test_while_it_works_each_moment_has_its_words() -> None:
+    call = thinking().model_asks_for("staged").model_is_done()
+    assert [call.passes(ms) and spoken(call)[-1] for ms in (990, 20, 1980, 20, 3000)] == [
+        "One.", "Still at it.", "Still at it.", "Nearly there.", "Nearly there.",
+    ]  # fmt: skip
+
+
+def test_words_that_block_are_heard_before_the_work_begins() -> None:
+    call = thinking().model_asks_for("announced").model_is_done()
+    assert spoken(call)[-1] == "I charge your card now." and call.all(do.RunTool) == []
+    call.passes(300)
+    assert call.all(do.RunTool) == [], "it is still being said"
+    call.passes(2700)
+    assert call.only(do.RunTool).call.name == "announced"
+    call.passes(3000)
+    assert call.asked.step == 1, "its time began when it did"
+    call.tool_answers("ok")
+    assert call.asked.step == 2
+
+
+def test_whoever_interrupts_those_words_has_it_not_done() -> None:
+    call = thinking().model_asks_for("announced").model_is_done().passes(300)
+    call.caller_speaks("No, stop that please.").passes(1500)
+    assert call.all(do.RunTool) == []
+    (result,) = [message.content for message in call.conversation.history() if message.role == "tool"]
+    assert result == NOT_BEGUN
+
+
+def test_words_that_cannot_be_heard_hold_nothing_up() -> None:
+    call = thinking()
+    call.voice.fails = True
+    call.model_asks_for("announced").model_is_done().passes(400)
+    assert call.only(do.RunTool).call.name == "announced"
 
 
 def test_a_tool_ends_the_call_with_its_goodbye() -> None:

@@ -48,10 +48,6 @@ IGNORED: Mapping[str, str] = {
     "artifactPlan.recordingUseCustomStorageEnabled": "recordings are kept in data_dir",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
-_MESSAGE_FIELDS: Mapping[str, str] = {
-    "conditions": "it is said whatever the arguments are",
-    "blocking": "the tool begins at once",
-}
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
      "transfer-destination-request", "knowledge-base-request", "voice-request", "call.artifact.upload"}
@@ -197,11 +193,10 @@ def ignored_of_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
         path = f"messages.{number}"
         if message.type not in SAID_TYPES:
             yield f"{path}.type", f"messages of type {', '.join(SAID_TYPES)} are said, and no others"
-        if len(message.contents) > 1:
-            yield f"{path}.contents.1", "the first of several contents is said"
-        for field, why in _MESSAGE_FIELDS.items():
-            if (message.model_extra or {}).get(field):
-                yield f"{path}.{field}", why
+        if message.blocking and message.type != "request-start":
+            yield f"{path}.blocking", "only what is said as a tool begins can be waited for"
+        if tool.asynchronous and message.type in ("request-start", "request-failed"):
+            yield f"{path}", "of a tool that runs beside the conversation, only request-complete is said, as it begins"
 
 
 _NOTHING = "is kept, and nothing here acts on it"

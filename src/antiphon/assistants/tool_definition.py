@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import orjson
 from pydantic import Field, model_validator
 
 from antiphon.assistants.tool_plans import KnowledgeBase, RejectionPlan, VariableExtractionPlan
+from antiphon.vocabulary import ArgumentCondition
 from antiphon.wire_model import WireModel
 
 
@@ -33,13 +35,30 @@ class MessageContent(WireModel):
     language: str = ""
 
 
+class ToolCondition(WireModel):
+    """What one argument of a call must be."""
+
+    param: str = Field(min_length=1, max_length=256)
+    operator: Literal["eq", "neq", "gt", "gte", "lt", "lte"]
+    value: str | bool | int | float
+
+    def compiled(self) -> ArgumentCondition:
+        value = self.value
+        return ArgumentCondition(
+            self.param, self.operator, value if isinstance(value, str) else orjson.dumps(value).decode()
+        )
+
+
 class ToolMessage(WireModel):
     """What is said while a tool works."""
 
     type: str
     content: str = ""
     contents: tuple[MessageContent, ...] = ()
-    """The same in several languages: the first is said."""
+    """The same in several languages: said is the one of the assistant's language, or else the first."""
+    conditions: tuple[ToolCondition, ...] = Field(default=(), max_length=32)
+    blocking: bool = False
+    """Of ``request-start``: the tool is run once it has been heard."""
     role: Literal["assistant", "system"] = "assistant"
     """``system``: told to the model, not spoken."""
     end_call_after_spoken_enabled: bool = False

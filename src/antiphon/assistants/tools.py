@@ -11,7 +11,7 @@ from antiphon.assistants.tool_definition import FunctionSpec, ToolDefinition, To
 from antiphon.tools.builtin import Destination, dtmf_parameters, transfer_parameters
 from antiphon.tools.handoff import handoff_function
 from antiphon.tools.query import query_parameters
-from antiphon.vocabulary import ToolSpec, ToolWords
+from antiphon.vocabulary import ToolSaying, ToolSpec, ToolWords
 
 RUN_TYPES = ("apiRequest", "dtmf", "endCall", "function", "handoff", "mcp", "query", "transferCall", "voicemail")
 """Types of tool that are run; others are named in a warning (``ignored``)."""
@@ -35,7 +35,7 @@ def run_tools(spec: AssistantSpec) -> Iterator[tuple[ToolDefinition, ToolSpec]]:
     for written in spec.model.tools if spec.model else ():
         for tool in _as_run(written):
             if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool):
-                yield tool, tool_spec(tool)
+                yield tool, tool_spec(tool, spoken_language(spec))
 
 
 def _as_run(tool: ToolDefinition) -> Iterator[ToolDefinition]:
@@ -67,23 +67,29 @@ def mcp_servers(spec: AssistantSpec) -> Iterator[tuple[int, ToolDefinition]]:
             yield at, tool
 
 
+def spoken_language(spec: AssistantSpec) -> str:
+    """The one that the assistant speaks, as far as it is written; empty where it is not."""
+    voice = spec.voice.language if spec.voice else ""
+    return voice or (spec.transcriber.language if spec.transcriber else "")
+
+
 def mcp_tool_spec(
-    tool: ToolDefinition, name: str, named_there: str, description: str, parameters: dict[str, Any]
+    tool: ToolDefinition, name: str, named_there: str, description: str, parameters: dict[str, Any], language: str = ""
 ) -> ToolSpec:
     """One tool of an MCP server, where it is called ``named_there``: with what is said around it."""
     own = next((one.messages for one in tool.tool_messages if one.name == named_there), None)
     around = tool if own is None else tool.model_copy(update={"messages": own})
-    return replace(tool_spec(around), name=name, description=description[:1000], parameters=parameters)
+    return replace(tool_spec(around, language), name=name, description=description[:1000], parameters=parameters)
 
 
 def tool_specs(spec: AssistantSpec) -> tuple[ToolSpec, ...]:
     return tuple(offered for _, offered in run_tools(spec))
 
 
-def tool_spec(tool: ToolDefinition) -> ToolSpec:
-    """One tool. Its deadline is its time limit where it names one; its filler is Vapi's ``request-response-delayed``."""
+def tool_spec(tool: ToolDefinition, language: str = "") -> ToolSpec:
+    """One tool, with what is said around it in this language. Its deadline is its time limit where it names one."""
     if tool.type == "handoff":
-        return _handoff_spec(tool)
+        return _handoff_spec(tool, language)
     function = tool.function
     name = (function.name if function else "") or tool.name or tool.type
     told = (function.description if function else "") or tool.description or _described(tool)
@@ -95,12 +101,7 @@ def tool_spec(tool: ToolDefinition) -> ToolSpec:
         spec = replace(spec, deadline_ms=KEYS_DEADLINE_MS, filler="")
     if limit is not None:
         spec = replace(spec, deadline_ms=round(limit * 1000))
-    delayed = _message(tool, "request-response-delayed")
-    if delayed is not None:
-        spec = replace(spec, filler=said_in(delayed) or spec.filler)
-        if delayed.timing_milliseconds is not None:
-            spec = replace(spec, filler_after_ms=delayed.timing_milliseconds)
-    return replace(spec, words=_words(tool))
+    return replace(spec, words=_words(tool, language, spec.filler_after_ms))
 
 
 def _described(tool: ToolDefinition) -> str:
@@ -114,14 +115,19 @@ def _described(tool: ToolDefinition) -> str:
     return f"Look up facts before you answer about them. {about}"[:1000].strip()
 
 
-def _handoff_spec(tool: ToolDefinition) -> ToolSpec:
+def _handoff_spec(tool: ToolDefinition, language: str) -> ToolSpec:
     """Whoever interrupts has it left undone: nothing has been done yet that the caller could miss."""
+    spec = ToolSpec(tool.type)
     name, told, parameters = handoff_function(handoffs_of(tool))
     if tool.function is not None:
         name, told = tool.function.name, tool.function.description or told
         parameters = dict(tool.function.parameters) or parameters
-    words = replace(_words(tool), complete="", complete_ends_call=False)  # who takes over speaks next
-    return ToolSpec(name, told, parameters, deadline_ms=HANDOFF_DEADLINE_MS, words=words, cancel_on_interruption=True)
+    # Who takes over speaks next.
+    words = replace(_words(tool, language, spec.filler_after_ms), complete=())
+    return replace(
+        spec, name=name, description=told, parameters=parameters, deadline_ms=HANDOFF_DEADLINE_MS, words=words,
+        cancel_on_interruption=True,
+    )  # fmt: skip
 
 
 def handoffs_of(tool: ToolDefinition) -> list[dict[str, Any]]:
@@ -129,8 +135,16 @@ def handoffs_of(tool: ToolDefinition) -> list[dict[str, Any]]:
     return [one.model_dump(by_alias=True, exclude_unset=True) for one in tool.destinations]
 
 
-def said_in(message: ToolMessage) -> str:
-    return message.content or next((content.text for content in message.contents if content.text), "")
+def said_in(message: ToolMessage, language: str) -> str:
+    """``contents`` come before ``content``, as the platform has it."""
+    texts = {content.language.lower(): content.text for content in reversed(message.contents) if content.text}
+    wanted = language.lower()
+    near = (text for tag, text in texts.items() if wanted and _main(tag) == _main(wanted))
+    return texts.get(wanted) or next(near, "") or next(reversed(texts.values()), "") or message.content
+
+
+def _main(tag: str) -> str:
+    return tag.replace("_", "-").partition("-")[0]
 
 
 def destinations_of(tool: ToolDefinition) -> list[Destination]:
@@ -156,22 +170,30 @@ def _parameters(tool: ToolDefinition) -> dict[str, Any]:
     return dict(tool.function.parameters) if tool.function is not None else {}
 
 
-def _message(tool: ToolDefinition, kind: str) -> ToolMessage | None:
-    return next((message for message in tool.messages if message.type == kind), None)
+def _words(tool: ToolDefinition, language: str, delayed_ms: int) -> ToolWords:
+    def sayings(kind: str, after_ms: int = 0) -> tuple[ToolSaying, ...]:
+        return tuple(
+            _saying(message, language, after_ms if message.timing_milliseconds is None else message.timing_milliseconds)
+            for message in tool.messages
+            if message.type == kind
+        )
+
+    return ToolWords(
+        sayings("request-start"),
+        () if tool.type == "dtmf" else sayings("request-response-delayed", delayed_ms),
+        sayings("request-complete"),
+        sayings("request-failed"),
+    )
 
 
-def _words(tool: ToolDefinition) -> ToolWords:
-    start = _message(tool, "request-start")
-    complete, complete_hint, complete_ends = _last_words(_message(tool, "request-complete"))
-    failed, failed_hint, failed_ends = _last_words(_message(tool, "request-failed"))
-    begun = said_in(start) if start is not None else ""
-    return ToolWords(begun, complete, failed, complete_hint, failed_hint, complete_ends, failed_ends)
-
-
-def _last_words(message: ToolMessage | None) -> tuple[str, str, bool]:
-    """What is spoken, what the model is told, and whether the call ends by it."""
-    if message is None:
-        return "", "", False
-    if message.role == "system":
-        return "", said_in(message), False
-    return said_in(message), "", message.end_call_after_spoken_enabled
+def _saying(message: ToolMessage, language: str, after_ms: int) -> ToolSaying:
+    last = message.type in ("request-complete", "request-failed")
+    to_model = last and message.role == "system"
+    return ToolSaying(
+        said_in(message, language),
+        tuple(condition.compiled() for condition in message.conditions),
+        to_model,
+        blocking=message.blocking and message.type == "request-start",
+        ends_call=message.end_call_after_spoken_enabled and last and not to_model,
+        after_ms=after_ms if message.type == "request-response-delayed" else 0,
+    )

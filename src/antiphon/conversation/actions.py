@@ -83,6 +83,13 @@ class HoldPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPlayback:
+    """How much has been heard of a reply? Answered by ``PlaybackReached``."""
+
+    reply: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResumePlayback:
     """Go on at the sample the caller last heard, as loud as before."""
 
@@ -266,8 +273,9 @@ class RequestRefused:
 
 
 Action = (
-    StartReply | CancelReply | StopModel | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | ResumePlayback
-    | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | AskWait | RunTool | CancelTool | TransferCall | ChangeAssistant | EndCall
+    StartReply | CancelReply | StopModel | Speak | EndSpeech | StartPlayback | SoftenPlayback | HoldPlayback | AskPlayback
+    | ResumePlayback | StopPlayback | WatchSilence | FinishTranscript | ScoreTurn | AskWait | RunTool
+    | CancelTool | TransferCall | ChangeAssistant | EndCall
     | StateChanged | TurnOpened | TurnClosed | TurnDropped | IdleTimedOut | InterruptionConfirmed | InterruptionDismissed
     | ReplyAdopted | ReplyClosed | ReplyCut | RequestRefused
 )  # fmt: skip

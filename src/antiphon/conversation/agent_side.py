@@ -10,8 +10,15 @@ from antiphon.conversation.reply import Reply, Step, new_life
 from antiphon.conversation.sentences import Piece, SentenceSplitter
 from antiphon.conversation.situation import Say, Situation
 from antiphon.conversation.state import Agent, AgentTrigger, ReplyState, ReplyTrigger, User
-from antiphon.conversation.tool_calls import STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
-from antiphon.vocabulary import EndReason, Message, ToolAnswer, ToolCall, ToolResult, ToolSpec
+from antiphon.conversation.tool_calls import NOT_BEGUN, STARTED, TIMED_OUT, UNKNOWN_TOOL, PendingTool
+from antiphon.conversation.tool_words import chosen
+from antiphon.vocabulary import EndReason, Message, ToolAnswer, ToolCall, ToolResult, ToolSaying, ToolSpec
+
+_LOOK_MS = 100
+"""How often it is asked whether words that a tool waits for have been heard …"""
+_LONGEST_WORDS_MS = 30_000
+"""… and how long it waits for them at most: then it begins all the same."""
+_NOTHING = ToolSaying("")
 
 
 class AgentSide:
@@ -239,10 +246,46 @@ class AgentSide:
         if spec.asynchronous:
             self._answer(call.id, call.name, STARTED)
             reply.step.started.add(call.id)
-        if self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms):
+        pending = self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms)
+        if pending is None:
+            return
+        if spec.asynchronous:
             self._s.emit(do.RunTool(call, spec, reply.turn))
-            if spec.words.start and not spec.asynchronous:
-                self._speak(reply, Piece(spec.words.start))
+            said = chosen(spec.words.complete, call.arguments, pending.run) or _NOTHING
+            if said.text and not said.to_model and not reply.written:
+                reply.step.last_words[call.id] = said.text
+            return
+        said = chosen(spec.words.start, call.arguments, pending.run) or _NOTHING
+        if not said.blocking:
+            self._s.emit(do.RunTool(call, spec, reply.turn))
+        piece = self._speak(reply, Piece(said.text)) if said.text else None
+        if not said.blocking:
+            return
+        pending.after_piece = piece
+        if piece is None:  # the words are read, if at all
+            self._s.emit(do.RunTool(call, spec, reply.turn))
+        else:
+            reply.look_ms = self._s.now_ms + _LOOK_MS
+
+    def look_at_playback(self) -> None:
+        """Ask how far the caller has heard, where a tool waits for that."""
+        reply = self._s.reply
+        if reply is None or reply.look_ms is None or self._s.now_ms < reply.look_ms:
+            return
+        if self._s.tool_calls.blocked(reply.number):
+            reply.look_ms = self._s.now_ms + _LOOK_MS
+            self._s.emit(do.AskPlayback(reply.number))
+        else:
+            reply.look_ms = None
+
+    def _begin_announced(self, reply: Reply, *, at_once: bool = False) -> None:
+        """Tools whose words have been heard begin. ``at_once``: all that wait for words of this reply."""
+        for pending in self._s.tool_calls.blocked(reply.number):
+            assert pending.after_piece is not None
+            heard = reply.ledger.heard_through(pending.after_piece, reply.heard_ms)
+            if heard or at_once or self._s.now_ms - pending.started_ms >= _LONGEST_WORDS_MS:
+                self._s.tool_calls.begin(pending, self._s.now_ms)
+                self._s.emit(do.RunTool(pending.call, pending.spec, pending.turn))
 
     def _answer(self, call_id: str, name: str, content: str, *, failed: bool = False) -> bool:
         """Note an answer in the live reply; False where that did not ask for it."""
@@ -280,13 +323,14 @@ class AgentSide:
         if pending is None:
             return
         failed = answer.failed
-        words = pending.spec.words
-        hint = words.failed_hint if failed else words.hint
-        content = f"{answer.content}\n{hint}" if hint else answer.content
+        said = _last_saying(pending, failed=failed)
+        content = f"{answer.content}\n{said.text}" if said.to_model else answer.content
         near = self._s.turn_count - pending.turn <= self._s.policy.late_tool_result_turns
         if pending.spec.asynchronous:
             if near:
-                self._tell_result(pending.call.name, content, answer.say or ("" if failed else words.complete))
+                # Its author's words were said as it began; where there are some, nothing more is said unless it brings words of its own.
+                quiet = not failed and bool(said.text) and not said.to_model
+                self._tell_result(pending.call.name, content, answer.say, quiet=quiet)
             return
         for call_id in pending.ids:
             if not self._answer(call_id, pending.call.name, content, failed=failed) and near:
@@ -297,9 +341,9 @@ class AgentSide:
 
     def _note_last_words(self, reply: Reply, pending: PendingTool, answer: ToolAnswer) -> None:
         """What is said of an answer without asking the model, and whether the call ends or goes elsewhere by it."""
-        words = pending.spec.words
-        say = answer.say or (words.failed if answer.failed else words.complete)
-        ends = words.failed_ends_call if answer.failed else words.complete_ends_call
+        said = _last_saying(pending, failed=answer.failed)
+        say = answer.say or ("" if said.to_model else said.text)
+        ends = said.ends_call and not said.to_model
         if answer.transfer_to:
             reply.transfer_to = answer.transfer_to
         elif answer.ends_call or (say and ends):
@@ -308,12 +352,13 @@ class AgentSide:
         if answer.ends_call or answer.transfer_to or answer.hands_over or (say and not reply.written):
             reply.step.last_words |= dict.fromkeys(pending.ids, say)
 
-    def _tell_result(self, name: str, content: str, say: str) -> None:
-        """The result of work that nobody waits for: the model is told, and answers when the floor is free, unless ``say`` says all."""
+    def _tell_result(self, name: str, content: str, say: str, *, quiet: bool) -> None:
+        """The result of work that nobody waits for: the model is told, and answers when the floor is free, unless ``say`` says all, or all
+        has been said (``quiet``)."""
         self._s.note(Message("system", f"Result of {name}: {content}"))
         if say:
             self._s.says.append(Say(say))
-        else:
+        elif not quiet:
             self._s.unanswered = True
 
     def tools_due(self) -> None:
@@ -331,21 +376,27 @@ class AgentSide:
 
     def _abandon_tools(self, reply: Reply) -> None:
         for pending in self._s.tool_calls.abandon(reply.number):
-            self._s.emit(do.CancelTool(pending.call.id))
+            if pending.after_piece is None:
+                self._s.emit(do.CancelTool(pending.call.id))
+                continue
+            for call_id in pending.ids:
+                self._answer(call_id, pending.call.name, NOT_BEGUN, failed=True)
 
     # -------------------------------------------------------------------------------------- speaking
 
-    def _speak(self, reply: Reply, piece: Piece) -> None:
+    def _speak(self, reply: Reply, piece: Piece) -> int | None:
+        """Returns the piece's number; None where it is not spoken, or not yet."""
         if reply.written or reply.losing_floor:
-            return
+            return None
         if reply.speculative and reply.ledger.pieces:
             reply.unspoken.append(
                 piece
             )  # the cost cap: only the first clause of a speculative reply is turned into audio
-            return
+            return None
         number = reply.ledger.ask(piece.text, len(reply.steps), spaced=piece.spaced)
         self._s.emit(do.Speak(reply.number, number, piece.text, piece.spaced))
         self.play_if_allowed()
+        return number
 
     def play_if_allowed(self) -> None:
         """Give the reply's audio the floor, once it has something to say and nobody else has the floor."""
@@ -365,6 +416,7 @@ class AgentSide:
             self._next_step_if_ready(reply)
             return
         # Beside a tool of the client's, one of ours may be at work: its answer comes late, and nobody waits.
+        self._begin_announced(reply, at_once=True)
         self._s.tool_calls.release(reply.number)
         self._end_speech(reply)
 
@@ -416,6 +468,7 @@ class AgentSide:
         if (reply := self._live(event.reply)) is not None:
             reply.heard_ms = max(event.heard_ms, 0)
             reply.heard_known = True
+            self._begin_announced(reply)
 
     def playback_finished(self, event: ev.PlaybackFinished) -> None:
         reply = self._live(event.reply)
@@ -545,3 +598,9 @@ class AgentSide:
         if self._s.policy.playback_owner == "server" or reply.voice_started_ms is None or reply.status != "completed":
             return self._s.now_ms
         return max(self._s.now_ms, reply.voice_started_ms + reply.ledger.duration_ms)
+
+
+def _last_saying(pending: PendingTool, *, failed: bool) -> ToolSaying:
+    """What its author wants said, or told to the model, of its end."""
+    words = pending.spec.words
+    return chosen(words.failed if failed else words.complete, pending.call.arguments, pending.run) or _NOTHING

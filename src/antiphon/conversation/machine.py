@@ -89,6 +89,7 @@ class Conversation:
             self._caller.deadline(),
             self._keypad.deadline(self._s.policy.keypad),
             self._s.tool_calls.deadline() if reply is not None else None,
+            reply.look_ms if reply is not None else None,
             first_token_ms,
             not_before_ms,
             due[0] if due is not None else None,
@@ -382,6 +383,7 @@ class Conversation:
         if self.ended:
             return
         self._agent.tools_due()
+        self._agent.look_at_playback()
         if (digits := self._keypad.due(now, policy.keypad)) is not None:
             self._text_received(ev.TextReceived(digits))
         reply = self._s.committed_reply

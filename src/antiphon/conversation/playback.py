@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from antiphon.conversation.words import is_question
 from antiphon.vocabulary import WordTiming
 
+_ROUNDING_MS = 20
+"""Durations and positions are whole milliseconds, and what is sent are whole frames."""
 _CHARACTERS_PER_SECOND = 15
 """Ordinary English speech; used only for a piece whose audio is not complete and whose voice tells no word times."""
 
@@ -66,6 +68,12 @@ class PlaybackLedger:
     def complete(self) -> bool:
         """Whether all that was asked for has become audio."""
         return all(piece.complete for piece in self.pieces)
+
+    def heard_through(self, piece: int, heard_ms: int) -> bool:
+        """Whether this piece has been heard to its end, when ``heard_ms`` of the reply were played: as far as it has become audio."""
+        through = self.pieces[: piece + 1]
+        ends_ms = sum(each.duration_ms for each in through)
+        return all(each.complete or each.broken for each in through) and heard_ms >= ends_ms - _ROUNDING_MS
 
     @property
     def asks(self) -> bool:

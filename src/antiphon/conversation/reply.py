@@ -128,6 +128,8 @@ class Reply:
     lost_as: Literal["interrupted", "cancelled"] | None = None
     """How its end will be called, once that is decided."""
     heard_ms: int = 0
+    look_ms: int | None = None
+    """When to ask how much has been heard, for a tool that waits for its words; None for never."""
     truncated_ms: int | None = None
     """What the client said was heard, where it said so while the reply was live."""
     end_after: EndReason | None = None

@@ -418,6 +418,12 @@ class Session:
         self._speaking.report(action.reply)
         self._pump.feed(ev.PlaybackReached(action.reply, heard_ms))
 
+    def _ask_playback(self, action: do.AskPlayback) -> None:
+        mouth = self.port.mouth
+        self._speaking.report(action.reply)
+        heard_ms = mouth.heard_ms(self._clock.now_ms()) if mouth.reply == action.reply else 0
+        self._pump.feed(ev.PlaybackReached(action.reply, heard_ms))
+
     def _cancel_reply(self, action: do.CancelReply) -> None:
         self._thinking.cancel(action.reply)
         self._speaking.cancel(action.reply)
@@ -539,6 +545,7 @@ _HANDS: dict[type, Callable[[Session, Any], None]] = {
     do.StartPlayback: lambda it, action: it.port.mouth.start(action.reply, it._clock.now_ms()),
     do.SoftenPlayback: lambda it, action: it.port.mouth.soften(action.reply, it._clock.now_ms()),
     do.HoldPlayback: Session._hold,
+    do.AskPlayback: Session._ask_playback,
     do.ResumePlayback: lambda it, action: it.port.mouth.resume(action.reply, it._clock.now_ms()),
     do.StopPlayback: lambda it, action: it.port.mouth.stop(action.reply, it._clock.now_ms()),
     do.TurnClosed: Session._turn_over,

@@ -253,6 +253,9 @@ class _Turn:
                 self._watched_ms = action.silence_ms
             elif isinstance(action, do.HoldPlayback):
                 self._feed(ev.PlaybackReached(action.reply, self._playback.base_ms), self._now_ms)
+            elif isinstance(action, do.AskPlayback):
+                heard_ms = self._playback.heard_ms(self._now_ms) if action.reply == self._playback.reply else 0
+                self._feed(ev.PlaybackReached(action.reply, heard_ms), self._now_ms)
 
     def _note_sound(self, event: ev.Event | None, now_ms: int) -> None:
         if isinstance(event, ev.SoundStarted | ev.SpeechStarted):

@@ -200,7 +200,6 @@ SOURCES = {
     },
     "fields without effect": lambda: {
         *ignored.IGNORED.values(),
-        *ignored._MESSAGE_FIELDS.values(),
         *ignored._TOOL_FIELDS.values(),
         *(why for _, _, why in ignored.UNLESS_TAKEN.values()),
         ignored._NOTHING,

@@ -44,6 +44,7 @@ async def hold_from_front_to_last(call: dict[str, Any]) -> None:
     """The caller says one thing to the first of a squad, and ends the call when the last has greeted them."""
     async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
         await until_said(caller, "Front.")
+        await spoken(caller, 1)
         caller.say()
         await until_said(caller, "Last.")
         await spoken(caller, 2)

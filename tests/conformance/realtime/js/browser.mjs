@@ -44,8 +44,12 @@ serve({
   click: ({ selector }) => page.click(selector),
   // Take what is there by its middle, and let go of it so many pixels further.
   drag: async ({ selector, x, y, press = null }) => {
-    await page.locator(selector).hover(); // which waits until it stands still
-    const { x: left, y: top, width, height } = await page.locator(selector).boundingBox();
+    let box = null;
+    while (box === null) { // a page that draws itself anew may take away what has just been there
+      await page.locator(selector).hover(); // which waits until it stands still
+      box = await page.locator(selector).boundingBox();
+    }
+    const { x: left, y: top, width, height } = box;
     const [fromX, fromY] = [left + width / 2, top + height / 2];
     await page.mouse.move(fromX, fromY);
     await page.mouse.down();
@@ -60,7 +64,6 @@ serve({
   visible: ({ selector }) => page.isVisible(selector),
   waitFor: ({ selector, state = 'visible', timeout = 10000 }) =>
     page.waitForSelector(selector, { state, timeout }).then(() => true),
-  waitUntil: ({ script, timeout = 10000 }) => page.waitForFunction(script, undefined, { timeout }).then(() => true),
   viewport: ({ width, height }) => page.setViewportSize({ width, height }),
   media: (options) => page.emulateMedia(options),
   screenshot: ({ path, fullPage = false }) => page.screenshot({ path, fullPage }).then(() => true),
