@@ -2,7 +2,7 @@
 # Run every test, or only what is asked for: tools/test.sh PYTHON [PYTEST ARGUMENTS]
 #
 # Tests that assert how quick something is, or load the machine (marked `timed`), come first, at most two at once: they wait for speech most
-# of the time. All others wait more than they compute, too, and run together, three times as many as there are cores. Either may fail; both are
+# of the time. All others wait more than they compute, too, and run together, twice as many as there are cores. Either may fail; both are
 # run.
 set -eu
 python=$1
@@ -26,5 +26,5 @@ fi
 # shellcheck disable=SC2046
 "$python" -m pytest -m timed --durations=10 --numprocesses "$((cores > 1 ? 2 : 1))" --dist worksteal \
     $(grep -rl --include='test_*.py' 'mark\.timed' tests) || status=$?
-"$python" -m pytest -m "not timed" --durations=20 --numprocesses "$((cores * 3))" --dist worksteal || status=$?
+"$python" -m pytest -m "not timed" --durations=20 --numprocesses "$((cores * 2))" --dist worksteal || status=$?
 exit "$status"
