@@ -29,11 +29,11 @@ from antiphon.conversation.events import Event
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, RequestFailed
 from antiphon.knowledge.library import Library, Look
 from antiphon.providers.base import WaitAdviser
-from antiphon.surfaces.vapi.server_events import request_destination, target_of
+from antiphon.surfaces.vapi.server_events import HANDOFF_REQUEST, TRANSFER_REQUEST, request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
 from antiphon.tools.bookings import Bookings
-from antiphon.tools.builtin import DtmfTool, EndCallTool, PressKeys, TransferCallTool, VoicemailTool
+from antiphon.tools.builtin import AskedTransferTool, DtmfTool, EndCallTool, PressKeys, TransferCallTool, VoicemailTool
 from antiphon.tools.composite import CompositeTools, OfferedTool, Runs
 from antiphon.tools.declared import declared_in, naming
 from antiphon.tools.extraction import ExtractedVariables
@@ -188,7 +188,7 @@ class ToolRoom:
         elif tool.type == "dtmf":
             runs = DtmfTool(self._press_keys)
         elif tool.type == "transferCall":
-            runs = TransferCallTool(destinations_of(tool))
+            runs = self._transfer(spec, tool, hand_over or self._handed_over)
         elif tool.type == "apiRequest":
             runs = self._api_request(tool)
         elif tool.type == "query":
@@ -233,22 +233,30 @@ class ToolRoom:
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
 
+    def _transfer(self, spec: AssistantSpec, tool: ToolDefinition, hand_over: HandOver) -> Runs:
+        server = tool.server or spec.webhook
+        if tool.destinations or server is None:
+            return TransferCallTool(destinations_of(tool))
+        return AskedTransferTool(self._destination_of(target_of(server), TRANSFER_REQUEST), hand_over)
+
     def _handoff(self, spec: AssistantSpec, tool: ToolDefinition, hand_over: HandOver) -> HandoffTool:
         destinations, ask = handoffs_of(tool), {}
         for written, destination in zip(tool.destinations, destinations, strict=True):
             own = (written.model_extra or {}).get("server")
             server = parse(ServerSpec, own, "server") if isinstance(own, Mapping) else tool.server or spec.webhook
             if written.type == DYNAMIC and server is not None:
-                ask[name_of(destination)] = self._destination_of(target_of(server))
+                ask[name_of(destination)] = self._destination_of(target_of(server), HANDOFF_REQUEST)
         default = (tool.model_extra or {}).get("defaultResult")
         return HandoffTool(destinations, ask, hand_over, default if isinstance(default, str) else "")
 
-    def _destination_of(self, target: Target) -> AskDestination:
+    def _destination_of(self, target: Target, kind: str) -> AskDestination:
         async def ask(context: CallContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             facts = self._facts_of(context)
-            with self._asked(facts, "handoff-destination-request", "POST", target.url, "handoff"):
+            with self._asked(facts, kind, "POST", target.url, "handoff" if kind == HANDOFF_REQUEST else "transferCall"):
                 proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-                return await request_destination(self.client, proven, facts.message, arguments, self._clock.wall_ms())
+                return await request_destination(
+                    self.client, proven, kind, facts.message, arguments, self._clock.wall_ms()
+                )
 
         return ask
 

@@ -50,7 +50,7 @@ IGNORED: Mapping[str, str] = {
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
-     "transfer-destination-request", "knowledge-base-request", "voice-request", "call.artifact.upload"}
+     "knowledge-base-request", "voice-request", "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
@@ -130,7 +130,7 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         if message in UNSENT:
             yield f"serverMessages.{at}", f"{message} is not sent"
     for at, tool in enumerate(spec.model.tools if spec.model else ()):
-        for field, why in ignored_of_tool(tool):
+        for field, why in ignored_of_tool(tool, served=spec.webhook is not None):
             yield f"model.tools.{at}.{field}", why
     for field, why in _of_endpointing(spec):
         yield f"startSpeakingPlan.{field}", why
@@ -174,8 +174,8 @@ def _of_a_hook(hook: Hook) -> Iterator[tuple[str, str]]:
             yield f"filters.{at}", "filters look at call.endedReason, when a call is ending"
 
 
-def ignored_of_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
-    """The same of one tool, an assistant's own or a stored one."""
+def ignored_of_tool(tool: ToolDefinition, *, served: bool = True) -> Iterator[tuple[str, str]]:
+    """The same of one tool, an assistant's own or a stored one. ``served``: its assistant may have a server."""
     if tool.type not in RUN_TYPES:
         yield "type", f"tools of type {', '.join(RUN_TYPES)} are run, and no others"
         return
@@ -186,7 +186,7 @@ def ignored_of_tool(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
     if tool.asynchronous and tool.type != "function":
         yield "async", "only functions are run beside the conversation"
     if tool.type == "transferCall":
-        yield from _of_destinations(tool)
+        yield from _of_destinations(tool, served=served or tool.server is not None)
     if tool.type == "handoff":
         yield from _of_handoffs(tool)
     for number, message in enumerate(tool.messages):
@@ -246,9 +246,9 @@ def _of_conditions(conditions: Sequence[Any], path: str) -> Iterator[tuple[str, 
             yield f"{path}.{at}.regex", problem
 
 
-def _of_destinations(tool: ToolDefinition) -> Iterator[tuple[str, str]]:
-    if not tool.destinations:
-        yield "destinations", "no server is asked where to: name them, or the tool is not offered"
+def _of_destinations(tool: ToolDefinition, *, served: bool) -> Iterator[tuple[str, str]]:
+    if not tool.destinations and not served:
+        yield "destinations", "there is no server to ask where to: name them, or the tool is not offered"
     for at, destination in enumerate(tool.destinations):
         if destination.type == "assistant":
             continue

@@ -34,7 +34,7 @@ def run_tools(spec: AssistantSpec) -> Iterator[tuple[ToolDefinition, ToolSpec]]:
     once these have been asked (``mcp_servers``)."""
     for written in spec.model.tools if spec.model else ():
         for tool in _as_run(written):
-            if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool):
+            if tool.type in RUN_TYPES and tool.type != "mcp" and _leads_somewhere(tool, spec):
                 yield tool, tool_spec(tool, spoken_language(spec))
 
 
@@ -52,9 +52,9 @@ def _as_run(tool: ToolDefinition) -> Iterator[ToolDefinition]:
         yield tool
 
 
-def _leads_somewhere(tool: ToolDefinition) -> bool:
+def _leads_somewhere(tool: ToolDefinition, spec: AssistantSpec) -> bool:
     if tool.type == "transferCall":
-        return bool(destinations_of(tool))
+        return bool(destinations_of(tool)) or (not tool.destinations and (tool.server or spec.webhook) is not None)
     if tool.type == "query":
         return any(base.file_ids for base in tool.knowledge_bases)
     return tool.type != "handoff" or bool(tool.destinations)
@@ -162,7 +162,8 @@ def _parameters(tool: ToolDefinition) -> dict[str, Any]:
     if tool.type == "apiRequest":
         return dict(tool.body or {})
     if tool.type == "transferCall":
-        return transfer_parameters(destinations_of(tool))
+        own = dict(tool.function.parameters) if tool.function is not None and not tool.destinations else {}
+        return own or transfer_parameters(destinations_of(tool))
     if tool.type == "dtmf":
         return dtmf_parameters()
     if tool.type == "query":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from antiphon.errors import ConfigurationError
+from antiphon.errors import AntiphonError, ConfigurationError, RequestFailed
+from antiphon.tools.handoff import HandOver, message_of
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 
 
@@ -79,6 +81,45 @@ class TransferCallTool:
         if chosen is None:
             return ToolAnswer(f"The destinations are {', '.join(self._destinations)}.", failed=True)
         return ToolAnswer("The call is handed over now.", say=chosen.message, transfer_to=chosen.address)
+
+
+AskTransfer = Callable[[CallContext, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""``(call, arguments)`` → what the application's server answers: ``destination`` or ``error``, and perhaps ``message``. Raises
+RequestFailed."""
+_NOBODY = "The application named nobody: the conversation stays here."
+
+
+class AskedTransferTool:
+    """transferCall without destinations: where to is what the application's server says."""
+
+    def __init__(self, ask: AskTransfer, hand_over: HandOver) -> None:
+        """``hand_over``: to an assistant."""
+        self._ask = ask
+        self._hand_over = hand_over
+
+    async def run(self, call: ToolCall, context: CallContext) -> ToolAnswer:
+        try:
+            answer = await self._ask(context, call.arguments)
+        except RequestFailed:
+            return ToolAnswer("The application did not say where to: the conversation stays here.", failed=True)
+        chosen = answer.get("destination")
+        if isinstance(chosen, str) and chosen:
+            chosen = {"type": "number", "number": chosen}
+        if not isinstance(chosen, Mapping) or not chosen:
+            error = answer.get("error")
+            return ToolAnswer(error if isinstance(error, str) and error else _NOBODY, failed=True)
+        said = message_of(answer) or message_of(chosen)
+        if chosen.get("type") == "assistant":
+            try:
+                taker = await self._hand_over(context, chosen, {})
+            except AntiphonError as error:
+                problem = getattr(error, "problem", "") or error.code
+                return ToolAnswer(f"The conversation stays here, it could not be handed over: {problem}.", failed=True)
+            return ToolAnswer(f"Handed over to {taker}.", say=said, hands_over=True)
+        address = chosen.get("number") or chosen.get("sipUri")
+        if not isinstance(address, str) or not address:
+            return ToolAnswer(_NOBODY, failed=True)
+        return ToolAnswer("The call is handed over now.", say=said, transfer_to=address)
 
 
 def transfer_parameters(destinations: Sequence[Destination]) -> dict[str, object]:

@@ -177,6 +177,38 @@ async def test_a_dynamic_destination_is_asked_for(tmp_path: Path, answer: str) -
     assert result.startswith({"assistant": "Gone.", "error": "Not now.", "nothing": "The application named no"}[answer])
 
 
+@pytest.mark.parametrize("answer", ["assistant", "number", "error"])
+async def test_a_transfer_without_destinations_is_asked_for(tmp_path: Path, answer: str) -> None:
+    async def names(came: Received) -> Any:
+        if came.json["message"]["type"] != "transfer-destination-request":
+            return {}
+        third = {"type": "assistant", "assistant": desk("Third", first="Third here."), "message": "I pass you on."}
+        number = {"type": "number", "number": "+15550142", "message": "I pass you on."}
+        return {"assistant": {"destination": third}, "number": {"destination": number}, "error": {"error": "Not now."}}[
+            answer
+        ]
+
+    async with (
+        receiving(Receiver(names)) as receiver,
+        running_server(settings_for(tmp_path, open_api=True)) as (_, client),
+    ):
+        tool = {"type": "transferCall", "destinations": []}
+        first = desk(
+            "Front", calls("transferCall", why="bill"), "I stay.", first="Front desk.", model={"tools": [tool]}
+        )
+        call = await ask(client, assistant={**first, "server": {"url": receiver.url}})
+        async with on_socket(call["transport"]["websocketCallUrl"]) as caller:
+            await until_said(caller, "Front desk.")
+            caller.say()
+            await until_said(caller, "I stay." if answer == "error" else "I pass you on.")
+            if answer == "assistant":
+                await until_said(caller, "Third here.")
+        record = await ended(client, call["id"])
+    (asked,) = (message for message in receiver.messages if message["type"] == "transfer-destination-request")
+    assert asked["call"]["id"] == call["id"] and asked["assistant"]["name"] == "Front" and "artifact" in asked
+    assert not [each for each in record.get("warnings", ()) if "tools" in each["field"]]
+
+
 async def test_a_whole_squad_can_take_over_and_each_server_is_told_of_its_own(tmp_path: Path) -> None:
     async with (
         receiving(Receiver()) as receiver,

@@ -218,12 +218,20 @@ async def request_assistant(
     return said
 
 
+HANDOFF_REQUEST, TRANSFER_REQUEST = "handoff-destination-request", "transfer-destination-request"
+
+
 async def request_destination(
-    client: WebhookClient, target: Target, about: Mapping[str, Any], parameters: Mapping[str, Any], wall_ms: int
+    client: WebhookClient,
+    target: Target,
+    kind: str,
+    about: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    wall_ms: int,
 ) -> Mapping[str, Any]:
-    """``handoff-destination-request``: to which assistant a call shall be handed, as the application says: ``destination`` or ``error``.
-    ``about``: what is told of the call. Raises RequestFailed."""
-    message = {**about, "type": "handoff-destination-request", "timestamp": wall_ms, "parameters": parameters}
+    """To whom a call shall be handed (``kind`` is ``HANDOFF_REQUEST`` or ``TRANSFER_REQUEST``), as the application says: ``destination`` or
+    ``error``. ``about``: what is told of the call. Raises RequestFailed."""
+    message = {**about, "type": kind, "timestamp": wall_ms, "parameters": parameters}
     answer = await post(client, target, orjson.dumps({"message": message}, default=str))
     try:
         said = orjson.loads(answer.body) if answer.ok else None

@@ -369,7 +369,7 @@ const KO = [
   ["server.headers and server.secret say who asks an MCP server", "MCP 서버에는 server.headers와 server.secret이 누가 묻는지 알립니다"],
   ["names no files: the tool is not offered", "파일이 없어 도구를 쓰지 않습니다"],
   ["it is this server that looks, without a language model", "언어 모델 없이 이 서버가 찾습니다"],
-  ["no server is asked where to: name them, or the tool is not offered", "어디로 보낼지 서버에 묻지 않습니다. 적지 않으면 도구를 쓰지 않습니다"],
+  ["there is no server to ask where to: name them, or the tool is not offered", "어디로 보낼지 물을 서버가 없습니다. 적지 않으면 도구를 쓰지 않습니다"],
   ["calls are handed over to a number, a SIP address or an assistant", "통화는 번호, SIP 주소, 어시스턴트로만 넘깁니다"],
   ["{1} is not possible: a call is handed over blindly, by its carrier", "{1}은(는) 할 수 없습니다. 통화는 통신사가 확인 없이 넘깁니다"],
   ["must be off, office or the http(s) URL of a sound file", "off, office 또는 소리 파일의 http(s) URL이어야 합니다"],
