@@ -17,6 +17,8 @@ from antiphon.providers.tts.spoken_voice import language_of
 
 OWN_RECOGNISER = "custom-transcriber"
 """An application's; without a server to ask, it is this machine's default that hears."""
+OWN_VOICE = "custom-voice"
+"""The same of a voice."""
 DEFAULTS: dict[registry.Kind, str] = {"stt": "moonshine", "tts": "piper", "llm": "workflow"}
 PLACES: dict[registry.Kind, str] = {"stt": "transcriber", "llm": "model", "tts": "voice"}
 """Where an assistant names an engine of a kind."""
@@ -167,8 +169,8 @@ def _choice(
     credentials: Credentials,
     told: Mapping[str, Any],
 ) -> ProviderChoice:
-    if provider == OWN_RECOGNISER and getattr(part, "server", None) is None:
-        provider = DEFAULTS["stt"]
+    if provider in (OWN_RECOGNISER, OWN_VOICE) and getattr(part, "server", None) is None:
+        provider = DEFAULTS[kind]
     try:
         taken = registry.options(kind, provider)
         per_request = registry.per_request(kind, provider)

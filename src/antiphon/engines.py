@@ -15,7 +15,7 @@ from antiphon.background.sounds import BackgroundSounds
 from antiphon.calls.stores import DEFAULT_ORG
 from antiphon.clock import Clock, SystemClock
 from antiphon.config import Settings
-from antiphon.engine_choice import ProviderChoice, choices, hears_and_speaks, places
+from antiphon.engine_choice import OWN_VOICE, ProviderChoice, choices, hears_and_speaks, places
 from antiphon.engine_shelf import EngineHealth, EngineShelf, Shelved
 from antiphon.env_file import environment
 from antiphon.errors import AntiphonError, ConfigurationError, ProviderUnavailable
@@ -23,7 +23,15 @@ from antiphon.knowledge.local_files import LocalFiles
 from antiphon.providers import registry
 from antiphon.providers.base import ExpectedAnswers, LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from antiphon.providers.credentials import Credential, Credentials
-from antiphon.providers.failover import Breakers, ChosenModel, ChosenVoice, FailoverModel, InformedModel, OnFailure
+from antiphon.providers.failover import (
+    Breakers,
+    ChosenModel,
+    ChosenVoice,
+    FailoverModel,
+    InformedModel,
+    InformedVoice,
+    OnFailure,
+)
 from antiphon.providers.failover_stt import FailoverSpeechToText
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
@@ -138,7 +146,7 @@ class EngineRoom:
         return Engines(
             stt=recognisers[0] if len(recognisers) == 1 else FailoverSpeechToText(recognisers, self._breakers),
             models=tuple(self._told(spec, choice, engine, first=choice is llm[0][0]) for choice, engine in llm),
-            voices=tuple(_as_spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
+            voices=tuple(self._spoken(spec, choice, engine, first=choice is tts[0][0]) for choice, engine in tts),
             tools=self.tools.runner(spec),
             turn_detector=self._detector(stt[0][0].provider),
             wait_adviser=self.tools.wait_adviser(spec),
@@ -159,6 +167,12 @@ class EngineRoom:
         metadata = {"metadata": spec.metadata} if spec.metadata else {}
         return InformedModel(model, lambda context: {**metadata, **(self.tools.about_call(context) if in_call else {})})
 
+    def _spoken(self, spec: AssistantSpec, choice: ProviderChoice, voice: TextToSpeech, *, first: bool) -> TextToSpeech:
+        """The voice with what is written made what is said, and, where it is somebody's own, with what it is told of the call."""
+        if registry.resolve(choice.kind, choice.provider) == OWN_VOICE:
+            voice = InformedVoice(voice, self.tools.about_call)
+        return _as_spoken(spec, choice, voice, first=first)
+
     def _in_one(self, spec: AssistantSpec) -> Engines:
         """Of an assistant whose model hears and speaks. The others write, and take over a call when that model is gone."""
         ((choice, engine),) = self._get(spec, "speech_to_speech")
@@ -178,7 +192,7 @@ class EngineRoom:
             common,
             stt=FailoverSpeechToText(recognisers, self._breakers) if recognisers else common.stt,
             models=models if recognisers else (),
-            voices=tuple(_as_spoken(spec, other, voice, first=False) for other, voice in self._get(spec, "tts")),
+            voices=tuple(self._spoken(spec, other, voice, first=False) for other, voice in self._get(spec, "tts")),
         )
         return replace(
             common,

@@ -43,6 +43,14 @@ SET: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "server.backoffPlan": ({"server": {**HOOK, "backoffPlan": {"maxRetries": 3}}}, "server.backoffPlan"),
 }
+SET |= {
+    f"voice.server.{name}": (
+        {"voice": {"provider": "custom-voice", "server": {**HOOK, name: value}}},
+        f"voice.server.{name}",
+    )
+    for name, value in {"credentialId": "c", "backoffPlan": {"maxRetries": 3}}.items()
+}
+SET |= {"voice.server": ({"voice": {"provider": "vapi", "server": HOOK}}, "voice.server")}
 OWN = {"credentialId": "c", "timeoutSeconds": 5, "backoffPlan": {"maxRetries": 3}}
 SET |= {
     f"transcriber.server.{name}": (
@@ -69,11 +77,20 @@ def test_each_is_found_where_it_is_set_and_only_there(field: str) -> None:
         {"model": {"provider": "openai", "model": "big"}},
         {"model": {"provider": "custom-llm", "url": "https://example.test/v1"}},
         {"transcriber": {"provider": "custom-transcriber", "server": {"url": "wss://example.test/listen"}}},
+        {"voice": {"provider": "custom-voice", "server": {"url": "https://example.test/voice", "timeoutSeconds": 3}}},
         {"transcriber": {"provider": "deepgram", "model": "nova-3", "endpointing": 255, "keywords": ["Antiphon"]}},
     ],
 )
 def test_what_the_engine_takes_is_not_told(document: dict[str, Any]) -> None:
     assert list(ignored_fields(parse_assistant(document))) == []
+
+
+def test_an_own_voice_without_a_server_is_told_who_speaks_instead() -> None:
+    ((field, why),) = ignored_fields(parse_assistant({"voice": {"provider": "custom-voice"}}))
+    assert field == "voice.provider" and "voice.server" in why
+    own = {"provider": "custom-voice", "server": {"url": "https://example.test/voice"}}
+    assert [field for field, _ in ignored_fields(parse_assistant({"voice": {**own, "speed": 1.2}}))] == ["voice.speed"]
+    assert [field for field, _ in ignored_fields(parse_assistant({"voice": {**own, "speed": 1}}))] == []
 
 
 def test_an_own_recogniser_without_a_server_is_told_who_hears_instead() -> None:

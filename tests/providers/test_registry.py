@@ -23,7 +23,7 @@ def test_options_reach_the_engine() -> None:
 
 def test_the_platforms_names_mean_the_embedded_engines() -> None:
     assert isinstance(registry.create("stt", "vapi"), MoonshineSpeechToText)
-    assert registry.resolve("tts", "custom-voice") == "piper"
+    assert registry.resolve("tts", "vapi") == "piper"
     assert registry.resolve("llm", "deep-seek") == "deepseek"
 
 
@@ -60,6 +60,7 @@ MINIMAL: dict[str, dict[str, object]] = {
     },
     "custom-llm": {"base_url": "https://models.example.com/v1"},
     "custom-transcriber": {"server": {"url": "wss://example.com"}},
+    "custom-voice": {"server": {"url": "https://example.com"}},
     "vapi-hosted": {"model": "an-assistant"},
 }
 
@@ -92,4 +93,6 @@ def test_from_outside_no_test_double_and_no_alias_can_be_named(kind: registry.Ki
     named = registry.named_from_outside(kind)
     assert "scripted" not in named
     assert all(registry.resolve(kind, name) == name for name in named)
-    assert {*named, "scripted", "custom-transcriber"} >= {registry.resolve(kind, name) for name in registry.names(kind)}
+    assert {*named, "scripted", "custom-transcriber", "custom-voice"} >= {
+        registry.resolve(kind, name) for name in registry.names(kind)
+    }

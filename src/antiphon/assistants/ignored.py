@@ -25,6 +25,8 @@ from antiphon.wire_model import MAX_LOOKED_UP, join
 
 IGNORED: Mapping[str, str] = {
     "model.toolIds": "tools are written in model.tools",
+    "voice.server.backoffPlan": "whoever stands in speaks where it does not answer",
+    "voice.server.credentialId": "voice.server.headers and voice.server.secret say who asks",
     "transcriber.server.backoffPlan": "a connection that is lost is made again at once",
     "transcriber.server.timeoutSeconds": "a connection is given up after 5 s, final words are after 3 s",
     "transcriber.server.credentialId": "transcriber.server.headers and transcriber.server.secret say who asks",
@@ -50,7 +52,7 @@ IGNORED: Mapping[str, str] = {
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
-     "knowledge-base-request", "voice-request", "call.artifact.upload"}
+     "knowledge-base-request", "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
@@ -64,6 +66,7 @@ UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     ),
     "transcriber.keywords": ("stt", ("keywords", "keyterms"), "this provider takes no words beforehand"),
     "transcriber.server": ("stt", ("server",), "this provider asks no server of yours"),
+    "voice.server": ("tts", ("server",), "this provider asks no server of yours"),
     "voice.model": ("tts", ("model",), "this provider has one model"),
 }
 """Dotted field, the kind of engine and the options it is for, and why it has no effect where the engine has none of them."""
@@ -113,6 +116,10 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         and not spec.transcriber.server
     ):
         yield "transcriber.provider", "names no transcriber.server: this machine's own recogniser hears"
+    if spec.voice is not None and spec.voice.provider == "custom-voice" and not spec.voice.server:
+        yield "voice.provider", "names no voice.server: this machine's own voice speaks"
+    elif spec.voice is not None and spec.voice.provider == "custom-voice" and spec.voice.speed not in (None, 1.0):
+        yield "voice.speed", "a voice of your own is asked for no speed"
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
     if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):

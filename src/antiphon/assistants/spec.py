@@ -78,6 +78,8 @@ class ModelSpec(WireModel):
 
 class VoiceSpec(WireModel):
     provider: str = Field(min_length=1)
+    server: ServerSpec | None = None
+    """Of ``custom-voice``."""
     voice_id: str = ""
     model: str = ""
     speed: float | None = Field(default=None, ge=0.25, le=2)

@@ -7,7 +7,7 @@ and answer through a callback (speech-to-text) or an async iterator (model, voic
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -380,12 +380,16 @@ class TextToSpeech(Lifecycle, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VoiceRequest:
-    """How one reply shall sound; what it says comes piece by piece. The fields are those of ``SpeechRequest``."""
+    """How one reply shall sound; what it says comes piece by piece. The first fields are those of ``SpeechRequest``."""
 
     audio: AudioFormat
     voice: str = ""
     speed: float = 1.0
     language: str = ""
+    context: CallContext = field(default_factory=lambda: CallContext(""))
+    """The call it is spoken in."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What a voice of an application's own is told of that call."""
 
 
 @dataclass(frozen=True, slots=True)

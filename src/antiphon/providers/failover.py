@@ -159,6 +159,28 @@ class InformedModel:
         )
 
 
+class InformedVoice:
+    """A voice that is told with each reply which call it is for."""
+
+    def __init__(self, voice: TextToSpeech, about: Callable[[CallContext], Mapping[str, Any]]) -> None:
+        self.behind = voice
+        self.name = voice.name
+        self.formats = voice.formats
+        self._about = about
+
+    async def start(self) -> None:
+        await self.behind.start()
+
+    async def close(self) -> None:
+        await self.behind.close()
+
+    def synthesize(self, request: SpeechRequest) -> Any:
+        return self.behind.synthesize(request)
+
+    def open(self, request: VoiceRequest) -> VoiceStream:
+        return open_voice(self.behind, replace(request, about=self._about(request.context)))
+
+
 class ChosenVoice:
     """A voice that stands in, by its own name and at its own speed."""
 

@@ -30,6 +30,7 @@ FREE = frozenset(
         "ollama",
         "vllm",
         "custom-transcriber",
+        "custom-voice",
         "memory",
         "realtime",
         "vapi.websocketCall",

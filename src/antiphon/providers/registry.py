@@ -59,6 +59,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
     },
     "tts": {
         "cartesia": "antiphon.providers.tts.cartesia:CartesiaTextToSpeech",
+        "custom-voice": "antiphon.providers.tts.custom_voice:CustomVoice",
         "deepgram": "antiphon.providers.tts.deepgram:DeepgramTextToSpeech",
         "elevenlabs": "antiphon.providers.tts.elevenlabs:ElevenLabsTextToSpeech",
         "espeak": "antiphon.providers.tts.espeak:EspeakTextToSpeech",
@@ -81,7 +82,7 @@ _PROVIDERS: dict[Kind, dict[str, str]] = {
 
 _OWN_ASSISTANTS = frozenset({"vapi-hosted"})
 _TEST_DOUBLES = frozenset({"scripted"})
-_NOT_BY_NAME_ALONE = frozenset({"scripted", "custom-transcriber"})
+_NOT_BY_NAME_ALONE = frozenset({"scripted", "custom-transcriber", "custom-voice"})
 
 _ALIASES: dict[Kind, dict[str, str]] = {
     # Names the voice platform's SDKs let an assistant say, and who stands behind them here (reference/vapi.md, 0.4).
@@ -93,7 +94,7 @@ _ALIASES: dict[Kind, dict[str, str]] = {
         "perplexity-ai": "perplexity",
         "together-ai": "together",
     },
-    "tts": {"vapi": "piper", "custom-voice": "piper", "11labs": "elevenlabs"},
+    "tts": {"vapi": "piper", "11labs": "elevenlabs"},
     "turn": {},
     "speech_to_speech": {},
 }

@@ -156,7 +156,7 @@ class Session:
         """A cascade, or one model that is both, and a cascade when that is gone."""
         if self._one_model is None:
             engines = self.plan.engines
-            return self._thinks_in_words(engines, tools, context), self._speaks_words(engines)
+            return self._thinks_in_words(engines, tools, context), self._speaks_words(engines, context)
         self._one_model.mouth = self.port.mouth
         fallback = self.plan.engines.fallback
 
@@ -164,7 +164,7 @@ class Session:
             if fallback is None:
                 return None, None
             thinks = self._thinks_in_words(fallback, tools, context) if fallback.models else None
-            return thinks, self._speaks_words(fallback)
+            return thinks, self._speaks_words(fallback, context)
 
         self._takeover = Takeover(
             self.call.call_id, self._stt.name, self._one_model, cascade, self._pump.feed, self._notes.failed,
@@ -178,10 +178,10 @@ class Session:
             self._listening.expect, self._tasks.spawn, self._notes.used,
         )  # fmt: skip
 
-    def _speaks_words(self, engines: Engines) -> Speaking:
+    def _speaks_words(self, engines: Engines, context: CallContext) -> Speaking:
         return Speaking(
             engines.speaker(self._notes.failed), engines.voice, engines.speed, self.call.format_out,
-            self.port.mouth, self._clock, self._pump.feed, self._tasks.spawn, self._notes.used,
+            self.port.mouth, self._clock, self._pump.feed, self._tasks.spawn, self._notes.used, context,
         )  # fmt: skip
 
     def start(self) -> None:

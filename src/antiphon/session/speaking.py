@@ -13,7 +13,7 @@ from antiphon.errors import ProviderError
 from antiphon.media.mouth import Mouth
 from antiphon.providers.base import TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream, model_of
 from antiphon.providers.one_shot import chunks_of, open_voice
-from antiphon.vocabulary import AudioFormat, OnUsage, Usage, WordTiming
+from antiphon.vocabulary import AudioFormat, CallContext, OnUsage, Usage, WordTiming
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Speaking:
         feed: Callable[[ev.Event], object],
         spawn: Callable[..., asyncio.Task[None]],
         on_usage: OnUsage,
+        context: CallContext | None = None,
     ) -> None:
         """``speaker.name`` is the voice's that spoke last."""
         self._speaker = speaker
@@ -53,6 +54,7 @@ class Speaking:
         self._feed = feed
         self._spawn = spawn
         self._on_usage = on_usage
+        self._context = context or CallContext("")
         self._reply = 0
         self._pieces: deque[_Piece] = deque()
         self._stream: VoiceStream | None = None
@@ -70,7 +72,8 @@ class Speaking:
             self._mouth.prepare(reply)
         self._pieces.append(_Piece(piece, text))
         if self._task is None:
-            self._stream = open_voice(self._speaker, VoiceRequest(self._audio, self._voice_for(reply), self.speed))
+            wanted = VoiceRequest(self._audio, self._voice_for(reply), self.speed, context=self._context)
+            self._stream = open_voice(self._speaker, wanted)
             self._task = self._spawn(self._voice(reply, self._stream), name=f"voice-{reply}")
         if self._stream is not None:
             self._stream.say(piece, text)

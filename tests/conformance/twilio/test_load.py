@@ -73,7 +73,8 @@ def _all_answered(reports: list[CallReport], machine_late_ms: float) -> None:
     assert len(early) <= (CALLS // 2 if machine_late_ms > LATE_MS else 0), early
     barge_ins = [turn.barge_in for turn in turns if turn.barge_in is not None]
     assert len(barge_ins) == CALLS
-    assert not any(barge_in.missed for barge_in in barge_ins)
+    # … and a caller whose own clock stood still has waited less than it takes.
+    assert sum(barge_in.missed for barge_in in barge_ins) <= (CALLS // 5 if machine_late_ms > LATE_MS else 0)
     assert not any(report.record.faults for report in reports)
     # Overlap is what a barge-in takes to be obeyed, and nothing else.
     silent = [barge_in.silent_ms for barge_in in barge_ins if barge_in.silent_ms is not None]

@@ -22,6 +22,16 @@ CHARACTERS_A_CHUNK = 7
 class FakeOpenAI:
     """HTTP/1.1 with chunked answers, over TLS."""
 
+    path = "/v1/audio/speech"
+
+    def admits(self, headers: dict[str, str]) -> bool:
+        return headers.get("authorization") == f"Bearer {KEY}"
+
+    def wanted(self, request: dict[str, Any]) -> tuple[str, AudioFormat, float]:
+        """What to say, in which format, how quickly."""
+        assert request["response_format"] == "pcm"
+        return request["input"], NATIVE, request.get("speed", 1.0)
+
     def __init__(self, certificate: trustme.LeafCert) -> None:
         self.fault: Fault = ""
         self.retry_after = ""
@@ -70,14 +80,14 @@ class FakeOpenAI:
         headers = {name.lower(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         fault = self.fault if self.fault in ("401", "404", "429", "503") else ""
-        if headers.get("authorization") != f"Bearer {KEY}":
+        if not self.admits(headers):
             fault = "401"
         if fault:
             extra = f"Retry-After: {self.retry_after}\r\n" if self.retry_after else ""
             self._answer(writer, HTTPStatus(int(fault)), b'{"error":{"message":"\xe2\x80\xa6","code":"x"}}', extra)
         elif line.startswith("GET /v1/models "):
             self._answer(writer, HTTPStatus.OK, b'{"object":"list","data":[]}')
-        elif not line.startswith("POST /v1/audio/speech "):
+        elif not line.startswith(f"POST {self.path} "):
             self._answer(writer, HTTPStatus.NOT_FOUND, b"{}")
         else:
             request = json.loads(body)
@@ -95,10 +105,9 @@ class FakeOpenAI:
         if self.fault in ("garbage", "error"):
             self._answer(writer, HTTPStatus.OK, b'{"error":{"message":"no audio"}}')
             return
-        assert request["response_format"] == "pcm"
+        text, native, speed = self.wanted(request)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        text = request["input"]
-        audio = speech(text, NATIVE, request.get("speed", 1.0), silent=self.fault == "silence")
+        audio = speech(text, native, speed, silent=self.fault == "silence")
         # An odd number of bytes: samples are cut in two.
         size = len(audio) * CHARACTERS_A_CHUNK // max(len(text), 1) | 1
         for number, at in enumerate(range(0, len(audio), size)):

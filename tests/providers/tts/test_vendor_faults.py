@@ -11,6 +11,7 @@ import pytest
 import structlog
 import trustme
 from tests.providers.fakes.cartesia_voice import FakeCartesia
+from tests.providers.fakes.custom_voice import FakeCustomVoice
 from tests.providers.fakes.deepgram_voice import FakeDeepgram
 from tests.providers.fakes.elevenlabs_voice import FakeElevenLabs
 from tests.providers.fakes.openai_voice import FakeOpenAI
@@ -22,17 +23,25 @@ from antiphon.providers.base import StreamingVoice, VoiceRequest
 from antiphon.providers.failover import Breakers, FailoverVoice
 from antiphon.providers.scripted import ScriptedTextToSpeech
 from antiphon.providers.tts.cartesia import CartesiaTextToSpeech
+from antiphon.providers.tts.custom_voice import CustomVoice
 from antiphon.providers.tts.deepgram import DeepgramTextToSpeech
 from antiphon.providers.tts.elevenlabs import ElevenLabsTextToSpeech
 from antiphon.providers.tts.openai import OpenAITextToSpeech
 from antiphon.vocabulary import TELEPHONE
 
 pytestmark = pytest.mark.usefixtures("trusted")
+
+
+def _of_an_application(api_key: str, base_url: str, audio_timeout_ms: int = 5000) -> CustomVoice:
+    return CustomVoice({"url": base_url, "secret": api_key, "timeoutSeconds": audio_timeout_ms / 1000})
+
+
 VENDORS: dict[str, tuple[Callable[[trustme.LeafCert], Any], Callable[..., Any], str]] = {
     "elevenlabs": (FakeElevenLabs, ElevenLabsTextToSpeech, ""),
     "cartesia": (FakeCartesia, CartesiaTextToSpeech, ""),
     "deepgram": (FakeDeepgram, DeepgramTextToSpeech, ""),
     "openai": (FakeOpenAI, OpenAITextToSpeech, "/v1"),
+    "custom-voice": (FakeCustomVoice, _of_an_application, "/voice"),
 }
 SECRET = "The secret is swordfish, and nobody may know of it but you and me."
 PATIENT_MS = 60_000
@@ -136,7 +145,7 @@ async def test_nothing_but_silence_is_no_speech(stage: Stage) -> None:
 
 @pytest.mark.parametrize("fault", ["garbage", "error", "not base64", "wrong context"])
 async def test_what_cannot_be_used_is_an_error(stage: Stage, fault: Fault) -> None:
-    if fault in ("not base64", "wrong context") and stage.name in ("deepgram", "openai"):
+    if fault in ("not base64", "wrong context") and stage.name in ("deepgram", "openai", "custom-voice"):
         pytest.skip("it has no such thing")
     voice = stage.voice(audio_timeout_ms=QUICK_MS if fault == "wrong context" else PATIENT_MS)
     stage.fake.fault = fault
@@ -216,7 +225,7 @@ def length_ms(audio: bytes) -> float:
 )
 async def test_what_a_vendor_does_not_say_is_said_by_another_voice(stage: Stage, fault: Fault) -> None:
     """All of it, and once; the vendor's refusals, its quota and its silence are for the log, without words or key."""
-    if fault in ("not base64", "wrong context") and stage.name in ("deepgram", "openai"):
+    if fault in ("not base64", "wrong context") and stage.name in ("deepgram", "openai", "custom-voice"):
         pytest.skip("it has no such thing")
     vendor = stage.voice(audio_timeout_ms=QUICK_MS if fault in ("wrong context", "stall") else PATIENT_MS)
     stage.fake.fault, stage.fake.retry_after = fault, "30"
