@@ -297,3 +297,37 @@ async def test_a_function_of_this_process_says_what_its_assistant_does_not(room:
     assert (spec.description, spec.deadline_ms, list(spec.parameters["properties"])) == ("Looks.", 2000, ["sku"])
     assert (other.description, other.parameters) == ("Looks it up.", own["parameters"])
     assert await bare.run(ToolCall("t1", "look", {"sku": "a1"}), CONTEXT) == "a1"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "plan", "asks", "failed"),
+    [
+        ([503, 200], None, 1, True),
+        ([503, 500, 200], {"type": "fixed", "maxRetries": 2, "baseDelaySeconds": 0}, 3, False),
+        ([503, 503, 503], {"type": "exponential", "maxRetries": 1, "baseDelaySeconds": 0.01}, 2, True),
+        ([404, 200], {"maxRetries": 3, "baseDelaySeconds": 0, "excludedStatusCodes": [404]}, 1, True),
+    ],
+)
+@pytest.mark.parametrize("kind", ["function", "apiRequest"])
+async def test_a_request_that_failed_is_made_again_where_its_author_says_so(
+    room: ToolRoom, kind: str, statuses: list[int], plan: dict[str, Any] | None, asks: int, failed: bool
+) -> None:
+    left = list(statuses)
+
+    async def answer(came: Received) -> Any:
+        return JSONResponse({"results": [{"toolCallId": "t1", "result": "three"}]}, left.pop(0))
+
+    async with receiving(Receiver(answer)) as server:
+        again = {"backoffPlan": plan} if plan else {}
+        tool: dict[str, Any] = {**LOOK, "server": {"url": server.url, **again}}
+        if kind == "apiRequest":
+            tool = {"type": kind, "name": "look", "url": server.url, "method": "POST", **again}
+        got = await asked(room, assistant(tool), "look")
+    assert (got.failed, len(server.received)) == (failed, asks)
+    assert len({each.headers.get("webhook-id") for each in server.received}) == 1, "it can be known again"
+
+
+async def test_an_address_that_may_not_be_called_is_asked_for_once(room: ToolRoom) -> None:
+    plan = {"maxRetries": 9, "baseDelaySeconds": 10}
+    tool = {**LOOK, "server": {"url": "http://10.0.0.1", "backoffPlan": plan}}
+    assert (await asked(room, assistant(tool), "look")).failed

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from antiphon.assistants.spec import AssistantSpec
-from antiphon.assistants.tool_definition import ServerSpec, ToolDefinition
+from antiphon.assistants.tool_definition import BackoffPlan, ServerSpec, ToolDefinition
 from antiphon.assistants.tools import (
     destinations_of,
     handoffs_of,
@@ -52,7 +52,7 @@ from antiphon.wait_advice import REQUEST, Advisers, AskedServer, Rules
 from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.signing import SECRET_HEADER
-from antiphon.webhooks.target import Authenticate, Target, authenticated, post
+from antiphon.webhooks.target import Authenticate, Backoff, Target, authenticated, backoff_of, persistently, post
 from antiphon.wire_model import parse
 from antiphon.workflow import sentence_meaning
 from antiphon.workflow.sentence_meaning import SentenceVectors
@@ -223,12 +223,15 @@ class ToolRoom:
         return extract
 
     def _webhook(self, tool: ToolDefinition, server: ServerSpec, described: ToolSpec) -> WebhookTool:
-        target = target_of(server)
+        target, backoff = target_of(server), _backoff(server.backoff_plan)
 
         async def send(body: bytes, id: str, facts: CallFacts) -> HttpAnswer:
-            with self._asked(facts, "tool-calls", "POST", server.url, described.name) as answered:
-                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-                return answered(await post(self.client, proven, body, id))
+            async def once() -> HttpAnswer:
+                with self._asked(facts, "tool-calls", "POST", server.url, described.name) as answered:
+                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                    return answered(await post(self.client, proven, body, id))
+
+            return await persistently(backoff, id, once)
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
@@ -274,12 +277,17 @@ class ToolRoom:
         timeout_s = tool.timeout_seconds or _API_TIMEOUT_S
         request = ApiRequest(tool.url, tool.method, _headers(tool.headers or {}), timeout_s)
 
+        backoff = _backoff(tool.backoff_plan)
+
         async def send(outgoing: Outgoing, facts: CallFacts) -> HttpAnswer:
-            # As its author wrote the address: what is filled into it may be anybody's.
-            with self._asked(facts, "api-request", tool.method, tool.url, tool_spec(tool).name) as answered:
-                target = Target(outgoing.url, credential_id=tool.credential_id)
-                proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-                return answered(await self.client.send(outgoing, proven.authentication))
+            async def once() -> HttpAnswer:
+                # As its author wrote the address: what is filled into it may be anybody's.
+                with self._asked(facts, "api-request", tool.method, tool.url, tool_spec(tool).name) as answered:
+                    target = Target(outgoing.url, credential_id=tool.credential_id)
+                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                    return answered(await self.client.send(outgoing, proven.authentication))
+
+            return await persistently(backoff, tool.url, once)
 
         return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
 
@@ -354,6 +362,10 @@ def _as_declared(described: ToolSpec, here: ToolSpec) -> ToolSpec:
         parameters=described.parameters or here.parameters,
         deadline_ms=here.deadline_ms,
     )
+
+
+def _backoff(plan: BackoffPlan | None) -> Backoff | None:
+    return None if plan is None else backoff_of(plan.model_dump(by_alias=True))
 
 
 class _McpSource:

@@ -51,7 +51,7 @@ IGNORED: Mapping[str, str] = {
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
 UNSENT = frozenset(
-    {"phone-call-control", "language-change-detected", "assistant.speechStarted", "function-call",
+    {"phone-call-control", "language-change-detected", "function-call",
      "knowledge-base-request", "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
@@ -90,8 +90,6 @@ _IN_ONE_OF: Mapping[str, tuple[str, ...]] = {
 OF_AN_OWN_ASSISTANT = ("model.messages", "model.systemPrompt", "model.tools", "transcriber.language", "voice.language")
 """What an assistant that runs elsewhere has of its own. Those that take over from it are told."""
 _TOOL_FIELDS: Mapping[str, str] = {
-    "backoffPlan": "a tool's request is made once",
-    "server.backoffPlan": "a tool's request is made once",
     "function.strict": "arguments are handed on as the model wrote them",
 }
 """Of a tool; others that are not known are named, too, where they look like one that is."""

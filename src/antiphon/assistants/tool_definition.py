@@ -12,6 +12,15 @@ from antiphon.vocabulary import ArgumentCondition
 from antiphon.wire_model import WireModel
 
 
+class BackoffPlan(WireModel):
+    """When a request that failed is made again."""
+
+    type: Literal["fixed", "exponential"] = "fixed"
+    max_retries: int = Field(default=0, ge=0, le=10)
+    base_delay_seconds: float = Field(default=1, ge=0, le=10)
+    excluded_status_codes: tuple[int, ...] = Field(default=(), max_length=64)
+
+
 class ServerSpec(WireModel):
     """Where an application's webhook listens."""
 
@@ -20,7 +29,7 @@ class ServerSpec(WireModel):
     secret: str = ""
     headers: dict[str, str] = Field(default_factory=dict)
     credential_id: str = ""
-    backoff_plan: dict[str, Any] | None = None
+    backoff_plan: BackoffPlan | None = None
 
 
 class FunctionSpec(WireModel):
@@ -123,6 +132,8 @@ class ToolDefinition(WireModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     """Of ``mcp``, as the next one: ``protocol`` is ``shttp`` or ``sse``."""
     tool_messages: tuple[McpToolMessages, ...] = Field(default=(), max_length=200)
+    backoff_plan: BackoffPlan | None = None
+    """Of ``apiRequest``."""
     rejection_plan: RejectionPlan | None = None
     variable_extraction_plan: VariableExtractionPlan | None = None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -32,6 +34,19 @@ def wanted_of(assistant: Mapping[str, Any]) -> Collection[str]:
     return frozenset(each for each in named if isinstance(each, str)) if isinstance(named, list | tuple) else DEFAULT
 
 
+@dataclass(slots=True)
+class _Spoken:
+    """What the agent says now, or said last."""
+
+    reply: int = 0
+    text: str = ""
+    playing: int = 0
+    turn: int = 0
+    """Of the agent, from 0."""
+    thought: deque[int] = field(default_factory=lambda: deque(maxlen=8))
+    """Replies that a model makes."""
+
+
 class ClientMessages:
     """A ``SessionObserver`` of one call."""
 
@@ -55,6 +70,7 @@ class ClientMessages:
         self._history = history
         self._turn = 0
         self._speaks = False
+        self._spoken = _Spoken()
 
     def call_started(self, call: CallStarted, now_ms: int) -> None:
         self._send("status-update", status="in-progress")
@@ -85,14 +101,32 @@ class ClientMessages:
     def _speech(self, role: str, status: str) -> None:
         self._send("speech-update", status=status, role=role, turn=self._turn)
 
-    def _playback_started(self, _event: ev.PlaybackStarted) -> None:
+    def _playback_started(self, event: ev.PlaybackStarted) -> None:
         self._speaks = True
+        self._spoken.playing = event.reply
         self._speech("assistant", "started")
+        self._caption()
 
     def _agent_stopped(self, _what: object) -> None:
         if self._speaks:
             self._speaks = False
+            self._spoken.turn += 1
             self._speech("assistant", "stopped")
+
+    def _voiced(self, action: do.Speak) -> None:
+        self._send("voice-input", input=action.text)
+        if action.reply != self._spoken.reply:
+            self._spoken.reply, self._spoken.text = action.reply, ""
+        apart = " " if action.spaced and self._spoken.text else ""
+        self._spoken.text = f"{self._spoken.text}{apart}{action.text}"
+        if self._speaks and action.reply == self._spoken.playing:
+            self._caption()
+
+    def _caption(self) -> None:
+        """Once a piece, when its sound is made: the platform's form for voices that do not time their words."""
+        spoken = self._spoken
+        source = "model" if spoken.reply in spoken.thought else "force-say"
+        self._send("assistant.speechStarted", text=spoken.text, turn=spoken.turn, source=source)
 
     def _heard(self, event: ev.TranscriptChanged | ev.TranscriptFinal) -> None:
         if event.text:
@@ -153,7 +187,8 @@ _OF_ACTIONS: Mapping[type, _Tell] = {
     do.TurnClosed: ClientMessages._turn_closed,
     do.ReplyClosed: ClientMessages._reply_closed,
     do.StopPlayback: ClientMessages._agent_stopped,
-    do.Speak: lambda it, action: it._send("voice-input", input=action.text),
+    do.StartReply: lambda it, action: it._spoken.thought.append(action.reply),
+    do.Speak: ClientMessages._voiced,
     do.RunTool: ClientMessages._tool_asked,
     do.ChangeAssistant: lambda it, action: it._assistant_changed(action),
     do.EndCall: ClientMessages._ended,

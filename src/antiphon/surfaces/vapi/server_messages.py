@@ -31,8 +31,8 @@ FINAL = 'transcript[transcriptType="final"]'
 _TELL_ALL = ("conversation-update", "status-update")
 """Messages that say what was said so far: the second, where a call is forwarded."""
 SENT: frozenset[str] = frozenset(
-    {"assistant.started", "conversation-update", "hang", "model-output", "speech-update", "status-update", "transcript", FINAL,
-     "transfer-update", "user-interrupted", "voice-input"}
+    {"assistant.started", "assistant.speechStarted", "conversation-update", "hang", "model-output", "speech-update", "status-update",
+     "transcript", FINAL, "transfer-update", "user-interrupted", "voice-input"}
 )  # fmt: skip
 """Types that are sent as they happen."""
 

@@ -365,7 +365,6 @@ const KO = [
   ["voice.server.headers and voice.server.secret say who asks", "voice.server.headers와 voice.server.secret이 누가 묻는지 알립니다"],
   ["names no transcriber.server: this machine's own recogniser hears", "transcriber.server가 없어 이 서버의 음성 인식기가 듣습니다"],
   ["this provider takes no words beforehand", "이 공급사는 단어를 미리 받지 않습니다"],
-  ["a tool's request is made once", "도구의 요청은 한 번만 보냅니다"],
   ["arguments are handed on as the model wrote them", "인수는 모델이 쓴 그대로 전합니다"],
   ["tools of type {1} are run, and no others", "{1} 유형의 도구만 실행합니다"],
   ["only functions are run beside the conversation", "함수만 대화와 나란히 실행합니다"],

@@ -48,6 +48,8 @@ const TERMS = {
   /** What an application is told. */
   event: {
     "assistant.started": ["An agent took over", "에이전트 시작"],
+    "assistant.speechStarted": ["What the agent says, for captions", "에이전트 자막"],
+    "transfer-destination-request": ["Where to transfer", "어디로 연결할지 물음"],
     "assistant-request": ["Which assistant?", "어시스턴트 요청"],
     "conversation-update": ["What was said so far", "대화 갱신"],
     "end-of-call-report": ["Report after the call", "통화 종료 보고서"],
