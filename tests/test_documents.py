@@ -162,6 +162,7 @@ def test_rooms_import_no_more_than_their_row_says() -> None:
         "served",
         "talk_room",
         "tool_room",
+        "asked_knowledge",
         "wait_advice",
         "workers",
         "supervisor",

@@ -33,6 +33,7 @@ from antiphon.providers.failover import (
     OnFailure,
 )
 from antiphon.providers.failover_stt import FailoverSpeechToText
+from antiphon.providers.knowing_model import KnowingModel
 from antiphon.providers.tts.spoken_voice import SpokenVoice, language_of
 from antiphon.providers.turn import smart_turn
 from antiphon.session.plan import Engines
@@ -162,6 +163,8 @@ class EngineRoom:
     ) -> LanguageModel:
         """The model with what it is told each time: by the assistant, and, where it is somebody's own, of the call."""
         model = _as_chosen(choice, engine, first=first)
+        if (look_up := self.tools.knowing(spec)) is not None:
+            model = KnowingModel(model, look_up)
         if registry.resolve(choice.kind, choice.provider) != "custom-llm":
             return model
         metadata = {"metadata": spec.metadata} if spec.metadata else {}

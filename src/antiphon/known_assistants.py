@@ -53,6 +53,9 @@ class KnownAssistants:
 
     def analyst(self, spec: AssistantSpec) -> Analyst:
         """Its own model, with those that stand in for it. Raises ConfigurationError, ProviderUnavailable."""
+        if spec.model is not None and spec.model.knowledge_base is not None:
+            # What is asked about a call is no question of the caller's.
+            spec = spec.model_copy(update={"model": spec.model.model_copy(update={"knowledge_base": None})})
         engines = self._engines.for_assistant(spec)
         if not engines.models:
             raise ConfigurationError(

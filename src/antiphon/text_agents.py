@@ -92,6 +92,7 @@ class ServedTextAgents:
             if not self._default_model:
                 return None
             told = {**self._default_model, **told}
+        told.pop("knowledgeBase", None)  # whoever judges a call puts no question of the caller's
         values = {"variableValues": dict(variables or {})}
         spec = compile_assistant({"model": told}, self._clock.wall_ms(), overrides=values).spec
         engines = await self._ready(spec)

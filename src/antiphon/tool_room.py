@@ -10,6 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
+import structlog
+
+from antiphon.asked_knowledge import KNOWLEDGE_REQUEST, OWN_KNOWLEDGE, found_in, knowledge_message
 from antiphon.assistants.spec import AssistantSpec
 from antiphon.assistants.tool_definition import BackoffPlan, ServerSpec, ToolDefinition
 from antiphon.assistants.tools import (
@@ -29,6 +33,7 @@ from antiphon.conversation.events import Event
 from antiphon.errors import ConfigurationError, ProviderError, ProviderTimeout, RequestFailed
 from antiphon.knowledge.library import Library, Look
 from antiphon.providers.base import WaitAdviser
+from antiphon.providers.knowing_model import Found, LookUp
 from antiphon.surfaces.vapi.server_events import HANDOFF_REQUEST, TRANSFER_REQUEST, request_destination, target_of
 from antiphon.tools.api_request import ApiRequest, ApiRequestTool
 from antiphon.tools.base import ToolRunner
@@ -47,7 +52,7 @@ from antiphon.tools.query import Base, QueryTool
 from antiphon.tools.rejection import RejectingTool
 from antiphon.tools.webhook import CallFacts, Extract, FactsOf, Static, WebhookTool
 from antiphon.transports.base import CallStarted
-from antiphon.vocabulary import CallContext, EndReason, ToolSpec, Usage
+from antiphon.vocabulary import CallContext, EndReason, Message, ToolSpec, Usage
 from antiphon.wait_advice import REQUEST, Advisers, AskedServer, Rules
 from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
@@ -58,7 +63,10 @@ from antiphon.workflow import sentence_meaning
 from antiphon.workflow.sentence_meaning import SentenceVectors
 
 _API_TIMEOUT_S = 20.0
+log = structlog.get_logger(__name__)
 _ADVICE_S = 5.0
+_KNOWLEDGE_S = 4.0
+"""A caller waits for the answer meanwhile."""
 """What comes later is about a turn that is over."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 _WORDS = frozenset(
@@ -150,6 +158,30 @@ class ToolRoom:
 
             advisers.append(AskedServer(ask, self._facts_of, self._clock.wall_ms))
         return Advisers(advisers) if advisers else None
+
+    def knowing(self, spec: AssistantSpec) -> LookUp | None:
+        """Who is asked what is known of each question; None where the assistant names nobody."""
+        base = spec.model.knowledge_base if spec.model else None
+        server = (base.server or spec.webhook) if base is not None and base.provider == OWN_KNOWLEDGE else None
+        if server is None:
+            return None
+        target = target_of(server)
+
+        async def look_up(context: CallContext, messages: Sequence[Message]) -> Found:
+            facts = self._facts_of(context)
+            asked = orjson.dumps(
+                {"message": knowledge_message(facts.message, messages, self._clock.wall_ms())}, default=str
+            )
+            try:
+                with self._asked(facts, KNOWLEDGE_REQUEST, "POST", target.url, "") as answered:
+                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+                    timeout_s = min(target.timeout_s, _KNOWLEDGE_S)
+                    return found_in(answered(await post(self.client, proven, asked, timeout_s=timeout_s)))
+            except RequestFailed as error:
+                log.warning("knowledge_base_failed", call_id=context.call_id, reason=error.reason)
+                return Found()
+
+        return look_up
 
     async def mcp_tools(self, tool: ToolDefinition, language: str = "") -> Sequence[OfferedTool]:
         """The tools of one MCP server, as its assistant offers them. Raises ProviderUnavailable."""

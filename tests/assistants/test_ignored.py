@@ -85,6 +85,17 @@ def test_what_the_engine_takes_is_not_told(document: dict[str, Any]) -> None:
     assert list(ignored_fields(parse_assistant(document))) == []
 
 
+def test_a_knowledge_base_that_nobody_can_be_asked_for() -> None:
+    def found(base: dict[str, object], **fields: object) -> list[str]:
+        model = {"provider": "custom-llm", "url": "https://example.test/v1", "knowledgeBase": base}
+        return [field for field, _ in ignored_fields(parse_assistant({"model": model, **fields}))]
+
+    own = {"provider": "custom-knowledge-base"}
+    assert found({"provider": "trieve"}) == ["model.knowledgeBase.provider"]
+    assert found(own) == ["model.knowledgeBase"]
+    assert found(own, server=HOOK) == found({**own, "server": HOOK}) == []
+
+
 def test_an_own_voice_without_a_server_is_told_who_speaks_instead() -> None:
     ((field, why),) = ignored_fields(parse_assistant({"voice": {"provider": "custom-voice"}}))
     assert field == "voice.provider" and "voice.server" in why

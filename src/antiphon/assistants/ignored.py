@@ -52,7 +52,7 @@ IGNORED: Mapping[str, str] = {
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
 UNSENT = frozenset(
     {"phone-call-control", "language-change-detected", "function-call",
-     "knowledge-base-request", "call.artifact.upload"}
+     "call.artifact.upload"}
 )  # fmt: skip
 """Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
@@ -114,6 +114,13 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         and not spec.transcriber.server
     ):
         yield "transcriber.provider", "names no transcriber.server: this machine's own recogniser hears"
+    if spec.model is not None and (base := spec.model.knowledge_base) is not None:
+        if base.provider != "custom-knowledge-base":
+            yield "model.knowledgeBase.provider", "custom-knowledge-base is asked, and no other"
+        elif base.server is None and spec.webhook is None:
+            yield "model.knowledgeBase", "there is no server to ask what is known"
+        elif registry.in_one(spec.model.provider, spec.model.model):
+            yield "model.knowledgeBase", "a model that hears and speaks itself asks nobody"
     if spec.voice is not None and spec.voice.provider == "custom-voice" and not spec.voice.server:
         yield "voice.provider", "names no voice.server: this machine's own voice speaks"
     elif spec.voice is not None and spec.voice.provider == "custom-voice" and spec.voice.speed not in (None, 1.0):

@@ -47,6 +47,13 @@ class FallbackModel(WireModel):
         return value
 
 
+class OwnKnowledge(WireModel):
+    """An application's server that is asked what is known of each question."""
+
+    provider: str = "custom-knowledge-base"
+    server: ServerSpec | None = None
+
+
 class ModelSpec(WireModel):
     """Which language model, and what it is told. ``provider`` is a name of the registry."""
 
@@ -61,6 +68,7 @@ class ModelSpec(WireModel):
     """The workflow of provider ``workflow``."""
     tools: tuple[ToolDefinition, ...] = ()
     tool_ids: tuple[str, ...] = ()
+    knowledge_base: OwnKnowledge | None = None
     system_prompt: str = ""
     """Legacy: the system message as a plain field."""
     fallback_models: tuple[FallbackModel | Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=5)
