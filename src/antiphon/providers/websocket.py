@@ -52,6 +52,16 @@ _REFUSALS: Mapping[int, str] = {
     429: "the account's rate or concurrency limit is reached: check the account of the option api_key",
 }
 
+_OWN = {"custom-transcriber": "transcriber.server", "custom-voice": "voice.server"}
+"""Servers of an application's own, and where an assistant names them."""
+_OWN_REFUSALS = {
+    401: "the application's server does not know us: check {0}.secret and {0}.headers",
+    403: "the application's server does not let us in: check {0}.secret and {0}.headers",
+    404: "the application's server has nothing there: check {0}.url",
+    410: "the application's server has nothing there any more: check {0}.url",
+    429: "the application's server says that its limit is reached",
+}
+
 
 # ---------------------------------------------------------------------------------------------- what goes wrong
 
@@ -76,7 +86,13 @@ class Refused(Exception):
 
 def refusal(provider: str, status: int, reason: str = "", *, secret: str = "") -> Failure:
     """An HTTP status (of a handshake, or in a vendor's error message) as an error of ours that names the setting to look at."""
-    problem = _REFUSALS.get(status) or ("the vendor fails" if status >= 500 else "the request was refused")
+    if (where := _OWN.get(provider)) is not None:
+        problem = _OWN_REFUSALS.get(
+            status, f"the application's server {'fails' if status >= 500 else 'refused'}: check {{0}}.url"
+        )
+        problem = problem.format(where)
+    else:
+        problem = _REFUSALS.get(status) or ("the vendor fails" if status >= 500 else "the request was refused")
     said = presentable(reason, secret)
     text = f"{problem} (HTTP {status}{f': {said}' if said else ''})"
     kind = ProviderUnavailable if status >= 500 or status == 429 else ProviderError
