@@ -324,7 +324,8 @@ async def test_a_request_that_failed_is_made_again_where_its_author_says_so(
             tool = {"type": kind, "name": "look", "url": server.url, "method": "POST", **again}
         got = await asked(room, assistant(tool), "look")
     assert (got.failed, len(server.received)) == (failed, asks)
-    assert len({each.headers.get("webhook-id") for each in server.received}) == 1, "it can be known again"
+    assert len({each.headers.get("webhook-id") for each in server.received}) == 1
+    assert {each.headers.get("idempotency-key") for each in server.received} == {"t1"}, "it can be known again"
 
 
 async def test_an_address_that_may_not_be_called_is_asked_for_once(room: ToolRoom) -> None:

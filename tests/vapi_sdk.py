@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 
-def server_message(kind: str) -> Any:
-    """The model of a server message, e.g. ``chat.created``."""
+def _message(side: str, kind: str) -> Any:
     from vapi import types
 
-    return getattr(types, "ServerMessage" + "".join(part.capitalize() for part in kind.replace("-", ".").split(".")))
+    return getattr(types, side + "".join(part.capitalize() for part in kind.replace("-", ".").split(".")))
 
 
-def client_message(kind: str) -> Any:
-    """The same of a client message, e.g. ``speech-update``."""
-    from vapi import types
-
-    return getattr(types, "ClientMessage" + "".join(part.capitalize() for part in kind.replace("-", ".").split(".")))
+server_message = partial(_message, "ServerMessage")
+"""The model of a server message, e.g. ``chat.created``."""
+client_message = partial(_message, "ClientMessage")
+"""The same of a client message, e.g. ``speech-update``."""

@@ -11,14 +11,13 @@ from typing import Any
 from antiphon.errors import RequestFailed
 from antiphon.providers.knowing_model import Found
 from antiphon.tools.http import HttpAnswer
-from antiphon.tools.webhook import json_of
+from antiphon.tools.webhook import MAX_RESULT_CHARS, json_of
 from antiphon.vocabulary import Message
 
 OWN_KNOWLEDGE = "custom-knowledge-base"
 KNOWLEDGE_REQUEST = "knowledge-base-request"
 _MOST_DOCUMENTS = 50
 _MOST_MESSAGES = 200
-_MAX_CHARS = 32_000
 
 
 def knowledge_message(around: Mapping[str, Any], messages: Sequence[Message], wall_ms: int) -> dict[str, Any]:
@@ -40,12 +39,12 @@ def found_in(answer: HttpAnswer) -> Found:
     message = said.get("message")
     words = message.get("content") if isinstance(message, Mapping) else message
     if isinstance(words, str) and words.strip():
-        return Found(say=words.strip()[:_MAX_CHARS])
+        return Found(say=words.strip()[:MAX_RESULT_CHARS])
     documents = said.get("documents")
     written = [each for each in documents if isinstance(each, Mapping)] if isinstance(documents, list) else []
     written.sort(key=_similarity, reverse=True)
     texts = [text for each in written if isinstance(text := each.get("content"), str) and text.strip()]
-    return Found(tuple(text.strip()[:_MAX_CHARS] for text in texts[:_MOST_DOCUMENTS]))
+    return Found(tuple(text.strip()[:MAX_RESULT_CHARS] for text in texts[:_MOST_DOCUMENTS]))
 
 
 def _similarity(document: Mapping[str, Any]) -> float:

@@ -57,7 +57,7 @@ from antiphon.wait_advice import REQUEST, Advisers, AskedServer, Rules
 from antiphon.webhooks.checked_httpx import checked_client
 from antiphon.webhooks.client import WebhookClient
 from antiphon.webhooks.signing import SECRET_HEADER
-from antiphon.webhooks.target import Authenticate, Backoff, Target, authenticated, backoff_of, persistently, post
+from antiphon.webhooks.target import Authenticate, Backoff, Target, authenticated, persistently, post
 from antiphon.wire_model import parse
 from antiphon.workflow import sentence_meaning
 from antiphon.workflow.sentence_meaning import SentenceVectors
@@ -152,9 +152,7 @@ class ToolRoom:
             target = target_of(server)
 
             async def ask(body: bytes, facts: CallFacts) -> HttpAnswer:
-                with self._asked(facts, REQUEST, "POST", server.url, "") as answered:
-                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-                    return answered(await post(self.client, proven, body, timeout_s=min(target.timeout_s, _ADVICE_S)))
+                return await self._post(facts, REQUEST, target, body, timeout_s=min(target.timeout_s, _ADVICE_S))
 
             advisers.append(AskedServer(ask, self._facts_of, self._clock.wall_ms))
         return Advisers(advisers) if advisers else None
@@ -258,12 +256,9 @@ class ToolRoom:
         target, backoff = target_of(server), _backoff(server.backoff_plan)
 
         async def send(body: bytes, id: str, facts: CallFacts) -> HttpAnswer:
-            async def once() -> HttpAnswer:
-                with self._asked(facts, "tool-calls", "POST", server.url, described.name) as answered:
-                    proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
-                    return answered(await post(self.client, proven, body, id))
-
-            return await persistently(backoff, id, once)
+            return await persistently(
+                backoff, id, lambda: self._post(facts, "tool-calls", target, body, tool=described.name, id=id)
+            )
 
         definition = tool.model_dump(by_alias=True, exclude_unset=True, exclude=_SECRETS)
         return WebhookTool(send, self._facts_of, self._clock.wall_ms, definition, _static(tool), self._extract(tool))
@@ -322,6 +317,22 @@ class ToolRoom:
             return await persistently(backoff, tool.url, once)
 
         return ApiRequestTool(request, send, self._facts_of, _filled, _static(tool), self._extract(tool))
+
+    async def _post(
+        self,
+        facts: CallFacts,
+        kind: str,
+        target: Target,
+        body: bytes,
+        *,
+        tool: str = "",
+        id: str = "",
+        timeout_s: float | None = None,
+    ) -> HttpAnswer:
+        """Ask an application's server about a call, and log that it was asked. Raises RequestFailed."""
+        with self._asked(facts, kind, "POST", target.url, tool) as answered:
+            proven = await authenticated(target, facts.org_id or DEFAULT_ORG, self.authenticate)
+            return answered(await post(self.client, proven, body, id, timeout_s))
 
     @contextmanager
     def _asked_mcp(self, url: str, tool: str, context: CallContext) -> Iterator[Callable[[int], object]]:
@@ -396,8 +407,11 @@ def _as_declared(described: ToolSpec, here: ToolSpec) -> ToolSpec:
     )
 
 
-def _backoff(plan: BackoffPlan | None) -> Backoff | None:
-    return None if plan is None else backoff_of(plan.model_dump(by_alias=True))
+def _backoff(plan: BackoffPlan | None) -> Backoff:
+    """Of a tool's requests: without a plan, each is made once."""
+    if plan is None:
+        return Backoff()
+    return Backoff(plan.type, plan.base_delay_seconds, plan.max_retries, plan.excluded_status_codes)
 
 
 class _McpSource:

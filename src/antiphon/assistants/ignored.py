@@ -50,10 +50,7 @@ IGNORED: Mapping[str, str] = {
     "artifactPlan.recordingUseCustomStorageEnabled": "recordings are kept in data_dir",
 }
 """Dotted field, as its author writes it (``*``: each of a list), and why it has no effect."""
-UNSENT = frozenset(
-    {"phone-call-control", "language-change-detected", "function-call",
-     "call.artifact.upload"}
-)  # fmt: skip
+UNSENT = frozenset({"phone-call-control", "language-change-detected", "function-call", "call.artifact.upload"})
 """Messages that an application may ask for and is not sent."""
 UNLESS_TAKEN: Mapping[str, tuple[registry.Kind, tuple[str, ...], str]] = {
     "model.model": ("llm", ("model",), "this provider has one model"),
@@ -108,23 +105,7 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
             kind, provider = "speech_to_speech", engine
         if any(_set(said, [part, name])) and not _takes(kind, provider, options):
             yield field, why
-    if (
-        spec.transcriber is not None
-        and spec.transcriber.provider == "custom-transcriber"
-        and not spec.transcriber.server
-    ):
-        yield "transcriber.provider", "names no transcriber.server: this machine's own recogniser hears"
-    if spec.model is not None and (base := spec.model.knowledge_base) is not None:
-        if base.provider != "custom-knowledge-base":
-            yield "model.knowledgeBase.provider", "custom-knowledge-base is asked, and no other"
-        elif base.server is None and spec.webhook is None:
-            yield "model.knowledgeBase", "there is no server to ask what is known"
-        elif registry.in_one(spec.model.provider, spec.model.model):
-            yield "model.knowledgeBase", "a model that hears and speaks itself asks nobody"
-    if spec.voice is not None and spec.voice.provider == "custom-voice" and not spec.voice.server:
-        yield "voice.provider", "names no voice.server: this machine's own voice speaks"
-    elif spec.voice is not None and spec.voice.provider == "custom-voice" and spec.voice.speed not in (None, 1.0):
-        yield "voice.speed", "a voice of your own is asked for no speed"
+    yield from _of_own_servers(spec)
     if spec.voice is not None:
         yield from _of_the_voice(spec.voice.model_extra or {})
     if spec.model is not None and registry.in_one(spec.model.provider, spec.model.model):
@@ -148,6 +129,25 @@ def ignored_fields(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
         yield f"startSpeakingPlan.{field}", why
     for at, hook in enumerate(spec.hooks):
         yield from ((f"hooks.{at}.{field}", why) for field, why in _of_a_hook(hook))
+
+
+def _of_own_servers(spec: AssistantSpec) -> Iterator[tuple[str, str]]:
+    """An application's own recogniser, knowledge and voice."""
+    transcriber, model, voice = spec.transcriber, spec.model, spec.voice
+    if transcriber is not None and transcriber.provider == "custom-transcriber" and not transcriber.server:
+        yield "transcriber.provider", "names no transcriber.server: this machine's own recogniser hears"
+    if model is not None and (base := model.knowledge_base) is not None:
+        if base.provider != "custom-knowledge-base":
+            yield "model.knowledgeBase.provider", "custom-knowledge-base is asked, and no other"
+        elif base.server is None and spec.webhook is None:
+            yield "model.knowledgeBase", "there is no server to ask what is known"
+        elif registry.in_one(model.provider, model.model):
+            yield "model.knowledgeBase", "a model that hears and speaks itself asks nobody"
+    if voice is not None and voice.provider == "custom-voice":
+        if not voice.server:
+            yield "voice.provider", "names no voice.server: this machine's own voice speaks"
+        elif voice.speed not in (None, 1.0):
+            yield "voice.speed", "a voice of your own is asked for no speed"
 
 
 def _of_endpointing(spec: AssistantSpec) -> Iterator[tuple[str, str]]:

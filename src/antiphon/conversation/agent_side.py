@@ -249,23 +249,21 @@ class AgentSide:
         pending = self._s.tool_calls.start(call, spec, reply.turn, waiting, self._s.now_ms)
         if pending is None:
             return
+        runs = do.RunTool(call, spec, reply.turn)
         if spec.asynchronous:
-            self._s.emit(do.RunTool(call, spec, reply.turn))
-            said = chosen(spec.words.complete, call.arguments, pending.run) or _NOTHING
+            self._s.emit(runs)
+            said = _last_saying(pending, failed=False)
             if said.text and not said.to_model and not reply.written:
                 reply.step.last_words[call.id] = said.text
             return
         said = chosen(spec.words.start, call.arguments, pending.run) or _NOTHING
         if not said.blocking:
-            self._s.emit(do.RunTool(call, spec, reply.turn))
+            self._s.emit(runs)
         piece = self._speak(reply, Piece(said.text)) if said.text else None
-        if not said.blocking:
-            return
-        pending.after_piece = piece
-        if piece is None:  # the words are read, if at all
-            self._s.emit(do.RunTool(call, spec, reply.turn))
-        else:
-            reply.look_ms = self._s.now_ms + _LOOK_MS
+        if said.blocking and piece is None:  # the words are read, if at all
+            self._s.emit(runs)
+        elif said.blocking:
+            pending.after_piece, reply.look_ms = piece, self._s.now_ms + _LOOK_MS
 
     def look_at_playback(self) -> None:
         """Ask how far the caller has heard, where a tool waits for that."""
@@ -343,7 +341,7 @@ class AgentSide:
         """What is said of an answer without asking the model, and whether the call ends or goes elsewhere by it."""
         said = _last_saying(pending, failed=answer.failed)
         say = answer.say or ("" if said.to_model else said.text)
-        ends = said.ends_call and not said.to_model
+        ends = said.ends_call
         if answer.transfer_to:
             reply.transfer_to = answer.transfer_to
         elif answer.ends_call or (say and ends):

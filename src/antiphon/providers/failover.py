@@ -33,6 +33,7 @@ from antiphon.providers.base import (
 from antiphon.providers.failover_stream import FailoverStream
 from antiphon.providers.one_shot import open_voice
 from antiphon.providers.stalls import StallWatch
+from antiphon.providers.wrapped import WrappedModel, WrappedVoice
 from antiphon.vocabulary import CallContext
 
 MODEL_STALL_S = 15.0
@@ -118,40 +119,25 @@ class Breakers:
         return ready + rests
 
 
-class ChosenModel:
+class ChosenModel(WrappedModel):
     """A model with what an assistant tells it with each request."""
 
     def __init__(self, model: LanguageModel, options: Mapping[str, Any]) -> None:
         """``options`` win over the request's."""
-        self.behind = model
-        self.name = model.name
+        super().__init__(model)
         self.circuit = str(options.get("model", ""))
         self._options = dict(options)
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     def stream(self, request: ModelRequest) -> Any:
         return self.behind.stream(replace(request, options={**request.options, **self._options}))
 
 
-class InformedModel:
+class InformedModel(WrappedModel):
     """A model that is told with each request which call it is for."""
 
     def __init__(self, model: LanguageModel, about: Callable[[CallContext], Mapping[str, Any]]) -> None:
-        self.behind = model
-        self.name = model.name
-        self.circuit = getattr(model, "circuit", "")
+        super().__init__(model)
         self._about = about
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     def stream(self, request: ModelRequest) -> Any:
         return self.behind.stream(
@@ -159,20 +145,12 @@ class InformedModel:
         )
 
 
-class InformedVoice:
+class InformedVoice(WrappedVoice):
     """A voice that is told with each reply which call it is for."""
 
     def __init__(self, voice: TextToSpeech, about: Callable[[CallContext], Mapping[str, Any]]) -> None:
-        self.behind = voice
-        self.name = voice.name
-        self.formats = voice.formats
+        super().__init__(voice)
         self._about = about
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     def synthesize(self, request: SpeechRequest) -> Any:
         return self.behind.synthesize(request)
@@ -181,21 +159,13 @@ class InformedVoice:
         return open_voice(self.behind, replace(request, about=self._about(request.context)))
 
 
-class ChosenVoice:
+class ChosenVoice(WrappedVoice):
     """A voice that stands in, by its own name and at its own speed."""
 
     def __init__(self, voice: TextToSpeech, name: str, speed: float | None) -> None:
         """``name`` empty: the engine's own. ``speed`` None: the request's."""
-        self.behind = voice
-        self.name = voice.name
-        self.formats = voice.formats
+        super().__init__(voice)
         self._voice, self._speed = name, speed
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     def synthesize(self, request: SpeechRequest) -> Any:
         speed = request.speed if self._speed is None else self._speed

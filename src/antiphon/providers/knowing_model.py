@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from antiphon.providers.base import LanguageModel, ModelDelta, ModelRequest, TextDelta
+from antiphon.providers.wrapped import WrappedModel
 from antiphon.vocabulary import CallContext, Message
 
 _MAX_CHARS = 32_000
@@ -30,20 +31,12 @@ LookUp = Callable[[CallContext, Sequence[Message]], Awaitable[Found]]
 """What is known of the last message. Never fails: then nothing is known."""
 
 
-class KnowingModel:
+class KnowingModel(WrappedModel):
     """Implements ``LanguageModel`` around another."""
 
     def __init__(self, model: LanguageModel, look_up: LookUp) -> None:
-        self.behind = model
-        self.name = model.name
-        self.circuit = getattr(model, "circuit", "")
+        super().__init__(model)
         self._look_up = look_up
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelDelta, None]:
         messages = request.messages

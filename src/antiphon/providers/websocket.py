@@ -28,7 +28,7 @@ MAX_WAITING_BYTES = 256 * 1024
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """A minute of 24 kHz speech in base64 in one message: vendors send less than a second."""
 _REASON_CHARS = 160
-_MOST_ADDRESSES = 4
+MOST_ADDRESSES = 4
 Addresses = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a name (and port) that may be called. Raises RequestFailed: ``refused`` where none of them may."""
 _READ_BUFFER_BYTES = 4 * 1024
@@ -86,11 +86,9 @@ class Refused(Exception):
 
 def refusal(provider: str, status: int, reason: str = "", *, secret: str = "") -> Failure:
     """An HTTP status (of a handshake, or in a vendor's error message) as an error of ours that names the setting to look at."""
-    if (where := _OWN.get(provider)) is not None:
-        problem = _OWN_REFUSALS.get(
-            status, f"the application's server {'fails' if status >= 500 else 'refused'}: check {{0}}.url"
-        )
-        problem = problem.format(where)
+    if provider in _OWN:
+        fails = "fails" if status >= 500 else "refused"
+        problem = _OWN_REFUSALS.get(status, f"the application's server {fails}: check {{0}}.url").format(_OWN[provider])
     else:
         problem = _REFUSALS.get(status) or ("the vendor fails" if status >= 500 else "the request was refused")
     said = presentable(reason, secret)
@@ -275,7 +273,7 @@ async def connect(
 async def _connected(addresses: Addresses, host: str, port: int) -> socket.socket:
     """A connection to an address that was checked: a name that stands for another one the next time gains nothing."""
     failure: OSError = ConnectionError("no address")
-    for address in (await addresses(host, port))[:_MOST_ADDRESSES]:
+    for address in (await addresses(host, port))[:MOST_ADDRESSES]:
         made = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         try:
             made.setblocking(False)

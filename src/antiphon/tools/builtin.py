@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from antiphon.errors import AntiphonError, ConfigurationError, RequestFailed
-from antiphon.tools.handoff import HandOver, message_of
+from antiphon.tools.handoff import AskDestination, HandOver, message_of, not_handed_over
 from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 
 
@@ -83,16 +82,13 @@ class TransferCallTool:
         return ToolAnswer("The call is handed over now.", say=chosen.message, transfer_to=chosen.address)
 
 
-AskTransfer = Callable[[CallContext, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""``(call, arguments)`` → what the application's server answers: ``destination`` or ``error``, and perhaps ``message``. Raises
-RequestFailed."""
 _NOBODY = "The application named nobody: the conversation stays here."
 
 
 class AskedTransferTool:
     """transferCall without destinations: where to is what the application's server says."""
 
-    def __init__(self, ask: AskTransfer, hand_over: HandOver) -> None:
+    def __init__(self, ask: AskDestination, hand_over: HandOver) -> None:
         """``hand_over``: to an assistant."""
         self._ask = ask
         self._hand_over = hand_over
@@ -113,8 +109,7 @@ class AskedTransferTool:
             try:
                 taker = await self._hand_over(context, chosen, {})
             except AntiphonError as error:
-                problem = getattr(error, "problem", "") or error.code
-                return ToolAnswer(f"The conversation stays here, it could not be handed over: {problem}.", failed=True)
+                return not_handed_over(error)
             return ToolAnswer(f"Handed over to {taker}.", say=said, hands_over=True)
         address = chosen.get("number") or chosen.get("sipUri")
         if not isinstance(address, str) or not address:

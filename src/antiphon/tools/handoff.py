@@ -12,8 +12,8 @@ from antiphon.vocabulary import CallContext, ToolAnswer, ToolCall
 HandOver = Callable[[CallContext, Mapping[str, Any], Mapping[str, Any]], Awaitable[str]]
 """``(call, destination, variables)`` → the name of the assistant that takes over. Raises ConfigurationError, ProviderError."""
 AskDestination = Callable[[CallContext, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
-"""``(call, arguments)`` → what the application's server answers: ``destination`` or ``error``, and perhaps ``result``. Raises
-RequestFailed."""
+"""``(call, arguments)`` → what the application's server answers: ``destination`` or ``error``, and perhaps ``result`` or ``message``.
+Raises RequestFailed."""
 _DEFAULT_MESSAGE = "Transferring the call now"
 """What the platform says before the assistant of a transfer destination that has no message."""
 _NOBODY = "The application named no assistant: the conversation stays here."
@@ -53,9 +53,13 @@ class HandoffTool:
                 chosen, result = answer["destination"], _text(answer.get("result")) or result
             taker = await self._hand_over(context, chosen, told)
         except AntiphonError as error:
-            problem = getattr(error, "problem", "") or error.code
-            return ToolAnswer(f"The conversation stays here, it could not be handed over: {problem}.", failed=True)
+            return not_handed_over(error)
         return ToolAnswer(result or f"Handed over to {taker}.", say=message_of(chosen), hands_over=True)
+
+
+def not_handed_over(error: AntiphonError) -> ToolAnswer:
+    problem = getattr(error, "problem", "") or error.code
+    return ToolAnswer(f"The conversation stays here, it could not be handed over: {problem}.", failed=True)
 
 
 def name_of(destination: Mapping[str, Any]) -> str:

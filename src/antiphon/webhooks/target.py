@@ -6,8 +6,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import count
-from typing import Any, Literal
+from typing import Literal
 
 from antiphon.errors import ConfigurationError, RequestFailed, StoreUnavailable
 from antiphon.tools.http import HttpAnswer, Outgoing
@@ -83,33 +82,20 @@ async def post(
     return await client.send(target.request(body, id, timeout_s), target.authentication)
 
 
-async def persistently(backoff: Backoff | None, id: str, send: Callable[[], Awaitable[HttpAnswer]]) -> HttpAnswer:
+async def persistently(backoff: Backoff, id: str, send: Callable[[], Awaitable[HttpAnswer]]) -> HttpAnswer:
     """The answer, once there is one with a 2xx, or the last one. Whoever waits for it cancels. Raises RequestFailed where the last request
     had none; an address that may not be called is asked for once."""
-    for attempt in count(1):
-        failure: RequestFailed | None = None
-        answer: HttpAnswer | None = None
+    attempts = 0
+    while True:
+        attempts += 1
         try:
             answer = await send()
         except RequestFailed as error:
-            failure = error
-        final = (answer is not None and answer.ok) or (failure is not None and failure.reason == "refused")
-        status = answer.status if answer is not None else None
-        delay_s = None if final or backoff is None else backoff.delay_s(attempt, status, id)
-        if delay_s is not None:
-            await asyncio.sleep(delay_s)
-        elif answer is not None:
-            return answer
-        elif failure is not None:
-            raise failure
-    raise AssertionError("counting never ends")
-
-
-def backoff_of(plan: Mapping[str, Any] | None) -> Backoff | None:
-    """A ``backoffPlan`` that has been checked; None for none."""
-    if not plan:
-        return None
-    kind: Literal["fixed", "exponential"] = "exponential" if plan.get("type") == "exponential" else "fixed"
-    excluded = tuple(int(status) for status in plan.get("excludedStatusCodes") or ())
-    base_s = plan.get("baseDelaySeconds")
-    return Backoff(kind, 1.0 if base_s is None else float(base_s), int(plan.get("maxRetries") or 0), excluded)
+            delay_s = None if error.reason == "refused" else backoff.delay_s(attempts, None, id)
+            if delay_s is None:
+                raise
+        else:
+            delay_s = None if answer.ok else backoff.delay_s(attempts, answer.status, id)
+            if delay_s is None:
+                return answer
+        await asyncio.sleep(delay_s)

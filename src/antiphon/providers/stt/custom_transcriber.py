@@ -20,6 +20,7 @@ import numpy as np
 
 from antiphon.errors import ConfigurationError, MalformedMessage
 from antiphon.providers.base import ExpectedAnswers
+from antiphon.providers.own_server import headers_of, own_server, secret_of
 from antiphon.providers.socket import VendorSocket
 from antiphon.providers.stt.streamed import StreamedSpeechToText, StreamedTranscription
 from antiphon.providers.stt.wire import Segment, Told, Wire, json_object
@@ -28,7 +29,6 @@ from antiphon.vocabulary import AudioFormat, Encoding
 
 _START = b'{"type":"start","encoding":"linear16","container":"raw","sampleRate":16000,"channels":2}'
 _FORMAT = AudioFormat(Encoding.PCM16, 16000)
-_SECRET_HEADER = "X-Vapi-Secret"
 _NEVER_GIVEN = frozenset({"host", "connection", "upgrade", "content-length", "transfer-encoding"})
 _MOST_TEXT = 20_000
 _LATE_MS = 3_000
@@ -47,9 +47,8 @@ class CustomTranscriber(StreamedSpeechToText):
     def __init__(self, server: Mapping[str, Any], *, ca_file: str = "") -> None:
         """``server``: ``url`` (wss, ws, https or http), ``secret`` (sent as ``X-Vapi-Secret``) and ``headers``, as assistants write them.
         Raises ConfigurationError."""
-        if not isinstance(server, Mapping):
-            raise ConfigurationError("transcriber.server", "must say url, and perhaps secret and headers")
-        super().__init__(str(server.get("secret") or ""), ca_file)
+        server = own_server(server, "transcriber.server")
+        super().__init__(secret_of(server), ca_file)
         self.addresses: Addresses | None = None
         """Which addresses of a name may be called; None: all. Whoever makes engines for assistants sets it."""
         url = str(server.get("url") or "")
@@ -58,8 +57,10 @@ class CustomTranscriber(StreamedSpeechToText):
         if not scheme or not rest or not url.isascii() or not url.isprintable() or " " in url:
             raise ConfigurationError("transcriber.server.url", "must be wss://host, perhaps with a path")
         self._url = f"{scheme}://{rest}"
-        secret = {_SECRET_HEADER: self.api_key} if self.api_key else {}
-        self._headers = {**secret, **_checked_headers(server.get("headers"))}
+        headers = headers_of(server, "transcriber.server", _NEVER_GIVEN)
+        self._headers = {
+            name: value for name, value in headers.items() if not name.lower().startswith("sec-websocket-")
+        }
 
     def wire(self, audio: AudioFormat, answers: ExpectedAnswers) -> Wire:
         return CustomWire(self._url, self._headers)
@@ -151,20 +152,3 @@ class CustomWire:
 
     def closed(self, code: int, reason: str) -> Failure | None:
         return None
-
-
-def _checked_headers(headers: Any) -> dict[str, str]:
-    """Without those that are the handshake's own. Raises ConfigurationError."""
-    if headers and not isinstance(headers, Mapping):
-        raise ConfigurationError("transcriber.server.headers", "must be names and values")
-    given = {str(name): str(value) for name, value in (headers or {}).items()}
-    for name, value in given.items():
-        if not (name and name.isascii() and name.isprintable() and value.isascii() and value.isprintable()):
-            raise ConfigurationError("transcriber.server.headers", "hold a character that no header has")
-        if ":" in name or " " in name:
-            raise ConfigurationError("transcriber.server.headers", "have a name that no header has")
-    return {
-        name: value
-        for name, value in given.items()
-        if name.lower() not in _NEVER_GIVEN and not name.lower().startswith("sec-websocket-")
-    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import httpx
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from antiphon.audio import codec
 from antiphon.audio.resample import Resampler
 from antiphon.errors import ProviderError, ProviderTimeout, ProviderUnavailable
-from antiphon.providers.base import VoiceRequest
+from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
+from antiphon.providers.one_shot import speak_once
 from antiphon.providers.tts.refusals import Refusals
 from antiphon.providers.tts.socket_pool import CONNECT_TIMEOUT_S
-from antiphon.providers.tts.vendor_stream import Lost, Piece, VendorStream
+from antiphon.providers.tts.vendor_stream import FORMATS, Lost, Piece, VendorStream
 from antiphon.vocabulary import AudioFormat, Encoding
 
 MOST_AUDIO_S = 300.0
@@ -24,38 +26,54 @@ MOST_AUDIO_S = 300.0
 _IDLE_CONNECTION_S = 120.0
 
 
-class HttpVoice(Protocol):
-    """A voice that is asked for each piece."""
+class HttpVoice(ABC):
+    """A voice that is asked for each piece. Implements ``TextToSpeech`` and ``StreamingVoice``, but for ``start``."""
 
     name: str
-    url: str
-    audio_timeout_s: float
-    refusals: Refusals
+    formats = FORMATS
 
-    @property
-    def client(self) -> httpx.AsyncClient: ...
+    def __init__(self, url: str, headers: Mapping[str, str], connections: int, audio_timeout_s: float) -> None:
+        self.url = url
+        self.audio_timeout_s = audio_timeout_s
+        self.refusals = Refusals(self.name)
+        self._headers, self._most = headers, connections
+        self._client: httpx.AsyncClient | None = None
 
+    @abstractmethod
     def made(self, request: VoiceRequest) -> AudioFormat:
         """What it is asked to make for such a call: 16 bits, little-endian, one channel."""
-        ...
 
+    @abstractmethod
     def body(self, text: str, request: VoiceRequest) -> Mapping[str, Any]:
         """What is posted, as JSON."""
-        ...
 
+    def transport(self) -> httpx.AsyncBaseTransport | None:
+        """What requests go over; None for the library's own."""
+        return None
 
-def voice_client(
-    connections: int, headers: Mapping[str, str], transport: httpx.AsyncBaseTransport | None = None
-) -> httpx.AsyncClient:
-    """Keeps its connections between replies. How long audio may take is watched by the stream."""
-    limits = connection_limits(connections)
-    return httpx.AsyncClient(
-        headers=headers,
-        verify=ssl.create_default_context(),
-        timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
-        limits=limits,
-        transport=transport,
-    )
+    @property
+    def client(self) -> httpx.AsyncClient:
+        """Keeps its connections between replies. How long audio may take is watched by the stream."""
+        if self._client is None:
+            self._client = httpx.AsyncClient(
+                headers=self._headers,
+                verify=ssl.create_default_context(),
+                timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, pool=CONNECT_TIMEOUT_S),
+                limits=connection_limits(self._most),
+                transport=self.transport(),
+            )
+        return self._client
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def open(self, request: VoiceRequest) -> HttpVoiceStream:
+        return HttpVoiceStream(self, request)
+
+    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
+        return speak_once(self, request)
 
 
 def connection_limits(connections: int) -> httpx.Limits:

@@ -8,19 +8,15 @@ makes 24 kHz PCM; a telephone's µ-law is made of it here. It times no words. Se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 
 from antiphon.errors import ConfigurationError, ProviderUnavailable
-from antiphon.providers.base import SpeechChunk, SpeechRequest, VoiceRequest
-from antiphon.providers.one_shot import speak_once
-from antiphon.providers.tts.http_stream import HttpVoiceStream, voice_client
-from antiphon.providers.tts.refusals import Refusals
+from antiphon.providers.base import VoiceRequest
+from antiphon.providers.tts.http_stream import HttpVoice
 from antiphon.providers.tts.socket_pool import CONNECT_TIMEOUT_S
 from antiphon.providers.tts.vendor_settings import check_vendor, speed_within
-from antiphon.providers.tts.vendor_stream import FORMATS
 from antiphon.providers.vendor_settings import http_url
 from antiphon.vocabulary import AudioFormat, Encoding
 
@@ -29,11 +25,10 @@ NATIVE = AudioFormat(Encoding.PCM16, 24000)
 SLOWEST, FASTEST = 0.25, 4.0
 
 
-class OpenAITextToSpeech:
-    """Implements ``TextToSpeech`` and ``StreamingVoice``. Words are not timed."""
+class OpenAITextToSpeech(HttpVoice):
+    """Words are not timed."""
 
     name = NAME
-    formats = FORMATS
     needs_key = True
 
     def __init__(
@@ -53,23 +48,13 @@ class OpenAITextToSpeech:
         check_vendor(api_key, audio_timeout_ms, sockets)
         if len(instructions) > 4096:
             raise ConfigurationError("tts.instructions", "must not be longer than 4096 characters")
-        self.url = f"{http_url(base_url, 'tts.base_url')}/audio/speech"
+        url = f"{http_url(base_url, 'tts.base_url')}/audio/speech"
+        super().__init__(url, {"Authorization": f"Bearer {api_key}"}, sockets, audio_timeout_ms / 1000)
         self.model = model
         self._default_voice = voice
         self._instructions = " ".join(
             filter(None, [instructions, f"Speak the language {language} (ISO 639-1)." if language else ""])
         )
-        self._headers = {"Authorization": f"Bearer {api_key}"}
-        self._most = sockets
-        self._client: httpx.AsyncClient | None = None
-        self.audio_timeout_s = audio_timeout_ms / 1000
-        self.refusals = Refusals(NAME)
-
-    @property
-    def client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = voice_client(self._most, self._headers)
-        return self._client
 
     async def start(self) -> None:
         """Connect, so that the first reply need not. Raises ProviderUnavailable where the vendor refuses the key."""
@@ -80,17 +65,6 @@ class OpenAITextToSpeech:
             raise ProviderUnavailable(NAME, f"cannot be reached ({type(error).__name__}; setting base_url)") from None
         if answer.status_code in (401, 403):
             raise self.refusals.refused(answer.status_code, answer.headers)
-
-    async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
-
-    def open(self, request: VoiceRequest) -> HttpVoiceStream:
-        return HttpVoiceStream(self, request)
-
-    def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
-        return speak_once(self, request)
 
     def made(self, request: VoiceRequest) -> AudioFormat:
         return NATIVE

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from antiphon.providers.base import SpeechChunk, SpeechRequest, TextToSpeech, VoiceChunk, VoiceRequest, VoiceStream
 from antiphon.providers.one_shot import chunks_of, open_voice
+from antiphon.providers.wrapped import WrappedVoice
 from antiphon.spoken.text import SpokenText, spoken
 from antiphon.vocabulary import WordTiming
 
@@ -31,24 +32,15 @@ def language_of(*hints: str) -> str:
     return DEFAULT_LANGUAGE
 
 
-class SpokenVoice:
+class SpokenVoice(WrappedVoice):
     """Implements ``TextToSpeech`` and ``StreamingVoice`` around another."""
 
     def __init__(
         self, voice: TextToSpeech, language: str = DEFAULT_LANGUAGE, pronunciations: Mapping[str, str] | None = None
     ) -> None:
-        self.behind = voice
-        """The voice that speaks."""
+        super().__init__(voice)
         self._language = language
         self._pronunciations = dict(pronunciations or {})
-        self.name = voice.name
-        self.formats = voice.formats
-
-    async def start(self) -> None:
-        await self.behind.start()
-
-    async def close(self) -> None:
-        await self.behind.close()
 
     async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
         said = spoken(request.text, self._language, self._pronunciations)
